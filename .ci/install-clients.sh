@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# Installs the package managers, runtimes and servers that the test rings use, each at a pinned version and each in a
+# folder of its own below $SMARTREGISTRY_TOOLS. They are no devDependencies on purpose: a `node` or `npm` in
+# node_modules/.bin would silently become the one that every package script runs on.
+#
+#   bash .ci/install-clients.sh             everything
+#   bash .ci/install-clients.sh npm-11 bun  only these
+#
+# What is there already is left alone. A download that hangs is ended after a while and tried once more. A tool that
+# cannot be had is reported at the end and makes the exit code non-zero.
+set -u
+
+TOOLS="${SMARTREGISTRY_TOOLS:-$HOME/.cache/smartregistry-tools}"
+mkdir -p "$TOOLS"
+
+# name | npm packages (the first one is the tool) | command that proves that it runs, from inside the folder
+NPM_TOOLS='
+node-22|node@22.23.3|node_modules/node/bin/node --version
+deno|deno@2.9.6|node_modules/.bin/deno --version
+bun|bun@1.4.5|node_modules/.bin/bun --version
+npm-10|npm@10.9.9|node node_modules/npm/bin/npm-cli.js --version
+npm-11|npm@11.21.2|node node_modules/npm/bin/npm-cli.js --version
+pnpm-10|pnpm@10.34.9|node node_modules/pnpm/bin/pnpm.cjs --version
+pnpm-12|pnpm@12.21.0|node_modules/.bin/pnpm --version
+yarn-1|yarn@1.22.22|node node_modules/yarn/bin/yarn.js --version
+yarn-4|@yarnpkg/cli-dist@4.18.1|node node_modules/@yarnpkg/cli-dist/bin/yarn.js --version
+verdaccio|verdaccio@6.10.4|test -f node_modules/verdaccio/bin/verdaccio
+'
+# name | Go module | minutes that a build may take. S3 servers for the S3 driver's rings.
+GO_TOOLS='
+versitygw|github.com/versity/versitygw/cmd/versitygw@v1.8.0|12
+'
+
+missing=()
+wanted() {
+  local name=$1; shift
+  [ $# -eq 0 ] && return 0
+  local one; for one in "$@"; do [ "$one" = "$name" ] && return 0; done
+  return 1
+}
+
+# Runs a command with a limit in seconds, twice at most.
+twice() {
+  local seconds=$1; shift
+  timeout --kill-after=10 "$seconds" "$@" && return 0
+  echo "  again: $*" >&2
+  timeout --kill-after=10 "$seconds" "$@"
+}
+
+install_npm_tool() {
+  local name=$1 spec=$2 proof=$3
+  local folder="$TOOLS/$name" stamp="$TOOLS/$name/.installed"
+  if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$spec" ]; then
+    echo "have     $name ($spec)"
+    return 0
+  fi
+  local fresh; fresh=$(mktemp -d "$TOOLS/.new-$name-XXXXXX")
+  # verdaccio's audit plugin asks for node-fetch by a dist-tag (`cjs`) that not every registry mirror serves.
+  echo '{"private":true,"overrides":{"node-fetch":"2.6.7"}}' > "$fresh/package.json"
+  # Some tools fetch or link their binary in an install script, so scripts have to be on, whatever the user's setting.
+  if (cd "$fresh" && twice 240 npm install --no-audit --no-fund --no-update-notifier --ignore-scripts=false \
+        --loglevel=error "$spec" > npm.log 2>&1) \
+     && (cd "$fresh" && timeout 60 bash -c "$proof" > proof.log 2>&1); then
+    echo "$spec" > "$fresh/.installed"
+    rm -rf "$folder" && mv "$fresh" "$folder"
+    echo "got      $name ($spec)"
+  else
+    echo "MISSING  $name ($spec):"
+    tail -n 5 "$fresh"/npm.log "$fresh"/proof.log 2>/dev/null | sed 's/^/         /'
+    rm -rf "$fresh"
+    missing+=("$name")
+  fi
+}
+
+install_go_tool() {
+  local name=$1 module=$2 minutes=$3
+  local folder="$TOOLS/$name"
+  if [ -f "$folder/.installed" ] && [ "$(cat "$folder/.installed")" = "$module" ] && [ -x "$folder/$name" ]; then
+    echo "have     $name ($module)"
+    return 0
+  fi
+  if ! command -v go > /dev/null; then
+    echo "MISSING  $name ($module): no Go on this machine"
+    missing+=("$name")
+    return 0
+  fi
+  mkdir -p "$folder"
+  # `go install` leaves a binary of the same module version in GOBIN: what is there already costs nothing to take.
+  local present; present="$(go env GOPATH)/bin/$name"
+  if [ -x "$present" ] && go version -m "$present" 2>/dev/null | grep -qE "mod[[:space:]].*[[:space:]]${module##*@}([[:space:]]|$)"; then
+    ln -sf "$present" "$folder/$name"
+  elif ! GOBIN="$folder" GOFLAGS=-mod=mod twice $((minutes * 60)) go install "$module" > "$folder/go.log" 2>&1; then
+    echo "MISSING  $name ($module):"
+    tail -n 5 "$folder/go.log" | sed 's/^/         /'
+    missing+=("$name")
+    return 0
+  fi
+  echo "$module" > "$folder/.installed"
+  echo "got      $name ($module)"
+}
+
+while IFS='|' read -r name spec proof; do
+  [ -n "$name" ] && wanted "$name" "$@" && install_npm_tool "$name" "$spec" "$proof"
+done <<< "$NPM_TOOLS"
+while IFS='|' read -r name module minutes; do
+  [ -n "$name" ] && wanted "$name" "$@" && install_go_tool "$name" "$module" "$minutes"
+done <<< "$GO_TOOLS"
+
+if [ ${#missing[@]} -gt 0 ]; then
+  echo "not installed: ${missing[*]}"
+  exit 1
+fi

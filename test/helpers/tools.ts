@@ -1,0 +1,105 @@
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { delimiter, join } from 'node:path';
+
+/**
+ * Finds the foreign programs that the test rings use: package managers, other runtimes, other servers. They are put
+ * into a cache folder by `.ci/install-clients.sh` (SMARTREGISTRY_TOOLS names another folder); what is not there is
+ * looked for on PATH, and what is nowhere is `null`, so that a ring can say why it skips.
+ */
+export interface ITool {
+  name: TToolName;
+  /** The program and its first arguments, to be put before one's own. */
+  command: [string, ...string[]];
+  /** As the installed package states it; `unknown` for what was found on PATH. */
+  version: string;
+}
+
+export type TToolName =
+  | 'node-22'
+  | 'deno'
+  | 'bun'
+  | 'npm-10'
+  | 'npm-11'
+  | 'pnpm-10'
+  | 'pnpm-12'
+  | 'yarn-1'
+  | 'yarn-4'
+  | 'verdaccio'
+  | 'versitygw'
+  | 'minio';
+
+interface IToolLayout {
+  /** Below the tool's folder. */
+  file: string;
+  /** The runtime that has to run `file`; none where it is a program itself. */
+  by?: 'node' | 'node-22';
+  /** The package.json that states the version. */
+  manifest?: string;
+  /** Name on PATH, where any version does. A package manager of unknown version does not. */
+  onPath?: string;
+}
+
+const npmTool = (packageName: string, file: string, by?: IToolLayout['by'], onPath?: string): IToolLayout => ({
+  file: `node_modules/${file}`,
+  by,
+  manifest: `node_modules/${packageName}/package.json`,
+  onPath,
+});
+
+const layouts: Record<TToolName, IToolLayout> = {
+  'node-22': npmTool('node', 'node/bin/node'),
+  deno: npmTool('deno', '.bin/deno', undefined, 'deno'),
+  bun: npmTool('bun', '.bin/bun', undefined, 'bun'),
+  'npm-10': npmTool('npm', 'npm/bin/npm-cli.js', 'node'),
+  'npm-11': npmTool('npm', 'npm/bin/npm-cli.js', 'node'),
+  'pnpm-10': npmTool('pnpm', 'pnpm/bin/pnpm.cjs', 'node'),
+  'pnpm-12': npmTool('pnpm', '.bin/pnpm'),
+  'yarn-1': npmTool('yarn', 'yarn/bin/yarn.js', 'node'),
+  'yarn-4': npmTool('@yarnpkg/cli-dist', '@yarnpkg/cli-dist/bin/yarn.js', 'node'),
+  verdaccio: npmTool('verdaccio', 'verdaccio/bin/verdaccio', 'node-22'),
+  versitygw: { file: 'versitygw', onPath: 'versitygw' },
+  minio: { file: 'minio', onPath: 'minio' },
+};
+
+export const toolsFolder = (): string =>
+  process.env['SMARTREGISTRY_TOOLS'] ?? join(homedir(), '.cache', 'smartregistry-tools');
+
+const isProgram = (path: string): boolean => {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false; // absent, or not ours to run: both mean "not this one"
+  }
+};
+
+const onPath = (program: string): string | undefined => {
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), join(homedir(), 'go', 'bin')];
+  return folders
+    .filter(Boolean)
+    .map((folder) => join(folder, program))
+    .find(isProgram);
+};
+
+/** The tool, or `null` with one printed line that names what would bring it. */
+export const findTool = (name: TToolName): ITool | null => {
+  const layout = layouts[name];
+  const folder = join(toolsFolder(), name);
+  const file = join(folder, layout.file);
+  if (existsSync(file)) {
+    const runner = layout.by === 'node-22' ? findTool('node-22')?.command[0] : process.execPath;
+    if (!runner) {
+      return null;
+    }
+    const manifest = layout.manifest && (JSON.parse(readFileSync(join(folder, layout.manifest), 'utf8')) as unknown);
+    const version = (manifest as { version?: string } | undefined)?.version ?? 'unknown';
+    return { name, command: layout.by ? [runner, file] : [file], version };
+  }
+  const found = layout.onPath && onPath(layout.onPath);
+  if (found) {
+    return { name, command: [found], version: 'unknown' };
+  }
+  console.log(`# no ${name}: neither ${file} nor PATH has it; \`bash .ci/install-clients.sh ${name}\` installs it`);
+  return null;
+};

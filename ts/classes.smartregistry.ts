@@ -1,0 +1,201 @@
+import { AuthManager } from './core/classes.authmanager.js';
+import type { BaseRegistry, IRegistryServices } from './core/classes.baseregistry.js';
+import { RegistryError } from './core/classes.registryerror.js';
+import { RegistryStorage } from './core/classes.registrystorage.js';
+import { RenderCache } from './core/classes.rendercache.js';
+import { ConfigError, checkConfig, DEFAULT_LIMITS, PROTOCOLS, type TBuiltInProtocol } from './core/helpers.config.js';
+import { respond, withoutForbiddenBody } from './core/helpers.http.js';
+import { normalizePath } from './core/helpers.routes.js';
+import type {
+  ILogger,
+  IProtocolConfig,
+  IRegistryConfig,
+  IRequestContext,
+  IResponse,
+  TRegistryProtocol,
+  TStorageConfig,
+} from './core/interfaces.core.js';
+import type { IObjectStore } from './core/objectstore/interfaces.objectstore.js';
+
+type TRegistryClass = new (services: IRegistryServices, config: IProtocolConfig) => BaseRegistry;
+
+/** The protocols of this release, each loaded when it is enabled. The one place that knows them all. */
+const LOADERS: Partial<Record<TBuiltInProtocol, () => Promise<TRegistryClass>>> = {
+  npm: async () => (await import('./npm/index.js')).NpmRegistry,
+};
+
+/** The built-in protocols that this release can serve. */
+export const availableProtocols = (): TBuiltInProtocol[] => PROTOCOLS.filter((protocol) => LOADERS[protocol]);
+
+const SILENT: ILogger = { info: () => {}, warn: () => {}, error: () => {} };
+
+interface IMount {
+  prefix: string;
+  registry: BaseRegistry;
+}
+
+const openStore = async (config: TStorageConfig, logger: ILogger): Promise<IObjectStore> => {
+  if ('objectStore' in config) return config.objectStore;
+  if ('directory' in config) {
+    const { DirectoryObjectStore } = await import('./core/objectstore/classes.directoryobjectstore.js');
+    return new DirectoryObjectStore(config.directory);
+  }
+  const { S3ObjectStore } = await import('./core/objectstore/classes.s3objectstore.js');
+  return new S3ObjectStore(config, { logger });
+};
+
+/** Builds the services from the configuration, mounts the registries and hands each request to one of them. */
+export class SmartRegistry {
+  private readonly logger: ILogger;
+  private readonly registries = new Map<TRegistryProtocol, BaseRegistry>();
+  private mounts: IMount[] = [];
+  private services: IRegistryServices | undefined;
+  private starting: Promise<void> | undefined;
+  private state: 'new' | 'ready' | 'destroyed' = 'new';
+
+  /** Throws a `ConfigError` that names the field where the configuration cannot work. */
+  constructor(private readonly config: IRegistryConfig) {
+    checkConfig(config);
+    this.logger = config.logger ?? SILENT;
+  }
+
+  /** Opens the storage and starts every enabled protocol. Calling it again is fine. */
+  public init(): Promise<void> {
+    if (this.state === 'destroyed') return Promise.reject(new Error('This SmartRegistry was destroyed'));
+    this.starting ??= this.start().catch((error: unknown) => {
+      this.starting = undefined;
+      throw error;
+    });
+    return this.starting;
+  }
+
+  /**
+   * Answers one HTTP request. It never rejects for anything a request can cause; it throws only before `init()` and
+   * after `destroy()`.
+   */
+  public async handleRequest(context: IRequestContext): Promise<IResponse> {
+    if (this.state !== 'ready') throw this.notReady();
+    const path = normalizePath(context.path);
+    for (const { prefix, registry } of this.mounts) {
+      if (!path.startsWith(prefix)) continue;
+      const rest = path.slice(prefix.length);
+      if (rest === '' || rest.startsWith('/')) return registry.handle(context, prefix, rest === '' ? '/' : rest);
+    }
+    const missing = respond(404, { error: 'No registry is mounted at this path' });
+    return withoutForbiddenBody(missing, context.method.toUpperCase());
+  }
+
+  public getStorage(): RegistryStorage {
+    return this.ready().storage;
+  }
+
+  public getAuthManager(): AuthManager {
+    return this.ready().auth;
+  }
+
+  /** The handler of an enabled protocol; undefined for one that is not enabled. */
+  public getRegistry(protocol: TRegistryProtocol): BaseRegistry | undefined {
+    return this.registries.get(protocol);
+  }
+
+  /** The enabled protocols. */
+  public protocols(): TRegistryProtocol[] {
+    return [...this.registries.keys()];
+  }
+
+  public isInitialized(): boolean {
+    return this.state === 'ready';
+  }
+
+  /** True while the storage answers. */
+  public async checkHealth(): Promise<boolean> {
+    if (this.state !== 'ready') return false;
+    try {
+      await this.ready().storage.store.head('health');
+      return true;
+    } catch (error) {
+      this.logger.warn('The storage does not answer', { cause: RegistryError.from(error).message });
+      return false;
+    }
+  }
+
+  /** Frees everything; the object cannot be used again. */
+  public async destroy(): Promise<void> {
+    if (this.state === 'destroyed') return;
+    await this.starting?.catch(() => undefined); // init()'s caller has that error already
+    this.state = 'destroyed';
+    await this.release();
+  }
+
+  private async start(): Promise<void> {
+    const { config, logger } = this;
+    const limits = { ...DEFAULT_LIMITS, ...config.limits };
+    const store = await openStore(config.storage, logger);
+    const storage = new RegistryStorage(store, { hooks: config.storageHooks, logger, limits });
+    const auth = new AuthManager(config.auth, { storage, provider: config.authProvider, logger });
+    const renders = new RenderCache(limits.metadataCacheSize);
+    this.services = { storage, auth, logger, limits, renders, trustProxy: config.trustProxy ?? false };
+    try {
+      await storage.init();
+      await auth.init();
+      await this.startRegistries(this.services);
+      this.state = 'ready';
+    } catch (error) {
+      await this.release();
+      throw error;
+    }
+  }
+
+  private async startRegistries(services: IRegistryServices): Promise<void> {
+    const { config } = this;
+    const started: BaseRegistry[] = [];
+    for (const protocol of PROTOCOLS) {
+      const settings = config[protocol];
+      if (!settings?.enabled) continue;
+      const load = LOADERS[protocol];
+      if (!load)
+        throw new ConfigError(`${protocol}.enabled`, `is true, but this release does not serve ${protocol} yet`);
+      started.push(new (await load())(services, settings));
+    }
+    for (const { create, ...settings } of config.registries ?? []) {
+      if (settings.enabled !== false) started.push(create(services, { ...settings, enabled: true }));
+    }
+    for (const registry of started) await this.mount(registry);
+    // the longest prefix wins: `/oci/v2` before `/oci`, and the root last
+    this.mounts.sort((a, b) => b.prefix.length - a.prefix.length);
+  }
+
+  private async mount(registry: BaseRegistry): Promise<void> {
+    const { protocol } = registry;
+    if (this.registries.has(protocol))
+      throw new ConfigError('registries', `has two entries for protocol "${protocol}"`);
+    for (const prefix of registry.mounts()) {
+      const taken = this.mounts.find((mount) => mount.prefix === prefix);
+      if (taken) {
+        throw new ConfigError(`${protocol}.basePath`, `"${prefix || '/'}" is taken by ${taken.registry.protocol}`);
+      }
+      this.mounts.push({ prefix, registry });
+    }
+    this.registries.set(protocol, registry);
+    await registry.init();
+  }
+
+  private async release(): Promise<void> {
+    for (const registry of this.registries.values()) await registry.destroy();
+    this.registries.clear();
+    this.mounts = [];
+    await this.services?.auth.destroy();
+    await this.services?.storage.destroy();
+  }
+
+  private ready(): IRegistryServices {
+    if (!this.services || this.state !== 'ready') throw this.notReady();
+    return this.services;
+  }
+
+  private notReady(): Error {
+    return new Error(
+      this.state === 'destroyed' ? 'This SmartRegistry was destroyed' : 'Call init() before using SmartRegistry',
+    );
+  }
+}

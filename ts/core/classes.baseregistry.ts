@@ -1,0 +1,148 @@
+import type { AuthManager, TPresentedCredential } from './classes.authmanager.js';
+import { RegistryCall } from './classes.registrycall.js';
+import { RegistryError } from './classes.registryerror.js';
+import type { RegistryStorage } from './classes.registrystorage.js';
+import type { RenderCache } from './classes.rendercache.js';
+import { parseAuthorization, respond, toResponse, withoutForbiddenBody } from './helpers.http.js';
+import { type IRoute, type IRouteMatch, RouteTable, type TAccess } from './helpers.routes.js';
+import type {
+  ILimits,
+  ILogger,
+  IProtocolConfig,
+  IRequestContext,
+  IResponse,
+  TRegistryProtocol,
+} from './interfaces.core.js';
+
+/** What every registry is given. */
+export interface IRegistryServices {
+  storage: RegistryStorage;
+  auth: AuthManager;
+  logger: ILogger;
+  limits: Required<ILimits>;
+  renders: RenderCache;
+  trustProxy: boolean;
+}
+
+/**
+ * A protocol: a table of routes, a way to render errors, and the pipeline that stands here once for all of them:
+ * match, authenticate, authorise, handle, render. Subclasses supply rows and handlers and never override the pipeline.
+ */
+export abstract class BaseRegistry {
+  public abstract readonly protocol: TRegistryProtocol;
+  private table: RouteTable | undefined;
+
+  constructor(
+    protected readonly services: IRegistryServices,
+    protected readonly config: IProtocolConfig,
+  ) {}
+
+  /** The table, asked for once. */
+  protected abstract routes(): IRoute[];
+
+  /** An error in the protocol's own form. `call` is null where the request could not even be read. */
+  protected abstract renderError(error: RegistryError, call: RegistryCall | null): IResponse;
+
+  /** URL prefixes that this registry answers under, each without a trailing slash; `''` is the root. */
+  public mounts(): string[] {
+    return [this.basePath];
+  }
+
+  /** Lines that tell a person how to point their client at `url`, the public URL of this registry. */
+  public clientSetup(_url: string): string[] {
+    return [];
+  }
+
+  public async init(): Promise<void> {}
+
+  public async destroy(): Promise<void> {}
+
+  public get basePath(): string {
+    return (this.config.basePath ?? `/${this.protocol}`).replace(/\/+$/, '');
+  }
+
+  public get routeTable(): RouteTable {
+    this.table ??= new RouteTable(this.routes());
+    return this.table;
+  }
+
+  /** What the caller presents; null for nothing. Overridden where clients have habits of their own. */
+  protected credentials(call: RegistryCall): TPresentedCredential | null {
+    if (call.context.token !== undefined) return { kind: 'token', token: call.context.token };
+    return parseAuthorization(call.header('authorization'));
+  }
+
+  /** The value of WWW-Authenticate on a 401. */
+  protected challenge(_call: RegistryCall): string {
+    return `Basic realm="${this.protocol}"`;
+  }
+
+  /** Answers one request below `mount`; never rejects. */
+  public async handle(context: IRequestContext, mount: string, path: string): Promise<IResponse> {
+    let call: RegistryCall | null = null;
+    let response: IResponse;
+    try {
+      const { protocol, services, config } = this;
+      call = new RegistryCall({ protocol, services, config, context, mount, path });
+      const { route, params }: IRouteMatch = this.routeTable.match(call.method, path);
+      call.params = params;
+      call.access = route.access;
+      await this.admit(call, route.access);
+      response = toResponse(await route.handle(call));
+    } catch (thrown) {
+      response = this.failed(thrown, call);
+    }
+    try {
+      call?.body.dispose();
+      return await withoutForbiddenBody(response, context.method.toUpperCase());
+    } catch (thrown) {
+      return this.failed(thrown, call);
+    }
+  }
+
+  /** Authentication, then authorisation, both before anything is looked up: an outsider cannot probe what exists. */
+  private async admit(call: RegistryCall, access: TAccess): Promise<void> {
+    if (access === 'public') return;
+    await this.identify(call);
+    if (access === 'authenticated') {
+      if (!call.token) throw new RegistryError('unauthenticated', 'Authentication is required');
+    } else if ('name' in access) {
+      const { name } = access;
+      await call.authorize(typeof name === 'function' ? name(call.params) : (call.params[name] as string));
+    } else {
+      const action = 'late' in access ? access.action : 'read';
+      if (await this.services.auth.holdsSome(call.token, this.protocol, access.type, action)) return;
+      if (!call.token) throw new RegistryError('unauthenticated', 'Authentication is required');
+      if ('late' in access)
+        throw new RegistryError('forbidden', `This token does not allow ${action} on any ${access.type}`);
+    }
+  }
+
+  /** Sets `call.token` from what the caller presents; a credential that is not valid is `unauthenticated`. */
+  protected async identify(call: RegistryCall): Promise<void> {
+    const presented = this.credentials(call);
+    if (!presented) return;
+    call.token = await this.services.auth.identify(presented, this.protocol);
+    if (!call.token) throw new RegistryError('unauthenticated', 'The credentials are not valid');
+  }
+
+  private failed(thrown: unknown, call: RegistryCall | null): IResponse {
+    const error = RegistryError.from(thrown);
+    if (error.status >= 500) {
+      const { cause } = error;
+      const fields = { protocol: this.protocol, method: call?.method, path: call?.path, kind: error.kind };
+      this.services.logger.error(error.message, { ...fields, cause: cause instanceof Error ? cause.stack : cause });
+    }
+    const shown =
+      error.kind === 'internal' ? new RegistryError('internal', 'The registry failed to answer this request') : error;
+    try {
+      const response = this.renderError(shown, call);
+      const headers = { ...response.headers, ...shown.headers };
+      if (shown.kind === 'unauthenticated' && call) headers['WWW-Authenticate'] ??= this.challenge(call);
+      return { ...response, headers };
+    } catch (cause) {
+      this.services.logger.error('An error could not be rendered', { protocol: this.protocol, cause });
+      return respond(shown.status, shown.message);
+    }
+  }
+}

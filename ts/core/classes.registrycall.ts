@@ -1,0 +1,160 @@
+import type { AuthManager } from './classes.authmanager.js';
+import type { IRegistryServices } from './classes.baseregistry.js';
+import { RegistryError } from './classes.registryerror.js';
+import type { ICodec, RegistryStorage } from './classes.registrystorage.js';
+import { type IRendered, Rendering } from './classes.rendercache.js';
+import { RequestBody } from './classes.requestbody.js';
+import { headerOf, originOf } from './helpers.http.js';
+import type { TAccess, TParams } from './helpers.routes.js';
+import { type IServeObjectOptions, type IServeRequest, serveObject, serveRendering } from './helpers.serving.js';
+import type { IAuthToken } from './interfaces.auth.js';
+import type {
+  ILimits,
+  ILogger,
+  IProtocolConfig,
+  IRequestContext,
+  IResponse,
+  TRegistryProtocol,
+} from './interfaces.core.js';
+import type { IStorageHookMetadata } from './interfaces.hooks.js';
+
+export interface IServeDocumentOptions<T> {
+  codec?: ICodec<T>;
+  /** names the representation, e.g. `abbreviated`; the public URL is always part of the name */
+  variant: string;
+  /** pure; null = this document is not to be seen (then the answer is null, as for an absent one) */
+  render(value: T): IRendered | null;
+  headers?: Record<string, string>;
+  /** runs the get hooks */
+  about?: IStorageHookMetadata;
+}
+
+export interface ICallOptions {
+  protocol: TRegistryProtocol;
+  services: IRegistryServices;
+  config: IProtocolConfig;
+  context: IRequestContext;
+  /** the prefix under which the registry was reached, without a trailing slash */
+  mount: string;
+  /** the raw path inside the mount */
+  path: string;
+}
+
+/** One request as a handler sees it. */
+export class RegistryCall implements IServeRequest {
+  public readonly protocol: TRegistryProtocol;
+  public readonly context: IRequestContext;
+  public readonly method: string;
+  public readonly mount: string;
+  public readonly path: string;
+  public readonly body: RequestBody;
+  /** bound to this call: hooks see its protocol and actor, work stops with its signal */
+  public readonly storage: RegistryStorage;
+  public readonly signal?: AbortSignal;
+  /** set by the pipeline from the matched route */
+  public params: TParams = Object.create(null);
+  public access: TAccess = 'public';
+  /** null for an anonymous caller, and on public routes */
+  public token: IAuthToken | null = null;
+
+  private readonly services: IRegistryServices;
+  private readonly config: IProtocolConfig;
+
+  constructor(options: ICallOptions) {
+    const { context, services } = options;
+    this.protocol = options.protocol;
+    this.services = services;
+    this.config = options.config;
+    this.context = context;
+    this.method = context.method.toUpperCase();
+    this.mount = options.mount;
+    this.path = options.path;
+    this.signal = context.signal;
+    this.storage = services.storage.for({ protocol: options.protocol, actor: context.actor, signal: context.signal });
+    this.body = new RequestBody(context.body, {
+      contentLength: this.header('content-length'),
+      contentEncoding: this.header('content-encoding'),
+      defaultLimit: services.limits.maxMetadataSize,
+      idleTimeoutMs: services.limits.bodyIdleTimeoutMs,
+      signal: context.signal,
+    });
+  }
+
+  public get auth(): AuthManager {
+    return this.services.auth;
+  }
+
+  public get logger(): ILogger {
+    return this.services.logger;
+  }
+
+  public get limits(): Required<ILimits> {
+    return this.services.limits;
+  }
+
+  public get userId(): string | undefined {
+    return this.token?.userId;
+  }
+
+  public header(name: string): string | undefined {
+    return headerOf(this.context.headers, name);
+  }
+
+  /** The first value of a query parameter. */
+  public query(name: string): string | undefined {
+    return this.queryAll(name)[0];
+  }
+
+  public queryAll(name: string): string[] {
+    if (!Object.hasOwn(this.context.query, name)) return [];
+    const value = this.context.query[name];
+    return value === undefined ? [] : Array.isArray(value) ? value : [value];
+  }
+
+  /** Absolute URL of this registry as the caller reaches it, without a trailing slash. */
+  public get publicUrl(): string {
+    if (this.config.registryUrl) return this.config.registryUrl.replace(/\/+$/, '');
+    return originOf(this.context, this.services.trustProxy) + this.mount;
+  }
+
+  /**
+   * Throws `unauthenticated` for a caller without a token, `forbidden` for one whose token does not allow it. Type and
+   * action are those of the route unless given.
+   */
+  public async authorize(name: string, override: { type?: string; action?: string } = {}): Promise<void> {
+    const row = typeof this.access === 'object' ? this.access : undefined;
+    const type = override.type ?? row?.type;
+    const action = override.action ?? (row && 'action' in row ? row.action : undefined);
+    if (!type || !action)
+      throw new RegistryError('internal', `A route of ${this.protocol} authorises without type and action`);
+    if (await this.can({ type, name, action })) return;
+    if (!this.token) throw new RegistryError('unauthenticated', 'Authentication is required');
+    throw new RegistryError('forbidden', `This token does not allow ${action} on ${type} ${name}`);
+  }
+
+  public can(right: { type: string; name: string; action: string }): Promise<boolean> {
+    return this.auth.authorize(this.token, `${this.protocol}:${right.type}:${right.name}`, right.action);
+  }
+
+  /** One stored object as a download; null where it is absent. */
+  public serveObject(key: string, options: IServeObjectOptions = {}): Promise<IResponse | null> {
+    return serveObject(this, key, options);
+  }
+
+  /**
+   * A stored document rendered for clients that poll it: made once per (stored ETag, variant, public URL), revalidated
+   * against the store on every read. Null where it is absent.
+   */
+  public async serveDocument<T>(key: string, options: IServeDocumentOptions<T>): Promise<IResponse | null> {
+    const { storage } = this;
+    const info = options.about ? await storage.headForGet(key, options.about) : await storage.head(key);
+    if (!info) return null;
+    const name = `${key}\n${info.etag}\n${options.variant}\n${this.publicUrl}`;
+    const rendering = await this.services.renders.get(name, async () => {
+      const document = await storage.read<T>(key, options.codec);
+      const rendered = document && options.render(document.value);
+      return rendered ? new Rendering(rendered) : null;
+    });
+    return rendering && serveRendering(this, rendering, info.lastModified, options.headers ?? {});
+  }
+}

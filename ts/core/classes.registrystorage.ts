@@ -1,0 +1,288 @@
+import { DocumentCache } from './classes.documentcache.js';
+import { HookRunner } from './classes.hookrunner.js';
+import { StagedObject, stageBody } from './classes.stagedobject.js';
+import { sweepOrphans, sweepStaging } from './classes.sweeper.js';
+import { UpdateQueue } from './classes.updatequeue.js';
+import { WriteProtocol } from './classes.writeprotocol.js';
+import { jsonCodec } from './helpers.codec.js';
+import type { ILimits, ILogger } from './interfaces.core.js';
+import type { IStorageHookMetadata, IStorageHooks } from './interfaces.hooks.js';
+import type {
+  ICodec,
+  IPublishPlan,
+  IRemovePlan,
+  IStageOptions,
+  IStorageOrigin,
+  IStoredDocument,
+  IUpdateOptions,
+  IUpdateResult,
+  TUpdateFunction,
+} from './interfaces.storage.js';
+import type {
+  IGetOptions,
+  IListOptions,
+  IObject,
+  IObjectInfo,
+  IObjectPrefix,
+  IObjectStore,
+} from './objectstore/interfaces.objectstore.js';
+
+export { jsonCodec, StagedObject };
+export type * from './interfaces.storage.js';
+
+export interface IRegistryStorageOptions {
+  hooks?: IStorageHooks;
+  /** default: silent */
+  logger?: ILogger;
+  limits?: ILimits;
+  now?: () => Date;
+}
+
+/** What `sweep` asks of a listing that can be repaired; `PackageCatalog` enlists itself. */
+export interface IRepairable {
+  repair(olderThanMs: number, forgetAfterMs?: number): Promise<number>;
+}
+
+const SILENT: ILogger = { info: () => {}, warn: () => {}, error: () => {} };
+const DAY_MS = 24 * 60 * 60 * 1000;
+const MIB = 1024 * 1024;
+
+/** Everything that the views of one storage share. */
+class StorageParts {
+  public readonly logger: ILogger;
+  public readonly now: () => Date;
+  public readonly maxArtifactSize: number;
+  public readonly documents: DocumentCache;
+  public readonly updates: UpdateQueue;
+  public readonly hooks: HookRunner;
+  public readonly protocol: WriteProtocol;
+  public readonly listings = new Set<IRepairable>();
+  public readonly background = new Set<Promise<void>>();
+
+  constructor(
+    public readonly store: IObjectStore,
+    options: IRegistryStorageOptions,
+  ) {
+    const { limits = {} } = options;
+    this.logger = options.logger ?? SILENT;
+    this.now = options.now ?? (() => new Date());
+    this.maxArtifactSize = limits.maxArtifactSize ?? 10 * 1024 * MIB;
+    this.documents = new DocumentCache(store, limits.metadataCacheSize ?? 64 * MIB);
+    this.updates = new UpdateQueue(store, this.documents);
+    this.hooks = new HookRunner(options.hooks ?? {}, {
+      timeoutMs: limits.hookTimeoutMs ?? 30_000,
+      logger: this.logger,
+      now: this.now,
+    });
+    this.protocol = new WriteProtocol(this);
+  }
+}
+
+/**
+ * All that the registry keeps goes through here: documents with one door for read-modify-write, artifacts with one
+ * write protocol, hooks, limits. It stands over any `IObjectStore`.
+ *
+ * Hooks run in `publish`, `remove`, `stage` (see there), and in `open` and `headForGet` where the caller says what the
+ * object is. `read`, `update`, `head`, `delete` and `list` are the registry's own business and run none.
+ */
+export class RegistryStorage {
+  private readonly parts: StorageParts;
+  private readonly origin: IStorageOrigin;
+  private readonly staged = new Set<StagedObject>();
+
+  constructor(store: IObjectStore, options?: IRegistryStorageOptions);
+  constructor(store: IObjectStore | StorageParts, options: IRegistryStorageOptions = {}, origin?: IStorageOrigin) {
+    this.parts = store instanceof StorageParts ? store : new StorageParts(store, options);
+    this.origin = origin ?? { protocol: 'registry' };
+  }
+
+  public get store(): IObjectStore {
+    return this.parts.store;
+  }
+
+  public get logger(): ILogger {
+    return this.parts.logger;
+  }
+
+  public get now(): () => Date {
+    return this.parts.now;
+  }
+
+  /** A cheap view of the same storage that tells hooks on whose behalf it is used. */
+  public for(origin: IStorageOrigin): RegistryStorage {
+    const View = RegistryStorage as unknown as new (
+      parts: StorageParts,
+      options: IRegistryStorageOptions,
+      origin: IStorageOrigin,
+    ) => RegistryStorage;
+    return new View(this.parts, {}, origin);
+  }
+
+  /** Makes the store ready, and warns where it cannot keep two writers apart. */
+  public async init(): Promise<void> {
+    await this.store.init?.();
+    if (this.store.conditionalWrites) return;
+    this.logger.warn('The object store ignores conditions on writes: run one replica only, two would lose updates');
+  }
+
+  /** Waits for what runs behind requests (folding of listings) and closes the store. */
+  public async destroy(): Promise<void> {
+    await Promise.all(this.parts.background);
+    await this.store.destroy?.();
+  }
+
+  /**
+   * What the store says of the key now. Callers that come while a HEAD of the key is under way share the next one,
+   * never one that began before they asked.
+   */
+  public head(key: string): Promise<IObjectInfo | null> {
+    return this.parts.documents.head(key);
+  }
+
+  /** `head` on behalf of a caller who will be given the content: runs `beforeGet` and, where it exists, `afterGet`. */
+  public async headForGet(key: string, about: IStorageHookMetadata): Promise<IObjectInfo | null> {
+    const { hooks } = this.parts;
+    await hooks.ask('beforeGet', this.origin, { key, metadata: about });
+    const info = await this.head(key);
+    if (info) hooks.tellLater('afterGet', this.origin, { key, metadata: about });
+    return info;
+  }
+
+  /**
+   * The object with its body. With `about`, `beforeGet` may refuse it before the store is asked (`forbidden`), and
+   * `afterGet` is started (not waited for) when the store has answered with an object.
+   */
+  public async open(
+    key: string,
+    options: IGetOptions = {},
+    about?: IStorageHookMetadata,
+  ): Promise<IObject | 'notModified' | null> {
+    const { hooks, store } = this.parts;
+    const signal = options.signal ?? this.origin.signal;
+    if (about) await hooks.ask('beforeGet', this.origin, { key, metadata: about });
+    const found = await store.get(key, { ...options, signal });
+    if (about && found && found !== 'notModified') hooks.tellLater('afterGet', this.origin, { key, metadata: about });
+    return found;
+  }
+
+  /**
+   * A document, parsed once per ETag, deep-frozen, and revalidated against the store by `head` on each call: another
+   * replica's write is seen at once. Throws `internal` where the stored bytes do not parse.
+   */
+  public read<T>(key: string, codec: ICodec<T> = jsonCodec as ICodec<T>): Promise<IStoredDocument<T> | null> {
+    return this.parts.documents.read(key, codec);
+  }
+
+  /**
+   * The only read-modify-write. Updates of one key that wait in this process go out in one conditional write, each
+   * `fn` on the result of the one before; one that throws drops out alone with its own error. A write that lost to
+   * another process runs all of them again. Result: the document as written, with everybody's changes.
+   *
+   * Throws `unavailable` where the store fails, or where other writers kept winning for 30 s. Where it is not known
+   * whether the write was done, the error is an `OutcomeUnknownError` (also `unavailable`).
+   */
+  public update<T>(
+    key: string,
+    fn: TUpdateFunction<T>,
+    options: IUpdateOptions<T> = {},
+  ): Promise<IUpdateResult<T>> {
+    return this.parts.updates.add(key, fn, options);
+  }
+
+  /** Deleting what is absent is fine. */
+  public delete(key: string): Promise<void> {
+    return this.store.delete(key);
+  }
+
+  public list(options: IListOptions): AsyncIterable<IObjectInfo | IObjectPrefix> {
+    return this.store.list(options);
+  }
+
+  /**
+   * Receives a body: hashed, counted, and kept where it waits for `publish`. Up to 256 KiB (and bytes that are in
+   * memory anyway) stay in memory, more goes to `staging/{yyyy-mm-dd}/{uuid}`. A source that fails, or is too long
+   * (`tooLarge`), or has another length than promised (`invalid`) leaves nothing.
+   *
+   * With `about`, a body that is a stream of unknown length, or known not to fit in memory, is announced to
+   * `beforePut` once with phase `start` before its first byte is read (kind `artifact`, `size` where known).
+   */
+  public async stage(
+    body: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | Uint8Array,
+    options: IStageOptions,
+  ): Promise<StagedObject> {
+    const staged = await stageBody(this.parts, this.origin, body, options);
+    this.staged.add(staged);
+    return staged;
+  }
+
+  /** Discards whatever was staged through this view and not used: the end of every call, however it ended. */
+  public async release(): Promise<void> {
+    const left = [...this.staged];
+    this.staged.clear();
+    for (const staged of left) {
+      await staged.discard().catch((error: unknown) => {
+        this.logger.warn('A staged upload could not be removed; a sweep will', { error: String(error) });
+      });
+    }
+  }
+
+  /**
+   * The write protocol. Order: dry run of `apply` on the current document (an early refusal costs nothing); `beforePut`
+   * once for each artifact in the order of the plan and once for the document (phase `commit`); artifacts to their
+   * keys; marker; `update(document)`, which alone decides; catalog entry; marker away; `afterPut` in the same order,
+   * waited for; staging away. Nothing before the commit is visible to readers.
+   *
+   * Hooks are called once each, never again for retries. A refusal (`forbidden`) or an error before the commit removes
+   * what was placed. Where it is not known whether the commit happened (`OutcomeUnknownError`) nothing is removed. What
+   * fails after the commit is logged and repaired later; the publish stands. Staged objects are spent either way.
+   */
+  public publish<T>(plan: IPublishPlan<T>): Promise<T> {
+    return this.parts.protocol.publish(plan, this.origin);
+  }
+
+  /**
+   * Takes something back: dry run of `apply`; `beforeDelete` once for each artifact and once for the document; marker;
+   * `update(document)`; catalog entry; marker away; artifacts deleted; `afterDelete` in the same order, waited for.
+   */
+  public remove<T>(plan: IRemovePlan<T>): Promise<T> {
+    return this.parts.protocol.remove(plan, this.origin);
+  }
+
+  /** Deletes staged uploads older than `olderThanMs` (default 24 h) and repairs listings from their markers. */
+  public async sweep(options: { olderThanMs?: number } = {}): Promise<{ staged: number; repaired: number }> {
+    const olderThanMs = options.olderThanMs ?? DAY_MS;
+    const staged = await sweepStaging(this.parts, olderThanMs);
+    let repaired = 0;
+    for (const listing of this.parts.listings) {
+      repaired += await listing.repair(Math.min(olderThanMs, 20_000), Math.min(olderThanMs, 15 * 60_000));
+    }
+    return { staged, repaired };
+  }
+
+  /**
+   * Deletes objects below `prefix` that are older than `olderThanMs` (default 24 h) and that no document names.
+   * `isListed` must read the document afresh (`read` does). Answers how many.
+   */
+  public sweepOrphans(
+    prefix: string,
+    isListed: (key: string) => boolean | Promise<boolean>,
+    options: { olderThanMs?: number } = {},
+  ): Promise<number> {
+    return sweepOrphans(this.parts, prefix, isListed, options.olderThanMs ?? DAY_MS);
+  }
+
+  /** Has `sweep` repair this listing too. */
+  public enlist(listing: IRepairable): void {
+    this.parts.listings.add(listing);
+  }
+
+  /** Work that no request waits for; `destroy` does, and what fails in it is logged. */
+  public runBehind(what: string, work: Promise<unknown>): void {
+    const guarded: Promise<void> = work.then(
+      () => {},
+      (error: unknown) => this.logger.warn(`${what} failed and will be tried again`, { error: String(error) }),
+    );
+    this.parts.background.add(guarded);
+    void guarded.then(() => this.parts.background.delete(guarded));
+  }
+}

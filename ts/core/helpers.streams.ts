@@ -1,0 +1,103 @@
+/**
+ * The library speaks Web streams at its borders. These helpers make and consume them, the same way on Node, Deno
+ * and Bun.
+ */
+
+/** Bytes that a stream was made of, so that a host can send them at once instead of reading a stream. */
+const bytesOf = new WeakMap<ReadableStream<Uint8Array>, Uint8Array>();
+
+/** Pulls only when asked: a body that nobody reads costs nothing and opens nothing. */
+const LAZY: QueuingStrategy<Uint8Array> = { highWaterMark: 0 };
+
+const streamOfBytes = (bytes: Uint8Array): ReadableStream<Uint8Array> => {
+  const stream: ReadableStream<Uint8Array> = new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        bytesOf.delete(stream);
+        if (bytes.byteLength > 0) controller.enqueue(bytes);
+        controller.close();
+      },
+    },
+    LAZY,
+  );
+  bytesOf.set(stream, bytes);
+  return stream;
+};
+
+/**
+ * A stream of the given data. Strings become UTF-8, other objects JSON; a stream is returned as it is.
+ */
+export const toReadableStream = (data: object | string | Uint8Array): ReadableStream<Uint8Array> => {
+  if (data instanceof ReadableStream) return data as ReadableStream<Uint8Array>;
+  if (data instanceof Uint8Array) return streamOfBytes(data);
+  if (data instanceof ArrayBuffer) return streamOfBytes(new Uint8Array(data));
+  return streamOfBytes(Buffer.from(typeof data === 'string' ? data : JSON.stringify(data)));
+};
+
+/** The bytes of an unread stream made by `toReadableStream`; undefined for every other stream. */
+export const knownBytes = (stream: ReadableStream<Uint8Array> | undefined): Uint8Array | undefined =>
+  stream && !stream.locked ? bytesOf.get(stream) : undefined;
+
+/** Everything the stream yields, in one buffer; empty for an absent body. */
+export const streamToBuffer = async (stream: ReadableStream<Uint8Array> | undefined | null): Promise<Buffer> => {
+  if (!stream) return Buffer.alloc(0);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of iterate(stream)) chunks.push(chunk);
+  return Buffer.concat(chunks);
+};
+
+/** The stream's content parsed as JSON; throws SyntaxError where it is not JSON. */
+export const streamToJson = async <T = unknown>(stream: ReadableStream<Uint8Array> | undefined | null): Promise<T> =>
+  JSON.parse((await streamToBuffer(stream)).toString('utf8')) as T;
+
+/** Reads a stream chunk by chunk; leaving the loop early, or throwing in it, cancels the stream. */
+export async function* iterate(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  const reader = stream.getReader();
+  let ended = false;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) {
+        ended = true;
+        return;
+      }
+      yield value;
+    }
+  } catch (error) {
+    ended = true; // an errored stream has nothing left to cancel
+    throw error;
+  } finally {
+    if (!ended) await reader.cancel();
+    reader.releaseLock();
+  }
+}
+
+/** A stream that takes from the iterable as it is read; cancelling it ends the iteration. */
+export const fromIterable = (source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): ReadableStream<Uint8Array> => {
+  let iterator: AsyncIterator<Uint8Array> | Iterator<Uint8Array> | undefined;
+  const start = () => {
+    iterator ??= Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+    return iterator;
+  };
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        for (;;) {
+          const { done, value } = await start().next();
+          if (done) return controller.close();
+          // an empty chunk would end a pull without progress
+          if (value.byteLength > 0) return controller.enqueue(value);
+        }
+      },
+      async cancel(reason) {
+        await start().return?.(reason);
+      },
+    },
+    LAZY,
+  );
+};
+
+/** Reads and forgets, so that a response body's socket or file is freed. */
+export const discard = async (stream: ReadableStream<Uint8Array> | undefined): Promise<void> => {
+  if (stream && !stream.locked) await stream.cancel();
+};

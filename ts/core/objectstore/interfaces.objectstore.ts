@@ -1,0 +1,94 @@
+/**
+ * The seam between the registry and whatever keeps its bytes.
+ *
+ * Absent is `null`; every other trouble throws a `RegistryError` (`preconditionFailed` when a condition of a write
+ * does not hold, `unavailable` when the store cannot answer). An outage therefore never reads as "not found".
+ *
+ * Keys are `/`-separated, never begin or end with `/`, hold no empty, `.` or `..` segment and no NUL, and sort by
+ * their UTF-8 bytes.
+ */
+export interface IObjectInfo {
+  key: string;
+  /** bytes */
+  size: number;
+  /** opaque, without quotes; two writes never share one unless their bytes are equal */
+  etag: string;
+  lastModified: Date;
+  contentType?: string;
+  /** names are lower case; listings may leave it out */
+  metadata?: Record<string, string>;
+}
+
+/** What `list` yields with a delimiter for all keys that share the next segment. */
+export interface IObjectPrefix {
+  prefix: string;
+}
+
+/** `end` is inclusive, as in RFC 9110 section 14.1.2, and is clamped to the object's last byte. */
+export type TObjectRange = { start: number; end?: number } | { suffix: number };
+
+export interface IGetOptions {
+  /** a range that starts past the end throws `rangeInvalid` (with `detail: { size }`) */
+  range?: TObjectRange;
+  ifNoneMatch?: string;
+  signal?: AbortSignal;
+}
+
+export interface IObject {
+  info: IObjectInfo;
+  /** always read it to the end or cancel it: an open body holds a file or a socket */
+  body: ReadableStream<Uint8Array>;
+  /** the bytes of `body` in the object, present when a range was asked for */
+  range?: { start: number; end: number };
+}
+
+export interface IPutOptions {
+  /** total bytes of a stream, where known: the driver then refuses a body of another length (`invalid`) */
+  size?: number;
+  contentType?: string;
+  metadata?: Record<string, string>;
+  /** write only over the object that has this ETag, else `preconditionFailed` */
+  ifMatch?: string;
+  /** write only where no object is, else `preconditionFailed` */
+  ifNoneMatch?: '*';
+  /** the caller promises never to write other bytes under this key, so a driver may skip its bookkeeping for rewrites */
+  immutable?: boolean;
+  signal?: AbortSignal;
+}
+
+export interface IComposeOptions {
+  contentType?: string;
+  metadata?: Record<string, string>;
+  ifNoneMatch?: '*';
+  immutable?: boolean;
+  signal?: AbortSignal;
+}
+
+export interface IListOptions {
+  prefix: string;
+  /** exclusive */
+  after?: string;
+  delimiter?: string;
+  limit?: number;
+}
+
+export interface IObjectStore {
+  /** false where the server ignores `ifMatch`/`ifNoneMatch`; known after `init()` */
+  readonly conditionalWrites: boolean;
+  head(key: string): Promise<IObjectInfo | null>;
+  get(key: string, options?: IGetOptions): Promise<IObject | 'notModified' | null>;
+  /** Durable when it resolves. A source that fails leaves what was there before. */
+  put(key: string, body: Uint8Array | ReadableStream<Uint8Array>, options?: IPutOptions): Promise<{ etag: string }>;
+  /**
+   * Joins `parts` in order into `target` without sending their bytes through the caller. The parts are spent: their
+   * content is undefined afterwards and the caller deletes them (an absent key is fine). When it throws
+   * `preconditionFailed` the parts are untouched.
+   */
+  compose(target: string, parts: string[], options?: IComposeOptions): Promise<{ etag: string }>;
+  /** deleting what is absent is fine, unless `ifMatch` says what should have been there */
+  delete(key: string, options?: { ifMatch?: string }): Promise<void>;
+  /** in key order, page by page */
+  list(options: IListOptions): AsyncIterable<IObjectInfo | IObjectPrefix>;
+  init?(): Promise<void>;
+  destroy?(): Promise<void>;
+}

@@ -1,0 +1,16 @@
+export { availableProtocols, SmartRegistry } from './classes.smartregistry.js';
+export { AuthManager, type TPresentedCredential } from './core/classes.authmanager.js';
+export { BaseRegistry, type IRegistryServices } from './core/classes.baseregistry.js';
+export { DefaultAuthProvider } from './core/classes.defaultauthprovider.js';
+export { RegistryCall } from './core/classes.registrycall.js';
+export { RegistryError, type TErrorKind } from './core/classes.registryerror.js';
+export { RegistryStorage } from './core/classes.registrystorage.js';
+export { ConfigError } from './core/helpers.config.js';
+export { respond } from './core/helpers.http.js';
+export type { IRoute, TAccess } from './core/helpers.routes.js';
+export { streamToBuffer, streamToJson, toReadableStream } from './core/helpers.streams.js';
+export type * from './core/interfaces.auth.js';
+export type * from './core/interfaces.core.js';
+export type * from './core/interfaces.hooks.js';
+export type * from './core/objectstore/interfaces.objectstore.js';
+export { createNodeServer, toFetchHandler, toNodeListener } from './http/index.js';
