@@ -13,6 +13,9 @@ import {
 } from '../ts/core/helpers.http.js';
 import { streamToBuffer } from '../ts/core/helpers.streams.js';
 
+// tap compares the fields that are named
+const invalid = { kind: 'invalid' } as unknown as Error;
+
 t.test('a header is found in any case, and repeated ones are joined', async (t) => {
   t.equal(headerOf({ 'X-Thing': 'a' }, 'x-thing'), 'a');
   t.equal(headerOf({ 'x-thing': ['a', 'b'] }, 'X-Thing'), 'a, b');
@@ -84,7 +87,7 @@ t.test('the public origin comes from the most trusted source', async (t) => {
   t.equal(originOf({ ...context, headers: {} }, true), 'http://localhost');
   t.equal(originOf({ ...context, headers: { host: '[::1]:5000' } }, false), 'http://[::1]:5000');
   for (const host of ['evil.example.com/path', 'a b', 'x@y', 'a"b', 'a:99999999']) {
-    t.throws(() => originOf({ ...context, headers: { host } }, false), { kind: 'invalid' }, host);
+    t.throws(() => originOf({ ...context, headers: { host } }, false), invalid, host);
   }
 });
 
@@ -93,7 +96,8 @@ t.test('what a handler returns becomes a response', async (t) => {
   t.equal(json.status, 200, 'an object that merely looks alike is a document');
   t.equal(json.headers['Content-Type'], 'application/json');
   t.equal((await streamToBuffer(json.body)).toString(), '{"status":"ok","headers":{}}');
-  t.equal(toResponse({ status: 200, headers: {}, name: 'a package' }).headers['Content-Length'], '44');
+  const lookalike = toResponse({ status: 201, headers: {}, name: 'a package' });
+  t.equal(lookalike.status, 200, 'an object with other fields beside status and headers is a document too');
   t.equal(toResponse({ status: 201, headers: { A: 'b' } }).status, 201);
   t.equal(toResponse('text').headers['Content-Type'], 'text/plain; charset=utf-8');
   t.equal(toResponse(new Uint8Array(3)).headers['Content-Length'], '3');

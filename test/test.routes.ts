@@ -27,6 +27,9 @@ const refused = (method: string, path: string): RegistryError => {
   throw new Error(`${path} was matched`);
 };
 
+// tap compares the fields that are named
+const invalid = { kind: 'invalid', status: 400 } as unknown as Error;
+
 t.test('a path finds its row and its decoded parameters', async (t) => {
   const cases: [string, string, string, Record<string, string>][] = [
     ['GET', '/', '/', {}],
@@ -94,7 +97,7 @@ t.test('what could lead elsewhere is refused in every spelling', async (t) => {
     '%',
   ];
   for (const trick of tricks) {
-    t.throws(() => decodeParameter(trick), { kind: 'invalid', status: 400 }, trick);
+    t.throws(() => decodeParameter(trick), invalid, trick);
   }
   t.equal(refused('GET', '/..').status, 400);
   t.equal(refused('GET', '/foo/-/..%2f..%2fetc%2fpasswd').status, 400);

@@ -107,6 +107,11 @@ export class SmartRegistry {
     return this.state === 'ready';
   }
 
+  /** Whether X-Forwarded-* headers are believed; hosts go by the same setting. */
+  public get trustProxy(): boolean {
+    return this.config.trustProxy ?? false;
+  }
+
   /** True while the storage answers. */
   public async checkHealth(): Promise<boolean> {
     if (this.state !== 'ready') return false;

@@ -13,4 +13,5 @@ export type * from './core/interfaces.auth.js';
 export type * from './core/interfaces.core.js';
 export type * from './core/interfaces.hooks.js';
 export type * from './core/objectstore/interfaces.objectstore.js';
-export { createNodeServer, toFetchHandler, toNodeListener } from './http/index.js';
+export { createNodeServer, toFetchHandler, toNodeListener, withHealth } from './http/index.js';
+export type * from './http/interfaces.http.js';

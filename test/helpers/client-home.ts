@@ -38,6 +38,11 @@ export class ClientHome {
       DENO_DIR: at('cache/deno'),
       DENO_NO_UPDATE_CHECK: '1',
       DO_NOT_TRACK: '1',
+      // A second try would hide a wrong answer, and waits for many seconds.
+      npm_config_fetch_retries: '0',
+      PNPM_CONFIG_FETCH_RETRIES: '0',
+      YARN_HTTP_RETRY: '0',
+      BUN_CONFIG_HTTP_RETRY_COUNT: '0',
     };
   }
 

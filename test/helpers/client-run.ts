@@ -116,7 +116,7 @@ export const run = async (command: string[], options: IRunOptions): Promise<IRun
     output += '\n(ended by the time-out of the test)';
   }
   return {
-    command: command.map((word) => word.replace(/^.*\/(?=[^/]+$)/, '')).join(' '),
+    command: command.map((word) => word.replace(/^\/.*\//, '')).join(' '),
     code: timedOut ? null : code,
     stdout: plain(stdout),
     stderr: plain(stderr),

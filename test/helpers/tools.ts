@@ -63,7 +63,7 @@ const layouts: Record<TToolName, IToolLayout> = {
 };
 
 export const toolsFolder = (): string =>
-  process.env['SMARTREGISTRY_TOOLS'] ?? join(homedir(), '.cache', 'smartregistry-tools');
+  process.env.SMARTREGISTRY_TOOLS ?? join(homedir(), '.cache', 'smartregistry-tools');
 
 const isProgram = (path: string): boolean => {
   try {
@@ -75,7 +75,7 @@ const isProgram = (path: string): boolean => {
 };
 
 const onPath = (program: string): string | undefined => {
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), join(homedir(), 'go', 'bin')];
+  const folders = [...(process.env.PATH ?? '').split(delimiter), join(homedir(), 'go', 'bin')];
   return folders
     .filter(Boolean)
     .map((folder) => join(folder, program))

@@ -1,10 +1,10 @@
 import { DocumentCache } from './classes.documentcache.js';
 import { HookRunner } from './classes.hookrunner.js';
 import { StagedObject, stageBody } from './classes.stagedobject.js';
-import { sweepOrphans, sweepStaging } from './classes.sweeper.js';
 import { UpdateQueue } from './classes.updatequeue.js';
 import { WriteProtocol } from './classes.writeprotocol.js';
 import { jsonCodec } from './helpers.codec.js';
+import { sweepOrphans, sweepStaging } from './helpers.sweep.js';
 import type { ILimits, ILogger } from './interfaces.core.js';
 import type { IStorageHookMetadata, IStorageHooks } from './interfaces.hooks.js';
 import type {
@@ -27,8 +27,8 @@ import type {
   IObjectStore,
 } from './objectstore/interfaces.objectstore.js';
 
-export { jsonCodec, StagedObject };
 export type * from './interfaces.storage.js';
+export { jsonCodec, StagedObject };
 
 export interface IRegistryStorageOptions {
   hooks?: IStorageHooks;
@@ -86,15 +86,15 @@ class StorageParts {
  * object is. `read`, `update`, `head`, `delete` and `list` are the registry's own business and run none.
  */
 export class RegistryStorage {
-  private readonly parts: StorageParts;
-  private readonly origin: IStorageOrigin;
-  private readonly staged = new Set<StagedObject>();
+  private staged: Set<StagedObject> | undefined;
 
-  constructor(store: IObjectStore, options?: IRegistryStorageOptions);
-  constructor(store: IObjectStore | StorageParts, options: IRegistryStorageOptions = {}, origin?: IStorageOrigin) {
-    this.parts = store instanceof StorageParts ? store : new StorageParts(store, options);
-    this.origin = origin ?? { protocol: 'registry' };
-  }
+  /** `origin` and `parts` are for `for()`. */
+  constructor(
+    store: IObjectStore,
+    options: IRegistryStorageOptions = {},
+    private readonly origin: IStorageOrigin = { protocol: 'registry' },
+    private readonly parts: StorageParts = new StorageParts(store, options),
+  ) {}
 
   public get store(): IObjectStore {
     return this.parts.store;
@@ -110,12 +110,7 @@ export class RegistryStorage {
 
   /** A cheap view of the same storage that tells hooks on whose behalf it is used. */
   public for(origin: IStorageOrigin): RegistryStorage {
-    const View = RegistryStorage as unknown as new (
-      parts: StorageParts,
-      options: IRegistryStorageOptions,
-      origin: IStorageOrigin,
-    ) => RegistryStorage;
-    return new View(this.parts, {}, origin);
+    return new RegistryStorage(this.store, {}, origin, this.parts);
   }
 
   /** Makes the store ready, and warns where it cannot keep two writers apart. */
@@ -181,11 +176,7 @@ export class RegistryStorage {
    * Throws `unavailable` where the store fails, or where other writers kept winning for 30 s. Where it is not known
    * whether the write was done, the error is an `OutcomeUnknownError` (also `unavailable`).
    */
-  public update<T>(
-    key: string,
-    fn: TUpdateFunction<T>,
-    options: IUpdateOptions<T> = {},
-  ): Promise<IUpdateResult<T>> {
+  public update<T>(key: string, fn: TUpdateFunction<T>, options: IUpdateOptions<T> = {}): Promise<IUpdateResult<T>> {
     return this.parts.updates.add(key, fn, options);
   }
 
@@ -211,14 +202,15 @@ export class RegistryStorage {
     options: IStageOptions,
   ): Promise<StagedObject> {
     const staged = await stageBody(this.parts, this.origin, body, options);
+    this.staged ??= new Set();
     this.staged.add(staged);
     return staged;
   }
 
   /** Discards whatever was staged through this view and not used: the end of every call, however it ended. */
   public async release(): Promise<void> {
-    const left = [...this.staged];
-    this.staged.clear();
+    const left = this.staged ?? [];
+    this.staged = undefined;
     for (const staged of left) {
       await staged.discard().catch((error: unknown) => {
         this.logger.warn('A staged upload could not be removed; a sweep will', { error: String(error) });

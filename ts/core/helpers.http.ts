@@ -9,7 +9,7 @@ type TMultiValue = string | string[] | undefined;
 /** One header by its name in any case; repeated headers are joined as RFC 9110 section 5.3 says. */
 export const headerOf = (headers: Record<string, TMultiValue>, name: string): string | undefined => {
   const lower = name.toLowerCase();
-  let value: TMultiValue = headers[lower];
+  let value: TMultiValue = Object.hasOwn(headers, lower) ? headers[lower] : undefined;
   if (value === undefined) {
     for (const key of Object.keys(headers)) {
       if (key.length === lower.length && key.toLowerCase() === lower) {

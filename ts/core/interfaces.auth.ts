@@ -54,7 +54,23 @@ export interface IAuthProvider {
   /** answers `npm adduser`; absent or throwing `forbidden` means that accounts are made elsewhere */
   createUser?(credentials: ICredentials, profile?: { email?: string }): Promise<string>;
   getUser?(userId: string): Promise<IUserProfile | null>;
+  /**
+   * All that a caller may do, at once. Where it is absent each question goes to `authorize`: that is right, but a listing
+   * then asks once for every item.
+   */
+  permissions?(token: IAuthToken | null): Promise<IPermissions>;
   destroy?(): Promise<void>;
+}
+
+/** What one caller may do at this moment. */
+export interface IPermissions {
+  allows(resource: string, action: string): boolean;
+  /** whether the caller may do this to any name at all */
+  allowsSome(protocol: TRegistryProtocol, type: string, action: string): boolean;
+  /** whether the caller may do this to every name; false where that is not certain */
+  allowsAll(protocol: TRegistryProtocol, type: string, action: string): boolean;
+  /** the part of `scopes` that the caller holds */
+  narrow(scopes: readonly string[]): string[];
 }
 
 export interface IUserProfile {
@@ -77,7 +93,11 @@ export interface IAuthConfig {
   jwtSecret: string;
   tokenStore: 'memory' | 'redis' | 'database' | 'bucket';
   npmTokens?: { enabled: boolean; defaultReadOnly?: boolean };
-  ociTokens?: { enabled: boolean; realm?: string; service?: string };
+  /**
+   * `service` is the `aud` of a JWT (default `smartregistry`), `issuer` its `iss` (default: the realm, else the service).
+   * Another token service that knows `jwtSecret` is believed when its tokens carry these two.
+   */
+  ociTokens?: { enabled: boolean; realm?: string; service?: string; issuer?: string };
   mavenTokens?: { enabled: boolean };
   cargoTokens?: { enabled: boolean };
   composerTokens?: { enabled: boolean };

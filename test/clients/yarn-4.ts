@@ -1,0 +1,3 @@
+import { directoryRing } from '../suites/clientring.suite.js';
+
+directoryRing('yarn-4');

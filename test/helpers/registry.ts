@@ -1,0 +1,68 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import {
+  type IRegistryConfig,
+  type IRequestContext,
+  type IResponse,
+  SmartRegistry,
+  streamToBuffer,
+} from '../../ts/index.js';
+
+/** A folder that is gone when the test ends. */
+export const temporaryFolder = async (t: Pick<Test, 'teardown'>): Promise<string> => {
+  const folder = await mkdtemp(join(tmpdir(), 'smartregistry-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
+  return folder;
+};
+
+/** A started registry on a directory of its own; both are gone when the test ends. */
+export const startRegistry = async (
+  t: Pick<Test, 'teardown'>,
+  config: Partial<IRegistryConfig> = {},
+): Promise<SmartRegistry> => {
+  const storage = config.storage ?? { directory: await temporaryFolder(t) };
+  const registry = new SmartRegistry({
+    auth: { jwtSecret: 'a-secret-of-the-tests', tokenStore: 'memory' },
+    ...config,
+    storage,
+  });
+  await registry.init();
+  t.teardown(() => registry.destroy());
+  return registry;
+};
+
+/** All keys of the store, except the users and tokens of the test itself. */
+export const storedKeys = async (registry: SmartRegistry): Promise<string[]> => {
+  const keys: string[] = [];
+  for await (const item of registry.getStorage().store.list({ prefix: '' })) {
+    if ('key' in item && !item.key.startsWith('auth/')) keys.push(item.key);
+  }
+  return keys;
+};
+
+export interface IAnswer extends IResponse {
+  bytes: Buffer;
+  text: string;
+  json(): Record<string, unknown>;
+}
+
+/** Sends one request and reads the whole answer. */
+export const send = async (
+  registry: SmartRegistry,
+  method: string,
+  path: string,
+  more: Partial<IRequestContext> = {},
+): Promise<IAnswer> => {
+  const [pathname, search = ''] = path.split('?') as [string, string?];
+  const query = Object.fromEntries(new URLSearchParams(search));
+  const response = await registry.handleRequest({ method, path: pathname, headers: {}, query, ...more });
+  const bytes = await streamToBuffer(response.body);
+  return {
+    ...response,
+    bytes,
+    text: bytes.toString(),
+    json: () => JSON.parse(bytes.toString()) as Record<string, unknown>,
+  };
+};

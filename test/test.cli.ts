@@ -1,0 +1,364 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
+import { commitinfo } from '../ts/00_commitinfo_data.js';
+import { availableProtocols, SmartRegistry } from '../ts/index.js';
+import { ask, RawClient } from './helpers/http-client.js';
+import { selfSigned, within } from './helpers/http-host.js';
+import { temporaryFolder } from './helpers/registry.js';
+
+const bin = resolve(fileURLToPath(new URL('../ts/cli/bin.ts', import.meta.url)));
+
+interface IRun {
+  code: number | null;
+  out: string;
+  err: string;
+}
+
+interface IStartOptions {
+  cwd: string;
+  env?: Record<string, string>;
+  input?: string;
+}
+
+/** Nothing of the environment that the tests run in may decide. */
+const cleanEnvironment = (): Record<string, string | undefined> =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SMARTREGISTRY_')));
+
+const start = (args: string[], { cwd, env, input }: IStartOptions): ChildProcess => {
+  // from the sources, with the loader of this process
+  const tsx = import.meta.resolve('tsx');
+  const child = spawn(process.execPath, ['--import', tsx, bin, ...args], {
+    cwd,
+    env: { ...cleanEnvironment(), ...env },
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+  });
+  child.stdin?.end(input);
+  return child;
+};
+
+const collect = (child: ChildProcess) => {
+  const seen = { out: '', err: '' };
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    seen.out += text;
+  });
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    seen.err += text;
+  });
+  return seen;
+};
+
+const run = async (args: string[], options: IStartOptions): Promise<IRun> => {
+  const child = start(args, options);
+  const seen = collect(child);
+  const [code] = (await within(once(child, 'close'), args.join(' '), 30_000)) as [number | null];
+  return { code, ...seen };
+};
+
+/** A server process for the time of the test. */
+const serve = async (t: Test, args: string[], options: IStartOptions) => {
+  const child = start(['serve', '--port', '0', ...args], options);
+  t.teardown(() => child.kill('SIGKILL'));
+  const seen = collect(child);
+  const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
+  const ready = new Promise<string>((resolve, reject) => {
+    child.stdout?.on('data', () => {
+      const url = /^smartregistry ready on (\S+)$/m.exec(seen.out)?.[1];
+      if (url) resolve(url);
+    });
+    closed.then(() => reject(new Error(`ended: ${seen.err}`)), reject);
+  });
+  const url = await within(ready, 'ready', 30_000);
+  return { child, seen, closed, url, port: Number(new URL(url).port) };
+};
+
+const oneLine = (t: Test, { err }: IRun, pattern: RegExp) => {
+  t.match(err, pattern);
+  t.equal(err.trimEnd().split('\n').length, 1, `one line: ${err}`);
+};
+
+/** `${name}` as it stands in a configuration file */
+const variable = (name: string) => `\${${name}}`;
+const whoami = (port: number, headers: Record<string, string>) => ask(port, '/npm/-/whoami', { headers });
+const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
+const basic = (name: string, password: string) => ({
+  Authorization: `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`,
+});
+
+t.test('help, version, and what is wrong usage', async (t) => {
+  const cwd = await temporaryFolder(t);
+  t.match(await run(['--version'], { cwd }), { code: 0, out: `${commitinfo.version}\n` });
+  t.match(await run(['--help'], { cwd }), { code: 0, out: /Usage: smartregistry COMMAND/ });
+  t.match(await run(['serve', '--help'], { cwd }), { code: 0, out: /--tls-cert/ });
+  t.match(await run(['token', '--help'], { cwd }), { code: 0, out: /Usage: smartregistry COMMAND/ });
+  const wrong: [string[], RegExp][] = [
+    [[], /A command is missing/],
+    [['sing'], /"sing" is not a command/],
+    [['user'], /Which one: user add/],
+    [['serve', '--prot', '1'], /Unknown option '--prot'/],
+    [['serve', '--port', '99999'], /--port must be/],
+    [['serve', '--port'], /--port/],
+    [['serve', 'here'], /"here" is one argument too many/],
+    [['serve', '--tls-cert', 'x'], /go together/],
+    [['user', 'add'], /NAME is missing/],
+    [['user', 'add', 'ann'], /--password-stdin/],
+    [['token', 'create', '--user', 'ann'], /--protocol is missing/],
+    [['token', 'create', '--protocol', 'npm'], /--user is missing/],
+    [['token', 'create', '--user', 'ann', '--protocol', 'ftp'], /--protocol must be one of/],
+    [['token', 'create', '--user', 'ann', '--protocol', 'npm', '--expires', '30'], /--expires must be/],
+  ];
+  for (const [args, pattern] of wrong) {
+    const result = await run(args, { cwd });
+    t.equal(result.code, 2, args.join(' '));
+    oneLine(t, result, pattern);
+  }
+  t.same(await readdir(cwd), [], 'nothing was made');
+});
+
+t.test('first start, a user of its own, tokens, while the server runs', async (t) => {
+  const cwd = await temporaryFolder(t);
+  const server = await serve(t, [], { cwd });
+  t.match(server.url, /^http:\/\/127\.0\.0\.1:\d+$/);
+  const password = /created user admin with password (\S+)/.exec(server.seen.out)?.[1] as string;
+  t.ok(password?.length >= 20);
+  t.match(server.seen.out, `${server.url}/npm`, 'the lines that point npm here');
+  t.equal((await stat(join(cwd, 'data'))).mode & 0o077, 0, 'the store is its owner’s alone');
+
+  const { port } = server;
+  t.match(await ask(port, '/-/health'), { status: 200, body: Buffer.from('{"status":"ok"}') });
+  t.match((await whoami(port, basic('admin', password))).body.toString(), /"admin"/);
+  t.equal((await whoami(port, basic('admin', 'wrong'))).status, 401);
+
+  t.match(await run(['user', 'add', 'ann', '--password-stdin'], { cwd, input: 'correct horse\n' }), { code: 0 });
+  t.match((await whoami(port, basic('ann', 'correct horse'))).body.toString(), /"ann"/);
+  const again = await run(['user', 'add', 'ann'], { cwd, env: { SMARTREGISTRY_PASSWORD: 'x' } });
+  t.equal(again.code, 1);
+  oneLine(t, again, /ann/);
+  const listed = await run(['user', 'list'], { cwd });
+  t.match(listed.out, /^admin .*\*:\*:\*:\*/m);
+  t.match(listed.out, /^ann /m);
+
+  const created = await run(
+    ['token', 'create', '--user', 'ann', '--protocol', 'npm', '--expires', '30d', '--name', 'ci'],
+    { cwd },
+  );
+  t.match(created, { code: 0, err: '' });
+  t.match(created.out, /^\S+\n$/, 'the token and nothing else');
+  const token = created.out.trim();
+  t.match((await whoami(port, bearer(token))).body.toString(), /"ann"/);
+  const tokens = await run(['token', 'list', '--user', 'ann'], { cwd });
+  const [, id] = /^([0-9a-f]{64}) +ann +npm .* full +\d{4}-\d\d-\d\dT\S+Z +ci /m.exec(tokens.out) ?? [];
+  t.ok(id, tokens.out);
+  t.notMatch(tokens.out, token);
+
+  t.match(await run(['token', 'revoke', 'ffffffffffff'], { cwd }), { code: 1, err: /no such token/ });
+  t.match(await run(['token', 'revoke', (id as string).slice(0, 12)], { cwd }), { code: 0 });
+  t.notMatch((await run(['token', 'list'], { cwd })).out, id);
+  await new Promise((done) => setTimeout(done, 5_000));
+  t.equal((await whoami(port, bearer(token))).status, 401, 'revoked for the running server within five seconds');
+
+  t.match(await run(['user', 'passwd', 'ann'], { cwd, env: { SMARTREGISTRY_PASSWORD: 'new' } }), { code: 0 });
+  const scoped = [
+    'token',
+    'create',
+    '--user',
+    'ann',
+    '--protocol',
+    'npm',
+    '--scope',
+    'npm:package:a:read',
+    '--read-only',
+  ];
+  t.match(await run(scoped, { cwd }), { code: 0 });
+  t.match((await run(['token', 'list'], { cwd })).out, /ann .* read-only +never +- +npm:package:a:read$/m);
+  const bySecret = (await run(['token', 'create', '--user', 'ann', '--protocol', 'npm'], { cwd })).out.trim();
+  t.match(await run(['token', 'revoke', bySecret], { cwd }), { code: 0 });
+  t.match(await run(['user', 'remove', 'ann'], { cwd }), { code: 0 });
+  t.match(await run(['user', 'remove', 'ann'], { cwd }), { code: 1, err: /There is no user ann/ });
+  t.match(await run(['token', 'create', '--user', 'ann', '--protocol', 'npm'], { cwd }), {
+    code: 1,
+    err: /no user ann/,
+  });
+
+  server.child.kill('SIGTERM');
+  t.same(await server.closed, [0, null], 'a graceful end');
+  t.match(server.seen.err, /stopping signal=SIGTERM/);
+
+  const second = await serve(t, [], { cwd });
+  t.notMatch(second.seen.out, /password/, 'only the first start makes an admin');
+  t.match((await whoami(second.port, basic('admin', password))).body.toString(), /"admin"/);
+});
+
+t.test('the password that is given is used, and removed users stay removed', async (t) => {
+  const cwd = await temporaryFolder(t);
+  const env = { SMARTREGISTRY_ADMIN_PASSWORD: 'given', SMARTREGISTRY_DATA: './elsewhere', SMARTREGISTRY_PORT: '1' };
+  const server = await serve(t, [], { cwd, env });
+  t.notMatch(server.seen.out, /password|given/);
+  t.match((await whoami(server.port, basic('admin', 'given'))).body.toString(), /"admin"/);
+  t.same(await readdir(cwd), ['elsewhere']);
+  server.child.kill('SIGINT');
+  t.same(await server.closed, [0, null]);
+  t.match(await run(['user', 'remove', 'admin', '--data', 'elsewhere'], { cwd }), { code: 0 });
+  const second = await serve(t, [], { cwd, env });
+  t.equal((await whoami(second.port, basic('admin', 'given'))).status, 401);
+});
+
+t.test('two that start at once agree on the admin and on the secret', async (t) => {
+  const cwd = await temporaryFolder(t);
+  const servers = await Promise.all([serve(t, [], { cwd }), serve(t, [], { cwd })]);
+  const passwords = servers.map(({ seen }) => /with password (\S+)/.exec(seen.out)?.[1]).filter(Boolean);
+  t.equal(passwords.length, 1, 'one of them made it');
+  for (const { port } of servers) {
+    t.match((await whoami(port, basic('admin', passwords[0] as string))).body.toString(), /"admin"/);
+  }
+  for (const { child } of servers) child.kill('SIGTERM');
+  for (const { closed } of servers) t.same(await closed, [0, null]);
+  const secrets = await readSecrets(join(cwd, 'data'));
+  t.equal(secrets.length, 1);
+  t.ok((secrets[0] as string).length >= 32);
+});
+
+const readSecrets = async (directory: string): Promise<string[]> => {
+  const registry = new SmartRegistry({ storage: { directory }, auth: { jwtSecret: 'test', tokenStore: 'memory' } });
+  await registry.init();
+  const document = await registry.getStorage().read<{ jwtSecret: string }>('auth/secret.json');
+  await registry.destroy();
+  return document ? [document.value.jwtSecret] : [];
+};
+
+t.test('a configuration file', async (t) => {
+  const cwd = await temporaryFolder(t);
+  await mkdir(join(cwd, 'etc'));
+  const file = join(cwd, 'etc', 'config.json');
+  const write = (config: unknown) => writeFile(file, typeof config === 'string' ? config : JSON.stringify(config));
+  await write({
+    storage: { directory: `../${variable('PLACE')}` },
+    auth: {
+      jwtSecret: variable('SECRET'),
+      tokenStore: 'bucket',
+      users: [{ username: 'ann', password: `$${variable('not-a-variable')}` }],
+      selfRegistration: variable('REGISTER'),
+    },
+    npm: { enabled: true, basePath: '/packages', registryUrl: 'https://npm.example.org/packages' },
+  });
+  const env = { PLACE: 'kept', SECRET: 'a "quoted" secret', REGISTER: 'false' };
+  const server = await serve(t, ['--config', 'etc/config.json'], { cwd, env });
+  t.notMatch(server.seen.out, /created user/, 'there are users');
+  t.match(server.seen.out, 'https://npm.example.org/packages');
+  t.match(await ask(server.port, '/packages/-/whoami', { headers: basic('ann', variable('not-a-variable')) }), {
+    status: 200,
+  });
+  t.same((await readdir(cwd)).sort(), ['etc', 'kept'], 'paths are relative to the file');
+  const listed = await run(['user', 'list'], { cwd, env: { ...env, SMARTREGISTRY_CONFIG: 'etc/config.json' } });
+  t.match(listed.out, /^ann +- +config /m);
+  const readOnly = await run(['user', 'passwd', 'ann', '--config', file], {
+    cwd,
+    env: { ...env, SMARTREGISTRY_PASSWORD: 'x' },
+  });
+  t.equal(readOnly.code, 1);
+  oneLine(t, readOnly, /configuration/);
+
+  const wrong: [unknown, RegExp][] = [
+    [{ auth: { jwtSecret: variable('NOT_SET') } }, /config\.auth\.jwtSecret needs the environment variable NOT_SET/],
+    [{ auth: { users: [{ username: 'a', password: '${SECRET' }] } }, /config\.auth\.users\[0\]\.password has a "\$\{"/],
+    [{ nmp: { enabled: true } }, /config\.nmp is not a setting/],
+    [{ storageHooks: {} }, /config\.storageHooks holds code/],
+    [{ npm: { enabled: 'yes' } }, /config\.npm\.enabled must be true or false/],
+    [{ storage: { bucketName: 'b' } }, /config\.storage\.endpoint/],
+    [{ auth: { tokenStore: 'file' } }, /config\.auth\.tokenStore/],
+    [{ auth: 1 }, /config\.auth must be an object/],
+    ['[]', /must hold one JSON object/],
+    ['{\n "auth": {\n "jwtSecret": "hidden" "x"', /not valid JSON \(line 3\)$/m],
+  ];
+  for (const [config, pattern] of wrong) {
+    await write(config);
+    const result = await run(['serve', '--port', '0', '--config', file], { cwd, env });
+    t.equal(result.code, 1, JSON.stringify(config));
+    oneLine(t, result, pattern);
+    t.notMatch(result.err, /hidden/);
+  }
+  const none = await run(['serve', '--config', 'none.json'], { cwd });
+  t.equal(none.code, 1);
+  oneLine(t, none, /none\.json cannot be read: ENOENT/);
+  await write({ storage: { directory: 'x' } });
+  const both = await run(['serve', '--config', file, '--data', 'y'], { cwd });
+  t.equal(both.code, 2);
+  oneLine(t, both, /choose one/);
+  await write({ auth: { jwtSecret: 's', tokenStore: 'memory' } });
+  const memory = await run(['token', 'create', '--user', 'ann', '--protocol', 'npm', '--config', file], { cwd });
+  t.equal(memory.code, 1);
+  oneLine(t, memory, /only the serving process knows its tokens/);
+});
+
+t.test('without a configuration every protocol there is answers', async (t) => {
+  const server = await serve(t, ['--log-requests'], { cwd: await temporaryFolder(t) });
+  for (const protocol of availableProtocols()) {
+    const { headers } = await ask(server.port, `/${protocol}/`);
+    t.ok(headers['content-type'], protocol);
+  }
+  await ask(server.port, '/npm/-/user/token/secret-token?x=secret-query', { method: 'DELETE' });
+  await new Promise((done) => setTimeout(done, 100));
+  t.match(
+    server.seen.err,
+    /^\S+Z info request method=DELETE path=\/npm\/-\/user\/token\/\*\*\* status=\d+ ms=\S+ ip=127\.0\.0\.1$/m,
+  );
+  t.notMatch(server.seen.err, /secret/);
+});
+
+t.test('SIGTERM lets an upload finish, a second one does not', async (t) => {
+  const cwd = await temporaryFolder(t);
+  const env = { SMARTREGISTRY_ADMIN_PASSWORD: 'given' };
+  const { Authorization } = basic('admin', 'given');
+  const begin = async (port: number) => {
+    const raw = await RawClient.connect(port);
+    raw.head(
+      'PUT /npm/a HTTP/1.1',
+      'Host: x',
+      `Authorization: ${Authorization}`,
+      'Content-Type: application/json',
+      'Content-Length: 10',
+    );
+    raw.socket.write('not ');
+    await new Promise((done) => setTimeout(done, 300));
+    return raw;
+  };
+  const patient = await serve(t, [], { cwd, env });
+  const upload = await begin(patient.port);
+  patient.child.kill('SIGTERM');
+  await new Promise((done) => setTimeout(done, 500));
+  t.equal(patient.child.exitCode, null, 'it waits');
+  upload.socket.write('json: ');
+  t.match(await upload.end(), /^HTTP\/1\.1 400 /, 'and answers');
+  t.same(await within(patient.closed, 'end'), [0, null]);
+
+  const hurried = await serve(t, [], { cwd, env });
+  await begin(hurried.port);
+  hurried.child.kill('SIGTERM');
+  await new Promise((done) => setTimeout(done, 300));
+  hurried.child.kill('SIGTERM');
+  t.same(await within(hurried.closed, 'end'), [143, null]);
+});
+
+t.test('a port that is taken', async (t) => {
+  const cwd = await temporaryFolder(t);
+  const server = await serve(t, [], { cwd });
+  const second = await run(['serve', '--port', String(server.port), '--data', 'other'], { cwd });
+  t.equal(second.code, 1);
+  t.match(second.err, /^smartregistry: The port is in use already/m);
+});
+
+const tls = selfSigned();
+t.test('TLS', { skip: !tls && 'there is no openssl to make a certificate' }, async (t) => {
+  const cwd = await temporaryFolder(t);
+  await writeFile(join(cwd, 'cert.pem'), tls!.cert);
+  await writeFile(join(cwd, 'key.pem'), tls!.key);
+  const server = await serve(t, ['--tls-cert', 'cert.pem', '--tls-key', 'key.pem'], { cwd });
+  t.match(server.url, /^https:/);
+  t.match(server.seen.out, `${server.url}/npm`);
+  const missing = await run(['serve', '--tls-cert', 'none.pem', '--tls-key', 'key.pem'], { cwd });
+  t.equal(missing.code, 1);
+  oneLine(t, missing, /--tls-cert none\.pem cannot be read: ENOENT/);
+});

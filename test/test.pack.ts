@@ -1,0 +1,46 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import t from 'tap';
+
+const run = promisify(execFile);
+const top = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+
+t.test('the packed package installs and runs in an empty folder', { timeout: 300_000 }, async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'smartregistry-pack-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  // a copy, so that packing (which builds) does not disturb tests that use the build of this checkout
+  const copy = join(folder, 'checkout');
+  const wanted = ['ts', 'package.json', 'tsconfig.json', 'readme.md', 'changelog.md', 'LICENSE', 'npmextra.json'];
+  for (const name of wanted) await cp(join(top, name), join(copy, name), { recursive: true });
+  await symlink(join(top, 'node_modules'), join(copy, 'node_modules'));
+  await run(join(top, 'node_modules', '.bin', 'tsc'), ['-p', 'tsconfig.json'], { cwd: copy });
+  await run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: copy });
+  const tarball = (await readdir(folder)).find((name) => name.endsWith('.tgz'));
+  t.ok(tarball, 'npm pack made a tarball');
+
+  const app = join(folder, 'app');
+  await cp(join(copy, 'npmextra.json'), join(app, 'package.json'));
+  await writeFile(join(app, 'package.json'), '{ "name": "app", "private": true, "type": "module" }');
+  await run('npm', ['install', '--no-audit', '--no-fund', join(folder, tarball as string)], { cwd: app });
+  const installed = join(app, 'node_modules', '@push.rocks', 'smartregistry');
+  const files = await readdir(installed);
+  t.same(files.sort(), ['LICENSE', 'changelog.md', 'dist_ts', 'npmextra.json', 'package.json', 'readme.md']);
+
+  const script = `
+    import { SmartRegistry, streamToJson } from '@push.rocks/smartregistry';
+    const registry = new SmartRegistry({ storage: { directory: 'data' }, auth: { jwtSecret: 's', tokenStore: 'memory' }, npm: { enabled: true } });
+    await registry.init();
+    const { status, body } = await registry.handleRequest({ method: 'GET', path: '/npm/-/ping', headers: {}, query: {} });
+    console.log(status, JSON.stringify(await streamToJson(body)));
+    await registry.destroy();`;
+  await writeFile(join(app, 'main.js'), script);
+  t.match((await run(process.execPath, ['main.js'], { cwd: app })).stdout, /^200 \{/);
+
+  const version = JSON.parse(await readFile(join(top, 'package.json'), 'utf8')).version as string;
+  const bin = await run(join(app, 'node_modules', '.bin', 'smartregistry'), ['--version'], { cwd: app });
+  t.equal(bin.stdout.trim(), version);
+});

@@ -1,0 +1,180 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import t from 'tap';
+import { type IReadmeBlock, readmeBlocks } from './helpers/readme-blocks.js';
+import { findTool } from './helpers/tools.js';
+
+const run = promisify(execFile);
+const top = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const blocks = readmeBlocks(await readFile(join(top, 'readme.md'), 'utf8'));
+
+// inside the checkout, so that the package finds itself and the frameworks by their names
+await mkdir(join(top, '.cache'), { recursive: true });
+const folder = await mkdtemp(join(top, '.cache', 'readme-'));
+t.teardown(() => rm(folder, { recursive: true, force: true }));
+
+interface IRunner {
+  /** appended to the block: uses what it built, and ends the program */
+  tail: string;
+  expect: RegExp;
+  prepare?(cwd: string): Promise<void>;
+  runtime?: 'deno' | 'bun';
+}
+
+const packed = async (cwd: string): Promise<void> => {
+  await mkdir(join(cwd, 'source'));
+  await writeFile(join(cwd, 'source', 'package.json'), '{ "name": "my-package", "version": "1.0.0" }');
+  await run('npm', ['pack', '--pack-destination', cwd], { cwd: join(cwd, 'source') });
+};
+
+const destroy = 'await registry.destroy();';
+const request = (method: string, path: string, more = '') =>
+  `await registry.handleRequest({ method: '${method}', path: '${path}', headers: {}, query: {}, ${more} })`;
+
+/** Publishes one package through a served registry, and downloads it again. */
+const throughHttp = (base: string, close: string): string => `
+const { createHash: hash } = await import('node:crypto');
+const { readFile: read } = await import('node:fs/promises');
+const tgz = await read('my-package-1.0.0.tgz');
+const npmToken = await registry.getAuthManager().createNpmToken('ann');
+const published = await fetch(${base} + '/npm/my-package', {
+  method: 'PUT',
+  headers: { authorization: 'Bearer ' + npmToken, 'content-type': 'application/json' },
+  body: JSON.stringify({
+    name: 'my-package', 'dist-tags': { latest: '1.0.0' },
+    versions: { '1.0.0': { name: 'my-package', version: '1.0.0', dist: {} } },
+    _attachments: { 'my-package-1.0.0.tgz': { data: tgz.toString('base64'), length: tgz.length } },
+  }),
+});
+const packument = (await (await fetch(${base} + '/npm/my-package')).json()) as any;
+const bytes = Buffer.from(await (await fetch(packument.versions['1.0.0'].dist.tarball)).arrayBuffer());
+console.log('published', published.status, 'same', hash('sha1').update(bytes).digest('hex') === hash('sha1').update(tgz).digest('hex'));
+${close}
+`;
+const served = /^published 20[01] same true$/m;
+
+const runners: Record<string, IRunner> = {
+  'quick-start': { tail: destroy, expect: /^200 \{/ },
+  streams: { tail: '', expect: /^9 world$/m },
+  publish: { prepare: packed, tail: destroy, expect: /^20[01] 1$/m },
+  hooks: { tail: `console.log(registry.isInitialized());\n${destroy}`, expect: /^true$/m },
+  auth: { tail: destroy, expect: /^true\nfalse$/m },
+  'custom-auth': {
+    tail: `console.log((${request('GET', '/npm/none')}).status, (${request('PUT', '/npm/none', 'body: {}')}).status);\n${destroy}`,
+    expect: /^404 401$/m,
+  },
+  'eighth-protocol': {
+    tail: `console.log((${request('PUT', '/snippets/a', "body: 'some text'")}).status);
+      console.log(await new Response((${request('GET', '/snippets/a')}).body).text());\n${destroy}`,
+    expect: /^201\nsome text$/m,
+  },
+};
+
+const source = (block: IReadmeBlock, tail: string): string =>
+  `${block.code.replaceAll(/(listen\(|port: )5000/g, '$10')}\n${tail}`;
+
+for (const block of blocks.filter(({ language }) => language === 'ts')) {
+  t.test(`readme: ${block.name || `the block at line ${block.line}`}`, { timeout: 120_000 }, async (t) => {
+    const runner = Object.hasOwn(runners, block.name) ? runners[block.name] : undefined;
+    if (block.name === 's3') return; // it names a server of the reader's: compiled below, run on S3 by test.objectstore.s3
+    if (!runner) return t.fail('no test runs this block');
+    const cwd = join(folder, block.name);
+    await mkdir(cwd);
+    await runner.prepare?.(cwd);
+    const tool = runner.runtime ? findTool(runner.runtime) : null;
+    if (runner.runtime && !tool) {
+      t.comment(`skipped: ${runner.runtime} is not installed (.ci/run installs it)`);
+      return t.pass(`${runner.runtime} is not here`, { skip: `${runner.runtime} is not installed` });
+    }
+    const file = join(cwd, 'block.mts');
+    await writeFile(file, source(block, runner.tail));
+    const [program, args] = tool
+      ? [
+          tool.command[0],
+          [...tool.command.slice(1), 'run', ...(runner.runtime === 'deno' ? ['-A', '--no-check'] : []), file],
+        ]
+      : [process.execPath, ['--import=tsx', file]];
+    const { stdout } = await run(program as string, args as string[], { cwd, timeout: 100_000 });
+    t.match(stdout, runner.expect);
+  });
+}
+
+t.test('readme: every TypeScript block compiles as strictly as the library', { timeout: 120_000 }, async (t) => {
+  const checked = join(folder, 'types');
+  await mkdir(checked);
+  for (const block of blocks) {
+    if (block.language !== 'ts' || ['deno', 'bun'].includes(block.name)) continue;
+    await writeFile(join(checked, `${block.name}.mts`), `${block.code}\nexport {};\n`);
+  }
+  const compilerOptions = {
+    rootDir: checked,
+    noEmit: true,
+    types: ['node'],
+    typeRoots: [join(top, 'node_modules/@types')],
+  };
+  const settings = { extends: join(top, 'tsconfig.json'), compilerOptions, include: ['*.mts'] };
+  await writeFile(join(checked, 'tsconfig.json'), JSON.stringify(settings));
+  const failed = await run(join(top, 'node_modules', '.bin', 'tsc'), ['-p', checked]).catch((error) => error);
+  t.equal(failed.stdout, '');
+});
+
+t.test('readme: the first session, typed as a new user would', { timeout: 120_000 }, async (t) => {
+  const session = blocks.find(({ language, code }) => language === 'sh' && code.includes('npm publish'));
+  t.ok(session, 'the readme has it');
+  const home = await mkdtemp(join(tmpdir(), 'smartregistry-session-'));
+  const data = join(home, 'data');
+  const bin = join(top, 'dist_ts', 'cli', 'bin.js');
+  const env = {
+    ...process.env,
+    HOME: home,
+    npm_config_cache: join(home, 'npm'),
+    npm_config_userconfig: join(home, '.npmrc'),
+  };
+  for (const name of Object.keys(env)) if (/^npm_config_(?!cache|userconfig)/i.test(name)) delete env[name as 'HOME'];
+  const server = spawn(process.execPath, [bin, 'serve', '--port', '0', '--data', data], {
+    env: { ...env, SMARTREGISTRY_ADMIN_PASSWORD: 'correct-horse' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.teardown(async () => {
+    if (server.exitCode === null) {
+      server.kill('SIGTERM');
+      await once(server, 'exit');
+    }
+    await rm(home, { recursive: true, force: true });
+  });
+  let port = '';
+  for await (const line of createInterface(server.stdout)) {
+    port = /^smartregistry ready on http:\/\/127\.0\.0\.1:(\d+)$/.exec(line)?.[1] ?? '';
+    if (port) break;
+  }
+  server.stdout.resume();
+  const script = (session?.code ?? '')
+    .replaceAll('127.0.0.1:5000', `127.0.0.1:${port}`)
+    .replaceAll('/tmp/first', join(home, 'first'))
+    .replace('node dist_ts/cli/bin.js token create', `node ${bin} token create --data ${data}`);
+  const { stdout } = await run('bash', ['-euc', script], { env, cwd: home, timeout: 100_000 });
+  t.match(stdout, /^hello from our own registry$/m);
+});
+
+t.test('readme: every shell block is typed by a test or by .ci/run', async (t) => {
+  const typed = [
+    /^npx -y pnpm (start|test|install|run)\b/,
+    /^SMARTREGISTRY_ADMIN_PASSWORD=\S+ npx -y pnpm start$/,
+    /^pnpm add /,
+    /^smartregistry /,
+  ];
+  for (const { language, code, line } of blocks) {
+    if (language !== 'sh' || code.includes('npm publish')) continue;
+    for (const command of code.trim().split('\n'))
+      t.ok(
+        typed.some((known) => known.test(command)),
+        `line ${line}: ${command}`,
+      );
+  }
+});

@@ -1,0 +1,90 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+
+/** The command line was used wrongly: one line on stderr, exit code 2. */
+export class UsageError extends Error {
+  public override readonly name = 'UsageError';
+}
+
+/** Something did not work: one line on stderr, exit code 1. */
+export class CommandError extends Error {
+  public override readonly name = 'CommandError';
+}
+
+export type TEnvironment = Readonly<Record<string, string | undefined>>;
+
+/** One command, `serve` or `user add`. */
+export interface ICommand {
+  /** printed by `--help` */
+  help: string;
+  /** @returns the exit code */
+  run(args: string[], env: TEnvironment): Promise<number>;
+}
+
+/** Taken by every command that works on a store. */
+export const STORE_OPTIONS = { data: { type: 'string' }, config: { type: 'string' } } as const;
+
+type TOptions = NonNullable<ParseArgsConfig['options']>;
+type TParsed<T extends TOptions> = ReturnType<typeof parseArgs<{ options: T; strict: true; allowPositionals: true }>>;
+
+/**
+ * The options' values and exactly the operands that are named.
+ * @throws UsageError
+ */
+export const parseCommand = <T extends TOptions>(
+  args: string[],
+  options: T,
+  operands: string[] = [],
+): { values: TParsed<T>['values']; operands: string[] } => {
+  let parsed: TParsed<T>;
+  try {
+    parsed = parseArgs({ args, options, strict: true, allowPositionals: true });
+  } catch (error) {
+    // Node appends advice about "--" in further sentences
+    throw new UsageError((error as Error).message.split(/\.\s/, 1)[0]);
+  }
+  const { positionals } = parsed as { positionals: string[] };
+  const missing = operands[positionals.length];
+  if (missing !== undefined) throw new UsageError(`${missing} is missing`);
+  if (positionals.length > operands.length) {
+    throw new UsageError(`"${positionals[operands.length]}" is one argument too many`);
+  }
+  return { values: parsed.values, operands: positionals };
+};
+
+/** @throws UsageError where the option was not given */
+export const required = (value: string | undefined, option: string): string => {
+  if (value === undefined || value === '') throw new UsageError(`${option} is missing`);
+  return value;
+};
+
+const SECONDS: Record<string, number> = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800, y: 31_536_000 };
+
+/** `30d` -> seconds. @throws UsageError */
+export const parseDuration = (text: string, option: string): number => {
+  const [, count, unit] = /^([1-9]\d*)([smhdwy])$/.exec(text) ?? [];
+  if (count === undefined || unit === undefined) {
+    throw new UsageError(`${option} must be a number and a unit (s, m, h, d, w, y), such as 30d`);
+  }
+  return Number(count) * (SECONDS[unit] as number);
+};
+
+/** @throws UsageError */
+export const parsePort = (text: string, option: string): number => {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > 65_535) throw new UsageError(`${option} must be a number from 0 to 65535`);
+  return port;
+};
+
+/** Rows as columns of equal width. */
+export const formatTable = (rows: string[][]): string => {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .map((line) => `${line}\n`)
+    .join('');
+};

@@ -1,0 +1,37 @@
+import type { ILogger, IResponseReport } from '../index.js';
+
+const show = (value: unknown): string => {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
+  return typeof value === 'string' && (text === '' || /[\s"=]/.test(text)) ? JSON.stringify(text) : text;
+};
+
+const line = (level: string, message: string, fields: Record<string, unknown> = {}): void => {
+  const shown = Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => ` ${name}=${show(value)}`);
+  process.stderr.write(`${new Date().toISOString()} ${level} ${message}${shown.join('')}\n`);
+};
+
+/** One line for each event on stderr: time, level, message, fields. */
+export const lineLogger: ILogger = {
+  info: (message, fields) => line('info', message, fields),
+  warn: (message, fields) => line('warn', message, fields),
+  error: (message, fields) => line('error', message, fields),
+};
+
+/** Some protocols put a token into the path, as in `DELETE /npm/-/user/token/<token>`. */
+const withoutSecrets = (path: string): string => path.replace(/(\/token\/)[^/]+/g, '$1***');
+
+/** One line for each request, for `--log-requests`. */
+export const logRequest = ({ method, path, status, durationMs, aborted, ip, userAgent }: IResponseReport): void => {
+  const ms = Number(durationMs.toFixed(1));
+  line('info', 'request', {
+    method,
+    path: withoutSecrets(path),
+    status,
+    ms,
+    aborted: aborted || undefined,
+    ip,
+    userAgent,
+  });
+};

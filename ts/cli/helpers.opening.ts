@@ -1,0 +1,68 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { type ILogger, type IRegistryConfig, SmartRegistry } from '../index.js';
+import type { TCliConfig } from './helpers.cliconfig.js';
+import { CommandError } from './helpers.commandline.js';
+
+const SECRET_KEY = 'auth/secret.json';
+
+interface ISecretDocument {
+  jwtSecret: string;
+  createdAt: string;
+}
+
+const newSecret = (): string => randomBytes(48).toString('base64url');
+
+const open = async (config: IRegistryConfig): Promise<SmartRegistry> => {
+  const registry = new SmartRegistry(config);
+  try {
+    await registry.init();
+  } catch (error) {
+    await registry.destroy();
+    throw error;
+  }
+  return registry;
+};
+
+/** The store holds secrets and hashes: a directory that we make is its owner's alone. */
+const prepareDirectory = async ({ storage }: TCliConfig): Promise<void> => {
+  if ('directory' in storage) await mkdir(storage.directory, { recursive: true, mode: 0o700 });
+};
+
+/**
+ * Users and tokens only: no protocols, and a secret of its own, which nothing that is stored depends on.
+ * @throws CommandError where tokens would not outlive this process
+ */
+export const openForAdministration = async (config: TCliConfig, about: 'users' | 'tokens'): Promise<SmartRegistry> => {
+  const { storage, auth } = config;
+  if (about === 'tokens' && auth.tokenStore === 'memory') {
+    throw new CommandError('config.auth.tokenStore is "memory": only the serving process knows its tokens');
+  }
+  await prepareDirectory(config);
+  return open({ storage, auth: { ...auth, jwtSecret: auth.jwtSecret || newSecret() } });
+};
+
+/**
+ * The secret of a store whose configuration names none: made by whoever comes first, and the same for every process
+ * from then on, so that a token which one signed is good at the others.
+ */
+const sharedSecret = async (config: TCliConfig): Promise<string> => {
+  const registry = await openForAdministration(config, 'users');
+  try {
+    const document = { jwtSecret: newSecret(), createdAt: new Date().toISOString() };
+    const { value } = await registry
+      .getStorage()
+      .update<ISecretDocument>(SECRET_KEY, (current) => (current ? undefined : document));
+    if (!value?.jwtSecret) throw new CommandError(`The store's ${SECRET_KEY} holds no secret`);
+    return value.jwtSecret;
+  } finally {
+    await registry.destroy();
+  }
+};
+
+/** The registry as `serve` runs it. */
+export const openForService = async (config: TCliConfig, logger: ILogger): Promise<SmartRegistry> => {
+  await prepareDirectory(config);
+  const jwtSecret = config.auth.jwtSecret ?? (await sharedSecret(config));
+  return open({ ...config, auth: { ...config.auth, jwtSecret }, logger });
+};

@@ -1,0 +1,120 @@
+import { RegistryError } from './classes.registryerror.js';
+import { sweptAway } from './classes.stagedobject.js';
+import { isDoubtful, sleep, WRITE_ID } from './helpers.conditionalwrite.js';
+import type { ILogger } from './interfaces.core.js';
+import type { IArtifactPlan, IPlacedArtifact, IWriteStamp } from './interfaces.storage.js';
+import type { IObjectStore } from './objectstore/interfaces.objectstore.js';
+
+/** Metadata of an artifact: when it was put in its place. */
+export const PLACED_AT = 'placed-at';
+
+export interface IPlacerParts {
+  store: IObjectStore;
+  logger: ILogger;
+  /** layout keys that publications of this process are using now; what keeps them apart where the store cannot */
+  reserved: Set<string>;
+}
+
+/**
+ * Step 4 of the write protocol for one publication. Everything it places is its own: a key that is taken, by the orphan
+ * of a crashed publish or by somebody who is publishing right now, is never shared, even if the bytes are the same.
+ * So a loser can delete what it placed, and a sweeper an orphan, without taking it from somebody else.
+ */
+export class ArtifactPlacer {
+  /** keys that were tried; whether we know that the object there is ours */
+  private readonly tried = new Map<string, 'ours' | 'perhaps'>();
+  private readonly reservations: string[] = [];
+
+  constructor(
+    private readonly parts: IPlacerParts,
+    private readonly stamp: IWriteStamp,
+  ) {}
+
+  public async place(plan: IArtifactPlan): Promise<IPlacedArtifact> {
+    const { staged, contentType } = plan;
+    const ownKey = `${plan.key}.${this.stamp.id}`;
+    const key = (await this.reserve(plan.key)) && (await this.tryAt(plan.key, plan, '*')) ? plan.key : ownKey;
+    if (key === ownKey && !(await this.tryAt(ownKey, plan, undefined))) {
+      throw new RegistryError('unavailable', 'The store refuses to take this artifact');
+    }
+    return { key, size: staged.size, digests: staged.digests, contentType };
+  }
+
+  /** Deletes what this publication placed. What cannot be deleted now is an orphan that a sweep will find. */
+  public async withdraw(): Promise<void> {
+    const { store, logger } = this.parts;
+    for (const [key, whose] of this.tried) {
+      try {
+        if (whose === 'ours' || (await this.isOurs(key))) await store.delete(key);
+      } catch (error) {
+        logger.warn('An artifact of a failed publish could not be removed; a sweep will', {
+          key,
+          error: String(error),
+        });
+      }
+    }
+    this.tried.clear();
+  }
+
+  /** When the publication is over, either way. */
+  public finish(): void {
+    for (const key of this.reservations) this.parts.reserved.delete(key);
+  }
+
+  /** Where the store ignores conditions, this process (there may be only one) has to look before it writes. */
+  private async reserve(key: string): Promise<boolean> {
+    const { store, reserved } = this.parts;
+    if (store.conditionalWrites) return true;
+    if (reserved.has(key)) return false;
+    reserved.add(key);
+    this.reservations.push(key);
+    return (await store.head(key)) === null;
+  }
+
+  /** Whether the artifact is at `key` now; false where something else is. */
+  private async tryAt(key: string, plan: IArtifactPlan, ifNoneMatch: '*' | undefined): Promise<boolean> {
+    for (let tries = 1; ; tries++) {
+      this.tried.set(key, 'perhaps');
+      try {
+        await this.write(key, plan, ifNoneMatch);
+        break;
+      } catch (error) {
+        const isTaken = RegistryError.is(error, 'preconditionFailed') || RegistryError.is(error, 'unsupported');
+        if (RegistryError.is(error, 'notFound')) throw sweptAway(error);
+        if (!isTaken && !isDoubtful(error)) throw error;
+        if (await this.isOursDespite(key, error)) break;
+        if (isTaken) {
+          this.tried.delete(key);
+          return false;
+        }
+        // the store may have spent a staged object's bytes already; bytes in memory can be sent again
+        if (tries === 2 || 'key' in plan.staged.peek()) throw error;
+        await sleep(50);
+      }
+    }
+    this.tried.set(key, 'ours');
+    return true;
+  }
+
+  private async write(key: string, plan: IArtifactPlan, ifNoneMatch: '*' | undefined): Promise<void> {
+    const { store } = this.parts;
+    const content = plan.staged.peek();
+    const metadata = { [WRITE_ID]: this.stamp.id, [PLACED_AT]: this.stamp.time };
+    const options = { contentType: plan.contentType, metadata, ifNoneMatch, immutable: true };
+    if ('key' in content) await store.compose(key, [content.key], options);
+    else await store.put(key, content.bytes, { ...options, size: plan.staged.size });
+  }
+
+  private async isOurs(key: string): Promise<boolean> {
+    return (await this.parts.store.head(key))?.metadata?.[WRITE_ID] === this.stamp.id;
+  }
+
+  /** Looks whether the write that failed with `error` was done; where that cannot be seen, `error` is the answer. */
+  private async isOursDespite(key: string, error: unknown): Promise<boolean> {
+    try {
+      return await this.isOurs(key);
+    } catch {
+      throw error;
+    }
+  }
+}

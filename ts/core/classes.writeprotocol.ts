@@ -1,0 +1,251 @@
+import * as plugins from '../plugins.js';
+import { ArtifactPlacer } from './classes.artifactplacer.js';
+import type { DocumentCache } from './classes.documentcache.js';
+import type { HookRunner, IHookSubject } from './classes.hookrunner.js';
+import { RegistryError } from './classes.registryerror.js';
+import type { UpdateQueue } from './classes.updatequeue.js';
+import { jsonCodec } from './helpers.codec.js';
+import { OutcomeUnknownError } from './helpers.conditionalwrite.js';
+import type { ILogger } from './interfaces.core.js';
+import type {
+  IArtifactPlan,
+  ICodec,
+  IDerivedListing,
+  IPlacedArtifact,
+  IPublishPlan,
+  IRemovePlan,
+  IStorageOrigin,
+  IWriteStamp,
+} from './interfaces.storage.js';
+import type { IObjectStore } from './objectstore/interfaces.objectstore.js';
+
+export interface IWriteProtocolParts {
+  store: IObjectStore;
+  documents: DocumentCache;
+  updates: UpdateQueue;
+  hooks: HookRunner;
+  logger: ILogger;
+  now: () => Date;
+}
+
+interface ISubjectOf {
+  packageName: string;
+  version?: string;
+}
+
+const digestOf = ({ staged, digestAlgorithm = 'sha256' }: IArtifactPlan): string | undefined =>
+  staged.digests[digestAlgorithm] && `${digestAlgorithm}:${staged.digests[digestAlgorithm]}`;
+
+const artifactSubject = (plan: ISubjectOf, artifact: IArtifactPlan, key: string): IHookSubject => {
+  const { packageName, version } = plan;
+  const { contentType, staged } = artifact;
+  const metadata = { contentType, size: staged.size, digest: digestOf(artifact), packageName, version };
+  return { key, metadata: { ...metadata, kind: 'artifact' }, phase: 'commit' };
+};
+
+const documentSubject = (plan: ISubjectOf, key: string, contentType: string): IHookSubject => {
+  const { packageName, version } = plan;
+  return { key, metadata: { contentType, packageName, version, kind: 'document' }, phase: 'commit' };
+};
+
+/** Removal found artifacts that the hooks were not asked about. */
+class UnaskedError extends Error {
+  constructor(public readonly keys: string[]) {
+    super('The document names artifacts that it did not name a moment ago');
+  }
+}
+
+/**
+ * The one way in which packages are written and removed. The document decides: an artifact that no document names does
+ * not exist for readers, and a document never names an artifact that is not in its place. See `RegistryStorage.publish`
+ * and `remove` for the order of things.
+ */
+export class WriteProtocol {
+  private readonly reserved = new Set<string>();
+
+  constructor(private readonly parts: IWriteProtocolParts) {}
+
+  public async publish<T>(plan: IPublishPlan<T>, origin: IStorageOrigin): Promise<T> {
+    const { logger, store } = this.parts;
+    const stamp = this.stamp();
+    const placer = new ArtifactPlacer({ store, logger, reserved: this.reserved }, stamp);
+    try {
+      return await this.publishWith(plan, origin, stamp, placer);
+    } finally {
+      placer.finish();
+      for (const { staged } of plan.artifacts) {
+        await this.tolerate('A staged upload could not be removed; a sweep will', () => staged.discard());
+      }
+    }
+  }
+
+  private async publishWith<T>(
+    plan: IPublishPlan<T>,
+    origin: IStorageOrigin,
+    stamp: IWriteStamp,
+    placer: ArtifactPlacer,
+  ): Promise<T> {
+    const { hooks, documents } = this.parts;
+    const { document, artifacts } = plan;
+    const codec = document.codec ?? (jsonCodec as ICodec<T>);
+    const planned = artifacts.map(({ key, staged: { size, digests }, contentType }) => ({
+      key,
+      size,
+      digests,
+      contentType,
+    }));
+    const current = (await documents.read(document.key, codec))?.value ?? null;
+    const dry = document.apply(current, planned, stamp);
+    if (dry === current) return dry;
+
+    const aboutDocument = documentSubject(plan, document.key, codec.contentType);
+    for (const artifact of artifacts) {
+      await hooks.ask('beforePut', origin, artifactSubject(plan, artifact, artifact.key));
+    }
+    await hooks.ask('beforePut', origin, aboutDocument);
+
+    const placed: IPlacedArtifact[] = [];
+    let marker: string | undefined;
+    let committed: { value: T; wrote: boolean };
+    try {
+      for (const artifact of artifacts) placed.push(await placer.place(artifact));
+      marker = await plan.catalog?.mark(plan.packageName);
+      committed = await this.commitPublish(plan, codec, placed, stamp);
+    } catch (error) {
+      // where the document may name the artifacts they stay; the marker too, for it may have to be repaired from
+      if (!(error instanceof OutcomeUnknownError)) {
+        await placer.withdraw();
+        await this.unmark(plan.catalog, marker);
+      }
+      throw error;
+    }
+    const { value, wrote } = committed;
+    if (!wrote) await placer.withdraw();
+    await this.derive(plan, value, marker);
+    if (!wrote) return value;
+    for (const [index, { key }] of placed.entries()) {
+      await hooks.tell('afterPut', origin, artifactSubject(plan, artifacts[index]!, key));
+    }
+    await hooks.tell('afterPut', origin, aboutDocument);
+    return value;
+  }
+
+  private async commitPublish<T>(
+    plan: IPublishPlan<T>,
+    codec: ICodec<T>,
+    placed: IPlacedArtifact[],
+    stamp: IWriteStamp,
+  ): Promise<{ value: T; wrote: boolean }> {
+    const { key, apply, writeId } = plan.document;
+    let wrote = false;
+    const fn = (current: T | null): T => {
+      const next = apply(current, placed, stamp);
+      wrote = next !== current;
+      return next;
+    };
+    const applied = writeId && ((current: T) => writeId(current) === stamp.id);
+    const { value } = await this.parts.updates.add<T>(key, fn, { codec, applied });
+    return { value: value as T, wrote };
+  }
+
+  public async remove<T>(plan: IRemovePlan<T>, origin: IStorageOrigin): Promise<T> {
+    const { hooks, documents, store } = this.parts;
+    const { document, packageName, version } = plan;
+    const stamp = this.stamp();
+    const codec = document.codec ?? (jsonCodec as ICodec<T>);
+    const namedBy = (before: T | null, after: T): string[] =>
+      typeof plan.artifacts === 'function' ? plan.artifacts(before, after) : plan.artifacts;
+    const current = (await documents.read(document.key, codec))?.value ?? null;
+    const dry = document.apply(current, stamp);
+    if (dry === current) return dry;
+
+    const asked = new Set<string>();
+    const about = (key: string): IHookSubject => ({ key, metadata: { packageName, version, kind: 'artifact' } });
+    const ask = async (keys: string[]): Promise<void> => {
+      for (const key of keys) {
+        if (asked.has(key)) continue;
+        await hooks.ask('beforeDelete', origin, about(key));
+        asked.add(key);
+      }
+    };
+    const { phase: _none, ...aboutDocument } = documentSubject(plan, document.key, codec.contentType);
+    await ask(namedBy(current, dry));
+    await hooks.ask('beforeDelete', origin, aboutDocument);
+
+    const marker = await plan.catalog?.mark(packageName);
+    let gone: string[] = [];
+    let value: T | undefined;
+    try {
+      for (let tries = 1; value === undefined; tries++) {
+        try {
+          value = await this.commitRemove(plan, codec, stamp, (before, after) => {
+            gone = namedBy(before, after);
+            const unasked = gone.filter((key) => !asked.has(key));
+            if (unasked.length > 0) throw new UnaskedError(unasked);
+          });
+        } catch (error) {
+          if (!(error instanceof UnaskedError)) throw error;
+          if (tries === 5) throw new RegistryError('conflict', `${packageName} is being written to; try again`);
+          await ask(error.keys);
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof OutcomeUnknownError)) await this.unmark(plan.catalog, marker);
+      throw error;
+    }
+    await this.derive(plan, value, marker);
+    for (const key of gone) {
+      await this.tolerate('A removed artifact is still there; a sweep will remove it', () => store.delete(key));
+    }
+    for (const key of gone) await hooks.tell('afterDelete', origin, about(key));
+    await hooks.tell('afterDelete', origin, aboutDocument);
+    return value;
+  }
+
+  private async commitRemove<T>(
+    plan: IRemovePlan<T>,
+    codec: ICodec<T>,
+    stamp: IWriteStamp,
+    check: (before: T | null, after: T) => void,
+  ): Promise<T> {
+    const { key, apply, applied } = plan.document;
+    const fn = (current: T | null): T => {
+      const next = apply(current, stamp);
+      check(current, next);
+      return next;
+    };
+    const options = { codec, applied: applied && ((current: T) => applied(current, stamp)) };
+    return (await this.parts.updates.add<T>(key, fn, options)).value as T;
+  }
+
+  private stamp(): IWriteStamp {
+    return { id: plugins.crypto.randomUUID(), time: this.parts.now().toISOString() };
+  }
+
+  /** After the commit: whatever fails here is repaired from the marker. */
+  private async derive<T>(
+    plan: { packageName: string; catalog?: IDerivedListing<T> },
+    value: T,
+    marker: string | undefined,
+  ): Promise<void> {
+    const { catalog, packageName } = plan;
+    if (!catalog) return;
+    await this.tolerate('A listing could not be told of a write; it will be repaired', async () => {
+      await catalog.note(packageName, value);
+      if (marker !== undefined) await catalog.unmark(marker);
+    });
+  }
+
+  private async unmark<T>(catalog: IDerivedListing<T> | undefined, marker: string | undefined): Promise<void> {
+    if (!catalog || marker === undefined) return;
+    await this.tolerate('A marker could not be removed; repair will', () => catalog.unmark(marker));
+  }
+
+  private async tolerate(message: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.parts.logger.warn(message, { error: String(error) });
+    }
+  }
+}

@@ -1,0 +1,181 @@
+import { RegistryError } from '../classes.registryerror.js';
+import type { ILogger, IS3StorageConfig } from '../interfaces.core.js';
+import type {
+  IComposeOptions,
+  IGetOptions,
+  IListOptions,
+  IObject,
+  IObjectInfo,
+  IObjectPrefix,
+  IObjectStore,
+  IPutOptions,
+} from './interfaces.objectstore.js';
+import { connect } from './s3.client.js';
+import { composeObjects } from './s3.compose.js';
+import { deleteObject } from './s3.delete.js';
+import { checkKey } from './s3.keys.js';
+import { listObjects } from './s3.list.js';
+import type { ITarget } from './s3.multipart.js';
+import { putBytes, putStream } from './s3.put.js';
+import { getObject, headObject } from './s3.read.js';
+import type { IS3Session } from './s3.session.js';
+import { type IS3Settings, readSettings } from './s3.settings.js';
+import { compareFirst, type ICondition, KeyLocks } from './s3.settle.js';
+import { abandonOldUploads, openBucket, probe } from './s3.start.js';
+
+export interface IS3StoreOptions {
+  logger?: ILogger;
+  /** ms for the server to begin its answer to a small request; default 30,000 */
+  requestTimeoutMs?: number;
+  /** ms without a byte after which a download or upload is given up, while the server is waited for; default 60,000 */
+  idleTimeoutMs?: number;
+}
+
+const SILENT: ILogger = { info() {}, warn() {}, error() {} };
+
+/**
+ * `IObjectStore` on an S3 server. Nothing is loaded or connected before `init()`.
+ *
+ * What it adds to the plain protocol: a write knows its own result from another's after a lost answer (s3.settle.ts), a
+ * failing source leaves nothing (s3.source.ts, s3.put.ts), a dead server is an error and not an end (s3.body.ts), and
+ * objects are joined inside the server (s3.compose.ts).
+ */
+export class S3ObjectStore implements IObjectStore {
+  private readonly settings: IS3Settings;
+  private readonly locks = new KeyLocks();
+  private session: IS3Session | undefined;
+  private starting: Promise<void> | undefined;
+
+  /** Throws `invalid`, naming the field, where the configuration cannot work. */
+  constructor(
+    config: IS3StorageConfig,
+    private readonly options: IS3StoreOptions = {},
+  ) {
+    this.settings = readSettings(config);
+  }
+
+  public get conditionalWrites(): boolean {
+    return this.session?.abilities.put ?? false;
+  }
+
+  /**
+   * Whether `delete` with `ifMatch` is atomic. AWS and versitygw compare and delete in one step; MinIO ignores the
+   * condition, and then a write by another process between this driver's comparison and its delete is lost.
+   */
+  public get conditionalDeletes(): boolean {
+    return this.session?.abilities.delete ?? false;
+  }
+
+  /** Whether `compose` and puts of more than one request take conditions; without it those throw `unsupported`. */
+  public get conditionalJoins(): boolean {
+    return this.session?.abilities.complete ?? false;
+  }
+
+  public init(): Promise<void> {
+    this.starting ??= this.start().catch((error: unknown) => {
+      this.starting = undefined;
+      throw error;
+    });
+    return this.starting;
+  }
+
+  public async destroy(): Promise<void> {
+    this.session?.clients.close();
+    this.session = undefined;
+    this.starting = undefined;
+  }
+
+  public async head(key: string): Promise<IObjectInfo | null> {
+    return headObject(this.opened(key), key);
+  }
+
+  public async get(key: string, options?: IGetOptions): Promise<IObject | 'notModified' | null> {
+    return getObject(this.opened(key), key, options);
+  }
+
+  public async put(
+    key: string,
+    body: Uint8Array | ReadableStream<Uint8Array>,
+    options: IPutOptions = {},
+  ): Promise<{ etag: string }> {
+    const session = this.opened(key);
+    const { ifMatch, ifNoneMatch, size } = options;
+    return this.conditionally(session, key, { ifMatch, ifNoneMatch }, options, async (target) => {
+      if (!(body instanceof Uint8Array)) return putStream(session, target, body, size);
+      if (size !== undefined && size !== body.byteLength) {
+        throw new RegistryError('invalid', `The body does not have the ${size} bytes that were announced`);
+      }
+      return putBytes(session, target, body);
+    });
+  }
+
+  public async compose(target: string, parts: string[], options: IComposeOptions = {}): Promise<{ etag: string }> {
+    const session = this.opened(target, ...parts);
+    const { ifNoneMatch } = options;
+    if (parts.length === 0) throw new RegistryError('invalid', 'There is nothing to join');
+    return this.conditionally(session, target, { ifNoneMatch }, options, (at) => composeObjects(session, at, parts));
+  }
+
+  public async delete(key: string, options: { ifMatch?: string } = {}): Promise<void> {
+    const session = this.opened(key);
+    const work = () => deleteObject(session, key, options.ifMatch);
+    return session.abilities.delete ? work() : this.locks.run(key, work);
+  }
+
+  public list(options: IListOptions): AsyncIterable<IObjectInfo | IObjectPrefix> {
+    return listObjects(this.opened(), options);
+  }
+
+  private async start(): Promise<void> {
+    const { logger = SILENT, requestTimeoutMs = 30_000, idleTimeoutMs = 60_000 } = this.options;
+    const session: IS3Session = {
+      clients: await connect(this.settings),
+      settings: this.settings,
+      timing: { requestMs: requestTimeoutMs, idleMs: idleTimeoutMs },
+      abilities: { put: false, complete: false, delete: false },
+      logger,
+      parts: { underWay: 0 },
+    };
+    try {
+      await openBucket(session);
+      session.abilities = await probe(session);
+      await abandonOldUploads(session);
+    } catch (error) {
+      session.clients.close();
+      throw error;
+    }
+    if (!session.abilities.put) {
+      logger.warn('This S3 server ignores conditional writes: run one replica of the registry only', {
+        endpoint: this.settings.endpoint,
+      });
+    }
+    this.session = session;
+  }
+
+  /** Where the server ignores conditions, they hold against the writers of this process at least. */
+  private async conditionally(
+    session: IS3Session,
+    name: string,
+    condition: ICondition,
+    options: Pick<ITarget, 'contentType' | 'metadata' | 'signal'>,
+    write: (target: ITarget) => Promise<{ etag: string }>,
+  ): Promise<{ etag: string }> {
+    const { contentType, metadata, signal } = options;
+    const key = session.settings.prefix + name;
+    const target: ITarget = { key, name, contentType, metadata, signal, condition };
+    if (session.abilities.put && session.abilities.delete) return write(target);
+    return this.locks.run(name, async () => {
+      if (session.abilities.put) return write(target);
+      await compareFirst((of) => headObject(session, of, signal), name, condition);
+      return write({ ...target, condition: {} });
+    });
+  }
+
+  private opened(...keys: string[]): IS3Session {
+    if (!this.session) {
+      throw new RegistryError('unavailable', 'The storage is not open: init() was not called, or destroy() was');
+    }
+    keys.forEach(checkKey);
+    return this.session;
+  }
+}

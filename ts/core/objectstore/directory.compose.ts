@@ -1,0 +1,108 @@
+import { RegistryError } from '../classes.registryerror.js';
+import { BytesDraft, type Draft, FileDraft } from './directory.draft.js';
+import { hasCode } from './directory.files.js';
+import { type IAbout, RESERVED } from './directory.header.js';
+import { fill, SMALL } from './directory.intake.js';
+import type { DirectoryLayout } from './directory.layout.js';
+import type { Publisher } from './directory.publisher.js';
+import type { IOpened, VersionReader } from './directory.reading.js';
+
+const COPY_CHUNK = 1024 * 1024;
+
+export interface IComposition extends IAbout {
+  target: string;
+  parts: string[];
+  signal?: AbortSignal;
+}
+
+/** Makes one draft of several objects. */
+export class Composer {
+  constructor(
+    private readonly layout: DirectoryLayout,
+    private readonly reader: VersionReader,
+    private readonly publisher: Publisher,
+  ) {}
+
+  public async draft(composition: IComposition): Promise<Draft> {
+    const opened: (IOpened & { key: string; file: string })[] = [];
+    try {
+      for (const key of composition.parts) opened.push(await this.open(key));
+      const parts = opened.filter(({ version }) => version.header.size > 0);
+      const only = parts.length === 1 ? parts[0] : undefined;
+      const adopted = only && only.key !== composition.target ? await this.adopt(composition, only) : null;
+      return adopted ?? (await this.copy(composition, parts));
+    } finally {
+      for (const { fd } of opened) await this.layout.files.close(fd);
+    }
+  }
+
+  /** Opens what is there now, so that a part which changes under way does not become a mixture. */
+  private async open(key: string): Promise<IOpened & { key: string; file: string }> {
+    const path = this.layout.pathOf(key);
+    for (;;) {
+      const { place, version } = await this.publisher.current(key, path);
+      if (!version || version.header.state) throw new RegistryError('notFound', 'A part of the object does not exist');
+      const file = place.form === 'plain' ? path : `${path}/${version.id}`;
+      const opened = await this.reader.open(key, file, place.form === 'plain' ? undefined : version.id);
+      if (opened) return { ...opened, key, file };
+    }
+  }
+
+  /**
+   * Gives the part's file to the target: its second header is written in place, and the publisher links it. The part
+   * keeps its first header and is as it was, should that fail. Only one may do so: the one who makes the claim, a link
+   * in `tmp/`, while the file has no other name than the part's; everyone else copies.
+   */
+  private async adopt(composition: IComposition, part: IOpened & { file: string }): Promise<Draft | null> {
+    const { version, file, fd } = part;
+    const { files } = this.layout;
+    if (version.offset !== RESERVED) return null;
+    const claim = this.layout.temporary(`adopt-${version.header.etag}`);
+    try {
+      await files.link(file, claim);
+    } catch (error) {
+      if (hasCode(error, 'EEXIST', 'ENOENT', 'ENOTDIR', 'EISDIR', 'EPERM', 'EMLINK')) return null;
+      throw error;
+    }
+    try {
+      const [ours, claimed] = await Promise.all([files.fstat(fd), files.stat(claim)]);
+      if (claimed.nlink === 2 && claimed.ino === ours.ino) {
+        const writable = await files.open(claim, 'r+');
+        return new FileDraft(this.layout, composition.target, composition, claim, writable, version.header.size, 1);
+      }
+    } catch (error) {
+      await files.unlink(claim);
+      throw error;
+    }
+    await files.unlink(claim);
+    return null;
+  }
+
+  private async copy(composition: IComposition, parts: IOpened[]): Promise<Draft> {
+    const { files } = this.layout;
+    const { target, signal } = composition;
+    const total = parts.reduce((sum, { version }) => sum + version.header.size, 0);
+    const buffer = Buffer.allocUnsafe(Math.min(COPY_CHUNK, total));
+    if (total <= SMALL) {
+      let at = 0;
+      for (const { fd, version } of parts) {
+        at += await files.read(fd, buffer.subarray(at, at + version.header.size), version.offset);
+      }
+      return new BytesDraft(this.layout, target, composition, buffer);
+    }
+    return fill(this.layout, target, composition, async (writer) => {
+      for (const { fd, version } of parts) {
+        for (let at = 0; at < version.header.size; at += buffer.byteLength) {
+          signal?.throwIfAborted();
+          const chunk = buffer.subarray(0, Math.min(buffer.byteLength, version.header.size - at));
+          const count = await files.read(fd, chunk, version.offset + at);
+          if (count < chunk.byteLength) {
+            throw new RegistryError('unavailable', 'A stored object is shorter than it should be');
+          }
+          await writer.add([chunk], count);
+          await writer.settle();
+        }
+      }
+    });
+  }
+}

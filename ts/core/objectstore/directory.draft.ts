@@ -1,0 +1,123 @@
+import { tolerate } from './directory.files.js';
+import { createEtag, type IAbout, type IHeader, RESERVED, reservedHeader, wholeFile } from './directory.header.js';
+import type { DirectoryLayout } from './directory.layout.js';
+
+/**
+ * A version of an object before it is published: its bytes are safe in `tmp/`, its header is still open, since it
+ * tells of the versions before. `seal` may be called again when another writer was quicker.
+ */
+export abstract class Draft {
+  public readonly etag = createEtag();
+  public abstract readonly size: number;
+
+  constructor(
+    protected readonly layout: DirectoryLayout,
+    public readonly key: string,
+    private readonly about: IAbout & Pick<IHeader, 'state'>,
+  ) {}
+
+  /** The path of the complete file, fsynced. */
+  public abstract seal(past?: string): Promise<string>;
+  /** The same under a name that nobody else knows yet. */
+  public abstract sealAs(file: string): Promise<void>;
+  public abstract discard(): Promise<void>;
+
+  /** The header that was written last. */
+  public header!: IHeader;
+  /** Where the body begins in the file. */
+  public offset = RESERVED;
+
+  protected nextHeader(past: string | undefined): IHeader {
+    const { contentType, metadata, state } = this.about;
+    this.header = {
+      key: this.key,
+      etag: this.etag,
+      size: this.size,
+      at: Date.now(),
+      ...(contentType === undefined ? {} : { type: contentType }),
+      ...(metadata === undefined ? {} : { meta: metadata }),
+      ...(past ? { past } : {}),
+      ...(state ? { state } : {}),
+    };
+    return this.header;
+  }
+}
+
+/** A small body: the file is as long as it must be, and written at once when the header is known. */
+export class BytesDraft extends Draft {
+  private readonly file = this.layout.temporary();
+
+  constructor(
+    layout: DirectoryLayout,
+    key: string,
+    about: IAbout & Pick<IHeader, 'state'>,
+    private readonly body: Uint8Array,
+  ) {
+    super(layout, key, about);
+  }
+
+  public get size(): number {
+    return this.body.byteLength;
+  }
+
+  public async seal(past?: string): Promise<string> {
+    await this.write(this.file, past);
+    return this.file;
+  }
+
+  public sealAs(file: string): Promise<void> {
+    return this.write(file, undefined);
+  }
+
+  public async discard(): Promise<void> {
+    await tolerate(this.layout.files.unlink(this.file), 'ENOENT');
+  }
+
+  private async write(file: string, past: string | undefined): Promise<void> {
+    const { files } = this.layout;
+    const whole = wholeFile(this.nextHeader(past), this.body);
+    this.offset = whole.byteLength - this.size;
+    const fd = await files.open(file, 'w');
+    try {
+      await files.write(fd, whole, 0);
+      await files.fsync(fd);
+    } finally {
+      await files.close(fd);
+    }
+  }
+}
+
+/** A large body that lies in a file already, behind the reserved region; the header is written in place. */
+export class FileDraft extends Draft {
+  constructor(
+    layout: DirectoryLayout,
+    key: string,
+    about: IAbout,
+    private readonly file: string,
+    /** open for writing; the draft closes it */
+    private readonly fd: number,
+    public readonly size: number,
+    private readonly slot: 0 | 1 = 0,
+  ) {
+    super(layout, key, about);
+  }
+
+  public async seal(past?: string): Promise<string> {
+    const { bytes, position } = reservedHeader(this.nextHeader(past), this.slot);
+    await this.layout.files.write(this.fd, bytes, position);
+    await this.layout.files.fsync(this.fd);
+    return this.file;
+  }
+
+  public async sealAs(file: string): Promise<void> {
+    await this.layout.files.link(await this.seal(), file);
+  }
+
+  public async discard(): Promise<void> {
+    try {
+      await this.layout.files.close(this.fd);
+    } finally {
+      await tolerate(this.layout.files.unlink(this.file), 'ENOENT');
+    }
+  }
+}

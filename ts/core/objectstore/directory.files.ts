@@ -1,0 +1,92 @@
+import * as fs from 'node:fs';
+import { RegistryError } from '../classes.registryerror.js';
+
+/** Errors of the file system, as opposed to those of a caller's own stream, which pass through untouched. */
+const failures = new WeakSet<object>();
+
+type TDone<T> = (error: NodeJS.ErrnoException | null, value: T) => void;
+
+const promise = <T = void>(run: (done: TDone<T>) => void): Promise<T> =>
+  new Promise<T>((resolve, reject) => {
+    run((error, value) => {
+      if (!error) return resolve(value);
+      failures.add(error);
+      reject(error);
+    });
+  });
+
+const read = (fd: number, buffer: Buffer, position: number): Promise<number> =>
+  promise<number>((done) => fs.read(fd, buffer, 0, buffer.byteLength, position, done));
+
+const write = (fd: number, bytes: Uint8Array, position: number): Promise<number> =>
+  promise<number>((done) => fs.write(fd, bytes, 0, bytes.byteLength, position, done));
+
+/**
+ * The calls the directory driver is made of, replaceable one by one in tests. Numeric descriptors, because a
+ * `FileHandle` costs about as much as the call itself.
+ */
+export const nodeFiles = {
+  open: (path: string, flags: 'r' | 'r+' | 'w' | 'wx'): Promise<number> =>
+    promise<number>((done) => fs.open(path, flags, done)),
+  close: (fd: number): Promise<void> => promise((done) => fs.close(fd, done as fs.NoParamCallback)),
+  fsync: (fd: number): Promise<void> => promise((done) => fs.fsync(fd, done as fs.NoParamCallback)),
+  fstat: (fd: number): Promise<fs.Stats> => promise<fs.Stats>((done) => fs.fstat(fd, done)),
+  stat: (path: string): Promise<fs.Stats> => promise<fs.Stats>((done) => fs.stat(path, done)),
+  readdir: (path: string): Promise<string[]> => promise<string[]>((done) => fs.readdir(path, done)),
+  link: (from: string, to: string): Promise<void> => promise((done) => fs.link(from, to, done as fs.NoParamCallback)),
+  rename: (from: string, to: string): Promise<void> =>
+    promise((done) => fs.rename(from, to, done as fs.NoParamCallback)),
+  unlink: (path: string): Promise<void> => promise((done) => fs.unlink(path, done as fs.NoParamCallback)),
+  mkdir: (path: string): Promise<void> => promise((done) => fs.mkdir(path, done as fs.NoParamCallback)),
+  rmdir: (path: string): Promise<void> => promise((done) => fs.rmdir(path, done as fs.NoParamCallback)),
+  remove: (path: string): Promise<void> =>
+    promise((done) => fs.rm(path, { recursive: true, force: true }, done as fs.NoParamCallback)),
+  /** fills the buffer as far as the file reaches; answers the bytes read */
+  read: async (fd: number, buffer: Buffer, position: number): Promise<number> => {
+    let filled = 0;
+    while (filled < buffer.byteLength) {
+      const count = await read(fd, filled ? buffer.subarray(filled) : buffer, position + filled);
+      if (count === 0) break;
+      filled += count;
+    }
+    return filled;
+  },
+  write: async (fd: number, bytes: Uint8Array, position: number): Promise<void> => {
+    let written = 0;
+    while (written < bytes.byteLength) {
+      written += await write(fd, written ? bytes.subarray(written) : bytes, position + written);
+    }
+  },
+};
+
+export type IFiles = typeof nodeFiles;
+
+/** The code of a file system error that is one of `codes`. */
+export const hasCode = (error: unknown, ...codes: string[]): boolean =>
+  error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '');
+
+/** undefined where the call failed with one of the codes; every other failure is thrown. */
+export const tolerate = async <T>(call: Promise<T>, ...codes: string[]): Promise<T | undefined> => {
+  try {
+    return await call;
+  } catch (error) {
+    if (!hasCode(error, ...codes)) throw error;
+    return undefined;
+  }
+};
+
+/** Runs `work`, and answers trouble with the file system as the error that the interface promises. */
+export const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
+  try {
+    return await work();
+  } catch (error) {
+    throw storeError(error);
+  }
+};
+
+export const storeError = (error: unknown): unknown => {
+  if (typeof error !== 'object' || error === null || !failures.has(error)) return error;
+  if (hasCode(error, 'ENAMETOOLONG')) return new RegistryError('invalid', 'The object key is too long for this store');
+  const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+  return new RegistryError('unavailable', `The storage directory cannot be used (${code})`, { cause: error });
+};

@@ -1,0 +1,175 @@
+import { crypto } from '../../plugins.js';
+import { RegistryError } from '../classes.registryerror.js';
+import { BytesDraft, type Draft } from './directory.draft.js';
+import { hasCode, tolerate } from './directory.files.js';
+import { pastAfter, remembers } from './directory.header.js';
+import type { DirectoryLayout } from './directory.layout.js';
+import type { IVersion, VersionReader } from './directory.reading.js';
+
+/**
+ * What may be rewritten is a directory:
+ *
+ *     packument.json=/
+ *        9f2c41d07ab3e865        the mark of this life of the key: while it is there, the generations below count
+ *        9f2c41d07ab3e865.17     generation 17, the highest: the object as it is
+ *
+ * A write links the next number, and the file system lets only one do it: that is the whole of a conditional put. No
+ * locks, no process ids. Readers take the highest. Lower ones are removed after publishing, so a writer that slept
+ * for long can link a number that was used before; it then finds a higher one, and learns from what that one remembers
+ * whether others built on its write (won) or on another of the same number (lost).
+ *
+ * A delete is a generation too. Such a directory is taken away later: a last generation, `sealed`, above which nobody
+ * writes, then the mark, then the rest. A mark is random and never comes back, so whatever a late writer still links
+ * counts for nothing. A key's first generation comes with a new mark, in a directory made ready in `tmp/` and renamed
+ * to its place, which only works where nothing is or an empty directory.
+ */
+export type TPlace =
+  | { form: 'absent' }
+  | { form: 'plain' }
+  /** what is left of a directory that is being removed, or was when its process died */
+  | { form: 'dead'; names: string[] }
+  | { form: 'living'; mark: string; number: number; names: string[] };
+
+/** What became of a link: `unknown` where the answer is no longer to be found. */
+export type TOutcome = 'won' | 'lost' | 'unknown';
+
+const numberOf = (name: string, mark: string): number =>
+  name.startsWith(`${mark}.`) ? Number(name.slice(mark.length + 1)) || 0 : 0;
+
+export class Generations {
+  constructor(
+    private readonly layout: DirectoryLayout,
+    private readonly reader: VersionReader,
+  ) {}
+
+  public async look(directory: string): Promise<TPlace> {
+    for (let tries = 0; ; tries++) {
+      let names: string[];
+      try {
+        names = await this.layout.files.readdir(directory);
+      } catch (error) {
+        if (hasCode(error, 'ENOENT')) return { form: 'absent' };
+        if (hasCode(error, 'ENOTDIR')) return { form: 'plain' };
+        throw error;
+      }
+      const mark = names.find((name) => !name.includes('.'));
+      let number = 0;
+      if (mark) for (const name of names) number = Math.max(number, numberOf(name, mark));
+      if (mark && number > 0) return { form: 'living', mark, number, names };
+      // A mark is never alone: a file system that lists in several steps has missed the new generation for being too
+      // early and the old one for being too late.
+      if (!mark || tries > 10) return { form: 'dead', names };
+    }
+  }
+
+  /** The first generation, where no object is. */
+  public async create(directory: string, draft: Draft): Promise<TOutcome> {
+    const { files } = this.layout;
+    const mark = crypto.randomBytes(8).toString('hex');
+    const ready = this.layout.temporary();
+    await files.mkdir(ready);
+    try {
+      await Promise.all([draft.sealAs(`${ready}/${mark}.1`), this.touch(`${ready}/${mark}`)]);
+      await this.layout.sync(ready);
+      await this.layout.place(directory, () => files.rename(ready, directory));
+    } catch (error) {
+      await files.remove(ready);
+      if (hasCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR')) return 'lost';
+      throw error;
+    }
+    const { header, offset } = draft;
+    this.reader.remember(draft.key, { id: `${mark}.1`, header, offset });
+    await this.layout.sync(directory.slice(0, directory.lastIndexOf('/')));
+    return 'won';
+  }
+
+  /** The next generation after `version`, which was the highest of the place. */
+  public async succeed(
+    directory: string,
+    place: TPlace & { form: 'living' },
+    version: IVersion,
+    draft: Draft,
+  ): Promise<TOutcome> {
+    const { files } = this.layout;
+    const number = place.number + 1;
+    const name = `${place.mark}.${number}`;
+    const sealed = await draft.seal(pastAfter(version.header));
+    try {
+      await files.link(sealed, `${directory}/${name}`);
+    } catch (error) {
+      if (hasCode(error, 'EEXIST', 'ENOENT', 'ENOTDIR')) return 'lost';
+      throw error;
+    }
+    const { outcome, lower } = await this.settle(directory, place.mark, number, draft);
+    if (outcome !== 'won') {
+      // it counts for nothing; nobody else can have linked this number since
+      await tolerate(files.unlink(`${directory}/${name}`), 'ENOENT', 'ENOTDIR');
+      await tolerate(files.rmdir(directory), 'ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'EEXIST');
+      return outcome;
+    }
+    const { header, offset } = draft;
+    this.reader.remember(draft.key, { id: name, header, offset });
+    await Promise.all([
+      this.layout.sync(directory),
+      ...lower.map((old) => tolerate(files.unlink(`${directory}/${old}`), 'ENOENT', 'ENOTDIR')),
+    ]);
+    return 'won';
+  }
+
+  /** Takes away the directory of a key that was deleted; false where someone has written it in the meantime. */
+  public async bury(directory: string, place: TPlace & { form: 'living' }, version: IVersion): Promise<boolean> {
+    if (version.header.state !== 'sealed') {
+      const seal = new BytesDraft(this.layout, version.header.key, { state: 'sealed' }, new Uint8Array());
+      try {
+        if ((await this.succeed(directory, place, version, seal)) !== 'won') return false;
+      } finally {
+        await seal.discard();
+      }
+    }
+    await tolerate(this.layout.files.unlink(`${directory}/${place.mark}`), 'ENOENT', 'ENOTDIR');
+    await this.clear(directory);
+    return true;
+  }
+
+  /** Removes what does not count any more, and the directory where nothing else is in it. */
+  public async clear(directory: string): Promise<void> {
+    const place = await this.look(directory);
+    if (place.form !== 'dead') return;
+    const { files } = this.layout;
+    for (const name of place.names) await tolerate(files.unlink(`${directory}/${name}`), 'ENOENT', 'ENOTDIR');
+    await tolerate(files.rmdir(directory), 'ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'EEXIST');
+  }
+
+  private async settle(
+    directory: string,
+    mark: string,
+    number: number,
+    draft: Draft,
+  ): Promise<{ outcome: TOutcome; lower: string[] }> {
+    for (;;) {
+      const place = await this.look(directory);
+      if (place.form !== 'living' || place.mark !== mark || place.number < number) {
+        return { outcome: 'unknown', lower: [] };
+      }
+      const lower = place.names.filter((name) => {
+        const found = numberOf(name, mark);
+        return name !== mark && found < number;
+      });
+      if (place.number === number) return { outcome: 'won', lower };
+      const top = `${mark}.${place.number}`;
+      const version = await this.reader.read(draft.key, `${directory}/${top}`, top);
+      if (!version) continue;
+      const built = remembers(version.header, place.number - number, draft.etag);
+      return { outcome: built === undefined ? 'unknown' : built ? 'won' : 'lost', lower };
+    }
+  }
+
+  private async touch(file: string): Promise<void> {
+    await this.layout.files.close(await this.layout.files.open(file, 'wx'));
+  }
+}
+
+export const outcomeUnknown = (key: string): RegistryError =>
+  new RegistryError('unavailable', 'It is not known whether the write took place', {
+    cause: new Error(`${key} was rewritten or removed too often before the write could be confirmed`),
+  });

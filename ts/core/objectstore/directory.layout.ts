@@ -1,0 +1,103 @@
+import { crypto, path } from '../../plugins.js';
+import { RegistryError } from '../classes.registryerror.js';
+import { hasCode, type IFiles, tolerate } from './directory.files.js';
+import { relativePath } from './directory.names.js';
+
+/** what a writer that died leaves in `tmp/` is removed after a day: an upload may be slow, but not that slow */
+const STALE_MS = 24 * 60 * 60 * 1000;
+
+/** Where things are below the storage directory, and the care that directories need. */
+export class DirectoryLayout {
+  /** what is published */
+  public readonly objects: string;
+  /** what is being written, on the same file system because it is published by link and rename */
+  public readonly tmp: string;
+
+  constructor(
+    public readonly root: string,
+    public readonly files: IFiles,
+  ) {
+    this.objects = path.join(root, 'objects');
+    this.tmp = path.join(root, 'tmp');
+  }
+
+  public pathOf(key: string): string {
+    return `${this.objects}/${relativePath(key)}`;
+  }
+
+  public temporary(name: string = crypto.randomBytes(12).toString('hex')): string {
+    return `${this.tmp}/${name}`;
+  }
+
+  public async prepare(): Promise<void> {
+    await this.makeDirectory(path.resolve(this.objects), path.parse(path.resolve(this.root)).root);
+    await tolerate(this.files.mkdir(this.tmp), 'EEXIST');
+    const before = Date.now() - STALE_MS;
+    for (const name of await this.files.readdir(this.tmp)) {
+      const stat = await tolerate(this.files.stat(this.temporary(name)), 'ENOENT');
+      // the change time, because a link made just now to an old file is not stale
+      if (stat && stat.ctimeMs < before) await this.files.remove(this.temporary(name));
+    }
+  }
+
+  /** Throws where the whole store is gone, an unmounted volume for one: then no key may read as absent. */
+  public async attached(): Promise<void> {
+    if (await tolerate(this.files.stat(this.objects), 'ENOENT', 'ENOTDIR')) return;
+    throw new RegistryError('unavailable', 'The storage directory is not there', {
+      cause: new Error(`${this.objects} is missing: not initialised, or its volume is not mounted`),
+    });
+  }
+
+  /** Does what puts something at `target`, with the directories it needs; others may remove those while empty. */
+  public async place(target: string, act: () => Promise<void>): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await act();
+      } catch (error) {
+        if (!hasCode(error, 'ENOENT') || tries > 100) throw error;
+        await this.attached();
+        // a parent that goes while we make its child: the next try finds out
+        await tolerate(this.makeDirectory(path.dirname(target), this.objects), 'ENOENT');
+      }
+    }
+  }
+
+  /** Removes what became empty above `file`. A writer that just looked there finds out and makes it anew. */
+  public async prune(file: string): Promise<void> {
+    for (let at = path.dirname(file); at.length > this.objects.length; at = path.dirname(at)) {
+      try {
+        await this.files.rmdir(at);
+      } catch (error) {
+        if (hasCode(error, 'ENOENT')) continue;
+        if (hasCode(error, 'ENOTEMPTY', 'EEXIST', 'EBUSY')) return;
+        throw error;
+      }
+    }
+  }
+
+  /** Makes what happened to the names in a directory durable; the nearest one above where it is gone itself. */
+  public async sync(directory: string): Promise<void> {
+    for (let at = directory; at.length >= this.root.length; at = path.dirname(at)) {
+      const fd = await tolerate(this.files.open(at, 'r'), 'ENOENT');
+      if (fd === undefined) continue;
+      try {
+        return await this.files.fsync(fd);
+      } finally {
+        await this.files.close(fd);
+      }
+    }
+  }
+
+  private async makeDirectory(directory: string, top: string): Promise<void> {
+    if (directory === top) return;
+    try {
+      await this.files.mkdir(directory);
+    } catch (error) {
+      if (hasCode(error, 'EEXIST')) return;
+      if (!hasCode(error, 'ENOENT')) throw error;
+      await this.makeDirectory(path.dirname(directory), top);
+      await tolerate(this.files.mkdir(directory), 'EEXIST');
+    }
+    await this.sync(path.dirname(directory));
+  }
+}

@@ -1,0 +1,125 @@
+import { randomUUID } from 'node:crypto';
+import { RegistryError } from '../classes.registryerror.js';
+import {
+  conditions,
+  creation,
+  type ITarget,
+  MAX_PART,
+  MAX_PARTS,
+  multipart,
+  requireCompleteConditions,
+} from './s3.multipart.js';
+import { abortReason, type IS3Session, sendingTime } from './s3.session.js';
+import { settle } from './s3.settle.js';
+import { ByteSource, toReadable } from './s3.source.js';
+
+/** Of an upload whose length is not known: what is held in memory, three times over at most. 10,000 of them are 80 GiB. */
+const PART = 8 * 1024 ** 2;
+/** Bodies up to this are read before they are sent, and can then be sent again. */
+const SMALL = 1024 ** 2;
+
+export const putBytes = (session: IS3Session, target: ITarget, bytes: Uint8Array): Promise<{ etag: string }> => {
+  const { sdk, once } = session.clients;
+  const writeId = randomUUID();
+  const command = new sdk.PutObjectCommand({
+    ...creation(session, target, writeId),
+    ...conditions(target.condition),
+    Body: bytes,
+  });
+  const write = { ...target, writeId, replayable: true, ms: sendingTime(session, bytes.byteLength) };
+  return settle(session, write, (http) => once.send(command, http));
+};
+
+/** One request, nothing held in memory; gives up when the server stops taking bytes or does not answer. */
+const putStreaming = async (
+  session: IS3Session,
+  target: ITarget,
+  source: ByteSource,
+  size: number,
+): Promise<{ etag: string }> => {
+  const { sdk, once } = session.clients;
+  const writeId = randomUUID();
+  const stop = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const { idleMs } = session.timing;
+  const giveUp = () => {
+    source.fail(new RegistryError('unavailable', `The storage took no more bytes for ${idleMs} ms`));
+    stop.abort();
+  };
+  const watch = (waiting: boolean) => {
+    clearTimeout(timer);
+    if (waiting) timer = setTimeout(giveUp, idleMs);
+  };
+  const onAbort = () => stop.abort();
+  target.signal?.addEventListener('abort', onAbort, { once: true });
+  const body = toReadable(source, onAbort, watch);
+  const command = new sdk.PutObjectCommand({
+    ...creation(session, target, writeId),
+    ...conditions(target.condition),
+    Body: body,
+    ContentLength: size,
+  });
+  watch(true);
+  try {
+    const write = { ...target, writeId, replayable: false, ms: 0, signal: stop.signal };
+    return await settle(session, write, (http) => once.send(command, http));
+  } catch (error) {
+    throw source.failure ? source.failure.reason : error;
+  } finally {
+    watch(false);
+    target.signal?.removeEventListener('abort', onAbort);
+    // an early refusal leaves the rest of the body on its way
+    body.destroy();
+    stop.abort();
+  }
+};
+
+const putParts = async (
+  session: IS3Session,
+  target: ITarget,
+  source: ByteSource,
+  size?: number,
+): Promise<{ etag: string }> => {
+  const partSize = Math.max(PART, Math.ceil((size ?? 0) / MAX_PARTS));
+  const first = await source.take(partSize);
+  if (source.drained) return putBytes(session, target, first);
+  requireCompleteConditions(session, target.condition);
+  const work: Parameters<typeof multipart>[2] = async (upload, start, signal) => {
+    let part = first;
+    for (let number = 1; ; number++) {
+      if (number > MAX_PARTS) throw new RegistryError('tooLarge', 'The storage does not take objects of this size');
+      await start(upload.send(number, part, signal));
+      if (source.drained) return;
+      part = await source.take(partSize);
+    }
+  };
+  return multipart(session, target, work, (error) => source.fail(error));
+};
+
+/**
+ * Writes a stream. Whatever fails, the source, the server or the caller's signal, leaves what was there before and
+ * cancels the source.
+ */
+export const putStream = async (
+  session: IS3Session,
+  target: ITarget,
+  stream: ReadableStream<Uint8Array>,
+  size?: number,
+): Promise<{ etag: string }> => {
+  const source = new ByteSource(stream, size);
+  const { signal } = target;
+  const onAbort = () => source.fail(abortReason(signal as AbortSignal));
+  signal?.addEventListener('abort', onAbort, { once: true });
+  if (signal?.aborted) onAbort();
+  try {
+    if (size === undefined || size > MAX_PART) return await putParts(session, target, source, size);
+    if (size > SMALL) return await putStreaming(session, target, source, size);
+    const bytes = await source.take(size + 1);
+    return await putBytes(session, target, bytes);
+  } catch (error) {
+    source.fail(error);
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+  }
+};

@@ -1,0 +1,154 @@
+import * as http from 'node:http';
+import * as https from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { answerClientError } from './helpers.clienterror.js';
+import { hostAnswer } from './helpers.failures.js';
+import { withHealth } from './helpers.health.js';
+import { type TNodeListener, toNodeListener } from './helpers.nodelistener.js';
+import { sendResponse } from './helpers.noderesponse.js';
+import type { INodeServerOptions, IRegistryServer, IRequestHandler, IResponseReport } from './interfaces.http.js';
+
+const DEFAULTS = {
+  host: '127.0.0.1',
+  port: 5000,
+  maxHeaderSize: 32_768,
+  maxHeaderCount: 200,
+  headersTimeoutMs: 30_000,
+  keepAliveTimeoutMs: 65_000,
+  idleTimeoutMs: 60_000,
+  shutdownTimeoutMs: 30_000,
+};
+
+type TSettings = INodeServerOptions & typeof DEFAULTS;
+
+const withDefaults = (options: INodeServerOptions): TSettings => {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return { ...DEFAULTS, ...Object.fromEntries(given) };
+};
+
+const createServer = (settings: TSettings): http.Server => {
+  const limits = {
+    maxHeaderSize: settings.maxHeaderSize,
+    headersTimeout: settings.headersTimeoutMs,
+    // an upload may take hours; it is given up when its client falls silent, which the core sees while it reads
+    requestTimeout: 0,
+    keepAliveTimeout: settings.keepAliveTimeoutMs,
+    // how often Node looks for headers that are late
+    connectionsCheckingInterval: Math.max(50, Math.min(5_000, settings.headersTimeoutMs / 4)),
+  };
+  const server = settings.tls
+    ? https.createServer({ ...limits, cert: settings.tls.cert, key: settings.tls.key, handshakeTimeout: 30_000 })
+    : http.createServer(limits);
+  // Node drops what is above its limit without a word, so one more is let in, seen, and refused
+  server.maxHeadersCount = settings.maxHeaderCount + 1;
+  return server;
+};
+
+/** A registry on a port of its own. */
+class NodeServer implements IRegistryServer {
+  private readonly server: http.Server;
+  private readonly underWay = new Set<http.ServerResponse>();
+  private closed?: Promise<void>;
+
+  constructor(
+    registry: IRequestHandler,
+    private readonly settings: TSettings,
+  ) {
+    this.server = createServer(settings);
+    const handler = withHealth(registry);
+    this.server.on('request', this.admit(toNodeListener(handler, settings)));
+    this.server.on('checkContinue', this.admit(toNodeListener(handler, { ...settings, answersContinue: true })));
+    this.server.on('clientError', (error, socket) => answerClientError(error, socket, this.underWay));
+  }
+
+  public listen(): Promise<{ host: string; port: number; url: string }> {
+    const { server, settings } = this;
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(settings.port, settings.host, () => {
+        server.off('error', reject);
+        server.on('error', (error) => settings.logger?.error('The server reported an error', { error: String(error) }));
+        const { port } = server.address() as AddressInfo;
+        const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
+        resolve({ host: settings.host, port, url: `${settings.tls ? 'https' : 'http'}://${host}:${port}` });
+      });
+    });
+  }
+
+  public close(): Promise<void> {
+    this.closed ??= this.shutDown();
+    return this.closed;
+  }
+
+  private async shutDown(): Promise<void> {
+    const { server, settings } = this;
+    if (!server.listening) return;
+    const ended = new Promise<void>((resolve) => {
+      server.close(() => resolve());
+    });
+    for (const response of this.underWay) this.announceClose(response);
+    server.closeIdleConnections();
+    const deadline = setTimeout(() => server.closeAllConnections(), settings.shutdownTimeoutMs);
+    await ended;
+    clearTimeout(deadline);
+  }
+
+  private announceClose(response: http.ServerResponse): void {
+    if (!response.headersSent) response.setHeader('Connection', 'close');
+  }
+
+  /** What every request passes before the registry sees it. */
+  private admit(listener: TNodeListener): TNodeListener {
+    const { settings, underWay } = this;
+    return (request, response) => {
+      underWay.add(response);
+      if (settings.onResponse) this.report(request, response, settings.onResponse);
+      response.once('close', () => {
+        underWay.delete(response);
+        // a connection whose answer had promised keep-alive becomes idle only after this event
+        if (this.closed) setImmediate(() => this.server.closeIdleConnections());
+      });
+      if (this.closed) this.announceClose(response);
+      if (request.rawHeaders.length / 2 <= settings.maxHeaderCount) {
+        listener(request, response);
+        return;
+      }
+      const refusal = hostAnswer(
+        431,
+        { error: `More than ${settings.maxHeaderCount} header fields` },
+        { Connection: 'close' },
+      );
+      sendResponse({ request, response, idleTimeoutMs: settings.idleTimeoutMs }, refusal).catch(() =>
+        response.destroy(),
+      );
+    };
+  }
+
+  private report(
+    request: http.IncomingMessage,
+    response: http.ServerResponse,
+    onResponse: (report: IResponseReport) => void,
+  ): void {
+    const start = performance.now();
+    const ip = request.socket.remoteAddress;
+    response.once('close', () => {
+      const { method = 'GET', url = '/', headers } = request;
+      onResponse({
+        method,
+        path: url.split('?', 1)[0] as string,
+        status: response.headersSent ? response.statusCode : 0,
+        durationMs: performance.now() - start,
+        aborted: !response.writableFinished,
+        ip,
+        userAgent: headers['user-agent'],
+      });
+    });
+  }
+}
+
+/**
+ * A complete server for the registry on node:http or node:https: lazy `100 Continue`, limits and time-outs against slow
+ * or oversized clients, `/-/health`, graceful `close()`. The registry must have been initialised.
+ */
+export const createNodeServer = (registry: IRequestHandler, options: INodeServerOptions = {}): IRegistryServer =>
+  new NodeServer(registry, withDefaults(options));

@@ -1,0 +1,40 @@
+import { toReadableStream } from '../core/helpers.streams.js';
+import { type IResponse, RegistryError } from '../index.js';
+
+const BODYLESS = new Set([204, 205, 304]);
+
+/** Must an answer to `method` with `status` go without a body (RFC 9110 sections 9.3.2, 15.3.5, 15.3.6, 15.4.5)? */
+export const isBodyless = (method: string, status: number): boolean => method === 'HEAD' || BODYLESS.has(status);
+
+/** What a host itself has to say, where no protocol is involved. */
+export const hostAnswer = (status: number, content: object, headers: Record<string, string> = {}): IResponse => {
+  const bytes = Buffer.from(JSON.stringify(content));
+  return {
+    status,
+    headers: {
+      'Content-Type': 'application/json',
+      'Content-Length': String(bytes.byteLength),
+      'Cache-Control': 'no-store',
+      ...headers,
+    },
+    body: toReadableStream(bytes),
+  };
+};
+
+/**
+ * The answer where the registry rejected, or the body of its answer failed before its first byte. Nothing but a
+ * RegistryError's message is shown.
+ */
+export const failureAnswer = (thrown: unknown): IResponse => {
+  const error = RegistryError.from(thrown);
+  const told = error.kind === 'internal' ? 'The registry failed to answer this request' : error.message;
+  return hostAnswer(error.status, { error: told }, error.headers);
+};
+
+/** The number in a response's Content-Length, whatever the case of its name. */
+export const declaredLength = (headers: Record<string, string>): number | undefined => {
+  for (const name in headers) {
+    if (name.length === 14 && name.toLowerCase() === 'content-length') return Number(headers[name]);
+  }
+  return undefined;
+};

@@ -1,0 +1,75 @@
+import { knownBytes } from '../core/helpers.streams.js';
+import type { IRequestActor, IResponse } from '../index.js';
+import { failureAnswer, isBodyless } from './helpers.failures.js';
+import { baseUrlOf, callerAddress } from './helpers.origin.js';
+import { splitTarget } from './helpers.requesttarget.js';
+import type { IFetchHandlerOptions, IRequestHandler } from './interfaces.http.js';
+
+/** Some runtimes keep Host to themselves; the URL was made from it. */
+const headersOf = (request: Request, host: string): Record<string, string> => {
+  const headers: Record<string, string> = Object.create(null);
+  if (host) headers.host = host;
+  request.headers.forEach((value, name) => {
+    headers[name] = value;
+  });
+  return headers;
+};
+
+const toFetchResponse = async ({ method, signal }: Request, response: IResponse): Promise<Response> => {
+  const { status, headers, body } = response;
+  // nobody takes the answer of a request that is gone, and nobody else would cancel its body
+  if (!body || isBodyless(method, status) || signal.aborted) {
+    await body?.cancel();
+    return new Response(null, { status, headers });
+  }
+  // bytes go out in one piece and with their length; runtimes send a stream chunked and chunk by chunk
+  const bytes = knownBytes(body) as Uint8Array<ArrayBuffer> | undefined;
+  return new Response(bytes ?? body, { status, headers });
+};
+
+/**
+ * The registry as a fetch handler: `Deno.serve(toFetchHandler(registry))`, `Bun.serve({ fetch })`, Hono, workers.
+ * It never rejects. `request.signal` aborts the work; a response that is not read to its end must be cancelled, as
+ * every runtime does when its client goes away.
+ */
+export const toFetchHandler = (
+  registry: IRequestHandler,
+  options: IFetchHandlerOptions = {},
+): ((request: Request) => Promise<Response>) => {
+  const trusted = options.trustProxy ?? registry.trustProxy ?? false;
+
+  const actorOf = (request: Request): IRequestActor => {
+    const actor = options.actor?.(request) ?? {};
+    const ip = callerAddress(actor.ip, trusted, request.headers.get('x-forwarded-for'));
+    return { userAgent: request.headers.get('user-agent') ?? undefined, ...actor, ip };
+  };
+
+  return async (request) => {
+    const { method } = request;
+    let response: IResponse;
+    try {
+      const { origin, protocol, host } = new URL(request.url);
+      response = await registry.handleRequest({
+        method,
+        ...splitTarget(request.url),
+        headers: headersOf(request, host),
+        body: request.body ?? undefined,
+        signal: request.signal,
+        actor: actorOf(request),
+        // the Host header is what the caller wrote; the URL's own host where a runtime does not show the header
+        baseUrl:
+          origin === 'null'
+            ? undefined
+            : baseUrlOf(protocol === 'https:' ? 'https' : 'http', request.headers.get('host') ?? host, {
+                trusted,
+                proto: request.headers.get('x-forwarded-proto'),
+                host: request.headers.get('x-forwarded-host'),
+              }),
+      });
+      return await toFetchResponse(request, response);
+    } catch (error) {
+      options.logger?.error('A request could not be answered', { method, error: String(error) });
+      return toFetchResponse(request, failureAnswer(error));
+    }
+  };
+};

@@ -1,0 +1,38 @@
+import { hostAnswer } from './helpers.failures.js';
+import type { IRequestHandler } from './interfaces.http.js';
+
+const HEALTH_PATH = '/-/health';
+/** ms after which a store that does not answer counts as down; load balancers rarely wait longer */
+const HEALTH_TIMEOUT = 5_000;
+
+const isHealthy = async (registry: IRequestHandler): Promise<boolean> => {
+  if (!registry.checkHealth) return true;
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), HEALTH_TIMEOUT);
+  });
+  try {
+    return await Promise.race([registry.checkHealth(), tooLate]);
+  } catch {
+    return false; // to say so is the answer's whole purpose; the registry logs why
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
+/**
+ * Answers `GET|HEAD /-/health` (200 `{"status":"ok"}`, 503 where the store does not answer) and passes all other
+ * requests on. `createNodeServer` has it built in; elsewhere: `toFetchHandler(withHealth(registry))`.
+ */
+export const withHealth = (registry: IRequestHandler): IRequestHandler => ({
+  trustProxy: registry.trustProxy,
+  async handleRequest(context) {
+    if (context.path !== HEALTH_PATH) return registry.handleRequest(context);
+    if (context.method !== 'GET' && context.method !== 'HEAD') {
+      return hostAnswer(405, { error: `${context.method} is not possible here` }, { Allow: 'GET, HEAD' });
+    }
+    const healthy = await isHealthy(registry);
+    const answer = hostAnswer(healthy ? 200 : 503, { status: healthy ? 'ok' : 'unavailable' });
+    return context.method === 'HEAD' ? { status: answer.status, headers: answer.headers } : answer;
+  },
+});

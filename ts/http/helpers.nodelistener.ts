@@ -1,0 +1,94 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import type { IRequestActor, IRequestContext } from '../index.js';
+import { hasBody, IncomingBody } from './classes.incomingbody.js';
+import { failureAnswer } from './helpers.failures.js';
+import { type IExchange, sendResponse } from './helpers.noderesponse.js';
+import { baseUrlOf, callerAddress } from './helpers.origin.js';
+import { splitTarget } from './helpers.requesttarget.js';
+import type { INodeListenerOptions, IRequestHandler } from './interfaces.http.js';
+
+export type TNodeListener = (request: IncomingMessage, response: ServerResponse) => void;
+
+const DEFAULT_IDLE_TIMEOUT = 60_000;
+
+/** What a body parser of the host application left of the body, where one ran before us. */
+const parsedBody = (request: IncomingMessage): unknown =>
+  request.readableDidRead ? (request as IncomingMessage & { body?: unknown }).body : undefined;
+
+/**
+ * The registry as a listener for `http.createServer`, `https.createServer`, and any framework that hands out Node's
+ * own request and response (`app.use(toNodeListener(registry))` in Express). Never throws; a client that goes away
+ * aborts the context's `signal` and cancels the body that is being sent to it.
+ */
+export const toNodeListener = (registry: IRequestHandler, options: INodeListenerOptions = {}): TNodeListener => {
+  const trusted = options.trustProxy ?? registry.trustProxy ?? false;
+  const idleTimeoutMs = options.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT;
+
+  const actorOf = (request: IncomingMessage): IRequestActor => ({
+    ip: callerAddress(request.socket.remoteAddress, trusted, request.headers['x-forwarded-for']),
+    userAgent: request.headers['user-agent'],
+  });
+
+  /** plain http needs nothing: the core's own reading of Host is right for it */
+  const baseUrl = ({ socket, headers }: IncomingMessage): string | undefined =>
+    (socket as TLSSocket).encrypted
+      ? baseUrlOf('https', headers.host, {
+          trusted,
+          proto: headers['x-forwarded-proto'],
+          host: headers['x-forwarded-host'],
+        })
+      : undefined;
+
+  const incomingBody = (request: IncomingMessage, response: ServerResponse): IncomingBody | undefined =>
+    hasBody(request) && !request.readableDidRead
+      ? new IncomingBody(request, () => {
+          const expects = options.answersContinue && request.headers.expect?.toLowerCase() === '100-continue';
+          if (expects && !response.headersSent && !response.destroyed) response.writeContinue();
+        })
+      : undefined;
+
+  const contextOf = (request: IncomingMessage, body: unknown, gone: AbortController): IRequestContext => ({
+    method: request.method ?? 'GET',
+    ...splitTarget(request.url ?? '/'),
+    headers: request.headers,
+    body,
+    // a signal costs more than the rest of the context, and is made only for those who look at it
+    get signal() {
+      return gone.signal;
+    },
+    actor: options.actor?.(request) ?? actorOf(request),
+    baseUrl: baseUrl(request),
+  });
+
+  /** The transfer cannot be made good: the client must see it break off, never a short success. */
+  const breakOff = (exchange: IExchange, error: unknown): void => {
+    const { request, response } = exchange;
+    const { method } = request;
+    options.logger?.error('A request could not be answered', { method, error: String(error) });
+    if (response.headersSent || response.destroyed) {
+      response.destroy();
+      return;
+    }
+    sendResponse(exchange, failureAnswer(error)).catch(() => response.destroy());
+  };
+
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const gone = new AbortController();
+    response.once('close', () => {
+      if (!response.writableFinished) gone.abort();
+    });
+    // a broken connection also shows as `close`; without a listener it would end the process
+    response.on('error', () => undefined);
+    const incoming = incomingBody(request, response);
+    const exchange: IExchange = { request, response, incoming, idleTimeoutMs };
+    try {
+      const body = incoming ?? parsedBody(request);
+      await sendResponse(exchange, await registry.handleRequest(contextOf(request, body, gone)));
+    } catch (error) {
+      breakOff(exchange, error);
+    }
+  };
+
+  return (request, response) => void answer(request, response);
+};

@@ -1,0 +1,137 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { knownBytes } from '../core/helpers.streams.js';
+import type { IResponse } from '../index.js';
+import type { IncomingBody } from './classes.incomingbody.js';
+import { declaredLength, isBodyless } from './helpers.failures.js';
+import { dropRest, leavesLargeRest, linger } from './helpers.unreadbody.js';
+
+/** One request on a Node server, with what is needed to answer it. */
+export interface IExchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+  incoming?: IncomingBody;
+  /** ms a client may take no byte */
+  idleTimeoutMs: number;
+}
+
+const NOTHING = new Uint8Array(0);
+
+/**
+ * Resolves when the client has taken enough for the next write, or is gone. The socket's own time-out is used since it
+ * knows of partial writes: a client that takes one byte now and then is slow, not idle.
+ */
+const drained = (response: ServerResponse, idleTimeoutMs: number): Promise<void> =>
+  new Promise((resolve) => {
+    const { socket } = response;
+    const before = socket?.timeout ?? 0;
+    const onIdle = () => response.destroy();
+    const done = () => {
+      socket?.off('timeout', onIdle).setTimeout(before);
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    socket?.setTimeout(idleTimeoutMs).on('timeout', onIdle);
+    response.on('drain', done).on('close', done);
+  });
+
+/** Ends the answer; a client that does not take what is still buffered is cut off. */
+const finish = ({ response, request, incoming, idleTimeoutMs }: IExchange, bytes: Uint8Array): void => {
+  const { socket } = response;
+  if (bytes.byteLength > 0) response.end(bytes);
+  else response.end();
+  if (socket && response.writableLength > 0) {
+    const before = socket.timeout ?? 0;
+    response.setTimeout(idleTimeoutMs, () => response.destroy());
+    // first of all listeners: Node's own one then sets the time-out of an idle connection
+    response.prependOnceListener('finish', () => socket.setTimeout(before));
+  }
+  dropRest(request, incoming);
+};
+
+/** Answers while the client is still sending much: the whole answer first, the end of the connection later. */
+const finishAfterLingering = async (exchange: IExchange, bytes: Uint8Array): Promise<void> => {
+  const { request, response } = exchange;
+  response.flushHeaders();
+  if (bytes.byteLength > 0) response.write(bytes);
+  await linger(request);
+  if (!response.destroyed) finish(exchange, NOTHING);
+};
+
+/** Sends an answer whose bytes are all there, or that has none: one write, no stream. */
+const sendBytes = async (
+  exchange: IExchange,
+  { status, headers }: IResponse,
+  bytes: Uint8Array | undefined,
+): Promise<void> => {
+  const { request, response, incoming } = exchange;
+  const length = declaredLength(headers);
+  if (bytes && length !== undefined && length !== bytes.byteLength) {
+    throw new Error(`The answer has ${bytes.byteLength} bytes, its Content-Length says ${length}`);
+  }
+  // these end with their header (RFC 9112 section 6.3); 205 does not
+  const unframed = request.method === 'HEAD' || status === 204 || status === 304;
+  const missing = length === undefined && !unframed;
+  const framed = missing ? { ...headers, 'Content-Length': String(bytes?.byteLength ?? 0) } : headers;
+  if (!leavesLargeRest(request, incoming)) {
+    response.writeHead(status, framed);
+    finish(exchange, bytes ?? NOTHING);
+    return;
+  }
+  response.writeHead(status, { ...framed, Connection: 'close' });
+  await finishAfterLingering(exchange, bytes ?? NOTHING);
+};
+
+/**
+ * Sends a stream with backpressure. The header goes out with the first chunk, so that a body which fails at once is
+ * still an error and not a broken 200. Rejects when the body fails or is not as long as its Content-Length says.
+ */
+const sendStream = async (
+  exchange: IExchange,
+  { status, headers }: IResponse,
+  body: ReadableStream<Uint8Array>,
+): Promise<void> => {
+  const { request, response, incoming } = exchange;
+  const length = declaredLength(headers);
+  const reader = body.getReader();
+  // the client is gone: free what the body holds; a source that cannot even be cancelled has nobody left to tell
+  const onClose = () => void reader.cancel(new Error('The client closed the connection')).catch(() => undefined);
+  response.once('close', onClose);
+  let sent = 0;
+  try {
+    let chunk = await reader.read();
+    if (response.destroyed) return;
+    response.writeHead(status, leavesLargeRest(request, incoming) ? { ...headers, Connection: 'close' } : headers);
+    for (; !chunk.done; chunk = await reader.read()) {
+      sent += chunk.value.byteLength;
+      if (length !== undefined && sent > length)
+        throw new Error(`The body is longer than its Content-Length ${length}`);
+      if (!response.write(chunk.value)) await drained(response, exchange.idleTimeoutMs);
+      if (response.destroyed) return;
+    }
+    if (response.destroyed) return;
+    if (length !== undefined && sent < length) throw new Error(`The body ended after ${sent} of ${length} bytes`);
+  } catch (error) {
+    // an errored stream answers a cancel with its own error, which is on its way already
+    await reader.cancel(error).catch(() => undefined);
+    throw error;
+  } finally {
+    response.off('close', onClose);
+  }
+  if (leavesLargeRest(request, incoming)) await linger(request);
+  finish(exchange, NOTHING);
+};
+
+/** Sends the registry's answer. Rejects when it could not be sent whole although the client was there. */
+export const sendResponse = async (exchange: IExchange, answer: IResponse): Promise<void> => {
+  const { request, response } = exchange;
+  const { body } = answer;
+  if (response.destroyed) {
+    await body?.cancel();
+    return;
+  }
+  const bodyless = isBodyless(request.method ?? 'GET', answer.status);
+  const bytes = bodyless ? undefined : knownBytes(body);
+  if (body && !bodyless && !bytes) return sendStream(exchange, answer, body);
+  if (bodyless) await body?.cancel();
+  return sendBytes(exchange, answer, bytes);
+};

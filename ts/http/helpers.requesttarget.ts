@@ -1,0 +1,37 @@
+import type { IRequestContext } from '../index.js';
+
+export interface IRequestTarget {
+  /** raw, as on the wire */
+  path: string;
+  query: IRequestContext['query'];
+}
+
+/** Repeated names become arrays. The object has no prototype, so a parameter called `__proto__` is just a name. */
+export const parseQuery = (text: string): IRequestContext['query'] => {
+  const query: IRequestContext['query'] = Object.create(null);
+  if (text === '') return query;
+  for (const [name, value] of new URLSearchParams(text)) {
+    const known = query[name];
+    if (known === undefined) query[name] = value;
+    else query[name] = Array.isArray(known) ? [...known, value] : [known, value];
+  }
+  return query;
+};
+
+/** Some clients send UTF-8 unescaped; node:http then hands over its bytes as latin1 characters. */
+const escapeRawBytes = (path: string): string =>
+  path.replace(/[\u0080-\u00ff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);
+
+/**
+ * Splits a request target (RFC 9112 section 3.2) without decoding or resolving anything in it: `new URL` would
+ * silently turn `/a/../b` into `/b` before the registry could refuse it.
+ */
+export const splitTarget = (target: string): IRequestTarget => {
+  const origin = target.startsWith('/') ? null : /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i.exec(target);
+  const local = origin ? target.slice(origin[0].length) : target;
+  const hash = local.indexOf('#');
+  const visible = hash < 0 ? local : local.slice(0, hash);
+  const mark = visible.indexOf('?');
+  const path = escapeRawBytes(mark < 0 ? visible : visible.slice(0, mark));
+  return { path: path === '' ? '/' : path, query: parseQuery(mark < 0 ? '' : visible.slice(mark + 1)) };
+};

@@ -1,0 +1,84 @@
+import type { IncomingMessage } from 'node:http';
+import type { ILogger, IRequestActor, IRequestContext, IResponse } from '../index.js';
+
+/** Whatever answers registry requests: a `SmartRegistry`, or anything wrapped around one. */
+export interface IRequestHandler {
+  handleRequest(context: IRequestContext): Promise<IResponse>;
+  /** resolves false (or rejects) when the registry cannot do its work, e.g. because the store does not answer */
+  checkHealth?(): Promise<boolean>;
+  /** the registry's own setting; the default of the hosts' option of the same name */
+  readonly trustProxy?: boolean;
+}
+
+export interface IHostOptions {
+  /**
+   * Believe X-Forwarded-Proto, -Host and -For. Default: what the registry was configured with. It must agree with the
+   * registry, which reads the same headers when it builds links.
+   */
+  trustProxy?: boolean;
+  /** hears of what could not be answered or was broken off; silent by default */
+  logger?: ILogger;
+}
+
+export interface IFetchHandlerOptions extends IHostOptions {
+  /** what the runtime knows of the caller, e.g. its address, which a `Request` does not carry */
+  actor?(request: Request): IRequestActor;
+}
+
+export interface INodeListenerOptions extends IHostOptions {
+  /** replaces the default actor, which has `ip` and `userAgent` */
+  actor?(request: IncomingMessage): IRequestActor;
+  /** ms a client may take no byte of an answer before it is cut off; default 60,000 */
+  idleTimeoutMs?: number;
+  /**
+   * Set on the listener of a server's `checkContinue` event: `100 Continue` is then sent when the registry begins to
+   * read the body, so that a refused upload is never sent. On `request` Node has sent it already. Default false.
+   */
+  answersContinue?: boolean;
+}
+
+/** One answered (or broken off) request, as `onResponse` hears of it. */
+export interface IResponseReport {
+  method: string;
+  /** without the query, which may hold credentials */
+  path: string;
+  /** 0 when the client was gone before it was answered */
+  status: number;
+  /** from the request's header to the last byte of the answer */
+  durationMs: number;
+  /** the client did not receive the whole answer */
+  aborted: boolean;
+  ip?: string;
+  userAgent?: string;
+}
+
+export interface INodeServerOptions extends Omit<INodeListenerOptions, 'answersContinue'> {
+  /** default `127.0.0.1` */
+  host?: string;
+  /** 0 takes a free one; default 5000 */
+  port?: number;
+  /** PEM texts; serves https with them */
+  tls?: { cert: string; key: string };
+  /** bytes of request line and header; more is answered with 431; default 32,768 */
+  maxHeaderSize?: number;
+  /** more header fields than this are answered with 431; default 200 */
+  maxHeaderCount?: number;
+  /** ms in which a request's header must have come; default 30,000 */
+  headersTimeoutMs?: number;
+  /** ms an idle connection is kept for its next request; default 65,000, above the usual 60 s of proxies */
+  keepAliveTimeoutMs?: number;
+  /** ms that `close()` waits for requests under way; default 30,000 */
+  shutdownTimeoutMs?: number;
+  onResponse?(report: IResponseReport): void;
+}
+
+/** A running (or startable) HTTP server around a registry. */
+export interface IRegistryServer {
+  /** resolves when the port is open; rejects when it cannot be opened (`EADDRINUSE`, …) */
+  listen(): Promise<{ host: string; port: number; url: string }>;
+  /**
+   * Stops accepting, lets requests under way finish for at most `shutdownTimeoutMs`, then cuts the rest off. Leaves
+   * the registry itself alone. May be called more than once.
+   */
+  close(): Promise<void>;
+}

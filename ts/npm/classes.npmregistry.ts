@@ -1,0 +1,140 @@
+import { BaseRegistry, type IRegistryServices } from '../core/classes.baseregistry.js';
+import { PackageCatalog } from '../core/classes.packagecatalog.js';
+import type { RegistryCall } from '../core/classes.registrycall.js';
+import type { RegistryError } from '../core/classes.registryerror.js';
+import { respond } from '../core/helpers.http.js';
+import type { IRoute, TAccess } from '../core/helpers.routes.js';
+import type { IProtocolConfig, IResponse } from '../core/interfaces.core.js';
+import { LoginSessions } from './classes.loginsessions.js';
+import { SearchIndex } from './classes.searchindex.js';
+import * as account from './handlers.account.js';
+import { auditBulk, auditTree } from './handlers.audit.js';
+import { deleteTag, getTags, putTag } from './handlers.disttags.js';
+import { couchLogin } from './handlers.login.js';
+import { getManifest, getPackument } from './handlers.packument.js';
+import { putDocument } from './handlers.publish.js';
+import { listPackages, search } from './handlers.search.js';
+import { getAttestations, getTarball } from './handlers.tarball.js';
+import { createToken, deleteToken, listTokens, logout } from './handlers.tokens.js';
+import { deletePackage, deleteTarball } from './handlers.unpublish.js';
+import { beginLogin, collectLogin, showLogin, submitLogin } from './handlers.weblogin.js';
+import { revisionOf } from './helpers.document.js';
+import type { INpmDocument, INpmParts, INpmSearchEntry } from './interfaces.npm.js';
+import { catalogPrefix, documentKey } from './keys.npm.js';
+import { NAME } from './routes.npm.js';
+import { searchEntryOf } from './wire.packument.js';
+
+const USER = '/-/user/org.couchdb.user:{user}';
+
+const right = (action: string): TAccess => ({ type: 'package', action, name: 'name' });
+const read = right('read');
+const write = right('write');
+const remove = right('delete');
+const listing: TAccess = { type: 'package', listing: true };
+
+/** The npm registry API. @see https://github.com/npm/registry/blob/main/docs/REGISTRY-API.md */
+export class NpmRegistry extends BaseRegistry {
+  public readonly protocol = 'npm';
+  private readonly parts: INpmParts;
+
+  constructor(services: IRegistryServices, config: IProtocolConfig) {
+    super(services, config);
+    const catalog = new PackageCatalog<INpmDocument, INpmSearchEntry>(services.storage, {
+      prefix: catalogPrefix,
+      documentKey,
+      entry: (_name, document) => searchEntryOf(document),
+      revision: revisionOf,
+    });
+    const logins = new LoginSessions(services.storage);
+    this.parts = { catalog, search: new SearchIndex(catalog), logins, config };
+  }
+
+  protected routes(): IRoute[] {
+    const npm = this.parts;
+    return [
+      { method: 'GET', path: `/${NAME}`, access: read, handle: getPackument },
+      { method: 'PUT', path: `/${NAME}`, access: write, handle: (call) => putDocument(call, npm) },
+      { method: 'GET', path: `/${NAME}/{version}`, access: read, handle: getManifest },
+      { method: 'GET', path: `/${NAME}/-/{file+}`, access: read, handle: getTarball },
+      { method: 'PUT', path: `/${NAME}/-rev/{revision}`, access: write, handle: (call) => putDocument(call, npm) },
+      {
+        method: 'DELETE',
+        path: `/${NAME}/-rev/{revision}`,
+        access: remove,
+        handle: (call) => deletePackage(call, npm),
+      },
+      {
+        method: 'DELETE',
+        path: `/${NAME}/-/{file+}/-rev/{revision}`,
+        access: remove,
+        handle: (call) => deleteTarball(call, npm),
+      },
+
+      { method: 'GET', path: `/-/package/${NAME}/dist-tags`, access: read, handle: getTags },
+      ...['PUT', 'POST'].map((method) => ({
+        method,
+        path: `/-/package/${NAME}/dist-tags/{tag}`,
+        access: write,
+        handle: (call: RegistryCall) => putTag(call, npm),
+      })),
+      {
+        method: 'DELETE',
+        path: `/-/package/${NAME}/dist-tags/{tag}`,
+        access: write,
+        handle: (call) => deleteTag(call, npm),
+      },
+      { method: 'GET', path: `/-/package/${NAME}/visibility`, access: read, handle: account.getVisibility },
+      { method: 'GET', path: `/-/package/${NAME}/collaborators`, access: read, handle: account.getCollaborators },
+      { method: 'POST', path: `/-/package/${NAME}/access`, access: write, handle: account.setAccess },
+      { method: 'GET', path: `/-/npm/v1/attestations/${NAME}@{version}`, access: read, handle: getAttestations },
+
+      { method: 'GET', path: '/-/v1/search', access: listing, handle: (call) => search(call, npm) },
+      { method: 'GET', path: '/-/user/{user}/package', access: listing, handle: (call) => listPackages(call, npm) },
+
+      { method: 'GET', path: '/-/ping', access: 'public', handle: async () => ({}) },
+      { method: 'GET', path: '/-/whoami', access: 'authenticated', handle: account.whoami },
+      { method: 'GET', path: USER, access: 'authenticated', handle: account.getUser },
+      { method: 'GET', path: '/-/npm/v1/user', access: 'authenticated', handle: account.getProfile },
+      { method: 'GET', path: '/-/npm/v1/tokens', access: 'authenticated', handle: listTokens },
+      { method: 'POST', path: '/-/npm/v1/tokens', access: 'authenticated', handle: createToken },
+      { method: 'DELETE', path: '/-/npm/v1/tokens/token/{token+}', access: 'authenticated', handle: deleteToken },
+      { method: 'DELETE', path: '/-/user/token/{token+}', access: 'authenticated', handle: logout },
+
+      { method: 'PUT', path: USER, access: 'public', handle: couchLogin },
+      { method: 'PUT', path: `${USER}/-rev/{revision}`, access: 'public', handle: couchLogin },
+      { method: 'POST', path: '/-/v1/login', access: 'public', handle: (call) => beginLogin(call, npm) },
+      { method: 'GET', path: '/-/v1/login/{login}', access: 'public', handle: (call) => showLogin(call, npm) },
+      { method: 'POST', path: '/-/v1/login/{login}', access: 'public', handle: (call) => submitLogin(call, npm) },
+      { method: 'GET', path: '/-/v1/done/{secret}', access: 'public', handle: (call) => collectLogin(call, npm) },
+
+      {
+        method: 'POST',
+        path: '/-/npm/v1/security/advisories/bulk',
+        access: 'public',
+        handle: (call) => auditBulk(call, npm),
+      },
+      { method: 'POST', path: '/-/npm/v1/security/audits', access: 'public', handle: (call) => auditTree(call, npm) },
+      {
+        method: 'POST',
+        path: '/-/npm/v1/security/audits/quick',
+        access: 'public',
+        handle: (call) => auditTree(call, npm),
+      },
+    ];
+  }
+
+  /** npm prints `error`. */
+  protected renderError(error: RegistryError): IResponse {
+    return respond(error.status, { error: error.message });
+  }
+
+  /** npm advises `npm login` where it reads Bearer. */
+  protected override challenge(): string {
+    return 'Bearer realm="npm"';
+  }
+
+  public override clientSetup(url: string): string[] {
+    const registry = `${url.replace(/\/+$/, '')}/`;
+    return [`npm config set registry ${registry}`, `npm login --registry ${registry}`];
+  }
+}

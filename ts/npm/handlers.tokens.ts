@@ -1,0 +1,60 @@
+import type { RegistryCall } from '../core/classes.registrycall.js';
+import { RegistryError } from '../core/classes.registryerror.js';
+import { respond } from '../core/helpers.http.js';
+import type { IResponse } from '../core/interfaces.core.js';
+import { parseTokenRequest, renderToken } from './wire.tokens.js';
+
+/** bytes */
+const MAX_BODY = 64 * 1024;
+
+const owner = (call: RegistryCall): string => call.userId as string;
+
+/** A read-only token must not become, or take away, one that may write. */
+const refuseReadOnly = (call: RegistryCall): void => {
+  if (call.token?.readonly) throw new RegistryError('forbidden', 'A read-only token cannot manage tokens');
+};
+
+/** GET /-/npm/v1/tokens: the caller's own, on one page. */
+export const listTokens = async (call: RegistryCall): Promise<object> => {
+  const tokens = (await call.auth.listTokens(owner(call))).filter(({ protocol }) => protocol === 'npm');
+  tokens.sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
+  return { objects: tokens.map(renderToken), total: tokens.length, urls: {} };
+};
+
+/** POST /-/npm/v1/tokens: the password is asked for again, so that a stolen token breeds no others. */
+export const createToken = async (call: RegistryCall): Promise<IResponse> => {
+  refuseReadOnly(call);
+  const { password, ...options } = parseTokenRequest(await call.body.json({ limit: MAX_BODY }));
+  const userId = await call.auth.authenticate({ username: owner(call), password });
+  if (userId !== owner(call)) throw new RegistryError('unauthenticated', 'The password is wrong');
+  const secret = await call.auth.createToken(userId, 'npm', options);
+  const token = await call.auth.validateToken(secret, 'npm');
+  const created = new Date().toISOString();
+  return respond(200, {
+    token: secret,
+    key: token?.tokenId ?? secret,
+    cidr_whitelist: [],
+    readonly: token?.readonly ?? false,
+    created,
+    updated: created,
+    ...(options.name === undefined ? {} : { name: options.name }),
+    ...(token?.expiresAt === undefined ? {} : { expires: token.expiresAt.toISOString() }),
+  });
+};
+
+const revoke = async (call: RegistryCall): Promise<IResponse> => {
+  const token = call.params.token as string;
+  if (!(await call.auth.revokeTokenOf(owner(call), token))) {
+    throw new RegistryError('notFound', 'There is no such token of yours');
+  }
+  return respond(200, { ok: true });
+};
+
+/** DELETE /-/npm/v1/tokens/token/{key}: the key that the list shows, or the secret itself. */
+export const deleteToken = (call: RegistryCall): Promise<IResponse> => {
+  refuseReadOnly(call);
+  return revoke(call);
+};
+
+/** DELETE /-/user/token/{token}, which is `npm logout`: who has the secret may end it, read-only or not. */
+export const logout = (call: RegistryCall): Promise<IResponse> => revoke(call);

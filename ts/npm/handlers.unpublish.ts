@@ -1,0 +1,83 @@
+import type { RegistryCall } from '../core/classes.registrycall.js';
+import { RegistryError } from '../core/classes.registryerror.js';
+import { respond } from '../core/helpers.http.js';
+import type { IResponse } from '../core/interfaces.core.js';
+import { packageOf } from './handlers.packument.js';
+import { assertRevision, existing, type IStamp, removeVersions } from './helpers.document.js';
+import type { INpmDocument, INpmParts } from './interfaces.npm.js';
+import { documentKey } from './keys.npm.js';
+import { versionOfFile } from './wire.names.js';
+
+/** Keys that `before` names and `after` does not: what can be deleted once the write is done. */
+const keysGone = (before: INpmDocument | null, after: INpmDocument): string[] => {
+  const keysOf = (document: INpmDocument | null): string[] =>
+    Object.values(document?._registry.artifacts ?? {}).flatMap(({ key, provenance }) =>
+      provenance ? [key, provenance.key] : [key],
+    );
+  const left = new Set(keysOf(after));
+  return keysOf(before).filter((key) => !left.has(key));
+};
+
+export interface IRemoval {
+  name: string;
+  versions: string[];
+  /** pure */
+  apply(current: INpmDocument | null, stamp: IStamp): INpmDocument;
+}
+
+/** Unpublishes: the document first, then what it named. */
+export const removePackageVersions = (call: RegistryCall, npm: INpmParts, removal: IRemoval): Promise<INpmDocument> =>
+  call.storage.remove<INpmDocument>({
+    packageName: removal.name,
+    version: removal.versions.length === 1 ? removal.versions[0] : undefined,
+    document: {
+      key: documentKey(removal.name),
+      apply: removal.apply,
+      // the revision holds the id of the write
+      applied: (current, stamp) => current._rev.endsWith(`-${stamp.id.replaceAll('-', '')}`),
+    },
+    artifacts: keysGone,
+    catalog: npm.catalog,
+  });
+
+const removeAtRevision = async (
+  call: RegistryCall,
+  npm: INpmParts,
+  name: string,
+  choose: (document: INpmDocument) => string[],
+): Promise<IResponse> => {
+  const revision = call.params.revision as string;
+  const current = existing((await call.storage.read<INpmDocument>(documentKey(name)))?.value, name);
+  const { _rev } = await removePackageVersions(call, npm, {
+    name,
+    versions: choose(current),
+    apply: (document, stamp) => {
+      const found = existing(document, name);
+      assertRevision(found, revision);
+      return removeVersions(found, choose(found), stamp);
+    },
+  });
+  return respond(200, { ok: true, id: name, rev: _rev });
+};
+
+/** DELETE /{package}/-rev/{revision}. */
+export const deletePackage = async (call: RegistryCall, npm: INpmParts): Promise<IResponse> =>
+  removeAtRevision(call, npm, packageOf(call), ({ versions }) => Object.keys(versions));
+
+/**
+ * DELETE /{package}/-/{file}/-rev/{revision}. npm asks for it after it has taken the version out of the document, which
+ * has removed the file already; of a version that is still there it takes back the version, so that the document never
+ * names what cannot be had.
+ */
+export const deleteTarball = async (call: RegistryCall, npm: INpmParts): Promise<IResponse> => {
+  const name = packageOf(call);
+  const file = call.params.file as string;
+  const version = versionOfFile(name, file);
+  const document = (await call.storage.read<INpmDocument>(documentKey(name)))?.value;
+  if (document && version !== null) {
+    if (Object.hasOwn(document.versions, version)) return removeAtRevision(call, npm, name, () => [version]);
+    if (Object.hasOwn(document._registry.deleted, version))
+      return respond(200, { ok: true, id: name, rev: document._rev });
+  }
+  throw new RegistryError('notFound', `${name}/-/${file} is not in this registry`);
+};

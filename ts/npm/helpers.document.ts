@@ -1,0 +1,203 @@
+import semver from 'semver';
+import { RegistryError } from '../core/classes.registryerror.js';
+import type { INpmArtifact, INpmDocument, INpmManifest, INpmPerson, IPublication } from './interfaces.npm.js';
+import { assertTag } from './wire.names.js';
+
+/**
+ * Every change of a stored document, as pure functions: what is given is frozen and stays, what is returned is new.
+ * Records are rebuilt with fromEntries, which defines properties, so that no name from outside means more than a name.
+ */
+export interface IStamp {
+  /** UUID of the write */
+  id: string;
+  /** ISO time of the write */
+  time: string;
+}
+
+const without = <T>(record: Record<string, T>, drop: (key: string) => boolean): Record<string, T> =>
+  Object.fromEntries(Object.entries(record).filter(([key]) => !drop(key)));
+
+const withEntries = <T>(record: Record<string, T>, entries: [string, T][]): Record<string, T> =>
+  Object.fromEntries([...Object.entries(record), ...entries]);
+
+/** How often the document was written: the number before the hyphen of `_rev`. */
+export const revisionOf = (document: INpmDocument): number => Number.parseInt(document._rev, 10);
+
+/** The revision that this write of the document makes. */
+export const nextRevision = (document: INpmDocument, stamp: IStamp): Pick<INpmDocument, '_rev'> => ({
+  _rev: `${revisionOf(document) + 1}-${stamp.id.replaceAll('-', '')}`,
+});
+
+const touched = (document: INpmDocument, stamp: IStamp): INpmDocument => ({
+  ...document,
+  ...nextRevision(document, stamp),
+  time: withEntries(document.time, [['modified', stamp.time]]),
+});
+
+const emptyDocument = (name: string, time: string): INpmDocument => ({
+  _id: name,
+  _rev: '0-0',
+  name,
+  'dist-tags': {},
+  versions: {},
+  time: { created: time, modified: time },
+  maintainers: [],
+  _registry: { artifacts: {}, deleted: {} },
+});
+
+export const isTombstone = (document: INpmDocument): boolean => Object.keys(document.versions).length === 0;
+
+const notFound = (message: string): RegistryError => new RegistryError('notFound', message);
+
+/** The document of a package that has versions; `notFound` otherwise. */
+export const existing = (document: INpmDocument | null | undefined, name: string): INpmDocument => {
+  if (!document || isTombstone(document)) throw notFound(`${name} is not in this registry`);
+  return document;
+};
+
+/** `conflict` unless the caller has seen the document as it is. */
+export const assertRevision = (document: INpmDocument, revision: string): void => {
+  if (document._rev === revision) return;
+  throw new RegistryError('conflict', `Document update conflict: ${document.name} is at revision ${document._rev}`);
+};
+
+const highest = (versions: string[]): string | undefined => {
+  const stable = versions.filter((version) => semver.prerelease(version) === null);
+  return (stable.length > 0 ? stable : versions).sort(semver.compare).at(-1);
+};
+
+/** Tags of versions that exist, with a `latest` wherever there is a version: clients take it for granted. */
+const settledTags = (
+  tags: Record<string, string>,
+  versions: Record<string, INpmManifest>,
+  otherwise?: string,
+): Record<string, string> => {
+  const kept = Object.fromEntries(Object.entries(tags).filter(([, version]) => Object.hasOwn(versions, version)));
+  if (Object.hasOwn(kept, 'latest')) return kept;
+  const latest = otherwise ?? highest(Object.keys(versions));
+  return latest === undefined ? kept : { ...kept, latest };
+};
+
+/** Refuses versions that are there, or that were and may not come back. npm clients expect 403 and this sentence. */
+export const assertUnpublished = (current: INpmDocument | null, versions: string[], allowRepublish: boolean): void => {
+  if (!current) return;
+  const there = versions.filter((version) => Object.hasOwn(current.versions, version));
+  const gone = allowRepublish ? [] : versions.filter((version) => Object.hasOwn(current._registry.deleted, version));
+  const taken = [...there, ...gone];
+  if (taken.length === 0) return;
+  const hint = there.length > 0 ? '' : ' A version that was unpublished cannot be used again.';
+  throw new RegistryError(
+    'alreadyExists',
+    `You cannot publish over the previously published versions: ${taken.join(', ')}.${hint}`,
+    { status: 403 },
+  );
+};
+
+export interface IPublishContext {
+  publisher: INpmPerson;
+  allowRepublish: boolean;
+  stamp: IStamp;
+  /** where each new version's bytes were placed */
+  artifacts: Record<string, INpmArtifact>;
+}
+
+/** Adds all versions of a publication at once. */
+export const addVersions = (
+  current: INpmDocument | null,
+  publication: IPublication,
+  { publisher, allowRepublish, stamp, artifacts }: IPublishContext,
+): INpmDocument => {
+  const added = publication.versions.map(({ version }) => version);
+  assertUnpublished(current, added, allowRepublish);
+  const before = current ?? emptyDocument(publication.name, stamp.time);
+  const known = before.maintainers.some(({ name }) => name === publisher.name);
+  const maintainers = known ? before.maintainers : [...before.maintainers, publisher];
+  const versions = withEntries(
+    before.versions,
+    publication.versions.map(({ version, manifest }) => [version, { ...manifest, _npmUser: publisher, maintainers }]),
+  );
+  for (const [tag, version] of Object.entries(publication.distTags)) {
+    if (Object.hasOwn(versions, version)) continue;
+    throw new RegistryError('invalid', `dist-tags.${tag} points to ${version}, which is not published`);
+  }
+  const tags = withEntries(before['dist-tags'], Object.entries(publication.distTags));
+  const document: INpmDocument = {
+    ...touched(before, stamp),
+    maintainers,
+    versions,
+    'dist-tags': settledTags(tags, versions, highest(added)),
+    time: withEntries(before.time, [['modified', stamp.time], ...added.map((v): [string, string] => [v, stamp.time])]),
+    _registry: {
+      artifacts: withEntries(before._registry.artifacts, Object.entries(artifacts)),
+      deleted: without(before._registry.deleted, (version) => added.includes(version)),
+    },
+  };
+  // the page shows the readme of what people get
+  const isLatest = added.includes(document['dist-tags'].latest as string);
+  if (publication.readme === undefined || (!isLatest && before.readme !== undefined)) return document;
+  return { ...document, readme: publication.readme, readmeFilename: publication.readmeFilename };
+};
+
+/** The document without these versions; without any it stays as the memory of what was here. */
+export const removeVersions = (
+  document: INpmDocument,
+  versions: string[],
+  stamp: IStamp,
+  tags: Record<string, string> = document['dist-tags'],
+): INpmDocument => {
+  const gone = new Set(versions);
+  const left = without(document.versions, (version) => gone.has(version));
+  const { readme, readmeFilename, ...rest } = touched(document, stamp);
+  return {
+    ...rest,
+    ...(Object.keys(left).length > 0 ? { readme, readmeFilename } : {}),
+    versions: left,
+    'dist-tags': settledTags(tags, left),
+    time: without(rest.time, (key) => gone.has(key)),
+    _registry: {
+      artifacts: without(document._registry.artifacts, (version) => gone.has(version)),
+      deleted: withEntries(
+        document._registry.deleted,
+        versions.map((version) => [version, stamp.time]),
+      ),
+    },
+  };
+};
+
+/** Sets the tags as they stand in a document that a client read and sends back. */
+export const replaceTags = (document: INpmDocument, tags: Record<string, string>, stamp: IStamp): INpmDocument => ({
+  ...touched(document, stamp),
+  'dist-tags': settledTags(tags, document.versions),
+});
+
+export const setTag = (document: INpmDocument, tag: string, version: string, stamp: IStamp): INpmDocument => {
+  assertTag(tag);
+  if (!Object.hasOwn(document.versions, version)) throw notFound(`${document.name} has no version ${version}`);
+  const tags = document['dist-tags'];
+  if (Object.hasOwn(tags, tag) && tags[tag] === version) return document;
+  return { ...touched(document, stamp), 'dist-tags': withEntries(tags, [[tag, version]]) };
+};
+
+export const removeTag = (document: INpmDocument, tag: string, stamp: IStamp): INpmDocument => {
+  if (tag === 'latest') throw new RegistryError('invalid', 'The dist-tag "latest" cannot be removed, only moved');
+  const tags = document['dist-tags'];
+  if (!Object.hasOwn(tags, tag)) throw notFound(`${document.name} has no dist-tag ${tag}`);
+  return { ...touched(document, stamp), 'dist-tags': without(tags, (key) => key === tag) };
+};
+
+/** version -> message; an empty message takes the deprecation back. Versions that are not there are passed over. */
+export const deprecate = (
+  document: INpmDocument,
+  messages: ReadonlyMap<string, string>,
+  stamp: IStamp,
+): INpmDocument => {
+  let changed = false;
+  const versions = Object.entries(document.versions).map(([version, manifest]): [string, INpmManifest] => {
+    const message = messages.get(version);
+    if (message === undefined || message === (manifest.deprecated ?? '')) return [version, manifest];
+    changed = true;
+    const { deprecated, ...rest } = manifest;
+    return [version, (message === '' ? rest : { ...rest, deprecated: message }) as INpmManifest];
+  });
+  return changed ? { ...touched(document, stamp), versions: Object.fromEntries(versions) } : document;
+};

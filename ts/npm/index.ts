@@ -1,0 +1,1 @@
+export { NpmRegistry } from './classes.npmregistry.js';

@@ -1,0 +1,36 @@
+/**
+ * The storage layout of the npm registry.
+ *
+ *     npm/packages/{name}/index.json           the document: packument and internals (interfaces.npm.ts)
+ *     npm/packages/{name}/{base}-{version}.tgz the tarball; {base} is the name without its scope
+ *     npm/packages/{name}/{base}-{version}.sigstore  the provenance bundle, where one was published
+ *     npm/catalog/…                            what search and listings know of each package (core's PackageCatalog)
+ *     npm/logins/{expiry}-{id}.json            web logins under way; {expiry} is hex seconds, so the oldest sort first
+ *
+ * `@scope/x` is the two segments `@scope` and `x`. An artifact whose key was taken by a publish that broke off lies at
+ * its key with `.{write id}` behind it; the document names the key that holds. No key is a directory of another: a
+ * name is never only a scope, and what follows a name always has an ending.
+ */
+const ROOT = 'npm/packages';
+
+export const catalogPrefix = 'npm/catalog';
+export const loginPrefix = 'npm/logins';
+
+/** The name without its scope: file names are made of it. */
+export const baseName = (name: string): string => name.slice(name.indexOf('/') + 1);
+
+export const documentKey = (name: string): string => `${ROOT}/${name}/index.json`;
+export const tarballFile = (name: string, version: string): string => `${baseName(name)}-${version}.tgz`;
+export const tarballKey = (name: string, version: string): string => `${ROOT}/${name}/${tarballFile(name, version)}`;
+export const provenanceKey = (name: string, version: string): string =>
+  `${ROOT}/${name}/${baseName(name)}-${version}.sigstore`;
+
+/** @param expires seconds since the epoch */
+export const loginKey = (expires: number, id: string): string =>
+  `${loginPrefix}/${expires.toString(16).padStart(10, '0')}-${id}.json`;
+
+/** The time, in seconds, at which a login's key says that it ends. */
+export const loginExpiry = (key: string): number => Number.parseInt(key.slice(loginPrefix.length + 1), 16);
+
+export const TARBALL_TYPE = 'application/octet-stream';
+export const BUNDLE_TYPE = 'application/vnd.dev.sigstore.bundle+json';

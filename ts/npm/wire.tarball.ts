@@ -1,0 +1,138 @@
+import { createGunzip } from 'node:zlib';
+import tar from 'tar-stream';
+import { RegistryError } from '../core/classes.registryerror.js';
+import type { ITarballFacts } from './interfaces.npm.js';
+
+/**
+ * Checks a tarball while its bytes pass by on their way to storage, so that they are read once.
+ */
+export interface ITarballLimits {
+  /** bytes that the archive may unpack to; beyond it is a bomb */
+  maxUnpackedSize: number;
+}
+
+/** npm itself refuses a package.json that comes anywhere near this. */
+const MAX_MANIFEST = 2 * 1024 * 1024;
+const MAX_ENTRIES = 1_000_000;
+
+const invalid = (message: string, cause?: unknown): RegistryError => new RegistryError('invalid', message, { cause });
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const segmentsOf = (path: string): string[] => {
+  const segments = path.split(/[/\\]/).filter((segment) => segment !== '' && segment !== '.');
+  if (path.startsWith('/') || segments.includes('..')) {
+    throw invalid('The tarball holds a path that leads out of its folder');
+  }
+  return segments;
+};
+
+const parseManifest = (parts: Uint8Array[]): Record<string, unknown> => {
+  let value: unknown;
+  try {
+    value = JSON.parse(
+      Buffer.concat(parts)
+        .toString('utf8')
+        .replace(/^\uFEFF/, ''),
+    );
+  } catch (cause) {
+    throw invalid("The tarball's package.json is not valid JSON", cause);
+  }
+  if (!isRecord(value)) throw invalid("The tarball's package.json is not an object");
+  return value;
+};
+
+/** Reads the entries: the caller takes what the last `package.json` of the first level says. */
+const readEntries = async (extract: tar.Extract, limits: ITarballLimits): Promise<ITarballFacts> => {
+  let manifest: Record<string, unknown> | undefined;
+  const facts = { fileCount: 0, unpackedSize: 0, hasShrinkwrap: false };
+  for await (const entry of extract) {
+    const { name, size = 0, type } = entry.header;
+    const segments = segmentsOf(name);
+    if (type === 'file' || type === 'contiguous-file') {
+      facts.fileCount += 1;
+      facts.unpackedSize += size;
+    }
+    if (facts.unpackedSize > limits.maxUnpackedSize || facts.fileCount > MAX_ENTRIES) throw tooMuch(limits);
+    const [, file] = segments;
+    if (segments.length !== 2 || type !== 'file') {
+      entry.resume();
+      continue;
+    }
+    if (file === 'npm-shrinkwrap.json') facts.hasShrinkwrap = true;
+    if (file !== 'package.json') {
+      entry.resume();
+      continue;
+    }
+    if (size > MAX_MANIFEST) throw invalid("The tarball's package.json is too large");
+    const parts: Uint8Array[] = [];
+    for await (const part of entry) parts.push(part as Uint8Array);
+    const found = parseManifest(parts);
+    // an unpacker keeps the last of two files of one name: were they to differ, what is checked is not what is used
+    if (manifest && (manifest.name !== found.name || manifest.version !== found.version)) {
+      throw invalid('The tarball holds several package.json that do not agree');
+    }
+    manifest = found;
+  }
+  if (!manifest) throw invalid('The tarball holds no package.json in its first-level folder');
+  return { manifest, ...facts };
+};
+
+const tooMuch = ({ maxUnpackedSize }: ITarballLimits): RegistryError =>
+  new RegistryError('tooLarge', `The tarball unpacks to more than ${maxUnpackedSize} bytes`);
+
+/**
+ * Yields `source` unchanged and checks it on the way: gzip, tar, and a package.json in its first-level folder. Before
+ * the last chunk is followed by the end, `onFacts` has been called or the check has thrown (`invalid`, `tooLarge`); so
+ * whoever stores what this yields stores no tarball that failed.
+ */
+export async function* inspectTarball(
+  source: AsyncIterable<Uint8Array>,
+  limits: ITarballLimits,
+  onFacts: (facts: ITarballFacts) => void,
+): AsyncGenerator<Uint8Array> {
+  const gunzip = createGunzip();
+  const extract = tar.extract();
+  let failure: RegistryError | undefined;
+  let wake: () => void = () => undefined;
+  const fail = (error: unknown, message: string) => {
+    failure ??= error instanceof RegistryError ? error : invalid(message, error);
+    gunzip.destroy();
+    extract.destroy();
+    wake();
+  };
+  let unpacked = 0;
+  gunzip.on('error', (error) => fail(error, 'The attachment is not a gzip file, or it is damaged'));
+  gunzip.on('data', (chunk: Buffer) => {
+    unpacked += chunk.length;
+    if (unpacked > limits.maxUnpackedSize) fail(tooMuch(limits), '');
+    else if (!extract.write(chunk)) gunzip.pause();
+  });
+  extract.on('drain', () => gunzip.resume());
+  gunzip.on('end', () => extract.end(null));
+  gunzip.on('drain', () => wake());
+  const checked = readEntries(extract, limits).then(
+    (facts) => onFacts(facts),
+    (error) => fail(error, 'The attachment is not a tar archive, or it is damaged'),
+  );
+  try {
+    for await (const chunk of source) {
+      if (failure) throw failure;
+      if (!gunzip.write(chunk)) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+          if (failure) resolve();
+        });
+      }
+      if (failure) throw failure;
+      yield chunk;
+    }
+    gunzip.end();
+    await checked;
+    if (failure) throw failure;
+  } finally {
+    gunzip.destroy();
+    extract.destroy();
+  }
+}
