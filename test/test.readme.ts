@@ -59,6 +59,15 @@ ${close}
 `;
 const served = /^published 20[01] same true$/m;
 
+const stop = 'server.close(); (server as any).closeAllConnections?.();';
+const overHttp = (server: string, close: string): IRunner => ({
+  prepare: packed,
+  tail: `
+if (!(${server} as any).listening) await new Promise((resolve) => ${server}.once('listening', resolve));
+${throughHttp(`'http://127.0.0.1:' + (${server}.address() as any).port`, `${close}\n${destroy}`)}`,
+  expect: served,
+});
+
 const runners: Record<string, IRunner> = {
   'quick-start': { tail: destroy, expect: /^200 \{/ },
   streams: { tail: '', expect: /^9 world$/m },
@@ -74,10 +83,28 @@ const runners: Record<string, IRunner> = {
       console.log(await new Response((${request('GET', '/snippets/a')}).body).text());\n${destroy}`,
     expect: /^201\nsome text$/m,
   },
+  'node-http': overHttp('server', stop),
+  'node-server': { prepare: packed, tail: throughHttp('url', `await server.close();\n${destroy}`), expect: served },
+  express: overHttp('server', stop),
+  'express-by-hand': overHttp('server', stop),
+  fastify: overHttp('app.server', 'await app.close();'),
+  hono: overHttp('server', stop),
+  deno: {
+    prepare: packed,
+    runtime: 'deno',
+    tail: throughHttp("'http://127.0.0.1:' + server.addr.port", `await server.shutdown();\n${destroy}`),
+    expect: served,
+  },
+  bun: {
+    prepare: packed,
+    runtime: 'bun',
+    tail: throughHttp("'http://127.0.0.1:' + server.port", `await server.stop();\n${destroy}`),
+    expect: served,
+  },
 };
 
 const source = (block: IReadmeBlock, tail: string): string =>
-  `${block.code.replaceAll(/(listen\(|port: )5000/g, '$10')}\n${tail}`;
+  `${block.code.replaceAll(/(listen\(|port: )5000/g, (_all, before: string) => `${before}0`).replace("'npm:@push", "'@push")}\n${tail}`;
 
 for (const block of blocks.filter(({ language }) => language === 'ts')) {
   t.test(`readme: ${block.name || `the block at line ${block.line}`}`, { timeout: 120_000 }, async (t) => {

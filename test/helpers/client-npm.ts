@@ -4,6 +4,9 @@ import type { IRun } from './client-run.js';
 /** npm itself. pnpm 10 hands most of these commands to it. */
 export class NpmClient extends TestClient implements IClientCommands {
   readonly lockFile: string = 'package-lock.json';
+  /** npm 11 no longer has `--read-only`, and says nothing when it is given. */
+  protected readonly readOnlyFlag: string =
+    this.tool.name === 'npm-10' ? '--read-only' : '--packages-and-scopes-permission=read-only';
 
   login(who: IWho): Promise<IRun> {
     return this.exec(['login', '--auth-type=legacy'], {
@@ -86,7 +89,7 @@ export class NpmClient extends TestClient implements IClientCommands {
   }
 
   tokenCreate(who: IWho): Promise<IRun> {
-    return this.exec(['token', 'create', '--read-only'], {
+    return this.exec(['token', 'create', this.readOnlyFlag], {
       dialogue: [{ when: /password:/i, say: `${who.password}\n` }],
     });
   }

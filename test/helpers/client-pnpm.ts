@@ -25,6 +25,7 @@ export class Pnpm10Client extends NpmClient {
 /** pnpm 12 is a program of its own and has all commands itself. It asks only on a terminal. */
 export class Pnpm12Client extends NpmClient implements IClientCommands {
   override readonly lockFile = 'pnpm-lock.yaml';
+  protected override readonly readOnlyFlag = '--read-only';
 
   protected override exec(args: string[], options: Partial<IRunOptions> = {}): Promise<IRun> {
     // Its own gate would write freshly published names into pnpm-workspace.yaml.

@@ -15,7 +15,10 @@ export class RegistryProbe {
 
   async get(path: string, token = this.token): Promise<{ status: number; json: unknown; bytes: Buffer }> {
     const url = path.startsWith('http') ? path : this.registry + path;
-    const answer = await fetch(url, { headers: token ? { authorization: `Bearer ${token}` } : {} });
+    const answer = await fetch(url, {
+      headers: token ? { authorization: `Bearer ${token}` } : {},
+      signal: AbortSignal.timeout(30_000),
+    });
     const bytes = Buffer.from(await answer.arrayBuffer());
     const isJson = /json/.test(answer.headers.get('content-type') ?? '');
     return {
@@ -41,6 +44,18 @@ export class RegistryProbe {
   async whoami(token: string): Promise<string | null> {
     const { status, json } = await this.get('-/whoami', token);
     return status === 200 ? ((json as { username?: string }).username ?? null) : null;
+  }
+
+  /** The status of a harmless write: a tag on a version that is there. */
+  async tryToTag(name: string, version: string, token: string): Promise<number> {
+    const answer = await fetch(`${this.registry}-/package/${escapeName(name)}/dist-tags/tried`, {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify(version),
+      signal: AbortSignal.timeout(30_000),
+    });
+    await answer.arrayBuffer();
+    return answer.status;
   }
 
   async tokens(): Promise<{ key: string; token: string; readonly: boolean }[]> {

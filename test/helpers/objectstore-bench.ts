@@ -48,7 +48,7 @@ export class Bench {
     run: (t: Test, prefix: string) => Promise<void>,
     options: { skip?: string } = {},
   ): Promise<void> => {
-    await this.t.test(title, options, async (t) => {
+    await this.t.test(title, { ...options, timeout: TIMEOUT_MS }, async (t) => {
       const prefix = `${title.toLowerCase().replace(/[^a-z]+/g, '-')}/`;
       await run(t, prefix);
       const keys = await this.listed({ prefix });
@@ -96,6 +96,9 @@ export class Bench {
   };
 }
 
+/** the suite moves gigabytes */
+const TIMEOUT_MS = 300_000;
+
 /** One top-level test that opens the store, plays the scenes and closes it. */
 export const onBench = (
   name: string,
@@ -103,7 +106,8 @@ export const onBench = (
   options: IObjectStoreSuiteOptions,
   play: (bench: Bench) => Promise<void>,
 ): void => {
-  t.test(`object store: ${name}`, { skip: options.skip ?? false }, async (t) => {
+  t.setTimeout(TIMEOUT_MS);
+  t.test(`object store: ${name}`, { skip: options.skip ?? false, timeout: TIMEOUT_MS }, async (t) => {
     const { store, again, close } = await makeStore();
     t.teardown(close);
     await play(new Bench(t, store, (await again?.()) ?? store, options));

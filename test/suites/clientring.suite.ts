@@ -1,8 +1,9 @@
 import t from 'tap';
 import { approveInBrowser } from '../helpers/client-approve.js';
+import type { IClientFlow } from '../helpers/client-flow.js';
 import { makeClient, type TClientName } from '../helpers/client-list.js';
 import { startServer } from '../helpers/client-server.js';
-import { clientFlow, type IClientFlow } from './clientflow.suite.js';
+import { clientFlow } from './clientflow.suite.js';
 
 /** Configuration of a registry that shows nothing to strangers and says of every package that nothing is known against it. */
 const guardedConfig = {

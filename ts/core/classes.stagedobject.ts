@@ -187,7 +187,7 @@ const stageInStore = async (
     }
   }
   try {
-    await store.put(key, fromIterable(all()), { size, signal });
+    await store.put(key, fromIterable(all()), { size, signal, immutable: true });
   } catch (error) {
     // The source's own error tells more than what the store made of it.
     if (failure !== undefined) throw failure;

@@ -24,6 +24,7 @@ export class Composer {
   ) {}
 
   public async draft(composition: IComposition): Promise<Draft> {
+    if (composition.parts.length === 0) throw new RegistryError('invalid', 'An object is composed of at least one part');
     const opened: (IOpened & { key: string; file: string })[] = [];
     try {
       for (const key of composition.parts) opened.push(await this.open(key));

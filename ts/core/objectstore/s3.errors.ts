@@ -18,6 +18,7 @@ export const statusOf = (error: unknown): number | undefined => like(error).$met
 /** S3's own code where one came (`NoSuchKey`), else the socket's (`ECONNRESET`), else the class of the error. */
 export const codeOf = (error: unknown): string => {
   const { Code, code, name } = like(error);
+  if (name === 'AbortError' || name === 'TimeoutError') return 'no answer in time';
   return Code ?? (typeof code === 'string' ? code : undefined) ?? name ?? 'unknown error';
 };
 
@@ -64,6 +65,7 @@ export const classify = (error: unknown): TWriteFailure => {
 /** What helps an operator, for the codes whose cause is in the configuration. */
 const HINTS: Record<string, string> = {
   InvalidAccessKeyId: 'the server does not know config.storage.accessKey',
+  XAdminUserNotFound: 'the server does not know config.storage.accessKey',
   SignatureDoesNotMatch: 'config.storage.accessSecret does not belong to config.storage.accessKey',
   AccessDenied: 'the credentials may not do this; they need to list, read, write and delete in the bucket',
   ExpiredToken: 'config.storage.sessionToken is no longer valid',

@@ -42,10 +42,9 @@ const putStreaming = async (
   const stop = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const { idleMs } = session.timing;
-  const giveUp = () => {
-    source.fail(new RegistryError('unavailable', `The storage took no more bytes for ${idleMs} ms`));
-    stop.abort();
-  };
+  // apart from `stop`: after it, what the server did with the body is still to be asked
+  const halt = new AbortController();
+  const giveUp = () => halt.abort();
   const watch = (waiting: boolean) => {
     clearTimeout(timer);
     if (waiting) timer = setTimeout(giveUp, idleMs);
@@ -62,7 +61,10 @@ const putStreaming = async (
   watch(true);
   try {
     const write = { ...target, writeId, replayable: false, ms: 0, signal: stop.signal };
-    return await settle(session, write, (http) => once.send(command, http));
+    return await settle(session, write, (http) => {
+      http.abortSignal.addEventListener('abort', giveUp);
+      return once.send(command, { ...http, abortSignal: halt.signal });
+    });
   } catch (error) {
     throw source.failure ? source.failure.reason : error;
   } finally {
@@ -70,7 +72,7 @@ const putStreaming = async (
     target.signal?.removeEventListener('abort', onAbort);
     // an early refusal leaves the rest of the body on its way
     body.destroy();
-    stop.abort();
+    halt.abort();
   }
 };
 

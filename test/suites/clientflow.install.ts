@@ -1,0 +1,66 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { FlowRun } from '../helpers/client-flow.js';
+import { publishByHand } from '../helpers/client-packages.js';
+import type { IServer } from '../helpers/client-server.js';
+
+/** Install, install from the lock file, and refuse what the lock file does not promise. */
+export const installSteps = async (run: FlowRun): Promise<void> => {
+  const { client, reader, top } = run;
+  await client.point({ registry: reader.registry, token: run.token });
+  const folder = await run.consumer('consumer', { [top]: '^1.0.0' });
+  await run.step('install', client.install, async (t) => {
+    run.succeeds(t, await client.install(folder));
+    await run.works(t, folder, true);
+  });
+  const lock = join(folder, client.lockFile);
+  await run.step('lock-file install', client.installLocked, async (t) => {
+    const before = await readFile(lock, 'utf8');
+    await client.forgetInstalled(folder);
+    await run.works(t, folder, false);
+    run.succeeds(t, await client.installLocked(folder));
+    await run.works(t, folder, true);
+    t.equal(await readFile(lock, 'utf8'), before, 'the lock file is as it was');
+  });
+  if (!run.flow.short) {
+    await run.step('audit', client.audit, async (t) => {
+      // No upstream is configured, so nobody knows of advisories, and saying "none" would be a lie.
+      run.fails(t, await client.audit!(folder), /audit|404|registry/i);
+    });
+  }
+  await run.step('other bytes refused', client.installLocked, async (t) => {
+    await client.forgetInstalled(folder);
+    await client.falsifyLock(folder);
+    run.fails(t, await client.installLocked(folder), /integrity|checksum|tarball|hash/i);
+    await run.works(t, folder, false);
+  });
+};
+
+/** A registry that shows nothing to strangers and answers audits. */
+export const guardedSteps = async (run: FlowRun, server: IServer): Promise<void> => {
+  const { client, top, packages } = run;
+  const token = await server.token();
+  for (const about of packages) {
+    await publishByHand({ registry: server.registry, token }, about);
+  }
+  const folder = await run.consumer('guarded', { [top]: '1.0.0' });
+  await client.home.clearCaches();
+  await run.step('private: no token', client.install, async (t) => {
+    await client.point({ registry: server.registry });
+    run.fails(t, await client.install(folder), /40[134]|auth|login|logged/i);
+    await run.works(t, folder, false);
+  });
+  await run.step('private: token', client.install, async (t) => {
+    await client.point({ registry: server.registry, token });
+    if (run.id === 'yarn-1') {
+      // It sends its token only for scoped names unless it is told to.
+      const path = client.home.path('home', '.npmrc');
+      await client.home.write('home/.npmrc', `${await readFile(path, 'utf8')}always-auth=true\n`);
+    }
+    run.succeeds(t, await client.install(folder));
+    await run.works(t, folder, true);
+  });
+  await run.step('audit, answered', client.audit, async (t) => {
+    run.succeeds(t, await client.audit!(folder));
+  });
+};
