@@ -87,8 +87,10 @@ t.test('an older revision never wins: not late, not after a fold, not over a del
   const { inner, all } = replicas(2);
   const [a, b] = [all[0]!, all[1]!];
   const versions = async () => (await b.catalog.entries(FRESH)).get('one')?.versions;
+  await a.catalog.entries();
   await a.catalog.note('one', document('one', 5, ['5']));
   await a.catalog.note('one', document('one', 4, ['4']));
+  t.same((await a.catalog.entries({ maxAgeMs: 1e9 })).get('one')?.versions, ['5']);
   t.same(await versions(), ['5']);
   t.same((await a.catalog.entries(FRESH)).get('one')?.versions, ['5']);
   await a.catalog.note('one', document('one', 10, ['10']));
@@ -105,6 +107,13 @@ t.test('an older revision never wins: not late, not after a fold, not over a del
   t.equal(await versions(), undefined);
   await late.note('one', document('one', 12, ['12']));
   t.same(await versions(), ['12'], 'and can be taken back');
+});
+
+t.test('an entry that is newer than the base wins over it', async (t) => {
+  const { inner, all } = replicas(1);
+  await inner.put('toy/catalog/base.json', Buffer.from(JSON.stringify([['one', 1, { versions: ['old'] }]])));
+  await toyCatalog(new RegistryStorage(inner)).note('one', document('one', 2, ['new']));
+  t.same((await all[0]!.catalog.entries()).get('one')?.versions, ['new']);
 });
 
 t.test('names are data', async (t) => {

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { commitinfo } from '../ts/00_commitinfo_data.js';
+import { main } from '../ts/cli/commands.main.js';
 import { availableProtocols, SmartRegistry } from '../ts/index.js';
 import { ask, RawClient } from './helpers/http-client.js';
 import { selfSigned, within } from './helpers/http-host.js';
@@ -58,6 +59,20 @@ const run = async (args: string[], options: IStartOptions): Promise<IRun> => {
   return { code, ...seen };
 };
 
+/** What ends before anything is opened needs no process of its own. */
+const runHere = async (t: Test, args: string[], env: Record<string, string> = {}): Promise<IRun> => {
+  const text = (captured: { args: unknown[] }[]) => captured.map((call) => String(call.args[0])).join('');
+  const out = t.capture(process.stdout, 'write', () => true);
+  const err = t.capture(process.stderr, 'write', () => true);
+  try {
+    const code = await main(args, env);
+    return { code, out: text(out()), err: text(err()) };
+  } finally {
+    out.restore();
+    err.restore();
+  }
+};
+
 /** A server process for the time of the test. */
 const serve = async (t: Test, args: string[], options: IStartOptions) => {
   const child = start(['serve', '--port', '0', ...args], options);
@@ -91,9 +106,12 @@ const basic = (name: string, password: string) => ({
 t.test('help, version, and what is wrong usage', async (t) => {
   const cwd = await temporaryFolder(t);
   t.match(await run(['--version'], { cwd }), { code: 0, out: `${commitinfo.version}\n` });
-  t.match(await run(['--help'], { cwd }), { code: 0, out: /Usage: smartregistry COMMAND/ });
-  t.match(await run(['serve', '--help'], { cwd }), { code: 0, out: /--tls-cert/ });
-  t.match(await run(['token', '--help'], { cwd }), { code: 0, out: /Usage: smartregistry COMMAND/ });
+  const misspelt = await run(['serv'], { cwd });
+  t.equal(misspelt.code, 2, 'the exit code of the process');
+  oneLine(t, misspelt, /"serv" is not a command/);
+  t.match(await runHere(t, ['--help']), { code: 0, out: /Usage: smartregistry COMMAND/ });
+  t.match(await runHere(t, ['serve', '--help']), { code: 0, out: /--tls-cert/ });
+  t.match(await runHere(t, ['token', '--help']), { code: 0, out: /Usage: smartregistry COMMAND/ });
   const wrong: [string[], RegExp][] = [
     [[], /A command is missing/],
     [['sing'], /"sing" is not a command/],
@@ -110,8 +128,9 @@ t.test('help, version, and what is wrong usage', async (t) => {
     [['token', 'create', '--user', 'ann', '--protocol', 'ftp'], /--protocol must be one of/],
     [['token', 'create', '--user', 'ann', '--protocol', 'npm', '--expires', '30'], /--expires must be/],
   ];
+  const elsewhere = { SMARTREGISTRY_DATA: join(cwd, 'data') };
   for (const [args, pattern] of wrong) {
-    const result = await run(args, { cwd });
+    const result = await runHere(t, args, elsewhere);
     t.equal(result.code, 2, args.join(' '));
     oneLine(t, result, pattern);
   }
@@ -134,10 +153,11 @@ t.test('first start, a user of its own, tokens, while the server runs', async (t
 
   t.match(await run(['user', 'add', 'ann', '--password-stdin'], { cwd, input: 'correct horse\n' }), { code: 0 });
   t.match((await whoami(port, basic('ann', 'correct horse'))).body.toString(), /"ann"/);
-  const again = await run(['user', 'add', 'ann'], { cwd, env: { SMARTREGISTRY_PASSWORD: 'x' } });
+  const here = (args: string[], more = {}) => runHere(t, args, { SMARTREGISTRY_DATA: join(cwd, 'data'), ...more });
+  const again = await here(['user', 'add', 'ann'], { SMARTREGISTRY_PASSWORD: 'x' });
   t.equal(again.code, 1);
   oneLine(t, again, /ann/);
-  const listed = await run(['user', 'list'], { cwd });
+  const listed = await here(['user', 'list']);
   t.match(listed.out, /^admin .*\*:\*:\*:\*/m);
   t.match(listed.out, /^ann /m);
 
@@ -149,18 +169,18 @@ t.test('first start, a user of its own, tokens, while the server runs', async (t
   t.match(created.out, /^\S+\n$/, 'the token and nothing else');
   const token = created.out.trim();
   t.match((await whoami(port, bearer(token))).body.toString(), /"ann"/);
-  const tokens = await run(['token', 'list', '--user', 'ann'], { cwd });
+  const tokens = await here(['token', 'list', '--user', 'ann']);
   const [, id] = /^([0-9a-f]{64}) +ann +npm .* full +\d{4}-\d\d-\d\dT\S+Z +ci /m.exec(tokens.out) ?? [];
   t.ok(id, tokens.out);
   t.notMatch(tokens.out, token);
 
-  t.match(await run(['token', 'revoke', 'ffffffffffff'], { cwd }), { code: 1, err: /no such token/ });
-  t.match(await run(['token', 'revoke', (id as string).slice(0, 12)], { cwd }), { code: 0 });
-  t.notMatch((await run(['token', 'list'], { cwd })).out, id);
+  t.match(await here(['token', 'revoke', 'ffffffffffff']), { code: 1, err: /no such token/ });
+  t.match(await here(['token', 'revoke', (id as string).slice(0, 12)]), { code: 0 });
+  t.notMatch((await here(['token', 'list'])).out, id);
   await new Promise((done) => setTimeout(done, 5_000));
   t.equal((await whoami(port, bearer(token))).status, 401, 'revoked for the running server within five seconds');
 
-  t.match(await run(['user', 'passwd', 'ann'], { cwd, env: { SMARTREGISTRY_PASSWORD: 'new' } }), { code: 0 });
+  t.match(await here(['user', 'passwd', 'ann'], { SMARTREGISTRY_PASSWORD: 'new' }), { code: 0 });
   const scoped = [
     'token',
     'create',
@@ -172,13 +192,13 @@ t.test('first start, a user of its own, tokens, while the server runs', async (t
     'npm:package:a:read',
     '--read-only',
   ];
-  t.match(await run(scoped, { cwd }), { code: 0 });
-  t.match((await run(['token', 'list'], { cwd })).out, /ann .* read-only +never +- +npm:package:a:read$/m);
-  const bySecret = (await run(['token', 'create', '--user', 'ann', '--protocol', 'npm'], { cwd })).out.trim();
-  t.match(await run(['token', 'revoke', bySecret], { cwd }), { code: 0 });
-  t.match(await run(['user', 'remove', 'ann'], { cwd }), { code: 0 });
-  t.match(await run(['user', 'remove', 'ann'], { cwd }), { code: 1, err: /There is no user ann/ });
-  t.match(await run(['token', 'create', '--user', 'ann', '--protocol', 'npm'], { cwd }), {
+  t.match(await here(scoped), { code: 0 });
+  t.match((await here(['token', 'list'])).out, /ann .* read-only +never +- +npm:package:a:read$/m);
+  const bySecret = (await here(['token', 'create', '--user', 'ann', '--protocol', 'npm'])).out.trim();
+  t.match(await here(['token', 'revoke', bySecret]), { code: 0 });
+  t.match(await here(['user', 'remove', 'ann']), { code: 0 });
+  t.match(await here(['user', 'remove', 'ann']), { code: 1, err: /There is no user ann/ });
+  t.match(await here(['token', 'create', '--user', 'ann', '--protocol', 'npm']), {
     code: 1,
     err: /no user ann/,
   });
@@ -275,20 +295,22 @@ t.test('a configuration file', async (t) => {
   ];
   for (const [config, pattern] of wrong) {
     await write(config);
-    const result = await run(['serve', '--port', '0', '--config', file], { cwd, env });
+    const place = { SMARTREGISTRY_DATA: join(cwd, 'unwanted') };
+    const result = await runHere(t, ['serve', '--port', '0', '--config', file], { ...env, ...place });
     t.equal(result.code, 1, JSON.stringify(config));
     oneLine(t, result, pattern);
     t.notMatch(result.err, /hidden/);
   }
-  const none = await run(['serve', '--config', 'none.json'], { cwd });
+  t.same((await readdir(cwd)).sort(), ['etc', 'kept'], 'nothing is made for a configuration that is wrong');
+  const none = await runHere(t, ['serve', '--config', join(cwd, 'none.json')]);
   t.equal(none.code, 1);
   oneLine(t, none, /none\.json cannot be read: ENOENT/);
   await write({ storage: { directory: 'x' } });
-  const both = await run(['serve', '--config', file, '--data', 'y'], { cwd });
+  const both = await runHere(t, ['serve', '--config', file, '--data', join(cwd, 'y')]);
   t.equal(both.code, 2);
   oneLine(t, both, /choose one/);
   await write({ auth: { jwtSecret: 's', tokenStore: 'memory' } });
-  const memory = await run(['token', 'create', '--user', 'ann', '--protocol', 'npm', '--config', file], { cwd });
+  const memory = await runHere(t, ['token', 'create', '--user', 'ann', '--protocol', 'npm', '--config', file]);
   t.equal(memory.code, 1);
   oneLine(t, memory, /only the serving process knows its tokens/);
 });

@@ -2,7 +2,7 @@ import t from 'tap';
 import { fromIterable } from '../ts/core/helpers.streams.js';
 import { toFetchHandler, withHealth } from '../ts/http/index.js';
 import { type IRequestContext, RegistryError, respond, streamToBuffer, toReadableStream } from '../ts/index.js';
-import { endless, handler, within } from './helpers/http-host.js';
+import { deferred, endless, handler, within } from './helpers/http-host.js';
 
 /** The context that a request becomes. */
 const contextOf = async (
@@ -96,6 +96,25 @@ t.test('answers become responses', async (t) => {
   }
 });
 
+t.test('a body that is not as long as it says fails', async (t) => {
+  const get = async (length: number, cancelled?: (reason: unknown) => void) => {
+    const chunks = [Buffer.from('one'), Buffer.from('two')];
+    const pull = (controller: ReadableStreamDefaultController<Uint8Array>) => {
+      const chunk = chunks.shift();
+      if (chunk) controller.enqueue(chunk);
+      else controller.close();
+    };
+    const body = new ReadableStream<Uint8Array>({ pull, cancel: cancelled }, { highWaterMark: 0 });
+    const headers = { 'content-length': String(length) };
+    return (await toFetchHandler(handler(() => ({ status: 200, headers, body })))(new Request('http://x/'))).text();
+  };
+  t.equal(await get(6), 'onetwo');
+  await t.rejects(get(7), /6 bytes/);
+  const freed = deferred<unknown>();
+  await t.rejects(get(2, freed.resolve), /3 bytes/);
+  await within(freed.promise, 'cancel');
+});
+
 t.test('known bytes are handed over whole', async (t) => {
   const body = toReadableStream('known');
   await (await toFetchHandler(handler(() => ({ status: 200, headers: {}, body })))(new Request('http://x/'))).text();
@@ -145,12 +164,15 @@ t.test('a body that nobody will take is cancelled', async (t) => {
 });
 
 t.test('a response that is dropped half-way cancels the body', async (t) => {
-  const { body, cancelled } = endless();
-  const answer = await toFetchHandler(handler(() => ({ status: 200, headers: {}, body })))(new Request('http://x/'));
-  const reader = answer.body!.getReader();
-  t.equal((await reader.read()).value?.byteLength, 64 * 1024);
-  await reader.cancel();
-  await within(cancelled, 'cancel');
+  const framings: Record<string, string>[] = [{}, { 'Content-Length': '1000000' }];
+  for (const headers of framings) {
+    const { body, cancelled } = endless();
+    const answer = await toFetchHandler(handler(() => ({ status: 200, headers, body })))(new Request('http://x/'));
+    const reader = answer.body!.getReader();
+    t.equal((await reader.read()).value?.byteLength, 64 * 1024);
+    await reader.cancel();
+    await within(cancelled, 'cancel');
+  }
 });
 
 t.test('health for any host', async (t) => {

@@ -2,8 +2,10 @@ import { once } from 'node:events';
 import type http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
+import { PassThrough } from 'node:stream';
 import t from 'tap';
 import { fromIterable } from '../ts/core/helpers.streams.js';
+import { answerClientError } from '../ts/http/helpers.clienterror.js';
 import { createNodeServer } from '../ts/http/index.js';
 import type { IResponseReport } from '../ts/http/interfaces.http.js';
 import { respond } from '../ts/index.js';
@@ -109,6 +111,23 @@ t.test('what is not HTTP is a 400', async (t) => {
     t.equal(answer.match(/HTTP\/1\.1/g)?.length, 1, 'answered once');
   }
   t.equal((await ask(port, '/')).status, 200);
+});
+
+t.test('a client that goes on with what is not HTTP still gets its 400', async (t) => {
+  const { port } = await serveWith(t, echo);
+  const raw = await RawClient.connect(port);
+  raw.socket.write('NONSENSE\r\n\r\n');
+  for (let i = 0; i < 20; i += 1) raw.socket.write('x'.repeat(100_000));
+  t.match(await raw.end(), /^HTTP\/1\.1 400 /);
+});
+
+t.test('what comes after a refusal does not take it back', async (t) => {
+  const socket = new PassThrough();
+  t.teardown(() => socket.destroy());
+  answerClientError(new Error('first'), socket, []);
+  answerClientError(new Error('second'), socket, []);
+  t.equal(socket.destroyed, false, 'the answer may still be on its way');
+  t.match(String(socket.read()), /^HTTP\/1\.1 400 /);
 });
 
 t.test('a parse error does not write into an answer that is under way', async (t) => {

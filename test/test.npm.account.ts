@@ -155,6 +155,7 @@ t.test('owners, access and stars are answered in words', async (t) => {
   t.match(owner.json(), { error: /scopes/ });
   t.equal((await writer.post('/-/package/@s%2fa/access', { access: 'public' })).status, 422);
   t.same((await writer.get('/-/package/@s%2fa/visibility')).json(), { public: true });
+  t.same((await writer.get('/-/package/@s%2fa/access')).json(), { access: 'public' });
   t.same((await writer.get('/-/package/@s%2fa/collaborators')).json(), { ann: 'write' });
   t.same((await writer.get('/-/user/ann/package')).json(), { '@s/a': 'write' });
   t.same((await writer.get('/-/user/bob/package')).json(), {});

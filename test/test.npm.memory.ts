@@ -45,6 +45,8 @@ const writeDocument = async (file: string): Promise<void> => {
   await once(out, 'close');
 };
 
+t.setTimeout(280_000);
+
 t.test('a tarball of 200 MiB costs little memory', async (t) => {
   const folder = await temporaryFolder(t);
   const file = join(folder, 'document.json');

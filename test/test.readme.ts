@@ -7,7 +7,10 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
+import { substitute } from '../ts/cli/helpers.substitution.js';
+import { type IRegistryConfig, SmartRegistry } from '../ts/index.js';
 import { type IReadmeBlock, readmeBlocks } from './helpers/readme-blocks.js';
+import { startS3Server } from './helpers/s3-server.js';
 import { findTool } from './helpers/tools.js';
 
 const run = promisify(execFile);
@@ -106,10 +109,9 @@ const runners: Record<string, IRunner> = {
 const source = (block: IReadmeBlock, tail: string): string =>
   `${block.code.replaceAll(/(listen\(|port: )5000/g, (_all, before: string) => `${before}0`).replace("'npm:@push", "'@push")}\n${tail}`;
 
-for (const block of blocks.filter(({ language }) => language === 'ts')) {
+for (const block of blocks.filter(({ language, name }) => language === 'ts' && name !== 's3')) {
   t.test(`readme: ${block.name || `the block at line ${block.line}`}`, { timeout: 120_000 }, async (t) => {
     const runner = Object.hasOwn(runners, block.name) ? runners[block.name] : undefined;
-    if (block.name === 's3') return; // it names a server of the reader's: compiled below, run on S3 by test.objectstore.s3
     if (!runner) return t.fail('no test runs this block');
     const cwd = join(folder, block.name);
     await mkdir(cwd);
@@ -187,6 +189,55 @@ t.test('readme: the first session, typed as a new user would', { timeout: 120_00
     .replace('node dist_ts/cli/bin.js token create', `node ${bin} token create --data ${data}`);
   const { stdout } = await run('bash', ['-euc', script], { env, cwd: home, timeout: 100_000 });
   t.match(stdout, /^hello from our own registry$/m);
+});
+
+t.test('readme: s3', { timeout: 120_000 }, async (t) => {
+  const server = await startS3Server();
+  if (!server) return t.pass('no S3 server', { skip: 'no S3 server found: .ci/run installs versitygw' });
+  t.teardown(() => server.stop());
+  const block = blocks.find(({ name }) => name === 's3');
+  const { accessKey, accessSecret, endpoint, port, useSsl, region = 'us-east-1' } = server.config;
+  const code = (block?.code ?? '').replace(/storage: \{[^}]*\}/, (text) =>
+    text
+      .replace('your-s3-key', accessKey as string)
+      .replace('your-s3-secret', accessSecret as string)
+      .replace('s3.example.com', endpoint)
+      .replace('443', String(port))
+      .replace('useSsl: true', `useSsl: ${useSsl}`)
+      .replace('us-east-1', region),
+  );
+  const file = join(folder, 's3.mts');
+  await writeFile(file, `${code}\nconsole.log(await registry.checkHealth());\n${destroy}`);
+  t.match((await run(process.execPath, ['--import=tsx', file], { timeout: 100_000 })).stdout, /^true$/m);
+});
+
+t.test('readme: the commands for users and tokens', { timeout: 120_000 }, async (t) => {
+  const data = join(folder, 'cli-data');
+  const cli = (line: string) =>
+    run(
+      'bash',
+      ['-euc', `${line.replace(/^smartregistry/, `node ${join(top, 'dist_ts/cli/bin.js')}`)} --data ${data}`],
+      {
+        env: { ...process.env, SMARTREGISTRY_PASSWORD: 'correct-horse' },
+      },
+    );
+  await cli('smartregistry user add admin');
+  const lines = blocks.flatMap(({ language, code }) => (language === 'sh' ? code.split('\n') : []));
+  let token = '';
+  for (const line of lines.filter((text) => /^smartregistry (user|token) /.test(text))) {
+    const { stdout } = await cli(line.replace('TOKEN', token));
+    t.pass(line);
+    if (line.includes('token create')) token = stdout.trim();
+    if (line.includes('user list')) t.match(stdout, /^ann\b/m);
+  }
+});
+
+t.test('readme: the configuration file is one that works', async (t) => {
+  const block = blocks.find(({ language, name }) => language === 'json' && name === 'config');
+  const env = { S3_HOST: 's3.example.com', S3_KEY: 'key', S3_SECRET: 'secret', JWT_SECRET: 'text' };
+  const config = substitute(JSON.parse(block?.code ?? ''), env) as IRegistryConfig;
+  t.doesNotThrow(() => new SmartRegistry(config));
+  t.match(config.storage, { endpoint: 's3.example.com', accessSecret: 'secret' });
 });
 
 t.test('readme: every shell block is typed by a test or by .ci/run', async (t) => {

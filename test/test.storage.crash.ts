@@ -6,7 +6,8 @@ import { FaultObjectStore, type IFault, type IOperation } from './helpers/fault-
 import { MemoryObjectStore } from './helpers/memory-objectstore.js';
 import { temporaryFolder } from './helpers/registry.js';
 import { forkWorker, runTogether } from './helpers/store-fork.js';
-import { openStore, type TTask } from './helpers/store-worker.js';
+import { openStore } from './helpers/store-open.js';
+import type { TTask } from './helpers/store-worker.js';
 import {
   allKeys,
   artifactKey,
@@ -257,6 +258,21 @@ t.test('who takes the layout key first and commits second takes back only its ow
     t.equal(files.length, 1);
     t.match(files[0], /1\.0\.0\.bin\.[0-9a-f-]{36}$/, 'same bytes or not, nothing is shared');
   }
+});
+
+t.test('who could not place anything takes nothing back that is not its own', async (t) => {
+  const inner = new MemoryObjectStore();
+  const store = new FaultObjectStore(inner);
+  store.before = async ({ verb, key }) => {
+    if (verb !== 'put' || key !== artifactKey(NAME, '1.0.0')) return;
+    if (inner.keys().length === 0) await publishToy(new RegistryStorage(inner), NAME, '1.0.0', content('b', SMALL));
+    throw new RegistryError('unavailable', 'not through');
+  };
+  const error = await publishToy(new RegistryStorage(store), NAME, '1.0.0', content('a', SMALL)).catch(
+    (reason: unknown) => reason,
+  );
+  t.match(error, { kind: 'unavailable' });
+  t.same(await readToy(inner, NAME, '1.0.0'), content('b', SMALL));
 });
 
 t.test('two publish one version in one process, on a store that ignores conditions', async (t) => {

@@ -9,7 +9,7 @@ import { MemoryObjectStore } from './helpers/memory-objectstore.js';
 import { temporaryFolder } from './helpers/registry.js';
 import { startS3Server } from './helpers/s3-server.js';
 import { runTogether } from './helpers/store-fork.js';
-import { openStore, type TStoreConfig } from './helpers/store-worker.js';
+import { openStore, type TStoreConfig } from './helpers/store-open.js';
 
 const kind = (name: string) => ({ kind: name }) as unknown as Error;
 const memory = (options = {}) => {

@@ -1,5 +1,6 @@
 import { AuthManager } from './core/classes.authmanager.js';
 import type { BaseRegistry, IRegistryServices } from './core/classes.baseregistry.js';
+import { Housekeeper } from './core/classes.housekeeper.js';
 import { RegistryError } from './core/classes.registryerror.js';
 import { RegistryStorage } from './core/classes.registrystorage.js';
 import { RenderCache } from './core/classes.rendercache.js';
@@ -29,6 +30,8 @@ export const availableProtocols = (): TBuiltInProtocol[] => PROTOCOLS.filter((pr
 
 const SILENT: ILogger = { info: () => {}, warn: () => {}, error: () => {} };
 
+const HOUR_MS = 60 * 60 * 1000;
+
 interface IMount {
   prefix: string;
   registry: BaseRegistry;
@@ -50,6 +53,7 @@ export class SmartRegistry {
   private readonly registries = new Map<TRegistryProtocol, BaseRegistry>();
   private mounts: IMount[] = [];
   private services: IRegistryServices | undefined;
+  private housekeeper: Housekeeper | undefined;
   private starting: Promise<void> | undefined;
   private state: 'new' | 'ready' | 'destroyed' = 'new';
 
@@ -142,13 +146,26 @@ export class SmartRegistry {
     this.services = { storage, auth, logger, limits, renders, trustProxy: config.trustProxy ?? false };
     try {
       await storage.init();
+      this.housekeeper = new Housekeeper(logger);
       await auth.init();
       await this.startRegistries(this.services);
+      this.keepHouse(this.housekeeper, storage);
       this.state = 'ready';
     } catch (error) {
       await this.release();
       throw error;
     }
+  }
+
+  private keepHouse(housekeeper: Housekeeper, storage: RegistryStorage): void {
+    const sweepStaging = { name: 'Sweeping unfinished uploads', everyMs: HOUR_MS, work: () => storage.sweep() };
+    housekeeper.add(sweepStaging);
+    const sweepOrphans = async () => {
+      let orphans = 0;
+      for (const registry of this.registries.values()) orphans += await registry.sweepOrphans();
+      return { orphans };
+    };
+    housekeeper.add({ name: 'Sweeping artifacts that no document names', everyMs: 24 * HOUR_MS, work: sweepOrphans });
   }
 
   private async startRegistries(services: IRegistryServices): Promise<void> {
@@ -186,6 +203,7 @@ export class SmartRegistry {
   }
 
   private async release(): Promise<void> {
+    await this.housekeeper?.stop();
     for (const registry of this.registries.values()) await registry.destroy();
     this.registries.clear();
     this.mounts = [];

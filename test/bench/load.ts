@@ -13,7 +13,13 @@ export interface ILoadJob {
   milliseconds?: number;
   /** … or when this many have been answered. */
   count?: number;
-  expect: { status: number /** the bodies of one request never change */; sameBody: boolean; atLeast?: number };
+  expect: {
+    status: number[];
+    /** The body of one request never changes. */
+    sameBody: boolean;
+    /** Bytes of each body. */
+    atLeast?: number;
+  };
 }
 
 export interface ILoadResult {
@@ -24,6 +30,8 @@ export interface ILoadResult {
   cpuMilliseconds: number;
   p50: number;
   p99: number;
+  /** The first body that was kept, in base64, for a closer look. */
+  body?: string;
   /** What was not as expected; the run was ended at the first one. */
   error?: string;
 }
@@ -138,6 +146,7 @@ const runJob = (job: ILoadJob): Promise<ILoadResult> =>
     const sockets: Socket[] = [];
     const begin = performance.now();
     const cpu = process.cpuUsage();
+    const limit = setTimeout(() => finish('not ended by itself'), (job.milliseconds ?? 0) + 120_000);
     let sent = 0;
     let responses = 0;
     let bytes = 0;
@@ -148,6 +157,7 @@ const runJob = (job: ILoadJob): Promise<ILoadResult> =>
         return;
       }
       over = true;
+      clearTimeout(limit);
       const milliseconds = performance.now() - begin;
       for (const socket of sockets) {
         socket.destroy();
@@ -163,7 +173,8 @@ const runJob = (job: ILoadJob): Promise<ILoadResult> =>
         cpuMilliseconds,
         p50: at(0.5),
         p99: at(0.99),
-        ...(error && { error }),
+        body: firstBodies.find(Boolean)?.toString('base64'),
+        error,
       });
     };
 
@@ -189,21 +200,22 @@ const runJob = (job: ILoadJob): Promise<ILoadResult> =>
           responses++;
           bytes += length;
           const first = firstBodies[current];
-          if (status !== job.expect.status) {
-            finish(`request ${current}: status ${status} instead of ${job.expect.status}`);
+          if (!job.expect.status.includes(status)) {
+            finish(`request ${current}: status ${status} instead of ${job.expect.status.join(' or ')}`);
           } else if (length < (job.expect.atLeast ?? 0)) {
             finish(`request ${current}: only ${length} bytes`);
           } else if (job.expect.sameBody && first && (length !== first.length || (body && !body.equals(first)))) {
             finish(`request ${current}: another body than before (${length} bytes, ${first.length} before)`);
-          } else if (job.count !== undefined && responses >= job.count) {
-            finish();
-          } else if (job.milliseconds !== undefined && now - begin >= job.milliseconds) {
-            finish();
           } else {
             if (body && !first) {
               firstBodies[current] = body;
             }
-            send();
+            const isLast = job.count !== undefined ? responses >= job.count : now - begin >= (job.milliseconds ?? 0);
+            if (isLast) {
+              finish();
+            } else {
+              send();
+            }
           }
         },
       );
@@ -219,7 +231,6 @@ const runJob = (job: ILoadJob): Promise<ILoadResult> =>
     for (let index = 0; index < job.connections; index++) {
       open();
     }
-    setTimeout(() => finish('not ended by itself'), (job.milliseconds ?? 0) + 120_000).unref();
   });
 
 if (process.send) {

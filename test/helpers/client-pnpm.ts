@@ -25,7 +25,6 @@ export class Pnpm10Client extends NpmClient {
 /** pnpm 12 is a program of its own and has all commands itself. It asks only on a terminal. */
 export class Pnpm12Client extends NpmClient implements IClientCommands {
   override readonly lockFile = 'pnpm-lock.yaml';
-  protected override readonly readOnlyFlag = '--read-only';
 
   protected override exec(args: string[], options: Partial<IRunOptions> = {}): Promise<IRun> {
     // Its own gate would write freshly published names into pnpm-workspace.yaml.
@@ -44,6 +43,13 @@ export class Pnpm12Client extends NpmClient implements IClientCommands {
         { when: /Password:+/, say: `${who.password}\r` },
         { when: /Email[^:]*:+/, say: `${who.username}@example.org\r` },
       ],
+    });
+  }
+
+  override tokenCreate(who: IWho): Promise<IRun> {
+    return this.exec(['token', 'create', '--read-only'], {
+      terminal: hasTerminal(),
+      dialogue: [{ when: /Password:+/, say: `${who.password}\r` }],
     });
   }
 

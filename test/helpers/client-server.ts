@@ -54,14 +54,21 @@ const endWithUs = (child: ChildProcess): void => {
   child.once('close', () => running.delete(child));
 };
 
-interface IStart {
+export interface IStart {
   command: string[];
   env: Record<string, string | undefined>;
   cwd: string;
   ready: RegExp;
 }
 
-const start = async (about: IStart): Promise<{ child: ChildProcess; printed(): string; match: RegExpExecArray }> => {
+interface IStarted {
+  child: ChildProcess;
+  printed(): string;
+  /** What `ready` found. */
+  match: RegExpExecArray;
+}
+
+const start = async (about: IStart): Promise<IStarted> => {
   const [program, ...args] = about.command;
   const child = spawn(program!, args, { cwd: about.cwd, env: about.env, stdio: ['ignore', 'pipe', 'pipe'] });
   endWithUs(child);
@@ -102,6 +109,14 @@ const stopper = (child: ChildProcess, folder: string | undefined) => async (): P
   return child.exitCode;
 };
 
+/** Starts any server and waits until it says that it is ready. */
+export const spawnServer = async (
+  about: IStart,
+): Promise<IStarted & { pid: number; stop(): Promise<number | null> }> => {
+  const started = await start(about);
+  return { ...started, pid: started.child.pid!, stop: stopper(started.child, undefined) };
+};
+
 export interface IServerOptions {
   /** An IRegistryConfig for the config file; `data` is used where it names no storage. */
   config?: Record<string, unknown>;
@@ -110,6 +125,8 @@ export interface IServerOptions {
   /** The runtime; this Node by default. */
   runtime?: string[];
   env?: Record<string, string>;
+  /** No line per request in what it prints. */
+  quiet?: boolean;
 }
 
 /** Starts our own command line, built, on a free port. */
@@ -125,7 +142,7 @@ export const startServer = async (options: IServerOptions = {}): Promise<IServer
   }
   const env = { ...process.env, ...options.env, SMARTREGISTRY_ADMIN_PASSWORD: admin.password };
   const { child, printed, match } = await start({
-    command: [...runtime, commandLine, 'serve', '--log-requests', '--port', '0', ...about],
+    command: [...runtime, commandLine, 'serve', ...(options.quiet ? [] : ['--log-requests']), '--port', '0', ...about],
     env,
     cwd: folder,
     ready: /smartregistry ready on (https?:\/\/[^\s/]+)/,
@@ -151,7 +168,10 @@ export const startServer = async (options: IServerOptions = {}): Promise<IServer
   };
 };
 
-/** Starts verdaccio for comparison: the same rules as ours (reading free, writing with a token), no upstream. */
+/**
+ * Starts verdaccio for comparison: the same rules as ours (reading free, writing with a token), no upstream,
+ * and the fastest of its ways to check a token.
+ */
 export const startVerdaccio = async (options: { log?: string } = {}): Promise<IServer | null> => {
   const tool = findTool('verdaccio');
   if (!tool) {
@@ -171,7 +191,8 @@ export const startVerdaccio = async (options: { log?: string } = {}): Promise<IS
       'max_body_size: 500mb',
       'server: { keepAliveTimeout: 60 }',
       `log: { type: stdout, format: pretty, level: ${options.log ?? 'warn'} }`,
-      'flags: { token: true }',
+      // Its default tokens hold the password, which it then checks against bcrypt on every request.
+      "security: { api: { legacy: false, jwt: { sign: { expiresIn: '7d' } } } }",
     ].join('\n'),
   );
   const { child, printed, match } = await start({

@@ -116,11 +116,12 @@ export class BerryClient extends TestClient implements IClientCommands {
     return this.exec(['npm', 'login', '--web-login'], {
       terminal: hasTerminal(),
       dialogue: [
+        { when: /open your browser now\?/, say: 'n\r' },
         {
           when: /(https?:\/\/[^\s]+\/login\/[^\s]+)\s/,
           say: async (match) => {
             await approve(match[1]!);
-            return '\r';
+            return '';
           },
         },
       ],

@@ -1,6 +1,6 @@
 import type { Test } from 'tap';
 import type { IRegistryConfig, ITokenOptions, SmartRegistry } from '../../ts/index.js';
-import { type IPublishDocument, publishOf } from './npm-packages.js';
+import { publishOf } from './npm-packages.js';
 import { type IAnswer, send, startRegistry, storedKeys } from './registry.js';
 
 export const PASSWORD = 'correct horse battery';
@@ -53,7 +53,11 @@ export class Actor {
   }
 }
 
-export interface IPackument extends Omit<IPublishDocument, 'versions'> {
+export interface IPackument {
+  _id: string;
+  name: string;
+  readme: string;
+  'dist-tags': Record<string, string>;
   _rev: string;
   time: Record<string, string>;
   maintainers: { name: string; email?: string }[];
@@ -88,7 +92,7 @@ export interface INpmWorld {
 /** A registry with npm in it, and people. */
 export const npmWorld = async (
   t: Pick<Test, 'teardown'>,
-  more: Partial<IRegistryConfig> & { auth?: Partial<IRegistryConfig['auth']> } = {},
+  more: Omit<Partial<IRegistryConfig>, 'auth'> & { auth?: Partial<IRegistryConfig['auth']> } = {},
 ): Promise<INpmWorld> => {
   const registry = await startRegistry(t, {
     npm: { enabled: true },

@@ -97,3 +97,10 @@ export const bundleOf = (name: string, version: string, bytes: Buffer): string =
     dsseEnvelope: { payload, payloadType: 'application/vnd.in-toto+json', signatures: [{ sig: 'bm9uZQ==' }] },
   });
 };
+
+/** What `t.throws` and `t.rejects` should meet. */
+export const refusal = (kind: string, more: object = {}): { name: string; kind: string } => ({
+  name: 'RegistryError',
+  kind,
+  ...more,
+});

@@ -60,6 +60,7 @@ export const startSmallServer = async (options: { conditions?: boolean } = {}): 
     seen.push(about);
     const instead = intercept(about);
     if (instead) return fail(reply, about.method, instead.status, instead.code);
+    if (about.method === 'POST') return fail(reply, about.method, 501, 'NotImplemented');
     const status = refusal(about);
     if (status) return fail(reply, about.method, status, status === 404 ? 'NoSuchKey' : 'PreconditionFailed');
     const bytes = Buffer.concat(chunks);

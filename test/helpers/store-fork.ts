@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { TStoreConfig, TTask } from './store-worker.js';
+import type { TStoreConfig } from './store-open.js';
+import type { TTask } from './store-worker.js';
 
 const SCRIPT = fileURLToPath(new URL('./store-worker.ts', import.meta.url));
 

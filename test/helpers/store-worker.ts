@@ -1,26 +1,14 @@
 /** A process of its own over a shared store: the other side of the tests with several processes, and of the crashes. */
 import { RegistryStorage } from '../../ts/core/classes.registrystorage.js';
-import type { IDirectoryStorageConfig, IS3StorageConfig } from '../../ts/core/interfaces.core.js';
-import type { IObjectStore } from '../../ts/core/objectstore/interfaces.objectstore.js';
 import { FaultObjectStore, type IFault } from './fault-objectstore.js';
+import { openStore, type TStoreConfig } from './store-open.js';
 import { publishToy, toyCatalog } from './toy-packages.js';
-
-export type TStoreConfig = IDirectoryStorageConfig | IS3StorageConfig;
 
 export type TTask =
   /** adds `{worker}.{n}` to the list under `key`, `count` times, all at once or one after the other */
   | { do: 'update'; key: string; worker: number; count: number; atOnce: boolean }
   | { do: 'publish'; name: string; version: string; content: string; size: number; fault?: IFault }
   | { do: 'race'; name: string; versions: string[]; content: string };
-
-export const openStore = async (config: TStoreConfig): Promise<IObjectStore> => {
-  if ('directory' in config) {
-    const { DirectoryObjectStore } = await import('../../ts/core/objectstore/classes.directoryobjectstore.js');
-    return new DirectoryObjectStore(config.directory);
-  }
-  const { S3ObjectStore } = await import('../../ts/core/objectstore/classes.s3objectstore.js');
-  return new S3ObjectStore(config);
-};
 
 const work = async (config: TStoreConfig, task: TTask): Promise<unknown> => {
   const store = new FaultObjectStore(await openStore(config));
@@ -58,10 +46,8 @@ const work = async (config: TStoreConfig, task: TTask): Promise<unknown> => {
   return store.log.length;
 };
 
-if (process.send) {
-  const { config, task } = JSON.parse(process.argv[2]!) as { config: TStoreConfig; task: TTask };
-  work(config, task).then(
-    (result) => process.send?.({ result }, () => process.exit(0)),
-    (error: Error) => process.send?.({ error: `${error.stack}` }, () => process.exit(1)),
-  );
-}
+const { config, task } = JSON.parse(process.argv[2]!) as { config: TStoreConfig; task: TTask };
+work(config, task).then(
+  (result) => process.send?.({ result }, () => process.exit(0)),
+  (error: Error) => process.send?.({ error: `${error.stack}` }, () => process.exit(1)),
+);

@@ -1,10 +1,13 @@
 import type { Test } from 'tap';
 import type { FlowRun } from '../helpers/client-flow.js';
+import { withoutWebLogin } from '../helpers/client-proxy.js';
 
 /** Log in, ask who one is, log out; the client ends up with the administrator's token in its configuration. */
 export const accountSteps = async (run: FlowRun): Promise<void> => {
   const { client, server, probe, flow } = run;
-  await client.point({ registry: server.registry });
+  const plain = await withoutWebLogin(server.registry);
+  run.t.teardown(() => plain.stop());
+  await client.point({ registry: plain.registry });
   await run.step('login', client.login, async (t) => {
     run.succeeds(t, await client.login!(server.admin));
     await keptToken(t, run);

@@ -66,32 +66,36 @@ const listen = async (server: IRegistryServer): Promise<{ host: string; port: nu
   }
 };
 
-/** Tells people (and scripts that wait for the first line) where the registry is and how to use it. */
-const announce = (registry: SmartRegistry, config: TCliConfig, url: string): void => {
-  process.stdout.write(`smartregistry ready on ${url}\n`);
+/** What people (and scripts that wait for the first line) are told: where the registry is and how to use it. */
+const readyText = (registry: SmartRegistry, config: TCliConfig, url: string): string => {
   // "every address" is nowhere to send a client to
   const reachable = url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//localhost');
+  const lines = [`smartregistry ready on ${url}`];
   for (const protocol of registry.protocols()) {
     const configured = config[protocol as keyof Pick<IRegistryConfig, 'npm'>];
     const member = registry.getRegistry(protocol);
-    const lines = member?.clientSetup(configured?.registryUrl ?? `${reachable}${member.basePath}`) ?? [];
-    if (lines.length > 0) process.stdout.write(`\n${lines.map((line) => `  ${line}\n`).join('')}`);
+    const setup = member?.clientSetup(configured?.registryUrl ?? `${reachable}${member.basePath}`) ?? [];
+    if (setup.length > 0) lines.push('', ...setup.map((line) => `  ${line}`));
   }
+  return `${lines.join('\n')}\n`;
 };
 
-/** Resolves on the first SIGTERM or SIGINT; a second one ends the process at once. */
-const stopSignal = (): Promise<string> =>
-  new Promise((resolve) => {
-    let first = 0;
-    const onSignal = (name: NodeJS.Signals, number: number) => {
-      const now = Date.now();
-      if (first > 0 && now - first > SAME_SIGNAL_MS) process.exit(128 + number);
-      first ||= now;
-      resolve(name);
-    };
-    process.on('SIGTERM', onSignal);
-    process.on('SIGINT', onSignal);
+/** `first` resolves on the first SIGTERM or SIGINT; a second one ends the process at once. */
+const watchSignals = (): { first: Promise<string>; stop(): void } => {
+  let since = 0;
+  let resolve: (name: string) => void = () => undefined;
+  const first = new Promise<string>((done) => {
+    resolve = done;
   });
+  const onSignal = (name: NodeJS.Signals, number: number) => {
+    const now = Date.now();
+    if (since > 0 && now - since > SAME_SIGNAL_MS) process.exit(128 + number);
+    since ||= now;
+    resolve(name);
+  };
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  return { first, stop: () => void process.off('SIGTERM', onSignal).off('SIGINT', onSignal) };
+};
 
 export const serve: ICommand = {
   help: HELP,
@@ -101,8 +105,8 @@ export const serve: ICommand = {
     const port = parsePort(values.port ?? (env.SMARTREGISTRY_PORT || '5000'), '--port');
     const tls = await readTls(values['tls-cert'], values['tls-key']);
     const config = await loadConfig(values, env);
-    const stopped = stopSignal();
     const registry = await openForService(config, lineLogger);
+    const signals = watchSignals();
     try {
       const password = await createFirstAdmin(registry, config, env);
       if (password !== undefined) {
@@ -117,12 +121,13 @@ export const serve: ICommand = {
         onResponse: values['log-requests'] ? logRequest : undefined,
       });
       const { url } = await listen(server);
-      announce(registry, config, url);
-      lineLogger.info('stopping', { signal: await stopped });
+      process.stdout.write(readyText(registry, config, url));
+      lineLogger.info('stopping', { signal: await signals.first });
       await server.close();
       return 0;
     } finally {
       await registry.destroy();
+      signals.stop();
     }
   },
 };

@@ -62,6 +62,8 @@ const sharedSecret = async (config: TCliConfig): Promise<string> => {
 
 /** The registry as `serve` runs it. */
 export const openForService = async (config: TCliConfig, logger: ILogger): Promise<SmartRegistry> => {
+  // only to have the configuration checked before anything is made for it
+  new SmartRegistry({ ...config, auth: { ...config.auth, jwtSecret: config.auth.jwtSecret ?? newSecret() } });
   await prepareDirectory(config);
   const jwtSecret = config.auth.jwtSecret ?? (await sharedSecret(config));
   return open({ ...config, auth: { ...config.auth, jwtSecret }, logger });

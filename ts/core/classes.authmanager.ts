@@ -124,7 +124,7 @@ export class AuthManager {
 
   /** `null` where the token is unknown, revoked, expired, of another protocol, or of a user who is gone. */
   public async validateToken(token: string, protocol?: TRegistryProtocol): Promise<IAuthToken | null> {
-    if (!token || (protocol !== undefined && !this.#isEnabled(protocol))) return null;
+    if (!token) return null;
     let found = await this.#oci.validate(token);
     if (found === undefined) found = await this.#validateAtProvider(token, protocol);
     if (!found || this.#oci.isOver(found)) return null;

@@ -84,14 +84,14 @@ export class OciAuthority {
     return { token, tokenId: id, expiresIn: Math.floor((end - issuedAt.getTime()) / 1000), issuedAt, scopes: granted };
   }
 
-  /** `undefined`: not a JWT of this registry or its token service. `null`: one, but void. */
+  /** `undefined`: not a JWT of this registry or its token service. `null`: one, but void. Time is for `isOver` to say. */
   public async validate(jwt: string): Promise<IAuthToken | null | undefined> {
     if (!looksLikeJwt(jwt)) return undefined;
     const key = hashToken(jwt);
     const known = this.#known.peek(key) ?? (await this.#known.get(key, () => this.#load(jwt)));
     if (!known) return undefined;
     const { claims, token, isRevoked } = known;
-    return !isRevoked && !this.isOver(token) && (await this.#isBacked(claims)) ? token : null;
+    return !isRevoked && (await this.#isBacked(claims)) ? token : null;
   }
 
   /** Whether the token has expired, JWTs with the leeway that their clocks get. */

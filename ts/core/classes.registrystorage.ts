@@ -43,6 +43,8 @@ export interface IRepairable {
   repair(olderThanMs: number, forgetAfterMs?: number): Promise<number>;
 }
 
+/** Storage that is used on nobody's behalf. */
+const ITSELF: IStorageOrigin = { protocol: 'registry' };
 const SILENT: ILogger = { info: () => {}, warn: () => {}, error: () => {} };
 const DAY_MS = 24 * 60 * 60 * 1000;
 const MIB = 1024 * 1024;
@@ -92,7 +94,7 @@ export class RegistryStorage {
   constructor(
     store: IObjectStore,
     options: IRegistryStorageOptions = {},
-    private readonly origin: IStorageOrigin = { protocol: 'registry' },
+    private readonly origin: IStorageOrigin = ITSELF,
     private readonly parts: StorageParts = new StorageParts(store, options),
   ) {}
 
@@ -202,12 +204,14 @@ export class RegistryStorage {
     options: IStageOptions,
   ): Promise<StagedObject> {
     const staged = await stageBody(this.parts, this.origin, body, options);
-    this.staged ??= new Set();
-    this.staged.add(staged);
+    if (this.origin !== ITSELF) {
+      this.staged ??= new Set();
+      this.staged.add(staged);
+    }
     return staged;
   }
 
-  /** Discards whatever was staged through this view and not used: the end of every call, however it ended. */
+  /** Discards whatever was staged through this view (see `for`) and not used: the end of every call, however it ended. */
   public async release(): Promise<void> {
     const left = this.staged ?? [];
     this.staged = undefined;

@@ -114,8 +114,8 @@ async function* chunksOf(body: TBody, signal: AbortSignal | undefined): AsyncGen
 }
 
 const refuse = async (body: TBody, error: unknown): Promise<never> => {
-  // nobody will read it: its socket or file is freed now
-  if (!(body instanceof Uint8Array) && 'getReader' in body) await body.cancel(error);
+  // nobody will read it: its socket or file is freed now, and a source that fails at that changes nothing
+  if (!(body instanceof Uint8Array) && 'getReader' in body) await body.cancel(error).catch(() => {});
   throw error;
 };
 

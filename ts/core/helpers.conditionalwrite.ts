@@ -37,6 +37,8 @@ export type TWriteOutcome =
 const DOUBTFUL = new Set<TErrorKind>(['unavailable', 'internal', 'timeout']);
 const ATTEMPTS = 3;
 const PAUSE_MS = 50;
+/** A store that takes its time to fail is not asked for ever: somebody waits for the answer. */
+const PATIENCE_MS = 20_000;
 
 /** Whether the store may have done what it threw this error for. */
 export const isDoubtful = (error: unknown): boolean => !(error instanceof RegistryError) || DOUBTFUL.has(error.kind);
@@ -56,13 +58,18 @@ const attempt = async (store: IObjectStore, write: IConditionalWrite): Promise<s
 };
 
 /** HEAD that does not give up at once: the store has just failed, and a moment later it often answers again. */
-const look = async (store: IObjectStore, key: string, doubt: unknown): Promise<IObjectInfo | null> => {
+const look = async (
+  store: IObjectStore,
+  key: string,
+  doubt: unknown,
+  isLate: () => boolean,
+): Promise<IObjectInfo | null> => {
   for (let tries = 1; ; tries++) {
     try {
       return await store.head(key);
     } catch {
       // the failure to report is the write's, which is the cause of this look
-      if (tries === ATTEMPTS) throw new OutcomeUnknownError(doubt);
+      if (tries === ATTEMPTS || isLate()) throw new OutcomeUnknownError(doubt);
       await sleep(PAUSE_MS * 4 ** (tries - 1));
     }
   }
@@ -75,6 +82,8 @@ const look = async (store: IObjectStore, key: string, doubt: unknown): Promise<I
  * where the store keeps failing, and the store's own error where that says that nothing was done.
  */
 export const settleWrite = async (store: IObjectStore, write: IConditionalWrite): Promise<TWriteOutcome> => {
+  const until = performance.now() + PATIENCE_MS;
+  const isLate = () => performance.now() > until;
   let doubt: unknown;
   for (let tries = 1; ; tries++) {
     try {
@@ -88,11 +97,11 @@ export const settleWrite = async (store: IObjectStore, write: IConditionalWrite)
         throw error;
       }
     }
-    const info = await look(store, write.key, doubt);
+    const info = await look(store, write.key, doubt, isLate);
     const isOurs = write.bytes === null ? info === null : info?.metadata?.[WRITE_ID] === write.id;
     if (isOurs) return { kind: 'written', etag: info?.etag ?? null };
     if ((info?.etag ?? null) !== write.base) return { kind: 'overtaken', error: doubt };
-    if (tries === ATTEMPTS) throw new OutcomeUnknownError(doubt);
+    if (tries === ATTEMPTS || isLate()) throw new OutcomeUnknownError(doubt);
     await sleep(PAUSE_MS * tries);
   }
 };

@@ -19,7 +19,7 @@ export interface IStorageHookContext {
   actor?: IRequestActor;
   timestamp: Date;
   metadata?: IStorageHookMetadata;
-  /** `start`: before a body of unknown length is received; `commit`: everything about it is known */
+  /** `start`: before a body that is long, or of unknown length, is received; `commit`: everything about it is known */
   phase?: 'start' | 'commit';
 }
 

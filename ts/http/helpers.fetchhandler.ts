@@ -1,6 +1,6 @@
 import { knownBytes } from '../core/helpers.streams.js';
 import type { IRequestActor, IResponse } from '../index.js';
-import { failureAnswer, isBodyless } from './helpers.failures.js';
+import { declaredLength, failureAnswer, isBodyless } from './helpers.failures.js';
 import { baseUrlOf, callerAddress } from './helpers.origin.js';
 import { splitTarget } from './helpers.requesttarget.js';
 import type { IFetchHandlerOptions, IRequestHandler } from './interfaces.http.js';
@@ -15,6 +15,32 @@ const headersOf = (request: Request, host: string): Record<string, string> => {
   return headers;
 };
 
+/**
+ * The body, failing where it is not as long as its Content-Length says. Bun sends a stream without that header, and a
+ * client would take a body that stops short for the whole.
+ */
+const ofLength = (body: ReadableStream<Uint8Array>, length: number): ReadableStream<Uint8Array> => {
+  const reader = body.getReader();
+  let sent = 0;
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await reader.read();
+        sent += value?.byteLength ?? 0;
+        if (sent > length || (done && sent < length)) {
+          const error = new Error(`The body has ${sent} bytes (or more), its Content-Length says ${length}`);
+          await reader.cancel(error);
+          throw error;
+        }
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      cancel: (reason) => reader.cancel(reason),
+    },
+    { highWaterMark: 0 },
+  );
+};
+
 const toFetchResponse = async ({ method, signal }: Request, response: IResponse): Promise<Response> => {
   const { status, headers, body } = response;
   // nobody takes the answer of a request that is gone, and nobody else would cancel its body
@@ -24,7 +50,8 @@ const toFetchResponse = async ({ method, signal }: Request, response: IResponse)
   }
   // bytes go out in one piece and with their length; runtimes send a stream chunked and chunk by chunk
   const bytes = knownBytes(body) as Uint8Array<ArrayBuffer> | undefined;
-  return new Response(bytes ?? body, { status, headers });
+  const length = declaredLength(headers);
+  return new Response(bytes ?? (length === undefined ? body : ofLength(body, length)), { status, headers });
 };
 
 /**

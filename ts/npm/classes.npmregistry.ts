@@ -19,8 +19,9 @@ import { createToken, deleteToken, listTokens, logout } from './handlers.tokens.
 import { deletePackage, deleteTarball } from './handlers.unpublish.js';
 import { beginLogin, collectLogin, showLogin, submitLogin } from './handlers.weblogin.js';
 import { revisionOf } from './helpers.document.js';
+import { isNamed } from './helpers.orphans.js';
 import type { INpmDocument, INpmParts, INpmSearchEntry } from './interfaces.npm.js';
-import { catalogPrefix, documentKey } from './keys.npm.js';
+import { catalogPrefix, documentKey, packagesPrefix } from './keys.npm.js';
 import { NAME } from './routes.npm.js';
 import { searchEntryOf } from './wire.packument.js';
 
@@ -84,6 +85,7 @@ export class NpmRegistry extends BaseRegistry {
         handle: (call) => deleteTag(call, npm),
       },
       { method: 'GET', path: `/-/package/${NAME}/visibility`, access: read, handle: account.getVisibility },
+      { method: 'GET', path: `/-/package/${NAME}/access`, access: read, handle: account.getAccess },
       { method: 'GET', path: `/-/package/${NAME}/collaborators`, access: read, handle: account.getCollaborators },
       { method: 'POST', path: `/-/package/${NAME}/access`, access: write, handle: account.setAccess },
       { method: 'GET', path: `/-/npm/v1/attestations/${NAME}@{version}`, access: read, handle: getAttestations },
@@ -121,6 +123,11 @@ export class NpmRegistry extends BaseRegistry {
         handle: (call) => auditTree(call, npm),
       },
     ];
+  }
+
+  public override sweepOrphans(options: { olderThanMs?: number } = {}): Promise<number> {
+    const { storage } = this.services;
+    return storage.sweepOrphans(`${packagesPrefix}/`, (key) => isNamed(storage, key), options);
   }
 
   /** npm prints `error`. */

@@ -43,11 +43,19 @@ const documentOf = async (call: RegistryCall): Promise<INpmDocument> => {
   return existing((await call.storage.read<INpmDocument>(documentKey(name)))?.value, name);
 };
 
-/** GET /-/package/{package}/visibility: public is what anybody may read without a token. */
-export const getVisibility = async (call: RegistryCall): Promise<object> => {
+/** Public is what anybody may read without a token. */
+const isPublic = async (call: RegistryCall): Promise<boolean> => {
   const { name } = await documentOf(call);
-  return { public: await call.auth.authorize(null, `${call.protocol}:package:${name}`, 'read') };
+  return call.auth.authorize(null, `${call.protocol}:package:${name}`, 'read');
 };
+
+/** GET /-/package/{package}/visibility, as npm asks. */
+export const getVisibility = async (call: RegistryCall): Promise<object> => ({ public: await isPublic(call) });
+
+/** GET /-/package/{package}/access, as pnpm 12 asks. */
+export const getAccess = async (call: RegistryCall): Promise<object> => ({
+  access: (await isPublic(call)) ? 'public' : 'restricted',
+});
 
 /** GET /-/package/{package}/collaborators. */
 export const getCollaborators = async (call: RegistryCall): Promise<object> => {

@@ -67,7 +67,8 @@ const receive = async (call: RegistryCall, name: string): Promise<IReceived> => 
 const publisherOf = async (call: RegistryCall): Promise<INpmPerson> => {
   const name = call.userId ?? 'anonymous';
   const profile = call.userId === undefined ? null : await call.auth.getUser(call.userId);
-  return profile?.email ? { name, email: profile.email } : { name };
+  // npm prints `name <email>` whatever it finds
+  return { name, email: profile?.email ?? '' };
 };
 
 /** Where each version's bytes are now; `placed` is in the order of the plan. */

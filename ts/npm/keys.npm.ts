@@ -11,7 +11,7 @@
  * its key with `.{write id}` behind it; the document names the key that holds. No key is a directory of another: a
  * name is never only a scope, and what follows a name always has an ending.
  */
-const ROOT = 'npm/packages';
+export const packagesPrefix = 'npm/packages';
 
 export const catalogPrefix = 'npm/catalog';
 export const loginPrefix = 'npm/logins';
@@ -19,11 +19,18 @@ export const loginPrefix = 'npm/logins';
 /** The name without its scope: file names are made of it. */
 export const baseName = (name: string): string => name.slice(name.indexOf('/') + 1);
 
-export const documentKey = (name: string): string => `${ROOT}/${name}/index.json`;
+export const documentKey = (name: string): string => `${packagesPrefix}/${name}/index.json`;
 export const tarballFile = (name: string, version: string): string => `${baseName(name)}-${version}.tgz`;
-export const tarballKey = (name: string, version: string): string => `${ROOT}/${name}/${tarballFile(name, version)}`;
+export const tarballKey = (name: string, version: string): string =>
+  `${packagesPrefix}/${name}/${tarballFile(name, version)}`;
 export const provenanceKey = (name: string, version: string): string =>
-  `${ROOT}/${name}/${baseName(name)}-${version}.sigstore`;
+  `${packagesPrefix}/${name}/${baseName(name)}-${version}.sigstore`;
+
+/** The package that a key below `npm/packages/` belongs to, and whether it is that package's document. */
+export const ownerOf = (key: string): { name: string; isDocument: boolean } => {
+  const end = key.lastIndexOf('/');
+  return { name: key.slice(packagesPrefix.length + 1, end), isDocument: key.slice(end + 1) === 'index.json' };
+};
 
 /** @param expires seconds since the epoch */
 export const loginKey = (expires: number, id: string): string =>

@@ -1,4 +1,5 @@
 import { RegistryError } from '../core/classes.registryerror.js';
+import { decodeBase64 } from './wire.base64.js';
 
 /**
  * Reads a publish document as it arrives. Its JSON holds tarballs as base64 strings at `_attachments[file].data`,
@@ -27,6 +28,8 @@ class PublishScanner {
   private readonly source: AsyncIterator<Uint8Array>;
   private chunk: Buffer = Buffer.alloc(0);
   private position = 0;
+  /** where in the chunk that begins which is not kept yet */
+  private from = 0;
   private kept: Uint8Array[] = [];
   private keptSize = 0;
   /** for each open container: is it an object */
@@ -34,6 +37,10 @@ class PublishScanner {
   /** the current key of the three outermost objects */
   private readonly keys: string[] = [];
   private atKey = false;
+  /** of the string that is being passed: does a backslash stand before, and what was read of it if it is a key */
+  private escaped = false;
+  private key: Buffer[] | null = null;
+  private keySize = 0;
 
   constructor(
     source: AsyncIterable<Uint8Array>,
@@ -53,49 +60,51 @@ class PublishScanner {
 
   /** The next chunk with bytes in it; false at the end. */
   private async advance(): Promise<boolean> {
+    this.keepTo(this.chunk.length);
     for (;;) {
       const { done, value } = await this.source.next();
       if (done) return false;
       this.chunk = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
       this.position = 0;
+      this.from = 0;
       if (value.byteLength > 0) return true;
     }
   }
 
   private async scanChunk(): Promise<void> {
-    let start = 0;
-    while (this.position < this.chunk.length) {
-      const byte = this.chunk[this.position++];
-      switch (byte) {
-        case QUOTE: {
-          const wanted = this.attachmentHere();
-          this.keep(start, this.position);
-          if (wanted !== null) await this.divert(wanted);
-          else await this.passString();
-          start = this.position;
-          break;
-        }
-        case OPEN_OBJECT:
-        case OPEN_ARRAY:
-          if (this.objects.length >= MAX_DEPTH) throw invalid('The publish document is nested too deeply');
-          this.objects.push(byte === OPEN_OBJECT);
-          this.atKey = byte === OPEN_OBJECT;
-          break;
-        case CLOSE_OBJECT:
-        case CLOSE_ARRAY:
-          this.objects.pop();
-          this.keys.length = Math.min(this.keys.length, this.objects.length);
-          this.atKey = false;
-          break;
-        case COMMA:
-          this.atKey = this.objects.at(-1) === true;
-          break;
-        case COLON:
-          this.atKey = false;
-          break;
+    while (this.seekQuote()) {
+      const wanted = this.attachmentHere();
+      if (wanted !== null) {
+        await this.divert(wanted);
+        continue;
+      }
+      this.beginString();
+      while (!this.endString()) if (!(await this.advance())) return; // JSON.parse will say that it ends too early
+    }
+  }
+
+  /** Follows the structure to the byte after the next quote; false where the chunk ends before one. */
+  private seekQuote(): boolean {
+    const { chunk, objects } = this;
+    let at = this.position;
+    let found = false;
+    while (!found && at < chunk.length) {
+      const byte = chunk[at++];
+      if (byte === QUOTE) found = true;
+      else if (byte === COLON) this.atKey = false;
+      else if (byte === COMMA) this.atKey = objects[objects.length - 1] === true;
+      else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
+        if (objects.length >= MAX_DEPTH) throw invalid('The publish document is nested too deeply');
+        this.atKey = byte === OPEN_OBJECT;
+        objects.push(this.atKey);
+      } else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) {
+        objects.pop();
+        this.keys.length = Math.min(this.keys.length, objects.length);
+        this.atKey = false;
       }
     }
-    this.keep(start, this.position);
+    this.position = at;
+    return found;
   }
 
   /** The attachment whose data begins at this quote, or null. */
@@ -106,39 +115,38 @@ class PublishScanner {
     return isTarballAttachment(keys[1] as string) ? (keys[1] as string) : null;
   }
 
-  /** Passes a string after its opening quote; a key of the outer objects is remembered. */
-  private async passString(): Promise<void> {
-    const level = this.objects.length - 1;
-    const key: Buffer[] | null = this.atKey && level < 3 ? [] : null;
-    let length = 0;
-    let escaped = false;
-    for (;;) {
-      const start = this.position;
-      let ended = false;
-      while (this.position < this.chunk.length) {
-        const byte = this.chunk[this.position++];
-        if (escaped) escaped = false;
-        else if (byte === BACKSLASH) escaped = true;
-        else if (byte === QUOTE) {
-          ended = true;
-          break;
-        }
-      }
-      this.keep(start, this.position);
-      if (key && length <= MAX_KEY) key.push(Buffer.from(this.chunk.subarray(start, this.position)));
-      length += this.position - start;
-      if (ended) break;
-      if (!(await this.advance())) return; // JSON.parse will say that the document ends too early
+  private beginString(): void {
+    this.escaped = false;
+    this.key = this.atKey && this.objects.length <= 3 ? [] : null;
+    this.keySize = 0;
+  }
+
+  /** Passes what the chunk holds of a string, or false where it goes on after it. Keys of the outer objects are kept. */
+  private endString(): boolean {
+    const { chunk, position: start, key } = this;
+    let at = start;
+    let ended = false;
+    while (!ended && at < chunk.length) {
+      const byte = chunk[at++];
+      if (this.escaped) this.escaped = false;
+      else if (byte === BACKSLASH) this.escaped = true;
+      else ended = byte === QUOTE;
     }
-    if (key) this.keys[level] = length > MAX_KEY ? '' : decodeKey(Buffer.concat(key));
+    this.position = at;
+    if (!key) return ended;
+    if (this.keySize <= MAX_KEY) key.push(Buffer.from(chunk.subarray(start, at)));
+    this.keySize += at - start;
+    if (ended) this.keys[this.objects.length - 1] = this.keySize > MAX_KEY ? '' : decodeKey(Buffer.concat(key));
+    return ended;
   }
 
   /** Hands on the string that begins here; the document keeps an empty one in its place. */
   private async divert(file: string): Promise<void> {
+    this.keepTo(this.position);
     const content = decodeBase64(this.stringBytes());
     await this.options.onAttachment(file, content);
     for await (const _ of content); // what the taker did not want
-    this.keep(this.position - 1, this.position);
+    this.from = this.position - 1;
   }
 
   /** The raw bytes up to the closing quote. Base64 holds no quote, so no escape can hide one. */
@@ -147,6 +155,7 @@ class PublishScanner {
       const end = this.chunk.indexOf(QUOTE, this.position);
       const start = this.position;
       this.position = end < 0 ? this.chunk.length : end + 1;
+      this.from = this.position;
       const piece = this.chunk.subarray(start, end < 0 ? this.chunk.length : end);
       if (piece.length > 0) yield piece;
       if (end >= 0) return;
@@ -154,14 +163,17 @@ class PublishScanner {
     }
   }
 
-  private keep(start: number, end: number): void {
-    if (start >= end) return;
-    this.keptSize += end - start;
+  /** What of the chunk lies before `end` belongs to the document. */
+  private keepTo(end: number): void {
+    const { from } = this;
+    this.from = end;
+    if (from >= end) return;
+    this.keptSize += end - from;
     const { maxMetadataSize } = this.options;
     if (this.keptSize > maxMetadataSize) {
       throw new RegistryError('tooLarge', `The document is larger than ${maxMetadataSize} bytes, tarballs aside`);
     }
-    this.kept.push(this.chunk.subarray(start, end));
+    this.kept.push(this.chunk.subarray(from, end));
   }
 
   private parse(): unknown {
@@ -181,39 +193,6 @@ const decodeKey = (raw: Buffer): string => {
   } catch {
     return ''; // not JSON: the parse of the whole says so
   }
-};
-
-/**
- * Decodes standard base64 that comes in pieces of any length. Throws `invalid` for anything else in it. `\/`, which
- * some JSON writers make of `/`, is understood.
- */
-export async function* decodeBase64(pieces: AsyncIterable<Buffer> | Iterable<Buffer>): AsyncGenerator<Uint8Array> {
-  let rest = '';
-  let slash = '';
-  for await (const piece of pieces) {
-    let text = slash + piece.toString('latin1');
-    slash = text.endsWith('\\') ? '\\' : '';
-    if (text.includes('\\')) text = text.slice(0, text.length - slash.length).replaceAll('\\/', '/');
-    text = rest + text;
-    const whole = text.length - (text.length % 4);
-    // the last group is held back: only at the end may it be padded or short
-    const cut = whole === text.length ? Math.max(0, whole - 4) : whole;
-    rest = text.slice(cut);
-    if (cut > 0) yield decodeGroups(text.slice(0, cut), (cut / 4) * 3);
-  }
-  // padding may be left out, but not half of it
-  if (slash || (rest.includes('=') && rest.length !== 4)) throw notBase64();
-  const tail = rest.replace(/={1,2}$/, '');
-  if (tail !== '') yield decodeGroups(tail, Math.floor((tail.length * 3) / 4));
-}
-
-const notBase64 = (): RegistryError => invalid('An attachment is not valid base64');
-
-/** Buffer.from skips what is not base64, so a foreign character shows in the length. */
-const decodeGroups = (text: string, expected: number): Buffer => {
-  const bytes = Buffer.from(text, 'base64');
-  if (bytes.length !== expected || text.length % 4 === 1) throw notBase64();
-  return bytes;
 };
 
 /** Reads the document; attachments are handed to `onAttachment` in their order. `invalid` and `tooLarge` are thrown. */

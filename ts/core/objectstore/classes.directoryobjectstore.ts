@@ -1,10 +1,12 @@
 import { bodyOf, resolveRange } from './directory.body.js';
 import { Composer } from './directory.compose.js';
 import { guarded, type IFiles, nodeFiles, storeError } from './directory.files.js';
+import { Generations } from './directory.generations.js';
 import { checkAbout, toInfo } from './directory.header.js';
 import { takeIn } from './directory.intake.js';
 import { DirectoryLayout } from './directory.layout.js';
 import { listObjects } from './directory.listing.js';
+import { Lookup } from './directory.lookup.js';
 import { Publisher } from './directory.publisher.js';
 import { VersionReader } from './directory.reading.js';
 import type {
@@ -18,6 +20,9 @@ import type {
   IPutOptions,
 } from './interfaces.objectstore.js';
 
+/** bytes that are read when a file is opened for its body: all of most documents */
+const FIRST_READ = 64 * 1024;
+
 /**
  * Objects in a directory of the local file system, safe for any number of processes, containers included, that share
  * it, and against being killed at any moment. Each write is complete and fsynced in `tmp/` before a name in `objects/`
@@ -29,7 +34,7 @@ import type {
 export class DirectoryObjectStore implements IObjectStore {
   public readonly conditionalWrites = true;
   private readonly layout: DirectoryLayout;
-  private readonly reader: VersionReader;
+  private readonly lookup: Lookup;
   private readonly publisher: Publisher;
   private readonly composer: Composer;
 
@@ -39,9 +44,11 @@ export class DirectoryObjectStore implements IObjectStore {
     private readonly files: IFiles = nodeFiles,
   ) {
     this.layout = new DirectoryLayout(directory, files);
-    this.reader = new VersionReader(files);
-    this.publisher = new Publisher(this.layout, this.reader);
-    this.composer = new Composer(this.layout, this.reader, this.publisher);
+    const reader = new VersionReader(files);
+    const generations = new Generations(this.layout, reader);
+    this.lookup = new Lookup(files, generations, reader);
+    this.publisher = new Publisher(this.layout, reader, generations, this.lookup);
+    this.composer = new Composer(this.layout, this.lookup);
   }
 
   /** Creates the directory and removes what writers that died left in it more than a day ago. */
@@ -51,21 +58,39 @@ export class DirectoryObjectStore implements IObjectStore {
 
   public head(key: string): Promise<IObjectInfo | null> {
     return guarded(async () => {
-      const { version } = await this.publisher.current(key, this.layout.pathOf(key));
-      if (version && !version.header.state) return toInfo(version.header);
+      const { version } = await this.lookup.current(key, this.layout.pathOf(key));
+      if (version && !version.header.deleted) return toInfo(version.header);
       if (!version) await this.layout.attached();
       return null;
     });
   }
 
   public get(key: string, options: IGetOptions = {}): Promise<IObject | 'notModified' | null> {
+    const { range, ifNoneMatch, signal } = options;
     return guarded(async () => {
       const path = this.layout.pathOf(key);
-      for (;;) {
-        options.signal?.throwIfAborted();
-        const object = await this.tryGet(key, path, options);
-        if (object !== 'replaced') return object;
+      signal?.throwIfAborted();
+      if (ifNoneMatch !== undefined) {
+        const { version } = await this.lookup.current(key, path);
+        if (version?.header.etag === ifNoneMatch && !version.header.deleted) return 'notModified';
       }
+      const opened = await this.lookup.open(key, path, FIRST_READ);
+      if (!opened) {
+        await this.layout.attached();
+        return null;
+      }
+      const { header } = opened.version;
+      let wanted: { start: number; end: number } | undefined;
+      try {
+        signal?.throwIfAborted();
+        wanted = range && resolveRange(range, header.size);
+      } catch (error) {
+        await this.files.close(opened.fd);
+        throw error;
+      }
+      const [start, end] = wanted ? [wanted.start, wanted.end + 1] : [0, header.size];
+      const body = await bodyOf(this.files, opened, start, end, signal);
+      return { info: toInfo(header), body, ...(wanted ? { range: wanted } : {}) };
     });
   }
 
@@ -116,34 +141,11 @@ export class DirectoryObjectStore implements IObjectStore {
   }
 
   public list(options: IListOptions): AsyncIterable<IObjectInfo | IObjectPrefix> {
-    return listObjects(this.layout, this.publisher, options);
+    return listObjects(this.layout, this.lookup, this.publisher, options);
   }
 
   private async precheck(key: string, path: string, options: IPutOptions): Promise<void> {
     if (options.ifMatch === undefined && options.ifNoneMatch === undefined) return;
-    this.publisher.check(options, (await this.publisher.current(key, path)).version);
-  }
-
-  private async tryGet(
-    key: string,
-    path: string,
-    { range, ifNoneMatch, signal }: IGetOptions,
-  ): Promise<IObject | 'notModified' | 'replaced' | null> {
-    const { place, version } = await this.publisher.current(key, path);
-    if (!version) await this.layout.attached();
-    if (!version || version.header.state) return null;
-    if (ifNoneMatch === version.header.etag) return 'notModified';
-    const { size } = version.header;
-    const wanted = range && resolveRange(range, size);
-    const [start, end] = wanted ? [wanted.start, wanted.end + 1] : [0, size];
-    const plain = place.form === 'plain';
-    const opened = await this.reader.open(key, plain ? path : `${path}/${version.id}`, plain ? undefined : version.id);
-    if (!opened) return 'replaced';
-    if (opened.version.header.etag !== version.header.etag) {
-      await this.files.close(opened.fd);
-      return 'replaced';
-    }
-    const body = await bodyOf(this.files, opened, start, end, signal);
-    return { info: toInfo(version.header), body, ...(wanted ? { range: wanted } : {}) };
+    this.publisher.check(options, (await this.lookup.current(key, path)).version);
   }
 }

@@ -15,6 +15,7 @@ import { composeObjects } from './s3.compose.js';
 import { deleteObject } from './s3.delete.js';
 import { checkKey } from './s3.keys.js';
 import { listObjects } from './s3.list.js';
+import { LoneWriter } from './s3.lonewriter.js';
 import type { ITarget } from './s3.multipart.js';
 import { putBytes, putStream } from './s3.put.js';
 import { getObject, headObject } from './s3.read.js';
@@ -29,6 +30,8 @@ export interface IS3StoreOptions {
   requestTimeoutMs?: number;
   /** ms without a byte after which a download or upload is given up, while the server is waited for; default 60,000 */
   idleTimeoutMs?: number;
+  /** ms between two signs of life of the only replica, on servers without conditional writes; default 2,000 */
+  replicaBeatMs?: number;
 }
 
 const SILENT: ILogger = { info() {}, warn() {}, error() {} };
@@ -45,6 +48,7 @@ export class S3ObjectStore implements IObjectStore {
   private readonly locks = new KeyLocks();
   private session: IS3Session | undefined;
   private starting: Promise<void> | undefined;
+  private alone: LoneWriter | undefined;
 
   /** Throws `invalid`, naming the field, where the configuration cannot work. */
   constructor(
@@ -80,9 +84,10 @@ export class S3ObjectStore implements IObjectStore {
   }
 
   public async destroy(): Promise<void> {
-    this.session?.clients.close();
-    this.session = undefined;
-    this.starting = undefined;
+    const { session, alone } = this;
+    this.session = this.alone = this.starting = undefined;
+    await alone?.release();
+    session?.clients.close();
   }
 
   public async head(key: string): Promise<IObjectInfo | null> {
@@ -118,7 +123,10 @@ export class S3ObjectStore implements IObjectStore {
 
   public async delete(key: string, options: { ifMatch?: string } = {}): Promise<void> {
     const session = this.opened(key);
-    const work = () => deleteObject(session, key, options.ifMatch);
+    const work = () => {
+      this.alone?.check();
+      return deleteObject(session, key, options.ifMatch);
+    };
     return session.abilities.delete ? work() : this.locks.run(key, work);
   }
 
@@ -127,7 +135,7 @@ export class S3ObjectStore implements IObjectStore {
   }
 
   private async start(): Promise<void> {
-    const { logger = SILENT, requestTimeoutMs = 30_000, idleTimeoutMs = 60_000 } = this.options;
+    const { logger = SILENT, requestTimeoutMs = 30_000, idleTimeoutMs = 60_000, replicaBeatMs = 2_000 } = this.options;
     const session: IS3Session = {
       clients: await connect(this.settings),
       settings: this.settings,
@@ -140,6 +148,9 @@ export class S3ObjectStore implements IObjectStore {
       await openBucket(session);
       session.abilities = await probe(session);
       await abandonOldUploads(session);
+      if (!session.abilities.put && !this.settings.allowUnconditionalWrites) {
+        this.alone = await LoneWriter.claim(session, replicaBeatMs);
+      }
     } catch (error) {
       session.clients.close();
       throw error;
@@ -166,6 +177,7 @@ export class S3ObjectStore implements IObjectStore {
     if (session.abilities.put && session.abilities.delete) return write(target);
     return this.locks.run(name, async () => {
       if (session.abilities.put) return write(target);
+      this.alone?.check();
       await compareFirst((of) => headObject(session, of, signal), name, condition);
       return write({ ...target, condition: {} });
     });

@@ -40,7 +40,8 @@ export const bodyOf = async (
   } finally {
     await files.close(fd);
   }
-  return toReadableStream(bytes);
+  // what is a small piece of a larger buffer would keep all of it alive for as long as someone holds the piece
+  return toReadableStream(bytes.byteLength * 2 < first.buffer.byteLength ? Buffer.from(bytes) : bytes);
 };
 
 const truncated = (): RegistryError => new RegistryError('unavailable', 'A stored object is shorter than it should be');

@@ -4,8 +4,8 @@ import { hasCode } from './directory.files.js';
 import { type IAbout, RESERVED } from './directory.header.js';
 import { fill, SMALL } from './directory.intake.js';
 import type { DirectoryLayout } from './directory.layout.js';
-import type { Publisher } from './directory.publisher.js';
-import type { IOpened, VersionReader } from './directory.reading.js';
+import type { Lookup } from './directory.lookup.js';
+import type { IOpened } from './directory.reading.js';
 
 const COPY_CHUNK = 1024 * 1024;
 
@@ -15,17 +15,19 @@ export interface IComposition extends IAbout {
   signal?: AbortSignal;
 }
 
+type IPart = IOpened & { key: string };
+
 /** Makes one draft of several objects. */
 export class Composer {
   constructor(
     private readonly layout: DirectoryLayout,
-    private readonly reader: VersionReader,
-    private readonly publisher: Publisher,
+    private readonly lookup: Lookup,
   ) {}
 
   public async draft(composition: IComposition): Promise<Draft> {
-    if (composition.parts.length === 0) throw new RegistryError('invalid', 'An object is composed of at least one part');
-    const opened: (IOpened & { key: string; file: string })[] = [];
+    if (composition.parts.length === 0)
+      throw new RegistryError('invalid', 'An object is composed of at least one part');
+    const opened: IPart[] = [];
     try {
       for (const key of composition.parts) opened.push(await this.open(key));
       const parts = opened.filter(({ version }) => version.header.size > 0);
@@ -38,15 +40,10 @@ export class Composer {
   }
 
   /** Opens what is there now, so that a part which changes under way does not become a mixture. */
-  private async open(key: string): Promise<IOpened & { key: string; file: string }> {
-    const path = this.layout.pathOf(key);
-    for (;;) {
-      const { place, version } = await this.publisher.current(key, path);
-      if (!version || version.header.state) throw new RegistryError('notFound', 'A part of the object does not exist');
-      const file = place.form === 'plain' ? path : `${path}/${version.id}`;
-      const opened = await this.reader.open(key, file, place.form === 'plain' ? undefined : version.id);
-      if (opened) return { ...opened, key, file };
-    }
+  private async open(key: string): Promise<IPart> {
+    const opened = await this.lookup.open(key, this.layout.pathOf(key), 0);
+    if (!opened) throw new RegistryError('notFound', 'A part of the object does not exist');
+    return { ...opened, key };
   }
 
   /**
@@ -54,7 +51,7 @@ export class Composer {
    * keeps its first header and is as it was, should that fail. Only one may do so: the one who makes the claim, a link
    * in `tmp/`, while the file has no other name than the part's; everyone else copies.
    */
-  private async adopt(composition: IComposition, part: IOpened & { file: string }): Promise<Draft | null> {
+  private async adopt(composition: IComposition, part: IPart): Promise<Draft | null> {
     const { version, file, fd } = part;
     const { files } = this.layout;
     if (version.offset !== RESERVED) return null;

@@ -2,6 +2,10 @@ import { tolerate } from './directory.files.js';
 import { createEtag, type IAbout, type IHeader, RESERVED, reservedHeader, wholeFile } from './directory.header.js';
 import type { DirectoryLayout } from './directory.layout.js';
 
+type TDraftAbout = IAbout & Pick<IHeader, 'deleted'>;
+/** where a generation stands: its number, and what it remembers of those before */
+export type TRank = Pick<IHeader, 'n' | 'past'>;
+
 /**
  * A version of an object before it is published: its bytes are safe in `tmp/`, its header is still open, since it
  * tells of the versions before. `seal` may be called again when another writer was quicker.
@@ -13,13 +17,13 @@ export abstract class Draft {
   constructor(
     protected readonly layout: DirectoryLayout,
     public readonly key: string,
-    private readonly about: IAbout & Pick<IHeader, 'state'>,
+    private readonly about: TDraftAbout,
   ) {}
 
   /** The path of the complete file, fsynced. */
-  public abstract seal(past?: string): Promise<string>;
+  public abstract seal(rank?: TRank): Promise<string>;
   /** The same under a name that nobody else knows yet. */
-  public abstract sealAs(file: string): Promise<void>;
+  public abstract sealAs(file: string, rank: TRank): Promise<void>;
   public abstract discard(): Promise<void>;
 
   /** The header that was written last. */
@@ -27,8 +31,8 @@ export abstract class Draft {
   /** Where the body begins in the file. */
   public offset = RESERVED;
 
-  protected nextHeader(past: string | undefined): IHeader {
-    const { contentType, metadata, state } = this.about;
+  protected nextHeader({ n, past }: TRank): IHeader {
+    const { contentType, metadata, deleted } = this.about;
     this.header = {
       key: this.key,
       etag: this.etag,
@@ -36,8 +40,9 @@ export abstract class Draft {
       at: Date.now(),
       ...(contentType === undefined ? {} : { type: contentType }),
       ...(metadata === undefined ? {} : { meta: metadata }),
+      ...(n ? { n } : {}),
       ...(past ? { past } : {}),
-      ...(state ? { state } : {}),
+      ...(deleted ? { deleted } : {}),
     };
     return this.header;
   }
@@ -45,12 +50,12 @@ export abstract class Draft {
 
 /** A small body: the file is as long as it must be, and written at once when the header is known. */
 export class BytesDraft extends Draft {
-  private readonly file = this.layout.temporary();
+  private file: string | undefined;
 
   constructor(
     layout: DirectoryLayout,
     key: string,
-    about: IAbout & Pick<IHeader, 'state'>,
+    about: TDraftAbout,
     private readonly body: Uint8Array,
   ) {
     super(layout, key, about);
@@ -60,22 +65,23 @@ export class BytesDraft extends Draft {
     return this.body.byteLength;
   }
 
-  public async seal(past?: string): Promise<string> {
-    await this.write(this.file, past);
+  public async seal(rank: TRank = {}): Promise<string> {
+    this.file ??= this.layout.temporary();
+    await this.write(this.file, rank);
     return this.file;
   }
 
-  public sealAs(file: string): Promise<void> {
-    return this.write(file, undefined);
+  public sealAs(file: string, rank: TRank): Promise<void> {
+    return this.write(file, rank);
   }
 
   public async discard(): Promise<void> {
-    await tolerate(this.layout.files.unlink(this.file), 'ENOENT');
+    if (this.file) await tolerate(this.layout.files.unlink(this.file), 'ENOENT');
   }
 
-  private async write(file: string, past: string | undefined): Promise<void> {
+  private async write(file: string, rank: TRank): Promise<void> {
     const { files } = this.layout;
-    const whole = wholeFile(this.nextHeader(past), this.body);
+    const whole = wholeFile(this.nextHeader(rank), this.body);
     this.offset = whole.byteLength - this.size;
     const fd = await files.open(file, 'w');
     try {
@@ -102,15 +108,15 @@ export class FileDraft extends Draft {
     super(layout, key, about);
   }
 
-  public async seal(past?: string): Promise<string> {
-    const { bytes, position } = reservedHeader(this.nextHeader(past), this.slot);
+  public async seal(rank: TRank = {}): Promise<string> {
+    const { bytes, position } = reservedHeader(this.nextHeader(rank), this.slot);
     await this.layout.files.write(this.fd, bytes, position);
     await this.layout.files.fsync(this.fd);
     return this.file;
   }
 
-  public async sealAs(file: string): Promise<void> {
-    await this.layout.files.link(await this.seal(), file);
+  public async sealAs(file: string, rank: TRank): Promise<void> {
+    await this.layout.files.link(await this.seal(rank), file);
   }
 
   public async discard(): Promise<void> {

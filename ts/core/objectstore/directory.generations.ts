@@ -1,6 +1,6 @@
 import { crypto } from '../../plugins.js';
 import { RegistryError } from '../classes.registryerror.js';
-import { BytesDraft, type Draft } from './directory.draft.js';
+import type { Draft } from './directory.draft.js';
 import { hasCode, tolerate } from './directory.files.js';
 import { pastAfter, remembers } from './directory.header.js';
 import type { DirectoryLayout } from './directory.layout.js';
@@ -18,8 +18,8 @@ import type { IVersion, VersionReader } from './directory.reading.js';
  * for long can link a number that was used before; it then finds a higher one, and learns from what that one remembers
  * whether others built on its write (won) or on another of the same number (lost).
  *
- * A delete is a generation too. Such a directory is taken away later: a last generation, `sealed`, above which nobody
- * writes, then the mark, then the rest. A mark is random and never comes back, so whatever a late writer still links
+ * A delete is a generation too. Such a directory is taken away later: the deletion is linked once more as the next
+ * number, a seal, above which nobody writes; then the mark goes, then the rest. A mark is random and never comes back, so whatever a late writer still links
  * counts for nothing. A key's first generation comes with a new mark, in a directory made ready in `tmp/` and renamed
  * to its place, which only works where nothing is or an empty directory.
  */
@@ -29,6 +29,7 @@ export type TPlace =
   /** what is left of a directory that is being removed, or was when its process died */
   | { form: 'dead'; names: string[] }
   | { form: 'living'; mark: string; number: number; names: string[] };
+type TLiving = TPlace & { form: 'living' };
 
 /** What became of a link: `unknown` where the answer is no longer to be found. */
 export type TOutcome = 'won' | 'lost' | 'unknown';
@@ -69,8 +70,8 @@ export class Generations {
     const ready = this.layout.temporary();
     await files.mkdir(ready);
     try {
-      await Promise.all([draft.sealAs(`${ready}/${mark}.1`), this.touch(`${ready}/${mark}`)]);
-      await this.layout.sync(ready);
+      await this.touch(`${ready}/${mark}`);
+      await draft.sealAs(`${ready}/${mark}.1`, { n: 1 });
       await this.layout.place(directory, () => files.rename(ready, directory));
     } catch (error) {
       await files.remove(ready);
@@ -79,34 +80,19 @@ export class Generations {
     }
     const { header, offset } = draft;
     this.reader.remember(draft.key, { id: `${mark}.1`, header, offset });
-    await this.layout.sync(directory.slice(0, directory.lastIndexOf('/')));
+    // until here it may be lost, or come back without its contents: that reads as absent too
+    await Promise.all([this.layout.sync(directory), this.layout.syncParent(directory)]);
     return 'won';
   }
 
   /** The next generation after `version`, which was the highest of the place. */
-  public async succeed(
-    directory: string,
-    place: TPlace & { form: 'living' },
-    version: IVersion,
-    draft: Draft,
-  ): Promise<TOutcome> {
+  public async succeed(directory: string, place: TLiving, version: IVersion, draft: Draft): Promise<TOutcome> {
+    const n = place.number + 1;
+    const name = `${place.mark}.${n}`;
+    const sealed = await draft.seal({ n, past: pastAfter(version.header) });
+    const { outcome, lower } = await this.link(sealed, directory, place, draft.key, draft.etag);
+    if (outcome !== 'won') return outcome;
     const { files } = this.layout;
-    const number = place.number + 1;
-    const name = `${place.mark}.${number}`;
-    const sealed = await draft.seal(pastAfter(version.header));
-    try {
-      await files.link(sealed, `${directory}/${name}`);
-    } catch (error) {
-      if (hasCode(error, 'EEXIST', 'ENOENT', 'ENOTDIR')) return 'lost';
-      throw error;
-    }
-    const { outcome, lower } = await this.settle(directory, place.mark, number, draft);
-    if (outcome !== 'won') {
-      // it counts for nothing; nobody else can have linked this number since
-      await tolerate(files.unlink(`${directory}/${name}`), 'ENOENT', 'ENOTDIR');
-      await tolerate(files.rmdir(directory), 'ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'EEXIST');
-      return outcome;
-    }
     const { header, offset } = draft;
     this.reader.remember(draft.key, { id: name, header, offset });
     await Promise.all([
@@ -116,19 +102,21 @@ export class Generations {
     return 'won';
   }
 
-  /** Takes away the directory of a key that was deleted; false where someone has written it in the meantime. */
-  public async bury(directory: string, place: TPlace & { form: 'living' }, version: IVersion): Promise<boolean> {
-    if (version.header.state !== 'sealed') {
-      const seal = new BytesDraft(this.layout, version.header.key, { state: 'sealed' }, new Uint8Array());
-      try {
-        if ((await this.succeed(directory, place, version, seal)) !== 'won') return false;
-      } finally {
-        await seal.discard();
-      }
+  /** May nothing be written above this version? */
+  public isSealed(place: TPlace, version: IVersion | null): boolean {
+    return place.form === 'living' && version !== null && version.header.n !== place.number;
+  }
+
+  /** Takes away the directory of a key that was deleted; nothing happens where someone has written it since. */
+  public async bury(directory: string, place: TLiving, version: IVersion): Promise<void> {
+    if (!this.isSealed(place, version)) {
+      const { key } = version.header;
+      const deletion = `${directory}/${place.mark}.${place.number}`;
+      // a seal has no ETag of its own to be found by: it is the highest, or it is none
+      if ((await this.link(deletion, directory, place, key, '')).outcome !== 'won') return;
     }
     await tolerate(this.layout.files.unlink(`${directory}/${place.mark}`), 'ENOENT', 'ENOTDIR');
     await this.clear(directory);
-    return true;
   }
 
   /** Removes what does not count any more, and the directory where nothing else is in it. */
@@ -140,26 +128,48 @@ export class Generations {
     await tolerate(files.rmdir(directory), 'ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'EEXIST');
   }
 
+  /** Makes `file` the generation after the place's highest; tells the ones below it that are still there. */
+  private async link(
+    file: string,
+    directory: string,
+    { mark, number }: TLiving,
+    key: string,
+    etag: string,
+  ): Promise<{ outcome: TOutcome; lower: string[] }> {
+    const { files } = this.layout;
+    const name = `${directory}/${mark}.${number + 1}`;
+    try {
+      await files.link(file, name);
+    } catch (error) {
+      if (hasCode(error, 'EEXIST', 'ENOENT', 'ENOTDIR')) return { outcome: 'lost', lower: [] };
+      throw error;
+    }
+    const settled = await this.settle(directory, mark, number + 1, key, etag);
+    if (settled.outcome === 'won') return settled;
+    // it counts for nothing, and nobody else can have linked a number below the highest for good
+    await tolerate(files.unlink(name), 'ENOENT', 'ENOTDIR');
+    await tolerate(files.rmdir(directory), 'ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'EEXIST');
+    return settled;
+  }
+
   private async settle(
     directory: string,
     mark: string,
     number: number,
-    draft: Draft,
+    key: string,
+    etag: string,
   ): Promise<{ outcome: TOutcome; lower: string[] }> {
     for (;;) {
       const place = await this.look(directory);
       if (place.form !== 'living' || place.mark !== mark || place.number < number) {
         return { outcome: 'unknown', lower: [] };
       }
-      const lower = place.names.filter((name) => {
-        const found = numberOf(name, mark);
-        return name !== mark && found < number;
-      });
+      const lower = place.names.filter((name) => name !== mark && numberOf(name, mark) < number);
       if (place.number === number) return { outcome: 'won', lower };
       const top = `${mark}.${place.number}`;
-      const version = await this.reader.read(draft.key, `${directory}/${top}`, top);
+      const version = await this.reader.read(key, `${directory}/${top}`, top);
       if (!version) continue;
-      const built = remembers(version.header, place.number - number, draft.etag);
+      const built = remembers(version.header, number, etag);
       return { outcome: built === undefined ? 'unknown' : built ? 'won' : 'lost', lower };
     }
   }

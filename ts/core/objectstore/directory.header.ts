@@ -32,8 +32,10 @@ export interface IHeader {
   meta?: Record<string, string>;
   /** the beginnings of the ETags of the generations before this one, the latest first, without a gap */
   past?: string;
-  /** `deleted`: there is no object; `sealed`: nor may one be written above, since the directory is being removed */
-  state?: 'deleted' | 'sealed';
+  /** the number this was written as, where it is a generation; a deletion under another number is a seal */
+  n?: number;
+  /** there is no object */
+  deleted?: true;
 }
 
 /** bytes of JSON that a caller may say about an object. S3 takes 2 KiB of metadata */
@@ -56,13 +58,13 @@ export const pastAfter = (header: IHeader): string =>
   (header.etag.slice(0, TAG) + (header.past ?? '')).slice(0, PAST_WRITES * TAG);
 
 /**
- * Was the write with this ETag, `distance` generations below `header`, one that others built on?
+ * Is `header`, of a later generation, built on the write with this number and ETag?
  * undefined: that is further back than the header remembers.
  */
-export const remembers = (header: IHeader, distance: number, etag: string): boolean | undefined => {
-  const past = header.past ?? '';
-  const at = (distance - 1) * TAG;
-  if (at < past.length) return past.slice(at, at + TAG) === etag.slice(0, TAG);
+export const remembers = (header: IHeader, number: number, etag: string): boolean | undefined => {
+  const past = pastAfter(header);
+  const at = ((header.n ?? 0) - number) * TAG;
+  if (at >= 0 && at < past.length) return past.slice(at, at + TAG) === etag.slice(0, TAG);
   return past.length < PAST_WRITES * TAG ? false : undefined;
 };
 

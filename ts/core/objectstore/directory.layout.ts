@@ -88,6 +88,10 @@ export class DirectoryLayout {
     }
   }
 
+  public syncParent(file: string): Promise<void> {
+    return this.sync(path.dirname(file));
+  }
+
   private async makeDirectory(directory: string, top: string): Promise<void> {
     if (directory === top) return;
     try {

@@ -1,7 +1,8 @@
 import { guarded } from './directory.files.js';
 import { toInfo } from './directory.header.js';
 import type { DirectoryLayout } from './directory.layout.js';
-import type { Publisher, TCurrent } from './directory.publisher.js';
+import type { Lookup, TCurrent } from './directory.lookup.js';
+import type { Publisher } from './directory.publisher.js';
 import { type IFound, walk } from './directory.walk.js';
 import { compareKeys } from './helpers.keys.js';
 import type { IListOptions, IObjectInfo, IObjectPrefix } from './interfaces.objectstore.js';
@@ -14,6 +15,7 @@ const MOURNING_MS = 10_000;
 /** What an `IObjectStore` lists, in key order; deleted keys that it meets on its way are cleared away. */
 export async function* listObjects(
   layout: DirectoryLayout,
+  lookup: Lookup,
   publisher: Publisher,
   { prefix, after, delimiter, limit = Number.POSITIVE_INFINITY }: IListOptions,
 ): AsyncGenerator<IObjectInfo | IObjectPrefix, void, undefined> {
@@ -29,7 +31,7 @@ export async function* listObjects(
   const found = walk(layout, { prefix, after, skips });
   try {
     for (let page = await take(found); page.length > 0; page = await take(found)) {
-      const infos = await guarded(() => Promise.all(page.map((item) => describe(publisher, item))));
+      const infos = await guarded(() => Promise.all(page.map((item) => describe(lookup, publisher, item))));
       for (const info of infos) {
         if (!info || skips(info.key)) continue;
         const shared = groupOf(info.key);
@@ -56,9 +58,9 @@ const take = (found: AsyncGenerator<IFound, void>): Promise<IFound[]> =>
     return page;
   });
 
-const describe = async (publisher: Publisher, { key, path }: IFound): Promise<IObjectInfo | null> => {
-  const current = await publisher.current(key, path);
-  if (current.version && !current.version.header.state) return toInfo(current.version.header);
+const describe = async (lookup: Lookup, publisher: Publisher, { key, path }: IFound): Promise<IObjectInfo | null> => {
+  const current = await lookup.current(key, path);
+  if (current.version && !current.version.header.deleted) return toInfo(current.version.header);
   if (isForgotten(current)) await publisher.bury(path, current);
   return null;
 };

@@ -2,22 +2,19 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { RegistryError } from '../classes.registryerror.js';
 import { BytesDraft, type Draft } from './directory.draft.js';
 import { hasCode, tolerate } from './directory.files.js';
-import { Generations, outcomeUnknown, type TOutcome, type TPlace } from './directory.generations.js';
+import { type Generations, outcomeUnknown, type TOutcome, type TPlace } from './directory.generations.js';
 import type { DirectoryLayout } from './directory.layout.js';
-import { type IVersion, plainId, type VersionReader } from './directory.reading.js';
+import type { Lookup, TCurrent } from './directory.lookup.js';
+import type { IVersion, VersionReader } from './directory.reading.js';
 
 export interface ICondition {
   ifMatch?: string;
   ifNoneMatch?: '*';
 }
 
-/** What is at a key: the place, and the version in it, which may be a deletion. */
-export type TCurrent =
-  | { place: TPlace & { form: 'absent' | 'dead' }; version: null }
-  | { place: TPlace & { form: 'plain' | 'living' }; version: IVersion };
-
 /** attempts of a write without condition that others keep overtaking; with its pauses about half a minute */
 const PATIENCE = 1000;
+const NOTHING: TCurrent = { place: { form: 'absent' }, version: null };
 const ROUND_AGAIN = ['ENOENT', 'ENOTDIR', 'EISDIR', 'EEXIST', 'ENOTEMPTY', 'EPERM'];
 
 const failed = (): RegistryError =>
@@ -34,38 +31,16 @@ const failed = (): RegistryError =>
  * objects that are rewritten although they were promised to be immutable.
  */
 export class Publisher {
-  private readonly generations: Generations;
-
   constructor(
     private readonly layout: DirectoryLayout,
     private readonly reader: VersionReader,
-  ) {
-    this.generations = new Generations(layout, reader);
-  }
-
-  public async current(key: string, path: string): Promise<TCurrent> {
-    for (let tries = 0; tries < PATIENCE; tries++) {
-      if (this.reader.wasPlain(key)) {
-        const stat = await tolerate(this.layout.files.stat(path), 'ENOENT', 'ENOTDIR');
-        if (!stat) return { place: { form: 'absent' }, version: null };
-        const known = this.reader.recall(key, plainId(stat));
-        if (known) return { place: { form: 'plain' }, version: known };
-      }
-      const place = await this.generations.look(path);
-      if (place.form === 'absent' || place.form === 'dead') return { place, version: null };
-      const id = place.form === 'living' ? `${place.mark}.${place.number}` : undefined;
-      const file = id === undefined ? path : `${path}/${id}`;
-      const known = id === undefined ? undefined : this.reader.recall(key, id);
-      const version = known ?? (await this.reader.read(key, file, id));
-      // otherwise it was replaced between the two looks
-      if (version) return { place, version };
-    }
-    throw outcomeUnknown(key);
-  }
+    private readonly generations: Generations,
+    private readonly lookup: Lookup,
+  ) {}
 
   /** Throws `preconditionFailed` where the condition does not hold for what is there. */
   public check(condition: ICondition, version: IVersion | null): void {
-    const etag = version && !version.header.state ? version.header.etag : null;
+    const etag = version && !version.header.deleted ? version.header.etag : null;
     if (condition.ifNoneMatch && etag !== null) throw failed();
     if (condition.ifMatch !== undefined && condition.ifMatch !== etag) throw failed();
   }
@@ -74,7 +49,7 @@ export class Publisher {
     return this.persist(draft.key, path, condition, ({ place, version }) => {
       this.check(condition, version);
       if (place.form === 'plain') return this.replacePlain(path, draft, version as IVersion, condition);
-      if (place.form === 'living' && version?.header.state !== 'sealed') {
+      if (place.form === 'living' && !this.generations.isSealed(place, version)) {
         return this.generations.succeed(path, place, version as IVersion, draft);
       }
       return this.begin(path, place, version, draft, immutable);
@@ -84,9 +59,9 @@ export class Publisher {
   public remove(key: string, path: string, condition: ICondition): Promise<void> {
     return this.persist(key, path, condition, async ({ place, version }) => {
       this.check(condition, version);
-      if (!version || version.header.state) return 'won';
+      if (!version || version.header.deleted) return 'won';
       if (place.form !== 'living') return this.removePlain(key, path, version, condition);
-      const grave = new BytesDraft(this.layout, key, { state: 'deleted' }, new Uint8Array());
+      const grave = new BytesDraft(this.layout, key, { deleted: true }, new Uint8Array());
       try {
         return await this.generations.succeed(path, place, version, grave);
       } finally {
@@ -98,7 +73,7 @@ export class Publisher {
   /** Takes away what is left of a deleted key. */
   public async bury(path: string, { place, version }: TCurrent): Promise<void> {
     if (place.form === 'dead') await this.generations.clear(path);
-    if (place.form === 'living' && version?.header.state) await this.generations.bury(path, place, version);
+    if (place.form === 'living' && version?.header.deleted) await this.generations.bury(path, place, version);
     await this.layout.prune(path);
   }
 
@@ -109,11 +84,14 @@ export class Publisher {
     attempt: (current: TCurrent) => Promise<TOutcome>,
   ): Promise<void> {
     const conditional = condition.ifMatch !== undefined || condition.ifNoneMatch !== undefined;
+    // who writes "if absent" mostly knows that it is, and the write itself finds out if not
+    let current = condition.ifNoneMatch ? NOTHING : await this.lookup.current(key, path);
     for (let tries = 0; tries < PATIENCE; tries++) {
-      const outcome = await attempt(await this.current(key, path));
+      const outcome = await attempt(current);
       if (outcome === 'won') return;
       if (outcome === 'unknown' && conditional) throw outcomeUnknown(key);
       if (tries > 2) await delay(Math.random() * Math.min(50, tries));
+      current = await this.lookup.current(key, path);
     }
     throw new RegistryError('unavailable', 'The object is being rewritten too often by others');
   }
@@ -135,7 +113,7 @@ export class Publisher {
       if (hasCode(error, 'EEXIST', 'ENOTDIR')) return 'lost';
       throw error;
     }
-    await this.layout.sync(path.slice(0, path.lastIndexOf('/')));
+    await this.layout.syncParent(path);
     return 'won';
   }
 
@@ -149,7 +127,7 @@ export class Publisher {
         )) !== true
       )
         return 'lost';
-      await this.layout.sync(path.slice(0, path.lastIndexOf('/')));
+      await this.layout.syncParent(path);
       return 'won';
     };
     return condition.ifMatch === undefined ? replace() : this.claimed(draft.key, path, version, replace);
@@ -165,7 +143,7 @@ export class Publisher {
       )
         return 'lost';
       await this.layout.prune(path);
-      await this.layout.sync(path.slice(0, path.lastIndexOf('/')));
+      await this.layout.syncParent(path);
       return 'won';
     };
     return condition.ifMatch === undefined ? remove() : this.claimed(key, path, version, remove);

@@ -3,8 +3,8 @@ import { RegistryError } from '../classes.registryerror.js';
 import { hasCode, type IFiles, tolerate } from './directory.files.js';
 import { bodyOffset, type IHeader, parseHeader, RESERVED, SLOTS } from './directory.header.js';
 
-/** what is read of a file that is not known yet: more than any header, and all of a small object */
-const FIRST_READ = 16 * 1024;
+/** what is read of a file that is opened for its header: more than any header */
+const HEADER_READ = 16 * 1024;
 /** bytes, roughly, of headers that are remembered */
 const CACHE_BYTES = 8 * 1024 * 1024;
 
@@ -18,6 +18,7 @@ export interface IVersion {
 }
 
 export interface IOpened {
+  file: string;
   fd: number;
   version: IVersion;
   /** the beginning of the file */
@@ -41,8 +42,7 @@ export class VersionReader {
 
   /** Was the object a file of its own when it was last seen? */
   public wasPlain(key: string): boolean {
-    const version = this.known.get(key);
-    return version !== undefined && isPlainId(version.id);
+    return this.known.get(key)?.id.startsWith(PLAIN) ?? false;
   }
 
   public remember(key: string, version: IVersion): void {
@@ -51,25 +51,29 @@ export class VersionReader {
 
   /** The version in `file`; null where the file is gone, or became a directory. */
   public async read(key: string, file: string, id?: string): Promise<IVersion | null> {
-    const opened = await this.open(key, file, id);
+    const opened = await this.open(key, file, id, HEADER_READ);
     if (!opened) return null;
-    await this.files.close(opened.fd);
-    return opened.version;
+    try {
+      // a plain file has no name of its own, so what is remembered of it needs its inode and times
+      if (id === undefined) opened.version.id = plainId(await this.files.fstat(opened.fd));
+      return opened.version;
+    } finally {
+      await this.files.close(opened.fd);
+    }
   }
 
-  /**
-   * The same with the file left open, for the caller to close. `id` is undefined for a file that is replaced in
-   * place, which is then told apart by its inode and times.
-   */
-  public async open(key: string, file: string, id?: string, wanted = FIRST_READ): Promise<IOpened | null> {
+  /** The same with the file left open for the caller to close, and its first bytes. `id`: undefined for a plain file. */
+  public async open(key: string, file: string, id: string | undefined, bytes: number): Promise<IOpened | null> {
     const fd = await tolerate(this.files.open(file, 'r'), 'ENOENT', 'ENOTDIR', 'EISDIR');
     if (fd === undefined) return null;
     try {
       const known = id === undefined ? undefined : this.recall(key, id);
-      const first = Buffer.allocUnsafe(known ? Math.min(wanted, known.offset + known.header.size) : FIRST_READ);
-      const length = await this.files.read(fd, first, 0);
-      const version = known ?? (await this.interpret(key, file, fd, first.subarray(0, length), id));
-      return { fd, version, first: first.subarray(0, length) };
+      const length = Math.max(bytes, HEADER_READ);
+      const buffer = Buffer.allocUnsafe(known ? Math.min(length, known.offset + known.header.size) : length);
+      const first = buffer.subarray(0, await this.files.read(fd, buffer, 0));
+      const version = await this.interpret(key, file, fd, first, id ?? PLAIN);
+      if (known?.header.etag !== version.header.etag) this.remember(key, version);
+      return { file, fd, version, first };
     } catch (error) {
       await this.files.close(fd);
       if (hasCode(error, 'EISDIR')) return null;
@@ -77,7 +81,7 @@ export class VersionReader {
     }
   }
 
-  private async interpret(key: string, file: string, fd: number, first: Buffer, id?: string): Promise<IVersion> {
+  private async interpret(key: string, file: string, fd: number, first: Buffer, id: string): Promise<IVersion> {
     const offset = bodyOffset(first, key);
     let header = parseHeader(first.subarray(SLOTS[0]), key);
     if (header === null && offset === RESERVED) {
@@ -90,14 +94,12 @@ export class VersionReader {
         cause: new Error(`${file} has no header of ${key}`),
       });
     }
-    const version = { id: id ?? plainId(await this.files.fstat(fd)), header, offset };
-    this.remember(key, version);
-    return version;
+    return { id, header, offset };
   }
 }
 
-/** Generations have unique names; a plain file is known by its inode and times. */
-export const plainId = (stat: { ino: number; size: number; mtimeMs: number; ctimeMs: number }): string =>
-  `/${stat.ino}/${stat.size}/${stat.mtimeMs}/${stat.ctimeMs}`;
+/** begins the id of a plain file; a generation is known by its name, which is never used twice for other bytes */
+const PLAIN = '/';
 
-const isPlainId = (id: string): boolean => id.startsWith('/');
+export const plainId = (stat: { ino: number; size: number; mtimeMs: number; ctimeMs: number }): string =>
+  `${PLAIN}${stat.ino}/${stat.size}/${stat.mtimeMs}/${stat.ctimeMs}`;

@@ -75,7 +75,8 @@ export const connect = async (settings: IS3Settings): Promise<IS3Clients> => {
       requestHandler,
       logger: SILENT_SDK_LOGGER,
       ...(checksums ? { requestChecksumCalculation: async () => checksums } : {}),
-      // a checked body is a stream around the socket's, and cancelling it would leave the socket open
+      // what is read is checked by whoever asked for it, against a digest; the SDK's check is one more stream around the
+      // socket's, to be cancelled and to fail in its own ways
       responseChecksumValidation: async () => 'WHEN_REQUIRED',
       // "Expect: 100-continue" opens a socket of its own for each upload and waits seconds where it is not answered
       expectContinueHeader: false,

@@ -13,7 +13,7 @@ import {
   requireCompleteConditions,
 } from './s3.multipart.js';
 import { putBytes } from './s3.put.js';
-import { headObject, readPiece } from './s3.read.js';
+import { headObject, readWhole } from './s3.read.js';
 import { copyingTime, type IS3Session, must, unquoted } from './s3.session.js';
 
 /** A stretch of one of the sources; `end` is exclusive. */
@@ -91,9 +91,9 @@ const gather = async (
   const chunks: Uint8Array[] = [];
   for (const piece of pieces) {
     const name = names[piece.source] as string;
-    const read = await readPiece(session, name, piece, signal);
+    const read = await readWhole(session, name, piece, signal);
     if (!read) throw gone(name);
-    chunks.push(...read);
+    chunks.push(read);
   }
   return Buffer.concat(chunks);
 };

@@ -17,8 +17,10 @@ export const statusOf = (error: unknown): number | undefined => like(error).$met
 
 /** S3's own code where one came (`NoSuchKey`), else the socket's (`ECONNRESET`), else the class of the error. */
 export const codeOf = (error: unknown): string => {
-  const { Code, code, name } = like(error);
+  const { Code, code, name, $metadata } = like(error);
   if (name === 'AbortError' || name === 'TimeoutError') return 'no answer in time';
+  // an answer without a document, as to every HEAD
+  if (name === 'Unknown' && $metadata?.httpStatusCode) return `HTTP ${$metadata.httpStatusCode}`;
   return Code ?? (typeof code === 'string' ? code : undefined) ?? name ?? 'unknown error';
 };
 

@@ -66,13 +66,13 @@ const putStreaming = async (
       return once.send(command, { ...http, abortSignal: halt.signal });
     });
   } catch (error) {
+    // an early refusal leaves the rest of the body on its way
+    body.destroy();
+    halt.abort();
     throw source.failure ? source.failure.reason : error;
   } finally {
     watch(false);
     target.signal?.removeEventListener('abort', onAbort);
-    // an early refusal leaves the rest of the body on its way
-    body.destroy();
-    halt.abort();
   }
 };
 

@@ -1,6 +1,8 @@
+import type { Buffer } from 'node:buffer';
 import type * as Sdk from '@aws-sdk/client-s3';
 import type { Readable } from '../../plugins.js';
 import { RegistryError } from '../classes.registryerror.js';
+import { streamToBuffer } from '../helpers.streams.js';
 import type { IGetOptions, IObject, IObjectInfo, TObjectRange } from './interfaces.objectstore.js';
 import { toWebStream } from './s3.body.js';
 import { isAbsent, rangeInvalid, sizeIn, statusOf, toRegistryError } from './s3.errors.js';
@@ -104,20 +106,14 @@ const opened = (
   return part ? { info, body, range: { start: part.start, end: part.end } } : { info, body };
 };
 
-/** A stretch of an object as one buffer; `null` where the object is gone. `end` is exclusive. */
-export const readPiece = async (
+/** An object, or a stretch of it (`end` is exclusive), in memory; `null` where it is gone. */
+export const readWhole = async (
   session: IS3Session,
   name: string,
-  piece: { start: number; end: number },
+  piece?: { start: number; end: number },
   signal?: AbortSignal,
-): Promise<Uint8Array[] | null> => {
-  const found = await getObject(session, name, { range: { start: piece.start, end: piece.end - 1 }, signal });
-  if (found === null || found === 'notModified') return null;
-  const chunks: Uint8Array[] = [];
-  const reader = found.body.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return chunks;
-    chunks.push(value);
-  }
+): Promise<Buffer | null> => {
+  const range = piece && { start: piece.start, end: piece.end - 1 };
+  const found = await getObject(session, name, { range, signal });
+  return found && found !== 'notModified' ? streamToBuffer(found.body) : null;
 };

@@ -101,7 +101,10 @@ const completeConditionally = async (session: IS3Session, at: { Bucket: string; 
     }
     return answer;
   } catch (error) {
-    throw error instanceof RegistryError ? error : cannotStart(session, error);
+    if (error instanceof RegistryError) throw error;
+    if (statusOf(error) !== 501) throw cannotStart(session, error);
+    session.logger.warn('This S3 server has no multipart uploads: it takes only what fits one request');
+    return 'unknown to the server';
   }
 };
 

@@ -1,0 +1,12 @@
+// `pnpm run bench npm [--quick] [--only WORD]`: measures a protocol beside a well-known registry on the same machine.
+const [name = 'npm', ...args] = process.argv.slice(2);
+const benches: Record<string, () => Promise<{ bench(args: string[]): Promise<void> }>> = {
+  npm: () => import('./bench.npm.js'),
+};
+const chosen = benches[name];
+if (!chosen) {
+  console.error(`no benchmark for "${name}"; there is: ${Object.keys(benches).join(', ')}`);
+  process.exit(2);
+}
+await (await chosen()).bench(args);
+process.exit(0);
