@@ -3,6 +3,8 @@ import { fromIterable } from '../ts/core/helpers.streams.js';
 import { toFetchHandler, withHealth } from '../ts/http/index.js';
 import { type IRequestContext, RegistryError, respond, streamToBuffer, toReadableStream } from '../ts/index.js';
 import { deferred, endless, handler, within } from './helpers/http-host.js';
+import { startRegistry } from './helpers/registry.js';
+import { shelf } from './helpers/shelf.js';
 
 /** The context that a request becomes. */
 const contextOf = async (
@@ -65,6 +67,21 @@ t.test('the public origin', async (t) => {
   const registry = handler((context) => respond(200, String(context.baseUrl)), { trustProxy: true });
   const answer = await toFetchHandler(registry)(new Request(url, { headers: forwarded }));
   t.equal(await answer.text(), 'undefined', 'the setting of the registry counts');
+});
+
+t.test('the links of a registry lead to where the caller asked', async (t) => {
+  const headers = { 'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'outside.example.org' };
+  const ask = async (trustProxy: boolean, more: Record<string, string>) => {
+    const registry = await startRegistry(t, { registries: [shelf], trustProxy });
+    const answer = await toFetchHandler(registry)(
+      new Request('https://inside.example.org/shelf/about', { headers: more }),
+    );
+    return ((await answer.json()) as { url: string }).url;
+  };
+  t.equal(await ask(false, headers), 'https://inside.example.org/shelf');
+  t.equal(await ask(true, headers), 'https://outside.example.org/shelf');
+  t.equal(await ask(true, {}), 'https://inside.example.org/shelf');
+  t.equal(await ask(true, { 'X-Forwarded-Proto': 'https' }), 'https://inside.example.org/shelf');
 });
 
 t.test('who the caller is, as far as the runtime says', async (t) => {

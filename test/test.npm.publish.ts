@@ -163,6 +163,16 @@ t.test("every client's form of the document is understood", async (t) => {
   t.ok(file.bytes.equals(bytesOf(parsed)));
 });
 
+t.test('npm leaves the readme in the tarball', async (t) => {
+  const { anon, writer } = await npmWorld(t);
+  await writer.publish('a', '1.0.0', {
+    files: { 'package/ReadMe.md': '# hello', 'package/docs/readme.md': '# other' },
+  });
+  t.match(await anon.packument('a'), { readme: '# hello', readmeFilename: 'ReadMe.md' });
+  await writer.publish('a', '0.9.0', { tag: 'old', files: { 'package/README': 'of an old one' } });
+  t.match(await anon.packument('a'), { readme: '# hello' }, 'the latest version speaks for the package');
+});
+
 t.test('several versions come in one document, all or none', async (t) => {
   const { writer, anon, stored } = await npmWorld(t);
   const merge = async (...versions: string[]) => {
@@ -318,6 +328,25 @@ t.test('what is wrong is refused and stores nothing', async (t) => {
     t.same(await everything(), before, `${name}: nothing is left`);
   }
   t.equal((await writer.put('/a', good)).status, 201, 'and the good one still goes');
+});
+
+t.test('an object that cannot be written is refused', async (t) => {
+  const { registry, writer, everything } = await npmWorld(t);
+  const deep: Record<string, unknown> = {};
+  let inner = deep;
+  for (let level = 0; level < 50_000; level++) {
+    const next = {};
+    inner.a = next;
+    inner = next;
+  }
+  const document = await publishOf('a', '1.0.0');
+  for (const value of [deep, 5n]) {
+    const body = { ...document, versions: { '1.0.0': { ...document.versions['1.0.0'], value } } };
+    const headers = { Authorization: `Bearer ${writer.token}` };
+    const answer = await registry.handleRequest({ method: 'PUT', path: '/npm/a', headers, query: {}, body });
+    t.equal(answer.status, 400);
+  }
+  t.same(await everything(), []);
 });
 
 t.test('tricky paths are refused', async (t) => {

@@ -65,6 +65,57 @@ t.test('tarballs are cut out of the document, in any order of keys and any size 
   }
 });
 
+t.test('whatever the document, what is left is what JSON.parse would have made of it', async (t) => {
+  let seed = 42;
+  const random = (below: number): number => {
+    seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
+    return seed % below;
+  };
+  const KEYS = ['_attachments', 'data', 'a-1.tgz', 'a-1.sigstore', 'x"y', '\\\\', '', '__proto__', 'ünï'];
+  const STRINGS = ['', 'QUJD', '"', '\\\\"', '{"data":"', '_attachments', '\u2028', '😀'];
+  const value = (depth: number): unknown => {
+    const kind = random(depth > 4 ? 4 : 7);
+    if (kind < 2) return STRINGS[random(STRINGS.length)];
+    if (kind === 2) return random(100) / 7;
+    if (kind === 3) return [true, false, null][random(3)];
+    if (kind === 4) return Array.from({ length: random(3) }, () => value(depth + 1));
+    return Object.fromEntries(Array.from({ length: random(4) }, () => [KEYS[random(KEYS.length)], value(depth + 1)]));
+  };
+  /** the document with the data that is cut out, and every such data */
+  const expected = (document: unknown): { rest: unknown; data: [string, string][] } => {
+    const data: [string, string][] = [];
+    const isObject = (item: unknown): item is Record<string, unknown> =>
+      typeof item === 'object' && item !== null && !Array.isArray(item);
+    const rest = structuredClone(document);
+    if (!isObject(rest) || !isObject(rest._attachments)) return { rest, data };
+    for (const [file, attachment] of Object.entries(rest._attachments)) {
+      if (file.endsWith('.sigstore') || !isObject(attachment) || typeof attachment.data !== 'string') continue;
+      data.push([file, attachment.data]);
+      attachment.data = '';
+    }
+    return { rest, data };
+  };
+  let compared = 0;
+  for (let round = 0; round < 3000; round++) {
+    const document = random(2) ? value(0) : { name: 'a', _attachments: value(1) };
+    const { rest, data } = expected(document);
+    const json = JSON.stringify(document, null, random(2) * 2);
+    const bad = data.some(([, text]) => !/^(?:QUJD)?$/.test(text));
+    const result = await read(json, 1 + random(40)).catch((error: unknown) => error);
+    if (bad) {
+      if (!(result instanceof RegistryError)) t.fail(`base64 that is none: ${json}`);
+      continue;
+    }
+    const { document: left, found } = result as Awaited<ReturnType<typeof read>>;
+    const decoded = data.map(([file, text]) => [file, Buffer.from(text, 'base64').toString()]);
+    const same = JSON.stringify(left) === JSON.stringify(rest);
+    const sameData = JSON.stringify([...found].map(([file, bytes]) => [file, `${bytes}`])) === JSON.stringify(decoded);
+    if (!same || !sameData) t.fail(json);
+    compared += 1;
+  }
+  t.ok(compared > 1000, `${compared} documents`);
+});
+
 t.test('what only looks like an attachment stays in the document', async (t) => {
   const documents = [
     { _attachments: { 'a-1.0.0.sigstore': { data: '{"a":1}' } } },

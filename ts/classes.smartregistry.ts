@@ -149,7 +149,7 @@ export class SmartRegistry {
       this.housekeeper = new Housekeeper(logger);
       await auth.init();
       await this.startRegistries(this.services);
-      this.keepHouse(this.housekeeper, storage);
+      this.keepHouse(this.housekeeper, storage, auth);
       this.state = 'ready';
     } catch (error) {
       await this.release();
@@ -157,9 +157,11 @@ export class SmartRegistry {
     }
   }
 
-  private keepHouse(housekeeper: Housekeeper, storage: RegistryStorage): void {
+  private keepHouse(housekeeper: Housekeeper, storage: RegistryStorage, auth: AuthManager): void {
     const sweepStaging = { name: 'Sweeping unfinished uploads', everyMs: HOUR_MS, work: () => storage.sweep() };
     housekeeper.add(sweepStaging);
+    const sweepTokens = async () => ({ expired: await auth.sweep() });
+    housekeeper.add({ name: 'Sweeping expired tokens', everyMs: 24 * HOUR_MS, work: sweepTokens });
     const sweepOrphans = async () => {
       let orphans = 0;
       for (const registry of this.registries.values()) orphans += await registry.sweepOrphans();

@@ -17,14 +17,15 @@ export interface IWho {
 }
 
 /**
- * The commands of a client that speak to the registry. One that is absent is not offered by this client; `notOffered`
- * says why where that is not plain.
+ * The commands of a client that speak to the registry. One that is absent is not offered by this client.
  */
 export interface IClientCommands {
   /** Log in with name and password; the client must have kept a token afterwards. */
   login?(who: IWho): Promise<IRun>;
   /** Log in with the browser; `approve` is handed the address that the client shows. */
   webLogin?(approve: (url: string) => Promise<void>): Promise<IRun>;
+  /** Make an account and log in. */
+  adduser?(who: IWho): Promise<IRun>;
   logout?(): Promise<IRun>;
   whoami?(): Promise<IRun>;
   ping?(): Promise<IRun>;
@@ -48,8 +49,6 @@ export interface IClientCommands {
 export abstract class TestClient {
   /** The lock file that `install` writes. */
   abstract readonly lockFile: string;
-  /** Why a command is not offered, or not run here. */
-  readonly notOffered: { [K in keyof IClientCommands]?: string } = {};
   protected target: IClientTarget = { registry: 'http://127.0.0.1:9/' };
 
   constructor(

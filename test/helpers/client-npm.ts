@@ -32,6 +32,16 @@ export class NpmClient extends TestClient implements IClientCommands {
     });
   }
 
+  adduser(who: IWho): Promise<IRun> {
+    return this.exec(['adduser', '--auth-type=legacy'], {
+      dialogue: [
+        { when: /Username:/, say: `${who.username}\n` },
+        { when: /Password:/, say: `${who.password}\n` },
+        { when: /Email[^:]*:/, say: `${who.username}@example.org\n` },
+      ],
+    });
+  }
+
   logout(): Promise<IRun> {
     return this.exec(['logout']);
   }

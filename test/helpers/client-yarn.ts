@@ -3,13 +3,12 @@ import { join } from 'node:path';
 import { type IClientCommands, type IWho, TestClient } from './client-base.js';
 import { hasTerminal, type IDialogueStep, type IRun } from './client-run.js';
 
-/** yarn 1. Its `login` only notes a name; the password is asked, and a token fetched and given back, by each command. */
+/**
+ * yarn 1. Its `login` only notes a name; the password is asked, and a token fetched and given back, by each command.
+ * Its `audit` asks a registry of its own, whatever is configured, and so is no command of this test.
+ */
 export class Yarn1Client extends TestClient implements IClientCommands {
   readonly lockFile = 'yarn.lock';
-  override readonly notOffered = {
-    whoami: 'no such command',
-    audit: 'asks a registry of its own, whatever is configured',
-  };
   private noted: IWho | undefined;
 
   async login(who: IWho): Promise<IRun> {

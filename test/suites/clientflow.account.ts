@@ -9,6 +9,11 @@ export const accountSteps = async (run: FlowRun): Promise<void> => {
   run.t.teardown(() => plain.stop());
   await client.point({ registry: plain.registry });
   await run.step('login', client.login, async (t) => {
+    if (run.id !== 'yarn-1') {
+      const wrong = await client.login!({ ...server.admin, password: 'wrong' });
+      run.fails(t, wrong, /401|incorrect|invalid|unauthori[sz]ed|wrong|password/i);
+      t.equal(await client.storedToken(), undefined, 'a wrong password brings no token');
+    }
     run.succeeds(t, await client.login!(server.admin));
     await keptToken(t, run);
   });

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FlowRun } from '../helpers/client-flow.js';
 import { publishByHand } from '../helpers/client-packages.js';
+import { RegistryProbe } from '../helpers/client-probe.js';
 import type { IServer } from '../helpers/client-server.js';
 
 /** Install, install from the lock file, and refuse what the lock file does not promise. */
@@ -36,7 +37,7 @@ export const installSteps = async (run: FlowRun): Promise<void> => {
   });
 };
 
-/** A registry that shows nothing to strangers and answers audits. */
+/** A registry that shows nothing to strangers, takes new accounts and answers audits. */
 export const guardedSteps = async (run: FlowRun, server: IServer): Promise<void> => {
   const { client, top, packages } = run;
   const token = await server.token();
@@ -59,6 +60,15 @@ export const guardedSteps = async (run: FlowRun, server: IServer): Promise<void>
     }
     run.succeeds(t, await client.install(folder));
     await run.works(t, folder, true);
+  });
+  await run.step('adduser', client.adduser, async (t) => {
+    const who = { username: `new-${run.id}`, password: 'a password of my own' };
+    await client.point({ registry: server.registry });
+    run.succeeds(t, await client.adduser!(who));
+    const made = await client.storedToken();
+    t.ok(made, 'the client has kept a token');
+    t.equal(await new RegistryProbe(server.registry).whoami(made ?? ''), who.username, 'of the new account');
+    await client.point({ registry: server.registry, token });
   });
   await run.step('audit, answered', client.audit, async (t) => {
     run.succeeds(t, await client.audit!(folder));

@@ -5,9 +5,12 @@ import { makeClient, type TClientName } from '../helpers/client-list.js';
 import { startServer } from '../helpers/client-server.js';
 import { clientFlow } from './clientflow.suite.js';
 
-/** Configuration of a registry that shows nothing to strangers and says of every package that nothing is known against it. */
+/**
+ * A registry that shows nothing to strangers, lets them make accounts, and says of every package that nothing is known
+ * against it.
+ */
 const guardedConfig = {
-  auth: { jwtSecret: 'only for this test', tokenStore: 'bucket', anonymousScopes: [] },
+  auth: { jwtSecret: 'only for this test', tokenStore: 'bucket', anonymousScopes: [], selfRegistration: true },
   npm: { enabled: true, basePath: '/npm', features: { emptyAudit: true } },
 };
 

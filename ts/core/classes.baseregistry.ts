@@ -102,8 +102,7 @@ export abstract class BaseRegistry {
       response = this.failed(thrown, call);
     }
     try {
-      call?.body.dispose();
-      await call?.storage.release();
+      await call?.release();
       return await withoutForbiddenBody(response, context.method.toUpperCase());
     } catch (thrown) {
       return this.failed(thrown, call);
@@ -115,12 +114,12 @@ export abstract class BaseRegistry {
     if (access === 'public') return;
     await this.identify(call);
     if (access === 'authenticated') {
-      if (!call.token) throw new RegistryError('unauthenticated', 'Authentication is required');
+      if (!call.userId) throw new RegistryError('unauthenticated', 'Authentication is required');
     } else if ('name' in access) {
       const { name } = access;
       await call.authorize(typeof name === 'function' ? name(call.params) : (call.params[name] as string));
     } else {
-      const action = 'late' in access ? access.action : 'read';
+      const action = access.action ?? 'read';
       if (await this.services.auth.holdsSome(call.token, this.protocol, access.type, action)) return;
       if (!call.token) throw new RegistryError('unauthenticated', 'Authentication is required');
       if ('late' in access)

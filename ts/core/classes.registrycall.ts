@@ -4,6 +4,7 @@ import { RegistryError } from './classes.registryerror.js';
 import type { ICodec, RegistryStorage } from './classes.registrystorage.js';
 import { type IRendered, Rendering } from './classes.rendercache.js';
 import { RequestBody } from './classes.requestbody.js';
+import { abandonBody } from './helpers.bodysource.js';
 import { headerOf, originOf } from './helpers.http.js';
 import type { TAccess, TParams } from './helpers.routes.js';
 import { type IServeObjectOptions, type IServeRequest, serveObject, serveRendering } from './helpers.serving.js';
@@ -47,16 +48,14 @@ export class RegistryCall implements IServeRequest {
   public readonly method: string;
   public readonly mount: string;
   public readonly path: string;
-  public readonly body: RequestBody;
-  /** bound to this call: hooks see its protocol and actor, work stops with its signal */
-  public readonly storage: RegistryStorage;
-  public readonly signal?: AbortSignal;
   /** set by the pipeline from the matched route */
   public params: TParams = Object.create(null);
   public access: TAccess = 'public';
   /** null for an anonymous caller, and on public routes */
   public token: IAuthToken | null = null;
 
+  private ownStorage: RegistryStorage | undefined;
+  private ownBody: RequestBody | undefined;
   private readonly services: IRegistryServices;
   private readonly config: IProtocolConfig;
 
@@ -69,15 +68,45 @@ export class RegistryCall implements IServeRequest {
     this.method = context.method.toUpperCase();
     this.mount = options.mount;
     this.path = options.path;
-    this.signal = context.signal;
-    this.storage = services.storage.for({ protocol: options.protocol, actor: context.actor, signal: context.signal });
-    this.body = new RequestBody(context.body, {
+  }
+
+  /** Bound to this call: hooks see its protocol and actor, work stops with its signal. */
+  public get storage(): RegistryStorage {
+    const { context, protocol } = this;
+    this.ownStorage ??= this.services.storage.for({
+      protocol,
+      actor: context.actor,
+      get signal() {
+        return context.signal;
+      },
+    });
+    return this.ownStorage;
+  }
+
+  public get body(): RequestBody {
+    const { context, services } = this;
+    this.ownBody ??= new RequestBody(context.body, {
       contentLength: this.header('content-length'),
       contentEncoding: this.header('content-encoding'),
       defaultLimit: services.limits.maxMetadataSize,
       idleTimeoutMs: services.limits.bodyIdleTimeoutMs,
-      signal: context.signal,
+      get signal() {
+        return context.signal;
+      },
     });
+    return this.ownBody;
+  }
+
+  /** Aborts when the client is gone. Hosts may make it when it is asked for: it costs more than the rest of a call. */
+  public get signal(): AbortSignal | undefined {
+    return this.context.signal;
+  }
+
+  /** The end of the call: frees a body that nobody read, and what was staged and not used. */
+  public async release(): Promise<void> {
+    if (this.ownBody) this.ownBody.dispose();
+    else abandonBody(this.context.body);
+    await this.ownStorage?.release();
   }
 
   public get auth(): AuthManager {
@@ -92,8 +121,9 @@ export class RegistryCall implements IServeRequest {
     return this.services.limits;
   }
 
+  /** Undefined for an anonymous caller, also for one who came with an anonymous OCI token (its subject is empty). */
   public get userId(): string | undefined {
-    return this.token?.userId;
+    return this.token?.userId || undefined;
   }
 
   public header(name: string): string | undefined {
@@ -128,7 +158,7 @@ export class RegistryCall implements IServeRequest {
     if (!type || !action)
       throw new RegistryError('internal', `A route of ${this.protocol} authorises without type and action`);
     if (await this.can({ type, name, action })) return;
-    if (!this.token) throw new RegistryError('unauthenticated', 'Authentication is required');
+    if (!this.userId) throw new RegistryError('unauthenticated', 'Authentication is required');
     throw new RegistryError('forbidden', `This token does not allow ${action} on ${type} ${name}`);
   }
 

@@ -11,14 +11,15 @@ import type { IResponse } from './interfaces.core.js';
  *   function that yields the normalised name that is stored.
  * - `{ type, action, late }`: the name is in the body. Before the body is read the caller must hold some scope of that
  *   type and action; the handler calls `call.authorize(name)` before it touches anything but staging.
- * - `{ type, listing }`: open, and the handler filters every item by the caller's read right.
+ * - `{ type, listing }`: open to who holds some scope of that type (action `read` unless given), and the handler filters
+ *   every item by the caller's right.
  */
 export type TAccess =
   | 'public'
   | 'authenticated'
   | { type: string; action: string; name: string | ((params: TParams) => string) }
   | { type: string; action: string; late: true }
-  | { type: string; listing: true };
+  | { type: string; listing: true; action?: string };
 
 /** Path parameters by name, percent-decoded once and checked. */
 export type TParams = Record<string, string>;

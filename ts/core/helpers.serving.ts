@@ -58,7 +58,7 @@ export const serveObject = async (
   key: string,
   options: IServeObjectOptions = {},
 ): Promise<IResponse | null> => {
-  const { storage, signal } = request;
+  const { storage } = request;
   const asksForPart = request.method === 'GET' && request.header('range') !== undefined;
   const conditional = ['if-none-match', 'if-modified-since', 'if-range'].some(
     (name) => request.header(name) !== undefined,
@@ -75,7 +75,7 @@ export const serveObject = async (
   }
   let found: IObject | 'notModified' | null;
   try {
-    found = await storage.open(key, { range, signal }, options.about);
+    found = await storage.open(key, { range, signal: request.signal }, options.about);
   } catch (error) {
     if (!RegistryError.is(error, 'rangeInvalid')) throw error;
     const { size } = (error.detail ?? {}) as { size?: number };
