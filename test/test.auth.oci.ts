@@ -19,7 +19,10 @@ const config = {
   ociTokens: { enabled: true, realm: 'https://auth.example.com/token', service: 'my-registry' },
 };
 const claimsOf = (jwt: string) =>
-  jsonwebtoken.decode(jwt, { complete: true }) as jsonwebtoken.Jwt & { payload: jsonwebtoken.JwtPayload };
+  jsonwebtoken.decode(jwt, { complete: true }) as unknown as {
+    header: jsonwebtoken.JwtHeader;
+    payload: jsonwebtoken.JwtPayload;
+  };
 const encode = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');
 
 t.test('the claims of the distribution token specification', async (t) => {
@@ -137,7 +140,10 @@ t.test('what is not a token of this registry', async (t) => {
     ['no issuer', sign(without('iss'))],
     ['no expiry', sign(without('exp'))],
     ['no subject', sign(foreign(without('sub')))],
-    ['a subject that is no text', hmac(`${head}.${encode(foreign({ ...payload, sub: 7 }))}`, SECRET)],
+    [
+      'a subject that is no text',
+      hmac(`${head}.${encode(foreign({ ...payload, sub: 7 as unknown as string }))}`, SECRET),
+    ],
     ['text instead of claims', hmac(`${head}.${Buffer.from('"hello"').toString('base64url')}`, SECRET)],
     ['claims that are not JSON', hmac(`${head}.${Buffer.from('{').toString('base64url')}`, SECRET)],
     ['another account of the name', sign({ ...payload, srt_uid: 'other' })],

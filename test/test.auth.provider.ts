@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import t from 'tap';
 import type { IAuthProvider, IAuthToken, ICredentials, ITokenOptions, TRegistryProtocol } from '../ts/index.js';
 import { failure, startAuth } from './helpers/auth.js';
+import { ofKind } from './helpers/expect.js';
 import { send, startRegistry } from './helpers/registry.js';
 import { shelf } from './helpers/shelf.js';
 
@@ -104,7 +105,7 @@ t.test('the provider is asked for everything', async (t) => {
 
 t.test('what such a provider does not do is refused clearly', async (t) => {
   const { auth } = await startAuth({ provider: new LdapAuthProvider() });
-  t.throws(() => auth.users, { kind: 'unsupported' });
+  t.throws(() => auth.users, ofKind('unsupported'));
   t.equal(await failure(auth.listTokens('ann')), 'unsupported');
   t.equal(await failure(auth.register({ username: 'eve', password: 'x' })), 'forbidden');
   t.same(await auth.getUser('ann'), { userId: 'ann' });

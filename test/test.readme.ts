@@ -159,13 +159,13 @@ t.test('readme: the first session, typed as a new user would', { timeout: 120_00
   const home = await mkdtemp(join(tmpdir(), 'smartregistry-session-'));
   const data = join(home, 'data');
   const bin = join(top, 'dist_ts', 'cli', 'bin.js');
-  const env = {
+  const env: NodeJS.ProcessEnv = {
     ...process.env,
     HOME: home,
     npm_config_cache: join(home, 'npm'),
     npm_config_userconfig: join(home, '.npmrc'),
   };
-  for (const name of Object.keys(env)) if (/^npm_config_(?!cache|userconfig)/i.test(name)) delete env[name as 'HOME'];
+  for (const name of Object.keys(env)) if (/^npm_config_(?!cache|userconfig)/i.test(name)) delete env[name];
   const server = spawn(process.execPath, [bin, 'serve', '--port', '0', '--data', data], {
     env: { ...env, SMARTREGISTRY_ADMIN_PASSWORD: 'correct-horse' },
     stdio: ['ignore', 'pipe', 'inherit'],

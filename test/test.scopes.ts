@@ -9,6 +9,7 @@ import {
   scopeMatches,
   scopeToText,
 } from '../ts/core/helpers.scopes.js';
+import { ofKind } from './helpers/expect.js';
 
 const allows = (scope: string, resource: string, action: string): boolean => {
   const parsed = parseScope(scope);
@@ -119,7 +120,7 @@ t.test('a list of scopes', async (t) => {
       message: /^auth\.anonymousScopes: /,
     });
   }
-  t.throws(() => normalizeScopes([7 as unknown as string], 'scopes'), { kind: 'invalid' });
+  t.throws(() => normalizeScopes([7 as unknown as string], 'scopes'), ofKind('invalid'));
 
   const changing = ['npm:package:a:read'];
   parseScopes(changing);

@@ -1,4 +1,4 @@
-import { createInterface } from 'node:readline/promises';
+import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { CommandError, type TEnvironment, UsageError } from './helpers.commandline.js';
 
@@ -9,22 +9,25 @@ const readAll = async (input: AsyncIterable<string | Uint8Array>): Promise<strin
 };
 
 /** Asks on the terminal without showing what is typed. */
-const ask = async (question: string): Promise<string> => {
-  process.stderr.write(question);
+const ask = async (questions: string[]): Promise<string[]> => {
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true });
-  const interrupted = new AbortController();
-  // the terminal is in raw mode: Ctrl-C is a key, and Ctrl-D the end of input
-  lines.once('SIGINT', () => interrupted.abort());
-  lines.once('close', () => interrupted.abort());
+  // one reader for all questions, so that what is typed or pasted ahead is not lost between them
+  const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true });
+  const lines = terminal[Symbol.asyncIterator]();
+  const answers: string[] = [];
   try {
-    return await lines.question('', { signal: interrupted.signal });
-  } catch {
-    throw new CommandError('No password was given'); // the only way to fail is the abort above
+    for (const question of questions) {
+      process.stderr.write(question);
+      const { value, done } = await lines.next();
+      process.stderr.write('\n');
+      // Ctrl-C or Ctrl-D: the terminal is in raw mode, so the first is a key and no signal
+      if (done) throw new CommandError('No password was given');
+      answers.push(value);
+    }
   } finally {
-    lines.close();
-    process.stderr.write('\n');
+    terminal.close();
   }
+  return answers;
 };
 
 /**
@@ -38,7 +41,7 @@ export const readPassword = async (fromStdin: boolean | undefined, env: TEnviron
   if (!process.stdin.isTTY) {
     throw new UsageError('A password is needed: --password-stdin, or the variable SMARTREGISTRY_PASSWORD');
   }
-  const password = await ask('Password: ');
-  if ((await ask('Once more: ')) !== password) throw new CommandError('The two passwords differ');
+  const [password, again] = (await ask(['Password: ', 'Once more: '])) as [string, string];
+  if (again !== password) throw new CommandError('The two passwords differ');
   return password;
 };
