@@ -37,6 +37,14 @@ const startWorker = async (t: Test, directory: string, task: string, count = 0):
 const startWorkers = (t: Test, directory: string, task: string, hands: number, count = 0): Promise<IWorker[]> =>
   Promise.all(Array.from({ length: hands }, () => startWorker(t, directory, task, count)));
 
+/** Waits for its first lines; a worker that died before is a failure, not a reason to wait for ever. */
+const hasSaid = async ({ child, lines }: IWorker, count: number): Promise<void> => {
+  while (lines.length < count) {
+    if (child.exitCode !== null) throw new Error(`a worker ended after ${lines.join(', ')}`);
+    await delay(5);
+  }
+};
+
 t.test('twenty writers in four processes: exactly one wins', TIMEOUT, async (t) => {
   const rounds = 10;
   const directory = await makeDirectory(t);
@@ -75,10 +83,10 @@ t.test('some are killed while they count: what was acknowledged is there', TIMEO
   const workers = await startWorkers(t, directory, 'increment', 6, 80);
   for (const worker of workers) worker.go();
   const victims = workers.slice(0, 3);
-  for (const { child, lines } of victims) {
-    while (lines.length < 10) await delay(5);
+  for (const victim of victims) {
+    await hasSaid(victim, 10);
     await delay(Math.random() * 50);
-    child.kill('SIGKILL');
+    victim.child.kill('SIGKILL');
   }
   const said = (await Promise.all(workers.map(({ ended }) => ended))).flat();
   const counted = said.filter((line) => line.startsWith('counted ')).map((line) => Number(line.slice(8)));
@@ -122,7 +130,7 @@ t.test('kill -9 at any moment leaves whole objects and a store that works', TIME
   for (let round = 0; round < 8; round++) {
     const workers = await startWorkers(t, directory, 'churn', 2);
     for (const worker of workers) worker.go();
-    while (workers.some(({ lines }) => lines.length < 4)) await delay(5);
+    for (const worker of workers) await hasSaid(worker, 4);
     await delay(Math.random() * 100);
     for (const { child } of workers) child.kill('SIGKILL');
     await Promise.all(workers.map(({ ended }) => ended));

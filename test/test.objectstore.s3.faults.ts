@@ -234,7 +234,7 @@ t.test('a broken upload leaves nothing to be paid for', { skip }, async (t) => {
 
 t.test('a source that fails after its last byte', { skip }, async (t) => {
   const { store, direct, config } = await setUp(t);
-  // without a checksum behind the body, a server stores what it has as soon as it has the announced bytes
+  // without a checksum behind the body, versitygw stores what it has when the connection breaks
   const plain = new S3ObjectStore({ ...config, checksums: 'WHEN_REQUIRED' });
   await plain.init();
   const failure = new RegistryError('digestMismatch', 'not what was promised');

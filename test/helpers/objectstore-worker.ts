@@ -69,7 +69,12 @@ const churn = async (store: DirectoryObjectStore): Promise<never> => {
       metadata,
     });
     await store.put(`churn/blob-${round % 3}`, streamOf(size, { seed }), { metadata, immutable: true });
-    await store.compose(`churn/whole-${immutable}`, [`churn/blob-${round % 3}`], { metadata, immutable });
+    try {
+      await store.compose(`churn/whole-${immutable}`, [`churn/blob-${round % 3}`], { metadata, immutable });
+    } catch (error) {
+      // another process may have deleted the part
+      if (!RegistryError.is(error, 'notFound')) throw error;
+    }
     if (round % 4 === 0) await store.delete(`churn/doc-${(round + 1) % 5}`);
     if (round % 4 === 1) await store.delete(`churn/blob-${(round + 1) % 3}`);
     for await (const item of store.list({ prefix: 'churn/' })) if (!item) throw new Error('nothing');

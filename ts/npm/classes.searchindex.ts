@@ -40,7 +40,10 @@ const indexed = (entry: INpmSearchEntry): IIndexed => ({
 
 /** A whole index is rebuilt where it is cheaper than forgetting that many entries one by one. */
 const REBUILD_SHARE = 0.5;
-const MAX_CACHED = 200;
+/** entries indexed before other requests get their turn */
+const CHUNK = 200;
+/** hits kept of recent searches, all together */
+const MAX_CACHED_HITS = 100_000;
 
 /**
  * Ranked full-text search over the catalog. It follows the catalog entry by entry, so a publish costs search one
@@ -50,7 +53,9 @@ export class SearchIndex {
   private index = SearchIndex.empty();
   private known = new Map<string, INpmSearchEntry>();
   private seen = -1;
+  private following: Promise<void> | undefined;
   private readonly answers = new Map<string, IRanked[]>();
+  private cachedHits = 0;
 
   constructor(private readonly source: ISearchSource) {}
 
@@ -71,12 +76,20 @@ export class SearchIndex {
 
   /** All packages that fit the words, best first; every package, newest first, where there are no words. */
   public async ranked(query: ISearchQuery): Promise<readonly IRanked[]> {
-    await this.follow();
+    await this.source.entries();
+    // one follows at a time; who waited looks again, as the catalog may have gone on
+    while (this.source.version !== this.seen) {
+      this.following ??= this.follow().finally(() => {
+        this.following = undefined;
+      });
+      await this.following;
+    }
     const { text } = query;
     const answered = this.answers.get(text);
     if (answered) return answered;
     const ranked = text === '' ? this.everything() : this.find(text);
-    if (this.answers.size >= MAX_CACHED) this.answers.clear();
+    this.cachedHits += ranked.length + 1;
+    if (this.cachedHits > MAX_CACHED_HITS) this.forgetAnswers();
     this.answers.set(text, ranked);
     return ranked;
   }
@@ -100,18 +113,21 @@ export class SearchIndex {
     return ranked.sort((a, b) => b.score - a.score || (a.entry.name < b.entry.name ? -1 : 1));
   }
 
+  private forgetAnswers(): void {
+    this.answers.clear();
+    this.cachedHits = 0;
+  }
+
   /** Takes over what changed in the catalog. */
   private async follow(): Promise<void> {
     const entries = await this.source.entries();
     const { version } = this.source;
-    if (version === this.seen) return;
-    this.seen = version;
-    this.answers.clear();
     const gone = [...this.known.keys()].filter((name) => !entries.has(name));
     const changed = [...entries.values()].filter((entry) => !isSame(this.known.get(entry.name), entry));
     if (gone.length + changed.length > this.known.size * REBUILD_SHARE) {
-      this.index = SearchIndex.empty();
-      this.index.addAll([...entries.values()].map(indexed));
+      const index = SearchIndex.empty();
+      await index.addAllAsync([...entries.values()].map(indexed), { chunkSize: CHUNK });
+      this.index = index;
     } else {
       for (const name of gone) this.index.discard(name);
       for (const entry of changed) {
@@ -120,6 +136,8 @@ export class SearchIndex {
       }
     }
     this.known = new Map(entries);
+    this.seen = version;
+    this.forgetAnswers();
   }
 }
 

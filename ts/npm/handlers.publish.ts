@@ -151,14 +151,10 @@ const publish = async (
 export const putDocument = async (call: RegistryCall, npm: INpmParts): Promise<IResponse> => {
   const name = assertNewName(call.params.name as string);
   const { revision } = call.params;
-  try {
-    const { document, tarballs, staged } = await receive(call, name);
-    const attachments = isRecord(document) && isRecord(document._attachments) ? document._attachments : {};
-    if (Object.keys(attachments).length === 0) return await changeDocument(call, npm, { name, document, revision });
-    const publication = parsePublication(name, document, tarballs);
-    const { _id, _rev } = await publish(call, npm, publication, staged, revision);
-    return respond(201, { ok: true, success: true, id: _id, rev: _rev });
-  } finally {
-    await call.storage.release();
-  }
+  const { document, tarballs, staged } = await receive(call, name);
+  const attachments = isRecord(document) && isRecord(document._attachments) ? document._attachments : {};
+  if (Object.keys(attachments).length === 0) return changeDocument(call, npm, { name, document, revision });
+  const publication = parsePublication(name, document, tarballs);
+  const { _id, _rev } = await publish(call, npm, publication, staged, revision);
+  return respond(201, { ok: true, success: true, id: _id, rev: _rev });
 };

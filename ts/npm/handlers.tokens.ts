@@ -1,6 +1,7 @@
 import type { RegistryCall } from '../core/classes.registrycall.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import { respond } from '../core/helpers.http.js';
+import type { ITokenInfo } from '../core/interfaces.auth.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import { parseTokenRequest, renderToken } from './wire.tokens.js';
 
@@ -14,9 +15,19 @@ const refuseReadOnly = (call: RegistryCall): void => {
   if (call.token?.readonly) throw new RegistryError('forbidden', 'A read-only token cannot manage tokens');
 };
 
+const ownTokens = async (call: RegistryCall): Promise<ITokenInfo[]> => {
+  try {
+    return await call.auth.listTokens(owner(call));
+  } catch (error) {
+    // npm asks again and again where a status of 500 or more is answered
+    if (RegistryError.is(error, 'unsupported')) throw new RegistryError('unprocessable', error.message);
+    throw error;
+  }
+};
+
 /** GET /-/npm/v1/tokens: the caller's own, on one page. */
 export const listTokens = async (call: RegistryCall): Promise<object> => {
-  const tokens = (await call.auth.listTokens(owner(call))).filter(({ protocol }) => protocol === 'npm');
+  const tokens = (await ownTokens(call)).filter(({ protocol }) => protocol === 'npm');
   tokens.sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
   return { objects: tokens.map(renderToken), total: tokens.length, urls: {} };
 };

@@ -97,6 +97,8 @@ export interface ITarballFacts {
   /** bytes */
   unpackedSize: number;
   hasShrinkwrap: boolean;
+  /** the readme in that folder, where there is one of sane size */
+  readme?: { file: string; text: string };
 }
 
 /** A tarball that was received and checked, but not published yet. */

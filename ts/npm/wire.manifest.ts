@@ -86,6 +86,15 @@ export const hasInstallScript = (manifest: Record<string, unknown>): boolean =>
   manifest.gypfile === true ||
   (isRecord(manifest.scripts) && INSTALL_SCRIPTS.some((name) => Object.hasOwn(manifest.scripts as object, name)));
 
+const jsonLength = (manifest: INpmManifest): number => {
+  try {
+    return JSON.stringify(manifest).length;
+  } catch (cause) {
+    // an object that the embedder parsed may be nested more deeply than can be written
+    throw new RegistryError('invalid', 'A manifest cannot be written as JSON', { cause });
+  }
+};
+
 /** Checks a version of a publish document against its tarball and gives it the form in which it is kept. */
 export const completeManifest = (
   name: string,
@@ -109,7 +118,7 @@ export const completeManifest = (
   const complete = { ...Object.fromEntries(kept), name, version, _id: `${name}@${version}`, dist } as INpmManifest;
   if (typeof complete.deprecated !== 'string' || complete.deprecated === '') delete complete.deprecated;
   if (tarball.hasShrinkwrap) complete._hasShrinkwrap = true;
-  if (JSON.stringify(complete).length > MAX_MANIFEST) {
+  if (jsonLength(complete) > MAX_MANIFEST) {
     throw new RegistryError('tooLarge', `The manifest of ${version} is larger than ${MAX_MANIFEST} bytes`);
   }
   return complete;

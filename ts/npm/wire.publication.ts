@@ -130,7 +130,7 @@ export const parsePublication = (
     versions.push({ version, manifest, attachment: file, provenance });
   }
   checkBundles(name, attachments, versions);
-  return { name, versions, distTags: distTagsOf(document), ...readmeOf(document, manifests, versions) };
+  return { name, versions, distTags: distTagsOf(document), ...readmeOf(document, manifests, tarballs, versions) };
 };
 
 const checkBundles = (name: string, attachments: Record<string, unknown>, versions: INewVersion[]): void => {
@@ -142,10 +142,11 @@ const checkBundles = (name: string, attachments: Record<string, unknown>, versio
   }
 };
 
-/** yarn 1 and berry send the readme beside the versions, others within them. */
+/** yarn 1 and berry send the readme beside the versions, others within them; npm leaves it in the tarball. */
 const readmeOf = (
   document: Record<string, unknown>,
   manifests: Record<string, unknown>,
+  tarballs: ReadonlyMap<string, IReceivedTarball>,
   versions: INewVersion[],
 ): Pick<IPublication, 'readme' | 'readmeFilename'> => {
   const inside = versions.map(({ version }) => manifests[version]).filter(isRecord);
@@ -156,5 +157,6 @@ const readmeOf = (
       ...(typeof readmeFilename === 'string' ? { readmeFilename: readmeFilename.slice(0, 255) } : {}),
     };
   }
-  return {};
+  const packed = versions.map(({ attachment }) => tarballs.get(attachment)?.readme).find((readme) => readme?.text);
+  return packed ? { readme: packed.text.slice(0, MAX_README), readmeFilename: packed.file } : {};
 };

@@ -11,8 +11,8 @@ export interface ITarballLimits {
   maxUnpackedSize: number;
 }
 
-/** npm itself refuses a package.json that comes anywhere near this. */
-const MAX_MANIFEST = 2 * 1024 * 1024;
+/** bytes; no honest package.json comes near this */
+const MAX_TEXT = 2 * 1024 * 1024;
 const MAX_ENTRIES = 1_000_000;
 
 const invalid = (message: string, cause?: unknown): RegistryError => new RegistryError('invalid', message, { cause });
@@ -28,14 +28,10 @@ const segmentsOf = (path: string): string[] => {
   return segments;
 };
 
-const parseManifest = (parts: Uint8Array[]): Record<string, unknown> => {
+const parseManifest = (bytes: Buffer): Record<string, unknown> => {
   let value: unknown;
   try {
-    value = JSON.parse(
-      Buffer.concat(parts)
-        .toString('utf8')
-        .replace(/^\uFEFF/, ''),
-    );
+    value = JSON.parse(bytes.toString('utf8').replace(/^\uFEFF/, ''));
   } catch (cause) {
     throw invalid("The tarball's package.json is not valid JSON", cause);
   }
@@ -43,10 +39,17 @@ const parseManifest = (parts: Uint8Array[]): Record<string, unknown> => {
   return value;
 };
 
-/** Reads the entries: the caller takes what the last `package.json` of the first level says. */
+const README = /^readme(?:\.(?:md|markdown|txt))?$/i;
+
+const bytesOf = async (entry: AsyncIterable<unknown>): Promise<Buffer> => {
+  const parts: Uint8Array[] = [];
+  for await (const part of entry) parts.push(part as Uint8Array);
+  return Buffer.concat(parts);
+};
+
 const readEntries = async (extract: tar.Extract, limits: ITarballLimits): Promise<ITarballFacts> => {
   let manifest: Record<string, unknown> | undefined;
-  const facts = { fileCount: 0, unpackedSize: 0, hasShrinkwrap: false };
+  const facts: Omit<ITarballFacts, 'manifest'> = { fileCount: 0, unpackedSize: 0, hasShrinkwrap: false };
   for await (const entry of extract) {
     const { name, size = 0, type } = entry.header;
     const segments = segmentsOf(name);
@@ -55,25 +58,21 @@ const readEntries = async (extract: tar.Extract, limits: ITarballLimits): Promis
       facts.unpackedSize += size;
     }
     if (facts.unpackedSize > limits.maxUnpackedSize || facts.fileCount > MAX_ENTRIES) throw tooMuch(limits);
-    const [, file] = segments;
-    if (segments.length !== 2 || type !== 'file') {
-      entry.resume();
-      continue;
-    }
+    const file = segments.length === 2 && type === 'file' ? (segments[1] as string) : '';
     if (file === 'npm-shrinkwrap.json') facts.hasShrinkwrap = true;
-    if (file !== 'package.json') {
+    if (file === 'package.json') {
+      if (size > MAX_TEXT) throw invalid("The tarball's package.json is too large");
+      const found = parseManifest(await bytesOf(entry));
+      // an unpacker keeps the last of two files of one name: were they to differ, what is checked is not what is used
+      if (manifest && (manifest.name !== found.name || manifest.version !== found.version)) {
+        throw invalid('The tarball holds several package.json that do not agree');
+      }
+      manifest = found;
+    } else if (README.test(file) && size <= MAX_TEXT) {
+      facts.readme = { file, text: (await bytesOf(entry)).toString('utf8') };
+    } else {
       entry.resume();
-      continue;
     }
-    if (size > MAX_MANIFEST) throw invalid("The tarball's package.json is too large");
-    const parts: Uint8Array[] = [];
-    for await (const part of entry) parts.push(part as Uint8Array);
-    const found = parseManifest(parts);
-    // an unpacker keeps the last of two files of one name: were they to differ, what is checked is not what is used
-    if (manifest && (manifest.name !== found.name || manifest.version !== found.version)) {
-      throw invalid('The tarball holds several package.json that do not agree');
-    }
-    manifest = found;
   }
   if (!manifest) throw invalid('The tarball holds no package.json in its first-level folder');
   return { manifest, ...facts };

@@ -30,7 +30,12 @@ export const putBytes = (session: IS3Session, target: ITarget, bytes: Uint8Array
   return settle(session, write, (http) => once.send(command, http));
 };
 
-/** One request, nothing held in memory; gives up when the server stops taking bytes or does not answer. */
+/**
+ * One request, nothing held in memory; gives up when the server stops taking bytes or does not answer. What makes it
+ * safe is the checksum behind the body, sent when the source has ended well: without it some servers (versitygw) store
+ * what they have when the connection breaks, and others commit with the last announced byte, after which a source may
+ * still fail (a digest that does not fit).
+ */
 const putStreaming = async (
   session: IS3Session,
   target: ITarget,
@@ -114,10 +119,10 @@ export const putStream = async (
   signal?.addEventListener('abort', onAbort, { once: true });
   if (signal?.aborted) onAbort();
   try {
-    if (size === undefined || size > MAX_PART) return await putParts(session, target, source, size);
-    if (size > SMALL) return await putStreaming(session, target, source, size);
-    const bytes = await source.take(size + 1);
-    return await putBytes(session, target, bytes);
+    if (size !== undefined && size <= SMALL) return await putBytes(session, target, await source.take(size + 1));
+    const sealed = session.settings.checksums !== 'WHEN_REQUIRED';
+    if (size !== undefined && size <= MAX_PART && sealed) return await putStreaming(session, target, source, size);
+    return await putParts(session, target, source, size);
   } catch (error) {
     source.fail(error);
     throw error;

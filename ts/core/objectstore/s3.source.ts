@@ -32,15 +32,18 @@ export class ByteSource {
     this.reader.cancel(reason).catch(() => {});
   }
 
-  /**
-   * At least CHUNK bytes, less only at the end; null after it. The last ones are held back until the source has ended
-   * well: a server commits when it has as many bytes as were announced, and a source may fail after them (a digest that
-   * does not fit) or go on.
-   */
+  /** At least CHUNK bytes, less only at the end; null after it. */
   public async next(): Promise<Uint8Array | null> {
-    const current = this.ahead ?? (await this.gather());
-    this.ahead = (await this.gather()) ?? undefined;
-    return current;
+    const gathered: Uint8Array[] = [];
+    for (let size = 0; size < CHUNK; ) {
+      const chunk = await this.read();
+      if (chunk === null) break;
+      gathered.push(chunk);
+      size += chunk.byteLength;
+    }
+    const [first] = gathered;
+    if (first === undefined) return null;
+    return gathered.length === 1 ? first : Buffer.concat(gathered);
   }
 
   /** The next `count` bytes, less only at the end. Looks far enough ahead to set `ended` with the last of them. */
@@ -63,19 +66,6 @@ export class ByteSource {
   /** True when all was read and nothing is kept back. */
   public get drained(): boolean {
     return this.ended && !this.ahead;
-  }
-
-  private async gather(): Promise<Uint8Array | null> {
-    const gathered: Uint8Array[] = [];
-    for (let size = 0; size < CHUNK; ) {
-      const chunk = await this.read();
-      if (chunk === null) break;
-      gathered.push(chunk);
-      size += chunk.byteLength;
-    }
-    const [first] = gathered;
-    if (first === undefined) return null;
-    return gathered.length === 1 ? first : Buffer.concat(gathered);
   }
 
   private async read(): Promise<Uint8Array | null> {
