@@ -6,10 +6,11 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { commitinfo } from '../ts/00_commitinfo_data.js';
 import { main } from '../ts/cli/commands.main.js';
+import { createFirstAdmin } from '../ts/cli/helpers.firstadmin.js';
 import { availableProtocols, SmartRegistry } from '../ts/index.js';
 import { ask, RawClient } from './helpers/http-client.js';
 import { selfSigned, within } from './helpers/http-host.js';
-import { temporaryFolder } from './helpers/registry.js';
+import { startRegistry, temporaryFolder } from './helpers/registry.js';
 
 const bin = resolve(fileURLToPath(new URL('../ts/cli/bin.ts', import.meta.url)));
 
@@ -239,6 +240,17 @@ t.test('two that start at once agree on the admin and on the secret', async (t) 
   const secrets = await readSecrets(join(cwd, 'data'));
   t.equal(secrets.length, 1);
   t.ok((secrets[0] as string).length >= 32);
+});
+
+t.test('of two that make the admin at the same moment one shows a password, the right one', async (t) => {
+  const config = { storage: { directory: await temporaryFolder(t) }, auth: { tokenStore: 'bucket' as const } };
+  const open = () => startRegistry(t, { ...config, auth: { ...config.auth, jwtSecret: 'the secret that both have' } });
+  const registries = await Promise.all([open(), open(), open()]);
+  const shown = await Promise.all(registries.map((registry) => createFirstAdmin(registry, config, {})));
+  const passwords = shown.filter((password) => password !== undefined);
+  t.equal(passwords.length, 1);
+  const [password = ''] = passwords;
+  t.equal(await registries[0]!.getAuthManager().authenticate({ username: 'admin', password }), 'admin');
 });
 
 const readSecrets = async (directory: string): Promise<string[]> => {

@@ -125,7 +125,7 @@ t.test('one that is built upon more often than is remembered learns that nobody 
 });
 
 t.test('a late link into a key that was deleted, taken away and written anew counts for nothing', async (t) => {
-  for (const again of ['mutable', 'immutable', 'nothing']) {
+  for (const again of ['mutable', 'immutable', 'nothing', 'written twice', 'written thrice']) {
     const directory = await makeDirectory(t);
     const fast = await openStore(directory);
     const first = await fast.put('a/doc', bytes('0'));
@@ -137,6 +137,9 @@ t.test('a late link into a key that was deleted, taken away and written anew cou
     t.same(await tree(`${directory}/objects`), [], 'nothing is left of it');
     if (again !== 'nothing') {
       await fast.put('a/doc', bytes('new'), { ifNoneMatch: '*', immutable: again === 'immutable' });
+      for (let more = ['twice', 'thrice'].indexOf(again.slice(8)); more >= 0; more--) {
+        await fast.put('a/doc', bytes('new'));
+      }
     }
     gate.open();
     t.not(await late, 'done', again);
@@ -144,6 +147,7 @@ t.test('a late link into a key that was deleted, taken away and written anew cou
     t.equal(await textOf(fast, 'a/doc'), expected, again);
     t.equal(await textOf(slow, 'a/doc'), expected, again);
     t.equal(await textOf(await openStore(directory), 'a/doc'), expected, again);
+    t.equal((await tree(directory)).length, again === 'nothing' ? 0 : again === 'immutable' ? 1 : 2, again);
   }
 });
 

@@ -9,7 +9,7 @@ const child = fileURLToPath(new URL('./helpers/s3-memory-child.ts', import.meta.
 const server = await startS3Server();
 t.teardown(async () => server?.stop());
 
-t.test('1 GiB costs little memory', { skip: server ? false : 'no S3 server here' }, async (t) => {
+t.test('1 GiB costs little memory', { skip: server ? false : 'no S3 server here', timeout: 280_000 }, async (t) => {
   for (const mode of ['unknown', 'sized', 'get']) {
     const args = ['--import=tsx', child, JSON.stringify(server!.config), mode, String(GIB)];
     const { stdout } = await promisify(execFile)(process.execPath, args);

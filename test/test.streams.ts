@@ -7,6 +7,8 @@ import {
   fromIterable,
   iterate,
   knownBytes,
+  responseBytes,
+  responseOfBytes,
   streamToBuffer,
   streamToJson,
   toReadableStream,
@@ -33,6 +35,19 @@ t.test('a host can take the bytes of an unread stream, not of one that was begun
   const locked = toReadableStream('abc');
   locked.getReader();
   t.equal(knownBytes(locked), undefined);
+});
+
+t.test('a response of bytes makes its stream when it is asked for', async (t) => {
+  const bytes = Buffer.from('abc');
+  const sent = responseOfBytes(200, {}, bytes);
+  t.equal(responseBytes(sent), bytes, 'a host takes the bytes');
+  t.same(Object.keys(sent), ['status', 'headers', 'body']);
+  t.equal((await streamToBuffer({ ...sent }.body)).toString(), 'abc', 'a copy has the stream');
+  t.equal(responseBytes(sent), undefined, 'which was read');
+  const looked = responseOfBytes(200, {}, bytes);
+  const { body } = looked;
+  t.ok(body === looked.body);
+  t.equal(responseBytes(looked), bytes, 'a look is not a read');
 });
 
 t.test('leaving a stream early frees its source', async (t) => {

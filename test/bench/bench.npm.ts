@@ -11,6 +11,7 @@ import { startServer, startVerdaccio } from '../helpers/client-server.js';
 import {
   contestant,
   corpus,
+  cpuOf,
   fresh,
   type IContestant,
   manyVersions,
@@ -183,7 +184,10 @@ class Bench {
     const job = { port: one.port, connections: this.scale.connections, requests, expect };
     const warm = await this.load.run({ ...job, milliseconds: this.scale.milliseconds / 4 });
     check?.(Buffer.from(warm.body ?? '', 'base64'));
+    const before = await cpuOf(one.server.pid);
     const { responses, milliseconds } = await this.load.run({ ...job, milliseconds: this.scale.milliseconds });
+    const micros = ((await cpuOf(one.server.pid)) - before) * 1000;
+    console.log(`  ${one.name}: ${Math.round(micros / responses)} µs of CPU for each of ${responses}`);
     return (responses / milliseconds) * 1000;
   }
 

@@ -136,6 +136,13 @@ export const manyVersions = (name: string, count: number): ITestPackage[] => {
 export const fresh = (prefix: string, count: number): ITestPackage[] =>
   Array.from({ length: count }, (_, index) => dressed({ name: `${prefix}-${index}`, version: '1.0.0' }, index));
 
+/** Milliseconds of CPU that a process has used so far: tells more than a rate where other things run beside. */
+export const cpuOf = async (pid: number): Promise<number> => {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const [user, system] = stat.slice(stat.lastIndexOf(')')).split(' ').slice(12, 14).map(Number);
+  return ((user ?? 0) + (system ?? 0)) * 10; // the kernel counts in hundredths of a second
+};
+
 /** Megabytes, now and at the worst, from the kernel. */
 export const memoryOf = async (pid: number): Promise<{ now: number; peak: number }> => {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');

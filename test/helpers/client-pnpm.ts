@@ -46,6 +46,11 @@ export class Pnpm12Client extends NpmClient implements IClientCommands {
     });
   }
 
+  /** The same command as `login` to it. */
+  override adduser(who: IWho): Promise<IRun> {
+    return this.login(who);
+  }
+
   override tokenCreate(who: IWho): Promise<IRun> {
     return this.exec(['token', 'create', '--read-only'], {
       terminal: hasTerminal(),

@@ -68,15 +68,12 @@ const churn = async (store: DirectoryObjectStore): Promise<never> => {
     await store.put(`churn/doc-${round % 5}`, size > 1000 ? streamOf(size, { seed }) : bytesOf(size, seed), {
       metadata,
     });
-    await store.put(`churn/blob-${round % 3}`, streamOf(size, { seed }), { metadata, immutable: true });
-    try {
-      await store.compose(`churn/whole-${immutable}`, [`churn/blob-${round % 3}`], { metadata, immutable });
-    } catch (error) {
-      // another process may have deleted the part
-      if (!RegistryError.is(error, 'notFound')) throw error;
-    }
+    // parts of its own, since who composes must know what is in them
+    const blob = (number: number) => `churn/blob-${process.pid}-${number % 3}`;
+    await store.put(blob(round), streamOf(size, { seed }), { metadata, immutable: true });
+    await store.compose(`churn/whole-${immutable}`, [blob(round)], { metadata, immutable });
     if (round % 4 === 0) await store.delete(`churn/doc-${(round + 1) % 5}`);
-    if (round % 4 === 1) await store.delete(`churn/blob-${(round + 1) % 3}`);
+    if (round % 4 === 1) await store.delete(blob(round + 1));
     for await (const item of store.list({ prefix: 'churn/' })) if (!item) throw new Error('nothing');
     say(`round ${round}`);
   }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { FlowRun } from '../helpers/client-flow.js';
 import { publishByHand } from '../helpers/client-packages.js';
 import { RegistryProbe } from '../helpers/client-probe.js';
+import { withoutWebLogin } from '../helpers/client-proxy.js';
 import type { IServer } from '../helpers/client-server.js';
 
 /** Install, install from the lock file, and refuse what the lock file does not promise. */
@@ -63,7 +64,9 @@ export const guardedSteps = async (run: FlowRun, server: IServer): Promise<void>
   });
   await run.step('adduser', client.adduser, async (t) => {
     const who = { username: `new-${run.id}`, password: 'a password of my own' };
-    await client.point({ registry: server.registry });
+    const plain = await withoutWebLogin(server.registry);
+    t.teardown(() => plain.stop());
+    await client.point({ registry: plain.registry });
     run.succeeds(t, await client.adduser!(who));
     const made = await client.storedToken();
     t.ok(made, 'the client has kept a token');

@@ -1,6 +1,6 @@
 import type { TPresentedCredential } from './classes.authmanager.js';
 import { RegistryError } from './classes.registryerror.js';
-import { discard, toReadableStream } from './helpers.streams.js';
+import { discardBody, responseOfBytes } from './helpers.streams.js';
 import type { IRequestContext, IResponse } from './interfaces.core.js';
 import type { TObjectRange } from './objectstore/interfaces.objectstore.js';
 
@@ -140,11 +140,7 @@ export const respond = (
     body instanceof Uint8Array ? 'application/octet-stream' : text ? 'text/plain; charset=utf-8' : 'application/json';
   const typed: Record<string, string> =
     headerOf(headers, 'content-type') === undefined ? { 'Content-Type': fallback } : {};
-  return {
-    status,
-    headers: { ...typed, ...headers, 'Content-Length': String(bytes.byteLength) },
-    body: toReadableStream(bytes),
-  };
+  return responseOfBytes(status, { ...typed, ...headers, 'Content-Length': String(bytes.byteLength) }, bytes);
 };
 
 const RESPONSE_FIELDS = new Set(['status', 'headers', 'body']);
@@ -168,7 +164,7 @@ const BODYLESS = new Set([204, 205, 304]);
 export const withoutForbiddenBody = async (response: IResponse, method: string): Promise<IResponse> => {
   const bodyless = BODYLESS.has(response.status);
   if (method !== 'HEAD' && !bodyless) return response;
-  await discard(response.body);
+  await discardBody(response);
   const headers = { ...response.headers };
   if (bodyless) {
     delete headers['Content-Length'];

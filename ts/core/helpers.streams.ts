@@ -1,3 +1,5 @@
+import type { IResponse } from './interfaces.core.js';
+
 /**
  * The library speaks Web streams at its borders. These helpers make and consume them, the same way on Node, Deno
  * and Bun.
@@ -37,6 +39,32 @@ export const toReadableStream = (data: object | string | Uint8Array): ReadableSt
 /** The bytes of an unread stream made by `toReadableStream`; undefined for every other stream. */
 export const knownBytes = (stream: ReadableStream<Uint8Array> | undefined): Uint8Array | undefined =>
   stream && !stream.locked ? bytesOf.get(stream) : undefined;
+
+/** Bytes of responses whose stream nobody has asked for yet. */
+const bytesOfResponse = new WeakMap<IResponse, Uint8Array>();
+
+/**
+ * A response with these bytes. Its stream is made when somebody takes `body`: that costs more than all the rest of a
+ * small answer, and a host that sends the bytes themselves (`responseBytes`) does without it.
+ */
+export const responseOfBytes = (status: number, headers: Record<string, string>, bytes: Uint8Array): IResponse => {
+  let stream: ReadableStream<Uint8Array> | undefined;
+  const response: IResponse = {
+    status,
+    headers,
+    get body() {
+      bytesOfResponse.delete(response);
+      stream ??= streamOfBytes(bytes);
+      return stream;
+    },
+  };
+  bytesOfResponse.set(response, bytes);
+  return response;
+};
+
+/** The bytes of a response's body, where they are known and nobody has begun to read them. */
+export const responseBytes = (response: IResponse): Uint8Array | undefined =>
+  bytesOfResponse.get(response) ?? knownBytes(response.body);
 
 /** Everything the stream yields, in one buffer; empty for an absent body. */
 export const streamToBuffer = async (stream: ReadableStream<Uint8Array> | undefined | null): Promise<Buffer> => {
@@ -97,7 +125,9 @@ export const fromIterable = (source: AsyncIterable<Uint8Array> | Iterable<Uint8A
   );
 };
 
-/** Reads and forgets, so that a response body's socket or file is freed. */
-export const discard = async (stream: ReadableStream<Uint8Array> | undefined): Promise<void> => {
-  if (stream && !stream.locked) await stream.cancel();
+/** Frees the socket or file behind a response's body that will not be sent. */
+export const discardBody = async (response: IResponse): Promise<void> => {
+  if (bytesOfResponse.has(response)) return;
+  const { body } = response;
+  if (body && !body.locked) await body.cancel();
 };

@@ -1,4 +1,4 @@
-import { knownBytes } from '../core/helpers.streams.js';
+import { discardBody, responseBytes } from '../core/helpers.streams.js';
 import type { IRequestActor, IResponse } from '../index.js';
 import { declaredLength, failureAnswer, isBodyless } from './helpers.failures.js';
 import { baseUrlOf, callerAddress } from './helpers.origin.js';
@@ -42,16 +42,18 @@ const ofLength = (body: ReadableStream<Uint8Array>, length: number): ReadableStr
 };
 
 const toFetchResponse = async ({ method, signal }: Request, response: IResponse): Promise<Response> => {
-  const { status, headers, body } = response;
+  const { status, headers } = response;
   // nobody takes the answer of a request that is gone, and nobody else would cancel its body
-  if (!body || isBodyless(method, status) || signal.aborted) {
-    await body?.cancel();
+  if (isBodyless(method, status) || signal.aborted) {
+    await discardBody(response);
     return new Response(null, { status, headers });
   }
   // bytes go out in one piece and with their length; runtimes send a stream chunked and chunk by chunk
-  const bytes = knownBytes(body) as Uint8Array<ArrayBuffer> | undefined;
+  const bytes = responseBytes(response) as Uint8Array<ArrayBuffer> | undefined;
+  if (bytes) return new Response(bytes, { status, headers });
+  const { body } = response;
   const length = declaredLength(headers);
-  return new Response(bytes ?? (length === undefined ? body : ofLength(body, length)), { status, headers });
+  return new Response(!body || length === undefined ? body : ofLength(body, length), { status, headers });
 };
 
 /**

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { knownBytes } from '../core/helpers.streams.js';
+import { discardBody, responseBytes } from '../core/helpers.streams.js';
 import type { IResponse } from '../index.js';
 import type { IncomingBody } from './classes.incomingbody.js';
 import { declaredLength, isBodyless } from './helpers.failures.js';
@@ -124,14 +124,11 @@ const sendStream = async (
 /** Sends the registry's answer. Rejects when it could not be sent whole although the client was there. */
 export const sendResponse = async (exchange: IExchange, answer: IResponse): Promise<void> => {
   const { request, response } = exchange;
-  const { body } = answer;
-  if (response.destroyed) {
-    await body?.cancel();
-    return;
-  }
+  if (response.destroyed) return discardBody(answer);
   const bodyless = isBodyless(request.method ?? 'GET', answer.status);
-  const bytes = bodyless ? undefined : knownBytes(body);
-  if (body && !bodyless && !bytes) return sendStream(exchange, answer, body);
-  if (bodyless) await body?.cancel();
-  return sendBytes(exchange, answer, bytes);
+  const bytes = bodyless ? undefined : responseBytes(answer);
+  if (bytes) return sendBytes(exchange, answer, bytes);
+  if (bodyless) await discardBody(answer);
+  else if (answer.body) return sendStream(exchange, answer, answer.body);
+  return sendBytes(exchange, answer, undefined);
 };

@@ -74,7 +74,7 @@ export const connect = async (settings: IS3Settings): Promise<IS3Clients> => {
       credentials: settings.credentials,
       requestHandler,
       logger: SILENT_SDK_LOGGER,
-      ...(checksums ? { requestChecksumCalculation: async () => checksums } : {}),
+      requestChecksumCalculation: async () => checksums,
       // what is read is checked by whoever asked for it, against a digest; the SDK's check is one more stream around the
       // socket's, to be cancelled and to fail in its own ways
       responseChecksumValidation: async () => 'WHEN_REQUIRED',

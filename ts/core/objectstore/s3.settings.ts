@@ -11,7 +11,8 @@ export interface IS3Settings {
   prefix: string;
   /** absent: the SDK's own chain (environment, profile, web identity, instance role) */
   credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
-  checksums?: 'WHEN_SUPPORTED' | 'WHEN_REQUIRED';
+  /** set here in any case, because the driver relies on it and the SDK's environment variables could change it */
+  checksums: 'WHEN_SUPPORTED' | 'WHEN_REQUIRED';
   encryption?: string;
   allowUnconditionalWrites: boolean;
 }
@@ -70,7 +71,7 @@ export const readSettings = (config: IS3StorageConfig): IS3Settings => {
     prefix: readPrefix(config.directoryPath),
     credentials:
       accessKey && accessSecret ? { accessKeyId: accessKey, secretAccessKey: accessSecret, sessionToken } : undefined,
-    checksums: config.checksums,
+    checksums: config.checksums ?? 'WHEN_SUPPORTED',
     encryption: config.serverSideEncryption,
     allowUnconditionalWrites: config.allowUnconditionalWrites ?? false,
   };

@@ -46,8 +46,11 @@ export class ByteSource {
     return gathered.length === 1 ? first : Buffer.concat(gathered);
   }
 
-  /** The next `count` bytes, less only at the end. Looks far enough ahead to set `ended` with the last of them. */
-  public async take(count: number): Promise<Buffer> {
+  /**
+   * The next `count` bytes, less only at the end, copied into `room` where that is given. Looks far enough ahead to set
+   * `ended` with the last of them.
+   */
+  public async take(count: number, room?: Buffer): Promise<Buffer> {
     const chunks: Uint8Array[] = [];
     let size = 0;
     while (size < count) {
@@ -56,11 +59,12 @@ export class ByteSource {
       if (chunk === null) break;
       const wanted = chunk.subarray(0, count - size);
       if (wanted.byteLength < chunk.byteLength) this.ahead = chunk.subarray(wanted.byteLength);
-      chunks.push(wanted);
+      if (room) room.set(wanted, size);
+      else chunks.push(wanted);
       size += wanted.byteLength;
     }
     if (!this.ended && !this.ahead) this.ahead = (await this.read()) ?? undefined;
-    return Buffer.concat(chunks, size);
+    return room ? room.subarray(0, size) : Buffer.concat(chunks, size);
   }
 
   /** True when all was read and nothing is kept back. */
