@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { commitinfo } from '../ts/00_commitinfo_data.js';
 import { main } from '../ts/cli/commands.main.js';
+import { formatTable } from '../ts/cli/helpers.commandline.js';
 import { createFirstAdmin } from '../ts/cli/helpers.firstadmin.js';
 import { availableProtocols, SmartRegistry } from '../ts/index.js';
 import { ask, RawClient } from './helpers/http-client.js';
@@ -334,6 +335,8 @@ t.test('without a configuration every protocol there is answers', async (t) => {
     t.ok(headers['content-type'], protocol);
   }
   await ask(server.port, '/npm/-/user/token/secret-token?x=secret-query', { method: 'DELETE' });
+  await ask(server.port, '/npm/-/user/token//secret-token', { method: 'DELETE' });
+  await ask(server.port, '/npm/-/v1/done/secret-login', {});
   await new Promise((done) => setTimeout(done, 100));
   t.match(
     server.seen.err,
@@ -395,4 +398,9 @@ t.test('TLS', { skip: !tls && 'there is no openssl to make a certificate' }, asy
   const missing = await run(['serve', '--tls-cert', 'none.pem', '--tls-key', 'key.pem'], { cwd });
   t.equal(missing.code, 1);
   oneLine(t, missing, /--tls-cert none\.pem cannot be read: ENOENT/);
+});
+
+t.test('what users named themselves commands no terminal and makes no lines', async (t) => {
+  const table = formatTable([['NAME'], ['\u001b[2Jx'], ['a\nroot'], ['\u202egnp']]);
+  t.equal(table, 'NAME\n\ufffd[2Jx\na\ufffdroot\n\ufffdgnp\n');
 });

@@ -1,5 +1,12 @@
 import t from 'tap';
-import { type IAuthProvider, type IAuthToken, SmartRegistry } from '../ts/index.js';
+import { RenderCache, Rendering } from '../ts/core/classes.rendercache.js';
+import {
+  type IAuthProvider,
+  type IAuthToken,
+  type IRequestActor,
+  type IStorageHookContext,
+  SmartRegistry,
+} from '../ts/index.js';
 import { send, startRegistry, storedKeys, temporaryFolder } from './helpers/registry.js';
 import { shelf } from './helpers/shelf.js';
 
@@ -176,6 +183,59 @@ t.test('a storage outage is a 503, never a 404, and says nothing of its inside',
   t.notMatch(answer.text, /secret/);
   t.match(JSON.stringify(logged), /secret path/, 'the log has the cause');
   t.equal(await registry.checkHealth(), false);
+});
+
+t.test('no token of a path gets into the log', async (t) => {
+  const logged: Record<string, unknown>[] = [];
+  const log = (_message: string, fields = {}) => void logged.push(fields);
+  const logger = { info: log, warn: log, error: log };
+  const registry = await startRegistry(t, { npm: { enabled: true }, auth, logger });
+  const headers = { Authorization: `Bearer ${await registry.getAuthManager().createNpmToken('ann')}` };
+  const fail = () => Promise.reject(new Error('down'));
+  Object.assign(registry.getAuthManager(), { revokeTokenOf: fail });
+  Object.assign(registry.getStorage().store, { head: fail, get: fail });
+  const secret = headers.Authorization.slice('Bearer '.length);
+  t.equal((await send(registry, 'DELETE', `/npm/-/user/token/${secret}`, { headers })).status, 500);
+  t.equal((await send(registry, 'GET', '/npm/package')).status, 500);
+  t.notMatch(JSON.stringify(logged), secret);
+  t.same(
+    logged.flatMap(({ path }) => path ?? []),
+    ['/-/user/token/{token+}', '/package'],
+  );
+});
+
+t.test('hooks hear whose credentials were used, unless the embedder says who it is', async (t) => {
+  const heard: unknown[] = [];
+  const storageHooks = {
+    beforePut: async ({ actor }: IStorageHookContext) => {
+      heard.push(actor);
+      return { allowed: true };
+    },
+  };
+  const registry = await start(t, { auth, storageHooks });
+  const headers = await writer(registry);
+  const put = (file: string, actor?: IRequestActor) =>
+    send(registry, 'PUT', `/shelf/a/${file}`, { headers, body: 'x', actor });
+  t.equal((await put('one', { ip: '10.0.0.1' })).status, 201);
+  t.match(heard[0], { userId: 'ann', ip: '10.0.0.1', tokenId: /^[0-9a-f]{64}$/ });
+  heard.length = 0;
+  t.equal((await put('two', { userId: 'sso-ann', orgId: 'org' })).status, 201);
+  t.match(heard[0], { userId: 'sso-ann', orgId: 'org' });
+  heard.length = 0;
+  t.equal((await put('three')).status, 201);
+  t.match(heard[0], { userId: 'ann' });
+});
+
+t.test('what callers choose is part of the weight of rendered metadata', async (t) => {
+  const cache = new RenderCache(1024 * 1024);
+  let made = 0;
+  const make = async () => {
+    made += 1;
+    return new Rendering({ body: {}, contentType: 'application/json' });
+  };
+  for (let count = 0; count < 100; count++) await cache.get(`${count} ${'host'.repeat(8000)}`, make);
+  await cache.get(`0 ${'host'.repeat(8000)}`, make);
+  t.equal(made, 101, 'long names push each other out');
 });
 
 t.test('a custom provider decides alone', async (t) => {

@@ -92,6 +92,11 @@ t.test('npm logout, whoami, profile, ping', async (t) => {
   t.equal((await writer.get('/-/user/org.couchdb.user:nobody')).status, 404);
   t.equal((await writer.delete(`/-/user/token/${admin.token}`)).status, 404, 'not of others');
   t.equal((await writer.delete('/-/user/token/nothing')).status, 404);
+  const { objects } = (await reader.get('/-/npm/v1/tokens')).json() as { objects: { key: string; token: string }[] };
+  const key = objects.find(({ token }) => writer.token?.startsWith(token))?.key;
+  t.ok(key);
+  t.equal((await reader.delete(`/-/user/token/${key}`)).status, 404, 'the key of a token is no secret');
+  t.equal((await writer.get('/-/whoami')).status, 200);
   t.equal((await reader.delete(`/-/user/token/${reader.token}`)).status, 200, 'read-only or not');
   t.equal((await reader.get('/-/whoami')).status, 401);
   t.equal((await writer.delete(`/-/user/token/${writer.token}`)).status, 200);
@@ -192,6 +197,9 @@ t.test('npm login on the web', async (t) => {
     'the browser does not see what the command line asks with',
   );
 
+  for (const host of ['x:99999', '999.1.1.1', '[::::]']) {
+    t.equal((await anon.get(local(loginUrl), { host })).status, 200, `Host: ${host}`);
+  }
   const page = await anon.get(local(loginUrl));
   t.match(page, {
     status: 200,

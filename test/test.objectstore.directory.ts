@@ -135,6 +135,31 @@ t.test('a key works in whichever form it is stored', async (t) => {
   }
 });
 
+t.test('a body that cannot be stored is not read', async (t) => {
+  const store = await openStore(await makeDirectory(t));
+  await store.put('k', Buffer.from('1'));
+  for (const [key, options] of [
+    ['k', { ifNoneMatch: '*' }],
+    ['k', { ifMatch: 'other' }],
+    ['new', { ifMatch: 'other' }],
+    ['a//b', {}],
+    ['k', { signal: AbortSignal.abort() }],
+  ] as const) {
+    let [read, told] = [0, false];
+    const source = new ReadableStream(
+      {
+        pull: (controller) => controller.enqueue(new Uint8Array(++read)),
+        cancel: () => {
+          told = true;
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    await t.rejects(store.put(key, source, options));
+    t.same([read, told], [0, true], JSON.stringify(options));
+  }
+});
+
 t.test('what was deleted goes away from the disk with a later listing', async (t) => {
   const directory = await makeDirectory(t);
   const store = await openStore(directory);

@@ -331,6 +331,16 @@ t.test('sockets', { skip }, async (t) => {
   await Promise.all(many.map((body) => body.cancel()));
 });
 
+t.test('streams on one connection after another', { skip }, async (t) => {
+  const { direct: store } = await setUp(t);
+  // versitygw took what a chunked body left in the connection for the next request, about once in 40 times
+  for (let round = 0; round < 80; round++) {
+    const size = 2 * MIB + round * 1000;
+    await store.put('key', streamOf(size), { size });
+    if ((await store.head('key'))?.size !== size) t.fail(`round ${round}`);
+  }
+});
+
 t.test('a folder of the bucket', { skip }, async (t) => {
   const { direct, config } = await setUp(t);
   const inside = new S3ObjectStore({ ...config, directoryPath: '/team/a/' });

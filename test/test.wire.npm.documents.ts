@@ -353,3 +353,43 @@ t.test('search entries hold only what they should', async (t) => {
     maintainers: [{ name: 'ann', email: 'ann@example.org' }],
   });
 });
+
+t.test('a publisher can neither stall nor bloat the listings of everybody', async (t) => {
+  const author = `a${' '.repeat(200_000)}b`;
+  const begun = performance.now();
+  const entry = searchEntryOf(
+    await add(
+      null,
+      await publishOf('a', '1.0.0', {
+        manifest: {
+          author,
+          description: 'd'.repeat(50_000),
+          keywords: ['k'.repeat(5000), 'fits'],
+          license: 'l'.repeat(5000),
+          homepage: `https://example.org/${'h'.repeat(5000)}`,
+        },
+      }),
+    ),
+  );
+  t.ok(performance.now() - begun < 1000, 'blanks cost nothing');
+  t.same(entry?.keywords, ['fits']);
+  t.same(entry?.links, {});
+  t.ok(JSON.stringify(entry).length < 3000);
+
+  const authors: [unknown, object | undefined][] = [
+    ['Jo', { name: 'Jo', email: undefined }],
+    [' Jo  Doe < jo@example.org > (x)', { name: 'Jo  Doe', email: ' jo@example.org ' }],
+    ['Jo (https://jo.example.org) <jo@example.org>', { name: 'Jo', email: undefined }],
+    ['Jo <jo@example.org', { name: 'Jo', email: undefined }],
+    ['<jo@example.org>', undefined],
+    ['', undefined],
+    [
+      { name: 'n'.repeat(1000), email: 5 },
+      { name: 'n'.repeat(256), email: undefined },
+    ],
+  ];
+  for (const [given, wanted] of authors) {
+    const stored = await add(null, await publishOf('a', '1.0.0', { manifest: { author: given } }));
+    t.same(searchEntryOf(stored)?.author, wanted, JSON.stringify(given).slice(0, 60));
+  }
+});

@@ -87,6 +87,13 @@ t.test('the index follows the catalog', async (t) => {
   t.equal((await names(index, '')).length, 53);
 });
 
+t.test('answers to what nobody else asks are not kept for ever', async (t) => {
+  const index = new SearchIndex(new Source());
+  for (let count = 0; count < 10_000; count++) await names(index, `nothing${count}`);
+  const { answers } = index as unknown as { answers: Map<string, unknown> };
+  t.ok(answers.size > 0 && answers.size < 5000, String(answers.size));
+});
+
 t.test('qualifiers narrow a search', async (t) => {
   t.match(parseSearchText('foo keywords:a,b+c author:Ann scope:@s maintainer:bob x:y'), {
     text: 'foo x:y',

@@ -1,5 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import t from 'tap';
+import tar from 'tar-stream';
 import { RegistryError } from '../ts/core/classes.registryerror.js';
 import type { ITarballFacts } from '../ts/npm/interfaces.npm.js';
 import { decodeBase64 } from '../ts/npm/wire.base64.js';
@@ -296,10 +298,20 @@ t.test('a tarball is looked into while it passes', async (t) => {
   t.match(await inspect(await tarball(manifest, { [long]: 'x' })), { fileCount: 2 });
 });
 
+/** A second package.json of a type that unpackers treat as a file. */
+const withContiguousFile = async (manifest: object, second: object): Promise<Buffer> => {
+  const pack = tar.pack();
+  pack.entry({ name: 'package/package.json' }, JSON.stringify(manifest));
+  pack.entry({ name: 'package/package.json', type: 'contiguous-file' }, JSON.stringify(second));
+  pack.finalize();
+  const chunks: Buffer[] = [];
+  for await (const chunk of pack) chunks.push(chunk as Buffer);
+  return gzipSync(Buffer.concat(chunks));
+};
+
 t.test('a tarball that is none is refused', async (t) => {
   const manifest = { name: 'a', version: '1.0.0' };
   const good = await tarball(manifest, { 'package/x': randomBytes(200_000) });
-  const { gzipSync } = await import('node:zlib');
   const damaged = Buffer.from(good);
   damaged.writeUInt32LE(0xdeadbeef, damaged.length - 8); // the checksum at the end of gzip
   const cases: [string, Buffer, string, number?][] = [
@@ -314,6 +326,7 @@ t.test('a tarball that is none is refused', async (t) => {
     ['package.json not JSON', await tarball('{'), 'invalid'],
     ['package.json not an object', await tarball('[]'), 'invalid'],
     ['two that differ', await tarball(manifest, { 'package/package.json': '{"name":"b"}' }), 'invalid'],
+    ['two that differ, one of an old type', await withContiguousFile(manifest, { name: 'b' }), 'invalid'],
     ['a path that leads out', await tarball(manifest, { 'package/../../x': 'x' }), 'invalid'],
     ['an absolute path', await tarball(manifest, { '/etc/x': 'x' }), 'invalid'],
     ['a bomb', await tarball(manifest, { 'package/x': Buffer.alloc(2e6) }), 'tooLarge', 1e6],

@@ -6,7 +6,7 @@ import { bytesOf, drain, KIB, MIB, readAll, sha256, sha256Of, streamOf } from '.
 
 /** What goes in comes out: sizes, ranges, failing sources, readers that stop. */
 export const bodiesScenes = async (bench: Bench): Promise<void> => {
-  const { store, other, options, scene, conditional, open, text, listed, refuses } = bench;
+  const { store, other, options, scene, open, text, listed, refuses } = bench;
 
   await scene('bytes and streams of many sizes', async (t, at) => {
     for (const size of [0, 1, 1000, 64 * KIB, 256 * KIB + 1, 5 * MIB - 1, 5 * MIB, 5 * MIB + 1]) {
@@ -87,6 +87,14 @@ export const bodiesScenes = async (bench: Bench): Promise<void> => {
         await refuses(t, 'invalid', put, `${sent} bytes where ${said} were said`);
       }
     }
+    let told = false;
+    const source = streamOf(20 * MIB, {
+      onCancel: () => {
+        told = true;
+      },
+    });
+    await refuses(t, 'invalid', store.put(`${at}new`, source, { size: 6 * MIB }), 'a source that does not stop');
+    t.ok(told, 'it is told to stop');
     t.equal(await text(`${at}old`), 'old');
     t.same(await listed({ prefix: at }), [`${at}old`]);
   });

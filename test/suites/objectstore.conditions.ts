@@ -7,7 +7,7 @@ import { bytesOf, MIB, readAll, streamOf } from '../helpers/objectstore-bytes.js
 
 /** Absence, ETags, conditions, and writers that race. */
 export const conditionsScenes = async (bench: Bench): Promise<void> => {
-  const { store, other, options, scene, conditional, open, text, listed, refuses } = bench;
+  const { store, other, options, scene, conditional, open, text, refuses } = bench;
 
   await scene(
     'what is absent is null',

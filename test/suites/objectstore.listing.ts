@@ -3,7 +3,7 @@ import type { Bench } from '../helpers/objectstore-bench.js';
 
 /** Keys of every kind, and their order. */
 export const listingScenes = async (bench: Bench): Promise<void> => {
-  const { store, other, options, scene, conditional, open, text, listed, refuses } = bench;
+  const { store, other, options, scene, text, listed, refuses } = bench;
 
   await scene('keys of every kind', async (t, at) => {
     const names = [

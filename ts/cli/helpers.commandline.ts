@@ -75,8 +75,13 @@ export const parsePort = (text: string, option: string): number => {
   return port;
 };
 
+/** Text that others chose, without what would command the reader's terminal or begin a line of its own. */
+export const printable = (text: string): string =>
+  text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu, '\ufffd');
+
 /** Rows as columns of equal width. */
-export const formatTable = (rows: string[][]): string => {
+export const formatTable = (table: string[][]): string => {
+  const rows = table.map((row) => row.map(printable));
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
   return rows
     .map((row) =>

@@ -1,8 +1,9 @@
 import type { ILogger, IResponseReport } from '../index.js';
+import { printable } from './helpers.commandline.js';
 
 const show = (value: unknown): string => {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
-  return typeof value === 'string' && (text === '' || /[\s"=]/.test(text)) ? JSON.stringify(text) : text;
+  return printable(typeof value === 'string' && (text === '' || /[\s"=]/.test(text)) ? JSON.stringify(text) : text);
 };
 
 const line = (level: string, message: string, fields: Record<string, unknown> = {}): void => {
@@ -19,8 +20,8 @@ export const lineLogger: ILogger = {
   error: (message, fields) => line('error', message, fields),
 };
 
-/** Some protocols put a token into the path, as in `DELETE /npm/-/user/token/<token>`. */
-const withoutSecrets = (path: string): string => path.replace(/(\/token\/)[^/]+/g, '$1***');
+/** Some protocols put a secret into the path: `DELETE /npm/-/user/token/<token>`, `GET /npm/-/v1/done/<secret>`. */
+const withoutSecrets = (path: string): string => path.replace(/(\/(?:token|-\/+v1\/+done)\/+)[^/]+/g, '$1***');
 
 /** One line for each request, for `--log-requests`. */
 export const logRequest = ({ method, path, status, durationMs, aborted, ip, userAgent }: IResponseReport): void => {

@@ -24,6 +24,10 @@ export interface IRegistryServices {
   trustProxy: boolean;
 }
 
+/** Some protocols put a token into the path, as `npm logout` does: of such a path the log has the pattern only. */
+const loggedPath = (call: RegistryCall): string =>
+  Object.keys(call.params).some((name) => /token|secret/i.test(name)) ? call.route : call.path;
+
 /**
  * A protocol: a table of routes, a way to render errors, and the pipeline that stands here once for all of them:
  * match, authenticate, authorise, handle, render. Subclasses supply rows and handlers and never override the pipeline.
@@ -96,6 +100,7 @@ export abstract class BaseRegistry {
       const { route, params }: IRouteMatch = this.routeTable.match(call.method, path);
       call.params = params;
       call.access = route.access;
+      call.route = route.path;
       await this.admit(call, route.access);
       response = toResponse(await route.handle(call));
     } catch (thrown) {
@@ -139,7 +144,12 @@ export abstract class BaseRegistry {
     const error = RegistryError.from(thrown);
     if (error.status >= 500) {
       const { cause } = error;
-      const fields = { protocol: this.protocol, method: call?.method, path: call?.path, kind: error.kind };
+      const fields = {
+        protocol: this.protocol,
+        method: call?.method,
+        path: call && loggedPath(call),
+        kind: error.kind,
+      };
       this.services.logger.error(error.message, { ...fields, cause: cause instanceof Error ? cause.stack : cause });
     }
     const shown =

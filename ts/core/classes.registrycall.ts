@@ -13,6 +13,7 @@ import type {
   ILimits,
   ILogger,
   IProtocolConfig,
+  IRequestActor,
   IRequestContext,
   IResponse,
   TRegistryProtocol,
@@ -51,6 +52,8 @@ export class RegistryCall implements IServeRequest {
   /** set by the pipeline from the matched route */
   public params: TParams = Object.create(null);
   public access: TAccess = 'public';
+  /** the matched row's path, as the table has it */
+  public route = '';
   /** null for an anonymous caller, and on public routes */
   public token: IAuthToken | null = null;
 
@@ -75,12 +78,20 @@ export class RegistryCall implements IServeRequest {
     const { context, protocol } = this;
     this.ownStorage ??= this.services.storage.for({
       protocol,
-      actor: context.actor,
+      actor: this.actor,
       get signal() {
         return context.signal;
       },
     });
     return this.ownStorage;
+  }
+
+  /** Whom hooks hear of: what the embedder said, completed by whom the credentials belong to. */
+  private get actor(): IRequestActor | undefined {
+    const { token, userId } = this;
+    const { actor } = this.context;
+    if (!token || userId === undefined) return actor;
+    return { ...actor, userId: actor?.userId ?? userId, tokenId: actor?.tokenId ?? token.tokenId };
   }
 
   public get body(): RequestBody {

@@ -38,7 +38,7 @@ export class Rendering {
 
   /** the gzip form is counted before it is made: packed metadata is a fraction of the whole */
   public get cost(): number {
-    return this.bytes.byteLength + (this.bytes.byteLength >> 2) + 256;
+    return this.bytes.byteLength + (this.bytes.byteLength >> 2) + 1024;
   }
 }
 
@@ -53,7 +53,8 @@ export class RenderCache {
   constructor(maxBytes: number) {
     this.entries = new plugins.LRUCache<string, Rendering>({
       maxSize: Math.max(1, maxBytes),
-      sizeCalculation: (rendering) => rendering.cost,
+      // names hold what callers choose, a range or a host, and may be longer than what is rendered
+      sizeCalculation: (rendering, name) => rendering.cost + 2 * name.length,
     });
   }
 

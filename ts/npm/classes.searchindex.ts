@@ -44,6 +44,8 @@ const REBUILD_SHARE = 0.5;
 const CHUNK = 200;
 /** hits kept of recent searches, all together */
 const MAX_CACHED_HITS = 100_000;
+/** what a search's own text counts beside its hits */
+const TEXT_COST = 24;
 
 /**
  * Ranked full-text search over the catalog. It follows the catalog entry by entry, so a publish costs search one
@@ -88,9 +90,10 @@ export class SearchIndex {
     const answered = this.answers.get(text);
     if (answered) return answered;
     const ranked = text === '' ? this.everything() : this.find(text);
-    this.cachedHits += ranked.length + 1;
     if (this.cachedHits > MAX_CACHED_HITS) this.forgetAnswers();
-    this.answers.set(text, ranked);
+    this.cachedHits += ranked.length + TEXT_COST;
+    // a copy: the text may be a slice of a query that was much longer, and would keep it alive
+    this.answers.set(Buffer.from(text).toString(), ranked);
     return ranked;
   }
 

@@ -53,11 +53,10 @@ export const createToken = async (call: RegistryCall): Promise<IResponse> => {
   });
 };
 
+const unknown = (): RegistryError => new RegistryError('notFound', 'There is no such token of yours');
+
 const revoke = async (call: RegistryCall): Promise<IResponse> => {
-  const token = call.params.token as string;
-  if (!(await call.auth.revokeTokenOf(owner(call), token))) {
-    throw new RegistryError('notFound', 'There is no such token of yours');
-  }
+  if (!(await call.auth.revokeTokenOf(owner(call), call.params.token as string))) throw unknown();
   return respond(200, { ok: true });
 };
 
@@ -67,5 +66,11 @@ export const deleteToken = (call: RegistryCall): Promise<IResponse> => {
   return revoke(call);
 };
 
-/** DELETE /-/user/token/{token}, which is `npm logout`: who has the secret may end it, read-only or not. */
-export const logout = (call: RegistryCall): Promise<IResponse> => revoke(call);
+/**
+ * DELETE /-/user/token/{token}, which is `npm logout`: who has the secret may end it, read-only or not. A key out of
+ * the list is no secret, so it will not do here.
+ */
+export const logout = async (call: RegistryCall): Promise<IResponse> => {
+  if (!(await call.auth.validateToken(call.params.token as string, call.protocol))) throw unknown();
+  return revoke(call);
+};

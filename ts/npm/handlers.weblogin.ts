@@ -11,6 +11,9 @@ import { isRecord } from './wire.manifest.js';
 const MAX_BODY = 16 * 1024;
 const RETRY_AFTER_S = 2;
 
+/** Cut out, not parsed: a Host header may say what no URL allows, such as port 99999. */
+const hostOf = (url: string): string => url.slice(url.indexOf('//') + 2).split('/', 1)[0] as string;
+
 const html = (status: number, body: string): IResponse => respond(status, body, PAGE_HEADERS);
 const over = (): IResponse => html(404, loginOver('This login is over. Start it again at your command line.'));
 
@@ -27,7 +30,7 @@ export const showLogin = async (call: RegistryCall, npm: INpmParts): Promise<IRe
   const login = await npm.logins.find(call.params.login as string);
   if (!login) return over();
   if (login.userId !== undefined) return html(200, loginDone());
-  return html(200, loginForm({ host: new URL(call.publicUrl).host, create: login.create }));
+  return html(200, loginForm({ host: hostOf(call.publicUrl), create: login.create }));
 };
 
 const fieldsOf = async (call: RegistryCall): Promise<Record<string, string>> => {
@@ -59,7 +62,7 @@ export const submitLogin = async (call: RegistryCall, npm: INpmParts): Promise<I
   }
   if (userId !== null) return (await npm.logins.approve(id, userId)) ? html(200, loginDone()) : over();
   if (!(await npm.logins.fail(id))) return over();
-  const form = { host: new URL(publicUrl).host, create: login.create, username: username.slice(0, 200) };
+  const form = { host: hostOf(publicUrl), create: login.create, username: username.slice(0, 200) };
   return html(401, loginForm({ ...form, error: error || 'Wrong user name or password.' }));
 };
 

@@ -118,17 +118,35 @@ export const resolveVersion = (document: INpmDocument, wanted: string): INpmMani
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
 
+/** Characters of what listings show. Every process holds the entries of all packages, and one answer shows 250 of them. */
+const MAX_DESCRIPTION = 1000;
+const MAX_NAME = 256;
+const MAX_LINK = 2048;
+const MAX_KEYWORD = 128;
+
+/** Copied, since the engine's slice of a long text keeps all of it in memory. */
+const clip = (value: string | undefined, length: number): string | undefined =>
+  value !== undefined && value.length > length ? Buffer.from(value.slice(0, length)).toString() : value;
+
 /** `{name}`, or the `Name <mail> (url)` that package.json allows instead. */
 const personOf = (value: unknown): INpmPerson | undefined => {
-  if (isRecord(value)) return text(value.name) ? { name: value.name as string, email: text(value.email) } : undefined;
-  const [, name, email] = /^\s*([^<(]*?)\s*(?:<([^>]*)>)?\s*(?:\(|$)/.exec(text(value) ?? '') ?? [];
-  return name ? { name, email: text(email) } : undefined;
+  if (isRecord(value)) {
+    const name = clip(text(value.name), MAX_NAME);
+    return name === undefined ? undefined : { name, email: clip(text(value.email), MAX_NAME) };
+  }
+  // no regular expression for the whole: the blanks that it would have to allow make it explode
+  const line = (text(value) ?? '').slice(0, 2 * MAX_LINK);
+  const end = line.search(/[<(]/);
+  const close = line[end] === '<' ? line.indexOf('>', end) : -1;
+  const name = (end < 0 ? line : line.slice(0, end)).trim();
+  const email = close < 0 ? undefined : text(line.slice(end + 1, close));
+  return name === '' ? undefined : { name: clip(name, MAX_NAME) as string, email: clip(email, MAX_NAME) };
 };
 
 /** An http(s) address; whatever else a manifest says never becomes a link. */
 const linkOf = (value: unknown): string | undefined => {
   const url = (text(isRecord(value) ? value.url : value) ?? '').replace(/^git\+/, '').replace(/^git:\/\//, 'https://');
-  return /^https?:\/\//.test(url) ? url : undefined;
+  return url.length <= MAX_LINK && /^https?:\/\//.test(url) ? url : undefined;
 };
 
 const MAX_KEYWORDS = 64;
@@ -149,9 +167,11 @@ export const searchEntryOf = (document: INpmDocument): INpmSearchEntry | null =>
     version: latest.version,
     rev: revisionOf(document),
     date: document.time[latest.version] ?? (document.time.modified as string),
-    description: text(latest.description)?.slice(0, 1000),
-    keywords: words.filter((word): word is string => typeof word === 'string' && word !== '').slice(0, MAX_KEYWORDS),
-    license: text(isRecord(latest.license) ? latest.license.type : latest.license),
+    description: clip(text(latest.description), MAX_DESCRIPTION),
+    keywords: words
+      .filter((word): word is string => typeof word === 'string' && word !== '' && word.length <= MAX_KEYWORD)
+      .slice(0, MAX_KEYWORDS),
+    license: clip(text(isRecord(latest.license) ? latest.license.type : latest.license), MAX_NAME),
     links: Object.fromEntries(links) as Record<string, string>,
     author: personOf(latest.author),
     publisher: personOf(latest._npmUser),

@@ -53,12 +53,13 @@ const readEntries = async (extract: tar.Extract, limits: ITarballLimits): Promis
   for await (const entry of extract) {
     const { name, size = 0, type } = entry.header;
     const segments = segmentsOf(name);
-    if (type === 'file' || type === 'contiguous-file') {
+    const isFile = type === 'file' || type === 'contiguous-file'; // unpackers make the same of both
+    if (isFile) {
       facts.fileCount += 1;
       facts.unpackedSize += size;
     }
     if (facts.unpackedSize > limits.maxUnpackedSize || facts.fileCount > MAX_ENTRIES) throw tooMuch(limits);
-    const file = segments.length === 2 && type === 'file' ? (segments[1] as string) : '';
+    const file = segments.length === 2 && isFile ? (segments[1] as string) : '';
     if (file === 'npm-shrinkwrap.json') facts.hasShrinkwrap = true;
     if (file === 'package.json') {
       if (size > MAX_TEXT) throw invalid("The tarball's package.json is too large");

@@ -115,7 +115,7 @@ export class DirectoryObjectStore implements IObjectStore {
       }
     } catch (error) {
       // a source that has failed itself refuses to be cancelled; the error to tell is the one that brought us here
-      if (!(body instanceof Uint8Array) && !body.locked) await body.cancel(error).catch(() => {});
+      if (!(body instanceof Uint8Array) && !body.locked) body.cancel(error).catch(() => {});
       throw storeError(error);
     }
   }

@@ -48,7 +48,7 @@ class Writer {
   }
 }
 
-/** Reads chunk by chunk; an abort wakes it even where the source is silent. Leaving the loop cancels the source. */
+/** Reads chunk by chunk; an abort wakes it even where the source is silent. */
 async function* chunksOf(
   source: ReadableStream<Uint8Array>,
   options: IIntakeOptions,
@@ -56,16 +56,14 @@ async function* chunksOf(
   const { signal, size } = options;
   const reader = source.getReader();
   // an errored source refuses to be cancelled, and has said why already
-  const cancel = () => void reader.cancel(signal?.aborted ? signal.reason : undefined).catch(() => {});
+  const cancel = () => void reader.cancel(signal?.reason).catch(() => {});
   let total = 0;
-  let ended = false;
   signal?.addEventListener('abort', cancel, { once: true });
   try {
     for (;;) {
       signal?.throwIfAborted();
       const { done, value } = await reader.read();
       signal?.throwIfAborted();
-      ended = done;
       if (done) break;
       total += value.byteLength;
       if (size !== undefined && total > size) throw wrongLength(size, 'more');
@@ -74,12 +72,11 @@ async function* chunksOf(
     if (size !== undefined && total !== size) throw wrongLength(size, String(total));
   } finally {
     signal?.removeEventListener('abort', cancel);
-    if (!ended) cancel();
     reader.releaseLock();
   }
 }
 
-/** Takes a body in; nothing is left of it where the source fails. */
+/** Takes a body in; nothing is left of it where the source fails, and cancelling the source is the caller's. */
 export const takeIn = async (
   layout: DirectoryLayout,
   key: string,

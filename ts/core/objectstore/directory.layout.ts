@@ -13,6 +13,8 @@ export class DirectoryLayout {
   /** what is being written, on the same file system because it is published by link and rename */
   public readonly tmp: string;
 
+  private readonly syncs = new Map<string, { now: Promise<void>; next?: Promise<void> }>();
+
   constructor(
     public readonly root: string,
     public readonly files: IFiles,
@@ -75,8 +77,32 @@ export class DirectoryLayout {
     }
   }
 
-  /** Makes what happened to the names in a directory durable; the nearest one above where it is gone itself. */
-  public async sync(directory: string): Promise<void> {
+  /**
+   * Makes what happened to the names in a directory durable; the nearest one above where it is gone itself. Callers
+   * that come while it is under way share the next one, never this, which may have begun before their change.
+   */
+  public sync(directory: string): Promise<void> {
+    const running = this.syncs.get(directory);
+    if (!running) return this.startSync(directory);
+    running.next ??= running.now.catch(() => {}).then(() => this.startSync(directory));
+    return running.next;
+  }
+
+  public syncParent(file: string): Promise<void> {
+    return this.sync(path.dirname(file));
+  }
+
+  private startSync(directory: string): Promise<void> {
+    const running: { now: Promise<void>; next?: Promise<void> } = { now: this.syncNow(directory) };
+    this.syncs.set(directory, running);
+    const ended = () => {
+      if (!running.next) this.syncs.delete(directory);
+    };
+    running.now.then(ended, ended);
+    return running.now;
+  }
+
+  private async syncNow(directory: string): Promise<void> {
     for (let at = directory; at.length >= this.root.length; at = path.dirname(at)) {
       const fd = await tolerate(this.files.open(at, 'r'), 'ENOENT');
       if (fd === undefined) continue;
@@ -86,10 +112,6 @@ export class DirectoryLayout {
         await this.files.close(fd);
       }
     }
-  }
-
-  public syncParent(file: string): Promise<void> {
-    return this.sync(path.dirname(file));
   }
 
   private async makeDirectory(directory: string, top: string): Promise<void> {

@@ -64,6 +64,15 @@ const putStreaming = async (
     Body: body,
     ContentLength: size,
   });
+  // versitygw may leave the last bytes of a chunked body unread and then takes them for the next request (400)
+  command.middlewareStack.add(
+    (next) => (args) => {
+      const { headers } = args.request as { headers: Record<string, string> };
+      headers.connection = 'close';
+      return next(args);
+    },
+    { step: 'build', name: 'ownConnection' },
+  );
   watch(true);
   try {
     const write = { ...target, writeId, replayable: false, ms: 0, signal: stop.signal };
