@@ -259,3 +259,32 @@ t.test('a reader never sees the bytes of a writer that lost', async (t) => {
     }
   }
 });
+
+t.test('readers get whole objects while writers replace them', async (t) => {
+  const directory = await makeDirectory(t);
+  const [writer, reader] = [await openStore(directory), await openStore(directory)];
+  for (const immutable of [false, true]) {
+    for (const size of [100, 400_000]) {
+      await writer.put('doc', Buffer.alloc(size, 'a'), { immutable });
+      let reads = 0;
+      let writing = true;
+      const reading = Promise.all(
+        Array.from({ length: 3 }, async () => {
+          for (; writing; reads++) {
+            const text = (await textOf(reader, 'doc')) ?? '';
+            if (text !== (text[0] ?? '').repeat(size)) t.fail(`a mixture: ${text.length} of ${text[0]}`);
+            const head = await reader.head('doc');
+            if (head?.size !== size) t.fail('it was absent for a moment');
+          }
+        }),
+      );
+      for (const letter of 'bcdefghijklmnopqrstuvwxyz') {
+        await writer.put('doc', Buffer.alloc(size, letter), { immutable });
+      }
+      writing = false;
+      await reading;
+      t.ok(reads > 0, `${reads} reads`);
+      await writer.delete('doc');
+    }
+  }
+});

@@ -3,6 +3,7 @@ import t, { type Test } from 'tap';
 import { RegistryError } from '../ts/core/classes.registryerror.js';
 import { type IS3StoreOptions, S3ObjectStore } from '../ts/core/objectstore/classes.s3objectstore.js';
 import type { IObject } from '../ts/core/objectstore/interfaces.objectstore.js';
+import { ofKind } from './helpers/expect.js';
 import { bytesOf, drain, readAll, sha256, streamOf } from './helpers/objectstore-bytes.js';
 import { type ISeenRequest, startFlakyProxy, type TFate } from './helpers/s3-flaky-proxy.js';
 import { startS3Server } from './helpers/s3-server.js';
@@ -183,7 +184,7 @@ t.test('a proxy on the way that repeats a write', { skip }, async (t) => {
   // as a balancer does that sends again what it got no answer to: the second answer is "412"
   proxy.decide(async (request) => {
     if (isPut(request)) await replay(proxy.config.endpoint, server!.config.endpoint, request);
-    return 'pass';
+    return 'pass' as const;
   });
   const { etag } = await store.put('doc', Buffer.from('mine'), { ifNoneMatch: '*' });
   t.equal((await direct.head('doc'))?.etag, etag);
@@ -220,7 +221,7 @@ t.test('a broken upload leaves nothing to be paid for', { skip }, async (t) => {
     method === 'PUT' && path.includes('partNumber');
   let told = false;
   proxy.decide((request) => (isPart(request) ? 'dropRequest' : 'pass'));
-  await t.rejects(store.put('key', streamOf(40 * MIB, { onCancel: () => (told = true) })), { kind: 'unavailable' });
+  await t.rejects(store.put('key', streamOf(40 * MIB, { onCancel: () => (told = true) })), ofKind('unavailable'));
   t.same(await unfinished(), [], 'the server failed');
   t.ok(told, 'and the source was told');
 
@@ -245,7 +246,7 @@ t.test('a source that fails after its last byte', { skip }, async (t) => {
         await t.rejects(put, failure, `${size} bytes, ${options.size ? 'announced' : 'not announced'}`);
       }
       const long = through.put('key', streamOf(size + 1), { size });
-      await t.rejects(long, { kind: 'invalid' }, `${size + 1} bytes instead of ${size}`);
+      await t.rejects(long, ofKind('invalid'), `${size + 1} bytes instead of ${size}`);
       await delay(50);
       t.equal(await direct.head('key'), null, 'nothing is there');
     }

@@ -26,7 +26,7 @@ const FIRST_READ = 64 * 1024;
 /**
  * Objects in a directory of the local file system, safe for any number of processes, containers included, that share
  * it, and against being killed at any moment. Each write is complete and fsynced in `tmp/` before a name in `objects/`
- * leads to it. The file system must have hard links and atomic renames.
+ * leads to it. The file system must have hard links, atomic renames and one view for all: a local one, not NFS.
  *
  * How keys become paths: directory.names.ts. How objects are rewritten: directory.generations.ts. What is in a file:
  * directory.header.ts.

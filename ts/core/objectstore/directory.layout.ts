@@ -16,11 +16,11 @@ export class DirectoryLayout {
   private readonly syncs = new Map<string, { now: Promise<void>; next?: Promise<void> }>();
 
   constructor(
-    public readonly root: string,
+    root: string,
     public readonly files: IFiles,
   ) {
-    this.objects = path.join(root, 'objects');
-    this.tmp = path.join(root, 'tmp');
+    this.objects = path.resolve(root, 'objects');
+    this.tmp = path.resolve(root, 'tmp');
   }
 
   public pathOf(key: string): string {
@@ -32,7 +32,7 @@ export class DirectoryLayout {
   }
 
   public async prepare(): Promise<void> {
-    await this.makeDirectory(path.resolve(this.objects), path.parse(path.resolve(this.root)).root);
+    await this.makeDirectory(this.objects, path.parse(this.objects).root);
     await tolerate(this.files.mkdir(this.tmp), 'EEXIST');
     const before = Date.now() - STALE_MS;
     for (const name of await this.files.readdir(this.tmp)) {
@@ -103,7 +103,7 @@ export class DirectoryLayout {
   }
 
   private async syncNow(directory: string): Promise<void> {
-    for (let at = directory; at.length >= this.root.length; at = path.dirname(at)) {
+    for (let at = directory; ; at = path.dirname(at)) {
       const fd = await tolerate(this.files.open(at, 'r'), 'ENOENT');
       if (fd === undefined) continue;
       try {
