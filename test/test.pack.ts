@@ -1,13 +1,8 @@
-import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { join } from 'node:path';
 import t from 'tap';
-
-const run = promisify(execFile);
-const top = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+import { compile, run, top } from './helpers/program.js';
 
 t.test('the packed package installs and runs in an empty folder', { timeout: 300_000 }, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'smartregistry-pack-'));
@@ -17,7 +12,7 @@ t.test('the packed package installs and runs in an empty folder', { timeout: 300
   const wanted = ['ts', 'package.json', 'tsconfig.json', 'readme.md', 'changelog.md', 'LICENSE', 'npmextra.json'];
   for (const name of wanted) await cp(join(top, name), join(copy, name), { recursive: true });
   await symlink(join(top, 'node_modules'), join(copy, 'node_modules'));
-  await run(join(top, 'node_modules', '.bin', 'tsc'), ['-p', 'tsconfig.json'], { cwd: copy });
+  t.same(await compile(join(copy, 'tsconfig.json')), { code: 0, output: '' });
   await run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: copy });
   const tarball = (await readdir(folder)).find((name) => name.endsWith('.tgz'));
   t.ok(tarball, 'npm pack made a tarball');
