@@ -218,6 +218,7 @@ t.test('names', async (t) => {
   t.equal(await failure(auth.users.create({ username: 'x', password: '' })), 'invalid');
   t.equal(await failure(auth.users.create({ username: 'x', password: 'x'.repeat(1025) })), 'invalid');
   t.equal(await failure(auth.users.create({ username: 'x', password: 'x' }, { scopes: ['all'] })), 'invalid');
+  t.equal(await failure(auth.users.create({ username: 'x', password: 'x' }, { email: 'x'.repeat(255) })), 'invalid');
 });
 
 t.test('self-registration is for strangers, and off by default', async (t) => {

@@ -8,6 +8,7 @@ import { commitinfo } from '../ts/00_commitinfo_data.js';
 import { main } from '../ts/cli/commands.main.js';
 import { formatTable } from '../ts/cli/helpers.commandline.js';
 import { createFirstAdmin } from '../ts/cli/helpers.firstadmin.js';
+import { lineLogger } from '../ts/cli/helpers.log.js';
 import { availableProtocols, SmartRegistry } from '../ts/index.js';
 import { ask, RawClient } from './helpers/http-client.js';
 import { selfSigned, within } from './helpers/http-host.js';
@@ -398,6 +399,20 @@ t.test('TLS', { skip: !tls && 'there is no openssl to make a certificate' }, asy
   const missing = await run(['serve', '--tls-cert', 'none.pem', '--tls-key', 'key.pem'], { cwd });
   t.equal(missing.code, 1);
   oneLine(t, missing, /--tls-cert none\.pem cannot be read: ENOENT/);
+});
+
+t.test('whatever is logged, logging does not fail', async (t) => {
+  const lines: string[] = [];
+  t.capture(process.stderr, 'write', (text: string) => {
+    lines.push(text);
+    return true;
+  });
+  const error = Object.assign(new Error('no answer'), { self: {} });
+  error.self = error;
+  const circular: { self?: object } = {};
+  circular.self = circular;
+  lineLogger.warn('x', { error, circular, big: 1n });
+  t.match(lines.join(''), / warn x error="Error: no answer" circular=\[object Object\] big=\[object BigInt\]\n$/);
 });
 
 t.test('what users named themselves commands no terminal and makes no lines', async (t) => {

@@ -226,6 +226,28 @@ t.test('hooks hear whose credentials were used, unless the embedder says who it 
   t.match(heard[0], { userId: 'ann' });
 });
 
+t.test('a download that a hook keeps back is neither described nor confirmed', async (t) => {
+  let asked = 0;
+  const beforeGet = async () => {
+    asked += 1;
+    return { allowed: asked !== 1, reason: 'in quarantine' };
+  };
+  const registry = await start(t, { auth, storageHooks: { beforeGet } });
+  const headers = await writer(registry);
+  t.equal((await send(registry, 'PUT', '/shelf/a/x', { headers, body: 'hello' })).status, 201);
+  for (const [method, header] of [
+    ['GET', {}],
+    ['HEAD', {}],
+    ['GET', { 'If-None-Match': '*' }],
+    ['GET', { Range: 'bytes=0-1', 'If-Range': '"x"' }],
+  ] as const) {
+    asked = 0;
+    t.equal((await send(registry, method, '/shelf/a/x', { headers: header })).status, 403, JSON.stringify(header));
+    t.ok((await send(registry, method, '/shelf/a/x', { headers: header })).status < 400);
+    t.equal(asked, 2, 'once for each request');
+  }
+});
+
 t.test('what callers choose is part of the weight of rendered metadata', async (t) => {
   const cache = new RenderCache(1024 * 1024);
   let made = 0;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
+import type { IStorageHookContext } from '../ts/index.js';
 import { CORGI, escaped, npmWorld } from './helpers/npm-actors.js';
 import {
   attachmentOf,
@@ -400,4 +401,25 @@ t.test('links follow the address of the registry', async (t) => {
     'http://two.example.org/npm/a/-/a-1.0.0.tgz',
   );
   t.equal(escaped('@s/a'), '@s%2fa');
+});
+
+t.test('hooks are told the version of each tarball, also where one document brings several', async (t) => {
+  const told: [string | undefined, string | undefined][] = [];
+  const beforePut = async ({ metadata, phase }: IStorageHookContext) => {
+    if (phase === 'commit') told.push([metadata?.kind, metadata?.version]);
+    return { allowed: phase !== 'commit' || metadata?.version !== '2.0.0' };
+  };
+  const { writer, stored } = await npmWorld(t, { storageHooks: { beforePut } });
+  const [one, two] = [await publishOf('a', '1.0.0'), await publishOf('a', '2.0.0')];
+  const both = {
+    ...one,
+    versions: { ...one.versions, ...two.versions },
+    _attachments: { ...one._attachments, ...two._attachments },
+  };
+  t.equal((await writer.put('/a', both)).status, 403);
+  t.same(told, [
+    ['artifact', '1.0.0'],
+    ['artifact', '2.0.0'],
+  ]);
+  t.same(await stored(), []);
 });

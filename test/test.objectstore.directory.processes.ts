@@ -104,14 +104,14 @@ t.test('kill -9 in the middle of a put leaves the old object whole', TIMEOUT, as
     await store.delete('doc');
     const { etag } = await store.put('doc', bytesOf(3 * MIB), { immutable });
     const worker = await startWorker(t, directory, 'upload');
+    const drafts = () => readdir(join(directory, 'tmp'));
+    const before = await drafts();
     worker.go();
-    const written = async () => {
-      const names = await readdir(join(directory, 'tmp'));
-      const sizes = await Promise.all(names.map(async (name) => (await stat(join(directory, 'tmp', name))).size));
-      return Math.max(0, ...sizes);
-    };
-    const before = (await readdir(join(directory, 'tmp'))).length;
-    while ((await readdir(join(directory, 'tmp'))).length === before || (await written()) < 5 * MIB) await delay(5);
+    for (let written = 0; written < 5 * MIB; await delay(5)) {
+      if (worker.child.exitCode !== null) throw new Error(`the upload ended: ${worker.lines}`);
+      const draft = (await drafts()).find((name) => !before.includes(name));
+      written = draft ? (await stat(join(directory, 'tmp', draft))).size : 0;
+    }
     worker.child.kill('SIGKILL');
     await worker.ended;
     const fresh = await openStore(directory);

@@ -322,6 +322,25 @@ t.test(
   },
 );
 
+t.test('sweepOrphans: takes nothing that was placed where the orphan had been a moment before', async (t) => {
+  const now = new Date('2026-01-03T00:00:00Z');
+  let written = new Date('2026-01-01T00:00:00Z');
+  const store = new MemoryObjectStore({ now: () => written });
+  const storage = new RegistryStorage(store, { now: () => now });
+  await store.put('p/orphan', bytesOf(1));
+  const head = store.head.bind(store);
+  store.head = async (key) => {
+    const info = await head(key);
+    // another replica sweeps it, and somebody publishes
+    written = now;
+    await store.delete(key);
+    await store.put(key, bytesOf(2));
+    return info;
+  };
+  t.equal(await storage.sweepOrphans('p/', () => false), 0);
+  t.same(store.keys(), ['p/orphan']);
+});
+
 t.test('init warns where the store ignores conditions', async (t) => {
   const warnings: string[] = [];
   const logger = { info: () => {}, error: () => {}, warn: (message: string) => void warnings.push(message) };

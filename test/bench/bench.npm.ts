@@ -124,7 +124,10 @@ class Bench {
       await this.load.run({ ...job, milliseconds: 500 });
       const values: number[] = [];
       for (let round = 0; round < this.scale.rounds; round++) {
+        const before = await cpuOf(child.pid!);
         const { responses, milliseconds } = await this.load.run({ ...job, milliseconds: this.scale.milliseconds });
+        const micros = ((await cpuOf(child.pid!)) - before) * 1000;
+        console.log(`  bare server: ${Math.round(micros / responses)} µs of CPU for each of ${responses}`);
         values.push((responses / milliseconds) * 1000);
       }
       console.log(`for reference: a bare node:http server answers 8 KB ${Math.round(median(values))} times a second`);

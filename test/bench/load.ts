@@ -9,7 +9,7 @@ export interface ILoadJob {
   connections: number;
   /** Whole requests, head and body, sent in turn. */
   requests: string[];
-  /** Stop after this time … */
+  /** Stop after this time, but not before each connection has had four answers: slow servers are to be counted too; … */
   milliseconds?: number;
   /** … or when this many have been answered. */
   count?: number;
@@ -178,6 +178,12 @@ const runJob = (job: ILoadJob): Promise<ILoadResult> =>
       });
     };
 
+    const enough = 4 * job.connections;
+    const isTimeOver = (elapsed: number): boolean => {
+      const wanted = job.milliseconds ?? 0;
+      return elapsed >= wanted && (responses >= enough || elapsed >= 8 * wanted);
+    };
+
     const open = (): void => {
       const socket = connect({ port: job.port, host: '127.0.0.1', noDelay: true });
       sockets.push(socket);
@@ -210,7 +216,7 @@ const runJob = (job: ILoadJob): Promise<ILoadResult> =>
             if (body && !first) {
               firstBodies[current] = body;
             }
-            const isLast = job.count !== undefined ? responses >= job.count : now - begin >= (job.milliseconds ?? 0);
+            const isLast = job.count !== undefined ? responses >= job.count : isTimeOver(now - begin);
             if (isLast) {
               finish();
             } else {

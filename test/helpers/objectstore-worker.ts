@@ -99,7 +99,7 @@ say('ready');
 await new Promise((resolve) => process.stdin.once('data', resolve));
 if (task === 'create') for (let round = 0; round < Number(count); round++) await create(store, round, round % 2 === 0);
 if (task === 'increment') for (let i = 0; i < Number(count); i++) say(`counted ${await increment(store)}`);
-if (task === 'upload') await store.put('doc', streamOf(Number.MAX_SAFE_INTEGER)).catch((error) => say(String(error)));
+if (task === 'upload') await store.put('doc', streamOf(4096 * MIB)).catch((error) => say(String(error)));
 if (task === 'churn') await churn(store);
 if (task === 'measure') await measure(store, Number(count));
 say('done');

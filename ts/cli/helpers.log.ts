@@ -1,8 +1,19 @@
 import type { ILogger, IResponseReport } from '../index.js';
 import { printable } from './helpers.commandline.js';
 
+/** Never throws: what is logged is often an error already, and not every one can be written as JSON. */
+const textOf = (value: unknown): string => {
+  if (typeof value === 'string') return value;
+  if (value instanceof Error) return JSON.stringify(String(value));
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return Object.prototype.toString.call(value);
+  }
+};
+
 const show = (value: unknown): string => {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
+  const text = textOf(value);
   return printable(typeof value === 'string' && (text === '' || /[\s"=]/.test(text)) ? JSON.stringify(text) : text);
 };
 

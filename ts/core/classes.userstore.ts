@@ -55,6 +55,8 @@ export interface IUserStoreOptions {
 const PREFIX = 'auth/users/';
 const keyOf = (name: string): string => `${PREFIX}${encodeUserName(name)}.json`;
 const MAX_PASSWORD_LENGTH = 1024;
+/** RFC 5321 section 4.5.3.1.3, less its brackets; documents repeat the address with each version that is published */
+const MAX_EMAIL_LENGTH = 254;
 
 /**
  * The registry's own users: those of the config, and those in the registry's store, which every process on that store
@@ -85,6 +87,9 @@ export class UserStore {
     const name = requireUserName(credentials.username);
     const scopes = [...normalizeScopes(profile.scopes ?? DEFAULT_USER_SCOPES, 'scopes')];
     this.#checkPassword(credentials.password);
+    if ((profile.email?.length ?? 0) > MAX_EMAIL_LENGTH) {
+      throw new RegistryError('invalid', `An e-mail address has at most ${MAX_EMAIL_LENGTH} characters`);
+    }
     const taken = (): RegistryError => new RegistryError('alreadyExists', `There is a user ${name} already`);
     if (this.#configured.has(name) || (await this.#options.storage.read(keyOf(name)))) throw taken();
     const password = await hashPassword(credentials.password);

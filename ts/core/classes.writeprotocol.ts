@@ -37,8 +37,8 @@ const digestOf = ({ staged, digestAlgorithm = 'sha256' }: IArtifactPlan): string
   staged.digests[digestAlgorithm] && `${digestAlgorithm}:${staged.digests[digestAlgorithm]}`;
 
 const artifactSubject = (plan: ISubjectOf, artifact: IArtifactPlan, key: string): IHookSubject => {
-  const { packageName, version } = plan;
-  const { contentType, staged } = artifact;
+  const { packageName } = plan;
+  const { contentType, staged, version = plan.version } = artifact;
   const metadata = { contentType, size: staged.size, digest: digestOf(artifact), packageName, version };
   return { key, metadata: { ...metadata, kind: 'artifact' }, phase: 'commit' };
 };

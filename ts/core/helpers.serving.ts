@@ -64,8 +64,11 @@ export const serveObject = async (
     (name) => request.header(name) !== undefined,
   );
   let range = asksForPart ? parseRange(request.header('range')) : undefined;
+  let { about } = options;
   if (conditional || request.method === 'HEAD') {
-    const info = await storage.head(key);
+    // what a hook keeps back is not told of either
+    const info = about ? await storage.headForGet(key, about) : await storage.head(key);
+    about = undefined;
     if (!info) return null;
     const etag = options.etag ?? info.etag;
     const headers = baseHeaders(info, etag, options);
@@ -75,7 +78,7 @@ export const serveObject = async (
   }
   let found: IObject | 'notModified' | null;
   try {
-    found = await storage.open(key, { range, signal: request.signal }, options.about);
+    found = await storage.open(key, { range, signal: request.signal }, about);
   } catch (error) {
     if (!RegistryError.is(error, 'rangeInvalid')) throw error;
     const { size } = (error.detail ?? {}) as { size?: number };

@@ -1,4 +1,5 @@
 import { PLACED_AT } from './classes.artifactplacer.js';
+import { RegistryError } from './classes.registryerror.js';
 import { STAGING_PREFIX } from './classes.stagedobject.js';
 import type { IObjectInfo, IObjectStore } from './objectstore/interfaces.objectstore.js';
 
@@ -24,6 +25,16 @@ export const sweepStaging = async (parts: ISweepParts, olderThanMs: number): Pro
   return count;
 };
 
+const deleteIfStill = async (store: IObjectStore, { key, etag }: IObjectInfo): Promise<boolean> => {
+  try {
+    await store.delete(key, { ifMatch: etag });
+    return true;
+  } catch (error) {
+    if (RegistryError.is(error, 'preconditionFailed')) return false;
+    throw error;
+  }
+};
+
 /**
  * Deletes what no document names. The object is seen first and the document read afterwards, so what was committed in
  * between is spared; what is being published right now is spared by its age, which counts from when it was placed
@@ -39,10 +50,11 @@ export const sweepOrphans = async (
   let count = 0;
   for await (const { key } of olderThan(parts.store, prefix, before)) {
     if (await isListed(key)) continue;
-    const placedAt = (await parts.store.head(key))?.metadata?.[PLACED_AT];
-    if (placedAt !== undefined && Date.parse(placedAt) > before) continue;
-    await parts.store.delete(key);
-    count++;
+    const seen = await parts.store.head(key);
+    const placedAt = seen?.metadata?.[PLACED_AT];
+    if (!seen || (placedAt !== undefined && Date.parse(placedAt) > before)) continue;
+    // another sweeper may have been quicker, and a publish may have taken the key since
+    if (await deleteIfStill(parts.store, seen)) count++;
   }
   return count;
 };

@@ -82,6 +82,8 @@ export interface IArtifactPlan {
   contentType: string;
   /** which digest hooks are told; default sha256 */
   digestAlgorithm?: THashName;
+  /** which version hooks are told; default that of the whole plan */
+  version?: string;
 }
 
 /** A listing of all packages that follows their documents; `PackageCatalog` is one. */

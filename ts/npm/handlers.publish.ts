@@ -108,6 +108,7 @@ const publish = async (
       key: tarballKey(name, version),
       contentType: TARBALL_TYPE,
       digestAlgorithm: 'sha512',
+      version,
     });
     plans.push({ version, provenance: false });
     if (provenance === undefined) continue;
@@ -117,13 +118,14 @@ const publish = async (
       key: provenanceKey(name, version),
       contentType: BUNDLE_TYPE,
       digestAlgorithm: 'sha512',
+      version,
     });
     plans.push({ version, provenance: true });
   }
   const first = versions[0]?.version as string;
   return call.storage.publish<INpmDocument>({
     packageName: name,
-    version: first,
+    version: versions.length === 1 ? first : undefined,
     artifacts,
     document: {
       key: documentKey(name),

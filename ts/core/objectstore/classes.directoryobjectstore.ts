@@ -85,7 +85,7 @@ export class DirectoryObjectStore implements IObjectStore {
         signal?.throwIfAborted();
         wanted = range && resolveRange(range, header.size);
       } catch (error) {
-        await this.files.close(opened.fd);
+        this.files.release(opened.fd);
         throw error;
       }
       const [start, end] = wanted ? [wanted.start, wanted.end + 1] : [0, header.size];

@@ -38,7 +38,7 @@ export const bodyOf = async (
       if ((await files.read(fd, bytes, from)) < to - from) throw truncated();
     }
   } finally {
-    await files.close(fd);
+    files.release(fd);
   }
   // what is a small piece of a larger buffer would keep all of it alive for as long as someone holds the piece
   return toReadableStream(bytes.byteLength * 2 < first.buffer.byteLength ? Buffer.from(bytes) : bytes);

@@ -88,7 +88,7 @@ export class BytesDraft extends Draft {
       await files.write(fd, whole, 0);
       await files.fsync(fd);
     } finally {
-      await files.close(fd);
+      files.release(fd);
     }
   }
 }

@@ -175,7 +175,7 @@ export class Generations {
   }
 
   private async touch(file: string): Promise<void> {
-    await this.layout.files.close(await this.layout.files.open(file, 'wx'));
+    this.layout.files.release(await this.layout.files.open(file, 'wx'));
   }
 }
 

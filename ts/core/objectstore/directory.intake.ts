@@ -6,7 +6,7 @@ import type { DirectoryLayout } from './directory.layout.js';
 /** up to here a body is kept in memory until its header is known */
 export const SMALL = 64 * 1024;
 /** what is gathered before it is written */
-const BATCH = 256 * 1024;
+const BATCH = 512 * 1024;
 
 export interface IIntakeOptions extends IAbout {
   size?: number;
@@ -28,23 +28,14 @@ class Writer {
 
   public async add(chunks: Uint8Array[], bytes: number): Promise<void> {
     await this.running;
-    const position = RESERVED + this.written;
+    this.running = this.layout.files.writev(this.fd, chunks, RESERVED + this.written);
     this.written += bytes;
-    this.running = this.writeAll(chunks, position);
     // it is awaited before anything else happens to the file; until then its failure is not "unhandled"
     this.running.catch(() => {});
   }
 
   public settle(): Promise<void> {
     return this.running;
-  }
-
-  private async writeAll(chunks: Uint8Array[], position: number): Promise<void> {
-    let at = position;
-    for (const chunk of chunks) {
-      await this.layout.files.write(this.fd, chunk, at);
-      at += chunk.byteLength;
-    }
   }
 }
 

@@ -109,7 +109,7 @@ export class DirectoryLayout {
       try {
         return await this.files.fsync(fd);
       } finally {
-        await this.files.close(fd);
+        this.files.release(fd);
       }
     }
   }

@@ -64,7 +64,7 @@ export class Lookup {
       if (!opened) continue;
       const counts = known ? known.header.etag === opened.version.header.etag : await this.isStill(path, id);
       if (counts && !opened.version.header.deleted) return opened;
-      await this.files.close(opened.fd);
+      this.files.release(opened.fd);
       if (counts) return null;
     }
     throw restless(key);

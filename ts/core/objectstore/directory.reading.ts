@@ -3,8 +3,10 @@ import { RegistryError } from '../classes.registryerror.js';
 import { hasCode, type IFiles, tolerate } from './directory.files.js';
 import { bodyOffset, type IHeader, parseHeader, RESERVED, SLOTS } from './directory.header.js';
 
-/** what is read of a file that is opened for its header: more than any header */
+/** more than any header */
 const HEADER_READ = 16 * 1024;
+/** more than most headers; a page of the file system's cache is copied as fast as a line of it */
+const MIN_READ = 4 * 1024;
 /** bytes, roughly, of headers that are remembered */
 const CACHE_BYTES = 8 * 1024 * 1024;
 
@@ -56,9 +58,10 @@ export class VersionReader {
     try {
       // a plain file has no name of its own, so what is remembered of it needs its inode and times
       if (id === undefined) opened.version.id = plainId(await this.files.fstat(opened.fd));
+      this.remember(key, opened.version);
       return opened.version;
     } finally {
-      await this.files.close(opened.fd);
+      this.files.release(opened.fd);
     }
   }
 
@@ -67,15 +70,17 @@ export class VersionReader {
     const fd = await tolerate(this.files.open(file, 'r'), 'ENOENT', 'ENOTDIR', 'EISDIR');
     if (fd === undefined) return null;
     try {
-      const known = id === undefined ? undefined : this.recall(key, id);
-      const length = Math.max(bytes, HEADER_READ);
-      const buffer = Buffer.allocUnsafe(known ? Math.min(length, known.offset + known.header.size) : length);
+      const known = this.known.get(key);
+      // most objects are as long as they were when they were last seen
+      const length = known ? Math.min(bytes, known.offset + known.header.size) : bytes;
+      const buffer = Buffer.allocUnsafe(Math.max(length, MIN_READ));
       const first = buffer.subarray(0, await this.files.read(fd, buffer, 0));
       const version = await this.interpret(key, file, fd, first, id ?? PLAIN);
-      if (known?.header.etag !== version.header.etag) this.remember(key, version);
+      const same = known?.header.etag === version.header.etag && known.id === (id ?? known.id);
+      if (!same) this.remember(key, version);
       return { file, fd, version, first };
     } catch (error) {
-      await this.files.close(fd);
+      this.files.release(fd);
       if (hasCode(error, 'EISDIR')) return null;
       throw error;
     }
@@ -84,6 +89,11 @@ export class VersionReader {
   private async interpret(key: string, file: string, fd: number, first: Buffer, id: string): Promise<IVersion> {
     const offset = bodyOffset(first, key);
     let header = parseHeader(first.subarray(SLOTS[0]), key);
+    if (header === undefined) {
+      const longer = Buffer.alloc(HEADER_READ);
+      await this.files.read(fd, longer, 0);
+      header = parseHeader(longer.subarray(SLOTS[0]), key);
+    }
     if (header === null && offset === RESERVED) {
       const second = Buffer.alloc(RESERVED - SLOTS[1]);
       await this.files.read(fd, second, SLOTS[1]);
