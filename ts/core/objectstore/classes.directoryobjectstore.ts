@@ -108,7 +108,7 @@ export class DirectoryObjectStore implements IObjectStore {
       const draft = await takeIn(this.layout, key, body, options);
       try {
         options.signal?.throwIfAborted();
-        await this.publisher.publish(path, draft, options, options.immutable ?? false);
+        await this.publisher.publish(path, draft, options, options);
         return { etag: draft.etag };
       } finally {
         await draft.discard();
@@ -128,7 +128,7 @@ export class DirectoryObjectStore implements IObjectStore {
       const draft = await this.composer.draft({ ...options, target, parts });
       try {
         options.signal?.throwIfAborted();
-        await this.publisher.publish(path, draft, options, options.immutable ?? false);
+        await this.publisher.publish(path, draft, options, options);
         return { etag: draft.etag };
       } finally {
         await draft.discard();
@@ -136,7 +136,7 @@ export class DirectoryObjectStore implements IObjectStore {
     });
   }
 
-  public delete(key: string, options: { ifMatch?: string } = {}): Promise<void> {
+  public delete(key: string, options: { ifMatch?: string; scratch?: boolean } = {}): Promise<void> {
     return guarded(() => this.publisher.remove(key, this.layout.pathOf(key), options));
   }
 
