@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { ResponseReader } from '../helpers/http-responses.js';
+import { serveJobs } from './childclient.js';
 
 /**
  * The load generator: a process of its own that speaks plain HTTP/1.1 on raw sockets, one request at a time on each
@@ -140,9 +141,4 @@ const runJob = (job: ILoadJob): Promise<ILoadResult> =>
     }
   });
 
-if (process.send) {
-  process.on('message', (job: ILoadJob) => {
-    runJob(job).then((result) => process.send?.(result));
-  });
-  process.on('disconnect', () => process.exit(0));
-}
+serveJobs(runJob);
