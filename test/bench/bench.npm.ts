@@ -6,6 +6,7 @@ import { makeClient, type TClientName } from '../helpers/client-list.js';
 import { type ITestPackage, tarballOf } from '../helpers/client-packages.js';
 import type { IPackument } from '../helpers/client-probe.js';
 import { startServer, startVerdaccio } from '../helpers/client-server.js';
+import { memoryOf } from '../helpers/process-watch.js';
 import {
   contestant,
   corpus,
@@ -19,7 +20,6 @@ import {
   verifyPublished,
 } from './contestants.js';
 import { LoadClient, rawRequest } from './loadclient.js';
-import { memoryOf } from './processes.js';
 import { bareRate, rate } from './rate.js';
 import { type IRow, machine, median, table } from './report.js';
 

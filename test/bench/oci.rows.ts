@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { pushModes } from '../helpers/oci-blobs.js';
+import { memoryOf } from '../helpers/process-watch.js';
 import type { TBackend } from './oci.servers.js';
 import { type IOciScale, manifestType, SMALL, type Turn, tagNames } from './oci.turn.js';
-import { memoryOf } from './processes.js';
 import type { IRow } from './report.js';
 
 export interface IOciRow extends Omit<IRow, 'values'> {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { freePort, startServer } from '../helpers/client-server.js';
 import type { IRepository } from '../helpers/oci-blobs.js';
+import { OciTokens } from '../helpers/oci-token.js';
 import { hasEnded, type IS3Server, startedListening, startS3Server } from '../helpers/s3-server.js';
 import { findTool } from '../helpers/tools.js';
 import type { IMeasured } from './rate.js';
@@ -29,39 +30,6 @@ export const repositoryOf = async (one: IOciContestant, name: string): Promise<T
   authorization: await one.authorization(name),
 });
 
-const TOKEN_FRESH_MS = 60_000;
-
-/** Does as docker does: asks without a token, follows the challenge with user and password, keeps what it gets. */
-class TokenKeeper {
-  private readonly known = new Map<string, { value: string; at: number }>();
-
-  constructor(
-    private readonly origin: string,
-    private readonly basic: string,
-  ) {}
-
-  async get(repository: string): Promise<string> {
-    const known = this.known.get(repository);
-    if (known && performance.now() - known.at < TOKEN_FRESH_MS) {
-      return known.value;
-    }
-    const challenge = (await fetch(`${this.origin}/v2/`)).headers.get('www-authenticate') ?? '';
-    const part = (name: string): string => new RegExp(`${name}="([^"]*)"`).exec(challenge)?.[1] ?? '';
-    const url = new URL(part('realm'));
-    url.searchParams.set('service', part('service'));
-    url.searchParams.set('scope', `repository:${repository}:pull,push`);
-    url.searchParams.set('account', 'admin');
-    const answer = await fetch(url, { headers: { authorization: this.basic } });
-    const { token } = (await answer.json()) as { token?: string };
-    if (!token) {
-      throw new Error(`no token for ${repository}: ${answer.status}, after the challenge ${challenge}`);
-    }
-    const value = `Bearer ${token}`;
-    this.known.set(repository, { value, at: performance.now() });
-    return value;
-  }
-}
-
 const startOurs = async (s3: IS3Server | undefined): Promise<IOciContestant> => {
   const config = s3 && {
     storage: s3.config,
@@ -69,8 +37,7 @@ const startOurs = async (s3: IS3Server | undefined): Promise<IOciContestant> => 
     oci: { enabled: true },
   };
   const server = await startServer({ quiet: true, config });
-  const { username, password } = server.admin;
-  const tokens = new TokenKeeper(server.origin, `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`);
+  const tokens = new OciTokens(server.origin, server.admin);
   return {
     name: ours,
     port: Number(new URL(server.origin).port),

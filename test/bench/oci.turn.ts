@@ -2,13 +2,13 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { pushModes, type TPushMode } from '../helpers/oci-blobs.js';
+import { cpuOf } from '../helpers/process-watch.js';
 import type { IBlobResult, TBlobJob, TBlobWork } from './blobload.js';
 import type { ChildClient } from './childclient.js';
 import type { ILoadJob, ILoadResult } from './load.js';
 import { type LoadClient, rawRequest } from './loadclient.js';
 import { type IOciContestant, repositoryOf } from './oci.servers.js';
 import type { IPlainJob, IPlainResult } from './plainsdk.js';
-import { cpuOf } from './processes.js';
 import { rate } from './rate.js';
 
 export interface IOciScale {

@@ -1,8 +1,8 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { cpuOf } from '../helpers/process-watch.js';
 import type { ILoadJob } from './load.js';
 import { type LoadClient, rawRequest } from './loadclient.js';
-import { cpuOf } from './processes.js';
 
 export interface IMeasured {
   name: string;
