@@ -27,7 +27,8 @@ export type TToolName =
   | 'yarn-4'
   | 'verdaccio'
   | 'versitygw'
-  | 'minio';
+  | 'minio'
+  | 'distribution';
 
 interface IToolLayout {
   /** Below the tool's folder. */
@@ -60,6 +61,7 @@ const layouts: Record<TToolName, IToolLayout> = {
   verdaccio: npmTool('verdaccio', 'verdaccio/bin/verdaccio', 'node-22'),
   versitygw: { file: 'versitygw', onPath: 'versitygw' },
   minio: { file: 'minio', onPath: 'minio' },
+  distribution: { file: 'distribution' },
 };
 
 export const toolsFolder = (): string =>
