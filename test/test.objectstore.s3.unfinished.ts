@@ -49,7 +49,7 @@ t.test('a broken upload leaves nothing to be paid for', { skip }, async (t) => {
   const { proxy, store, direct, leftOf } = await setUp(t);
 
   // at each of these a few parts are on their way, some with their last byte sent and their answer not come
-  for (let failAt = 25; failAt < 41; failAt++) {
+  for (let failAt = 25; failAt < 41; failAt += 2) {
     const put = store.put('key', streamOf(48 * MIB, { failAt: failAt * MIB }));
     await t.rejects(put, /the source broke/);
     t.same(await leftOf('key'), [], `the source failed after ${failAt} MiB`);
