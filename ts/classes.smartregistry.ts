@@ -22,6 +22,7 @@ type TRegistryClass = new (services: IRegistryServices, config: IProtocolConfig)
 
 /** The protocols of this release, each loaded when it is enabled. The one place that knows them all. */
 const LOADERS: Partial<Record<TBuiltInProtocol, () => Promise<TRegistryClass>>> = {
+  oci: async () => (await import('./oci/index.js')).OciRegistry,
   npm: async () => (await import('./npm/index.js')).NpmRegistry,
 };
 
@@ -168,6 +169,7 @@ export class SmartRegistry {
       return { orphans };
     };
     housekeeper.add({ name: 'Sweeping artifacts that no document names', everyMs: 24 * HOUR_MS, work: sweepOrphans });
+    for (const registry of this.registries.values()) for (const chore of registry.chores()) housekeeper.add(chore);
   }
 
   private async startRegistries(services: IRegistryServices): Promise<void> {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { OciStore } from '../helpers/oci-server.js';
+import { OciStore } from '../helpers/oci-store.js';
 import { ociMemorySuite } from '../suites/ocimemory.suite.js';
 
 // Too long for the ordinary tests: five times 2 GiB on each driver.

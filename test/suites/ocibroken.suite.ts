@@ -1,7 +1,7 @@
 import t from 'tap';
 import { CHUNK, patchChunks, pushBlob, Upload, verifyBlob } from '../helpers/oci-blobs.js';
 import { Noise } from '../helpers/oci-noise.js';
-import type { OciServer, OciStore } from '../helpers/oci-server.js';
+import type { OciServer, OciStore } from '../helpers/oci-store.js';
 import { openBy } from '../helpers/process-watch.js';
 
 const SIZE = 8 * CHUNK;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import t from 'tap';
 import { type IRepository, pullBlob, pushBlob, pushModes, verifyBlob } from '../helpers/oci-blobs.js';
 import { Noise } from '../helpers/oci-noise.js';
-import type { OciStore } from '../helpers/oci-server.js';
+import type { OciStore } from '../helpers/oci-store.js';
 import { forgetPeak, memoryOf } from '../helpers/process-watch.js';
 
 const MIB = 1024 ** 2;

@@ -1,5 +1,6 @@
 import { RegistryError } from './classes.registryerror.js';
 import { sweptAway } from './classes.stagedobject.js';
+import { VerifiedBody } from './classes.verifiedbody.js';
 import { isDoubtful, sleep, WRITE_ID } from './helpers.conditionalwrite.js';
 import type { ILogger } from './interfaces.core.js';
 import type { IArtifactPlan, IPlacedArtifact, IWriteStamp } from './interfaces.storage.js';
@@ -17,8 +18,11 @@ export interface IPlacerParts {
 
 /**
  * Step 4 of the write protocol for one publication. Everything it places is its own: a key that is taken, by the orphan
- * of a crashed publish or by somebody who is publishing right now, is never shared, even if the bytes are the same.
+ * of a crashed publish or by somebody who is publishing right now, is not shared, even if the bytes are the same.
  * So a loser can delete what it placed, and a sweeper an orphan, without taking it from somebody else.
+ *
+ * Content whose key is its digest is the exception (`shared`): whoever placed it placed the same bytes, so it is taken
+ * as it is, and nobody takes it back.
  */
 export class ArtifactPlacer {
   /** keys that were tried; whether we know that the object there is ours */
@@ -30,14 +34,19 @@ export class ArtifactPlacer {
     private readonly stamp: IWriteStamp,
   ) {}
 
-  public async place(plan: IArtifactPlan): Promise<IPlacedArtifact> {
+  /** @param admit is asked once everything about the artifact is known, before it can be seen */
+  public async place(plan: IArtifactPlan, admit: () => Promise<void>): Promise<IPlacedArtifact> {
     const { staged, contentType } = plan;
+    if (plan.shared) return this.share(plan, admit);
+    if (staged instanceof VerifiedBody)
+      throw new RegistryError('internal', 'Only shared artifacts stream to their key');
+    await admit();
     const ownKey = `${plan.key}.${this.stamp.id}`;
     const key = (await this.reserve(plan.key)) && (await this.tryAt(plan.key, plan, '*')) ? plan.key : ownKey;
     if (key === ownKey && !(await this.tryAt(ownKey, plan, undefined))) {
       throw new RegistryError('unavailable', 'The store refuses to take this artifact');
     }
-    return { key, size: staged.size, digests: staged.digests, contentType };
+    return { key, size: staged.size, digests: staged.digests, contentType, found: false };
   }
 
   /** Deletes what this publication placed. What cannot be deleted now is an orphan that a sweep will find. */
@@ -59,6 +68,41 @@ export class ArtifactPlacer {
   /** When the publication is over, either way. */
   public finish(): void {
     for (const key of this.reservations) this.parts.reserved.delete(key);
+  }
+
+  /** No condition: writing the same bytes over the same bytes harms nobody, and servers join objects without it. */
+  private async share(plan: IArtifactPlan, admit: () => Promise<void>): Promise<IPlacedArtifact> {
+    const { key, staged, contentType } = plan;
+    const found = (await this.parts.store.head(key)) !== null;
+    if (staged instanceof VerifiedBody) {
+      if (found) await staged.drain(admit);
+      else await this.stream(plan, staged, admit);
+    } else {
+      await admit();
+      if (!found) await this.persist(() => this.write(key, plan, undefined), staged.isReplayable ? 3 : 1);
+    }
+    return { key, size: staged.size, digests: staged.digests, contentType, found };
+  }
+
+  private async stream(plan: IArtifactPlan, body: VerifiedBody, admit: () => Promise<void>): Promise<void> {
+    try {
+      const options = { ...this.options(plan), size: body.announced };
+      await this.parts.store.put(plan.key, body.open(admit), options);
+    } catch (error) {
+      throw body.failure ?? error;
+    }
+  }
+
+  private async persist(write: () => Promise<void>, attempts: number): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await write();
+      } catch (error) {
+        if (RegistryError.is(error, 'notFound')) throw sweptAway(error);
+        if (!isDoubtful(error) || tries >= attempts) throw error;
+        await sleep(50 * tries);
+      }
+    }
   }
 
   /** Where the store ignores conditions, this process (there may be only one) has to look before it writes. */
@@ -88,7 +132,7 @@ export class ArtifactPlacer {
           return false;
         }
         // the store may have spent a staged object's bytes already; bytes in memory can be sent again
-        if (tries === 2 || 'key' in plan.staged.peek()) throw error;
+        if (tries === 2 || !(plan.staged as { isReplayable?: boolean }).isReplayable) throw error;
         await sleep(50);
       }
     }
@@ -98,11 +142,17 @@ export class ArtifactPlacer {
 
   private async write(key: string, plan: IArtifactPlan, ifNoneMatch: '*' | undefined): Promise<void> {
     const { store } = this.parts;
-    const content = plan.staged.peek();
+    const { staged } = plan;
+    if (staged instanceof VerifiedBody) throw new RegistryError('internal', 'A body can be streamed once only');
+    const content = staged.peek();
+    const options = { ...this.options(plan), ifNoneMatch };
+    if ('keys' in content) await store.compose(key, content.keys, options);
+    else await store.put(key, content.bytes, { ...options, size: staged.size });
+  }
+
+  private options(plan: IArtifactPlan) {
     const metadata = { [WRITE_ID]: this.stamp.id, [PLACED_AT]: this.stamp.time };
-    const options = { contentType: plan.contentType, metadata, ifNoneMatch, immutable: true };
-    if ('key' in content) await store.compose(key, [content.key], options);
-    else await store.put(key, content.bytes, { ...options, size: plan.staged.size });
+    return { contentType: plan.contentType, metadata, immutable: true };
   }
 
   private async isOurs(key: string): Promise<boolean> {

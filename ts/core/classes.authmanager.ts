@@ -229,15 +229,32 @@ export class AuthManager {
    * The answer of the OCI token endpoint: what the caller holds of `scopes`, which may be nothing. The token is void as soon
    * as the one that the caller presented is. `null` = an anonymous caller; the token then has an empty `userId`.
    * @param expiresIn seconds
+   * @param options.catalog the token is to list repositories: those that the caller may pull
    */
   public async issueOciToken(
     caller: IAuthToken | null,
     scopes: readonly string[],
     expiresIn = 3600,
+    options: { catalog?: boolean } = {},
   ): Promise<IIssuedOciToken> {
     this.#requireEnabled('oci');
-    const options = checkTokenOptions({ scopes: [...scopes], expiresIn }, 'oci');
-    return this.#oci.issue(caller, options.scopes ?? [], expiresIn);
+    const checked = checkTokenOptions({ scopes: [...scopes], expiresIn }, 'oci');
+    return this.#oci.issue(caller, checked.scopes ?? [], expiresIn, options);
+  }
+
+  /** Whether a token that `validateToken` gave is an OCI JWT, which allows what it names and nothing else. */
+  public isOciJwt(token: IAuthToken): boolean {
+    return this.#oci.isJwt(token);
+  }
+
+  /** The caller as the listing of OCI repositories is to see it. */
+  public forOciCatalog(token: IAuthToken | null): IAuthToken | null {
+    return this.#oci.forCatalog(token);
+  }
+
+  /** Whether tokens of this protocol exist here; without them callers present user names and passwords. */
+  public areTokensEnabled(protocol: TRegistryProtocol): boolean {
+    return this.#isEnabled(protocol);
   }
 
   /** Takes the secret, or the id that `listTokens` shows. Whether the caller may is for the caller to have checked. */

@@ -1,10 +1,12 @@
 import type { AuthManager, TPresentedCredential } from './classes.authmanager.js';
+import type { IChore } from './classes.housekeeper.js';
 import { RegistryCall } from './classes.registrycall.js';
 import { RegistryError } from './classes.registryerror.js';
 import type { RegistryStorage } from './classes.registrystorage.js';
 import type { RenderCache } from './classes.rendercache.js';
 import { parseAuthorization, respond, toResponse, withoutForbiddenBody } from './helpers.http.js';
 import { type IRoute, type IRouteMatch, RouteTable, type TAccess } from './helpers.routes.js';
+import type { IAuthToken } from './interfaces.auth.js';
 import type {
   ILimits,
   ILogger,
@@ -66,6 +68,11 @@ export abstract class BaseRegistry {
     return 0;
   }
 
+  /** Work that is to be done now and then, beside the daily `sweepOrphans`. */
+  public chores(): IChore[] {
+    return [];
+  }
+
   public async init(): Promise<void> {}
 
   public async destroy(): Promise<void> {}
@@ -118,18 +125,25 @@ export abstract class BaseRegistry {
   private async admit(call: RegistryCall, access: TAccess): Promise<void> {
     if (access === 'public') return;
     await this.identify(call);
-    if (access === 'authenticated') {
-      if (!call.userId) throw new RegistryError('unauthenticated', 'Authentication is required');
+    if (access === 'identified' || access === 'authenticated') {
+      const isKnown = access === 'identified' ? call.token : call.userId;
+      if (!isKnown) throw new RegistryError('unauthenticated', 'Authentication is required');
     } else if ('name' in access) {
       const { name } = access;
       await call.authorize(typeof name === 'function' ? name(call.params) : (call.params[name] as string));
     } else {
       const action = access.action ?? 'read';
-      if (await this.services.auth.holdsSome(call.token, this.protocol, access.type, action)) return;
+      const token = 'listing' in access ? this.reader(call) : call.token;
+      if (await this.services.auth.holdsSome(token, this.protocol, access.type, action)) return;
       if (!call.token) throw new RegistryError('unauthenticated', 'Authentication is required');
       if ('late' in access)
         throw new RegistryError('forbidden', `This token does not allow ${action} on any ${access.type}`);
     }
+  }
+
+  /** For whom listings are filtered: the caller, unless tokens of this protocol say something else. */
+  protected reader(call: RegistryCall): IAuthToken | null {
+    return call.token;
   }
 
   /** Sets `call.token` from what the caller presents; a credential that is not valid is `unauthenticated`. */

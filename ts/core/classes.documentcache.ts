@@ -19,8 +19,10 @@ class CachedDocument<T> {
     bytes: Uint8Array,
     public readonly etag: string,
     public readonly codec: ICodec<T>,
+    value?: T,
   ) {
-    this.bytes = bytes;
+    if (codec.keepsValues && value !== undefined) this.document = Object.freeze({ value, etag });
+    else this.bytes = bytes;
     this.weight = bytes.byteLength * PARSED_WEIGHT + key.length + 512;
   }
 
@@ -131,8 +133,9 @@ export class DocumentCache {
     return this.lookUp(key, codec)?.get() ?? null;
   }
 
-  public keep<T>(key: string, bytes: Uint8Array, etag: string, codec: ICodec<T>): CachedDocument<T> {
-    const entry = new CachedDocument(key, bytes, etag, codec);
+  /** @param value what the bytes were made of, deep-frozen, where that is known */
+  public keep<T>(key: string, bytes: Uint8Array, etag: string, codec: ICodec<T>, value?: T): CachedDocument<T> {
+    const entry = new CachedDocument(key, bytes, etag, codec, value);
     this.cached.set(key, entry as CachedDocument<unknown>);
     return entry;
   }

@@ -34,6 +34,8 @@ interface IKnownJwt {
 /** `uid` of tokens for callers of a custom provider, which alone knows whether they still exist */
 const OF_PROVIDER = 'provider';
 const ANYTHING = 'oci:*:*:*';
+const PULL_ANYTHING = 'oci:repository:*:pull';
+const CATALOG = 'oci:registry:catalog:*';
 
 /** The life of OCI JWTs: granting, believing, revoking. Whose rights they carry, the provider says. */
 export class OciAuthority {
@@ -57,17 +59,21 @@ export class OciAuthority {
    * outlive it.
    * @param caller `null` = anonymous
    * @param expiresIn seconds
+   * @param options.catalog the token is to list repositories: those that the caller may pull
    */
   public async issue(
     caller: IAuthToken | null,
     scopes: readonly string[],
     expiresIn: number,
+    options: { catalog?: boolean } = {},
   ): Promise<IIssuedOciToken> {
     if (caller && this.#claims.has(caller)) {
       throw new RegistryError('forbidden', 'A token of the token endpoint cannot be exchanged for another');
     }
     const uid = await this.#uidOf(caller);
     const granted = await this.#grant(caller, scopes);
+    const catalog = options.catalog ? await this.#pullable(caller) : undefined;
+    if (catalog && catalog.length > 0) granted.push(CATALOG);
     const issuedAt = this.#now();
     const end = Math.min(
       issuedAt.getTime() + expiresIn * 1000,
@@ -80,6 +86,7 @@ export class OciAuthority {
       issuedAt,
       expiresAt: new Date(end),
       parent: caller?.tokenId,
+      catalog,
     });
     return { token, tokenId: id, expiresIn: Math.floor((end - issuedAt.getTime()) / 1000), issuedAt, scopes: granted };
   }
@@ -92,6 +99,18 @@ export class OciAuthority {
     if (!known) return undefined;
     const { claims, token, isRevoked } = known;
     return !isRevoked && (await this.#isBacked(claims)) ? token : null;
+  }
+
+  /** Whether this is a JWT, which names each thing that it allows. */
+  public isJwt(token: IAuthToken): boolean {
+    return this.#claims.has(token);
+  }
+
+  /** The caller as the listing of repositories is to see it: a JWT that was got for it speaks for all it may pull. */
+  public forCatalog(token: IAuthToken | null): IAuthToken | null {
+    const catalog = token && this.#claims.get(token)?.catalog;
+    if (!catalog) return token;
+    return token.userId === '' ? null : { ...token, scopes: catalog };
   }
 
   /** Whether the token has expired, JWTs with the leeway that their clocks get. */
@@ -155,6 +174,12 @@ export class OciAuthority {
     if (!caller || caller.userId === '') return '';
     if (!(this.#provider instanceof DefaultAuthProvider)) return OF_PROVIDER;
     return (await this.#provider.requireAccount(caller.userId)).uid;
+  }
+
+  async #pullable(caller: IAuthToken | null): Promise<string[]> {
+    const permissions = (caller && (await this.permissions(caller))) ?? (await this.#provider.permissions?.(caller));
+    // a provider that decides name by name is asked for each when they are listed
+    return permissions ? permissions.narrow([PULL_ANYTHING]) : [PULL_ANYTHING];
   }
 
   async #grant(caller: IAuthToken | null, scopes: readonly string[]): Promise<string[]> {

@@ -24,6 +24,8 @@ export interface IOciClaims {
   uid?: string;
   /** the id of the token that was presented to get this one: void with it */
   parent?: string;
+  /** scopes of what the caller may pull, where the token is for the listing of repositories */
+  catalog?: string[];
 }
 
 export interface IOciSignRequest {
@@ -33,6 +35,7 @@ export interface IOciSignRequest {
   issuedAt: Date;
   expiresAt: Date;
   parent?: string;
+  catalog?: readonly string[];
 }
 
 /** seconds by which the clocks of issuer and registry may differ */
@@ -102,6 +105,7 @@ export class OciTokens {
       // names of our own (RFC 7519 section 4.3): another service's `uid` means something else
       srt_uid: request.uid,
       ...(request.parent === undefined ? {} : { srt_parent: request.parent }),
+      ...(request.catalog === undefined ? {} : { srt_catalog: request.catalog }),
     };
     return { token: jsonwebtoken.sign(claims, this.#secret, { algorithm: 'HS256' }), id };
   }
@@ -141,6 +145,7 @@ export class OciTokens {
       expiresAt: new Date(payload.exp * 1000),
       uid: optionalText(payload.srt_uid),
       parent: optionalText(payload.srt_parent),
+      catalog: Array.isArray(payload.srt_catalog) ? payload.srt_catalog.map(String) : undefined,
     };
   }
 }

@@ -7,7 +7,14 @@ import { RequestBody } from './classes.requestbody.js';
 import { abandonBody } from './helpers.bodysource.js';
 import { headerOf, originOf } from './helpers.http.js';
 import type { TAccess, TParams } from './helpers.routes.js';
-import { type IServeObjectOptions, type IServeRequest, serveObject, serveRendering } from './helpers.serving.js';
+import {
+  type IServeObjectOptions,
+  type IServeRequest,
+  serveExact,
+  serveObject,
+  serveRendering,
+} from './helpers.serving.js';
+import { streamToBuffer } from './helpers.streams.js';
 import type { IAuthToken } from './interfaces.auth.js';
 import type {
   ILimits,
@@ -168,9 +175,10 @@ export class RegistryCall implements IServeRequest {
     const action = override.action ?? (row && 'action' in row ? row.action : undefined);
     if (!type || !action)
       throw new RegistryError('internal', `A route of ${this.protocol} authorises without type and action`);
-    if (await this.can({ type, name, action })) return;
-    if (!this.userId) throw new RegistryError('unauthenticated', 'Authentication is required');
-    throw new RegistryError('forbidden', `This token does not allow ${action} on ${type} ${name}`);
+    const right = { type, name, action };
+    if (await this.can(right)) return;
+    if (!this.userId) throw new RegistryError('unauthenticated', 'Authentication is required', { detail: right });
+    throw new RegistryError('forbidden', `This token does not allow ${action} on ${type} ${name}`, { detail: right });
   }
 
   public can(right: { type: string; name: string; action: string }): Promise<boolean> {
@@ -180,6 +188,30 @@ export class RegistryCall implements IServeRequest {
   /** One stored object as a download; null where it is absent. */
   public serveObject(key: string, options: IServeObjectOptions = {}): Promise<IResponse | null> {
     return serveObject(this, key, options);
+  }
+
+  /**
+   * Small content that never changes under its key, exactly as it is stored: kept in memory once it was read. Whether it
+   * is still there is asked each time, unless a document says so (`exists`).
+   */
+  public async serveImmutable(
+    key: string,
+    options: IServeObjectOptions & { etag: string; exists?: boolean },
+  ): Promise<IResponse | null> {
+    const { storage } = this;
+    const { about, exists } = options;
+    if (exists) {
+      if (about) await storage.admitGet(key, about);
+    } else if (!(await (about ? storage.headForGet(key, about) : storage.head(key)))) {
+      return null;
+    }
+    const rendering = await this.services.renders.get(`${key}\nexact`, async () => {
+      const found = await storage.open(key);
+      if (!found || found === 'notModified') return null;
+      const { contentType = 'application/octet-stream', lastModified } = found.info;
+      return new Rendering({ body: await streamToBuffer(found.body), contentType, lastModified });
+    });
+    return rendering && serveExact(this, rendering, options);
   }
 
   /**

@@ -9,8 +9,12 @@ import type { ILimits, ILogger } from './interfaces.core.js';
 import type { IStorageHookMetadata, IStorageHooks } from './interfaces.hooks.js';
 import type {
   ICodec,
+  IDisplacePlan,
+  IPlacedArtifact,
+  IPlacePlan,
   IPublishPlan,
   IRemovePlan,
+  IStageAbout,
   IStageOptions,
   IStorageOrigin,
   IStoredDocument,
@@ -145,6 +149,20 @@ export class RegistryStorage {
     return info;
   }
 
+  /** Asks `beforeGet` on behalf of a caller who will be given content that is known to exist, and starts `afterGet`. */
+  public async admitGet(key: string, about: IStorageHookMetadata): Promise<void> {
+    const { hooks } = this.parts;
+    await hooks.ask('beforeGet', this.origin, { key, metadata: about });
+    hooks.tellLater('afterGet', this.origin, { key, metadata: about });
+  }
+
+  /** Asks `beforePut` (phase `start`) about an upload whose size or digest is not known yet. */
+  public announce(about: IStageAbout, size?: number): Promise<void> {
+    const { key, ...known } = about;
+    const metadata = { ...known, size, kind: 'artifact' as const };
+    return this.parts.hooks.ask('beforePut', this.origin, { key, metadata, phase: 'start' });
+  }
+
   /**
    * The object with its body. With `about`, `beforeGet` may refuse it before the store is asked (`forbidden`), and
    * `afterGet` is started (not waited for) when the store has answered with an object.
@@ -237,6 +255,21 @@ export class RegistryStorage {
   }
 
   /**
+   * The write protocol for content whose key is its digest and that needs no document: `beforePut` once for each
+   * artifact that is not `silent`, before any can be seen (of a body that streams to its key: when all but its last
+   * chunk is there); artifacts to their keys in order; listing; `afterPut` for those that were new. What fails half-way
+   * leaves at most artifacts before the last one, which decides.
+   */
+  public place(plan: IPlacePlan): Promise<IPlacedArtifact[]> {
+    return this.parts.protocol.place(plan, this.origin);
+  }
+
+  /** Deletes what `place` placed: `beforeDelete`, artifacts in order, listing, `afterDelete`. */
+  public displace(plan: IDisplacePlan): Promise<void> {
+    return this.parts.protocol.displace(plan, this.origin);
+  }
+
+  /**
    * Takes something back: dry run of `apply`; `beforeDelete` once for each artifact and once for the document; marker;
    * `update(document)`; catalog entry; marker away; artifacts deleted; `afterDelete` in the same order, waited for.
    */
@@ -244,15 +277,21 @@ export class RegistryStorage {
     return this.parts.protocol.remove(plan, this.origin);
   }
 
-  /** Deletes staged uploads older than `olderThanMs` (default 24 h) and repairs listings from their markers. */
-  public async sweep(options: { olderThanMs?: number } = {}): Promise<{ staged: number; repaired: number }> {
+  /**
+   * Deletes staged uploads older than `olderThanMs` (default 24 h), what broken writes left in the store itself, and
+   * repairs listings from their markers.
+   */
+  public async sweep(
+    options: { olderThanMs?: number } = {},
+  ): Promise<{ staged: number; unfinished: number; repaired: number }> {
     const olderThanMs = options.olderThanMs ?? DAY_MS;
     const staged = await sweepStaging(this.parts, olderThanMs);
+    const unfinished = (await this.store.sweep?.(olderThanMs)) ?? 0;
     let repaired = 0;
     for (const listing of this.parts.listings) {
       repaired += await listing.repair(Math.min(olderThanMs, 20_000), Math.min(olderThanMs, 15 * 60_000));
     }
-    return { staged, repaired };
+    return { staged, unfinished, repaired };
   }
 
   /**

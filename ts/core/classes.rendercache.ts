@@ -9,22 +9,29 @@ const GZIP_FROM = 1024;
 export interface IRendered {
   body: string | Uint8Array | object;
   contentType: string;
+  lastModified?: Date;
 }
 
 /** One representation of a document: its bytes, a strong ETag of those bytes, and the gzip form once somebody asked. */
 export class Rendering {
   public readonly bytes: Buffer;
   public readonly contentType: string;
-  public readonly etag: string;
+  public readonly lastModified: Date | undefined;
+  private hashed: string | undefined;
   private packed: Promise<Buffer> | undefined;
 
-  constructor({ body, contentType }: IRendered) {
+  constructor({ body, contentType, lastModified }: IRendered) {
     this.bytes =
       body instanceof Uint8Array
         ? Buffer.from(body.buffer, body.byteOffset, body.byteLength)
         : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
     this.contentType = contentType;
-    this.etag = plugins.crypto.createHash('sha256').update(this.bytes).digest('base64url').slice(0, 27);
+    this.lastModified = lastModified;
+  }
+
+  public get etag(): string {
+    this.hashed ??= plugins.crypto.createHash('sha256').update(this.bytes).digest('base64url').slice(0, 27);
+    return this.hashed;
   }
 
   public get compressible(): boolean {

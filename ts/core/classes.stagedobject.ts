@@ -10,15 +10,24 @@ import type { IObjectStore } from './objectstore/interfaces.objectstore.js';
 export const STAGING_PREFIX = 'staging/';
 
 /** Smaller bodies wait in memory: they cost the store nothing until they are published. */
-const MEMORY_LIMIT = 256 * 1024;
+export const MEMORY_LIMIT = 256 * 1024;
 
 export type TBody = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | Uint8Array;
 
-/** Where the bytes are: in memory, or in the store under a key of their own. */
-export type TStagedContent = { bytes: Uint8Array } | { key: string };
+/** Where the bytes are: in memory, or in the store, as one object or as several that follow each other. */
+export type TStagedContent = { bytes: Uint8Array } | { keys: string[] };
 
 export const sweptAway = (cause?: unknown): RegistryError =>
   new RegistryError('unavailable', 'The upload took too long and was swept away; please send it again', { cause });
+
+/** The content of objects, one behind the other. */
+export async function* readAll(store: IObjectStore, keys: string[]): AsyncGenerator<Uint8Array, void, undefined> {
+  for (const key of keys) {
+    const found = await store.get(key);
+    if (!found || found === 'notModified') throw sweptAway();
+    yield* iterate(found.body);
+  }
+}
 
 /** A received body, hashed and counted, that nobody can see until it is published. */
 export class StagedObject {
@@ -38,10 +47,12 @@ export class StagedObject {
   /** The bytes again, as often as needed until it is published or discarded. */
   public async open(): Promise<ReadableStream<Uint8Array>> {
     const content = this.peek();
-    if ('bytes' in content) return toReadableStream(content.bytes);
-    const found = await this.store.get(content.key);
-    if (!found || found === 'notModified') throw sweptAway();
-    return found.body;
+    return 'bytes' in content ? toReadableStream(content.bytes) : fromIterable(readAll(this.store, content.keys));
+  }
+
+  /** Whether the bytes survive a failed attempt to put them in their place. */
+  public get isReplayable(): boolean {
+    return this.content !== undefined && 'bytes' in this.content;
   }
 
   /** For the write protocol. Throws where the bytes were spent. */
@@ -54,7 +65,7 @@ export class StagedObject {
   public async discard(): Promise<void> {
     const { content } = this;
     this.content = undefined;
-    if (content && 'key' in content) await this.store.delete(content.key);
+    if (content && 'keys' in content) for (const key of content.keys) await this.store.delete(key, { scratch: true });
   }
 }
 
@@ -67,7 +78,7 @@ export interface IStageParts {
 }
 
 /** Counts, hashes and limits what passes through. */
-class Meter {
+export class Meter {
   public size = 0;
   private readonly hashes: [name: string, hash: Hash][];
 
@@ -187,7 +198,7 @@ const stageInStore = async (
     }
   }
   try {
-    await store.put(key, fromIterable(all()), { size, signal, immutable: true });
+    await store.put(key, fromIterable(all()), { size, signal, immutable: true, scratch: true });
   } catch (error) {
     // The source's own error tells more than what the store made of it.
     if (failure !== undefined) throw failure;
@@ -199,5 +210,5 @@ const stageInStore = async (
     throw error;
   }
   if (!digests) throw new RegistryError('internal', 'The store did not read the whole body');
-  return new StagedObject(store, { key }, meter.size, digests);
+  return new StagedObject(store, { keys: [key] }, meter.size, digests);
 };

@@ -137,7 +137,7 @@ export class UpdateQueue {
       const id = plugins.crypto.randomUUID();
       const outcome = await settleWrite(this.store, { key, bytes, contentType: codec.contentType, base: etag, id });
       if (outcome.kind === 'written') {
-        if (bytes && outcome.etag) this.documents.keep(key, bytes, outcome.etag, codec);
+        if (bytes && outcome.etag) this.documents.keep(key, bytes, outcome.etag, codec, value);
         else this.documents.forget(key);
         for (const step of open) answer(step, value, outcome.etag);
         return;

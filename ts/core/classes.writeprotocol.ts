@@ -3,7 +3,9 @@ import { ArtifactPlacer } from './classes.artifactplacer.js';
 import type { DocumentCache } from './classes.documentcache.js';
 import type { HookRunner, IHookSubject } from './classes.hookrunner.js';
 import { RegistryError } from './classes.registryerror.js';
+import { MEMORY_LIMIT } from './classes.stagedobject.js';
 import type { UpdateQueue } from './classes.updatequeue.js';
+import { VerifiedBody } from './classes.verifiedbody.js';
 import { jsonCodec } from './helpers.codec.js';
 import { OutcomeUnknownError } from './helpers.conditionalwrite.js';
 import type { ILogger } from './interfaces.core.js';
@@ -11,7 +13,9 @@ import type {
   IArtifactPlan,
   ICodec,
   IDerivedListing,
+  IDisplacePlan,
   IPlacedArtifact,
+  IPlacePlan,
   IPublishPlan,
   IRemovePlan,
   IStorageOrigin,
@@ -73,10 +77,84 @@ export class WriteProtocol {
       return await this.publishWith(plan, origin, stamp, placer);
     } finally {
       placer.finish();
-      for (const { staged } of plan.artifacts) {
-        await this.tolerate('A staged upload could not be removed; a sweep will', () => staged.discard());
-      }
+      await this.discard(plan.artifacts);
     }
+  }
+
+  /** Shared artifacts without a document: that the last one is in its place is the commit. */
+  public async place(plan: IPlacePlan, origin: IStorageOrigin): Promise<IPlacedArtifact[]> {
+    const { hooks, logger, store } = this.parts;
+    const { artifacts, catalog, packageName } = plan;
+    const placer = new ArtifactPlacer({ store, logger, reserved: this.reserved }, this.stamp());
+    const admit = this.once(() => this.askForArtifacts(plan, origin));
+    let marker: string | undefined;
+    try {
+      if (artifacts.some(({ staged }) => staged instanceof VerifiedBody)) await this.announce(plan, origin);
+      else await admit();
+      marker = await catalog?.mark(packageName);
+      const placed: IPlacedArtifact[] = [];
+      for (const artifact of artifacts) placed.push(await placer.place(artifact, admit));
+      await this.derive(plan, null, marker);
+      for (const [index, { key, found }] of placed.entries()) {
+        const artifact = artifacts[index]!;
+        if (!found && !artifact.silent) await hooks.tell('afterPut', origin, artifactSubject(plan, artifact, key));
+      }
+      return placed;
+    } finally {
+      await this.discard(artifacts);
+    }
+  }
+
+  /** Takes away what `place` placed. */
+  public async displace(plan: IDisplacePlan, origin: IStorageOrigin): Promise<void> {
+    const { hooks, store } = this.parts;
+    const { catalog, packageName, version } = plan;
+    const subjects = plan.artifacts
+      .filter(({ silent }) => !silent)
+      .map(({ key, digest }) => ({ key, metadata: { packageName, version, digest, kind: 'artifact' as const } }));
+    for (const subject of subjects) await hooks.ask('beforeDelete', origin, subject);
+    const marker = await catalog?.mark(packageName);
+    for (const { key } of plan.artifacts) await store.delete(key);
+    await this.derive(plan, null, marker);
+    for (const subject of subjects) await hooks.tell('afterDelete', origin, subject);
+  }
+
+  /** A body that streams to its key is announced to the hooks before its first byte, unless it is small. */
+  private async announce(plan: IPlacePlan, origin: IStorageOrigin): Promise<void> {
+    for (const artifact of plan.artifacts) {
+      const { staged, key } = artifact;
+      if (!(staged instanceof VerifiedBody) || (staged.announced ?? Number.POSITIVE_INFINITY) <= MEMORY_LIMIT) continue;
+      const { metadata } = artifactSubject(plan, artifact, key);
+      await this.parts.hooks.ask('beforePut', origin, {
+        key,
+        metadata: { ...metadata, size: staged.announced },
+        phase: 'start',
+      });
+    }
+  }
+
+  private async askForArtifacts(
+    plan: ISubjectOf & { artifacts: IArtifactPlan[] },
+    origin: IStorageOrigin,
+  ): Promise<void> {
+    for (const artifact of plan.artifacts) {
+      if (artifact.silent) continue;
+      await this.parts.hooks.ask('beforePut', origin, artifactSubject(plan, artifact, artifact.key));
+    }
+  }
+
+  private async discard(artifacts: IArtifactPlan[]): Promise<void> {
+    for (const { staged } of artifacts) {
+      await this.tolerate('A staged upload could not be removed; a sweep will', () => staged.discard());
+    }
+  }
+
+  private once(work: () => Promise<void>): () => Promise<void> {
+    let done: Promise<void> | undefined;
+    return () => {
+      done ??= work();
+      return done;
+    };
   }
 
   private async publishWith<T>(
@@ -93,22 +171,21 @@ export class WriteProtocol {
       size,
       digests,
       contentType,
+      found: false,
     }));
     const current = (await documents.read(document.key, codec))?.value ?? null;
     const dry = document.apply(current, planned, stamp);
     if (dry === current) return dry;
 
     const aboutDocument = documentSubject(plan, document.key, codec.contentType);
-    for (const artifact of artifacts) {
-      await hooks.ask('beforePut', origin, artifactSubject(plan, artifact, artifact.key));
-    }
+    await this.askForArtifacts(plan, origin);
     await hooks.ask('beforePut', origin, aboutDocument);
 
     const placed: IPlacedArtifact[] = [];
     let marker: string | undefined;
     let committed: { value: T; wrote: boolean };
     try {
-      for (const artifact of artifacts) placed.push(await placer.place(artifact));
+      for (const artifact of artifacts) placed.push(await placer.place(artifact, async () => {}));
       marker = await plan.catalog?.mark(plan.packageName);
       committed = await this.commitPublish(plan, codec, placed, stamp);
     } catch (error) {

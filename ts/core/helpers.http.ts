@@ -49,14 +49,16 @@ export const matchesEtag = (header: string, etags: string[]): boolean => {
 
 /**
  * A Range header with one byte range (RFC 9110 section 14.1.2). Undefined for what a server may ignore: another unit,
- * several ranges, bad syntax.
+ * several ranges, bad syntax. A range that ends before it begins throws `rangeInvalid` (section 14.2 lets a server choose).
  */
 export const parseRange = (header: string | undefined): TObjectRange | undefined => {
   const match = header === undefined ? null : /^bytes=(\d*)-(\d*)$/i.exec(header.trim());
   if (!match) return undefined;
   const [, first, last] = match as unknown as [string, string, string];
   if (first === '') return last === '' ? undefined : { suffix: Number(last) };
-  if (last !== '' && Number(last) < Number(first)) return undefined;
+  if (last !== '' && Number(last) < Number(first)) {
+    throw new RegistryError('rangeInvalid', 'The range ends before it begins');
+  }
   return last === '' ? { start: Number(first) } : { start: Number(first), end: Number(last) };
 };
 

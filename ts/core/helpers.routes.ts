@@ -6,7 +6,8 @@ import type { IResponse } from './interfaces.core.js';
  * What a caller must be allowed to do before a handler runs.
  *
  * - `public`: credentials are not even looked at.
- * - `authenticated`: any valid credential.
+ * - `identified`: any valid credential, also one that stands for nobody (the token of an anonymous OCI client).
+ * - `authenticated`: any valid credential of somebody.
  * - `{ type, action, name }`: the right to `action` on `{protocol}:{type}:{name}`; `name` is a path parameter or a
  *   function that yields the normalised name that is stored.
  * - `{ type, action, late }`: the name is in the body. Before the body is read the caller must hold some scope of that
@@ -16,6 +17,7 @@ import type { IResponse } from './interfaces.core.js';
  */
 export type TAccess =
   | 'public'
+  | 'identified'
   | 'authenticated'
   | { type: string; action: string; name: string | ((params: TParams) => string) }
   | { type: string; action: string; late: true }

@@ -144,3 +144,9 @@ export const normalizeScopes = (list: readonly string[], field: string): readonl
   }
   return Object.freeze([...result]);
 };
+
+/** Whether a text matches one of the globs. */
+export const globMatcher = (globs: readonly string[]): ((text: string) => boolean) => {
+  const compiled = globs.map(toGlob);
+  return (text) => compiled.some((glob) => globMatches(glob, text));
+};

@@ -25,7 +25,11 @@ export interface IServeObjectOptions {
   about?: IStorageHookMetadata;
 }
 
-const baseHeaders = (info: IObjectInfo, etag: string, options: IServeObjectOptions): Record<string, string> => ({
+const baseHeaders = (
+  info: Pick<IObjectInfo, 'contentType' | 'lastModified'>,
+  etag: string,
+  options: IServeObjectOptions,
+): Record<string, string> => ({
   'Content-Type': options.contentType ?? info.contentType ?? 'application/octet-stream',
   ETag: `"${etag}"`,
   'Last-Modified': info.lastModified.toUTCString(),
@@ -92,6 +96,19 @@ export const serveObject = async (
   headers['Content-Range'] = `bytes ${start}-${end}/${info.size}`;
   headers['Content-Length'] = String(end - start + 1);
   return { status: 206, headers, body };
+};
+
+/** Bytes in memory under an ETag of the caller's, never in another encoding. */
+export const serveExact = (
+  request: IServeRequest,
+  { bytes, contentType, lastModified = new Date(0) }: Rendering,
+  options: IServeObjectOptions & { etag: string },
+): IResponse => {
+  const info = { contentType, lastModified };
+  const headers = baseHeaders(info, options.etag, options);
+  delete headers['Accept-Ranges'];
+  if (isUnchanged(request, [options.etag], lastModified)) return { status: 304, headers };
+  return respond(200, bytes, headers);
 };
 
 /** A rendered document: gzip where it is accepted, ETag by its bytes, 304. */

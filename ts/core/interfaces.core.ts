@@ -85,8 +85,10 @@ export interface IProtocolConfig {
 }
 
 export interface IOciConfig extends IProtocolConfig {
-  /** globs of tags that cannot be moved once pushed */
+  /** globs (`*`) of tags that can be neither moved nor deleted once they are pushed */
   immutableTags?: string[];
+  /** ms without a chunk after which an unfinished upload is given up; default 86,400,000 (a day) */
+  uploadExpiryMs?: number;
 }
 
 /** S3 (IS3Descriptor plus the bucket), a local directory, or a driver of the caller's own. */

@@ -1,4 +1,5 @@
 import type { StagedObject } from './classes.stagedobject.js';
+import type { VerifiedBody } from './classes.verifiedbody.js';
 import type { IRequestActor, TRegistryProtocol } from './interfaces.core.js';
 
 /** On whose behalf storage is used; what hooks are told. */
@@ -14,6 +15,8 @@ export interface ICodec<T> {
   parse(bytes: Uint8Array): T;
   serialize(value: T): Uint8Array | string;
   contentType: string;
+  /** what is parsed is exactly what was serialised, so a value that was written need not be parsed to be read again */
+  keepsValues?: boolean;
 }
 
 /** A parsed document, deep-frozen: change a copy. */
@@ -65,6 +68,8 @@ export interface IPlacedArtifact {
   /** algorithm -> hex */
   digests: Record<string, string>;
   contentType: string;
+  /** whether a shared artifact was there already */
+  found: boolean;
 }
 
 /** Identifies one write for good; an entry keeps `id` so that a writer whose answer was lost finds its own work. */
@@ -76,7 +81,8 @@ export interface IWriteStamp {
 }
 
 export interface IArtifactPlan {
-  staged: StagedObject;
+  /** a staged upload, or (of a shared artifact) a body that streams straight to its key */
+  staged: StagedObject | VerifiedBody;
   /** where the storage layout wants it */
   key: string;
   contentType: string;
@@ -84,6 +90,27 @@ export interface IArtifactPlan {
   digestAlgorithm?: THashName;
   /** which version hooks are told; default that of the whole plan */
   version?: string;
+  /** the key is the content's digest, so whatever is there already is the same: it is used and never taken back */
+  shared?: boolean;
+  /** an entry that belongs to another artifact of the plan: hooks hear of that one */
+  silent?: boolean;
+}
+
+/** Artifacts whose being there is all there is to decide. They are placed in order, so the last one decides. */
+export interface IPlacePlan {
+  packageName: string;
+  version?: string;
+  artifacts: IArtifactPlan[];
+  catalog?: IDerivedListing<null>;
+}
+
+/** The way back: artifacts are deleted in order. */
+export interface IDisplacePlan {
+  packageName: string;
+  version?: string;
+  /** `digest` is what hooks are told */
+  artifacts: { key: string; digest?: string; silent?: boolean }[];
+  catalog?: IDerivedListing<null>;
 }
 
 /** A listing of all packages that follows their documents; `PackageCatalog` is one. */

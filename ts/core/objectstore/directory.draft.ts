@@ -20,8 +20,8 @@ export abstract class Draft {
     private readonly about: TDraftAbout,
   ) {}
 
-  /** The path of the complete file, fsynced. */
-  public abstract seal(rank?: TRank): Promise<string>;
+  /** The path of the complete file, fsynced unless it is `scratch`. */
+  public abstract seal(rank?: TRank, scratch?: boolean): Promise<string>;
   /** The same under a name that nobody else knows yet. */
   public abstract sealAs(file: string, rank: TRank): Promise<void>;
   public abstract discard(): Promise<void>;
@@ -65,9 +65,9 @@ export class BytesDraft extends Draft {
     return this.body.byteLength;
   }
 
-  public async seal(rank: TRank = {}): Promise<string> {
+  public async seal(rank: TRank = {}, scratch = false): Promise<string> {
     this.file ??= this.layout.temporary();
-    await this.write(this.file, rank);
+    await this.write(this.file, rank, scratch);
     return this.file;
   }
 
@@ -79,14 +79,14 @@ export class BytesDraft extends Draft {
     if (this.file) await tolerate(this.layout.files.unlink(this.file), 'ENOENT');
   }
 
-  private async write(file: string, rank: TRank): Promise<void> {
+  private async write(file: string, rank: TRank, scratch = false): Promise<void> {
     const { files } = this.layout;
     const whole = wholeFile(this.nextHeader(rank), this.body);
     this.offset = whole.byteLength - this.size;
     const fd = await files.open(file, 'w');
     try {
       await files.write(fd, whole, 0);
-      await files.fsync(fd);
+      if (!scratch) await files.fsync(fd);
     } finally {
       files.release(fd);
     }
@@ -108,10 +108,10 @@ export class FileDraft extends Draft {
     super(layout, key, about);
   }
 
-  public async seal(rank: TRank = {}): Promise<string> {
+  public async seal(rank: TRank = {}, scratch = false): Promise<string> {
     const { bytes, position } = reservedHeader(this.nextHeader(rank), this.slot);
     await this.layout.files.write(this.fd, bytes, position);
-    await this.layout.files.fsync(this.fd);
+    if (!scratch) await this.layout.files.fsync(this.fd);
     return this.file;
   }
 

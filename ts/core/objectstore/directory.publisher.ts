@@ -12,6 +12,12 @@ export interface ICondition {
   ifNoneMatch?: '*';
 }
 
+/** What the caller promised of the object; `scratch` counts for immutable ones. */
+export interface IForm {
+  immutable?: boolean;
+  scratch?: boolean;
+}
+
 /** attempts of a write without condition that others keep overtaking; with its pauses about half a minute */
 const PATIENCE = 1000;
 const NOTHING: TCurrent = { place: { form: 'absent' }, version: null };
@@ -45,18 +51,18 @@ export class Publisher {
     if (condition.ifMatch !== undefined && condition.ifMatch !== etag) throw failed();
   }
 
-  public publish(path: string, draft: Draft, condition: ICondition, immutable: boolean): Promise<void> {
+  public publish(path: string, draft: Draft, condition: ICondition, form: IForm): Promise<void> {
     return this.persist(draft.key, path, condition, ({ place, version }) => {
       this.check(condition, version);
       if (place.form === 'plain') return this.replacePlain(path, draft, version as IVersion, condition);
       if (place.form === 'living' && !this.generations.isSealed(place, version)) {
         return this.generations.succeed(path, place, version as IVersion, draft);
       }
-      return this.begin(path, place, version, draft, immutable);
+      return this.begin(path, place, version, draft, form);
     });
   }
 
-  public remove(key: string, path: string, condition: ICondition): Promise<void> {
+  public remove(key: string, path: string, condition: ICondition & { scratch?: boolean }): Promise<void> {
     return this.persist(key, path, condition, async ({ place, version }) => {
       this.check(condition, version);
       if (!version || version.header.deleted) return 'won';
@@ -101,19 +107,19 @@ export class Publisher {
     place: TPlace,
     version: IVersion | null,
     draft: Draft,
-    immutable: boolean,
+    { immutable, scratch }: IForm,
   ): Promise<TOutcome> {
     if (place.form === 'living' && version) await this.generations.bury(path, place, version);
     if (place.form === 'dead') await this.generations.clear(path);
     if (!immutable) return this.generations.create(path, draft);
-    const sealed = await draft.seal();
+    const sealed = await draft.seal({}, scratch);
     try {
       await this.layout.place(path, () => this.layout.files.link(sealed, path));
     } catch (error) {
       if (hasCode(error, 'EEXIST', 'ENOTDIR')) return 'lost';
       throw error;
     }
-    await this.layout.syncParent(path);
+    if (!scratch) await this.layout.syncParent(path);
     return 'won';
   }
 
@@ -133,7 +139,12 @@ export class Publisher {
     return condition.ifMatch === undefined ? replace() : this.claimed(draft.key, path, version, replace);
   }
 
-  private async removePlain(key: string, path: string, version: IVersion, condition: ICondition): Promise<TOutcome> {
+  private async removePlain(
+    key: string,
+    path: string,
+    version: IVersion,
+    condition: ICondition & { scratch?: boolean },
+  ): Promise<TOutcome> {
     const remove = async (): Promise<TOutcome> => {
       if (
         (await tolerate(
@@ -143,7 +154,7 @@ export class Publisher {
       )
         return 'lost';
       await this.layout.prune(path);
-      await this.layout.syncParent(path);
+      if (!condition.scratch) await this.layout.syncParent(path);
       return 'won';
     };
     return condition.ifMatch === undefined ? remove() : this.claimed(key, path, version, remove);

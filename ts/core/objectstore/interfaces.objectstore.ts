@@ -53,6 +53,8 @@ export interface IPutOptions {
   ifNoneMatch?: '*';
   /** the caller promises never to write other bytes under this key, so a driver may skip its bookkeeping for rewrites */
   immutable?: boolean;
+  /** an intermediate result: it need not survive a loss of power, so a driver may skip what makes writes durable */
+  scratch?: boolean;
   signal?: AbortSignal;
 }
 
@@ -75,6 +77,8 @@ export interface IListOptions {
 export interface IObjectStore {
   /** false where the server ignores `ifMatch`/`ifNoneMatch`; known after `init()` */
   readonly conditionalWrites: boolean;
+  /** false where conditions are ignored, or refused, for objects that arrive in parts; absent: as `conditionalWrites` */
+  readonly conditionalJoins?: boolean;
   head(key: string): Promise<IObjectInfo | null>;
   get(key: string, options?: IGetOptions): Promise<IObject | 'notModified' | null>;
   /** Durable when it resolves. A source that fails leaves what was there before. */
@@ -85,10 +89,18 @@ export interface IObjectStore {
    * `preconditionFailed` the parts are untouched.
    */
   compose(target: string, parts: string[], options?: IComposeOptions): Promise<{ etag: string }>;
-  /** deleting what is absent is fine, unless `ifMatch` says what should have been there */
-  delete(key: string, options?: { ifMatch?: string }): Promise<void>;
+  /**
+   * Deleting what is absent is fine, unless `ifMatch` says what should have been there. `scratch`: it harms nobody if a
+   * loss of power brings the object back.
+   */
+  delete(key: string, options?: { ifMatch?: string; scratch?: boolean }): Promise<void>;
   /** in key order, page by page */
   list(options: IListOptions): AsyncIterable<IObjectInfo | IObjectPrefix>;
+  /**
+   * Removes what writers that broke off left outside of all listings, and that is older than this: unfinished multipart
+   * uploads, temporary files. Answers how many.
+   */
+  sweep?(olderThanMs: number): Promise<number>;
   init?(): Promise<void>;
   destroy?(): Promise<void>;
 }

@@ -1,0 +1,228 @@
+import type { Hash } from 'node:crypto';
+import * as plugins from '../plugins.js';
+import { RegistryError } from './classes.registryerror.js';
+import type { RegistryStorage } from './classes.registrystorage.js';
+import { Meter, readAll, StagedObject } from './classes.stagedobject.js';
+import { fromIterable, iterate } from './helpers.streams.js';
+import type { THashName } from './interfaces.storage.js';
+import type { IObjectInfo } from './objectstore/interfaces.objectstore.js';
+
+export interface IUploadOwner {
+  /** whoever may go on with the upload; ASCII */
+  owner: string;
+}
+
+export interface IAppendOptions extends IUploadOwner {
+  /** where the caller believes that the chunk begins; a gap or an overlap throws `rangeInvalid` */
+  at?: number;
+  /** bytes of the chunk, where known */
+  size?: number;
+  /** bytes that the whole upload may have */
+  limit: number;
+}
+
+/** The chunks of an upload, as the store has them. */
+interface IChunks {
+  keys: string[];
+  /** bytes */
+  size: number;
+  algorithm: THashName;
+}
+
+/** The hash of the first `size` bytes of an upload. */
+interface IHashState {
+  size: number;
+  algorithm: THashName;
+  hash: Hash;
+}
+
+/** Uploads whose hash goes on in memory; the others are read again when they are finished. */
+const REMEMBERED = 1000;
+
+/**
+ * Uploads that arrive in several requests, to whichever process, and survive the end of each:
+ *
+ *     {prefix}/{id}.start             whose it is, and which digest is expected
+ *     {prefix}/{id}.{offset}          a chunk; the offset in bytes as 16 hex digits
+ *
+ * There is no document to be updated: a chunk is put if nobody has put one at its offset, so of two writers one wins,
+ * and a chunk that breaks off was never there. The bytes are hashed as they pass; where another process took the
+ * earlier ones, the chunks are read once more in the end.
+ */
+export class ResumableUploads {
+  private readonly hashes = new plugins.LRUCache<string, IHashState>({ max: REMEMBERED });
+
+  constructor(
+    private readonly storage: RegistryStorage,
+    private readonly prefix: string,
+  ) {}
+
+  /** Answers the id, a UUID. */
+  public async begin({ owner, algorithm = 'sha256' }: IUploadOwner & { algorithm?: THashName }): Promise<string> {
+    const id = plugins.crypto.randomUUID();
+    const metadata = { owner, algorithm };
+    await this.storage.store.put(this.startKey(id), new Uint8Array(), { metadata, immutable: true, scratch: true });
+    this.hashes.set(id, { size: 0, algorithm, hash: plugins.crypto.createHash(algorithm) });
+    return id;
+  }
+
+  /** Bytes received so far. Throws `notFound` for an upload that is not, or not this owner's. */
+  public async size(id: string, { owner }: IUploadOwner): Promise<number> {
+    return (await this.chunks(id, owner)).size;
+  }
+
+  /** Takes the next chunk in; answers the bytes received so far. */
+  public async append(id: string, body: ReadableStream<Uint8Array>, options: IAppendOptions): Promise<number> {
+    const { owner, at, size, limit } = options;
+    const { store } = this.storage;
+    let begun = false;
+    try {
+      const before = await this.chunks(id, owner);
+      if (at !== undefined && at !== before.size) throw wrongOffset(before.size);
+      const meter = new Meter(limit - before.size, size, []);
+      const state = this.takeHash(id, before);
+      async function* metered(): AsyncGenerator<Uint8Array, void, undefined> {
+        begun = true;
+        for await (const chunk of iterate(body)) {
+          meter.add(chunk);
+          state?.hash.update(chunk);
+          yield chunk;
+        }
+        meter.finish();
+      }
+      await this.put(this.chunkKey(id, before.size), metered(), size, before.size);
+      const received = before.size + meter.size;
+      if (meter.size === 0) await store.delete(this.chunkKey(id, before.size), { scratch: true });
+      if (state) this.hashes.set(id, { ...state, size: received });
+      return received;
+    } finally {
+      // nobody will read it: its socket is freed now, and a source that fails at that changes nothing
+      if (!begun) await body.cancel().catch(() => undefined);
+    }
+  }
+
+  /**
+   * The whole upload, ready to be placed, once its digest has proved right; spent or not, `discard` ends the upload. A
+   * wrong digest throws `digestMismatch` and leaves the upload as it was.
+   */
+  public async assemble(
+    id: string,
+    { owner, algorithm, hex }: IUploadOwner & { algorithm: THashName; hex: string },
+  ): Promise<StagedObject> {
+    const chunks = await this.chunks(id, owner);
+    const found = await this.digest(id, chunks, algorithm);
+    if (found !== hex) {
+      const message = `The content has the digest ${algorithm}:${found}, not ${algorithm}:${hex}`;
+      throw new RegistryError('digestMismatch', message);
+    }
+    return new FinishedUpload(this, id, this.storage, chunks, { [algorithm]: hex });
+  }
+
+  /** Forgets the upload; one that is not there is fine. */
+  public async remove(id: string): Promise<void> {
+    this.hashes.delete(id);
+    const { store } = this.storage;
+    // the start first: what has none cannot be gone on with
+    await store.delete(this.startKey(id), { scratch: true });
+    const keys: string[] = [];
+    for await (const item of store.list({ prefix: `${this.prefix}/${id}.` })) if ('key' in item) keys.push(item.key);
+    for (const key of keys) await store.delete(key, { scratch: true });
+  }
+
+  /** Removes uploads to which nothing was added for `olderThanMs`; answers how many. */
+  public async sweep(olderThanMs: number): Promise<number> {
+    const before = this.storage.now().getTime() - olderThanMs;
+    const newest = new Map<string, number>();
+    for await (const item of this.storage.store.list({ prefix: `${this.prefix}/` })) {
+      if (!('key' in item)) continue;
+      const id = item.key.slice(this.prefix.length + 1, item.key.lastIndexOf('.'));
+      newest.set(id, Math.max(newest.get(id) ?? 0, item.lastModified.getTime()));
+    }
+    let count = 0;
+    for (const [id, time] of newest) {
+      if (time > before) continue;
+      await this.remove(id);
+      count++;
+    }
+    return count;
+  }
+
+  private startKey(id: string): string {
+    return `${this.prefix}/${id}.start`;
+  }
+
+  private chunkKey(id: string, offset: number): string {
+    return `${this.prefix}/${id}.${offset.toString(16).padStart(16, '0')}`;
+  }
+
+  private async chunks(id: string, owner: string): Promise<IChunks> {
+    const { store } = this.storage;
+    const start = /^[0-9a-f-]{36}$/.test(id) ? await store.head(this.startKey(id)) : null;
+    if (start?.metadata?.owner !== owner) throw new RegistryError('notFound', 'There is no such upload');
+    const keys: string[] = [];
+    let size = 0;
+    for await (const item of store.list({ prefix: `${this.prefix}/${id}.` })) {
+      // digits come before `start`, and each chunk begins where those before it end
+      if (!('key' in item) || item.key !== this.chunkKey(id, size)) break;
+      keys.push(item.key);
+      size += (item as IObjectInfo).size;
+    }
+    return { keys, size, algorithm: start.metadata.algorithm as THashName };
+  }
+
+  /** A copy of the running hash, where this process has seen every byte. */
+  private takeHash(id: string, { size, algorithm }: IChunks): IHashState | undefined {
+    const known = this.hashes.get(id);
+    if (known?.size === size && known.algorithm === algorithm) return { ...known, hash: known.hash.copy() };
+    return size === 0 ? { size, algorithm, hash: plugins.crypto.createHash(algorithm) } : undefined;
+  }
+
+  private async digest(id: string, chunks: IChunks, algorithm: THashName): Promise<string> {
+    const known = chunks.algorithm === algorithm ? this.takeHash(id, chunks) : undefined;
+    if (known) return known.hash.digest('hex');
+    const hash = plugins.crypto.createHash(algorithm);
+    for await (const chunk of readAll(this.storage.store, chunks.keys)) hash.update(chunk);
+    return hash.digest('hex');
+  }
+
+  private async put(key: string, body: AsyncGenerator<Uint8Array>, size: number | undefined, at: number) {
+    const { store } = this.storage;
+    const conditional = store.conditionalJoins ?? store.conditionalWrites;
+    if (!conditional && (await store.head(key))) throw wrongOffset(at);
+    let failure: unknown;
+    async function* watched(): AsyncGenerator<Uint8Array, void, undefined> {
+      try {
+        yield* body;
+      } catch (error) {
+        failure = error;
+        throw error;
+      }
+    }
+    const ifNoneMatch = conditional ? ('*' as const) : undefined;
+    try {
+      await store.put(key, fromIterable(watched()), { size, ifNoneMatch, immutable: true, scratch: true });
+    } catch (error) {
+      if (RegistryError.is(error, 'preconditionFailed')) throw wrongOffset(at);
+      throw failure ?? error;
+    }
+  }
+}
+
+const wrongOffset = (size: number): RegistryError =>
+  new RegistryError('rangeInvalid', `The upload goes on at byte ${size}`, { detail: { size } });
+
+class FinishedUpload extends StagedObject {
+  constructor(
+    private readonly uploads: ResumableUploads,
+    private readonly id: string,
+    storage: RegistryStorage,
+    { keys, size }: IChunks,
+    digests: Record<string, string>,
+  ) {
+    super(storage.store, keys.length === 0 ? { bytes: new Uint8Array() } : { keys }, size, digests);
+  }
+
+  public override discard(): Promise<void> {
+    return this.uploads.remove(this.id);
+  }
+}

@@ -1,0 +1,87 @@
+import { RegistryError } from '../core/classes.registryerror.js';
+import type { RegistryStorage, StagedObject } from '../core/classes.registrystorage.js';
+import type { VerifiedBody } from '../core/classes.verifiedbody.js';
+import { BLOB_TYPE, blobKey, collectingKey, linkKey, linksPrefix, repositoryOfLink } from './keys.oci.js';
+import type { IDigest } from './wire.digests.js';
+
+/** A collector deletes one object between two looks; who waits longer than this waits for one that died. */
+const PATIENCE_MS = 10_000;
+const PAUSE_MS = 50;
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Whether the repository has this blob: its bytes alone, which any repository may have brought, do not count. */
+export const isLinked = async (storage: RegistryStorage, repository: string, digest: IDigest): Promise<boolean> =>
+  (await storage.head(linkKey(repository, digest))) !== null;
+
+const linkOf = async (storage: RegistryStorage, repository: string, digest: IDigest) => ({
+  staged: await storage.stage(Buffer.from('{}'), { hashes: [] }),
+  key: linkKey(repository, digest),
+  contentType: 'application/json',
+  shared: true,
+  silent: true,
+});
+
+const lost = (): RegistryError =>
+  new RegistryError('unavailable', 'The blob was being removed; please send it again', {
+    headers: { 'Retry-After': '1' },
+  });
+
+/**
+ * Bytes that were there before our link may be in the hands of a collector, which looked for links a moment ago. It puts
+ * its mark before it looks, we put our link before we look: one of us sees the other. Here we wait for it to decide.
+ */
+const assertKept = async (storage: RegistryStorage, repository: string, digest: IDigest): Promise<void> => {
+  const until = performance.now() + PATIENCE_MS;
+  let waited = false;
+  while (await storage.head(collectingKey(digest))) {
+    if (performance.now() > until) break;
+    waited = true;
+    await sleep(PAUSE_MS);
+  }
+  if (!waited || (await storage.head(blobKey(digest)))) return;
+  await storage.delete(linkKey(repository, digest));
+  throw lost();
+};
+
+/** Puts the bytes in their place, unless they are there, and gives the repository its link. */
+export const placeBlob = async (
+  storage: RegistryStorage,
+  repository: string,
+  digest: IDigest,
+  staged: StagedObject | VerifiedBody,
+): Promise<void> => {
+  const bytes = {
+    staged,
+    key: blobKey(digest),
+    contentType: BLOB_TYPE,
+    digestAlgorithm: digest.algorithm,
+    shared: true,
+  };
+  const link = await linkOf(storage, repository, digest);
+  const [placed] = await storage.place({ packageName: repository, artifacts: [bytes, link] });
+  if (placed?.found) await assertKept(storage, repository, digest);
+};
+
+/** Gives the repository a blob that another one has. */
+export const mountBlob = async (storage: RegistryStorage, repository: string, digest: IDigest): Promise<void> => {
+  const link = await linkOf(storage, repository, digest);
+  await storage.place({ packageName: repository, artifacts: [{ ...link, silent: false }] });
+  await assertKept(storage, repository, digest);
+};
+
+/** Takes the blob from the repository; the bytes go when no repository has it. */
+export const unlinkBlob = (storage: RegistryStorage, repository: string, digest: IDigest): Promise<void> =>
+  storage.displace({
+    packageName: repository,
+    artifacts: [{ key: linkKey(repository, digest), digest: digest.text }],
+  });
+
+/** Repositories that have this blob, some of them where they are many. */
+export const holdersOf = async (storage: RegistryStorage, digest: IDigest, limit: number): Promise<string[]> => {
+  const holders: string[] = [];
+  for await (const item of storage.list({ prefix: linksPrefix(digest), limit })) {
+    if ('key' in item) holders.push(repositoryOfLink(item.key));
+  }
+  return holders;
+};

@@ -1,0 +1,145 @@
+import { BaseRegistry, type IRegistryServices } from '../core/classes.baseregistry.js';
+import type { IChore } from '../core/classes.housekeeper.js';
+import type { RegistryCall } from '../core/classes.registrycall.js';
+import type { RegistryError } from '../core/classes.registryerror.js';
+import { ResumableUploads } from '../core/classes.resumableuploads.js';
+import { respond } from '../core/helpers.http.js';
+import type { IRoute, TAccess, TParams } from '../core/helpers.routes.js';
+import { globMatcher } from '../core/helpers.scopes.js';
+import type { IAuthToken } from '../core/interfaces.auth.js';
+import type { IOciConfig, IResponse } from '../core/interfaces.core.js';
+import { ReferrerLists } from './classes.referrerlists.js';
+import { deleteBlob, getBlob } from './handlers.blobs.js';
+import { listRepositories } from './handlers.catalog.js';
+import { deleteManifest } from './handlers.deletemanifest.js';
+import { getManifest, putManifest } from './handlers.manifests.js';
+import { listReferrers } from './handlers.referrers.js';
+import { listTags } from './handlers.tags.js';
+import { getToken, postToken } from './handlers.token.js';
+import * as uploads from './handlers.uploads.js';
+import { collectBlobs } from './helpers.collector.js';
+import type { IOciParts } from './interfaces.oci.js';
+import { uploadsPrefix } from './keys.oci.js';
+import { renderOciError } from './wire.errors.js';
+import { assertRepository } from './wire.names.js';
+import { bearerChallenge, type INeededScope } from './wire.scopes.js';
+
+const HOUR_MS = 60 * 60 * 1000;
+const VERSION = { 'Docker-Distribution-API-Version': 'registry/2.0' };
+
+const right = (action: string): TAccess => ({
+  type: 'repository',
+  action,
+  name: ({ name }: TParams) => assertRepository(name as string),
+});
+const pull = right('pull');
+const push = right('push');
+const remove = right('delete');
+
+/** OCI Distribution. @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md */
+export class OciRegistry extends BaseRegistry {
+  public readonly protocol = 'oci';
+  private readonly parts: IOciParts;
+
+  constructor(
+    services: IRegistryServices,
+    protected override readonly config: IOciConfig,
+  ) {
+    super(services, config);
+    const { storage } = services;
+    this.parts = {
+      config,
+      uploads: new ResumableUploads(storage, uploadsPrefix),
+      referrers: new ReferrerLists(storage),
+      isImmutable: globMatcher(config.immutableTags ?? []),
+    };
+  }
+
+  protected routes(): IRoute[] {
+    const oci = this.parts;
+    const BLOBS = '/{name+}/blobs';
+    const MANIFEST = '/{name+}/manifests/{reference}';
+    const UPLOAD = `${BLOBS}/uploads/{upload}`;
+    const rows: IRoute[] = [
+      { method: 'GET', path: '/', access: 'identified', handle: async () => respond(200, {}, VERSION) },
+      { method: 'GET', path: '/token', access: 'public', handle: getToken },
+      { method: 'POST', path: '/token', access: 'public', handle: postToken },
+      {
+        method: 'GET',
+        path: '/_catalog',
+        access: { type: 'repository', listing: true, action: 'pull' },
+        handle: listRepositories,
+      },
+      { method: 'GET', path: '/{name+}/tags/list', access: pull, handle: listTags },
+      { method: 'GET', path: '/{name+}/referrers/{digest}', access: pull, handle: listReferrers },
+      { method: 'GET', path: MANIFEST, access: pull, handle: getManifest },
+      { method: 'PUT', path: MANIFEST, access: push, handle: (call) => putManifest(call, oci) },
+      { method: 'POST', path: `${BLOBS}/uploads/`, access: push, handle: (call) => uploads.beginUpload(call, oci) },
+      { method: 'POST', path: `${BLOBS}/uploads`, access: push, handle: (call) => uploads.beginUpload(call, oci) },
+      { method: 'GET', path: UPLOAD, access: push, handle: (call) => uploads.showUpload(call, oci) },
+      { method: 'PATCH', path: UPLOAD, access: push, handle: (call) => uploads.patchUpload(call, oci) },
+      { method: 'PUT', path: UPLOAD, access: push, handle: (call) => uploads.finishUpload(call, oci) },
+      { method: 'DELETE', path: UPLOAD, access: push, handle: (call) => uploads.cancelUpload(call, oci) },
+      { method: 'GET', path: `${BLOBS}/{digest}`, access: pull, handle: getBlob },
+    ];
+    if (this.config.features?.delete === false) return rows;
+    return [
+      ...rows,
+      { method: 'DELETE', path: MANIFEST, access: remove, handle: (call) => deleteManifest(call, oci) },
+      { method: 'DELETE', path: `${BLOBS}/{digest}`, access: remove, handle: deleteBlob },
+    ];
+  }
+
+  /** Clients know one place only, `/v2/` at the root; a proxy that keeps a prefix leads to `/v2/` below the base path. */
+  public override mounts(): string[] {
+    return [...new Set([`${this.basePath}/v2`, this.basePath, '/v2'])];
+  }
+
+  public override chores(): IChore[] {
+    const olderThanMs = this.config.uploadExpiryMs ?? 24 * HOUR_MS;
+    const work = async () => ({ uploads: await this.parts.uploads.sweep(olderThanMs) });
+    return [{ name: 'Sweeping unfinished container uploads', everyMs: Math.min(HOUR_MS, olderThanMs), work }];
+  }
+
+  public override sweepOrphans(options: { olderThanMs?: number } = {}): Promise<number> {
+    return collectBlobs(this.services.storage, options);
+  }
+
+  public override clientSetup(url: string): string[] {
+    const { host, protocol } = new URL(url);
+    const plain = protocol === 'http:' ? ' --tls-verify=false' : '';
+    return [`podman login${plain} ${host}`, `podman push${plain} localhost/my-image ${host}/my-image:1.0`];
+  }
+
+  protected override reader(call: RegistryCall): IAuthToken | null {
+    return this.services.auth.forOciCatalog(call.token);
+  }
+
+  /**
+   * A JWT that does not name what is asked for is answered like no token, so that the client gets itself another one;
+   * any other credential that does not suffice is refused for good.
+   */
+  protected renderError(error: RegistryError, call: RegistryCall | null): IResponse {
+    const lacks = error.kind === 'forbidden' && (error.detail as INeededScope | undefined)?.action !== undefined;
+    const insufficient = lacks && call?.token ? this.services.auth.isOciJwt(call.token) : false;
+    if (!call || (error.kind !== 'unauthenticated' && !insufficient)) return renderOciError(error);
+    const response = renderOciError(error, 401, 'UNAUTHORIZED');
+    const headers = { ...response.headers, 'WWW-Authenticate': this.challengeFor(call, error, insufficient) };
+    return { ...response, headers };
+  }
+
+  private challengeFor(call: RegistryCall, error: RegistryError, insufficient: boolean): string {
+    const { auth } = this.services;
+    if (!auth.areTokensEnabled('oci')) return 'Basic realm="oci"';
+    const needed: INeededScope[] = [];
+    const lacking = error.detail as INeededScope | undefined;
+    if (lacking?.action !== undefined) needed.push(lacking);
+    const from = call.query('from');
+    if (from !== undefined && call.query('mount') !== undefined) {
+      needed.push({ type: 'repository', name: from, action: 'pull' });
+    }
+    if (call.route === '/_catalog') needed.push({ type: 'registry', name: 'catalog', action: '*' });
+    const realm = auth.ociRealm ?? `${call.publicUrl}/token`;
+    return bearerChallenge({ realm, service: auth.ociService, needed, insufficient });
+  }
+}

@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto';
+import type { IRepairable, RegistryStorage } from '../core/classes.registrystorage.js';
+import { streamToJson } from '../core/helpers.streams.js';
+import type { IDerivedListing } from '../core/interfaces.storage.js';
+import type { IReferrersDocument } from './interfaces.oci.js';
+import { manifestKey, pendingPrefix, referrersKey } from './keys.oci.js';
+import { assertDigest, type IDigest } from './wire.digests.js';
+import type { IDescriptor } from './wire.manifests.js';
+
+/** One manifest and what it refers to. */
+export interface IReference {
+  repository: string;
+  subject: IDigest;
+  descriptor: IDescriptor;
+}
+
+interface IPending {
+  repository: string;
+  subject: string;
+  descriptor: IDescriptor;
+}
+
+/** A writer may still be on its way from marker to commit; after this it is not. */
+const FORGET_AFTER_MS = 15 * 60_000;
+
+/**
+ * The lists of referrers follow the manifests: a marker is put before a manifest is placed or deleted and removed when
+ * the list says the same, so that any replica can finish what another one left.
+ */
+export class ReferrerLists implements IRepairable {
+  constructor(private readonly storage: RegistryStorage) {
+    storage.enlist(this);
+  }
+
+  /** For the write protocol, on behalf of one manifest. */
+  public following(reference: IReference): IDerivedListing<unknown> {
+    const { repository, subject, descriptor } = reference;
+    return {
+      mark: async () => {
+        const id = randomUUID();
+        const pending: IPending = { repository, subject: subject.text, descriptor };
+        await this.storage.store.put(`${pendingPrefix}/${id}`, Buffer.from(JSON.stringify(pending)), {
+          contentType: 'application/json',
+          immutable: true,
+        });
+        return id;
+      },
+      unmark: (id) => this.storage.delete(`${pendingPrefix}/${id}`),
+      note: () => this.settle(reference),
+    };
+  }
+
+  /** Makes the list say what is so. */
+  private async settle({ repository, subject, descriptor }: IReference): Promise<void> {
+    const { digest } = descriptor;
+    const exists = (await this.storage.head(manifestKey(repository, assertDigest(digest)))) !== null;
+    await this.storage.update<IReferrersDocument>(referrersKey(repository, subject), (current) => {
+      const manifests = current?.manifests ?? [];
+      if (manifests.some((listed) => listed.digest === digest) === exists) return undefined;
+      if (exists) return { manifests: [...manifests, descriptor] };
+      const left = manifests.filter((listed) => listed.digest !== digest);
+      return left.length > 0 ? { manifests: left } : null;
+    });
+  }
+
+  /** See `RegistryStorage.sweep`. */
+  public async repair(olderThanMs: number, forgetAfterMs = FORGET_AFTER_MS): Promise<number> {
+    const { storage } = this;
+    let settled = 0;
+    for await (const item of storage.list({ prefix: `${pendingPrefix}/` })) {
+      if (!('key' in item)) continue;
+      const age = storage.now().getTime() - item.lastModified.getTime();
+      if (age < olderThanMs) continue;
+      try {
+        const found = await storage.store.get(item.key);
+        if (!found || found === 'notModified') continue;
+        const { repository, subject, descriptor } = await streamToJson<IPending>(found.body);
+        await this.settle({ repository, subject: assertDigest(subject), descriptor });
+        settled++;
+      } catch (error) {
+        // one bad marker must not keep the others from being settled
+        storage.logger.warn('A list of referrers could not be repaired', { key: item.key, error: String(error) });
+        continue;
+      }
+      if (age >= forgetAfterMs) await storage.delete(item.key);
+    }
+    return settled;
+  }
+}

@@ -1,0 +1,99 @@
+import type { RegistryCall } from '../core/classes.registrycall.js';
+import { RegistryError } from '../core/classes.registryerror.js';
+import type { RegistryStorage } from '../core/classes.registrystorage.js';
+import { streamToBuffer } from '../core/helpers.streams.js';
+import type { IResponse } from '../core/interfaces.core.js';
+import type { IDerivedListing } from '../core/interfaces.storage.js';
+import { unknownManifest } from './handlers.manifests.js';
+import { readTags } from './handlers.tags.js';
+import type { IOciParts } from './interfaces.oci.js';
+import { manifestKey, tagsKey } from './keys.oci.js';
+import { assertDigest, type IDigest, looksLikeDigest } from './wire.digests.js';
+import { describe, parseManifest } from './wire.manifests.js';
+import { assertTag } from './wire.names.js';
+import { digestOfTag, type ITags, NO_TAGS, tagsCodec, tagsOfDigest, withoutTags } from './wire.tags.js';
+
+const DELETED: IResponse = { status: 202, headers: { 'Content-Length': '0' } };
+
+const assertMovable = (tags: string[], { isImmutable }: IOciParts): void => {
+  const fixed = tags.find(isImmutable);
+  if (fixed !== undefined) throw new RegistryError('forbidden', `The tag ${fixed} is immutable`);
+};
+
+const deleteTag = async (call: RegistryCall, oci: IOciParts, name: string, tag: string): Promise<void> => {
+  assertMovable([tag], oci);
+  await call.storage.remove<ITags>({
+    packageName: name,
+    version: tag,
+    artifacts: [],
+    document: {
+      key: tagsKey(name),
+      codec: tagsCodec,
+      apply: (current) => {
+        if (!current || digestOfTag(current, tag) === undefined) throw unknownManifest(tag);
+        return withoutTags(current, (other) => other === tag);
+      },
+    },
+  });
+};
+
+/** The listing that has to follow this manifest, where it refers to another one. */
+const listingOf = async (
+  storage: RegistryStorage,
+  oci: IOciParts,
+  name: string,
+  digest: IDigest,
+): Promise<IDerivedListing<unknown> | undefined> => {
+  const found = await storage.open(manifestKey(name, digest));
+  if (!found || found === 'notModified') throw unknownManifest(digest.text);
+  const bytes = await streamToBuffer(found.body);
+  const manifest = parseManifest(bytes, found.info.contentType);
+  if (!manifest.subject) return undefined;
+  const descriptor = describe(manifest, digest, bytes.byteLength);
+  return oci.referrers.following({ repository: name, subject: manifest.subject, descriptor });
+};
+
+const isEmpty = async (storage: RegistryStorage, name: string): Promise<boolean> => {
+  for (const algorithm of ['sha256', 'sha512'] as const) {
+    const { key } = { key: manifestKey(name, { algorithm, hex: '', text: `${algorithm}:` }) };
+    for await (const _item of storage.list({ prefix: key, limit: 1 })) return false;
+  }
+  return true;
+};
+
+const deleteByDigest = async (call: RegistryCall, oci: IOciParts, name: string, digest: IDigest): Promise<void> => {
+  const { storage } = call;
+  const key = manifestKey(name, digest);
+  const catalog = await listingOf(storage, oci, name, digest);
+  const common = { packageName: name, version: digest.text, ...(catalog && { catalog }) };
+  const untag = (current: ITags | null): ITags => {
+    const tags = current ?? NO_TAGS;
+    assertMovable(tagsOfDigest(tags, digest.text), oci);
+    return withoutTags(tags, (_tag, pointsTo) => pointsTo === digest.text);
+  };
+  const document = { key: tagsKey(name), codec: tagsCodec, apply: untag };
+  const tags = await readTags(storage, name);
+  if (tags?.digests.includes(digest.text)) {
+    await storage.remove<ITags>({ ...common, artifacts: [key], document });
+  } else {
+    await storage.displace({ ...common, artifacts: [{ key, digest: digest.text }] });
+  }
+  // a push may have pointed a tag here while the manifest was being taken away
+  await storage.update<ITags>(
+    document.key,
+    (current) => (current?.digests.includes(digest.text) ? untag(current) : undefined),
+    { codec: tagsCodec },
+  );
+  if (tags && (await isEmpty(storage, name))) {
+    const dropEmpty = (current: ITags | null) => (current?.names.length === 0 ? null : undefined);
+    await storage.update<ITags>(document.key, dropEmpty, { codec: tagsCodec });
+  }
+};
+
+/** DELETE /{name}/manifests/{reference}: a tag alone, or a manifest with all tags that point to it. */
+export const deleteManifest = async (call: RegistryCall, oci: IOciParts): Promise<IResponse> => {
+  const { name, reference } = call.params as { name: string; reference: string };
+  if (looksLikeDigest(reference)) await deleteByDigest(call, oci, name, assertDigest(reference));
+  else await deleteTag(call, oci, name, assertTag(reference));
+  return DELETED;
+};

@@ -1,0 +1,29 @@
+import type { RegistryCall } from '../core/classes.registrycall.js';
+import { RegistryError } from '../core/classes.registryerror.js';
+import type { RegistryStorage } from '../core/classes.registrystorage.js';
+import { respond } from '../core/helpers.http.js';
+import type { IResponse } from '../core/interfaces.core.js';
+import { tagsKey } from './keys.oci.js';
+import { nextLink, parseCount } from './wire.ranges.js';
+import { type ITags, pageOfTags, tagsCodec } from './wire.tags.js';
+
+/** The tags of a repository; null where there is no such repository. */
+export const readTags = async (storage: RegistryStorage, repository: string): Promise<ITags | null> =>
+  (await storage.read<ITags>(tagsKey(repository), tagsCodec))?.value ?? null;
+
+export const unknownRepository = (name: string): RegistryError =>
+  new RegistryError('notFound', 'There is no such repository', { wireCode: 'NAME_UNKNOWN', detail: { name } });
+
+/** GET /{name}/tags/list, with `n` and `last`. */
+export const listTags = async (call: RegistryCall): Promise<IResponse> => {
+  const name = call.params.name as string;
+  const count = parseCount(call.query('n'));
+  const tags = await readTags(call.storage, name);
+  if (!tags) throw unknownRepository(name);
+  const { tags: page, more } = pageOfTags(tags, { count, last: call.query('last') });
+  const headers: Record<string, string> = { 'Cache-Control': 'no-cache' };
+  if (more) {
+    headers.Link = nextLink(`${call.mount}/${name}/tags/list`, { last: page.at(-1) as string, n: String(count) });
+  }
+  return respond(200, { name, tags: page }, headers);
+};

@@ -1,0 +1,105 @@
+import type { TPresentedCredential } from '../core/classes.authmanager.js';
+import type { RegistryCall } from '../core/classes.registrycall.js';
+import { RegistryError } from '../core/classes.registryerror.js';
+import { parseAuthorization, respond } from '../core/helpers.http.js';
+import type { IAuthToken } from '../core/interfaces.auth.js';
+import type { IResponse } from '../core/interfaces.core.js';
+import { parseScopes } from './wire.scopes.js';
+
+/** bytes */
+const MAX_FORM = 64 * 1024;
+/** seconds */
+const LIFETIME = 3600;
+const REFRESH_LIFETIME = 90 * 24 * 3600;
+
+const refused = (message: string): RegistryError =>
+  new RegistryError('unauthenticated', message, { headers: { 'WWW-Authenticate': 'Basic realm="oci"' } });
+
+interface ITokenRequest {
+  /** null: an anonymous caller */
+  caller: IAuthToken | null;
+  scopes: string[];
+  /** what a client that stays gets instead of keeping the password */
+  refreshToken?: string;
+}
+
+const identify = async (call: RegistryCall, credential: TPresentedCredential): Promise<IAuthToken> => {
+  const caller = await call.auth.identify(credential, 'oci');
+  if (!caller) throw refused('Wrong user name, password or token');
+  if (call.auth.isOciJwt(caller)) throw refused('A token of this endpoint cannot be exchanged for another one');
+  return caller;
+};
+
+/** A token that was presented serves to refresh; of a password only the endpoint's own kind does. */
+const refreshTokenFor = async (call: RegistryCall, caller: IAuthToken, secret: string): Promise<string> => {
+  if (caller.tokenId !== undefined) return secret;
+  return call.auth.createToken(caller.userId, 'oci', { name: 'container client', expiresIn: REFRESH_LIFETIME });
+};
+
+const secretOf = (credential: TPresentedCredential): string =>
+  credential.kind === 'token' ? credential.token : credential.password;
+
+const issue = async (call: RegistryCall, request: ITokenRequest): Promise<IResponse> => {
+  const { caller, refreshToken } = request;
+  const { scopes, catalog } = parseScopes(request.scopes);
+  const issued = await call.auth.issueOciToken(caller, scopes, LIFETIME, { catalog });
+  const body = {
+    token: issued.token,
+    access_token: issued.token,
+    token_type: 'Bearer',
+    expires_in: issued.expiresIn,
+    issued_at: issued.issuedAt.toISOString(),
+    ...(refreshToken !== undefined && { refresh_token: refreshToken }),
+  };
+  return respond(200, body, { 'Cache-Control': 'no-store' });
+};
+
+/**
+ * GET /token: Basic credentials, or none, for a JWT with the allowed part of what is asked for.
+ * @see https://distribution.github.io/distribution/spec/auth/token/
+ */
+export const getToken = async (call: RegistryCall): Promise<IResponse> => {
+  const { token } = call.context;
+  const credential: TPresentedCredential | null =
+    token === undefined ? parseAuthorization(call.header('authorization')) : { kind: 'token', token };
+  const caller = credential && (await identify(call, credential));
+  const stays = caller && call.query('offline_token') === 'true';
+  const refreshToken = stays ? await refreshTokenFor(call, caller, secretOf(credential)) : undefined;
+  return issue(call, { caller, scopes: call.queryAll('scope'), refreshToken });
+};
+
+const formOf = async (call: RegistryCall): Promise<URLSearchParams> => {
+  const { parsed } = call.body;
+  if (parsed === undefined) return new URLSearchParams(await call.body.text({ limit: MAX_FORM }));
+  const form = new URLSearchParams();
+  for (const [name, value] of Object.entries(parsed as Record<string, unknown>)) {
+    for (const one of Array.isArray(value) ? value : [value]) form.append(name, String(one));
+  }
+  return form;
+};
+
+/**
+ * POST /token: the same with the credentials in a form (`grant_type` `password` or `refresh_token`).
+ * @see https://distribution.github.io/distribution/spec/auth/oauth/
+ */
+export const postToken = async (call: RegistryCall): Promise<IResponse> => {
+  const form = await formOf(call);
+  const grant = form.get('grant_type');
+  const scopes = form.getAll('scope');
+  if (grant === 'refresh_token') {
+    const token = form.get('refresh_token') ?? '';
+    return issue(call, { caller: await identify(call, { kind: 'token', token }), scopes, refreshToken: token });
+  }
+  if (grant !== 'password') {
+    throw new RegistryError('invalid', 'grant_type is neither password nor refresh_token', { wireCode: 'UNSUPPORTED' });
+  }
+  const credential = {
+    kind: 'basic' as const,
+    username: form.get('username') ?? '',
+    password: form.get('password') ?? '',
+  };
+  const caller = await identify(call, credential);
+  const stays = form.get('access_type') === 'offline';
+  const refreshToken = stays ? await refreshTokenFor(call, caller, credential.password) : undefined;
+  return issue(call, { caller, scopes, refreshToken });
+};

@@ -1,0 +1,1 @@
+export { OciRegistry } from './classes.ociregistry.js';

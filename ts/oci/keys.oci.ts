@@ -1,0 +1,46 @@
+import type { IDigest } from './wire.digests.js';
+
+/**
+ * The storage layout of the OCI registry.
+ *
+ *     oci/blobs/{algorithm}/{hex}                      the bytes, once for all repositories
+ *     oci/links/{algorithm}/{hex}/{repository}         that the repository has this blob; its size. `/` is `:` here
+ *     oci/collecting/{algorithm}/{hex}                 these bytes are about to be removed, should nobody link them
+ *     oci/manifests/{repository}/{algorithm}:{hex}     a manifest, byte for byte
+ *     oci/tags/{repository}/tags.json                  all tags of a repository: the document that decides
+ *     oci/referrers/{repository}/{algorithm}:{hex}.json  who refers to this subject
+ *     oci/pending/{uuid}                               a subject whose list of referrers may have to be repaired
+ *     oci/uploads/{uuid}.…                             uploads under way (core's ResumableUploads)
+ *
+ * A repository sees a blob only through its own link. Digests hold a colon and names do not, so what is kept for a
+ * repository never lies in the folder of another one; `tags.json` is a legal last component of a name, and is escaped.
+ */
+export const blobsPrefix = 'oci/blobs';
+export const tagsPrefix = 'oci/tags';
+export const uploadsPrefix = 'oci/uploads';
+export const pendingPrefix = 'oci/pending';
+const TAGS_FILE = 'tags.json';
+
+const pathOf = (repository: string): string =>
+  repository
+    .split('/')
+    .map((component) => (component === TAGS_FILE ? `${component}~` : component))
+    .join('/');
+
+export const blobKey = ({ algorithm, hex }: IDigest): string => `${blobsPrefix}/${algorithm}/${hex}`;
+export const linksPrefix = ({ algorithm, hex }: IDigest): string => `oci/links/${algorithm}/${hex}/`;
+export const linkKey = (repository: string, digest: IDigest): string =>
+  linksPrefix(digest) + repository.replaceAll('/', ':');
+export const repositoryOfLink = (key: string): string => key.slice(key.lastIndexOf('/') + 1).replaceAll(':', '/');
+export const collectingKey = ({ algorithm, hex }: IDigest): string => `oci/collecting/${algorithm}/${hex}`;
+export const manifestKey = (repository: string, digest: IDigest): string =>
+  `oci/manifests/${pathOf(repository)}/${digest.text}`;
+export const tagsKey = (repository: string): string => `${tagsPrefix}/${pathOf(repository)}/${TAGS_FILE}`;
+export const referrersKey = (repository: string, subject: IDigest): string =>
+  `oci/referrers/${pathOf(repository)}/${subject.text}.json`;
+
+/** The repository whose document this is. */
+export const repositoryOfTags = (key: string): string =>
+  key.slice(tagsPrefix.length + 1, -(TAGS_FILE.length + 1)).replaceAll(`${TAGS_FILE}~`, TAGS_FILE);
+
+export const BLOB_TYPE = 'application/octet-stream';

@@ -1,0 +1,30 @@
+import type { RegistryError, TErrorKind } from '../core/classes.registryerror.js';
+import { respond } from '../core/helpers.http.js';
+import type { IResponse } from '../core/interfaces.core.js';
+
+/** distribution-spec, "Error Codes", and what has none of its own. Handlers that know better say so. */
+const CODES: Partial<Record<TErrorKind, string>> = {
+  unauthenticated: 'UNAUTHORIZED',
+  forbidden: 'DENIED',
+  notFound: 'NAME_UNKNOWN',
+  methodNotAllowed: 'UNSUPPORTED',
+  unsupported: 'UNSUPPORTED',
+  digestMismatch: 'DIGEST_INVALID',
+  tooLarge: 'SIZE_INVALID',
+  lengthRequired: 'SIZE_INVALID',
+  rangeInvalid: 'BLOB_UPLOAD_INVALID',
+  rateLimited: 'TOOMANYREQUESTS',
+  unavailable: 'UNAVAILABLE',
+  upstreamFailed: 'UNAVAILABLE',
+  internal: 'UNKNOWN',
+};
+
+/** `{"errors": [{"code", "message", "detail"}]}` */
+export const renderOciError = (error: RegistryError, status = error.status, code?: string): IResponse => {
+  const entry = {
+    code: code ?? error.wireCode ?? CODES[error.kind] ?? 'UNSUPPORTED',
+    message: error.message,
+    ...(error.detail === undefined ? {} : { detail: error.detail }),
+  };
+  return respond(status, { errors: [entry] });
+};

@@ -1,0 +1,66 @@
+import { isRepository } from './wire.names.js';
+
+/** What a client asks the token endpoint for, as scopes of the registry. */
+export interface IRequestedScopes {
+  /** `oci:repository:<name>:<action>` */
+  scopes: string[];
+  /** `registry:catalog:*` was among them */
+  catalog: boolean;
+}
+
+/** a client names what it is about to do; more than this is not a client */
+const MAX_SCOPES = 100;
+const ACTIONS = new Set(['pull', 'push', 'delete', '*']);
+
+/**
+ * `repository:a/b:push,pull`, repeated or joined by spaces, actions in any order (distribution, "Token Scope
+ * Documentation"). What is not of that form grants nothing and breaks nothing.
+ */
+export const parseScopes = (values: string[]): IRequestedScopes => {
+  const scopes = new Set<string>();
+  let catalog = false;
+  const words = values.flatMap((value) => value.split(' ')).filter((word) => word !== '');
+  for (const word of words.slice(0, MAX_SCOPES)) {
+    const first = word.indexOf(':');
+    const last = word.lastIndexOf(':');
+    // a class may follow the type: `repository(plugin)`
+    const type = word.slice(0, first).replace(/\([a-z0-9]+\)$/, '');
+    const name = word.slice(first + 1, Math.max(first + 1, last));
+    if (type === 'registry' && name === 'catalog') catalog = true;
+    if (type !== 'repository' || !isRepository(name)) continue;
+    for (const action of word.slice(last + 1).split(',')) {
+      if (ACTIONS.has(action)) scopes.add(`oci:repository:${name}:${action}`);
+    }
+  }
+  return { scopes: [...scopes], catalog };
+};
+
+/** What the caller lacks. */
+export interface INeededScope {
+  type: string;
+  name: string;
+  action: string;
+}
+
+/** Who pushes also has to read what is there. */
+const actionsOf = (action: string): string => (action === 'push' ? 'pull,push' : action);
+
+const quoted = (text: string): string => text.replaceAll(/[^\x20-\x7e]|["\\]/g, '');
+
+/**
+ * `Bearer realm="…",service="…",scope="…"` (distribution, "Token Authentication Specification").
+ * @param options.insufficient a token was there and lacks the scope, so that the client asks for another one
+ */
+export const bearerChallenge = (options: {
+  realm: string;
+  service: string;
+  needed?: INeededScope[];
+  insufficient?: boolean;
+}): string => {
+  const { realm, service, needed = [], insufficient } = options;
+  const parts = [`realm="${quoted(realm)}"`, `service="${quoted(service)}"`];
+  const scope = needed.map(({ type, name, action }) => `${type}:${name}:${actionsOf(action)}`).join(' ');
+  if (scope !== '') parts.push(`scope="${quoted(scope)}"`);
+  if (insufficient) parts.push('error="insufficient_scope"');
+  return `Bearer ${parts.join(',')}`;
+};
