@@ -1,5 +1,5 @@
 import t from 'tap';
-import { OciStore } from './helpers/oci-server.js';
+import { OciStore } from './helpers/oci-store.js';
 import { ociBrokenSuite } from './suites/ocibroken.suite.js';
 import { ociMemorySuite } from './suites/ocimemory.suite.js';
 
