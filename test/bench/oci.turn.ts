@@ -91,14 +91,14 @@ export class Turn {
   }
 
   /** MB/s of a blob that was downloaded, and compared, before. */
-  async pull(): Promise<number> {
+  async pull(verify: boolean): Promise<number> {
     const size = this.scale.big;
     if (this.pushed.size === 0) {
       await this.push('one PUT');
     }
     const digest = [...this.pushed.values()][0]!;
     const before = await cpuOf(this.one.pid);
-    const result = await this.blob(big, { kind: 'pull', digest, size, times: 3, verify: false });
+    const result = await this.blob(big, { kind: 'pull', digest, size, times: 3, verify });
     await this.tell('3 pulls', before, result);
     return (3 * size) / 1e3 / result.milliseconds;
   }

@@ -4,6 +4,7 @@ import { ociMemorySuite } from '../suites/ocimemory.suite.js';
 
 // Too long for the ordinary tests: five times 2 GiB on each driver.
 const size = 2 * 1024 ** 3;
+t.setTimeout(900_000);
 const directory = await OciStore.directory();
 t.teardown(directory.remove);
 ociMemorySuite(directory, { size, allowed: 72 });
