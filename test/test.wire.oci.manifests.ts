@@ -85,11 +85,11 @@ t.test('lists that are null are what Go writes for empty ones', async (t) => {
 });
 
 t.test("Docker's schema 1 is refused by name", async (t) => {
-  const message = /schema 1/;
+  const byName = { kind: 'invalid', wireCode: 'MANIFEST_INVALID', message: /schema 1/ } as unknown as Error;
   for (const type of ['v1+json', 'v1+prettyjws'].map((end) => `application/vnd.docker.distribution.manifest.${end}`)) {
-    t.throws(() => parse({ schemaVersion: 1, fsLayers: [] }, type), { ...refused, message } as Error);
+    t.throws(() => parse({ schemaVersion: 1, fsLayers: [] }, type), byName);
   }
-  t.throws(() => parse({ ...plain, schemaVersion: 1 }), { ...refused, message } as Error);
+  t.throws(() => parse({ ...plain, schemaVersion: 1 }), byName);
 });
 
 t.test('what is no manifest at all', async (t) => {
