@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the package managers, runtimes and servers that the test rings use, each at a pinned version and each in a
-# folder of its own below $SMARTREGISTRY_TOOLS. They are no devDependencies on purpose: a `node` or `npm` in
+# Installs the clients, runtimes and servers that the test rings use, each at a pinned version and each in a folder of
+# its own below $SMARTREGISTRY_TOOLS, but for a few that are packages of the system. They are no devDependencies on purpose: a `node` or `npm` in
 # node_modules/.bin would silently become the one that every package script runs on.
 #
 #   bash .ci/install-clients.sh             everything
@@ -26,12 +26,21 @@ yarn-1|yarn@1.22.22|node node_modules/yarn/bin/yarn.js --version
 yarn-4|@yarnpkg/cli-dist@4.18.1|node node_modules/@yarnpkg/cli-dist/bin/yarn.js --version
 verdaccio|verdaccio@6.10.4|test -f node_modules/verdaccio/bin/verdaccio
 '
-# name | Go module | minutes that a build may take. S3 servers for the S3 driver's rings; MinIO is a second opinion.
+# name, also of the program | Go module | minutes that a build may take.
+# S3 servers for the S3 driver's rings (MinIO is a second opinion), clients of container registries, the official
+# conformance program of their specification, and the registry that we compare ourselves with.
 GO_TOOLS='
 versitygw|github.com/versity/versitygw/cmd/versitygw@v1.8.0|7
 minio|github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c|7
+crane|github.com/google/go-containerregistry/cmd/crane@v0.22.1|4
+oras|oras.land/oras/cmd/oras@v1.3.6|4
+regctl|github.com/regclient/regclient/cmd/regctl@v0.11.7|4
+oci-conformance|github.com/opencontainers/distribution-spec/conformance@v0.0.0-20260831232431-97274622c111|4
+distribution|github.com/distribution/distribution/v3/cmd/registry@v3.1.2|7
 '
 optional='minio'
+# Programs that the system's own packages bring, of the system's version; a package is named as its program.
+DEBIAN_TOOLS='skopeo buildah podman'
 
 missing=()
 wanted() {
@@ -76,7 +85,7 @@ install_npm_tool() {
 
 install_go_tool() {
   local name=$1 module=$2 minutes=$3
-  local folder="$TOOLS/$name"
+  local folder="$TOOLS/$name" path="${module%@*}" version="${module##*@}"
   if [ -f "$folder/.installed" ] && [ "$(cat "$folder/.installed")" = "$module" ] && [ -x "$folder/$name" ]; then
     echo "have     $name ($module)"
     return 0
@@ -88,8 +97,12 @@ install_go_tool() {
   fi
   mkdir -p "$folder"
   # `go install` leaves a binary of the same module version in GOBIN: what is there already costs nothing to take.
-  local present; present="$(go env GOPATH)/bin/$name"
-  if [ -x "$present" ] && go version -m "$present" 2>/dev/null | grep -qE "mod[[:space:]].*[[:space:]]${module##*@}([[:space:]]|$)"; then
+  # Go names a program by the last part of its path, which need not be the name of the tool.
+  local built="${path##*/}"
+  local present about; present="$(go env GOPATH)/bin/$built"
+  about=$(go version -m "$present" 2>/dev/null)
+  if grep -qE "^[[:space:]]path[[:space:]]$path\$" <<< "$about" \
+     && grep -qE "^[[:space:]]mod[[:space:]].*[[:space:]]$version([[:space:]]|\$)" <<< "$about"; then
     ln -sf "$present" "$folder/$name"
   elif ! GOBIN="$folder" GOFLAGS=-mod=mod twice $((minutes * 60)) go install "$module" > "$folder/go.log" 2>&1; then
     echo "MISSING  $name ($module):"
@@ -100,9 +113,41 @@ install_go_tool() {
       missing+=("$name")
     fi
     return 0
+  elif [ "$built" != "$name" ]; then
+    mv -f "$folder/$built" "$folder/$name"
   fi
   echo "$module" > "$folder/.installed"
   echo "got      $name ($module)"
+}
+
+# Package lists are fetched, and packages installed, once for all that are missing.
+install_debian_tools() {
+  local name needed=()
+  for name in $DEBIAN_TOOLS; do
+    wanted "$name" "$@" || continue
+    if command -v "$name" > /dev/null; then echo "have     $name"; else needed+=("$name"); fi
+  done
+  [ ${#needed[@]} -eq 0 ] && return 0
+  local log; log=$(mktemp)
+  if ! command -v apt-get > /dev/null || [ "$(id -u)" -ne 0 ]; then
+    echo "needs apt-get and root" > "$log"
+  else
+    local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=60)
+    twice 180 "${apt[@]}" update > "$log" 2>&1
+    # An installation that was ended half-way has to be brought to its end before the next one can begin.
+    twice 300 sh -c 'dpkg --configure -a && exec "$@"' - "${apt[@]}" install --yes --no-install-recommends \
+      "${needed[@]}" >> "$log" 2>&1
+  fi
+  for name in "${needed[@]}"; do
+    if command -v "$name" > /dev/null; then
+      echo "got      $name"
+    else
+      echo "MISSING  $name (Debian package):"
+      tail -n 5 "$log" | sed 's/^/         /'
+      missing+=("$name")
+    fi
+  done
+  rm -f "$log"
 }
 
 # On a descriptor of their own, so that no installer can eat the lists from standard input.
@@ -112,6 +157,7 @@ done 3<<< "$NPM_TOOLS"
 while IFS='|' read -r name module minutes <&3; do
   [ -n "$name" ] && wanted "$name" "$@" && install_go_tool "$name" "$module" "$minutes"
 done 3<<< "$GO_TOOLS"
+install_debian_tools "$@"
 
 if [ ${#missing[@]} -gt 0 ]; then
   echo "not installed: ${missing[*]}"

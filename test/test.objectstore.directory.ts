@@ -360,6 +360,19 @@ t.test('init removes drafts of yesterday, and only those', async (t) => {
   t.same(await readdir(join(directory, 'tmp')), ['young']);
 });
 
+t.test('a sweep removes what dead writers left, and not what is being written', async (t) => {
+  const directory = await makeDirectory(t);
+  const store = await openStore(directory);
+  await store.put('key', streamOf(MIB));
+  await writeFile(join(directory, 'tmp', 'left'), 'x');
+  t.equal(await store.sweep(60_000), 0);
+  t.same(await readdir(join(directory, 'tmp')), ['left'], 'it is young');
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  t.equal(await store.sweep(10), 1);
+  t.same(await readdir(join(directory, 'tmp')), []);
+  t.equal((await store.head('key'))?.size, MIB);
+});
+
 t.test('metadata has a limit, and fits beside the longest key', async (t) => {
   const store = await openStore(await makeDirectory(t));
   const key = '\u0001'.repeat(1024);

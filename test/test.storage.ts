@@ -298,10 +298,24 @@ t.test('sweep: staged uploads by age', async (t) => {
   await storage.stage(chunked(bytesOf(MIB), 100_000), { hashes: [] });
   now = new Date('2026-01-01T23:00:00Z');
   await storage.stage(chunked(bytesOf(MIB), 100_000), { hashes: [] });
-  t.same(await storage.sweep(), { staged: 0, repaired: 0 });
+  t.same(await storage.sweep(), { staged: 0, unfinished: 0, repaired: 0 });
   now = new Date('2026-01-02T01:00:00Z');
-  t.same(await storage.sweep(), { staged: 1, repaired: 0 });
+  t.same(await storage.sweep(), { staged: 1, unfinished: 0, repaired: 0 });
   t.match(store.keys(), [/^staging\/2026-01-01\//]);
+});
+
+t.test('sweep: has the store remove what only the store knows of', async (t) => {
+  const asked: number[] = [];
+  const store = Object.assign(new MemoryObjectStore(), {
+    sweep: async (olderThanMs: number) => {
+      asked.push(olderThanMs);
+      return 2;
+    },
+  });
+  const storage = new RegistryStorage(store);
+  t.match(await storage.sweep(), { unfinished: 2 });
+  t.match(await storage.sweep({ olderThanMs: 1_000 }), { unfinished: 2 });
+  t.same(asked, [24 * 60 * 60 * 1000, 1_000]);
 });
 
 t.test(

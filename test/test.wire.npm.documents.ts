@@ -393,3 +393,12 @@ t.test('a publisher can neither stall nor bloat the listings of everybody', asyn
     t.same(searchEntryOf(stored)?.author, wanted, JSON.stringify(given).slice(0, 60));
   }
 });
+
+t.test('a range that costs seconds to compare is no range', async (t) => {
+  let stored = await add(null, await publishOf('a', '1.0.0'));
+  for (let minor = 1; minor < 10; minor++) stored = await add(stored, await publishOf('a', `1.${minor}.0`));
+  const alternatives = Array.from({ length: 4000 }, (_, patch) => `1.0.${patch}`).join('||');
+  const begun = performance.now();
+  for (let round = 0; round < 20; round++) t.equal(resolveVersion(stored, alternatives), null);
+  t.ok(performance.now() - begun < 1000, `${performance.now() - begun} ms`);
+});

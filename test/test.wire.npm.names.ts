@@ -1,7 +1,15 @@
 import t from 'tap';
 import { compilePath, decodeParameter } from '../ts/core/helpers.routes.js';
 import * as keys from '../ts/npm/keys.npm.js';
-import { assertTag, assertVersion, nameProblem, newNameProblem, versionOfFile } from '../ts/npm/wire.names.js';
+import {
+  assertReadableName,
+  assertTag,
+  assertVersion,
+  nameProblem,
+  newNameProblem,
+  versionOfFile,
+} from '../ts/npm/wire.names.js';
+import { ofKind } from './helpers/expect.js';
 import { refusal } from './helpers/npm-packages.js';
 
 t.test('package names', async (t) => {
@@ -52,6 +60,8 @@ t.test('package names', async (t) => {
     t.type(newNameProblem(name), 'string', name);
   }
   t.equal(newNameProblem('@scope/http'), null);
+  t.equal(assertReadableName('a'.repeat(215)), 'a'.repeat(215));
+  t.throws(() => assertReadableName('a'.repeat(30_000)), ofKind('notFound'), 'too long for any key is not there');
 });
 
 t.test('versions and tags', async (t) => {

@@ -94,6 +94,26 @@ t.test('answers to what nobody else asks are not kept for ever', async (t) => {
   t.ok(answers.size > 0 && answers.size < 5000, String(answers.size));
 });
 
+t.test('a text of hundreds of words costs no more than one of a few', async (t) => {
+  const source = new Source();
+  const index = new SearchIndex(source);
+  const words = Array.from({ length: 100 }, (_, number) => `w${number.toString(36)}`);
+  source.put(
+    ...Array.from({ length: 2000 }, (_, number) =>
+      entry(`package-${number}`, { description: words.slice(number % 50, (number % 50) + 50).join(' ') }),
+    ),
+  );
+  const cost = async (text: string) => {
+    const begun = performance.now();
+    t.ok((await names(index, text)).length > 0, text.slice(0, 20));
+    return performance.now() - begun;
+  };
+  await cost('w0');
+  const few = await cost(words.slice(0, 16).join(' '));
+  const many = await cost(words.join(' '));
+  t.ok(many < 3 * few + 50, `${many} ms instead of ${few}`);
+});
+
 t.test('qualifiers narrow a search', async (t) => {
   t.match(parseSearchText('foo keywords:a,b+c author:Ann scope:@s maintainer:bob x:y'), {
     text: 'foo x:y',

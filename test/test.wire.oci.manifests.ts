@@ -14,7 +14,7 @@ import {
   LAYER,
   MANIFEST,
   nowhere,
-} from './helpers/oci-images.js';
+} from './helpers/oci-samples.js';
 
 const refused = { kind: 'invalid', wireCode: 'MANIFEST_INVALID' } as unknown as Error;
 const bytesOf = (value: unknown): Buffer => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));

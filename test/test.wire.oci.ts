@@ -14,7 +14,7 @@ import { renderOciError } from '../ts/oci/wire.errors.js';
 import { assertRepository, assertTag, isRepository, isTag } from '../ts/oci/wire.names.js';
 import { nextLink, parseChunkRange, parseCount, uploadRange } from '../ts/oci/wire.ranges.js';
 import { bearerChallenge, parseScopes } from '../ts/oci/wire.scopes.js';
-import { digestOf } from './helpers/oci-images.js';
+import { digestOf } from './helpers/oci-samples.js';
 
 const refused = (wireCode: string, kind = 'invalid') => ({ kind, wireCode }) as unknown as Error;
 

@@ -1,21 +1,18 @@
-import { fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { makeClient, type TClientName } from '../helpers/client-list.js';
 import { type ITestPackage, tarballOf } from '../helpers/client-packages.js';
 import type { IPackument } from '../helpers/client-probe.js';
 import { startServer, startVerdaccio } from '../helpers/client-server.js';
+import { memoryOf } from '../helpers/process-watch.js';
 import {
   contestant,
   corpus,
-  cpuOf,
   fresh,
   type IContestant,
   manyVersions,
-  memoryOf,
   npmHeaders,
   publishAll,
   publishRequest,
@@ -23,6 +20,7 @@ import {
   verifyPublished,
 } from './contestants.js';
 import { LoadClient, rawRequest } from './loadclient.js';
+import { bareRate, rate } from './rate.js';
 import { type IRow, machine, median, table } from './report.js';
 
 interface IScale {
@@ -112,28 +110,13 @@ class Bench {
     await this.memory();
   }
 
-  /** What this load generator gets out of a server that does nothing: no other row can be above it. */
   private async reference(): Promise<void> {
-    const child = fork(fileURLToPath(new URL('bareserver.mjs', import.meta.url)));
-    try {
-      const port = await new Promise<number>((resolve) =>
-        child.once('message', (message) => resolve(message as number)),
-      );
-      const requests = [rawRequest('GET', `http://127.0.0.1:${port}/`, npmHeaders('none', 'none'))];
-      const job = { port, connections: this.scale.connections, requests, expect: { status: [200], sameBody: true } };
-      await this.load.run({ ...job, milliseconds: 500 });
-      const values: number[] = [];
-      for (let round = 0; round < this.scale.rounds; round++) {
-        const before = await cpuOf(child.pid!);
-        const { responses, milliseconds } = await this.load.run({ ...job, milliseconds: this.scale.milliseconds });
-        const micros = ((await cpuOf(child.pid!)) - before) * 1000;
-        console.log(`  bare server: ${Math.round(micros / responses)} µs of CPU for each of ${responses}`);
-        values.push((responses / milliseconds) * 1000);
-      }
-      console.log(`for reference: a bare node:http server answers 8 KB ${Math.round(median(values))} times a second`);
-    } finally {
-      child.kill();
+    const headers = npmHeaders('none', 'none');
+    const values: number[] = [];
+    for (let round = 0; round < this.scale.rounds; round++) {
+      values.push(await bareRate(this.load, { ...this.scale, headers }));
     }
+    console.log(`for reference: a bare node:http server answers 8 KB ${Math.round(median(values))} times a second`);
   }
 
   private async seed(): Promise<void> {
@@ -178,20 +161,14 @@ class Bench {
   }
 
   /** Answered requests per second; the first answer is handed to `check`. */
-  private async rate(
-    one: IContestant,
+  private rate(
+    { name, port, server: { pid } }: IContestant,
     requests: string[],
     expect: { status: number[]; sameBody: boolean; atLeast?: number },
     check?: (body: Buffer) => void,
   ): Promise<number> {
-    const job = { port: one.port, connections: this.scale.connections, requests, expect };
-    const warm = await this.load.run({ ...job, milliseconds: this.scale.milliseconds / 4 });
-    check?.(Buffer.from(warm.body ?? '', 'base64'));
-    const before = await cpuOf(one.server.pid);
-    const { responses, milliseconds } = await this.load.run({ ...job, milliseconds: this.scale.milliseconds });
-    const micros = ((await cpuOf(one.server.pid)) - before) * 1000;
-    console.log(`  ${one.name}: ${Math.round(micros / responses)} µs of CPU for each of ${responses}`);
-    return (responses / milliseconds) * 1000;
+    const { connections, milliseconds } = this.scale;
+    return rate(this.load, { name, port, pid }, { connections, milliseconds, requests, expect, check });
   }
 
   private async packument(count: number): Promise<void> {

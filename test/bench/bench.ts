@@ -1,7 +1,8 @@
-// `pnpm run bench npm [--quick] [--only WORD]`: measures a protocol beside a well-known registry on the same machine.
+// `pnpm run bench npm|oci [--quick] [--only WORD] …`: measures a protocol beside a well-known registry on the same machine.
 const [name = 'npm', ...args] = process.argv.slice(2);
 const benches: Record<string, () => Promise<{ bench(args: string[]): Promise<void> }>> = {
   npm: () => import('./bench.npm.js'),
+  oci: () => import('./bench.oci.js'),
 };
 const chosen = benches[name];
 if (!chosen) {
@@ -9,4 +10,4 @@ if (!chosen) {
   process.exit(2);
 }
 await (await chosen()).bench(args);
-process.exit(0);
+process.exit();

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { escapeName, type ITestPackage, publishBody, tarballOf } from '../helpers/client-packages.js';
 import { RegistryProbe } from '../helpers/client-probe.js';
 import type { IServer } from '../helpers/client-server.js';
@@ -135,17 +134,3 @@ export const manyVersions = (name: string, count: number): ITestPackage[] => {
 
 export const fresh = (prefix: string, count: number): ITestPackage[] =>
   Array.from({ length: count }, (_, index) => dressed({ name: `${prefix}-${index}`, version: '1.0.0' }, index));
-
-/** Milliseconds of CPU that a process has used so far: tells more than a rate where other things run beside. */
-export const cpuOf = async (pid: number): Promise<number> => {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  const [user, system] = stat.slice(stat.lastIndexOf(')')).split(' ').slice(12, 14).map(Number);
-  return ((user ?? 0) + (system ?? 0)) * 10; // the kernel counts in hundredths of a second
-};
-
-/** Megabytes, now and at the worst, from the kernel. */
-export const memoryOf = async (pid: number): Promise<{ now: number; peak: number }> => {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const of = (field: string): number => Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0) / 1024;
-  return { now: of('VmRSS'), peak: of('VmHWM') };
-};

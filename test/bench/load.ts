@@ -1,4 +1,6 @@
 import { connect, type Socket } from 'node:net';
+import { ResponseReader } from '../helpers/http-responses.js';
+import { serveJobs } from './childclient.js';
 
 /**
  * The load generator: a process of its own that speaks plain HTTP/1.1 on raw sockets, one request at a time on each
@@ -36,107 +38,7 @@ export interface ILoadResult {
   error?: string;
 }
 
-const headEnd = Buffer.from('\r\n\r\n');
-const lineEnd = Buffer.from('\r\n');
 const compareEvery = 64;
-const none = Buffer.alloc(0);
-
-/** Reads one response after the other off a connection. */
-class ResponseReader {
-  private rest: Buffer = none;
-  private inBody = false;
-  private chunked = false;
-  private left = 0;
-  private length = 0;
-  private status = 0;
-  private kept: Buffer[] | null = null;
-
-  constructor(
-    private readonly keepBody: () => boolean,
-    private readonly done: (status: number, length: number, body: Buffer | null) => void,
-  ) {}
-
-  push(data: Buffer): void {
-    let bytes = this.rest.length > 0 ? Buffer.concat([this.rest, data]) : data;
-    this.rest = none;
-    while (bytes.length > 0) {
-      const used = this.inBody ? (this.chunked ? this.takeChunk(bytes) : this.takePlain(bytes)) : this.takeHead(bytes);
-      if (used === 0) {
-        this.rest = bytes;
-        return;
-      }
-      bytes = bytes.subarray(used);
-    }
-  }
-
-  private takeHead(bytes: Buffer): number {
-    const end = bytes.indexOf(headEnd);
-    if (end < 0) {
-      return 0;
-    }
-    const head = bytes.toString('latin1', 0, end);
-    this.status = Number(head.slice(9, 12));
-    const length = /\r\ncontent-length: *(\d+)/i.exec(head);
-    this.chunked = !length && /\r\ntransfer-encoding: *chunked/i.test(head);
-    this.left = length ? Number(length[1]) : 0;
-    this.length = 0;
-    this.kept = this.keepBody() ? [] : null;
-    this.inBody = true;
-    if (!this.chunked && this.left === 0) {
-      this.finish();
-    }
-    return end + headEnd.length;
-  }
-
-  private takePlain(bytes: Buffer): number {
-    const used = this.body(bytes, this.left);
-    this.left -= used;
-    if (this.left === 0) {
-      this.finish();
-    }
-    return used;
-  }
-
-  /** `left` counts a chunk's bytes and the line end after them; 0 = its size comes next. */
-  private takeChunk(bytes: Buffer): number {
-    if (this.left > 2) {
-      const used = this.body(bytes, this.left - 2);
-      this.left -= used;
-      return used;
-    }
-    if (this.left > 0) {
-      const used = Math.min(this.left, bytes.length);
-      this.left -= used;
-      return used;
-    }
-    const end = bytes.indexOf(lineEnd);
-    if (end < 0) {
-      return 0;
-    }
-    const size = Number.parseInt(bytes.toString('latin1', 0, end), 16);
-    if (size > 0) {
-      this.left = size + 2;
-      return end + 2;
-    }
-    if (bytes.length < end + 4) {
-      return 0;
-    }
-    this.finish();
-    return end + 4;
-  }
-
-  private body(bytes: Buffer, most: number): number {
-    const used = Math.min(most, bytes.length);
-    this.length += used;
-    this.kept?.push(Buffer.from(bytes.subarray(0, used)));
-    return used;
-  }
-
-  private finish(): void {
-    this.inBody = false;
-    this.done(this.status, this.length, this.kept && Buffer.concat(this.kept));
-  }
-}
 
 const runJob = (job: ILoadJob): Promise<ILoadResult> =>
   new Promise((resolve) => {
@@ -198,9 +100,9 @@ const runJob = (job: ILoadJob): Promise<ILoadResult> =>
         started = performance.now();
         socket.write(requests[current]!);
       };
-      const reader = new ResponseReader(
-        () => job.expect.sameBody && (firstBodies[current] === undefined || responses % compareEvery === 0),
-        (status, length, body) => {
+      const reader = new ResponseReader({
+        keepBody: () => job.expect.sameBody && (firstBodies[current] === undefined || responses % compareEvery === 0),
+        done: ({ status, length, body }) => {
           const now = performance.now();
           times.push(now - started);
           responses++;
@@ -224,7 +126,7 @@ const runJob = (job: ILoadJob): Promise<ILoadResult> =>
             }
           }
         },
-      );
+      });
       socket.on('connect', send);
       socket.on('data', (data: Buffer) => reader.push(data));
       socket.on('error', (error) => finish(`connection: ${error.message}`));
@@ -239,9 +141,4 @@ const runJob = (job: ILoadJob): Promise<ILoadResult> =>
     }
   });
 
-if (process.send) {
-  process.on('message', (job: ILoadJob) => {
-    runJob(job).then((result) => process.send?.(result));
-  });
-  process.on('disconnect', () => process.exit(0));
-}
+serveJobs(runJob);

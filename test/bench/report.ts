@@ -24,7 +24,7 @@ const shown = (value: number): string =>
 
 const verdict = (row: IRow, ours: number, ratio: number): string => {
   const checks: [wanted: string, met: boolean][] = [];
-  if (row.wanted !== undefined) {
+  if (row.wanted !== undefined && !Number.isNaN(ratio)) {
     const met = row.better === 'more' ? ratio >= row.wanted : ratio <= row.wanted;
     checks.push([`${row.better === 'more' ? '≥' : '≤'} ${row.wanted} ×`, met]);
   }
@@ -48,7 +48,7 @@ export const table = (rows: IRow[], ours: string, other: string): string => {
       cell(mine),
       cell(theirs),
       Number.isNaN(ratio) ? '–' : `${ratio.toFixed(2)} ×`,
-      Number.isNaN(ratio) ? '' : verdict(row, mine, ratio),
+      Number.isNaN(mine) ? '' : verdict(row, mine, ratio),
     ];
   });
   const widths = head.map((_, index) => Math.max(...[head, ...lines].map((cells) => cells[index]!.length)));

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import type { IClientCommands, TestClient } from './client-base.js';
-import { MatrixColumn, type TCommandName } from './client-matrix.js';
+import { commandNames, MatrixColumn, type TCommandName } from './client-matrix.js';
 import { type ITestPackage, manifestOf } from './client-packages.js';
 import { RegistryProbe } from './client-probe.js';
-import { type IRun, run } from './client-run.js';
+import { run } from './client-run.js';
 import type { IServer } from './client-server.js';
+import { ClientSteps } from './client-steps.js';
 
 export interface IClientFlow {
   /** How the matrix names what is tested: `directory`, `S3`, … */
@@ -22,8 +23,7 @@ export interface IClientFlow {
 }
 
 /** One client on its way through the flow: what its parts share. */
-export class FlowRun {
-  readonly column: MatrixColumn;
+export class FlowRun extends ClientSteps<TCommandName> {
   readonly id: string;
   /** A scoped package that the client publishes in two versions, … */
   readonly leaf: string;
@@ -33,14 +33,14 @@ export class FlowRun {
   readonly reader: IServer;
 
   private constructor(
-    readonly t: Test,
+    t: Test,
     readonly client: TestClient & IClientCommands,
     readonly flow: IClientFlow,
     /** The administrator's. */
     readonly token: string,
     readonly probe: RegistryProbe,
   ) {
-    this.column = new MatrixColumn(client.title, flow.label);
+    super(t, new MatrixColumn(client.title, flow.label, commandNames), [flow.server, flow.reader, flow.guarded]);
     this.id = client.tool.name;
     this.leaf = `@flow/${this.id}-leaf`;
     this.top = `flow-${this.id}-top`;
@@ -55,41 +55,6 @@ export class FlowRun {
 
   get writing(): { registry: string; token: string } {
     return { registry: this.server.registry, token: this.token };
-  }
-
-  /** One command of the matrix. A failure is noted with the end of the servers' logs, and does not hide what follows. */
-  async step(command: TCommandName, offered: unknown, body: (t: Test) => Promise<void>): Promise<void> {
-    if (!offered) {
-      this.column.set(command, 'not offered');
-      return;
-    }
-    await this.t.test(command, async (t) => {
-      this.column.set(command, 'FAIL');
-      try {
-        await body(t);
-        this.column.set(command, t.passing() ? 'pass' : 'FAIL');
-      } finally {
-        if (this.column.outcomes[command] !== 'pass') {
-          for (const server of new Set([this.server, this.reader, this.flow.guarded])) {
-            t.comment(server?.printed().split('\n').slice(-12).join('\n') ?? '');
-          }
-        }
-      }
-    });
-  }
-
-  succeeds(t: Test, result: IRun): void {
-    t.equal(result.code, 0, result.command, { clientOutput: result.output });
-  }
-
-  says(t: Test, result: IRun, words: string | RegExp): void {
-    this.succeeds(t, result);
-    t.match(result.output, words, `it prints ${words}`);
-  }
-
-  fails(t: Test, result: IRun, words: RegExp): void {
-    t.ok(result.code, `${result.command} fails`, { clientOutput: result.output });
-    t.match(result.output, words, `and says why (${words})`);
   }
 
   /** A folder that can be published. */

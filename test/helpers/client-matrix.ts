@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 export type TOutcome = 'pass' | 'FAIL' | 'not offered';
 
-/** The rows of the client matrix in its order. */
+/** What is tried with the npm clients: the rows of their matrix in its order. */
 export const commandNames = [
   'login',
   'login (web)',
@@ -39,15 +39,17 @@ export const commandNames = [
 export type TCommandName = (typeof commandNames)[number];
 
 /** What one client did against one kind of server. */
-export class MatrixColumn {
-  readonly outcomes: Partial<Record<TCommandName, TOutcome>> = {};
+export class MatrixColumn<TCommand extends string> {
+  readonly outcomes: Partial<Record<TCommand, TOutcome>> = {};
 
   constructor(
     readonly client: string,
     readonly server: string,
+    /** All rows of the matrix that this column belongs to. */
+    private readonly order: readonly TCommand[],
   ) {}
 
-  set(command: TCommandName, outcome: TOutcome): void {
+  set(command: TCommand, outcome: TOutcome): void {
     this.outcomes[command] = outcome;
   }
 
@@ -63,7 +65,7 @@ export class MatrixColumn {
       const name = `${this.server}.${this.client}`.replace(/[^\w.-]+/g, '_');
       writeFileSync(
         join(folder, `${name}.json`),
-        JSON.stringify({ client: this.client, server: this.server, order: commandNames, outcomes: this.outcomes }),
+        JSON.stringify({ client: this.client, server: this.server, order: this.order, outcomes: this.outcomes }),
       );
     }
   }

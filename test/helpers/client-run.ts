@@ -23,6 +23,8 @@ export interface IRunOptions {
   cwd: string;
   env: Record<string, string>;
   timeoutMs?: number;
+  /** Standard input, for a client that is told to read it. */
+  input?: string | Uint8Array;
   /** Prompts to answer. Without `terminal` they are answered through a pipe. */
   dialogue?: IDialogueStep[];
   /** Some clients only ask when they see a terminal; util-linux' `script` gives them one. */
@@ -49,7 +51,7 @@ export const endGroup = (child: ChildProcess, signal: NodeJS.Signals): void => {
   }
 };
 
-/** Runs a command to its end; never rejects for what the command does. Standard input is empty but for the dialogue. */
+/** Runs a command to its end; never rejects for what the command does. Standard input is empty but for what the options say. */
 export const run = async (command: string[], options: IRunOptions): Promise<IRun> => {
   const [program, ...args] = options.terminal
     ? [scriptProgram, '-qefc', command.map(quote).join(' '), '/dev/null']
@@ -96,7 +98,7 @@ export const run = async (command: string[], options: IRunOptions): Promise<IRun
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => take(chunk, true));
   child.stdin.on('error', () => {}); // EPIPE of a client that ended before it was answered; its exit code tells
   if (steps.length === 0) {
-    child.stdin.end();
+    child.stdin.end(options.input);
   }
 
   let timedOut = false;

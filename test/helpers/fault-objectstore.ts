@@ -80,6 +80,10 @@ export class FaultObjectStore implements IObjectStore {
     yield* this.inner.list(options);
   }
 
+  public async sweep(olderThanMs: number): Promise<number> {
+    return (await this.inner.sweep?.(olderThanMs)) ?? 0;
+  }
+
   public init(): Promise<void> {
     return this.inner.init?.() ?? Promise.resolve();
   }

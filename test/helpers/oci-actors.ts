@@ -1,6 +1,6 @@
 import type { Test } from 'tap';
 import { type IRegistryConfig, type IRequestContext, SmartRegistry, streamToBuffer } from '../../ts/index.js';
-import type { IContent, IImage } from './oci-images.js';
+import type { IContent, IImage } from './oci-samples.js';
 import { type IAnswer, startRegistry, storedKeys, temporaryFolder } from './registry.js';
 
 export const PASSWORD = 'correct horse battery';

@@ -1,66 +1,131 @@
 import { createHash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
+import { pack } from 'tar-stream';
 
-export const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
-export const INDEX = 'application/vnd.oci.image.index.v1+json';
-export const DOCKER_MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
-export const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';
-export const CONFIG = 'application/vnd.oci.image.config.v1+json';
-export const LAYER = 'application/vnd.oci.image.layer.v1.tar+gzip';
-
-export type TAlgorithm = 'sha256' | 'sha512';
-
-export const digestOf = (bytes: Uint8Array | string, algorithm: TAlgorithm = 'sha256'): string =>
-  `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}`;
-
-/** A well-formed digest that nothing has. */
-export const nowhere = `sha256:${'0'.repeat(64)}`;
-
+/** Anything with a digest: a layer, a configuration, a manifest. */
 export interface IContent {
-  bytes: Buffer;
+  mediaType: string;
   digest: string;
+  bytes: Buffer<ArrayBuffer>;
 }
 
-export const content = (text: string | Uint8Array, algorithm: TAlgorithm = 'sha256'): IContent => {
-  const bytes = Buffer.from(text);
-  return { bytes, digest: digestOf(bytes, algorithm) };
-};
-
-export const descriptorOf = (mediaType: string, { digest, bytes }: IContent) => ({
-  mediaType,
-  digest,
-  size: bytes.byteLength,
-});
-
-export interface IImage extends IContent {
-  mediaType: string;
+export interface IImage {
+  manifest: IContent;
   config: IContent;
   layers: IContent[];
+  /** Digests of the layers before they were compressed. */
+  diffIds: string[];
+  architecture: string;
 }
 
-/** An image whose only layer holds `text`; `more` goes into the manifest. */
-export const image = (text: string, more: Record<string, unknown> = {}, mediaType = MANIFEST): IImage => {
-  const config = content('{}');
-  const layers = [content(text)];
-  const manifest = {
+/** An image, or an index of images for several architectures. */
+export interface IPushable {
+  /** What a tag names. */
+  top: IContent;
+  images: IImage[];
+}
+
+export const indexType = 'application/vnd.oci.image.index.v1+json';
+export const manifestType = 'application/vnd.oci.image.manifest.v1+json';
+
+export const digestOf = (bytes: Uint8Array): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+
+export const contentOf = (mediaType: string, value: Buffer<ArrayBuffer> | object): IContent => {
+  const bytes = Buffer.isBuffer(value) ? (value as Buffer<ArrayBuffer>) : Buffer.from(JSON.stringify(value));
+  return { mediaType, digest: digestOf(bytes), bytes };
+};
+
+export const descriptorOf = ({ mediaType, digest, bytes }: IContent): object => ({
+  mediaType,
+  digest,
+  size: bytes.length,
+});
+
+/** Bytes that no compression makes smaller, the same for the same seed. */
+export const noise = (seed: string, length: number): Buffer<ArrayBuffer> => {
+  const blocks: Buffer[] = [];
+  for (let made = 0; made < length; made += 32) {
+    blocks.push(createHash('sha256').update(`${seed} ${made}`).digest());
+  }
+  return Buffer.concat(blocks).subarray(0, length);
+};
+
+const tarOf = async (files: Record<string, Buffer<ArrayBuffer>>): Promise<Buffer<ArrayBuffer>> => {
+  const archive = pack();
+  const chunks: Buffer[] = [];
+  const collected = (async () => {
+    for await (const chunk of archive) {
+      chunks.push(chunk as Buffer);
+    }
+  })();
+  for (const [name, content] of Object.entries(files)) {
+    archive.entry({ name, mtime: new Date(499_162_500_000) }, content);
+  }
+  archive.finalize();
+  await collected;
+  return Buffer.concat(chunks);
+};
+
+export interface IImageOptions {
+  /** Images of different names share no layer. */
+  name: string;
+  architecture?: string;
+  layers?: number;
+  /** Of each layer, about. */
+  layerBytes?: number;
+}
+
+export const makeImage = async (options: IImageOptions): Promise<IImage> => {
+  const { name, architecture = 'amd64', layers: count = 2, layerBytes = 20_000 } = options;
+  const layers: IContent[] = [];
+  const diffIds: string[] = [];
+  for (let at = 0; at < count; at++) {
+    const seed = `${name} ${architecture} ${at}`;
+    const tar = await tarOf({ [`file-${at}.txt`]: Buffer.from(seed), [`noise-${at}`]: noise(seed, layerBytes) });
+    diffIds.push(digestOf(tar));
+    layers.push(contentOf('application/vnd.oci.image.layer.v1.tar+gzip', gzipSync(tar)));
+  }
+  const config = contentOf('application/vnd.oci.image.config.v1+json', {
+    created: '2020-01-01T00:00:00Z',
+    architecture,
+    os: 'linux',
+    config: { Cmd: ['/file-0.txt'] },
+    rootfs: { type: 'layers', diff_ids: diffIds },
+    history: layers.map((_, at) => ({ created: '2020-01-01T00:00:00Z', created_by: `layer ${at}` })),
+  });
+  const manifest = contentOf(manifestType, {
     schemaVersion: 2,
-    mediaType,
-    config: descriptorOf(CONFIG, config),
-    layers: layers.map((layer) => descriptorOf(LAYER, layer)),
-    ...more,
-  };
-  // not how JSON.stringify would write it: what comes back has to be these very bytes
-  return { ...content(`${JSON.stringify(manifest, null, 3)}\n`), mediaType, config, layers };
+    mediaType: manifestType,
+    config: descriptorOf(config),
+    layers: layers.map(descriptorOf),
+  });
+  return { manifest, config, layers, diffIds, architecture };
 };
 
-export interface IIndex extends IContent {
-  mediaType: string;
-}
-
-export const index = (
-  children: (IContent & { mediaType: string })[],
-  more: Record<string, unknown> = {},
-  mediaType = INDEX,
-): IIndex => {
-  const manifests = children.map((child) => descriptorOf(child.mediaType, child));
-  return { ...content(JSON.stringify({ schemaVersion: 2, mediaType, manifests, ...more })), mediaType };
+export const pushableImage = async (options: IImageOptions): Promise<IPushable> => {
+  const image = await makeImage(options);
+  return { top: image.manifest, images: [image] };
 };
+
+/** An index of two architectures. */
+export const pushableIndex = async (options: IImageOptions): Promise<IPushable> => {
+  const images = [
+    await makeImage({ ...options, architecture: 'amd64' }),
+    await makeImage({ ...options, architecture: 'arm64' }),
+  ];
+  const top = contentOf(indexType, {
+    schemaVersion: 2,
+    mediaType: indexType,
+    manifests: images.map(({ manifest, architecture }) => ({
+      ...descriptorOf(manifest),
+      platform: { architecture, os: 'linux' },
+    })),
+  });
+  return { top, images };
+};
+
+/** Everything below a tag, what others refer to first. */
+export const contentsOf = ({ top, images }: IPushable): IContent[] => [
+  ...images.flatMap(({ layers, config, manifest }) => [...layers, config, ...(manifest === top ? [] : [manifest])]),
+  top,
+];

@@ -37,7 +37,7 @@ const listens = (port: number): Promise<boolean> =>
   });
 
 /** False when the program ended instead. */
-const startedListening = async (child: ChildProcess, port: number): Promise<boolean> => {
+export const startedListening = async (child: ChildProcess, port: number): Promise<boolean> => {
   for (let tries = 0; tries < 400; tries++) {
     if (child.exitCode !== null) return false;
     if (await listens(port)) return true;
@@ -46,7 +46,7 @@ const startedListening = async (child: ChildProcess, port: number): Promise<bool
   throw new Error('the S3 server did not start listening within 20 s');
 };
 
-const ended = (child: ChildProcess): Promise<void> =>
+export const hasEnded = (child: ChildProcess): Promise<void> =>
   child.exitCode !== null || child.signalCode !== null
     ? Promise.resolve()
     : new Promise((resolve) => child.once('exit', () => resolve()));
@@ -108,7 +108,7 @@ export const startS3Server = async (kind: TS3Kind = 'versitygw'): Promise<IS3Ser
   const stop = async (): Promise<void> => {
     child.kill('SIGTERM');
     const killer = setTimeout(() => child.kill('SIGKILL'), 5_000);
-    await ended(child);
+    await hasEnded(child);
     clearTimeout(killer);
     await rm(folder, { recursive: true, force: true });
   };

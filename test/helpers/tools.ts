@@ -27,7 +27,15 @@ export type TToolName =
   | 'yarn-4'
   | 'verdaccio'
   | 'versitygw'
-  | 'minio';
+  | 'minio'
+  | 'crane'
+  | 'oras'
+  | 'regctl'
+  | 'skopeo'
+  | 'buildah'
+  | 'podman'
+  | 'distribution'
+  | 'oci-conformance';
 
 interface IToolLayout {
   /** Below the tool's folder. */
@@ -60,6 +68,15 @@ const layouts: Record<TToolName, IToolLayout> = {
   verdaccio: npmTool('verdaccio', 'verdaccio/bin/verdaccio', 'node-22'),
   versitygw: { file: 'versitygw', onPath: 'versitygw' },
   minio: { file: 'minio', onPath: 'minio' },
+  crane: { file: 'crane', onPath: 'crane' },
+  oras: { file: 'oras', onPath: 'oras' },
+  regctl: { file: 'regctl', onPath: 'regctl' },
+  skopeo: { file: 'skopeo', onPath: 'skopeo' },
+  buildah: { file: 'buildah', onPath: 'buildah' },
+  podman: { file: 'podman', onPath: 'podman' },
+  distribution: { file: 'distribution' },
+  // Which tests it makes is a question of its version, so only the pinned one will do.
+  'oci-conformance': { file: 'oci-conformance' },
 };
 
 export const toolsFolder = (): string =>

@@ -277,15 +277,21 @@ export class RegistryStorage {
     return this.parts.protocol.remove(plan, this.origin);
   }
 
-  /** Deletes staged uploads older than `olderThanMs` (default 24 h) and repairs listings from their markers. */
-  public async sweep(options: { olderThanMs?: number } = {}): Promise<{ staged: number; repaired: number }> {
+  /**
+   * Deletes staged uploads older than `olderThanMs` (default 24 h), what broken writes left in the store itself, and
+   * repairs listings from their markers.
+   */
+  public async sweep(
+    options: { olderThanMs?: number } = {},
+  ): Promise<{ staged: number; unfinished: number; repaired: number }> {
     const olderThanMs = options.olderThanMs ?? DAY_MS;
     const staged = await sweepStaging(this.parts, olderThanMs);
+    const unfinished = (await this.store.sweep?.(olderThanMs)) ?? 0;
     let repaired = 0;
     for (const listing of this.parts.listings) {
       repaired += await listing.repair(Math.min(olderThanMs, 20_000), Math.min(olderThanMs, 15 * 60_000));
     }
-    return { staged, repaired };
+    return { staged, unfinished, repaired };
   }
 
   /**

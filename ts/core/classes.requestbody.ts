@@ -135,6 +135,7 @@ export class RequestBody {
     let seen = 0;
     for await (const chunk of chunks) {
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+      if (bytes.byteLength === 0) continue;
       seen += bytes.byteLength;
       if (declared !== undefined && seen > declared) throw wrongLength();
       yield bytes;

@@ -38,6 +38,9 @@ const indexed = (entry: INpmSearchEntry): IIndexed => ({
   people: peopleOf(entry),
 });
 
+/** Words of a search that count: each costs a walk through the index, and nobody types more. */
+const MAX_WORDS = 16;
+
 /** A whole index is rebuilt where it is cheaper than forgetting that many entries one by one. */
 const REBUILD_SHARE = 0.5;
 /** entries indexed before other requests get their turn */
@@ -104,9 +107,10 @@ export class SearchIndex {
   }
 
   private find(text: string): IRanked[] {
-    let hits = this.index.search(text);
+    const words = tokenize(text).slice(0, MAX_WORDS).join(' ');
+    let hits = this.index.search(words);
     // rather a part of what was asked than nothing
-    if (hits.length === 0) hits = this.index.search(text, { combineWith: 'OR' });
+    if (hits.length === 0) hits = this.index.search(words, { combineWith: 'OR' });
     const ranked: IRanked[] = [];
     for (const { id, score } of hits) {
       const entry = this.known.get(id as string);

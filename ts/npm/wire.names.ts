@@ -8,6 +8,8 @@ import { RegistryError } from '../core/classes.registryerror.js';
 const SCOPED = /^@([^/]+)\/([^/]+)$/;
 const RESERVED = new Set(['node_modules', 'favicon.ico']);
 const MAX_NAME = 214;
+/** Old packages have names of a few characters more; of much longer ones no storage key can be made. */
+const MAX_OLD_NAME = 256;
 const MAX_VERSION = 256;
 
 /** Modules of Node itself, which `require` would find first. A fixed list: other runtimes count more among theirs. */
@@ -54,7 +56,9 @@ export const newNameProblem = (name: string): string | null => {
 
 /** For reads: a name that no package can have is simply not there. */
 export const assertReadableName = (name: string): string => {
-  if (nameProblem(name)) throw new RegistryError('notFound', `${name} is not in this registry`);
+  if (name.length > MAX_OLD_NAME || nameProblem(name)) {
+    throw new RegistryError('notFound', `${name.slice(0, MAX_NAME)} is not in this registry`);
+  }
   return name;
 };
 

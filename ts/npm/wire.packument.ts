@@ -102,8 +102,12 @@ export const renderAbbreviated = (document: INpmDocument, publicUrl: string): Re
   })),
 });
 
+/** characters; a range of thousands of alternatives, held against thousands of versions, takes a second */
+const MAX_RANGE = 256;
+
 /** The version that a version, a dist-tag or a range means; null where none fits. */
 export const resolveVersion = (document: INpmDocument, wanted: string): INpmManifest | null => {
+  if (wanted.length > MAX_RANGE) return null;
   const { versions } = document;
   const tags = document['dist-tags'];
   const exact = semver.valid(wanted) ?? (Object.hasOwn(tags, wanted) ? (tags[wanted] as string) : wanted);

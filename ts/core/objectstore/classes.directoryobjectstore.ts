@@ -22,6 +22,8 @@ import type {
 
 /** bytes that are read when a file is opened for its body: all of most documents */
 const FIRST_READ = 64 * 1024;
+/** an upload may be slow, but not that slow */
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
  * Objects in a directory of the local file system, safe for any number of processes, containers included, that share
@@ -53,7 +55,14 @@ export class DirectoryObjectStore implements IObjectStore {
 
   /** Creates the directory and removes what writers that died left in it more than a day ago. */
   public init(): Promise<void> {
-    return guarded(() => this.layout.prepare());
+    return guarded(async () => {
+      await this.layout.prepare();
+      await this.layout.clean(DAY_MS);
+    });
+  }
+
+  public sweep(olderThanMs: number): Promise<number> {
+    return guarded(() => this.layout.clean(olderThanMs));
   }
 
   public head(key: string): Promise<IObjectInfo | null> {

@@ -22,7 +22,8 @@ import { getObject, headObject } from './s3.read.js';
 import type { IS3Session } from './s3.session.js';
 import { type IS3Settings, readSettings } from './s3.settings.js';
 import { compareFirst, type ICondition, KeyLocks } from './s3.settle.js';
-import { abandonOldUploads, openBucket, probe } from './s3.start.js';
+import { openBucket, probe } from './s3.start.js';
+import { abandonOldUploads } from './s3.unfinished.js';
 
 export interface IS3StoreOptions {
   logger?: ILogger;
@@ -35,6 +36,8 @@ export interface IS3StoreOptions {
 }
 
 const SILENT: ILogger = { info() {}, warn() {}, error() {} };
+/** No upload takes so long. */
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
  * `IObjectStore` on an S3 server. Nothing is loaded or connected before `init()`.
@@ -134,6 +137,10 @@ export class S3ObjectStore implements IObjectStore {
     return listObjects(this.opened(), options);
   }
 
+  public async sweep(olderThanMs: number): Promise<number> {
+    return abandonOldUploads(this.opened(), olderThanMs);
+  }
+
   private async start(): Promise<void> {
     const { logger = SILENT, requestTimeoutMs = 30_000, idleTimeoutMs = 60_000, replicaBeatMs = 2_000 } = this.options;
     const session: IS3Session = {
@@ -147,7 +154,7 @@ export class S3ObjectStore implements IObjectStore {
     try {
       await openBucket(session);
       session.abilities = await probe(session);
-      await abandonOldUploads(session);
+      await abandonOldUploads(session, DAY_MS);
       if (!session.abilities.put && !this.settings.allowUnconditionalWrites) {
         this.alone = await LoneWriter.claim(session, replicaBeatMs);
       }

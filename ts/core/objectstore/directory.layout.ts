@@ -3,9 +3,6 @@ import { RegistryError } from '../classes.registryerror.js';
 import { hasCode, type IFiles, tolerate } from './directory.files.js';
 import { relativePath } from './directory.names.js';
 
-/** what a writer that died leaves in `tmp/` is removed after a day: an upload may be slow, but not that slow */
-const STALE_MS = 24 * 60 * 60 * 1000;
-
 /** Where things are below the storage directory, and the care that directories need. */
 export class DirectoryLayout {
   /** what is published */
@@ -34,12 +31,20 @@ export class DirectoryLayout {
   public async prepare(): Promise<void> {
     await this.makeDirectory(this.objects, path.parse(this.objects).root);
     await tolerate(this.files.mkdir(this.tmp), 'EEXIST');
-    const before = Date.now() - STALE_MS;
+  }
+
+  /** Removes what writers that died left in `tmp/`. */
+  public async clean(olderThanMs: number): Promise<number> {
+    const before = Date.now() - olderThanMs;
+    let count = 0;
     for (const name of await this.files.readdir(this.tmp)) {
       const stat = await tolerate(this.files.stat(this.temporary(name)), 'ENOENT');
       // the change time, because a link made just now to an old file is not stale
-      if (stat && stat.ctimeMs < before) await this.files.remove(this.temporary(name));
+      if (!stat || stat.ctimeMs > before) continue;
+      await this.files.remove(this.temporary(name));
+      count++;
     }
+    return count;
   }
 
   /** Throws where the whole store is gone, an unmounted volume for one: then no key may read as absent. */

@@ -96,6 +96,11 @@ export interface IObjectStore {
   delete(key: string, options?: { ifMatch?: string; scratch?: boolean }): Promise<void>;
   /** in key order, page by page */
   list(options: IListOptions): AsyncIterable<IObjectInfo | IObjectPrefix>;
+  /**
+   * Removes what writers that broke off left outside of all listings, and that is older than this: unfinished multipart
+   * uploads, temporary files. Answers how many.
+   */
+  sweep?(olderThanMs: number): Promise<number>;
   init?(): Promise<void>;
   destroy?(): Promise<void>;
 }

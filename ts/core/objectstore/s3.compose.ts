@@ -139,17 +139,17 @@ export const composeObjects = async (
   requireCompleteConditions(session, condition);
   const steps = planCompose(sizes);
   if (steps.length > MAX_PARTS) throw new RegistryError('tooLarge', 'The storage does not take objects of this size');
-  return multipart(session, target, async (upload, start, stop) => {
+  return multipart(session, target, async ({ upload, start, signal: stop }) => {
     for (const [index, step] of steps.entries()) {
       if ('gather' in step) {
         const bytes = await gather(session, names, step.gather, stop);
-        await start(upload.send(index + 1, bytes, stop));
+        await start(upload.send(index + 1, bytes));
       } else {
         const { source, start: from, end } = step.copy;
         const whole = from === 0 && end === sizes[source];
         const key = session.settings.prefix + (names[source] as string);
         const range = whole ? undefined : { start: from, end: end - 1 };
-        await start(upload.copy(index + 1, { key, range, bytes: end - from }, stop));
+        await start(upload.copy(index + 1, { key, range, bytes: end - from }));
       }
     }
   });

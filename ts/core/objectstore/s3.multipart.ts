@@ -1,8 +1,9 @@
 import type { Buffer } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import { RegistryError } from '../classes.registryerror.js';
+import { codeOf } from './s3.errors.js';
 import { toHeaders } from './s3.metadata.js';
-import { copyingTime, type IS3Session, must, quoted, sendingTime } from './s3.session.js';
+import { abortReason, copyingTime, type IS3Session, must, pause, quoted, run, sendingTime } from './s3.session.js';
 import { type ICondition, settle } from './s3.settle.js';
 
 /** S3's limits, in bytes and parts. All parts but the last have at least MIN_PART. */
@@ -55,6 +56,7 @@ export const requireCompleteConditions = (session: IS3Session, { ifMatch, ifNone
 /** One multipart upload. Whoever begins it ends it with `complete` or `abort`: its parts cost space and are not listed. */
 export class MultipartUpload {
   private readonly done: { PartNumber: number; ETag?: string }[] = [];
+  private readonly halt = new AbortController();
   private bytes = 0;
 
   private constructor(
@@ -64,23 +66,25 @@ export class MultipartUpload {
     private readonly uploadId: string | undefined,
   ) {}
 
+  /** Does not listen to the caller's signal: an upload whose answer nobody waits for could not be aborted. */
   public static async begin(session: IS3Session, target: ITarget): Promise<MultipartUpload> {
+    if (target.signal?.aborted) throw abortReason(target.signal);
     const writeId = randomUUID();
     const { sdk, retrying } = session.clients;
     const command = new sdk.CreateMultipartUploadCommand(creation(session, target, writeId));
-    const { UploadId } = await must(session, (http) => retrying.send(command, http), target);
+    const { UploadId } = await must(session, (http) => retrying.send(command, http));
     return new MultipartUpload(session, target, writeId, UploadId);
   }
 
-  public async send(partNumber: number, bytes: Buffer, signal: AbortSignal): Promise<void> {
+  public async send(partNumber: number, bytes: Buffer): Promise<void> {
     const { sdk, parts } = this.session.clients;
     const command = new sdk.UploadPartCommand({ ...this.id, PartNumber: partNumber, Body: bytes });
-    const options = { signal, ms: sendingTime(this.session, bytes.byteLength) };
+    const options = { signal: this.halt.signal, ms: sendingTime(this.session, bytes.byteLength) };
     const { ETag } = await must(this.session, (http) => parts.send(command, http), options);
     this.add(partNumber, ETag, bytes.byteLength);
   }
 
-  public async copy(partNumber: number, source: ICopySource, signal: AbortSignal): Promise<void> {
+  public async copy(partNumber: number, source: ICopySource): Promise<void> {
     const { sdk, parts } = this.session.clients;
     const command = new sdk.UploadPartCopyCommand({
       ...this.id,
@@ -88,7 +92,7 @@ export class MultipartUpload {
       CopySource: copySource(this.session, source.key),
       CopySourceRange: source.range && `bytes=${source.range.start}-${source.range.end}`,
     });
-    const options = { signal, ms: copyingTime(this.session, source.bytes) };
+    const options = { signal: this.halt.signal, ms: copyingTime(this.session, source.bytes) };
     const { CopyPartResult } = await must(this.session, (http) => parts.send(command, http), options);
     this.add(partNumber, CopyPartResult?.ETag, source.bytes);
   }
@@ -110,19 +114,24 @@ export class MultipartUpload {
     return settle(this.session, write, (http) => once.send(command, http));
   }
 
-  /** Call it when no part is on its way any more. A failure is logged, for there is an error already. */
+  /** Cuts off the parts that are under way. The server may store those whose last byte it has, now or in a moment. */
+  public cut(): void {
+    this.halt.abort();
+  }
+
+  /** A failure is logged, for there is an error already. */
   public async abort(): Promise<void> {
     const { sdk, retrying } = this.session.clients;
     const command = new sdk.AbortMultipartUploadCommand(this.id);
-    await must(this.session, (http) => retrying.send(command, http)).catch((error: unknown) => {
-      this.session.logger.warn(
-        'An unfinished upload could not be removed from the storage; the next start tries again',
-        {
-          key: this.target.key,
-          error,
-        },
-      );
-    });
+    try {
+      await run(this.session, (http) => retrying.send(command, http));
+    } catch (error) {
+      if (codeOf(error) === 'NoSuchUpload') return;
+      this.session.logger.warn('An unfinished upload could not be removed from the storage; a sweep will', {
+        key: this.target.key,
+        error,
+      });
+    }
   }
 
   private get id() {
@@ -135,28 +144,40 @@ export class MultipartUpload {
   }
 }
 
-/**
- * Runs `work` on a new upload and completes it, or leaves nothing. `work` gets a function that starts a part in the
- * background, and waits when enough are under way; a part that fails aborts the others and is thrown.
- */
+/** For the answers to the parts that are under way when the upload fails. */
+const LINGER_MS = 5_000;
+/** For what the server is still doing with a part that got no answer. */
+const AFTERMATH_MS = 500;
+
+export interface IMultipartWork {
+  upload: MultipartUpload;
+  /** takes a part that has been started, and waits when enough are under way */
+  start(part: Promise<void>): Promise<void>;
+  /** aborted when a part failed or the caller wants no more */
+  signal: AbortSignal;
+}
+
+/** Runs `work` on a new upload and completes it, or leaves nothing. A part that fails ends it all and is thrown. */
 export const multipart = async (
   session: IS3Session,
   target: ITarget,
-  work: (upload: MultipartUpload, start: (part: Promise<void>) => Promise<void>, signal: AbortSignal) => Promise<void>,
+  work: (parts: IMultipartWork) => Promise<void>,
   onFailure: (error: unknown) => void = () => {},
 ): Promise<{ etag: string }> => {
   const upload = await MultipartUpload.begin(session, target);
   const stop = new AbortController();
-  const onAbort = () => stop.abort(target.signal?.reason);
+  const stopped = new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve()));
+  const onAbort = () => stop.abort(abortReason(target.signal as AbortSignal));
   target.signal?.addEventListener('abort', onAbort, { once: true });
   if (target.signal?.aborted) onAbort();
   const running = new Set<Promise<void>>();
-  const failures: unknown[] = [];
+  let unanswered = false;
   const start = async (part: Promise<void>): Promise<void> => {
     session.parts.underWay += 1;
     const settled = part
       .catch((error: unknown) => {
-        failures.push(error);
+        unanswered = true;
+        if (stop.signal.aborted) return;
         stop.abort(error);
         onFailure(error);
       })
@@ -165,19 +186,25 @@ export const multipart = async (
         running.delete(settled);
       });
     running.add(settled);
-    while (running.size >= allowance(session)) await Promise.race(running);
-    if (failures.length > 0) throw failures[0];
+    while (running.size >= allowance(session) && !stop.signal.aborted) await Promise.race([...running, stopped]);
+    stop.signal.throwIfAborted();
   };
   try {
-    await work(upload, start, stop.signal);
-    await Promise.all(running);
-    if (failures.length > 0) throw failures[0];
+    await work({ upload, start, signal: stop.signal });
+    await Promise.race([Promise.all(running), stopped]);
+    stop.signal.throwIfAborted();
     return await upload.complete();
   } catch (error) {
     stop.abort(error);
-    // a part that arrives after the abort would stay
+    // a part that the server stores after the abort would stay, and be paid for
+    const linger = setTimeout(() => upload.cut(), LINGER_MS);
     await Promise.all(running);
+    clearTimeout(linger);
     await upload.abort();
+    if (unanswered) {
+      await pause(AFTERMATH_MS);
+      await upload.abort();
+    }
     throw error;
   } finally {
     target.signal?.removeEventListener('abort', onAbort);

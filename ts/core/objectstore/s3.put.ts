@@ -4,6 +4,7 @@ import { RegistryError } from '../classes.registryerror.js';
 import {
   conditions,
   creation,
+  type IMultipartWork,
   type ITarget,
   MAX_PART,
   MAX_PARTS,
@@ -103,13 +104,13 @@ const putParts = async (
   requireCompleteConditions(session, target.condition);
   // parts are copied into the same few buffers: new ones for each would cost a fifth of the time in garbage collection
   const spare: Buffer[] = [];
-  const work: Parameters<typeof multipart>[2] = async (upload, start, signal) => {
-    await start(upload.send(1, first, signal));
+  const work = async ({ upload, start }: IMultipartWork): Promise<void> => {
+    await start(upload.send(1, first));
     for (let number = 2; !source.drained; number++) {
       if (number > MAX_PARTS) throw new RegistryError('tooLarge', 'The storage does not take objects of this size');
       const room = spare.pop() ?? Buffer.allocUnsafeSlow(partSize);
       const part = await source.take(partSize, room);
-      await start(upload.send(number, part, signal).then(() => void spare.push(room)));
+      await start(upload.send(number, part).then(() => void spare.push(room)));
     }
   };
   return multipart(session, target, work, (error) => source.fail(error));

@@ -107,24 +107,3 @@ const completeConditionally = async (session: IS3Session, at: { Bucket: string; 
     return 'unknown to the server';
   }
 };
-
-const DAY_MS = 24 * 60 * 60 * 1000;
-
-/**
- * Removes uploads that a crash left unfinished: they cost space and no listing shows them. No upload of ours takes a
- * day. Servers without this listing (or without the right to it) clean up by their own rules, so a failure is no error.
- */
-export const abandonOldUploads = async (session: IS3Session): Promise<void> => {
-  const { sdk, retrying } = session.clients;
-  const { bucket: Bucket, prefix: Prefix } = session.settings;
-  try {
-    const list = new sdk.ListMultipartUploadsCommand({ Bucket, Prefix });
-    const { Uploads = [] } = await run(session, (http) => retrying.send(list, http));
-    for (const { Key, UploadId, Initiated } of Uploads) {
-      if (!Initiated || Date.now() - Initiated.getTime() < DAY_MS) continue;
-      await run(session, (http) => retrying.send(new sdk.AbortMultipartUploadCommand({ Bucket, Key, UploadId }), http));
-    }
-  } catch (error) {
-    session.logger.debug?.('Unfinished uploads could not be looked for', { error });
-  }
-};

@@ -1,0 +1,3 @@
+import { ociDirectoryRing } from '../suites/ociring.suite.js';
+
+await ociDirectoryRing('crane');
