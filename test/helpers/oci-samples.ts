@@ -16,7 +16,7 @@ export const digestOf = (bytes: Uint8Array | string, algorithm: TAlgorithm = 'sh
 export const nowhere = `sha256:${'0'.repeat(64)}`;
 
 export interface IContent {
-  bytes: Buffer;
+  bytes: Buffer<ArrayBuffer>;
   digest: string;
 }
 
