@@ -4,8 +4,10 @@ import type { VerifiedBody } from '../core/classes.verifiedbody.js';
 import { BLOB_TYPE, blobKey, collectingKey, linkKey, linksPrefix, repositoryOfLink } from './keys.oci.js';
 import type { IDigest } from './wire.digests.js';
 
-/** A collector deletes one object between two looks; who waits longer than this waits for one that died. */
+/** A collector deletes one object between two looks; who waits longer than this waits for one that died, */
 const PATIENCE_MS = 10_000;
+/** for one that lives has given up by then. */
+export const COLLECTOR_GIVES_UP_MS = 3_000;
 const PAUSE_MS = 50;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -28,18 +30,21 @@ const lost = (): RegistryError =>
   });
 
 /**
- * Bytes that were there before our link may be in the hands of a collector, which looked for links a moment ago. It puts
- * its mark before it looks, we put our link before we look: one of us sees the other. Here we wait for it to decide.
+ * Bytes that were there before our link may be in the hands of a collector, or gone through them since: it looked for
+ * links a moment ago. It puts its mark before it looks, we put our link before we look: one of us sees the other. Here we
+ * wait for it to decide, and then see how it did.
  */
 const assertKept = async (storage: RegistryStorage, repository: string, digest: IDigest): Promise<void> => {
   const until = performance.now() + PATIENCE_MS;
-  let waited = false;
-  while (await storage.head(collectingKey(digest))) {
-    if (performance.now() > until) break;
-    waited = true;
+  const mark = collectingKey(digest);
+  while (await storage.head(mark)) {
+    if (performance.now() > until) {
+      await storage.delete(mark);
+      break;
+    }
     await sleep(PAUSE_MS);
   }
-  if (!waited || (await storage.head(blobKey(digest)))) return;
+  if (await storage.head(blobKey(digest))) return;
   await storage.delete(linkKey(repository, digest));
   throw lost();
 };

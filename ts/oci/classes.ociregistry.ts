@@ -20,11 +20,13 @@ import * as uploads from './handlers.uploads.js';
 import { collectBlobs } from './helpers.collector.js';
 import type { IOciParts } from './interfaces.oci.js';
 import { uploadsPrefix } from './keys.oci.js';
-import { renderOciError } from './wire.errors.js';
+import { earlyCode, renderOciError } from './wire.errors.js';
 import { assertRepository } from './wire.names.js';
 import { bearerChallenge, type INeededScope } from './wire.scopes.js';
 
 const HOUR_MS = 60 * 60 * 1000;
+/** what a crash left out of a list of referrers is missing for this long, and once more until the chore runs */
+const LAG_MS = 30_000;
 const VERSION = { 'Docker-Distribution-API-Version': 'registry/2.0' };
 
 const right = (action: string): TAccess => ({
@@ -98,7 +100,11 @@ export class OciRegistry extends BaseRegistry {
   public override chores(): IChore[] {
     const olderThanMs = this.config.uploadExpiryMs ?? 24 * HOUR_MS;
     const work = async () => ({ uploads: await this.parts.uploads.sweep(olderThanMs) });
-    return [{ name: 'Sweeping unfinished container uploads', everyMs: Math.min(HOUR_MS, olderThanMs), work }];
+    const repair = async () => ({ lists: await this.parts.referrers.repair(LAG_MS) });
+    return [
+      { name: 'Sweeping unfinished container uploads', everyMs: Math.min(HOUR_MS, olderThanMs), work },
+      { name: 'Repairing lists of referrers', everyMs: LAG_MS, work: repair },
+    ];
   }
 
   public override sweepOrphans(options: { olderThanMs?: number } = {}): Promise<number> {
@@ -122,7 +128,9 @@ export class OciRegistry extends BaseRegistry {
   protected renderError(error: RegistryError, call: RegistryCall | null): IResponse {
     const lacks = error.kind === 'forbidden' && (error.detail as INeededScope | undefined)?.action !== undefined;
     const insufficient = lacks && call?.token ? this.services.auth.isOciJwt(call.token) : false;
-    if (!call || (error.kind !== 'unauthenticated' && !insufficient)) return renderOciError(error);
+    if (!call || (error.kind !== 'unauthenticated' && !insufficient)) {
+      return renderOciError(error, error.status, earlyCode(error, call));
+    }
     const response = renderOciError(error, 401, 'UNAUTHORIZED');
     const headers = { ...response.headers, 'WWW-Authenticate': this.challengeFor(call, error, insufficient) };
     return { ...response, headers };

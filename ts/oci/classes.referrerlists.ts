@@ -50,17 +50,26 @@ export class ReferrerLists implements IRepairable {
     };
   }
 
-  /** Makes the list say what is so. */
+  /**
+   * Makes the list say what is so. The manifest may come or go between our look and our write, and whoever did that may
+   * have been quicker with the list: so we look once more, until both say the same.
+   */
   private async settle({ repository, subject, descriptor }: IReference): Promise<void> {
     const { digest } = descriptor;
-    const exists = (await this.storage.head(manifestKey(repository, assertDigest(digest)))) !== null;
-    await this.storage.update<IReferrersDocument>(referrersKey(repository, subject), (current) => {
-      const manifests = current?.manifests ?? [];
-      if (manifests.some((listed) => listed.digest === digest) === exists) return undefined;
-      if (exists) return { manifests: [...manifests, descriptor] };
-      const left = manifests.filter((listed) => listed.digest !== digest);
-      return left.length > 0 ? { manifests: left } : null;
-    });
+    const look = async () => (await this.storage.head(manifestKey(repository, assertDigest(digest)))) !== null;
+    let exists = await look();
+    for (let settled = false; !settled; ) {
+      const there = exists;
+      await this.storage.update<IReferrersDocument>(referrersKey(repository, subject), (current) => {
+        const manifests = current?.manifests ?? [];
+        if (manifests.some((listed) => listed.digest === digest) === there) return undefined;
+        if (there) return { manifests: [...manifests, descriptor] };
+        const left = manifests.filter((listed) => listed.digest !== digest);
+        return left.length > 0 ? { manifests: left } : null;
+      });
+      exists = await look();
+      settled = exists === there;
+    }
   }
 
   /** See `RegistryStorage.sweep`. */

@@ -53,6 +53,34 @@ const listingOf = async (
   return oci.referrers.following({ repository: name, subject: manifest.subject, descriptor });
 };
 
+/**
+ * Runs `work`, and has the listing follow when it is done: not earlier, as the write protocol would, for the listing says
+ * what is there and not what a document names.
+ */
+const followed = async (
+  storage: RegistryStorage,
+  listing: IDerivedListing<unknown> | undefined,
+  name: string,
+  work: () => Promise<unknown>,
+): Promise<void> => {
+  if (!listing) {
+    await work();
+    return;
+  }
+  const marker = await listing.mark(name);
+  try {
+    await work();
+  } finally {
+    try {
+      await listing.note(name, null);
+      await listing.unmark(marker);
+    } catch (error) {
+      const message = 'A list of referrers could not follow a delete; it will be repaired';
+      storage.logger.warn(message, { error: String(error) });
+    }
+  }
+};
+
 const isEmpty = async (storage: RegistryStorage, name: string): Promise<boolean> => {
   for (const algorithm of ['sha256', 'sha512'] as const) {
     const { key } = { key: manifestKey(name, { algorithm, hex: '', text: `${algorithm}:` }) };
@@ -64,8 +92,8 @@ const isEmpty = async (storage: RegistryStorage, name: string): Promise<boolean>
 const deleteByDigest = async (call: RegistryCall, oci: IOciParts, name: string, digest: IDigest): Promise<void> => {
   const { storage } = call;
   const key = manifestKey(name, digest);
-  const catalog = await listingOf(storage, oci, name, digest);
-  const common = { packageName: name, version: digest.text, ...(catalog && { catalog }) };
+  const listing = await listingOf(storage, oci, name, digest);
+  const common = { packageName: name, version: digest.text };
   const untag = (current: ITags | null): ITags => {
     const tags = current ?? NO_TAGS;
     assertMovable(tagsOfDigest(tags, digest.text), oci);
@@ -73,11 +101,12 @@ const deleteByDigest = async (call: RegistryCall, oci: IOciParts, name: string, 
   };
   const document = { key: tagsKey(name), codec: tagsCodec, apply: untag };
   const tags = await readTags(storage, name);
-  if (tags?.digests.includes(digest.text)) {
-    await storage.remove<ITags>({ ...common, artifacts: [key], document });
-  } else {
-    await storage.displace({ ...common, artifacts: [{ key, digest: digest.text }] });
-  }
+  const isTagged = tags?.digests.includes(digest.text);
+  await followed(storage, listing, name, () =>
+    isTagged
+      ? storage.remove<ITags>({ ...common, artifacts: [key], document })
+      : storage.displace({ ...common, artifacts: [{ key, digest: digest.text }] }),
+  );
   // a push may have pointed a tag here while the manifest was being taken away
   await storage.update<ITags>(
     document.key,

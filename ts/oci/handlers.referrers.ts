@@ -38,18 +38,20 @@ const fromFallback = async (
   const known = new Set(listed.map(({ digest }) => digest));
   const more: IDescriptor[] = [];
   for (const { digest } of index.manifest.manifests.slice(0, MAX_FALLBACK)) {
-    const found = known.has(digest.text) ? null : await load(storage, name, digest);
+    if (known.has(digest.text)) continue;
+    known.add(digest.text);
+    const found = await load(storage, name, digest);
     if (found?.manifest.subject?.text === subject.text) more.push(describe(found.manifest, digest, found.size));
   }
   return more;
 };
 
-/** As many descriptors behind `last` as one manifest may hold. */
-const pageOf = (all: IDescriptor[], last: string | undefined): { page: IDescriptor[]; more: boolean } => {
-  const from = last === undefined ? 0 : all.findIndex(({ digest }) => digest === last) + 1;
+/** As many descriptors behind `last`, by digest, as one manifest may hold: `last` itself may be gone by now. */
+const pageOf = (all: IDescriptor[], last = ''): { page: IDescriptor[]; more: boolean } => {
+  const behind = all.filter(({ digest }) => digest > last).sort((a, b) => (a.digest < b.digest ? -1 : 1));
   const page: IDescriptor[] = [];
   let bytes = 200;
-  for (const descriptor of all.slice(from)) {
+  for (const descriptor of behind) {
     bytes += JSON.stringify(descriptor).length + 1;
     if (bytes > MAX_MANIFEST && page.length > 0) return { page, more: true };
     page.push(descriptor);

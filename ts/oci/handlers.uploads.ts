@@ -130,7 +130,7 @@ const takeChunk = async (
 export const patchUpload = (call: RegistryCall, oci: IOciParts): Promise<IResponse> =>
   onUpload(call, async (id, owner) => {
     const range = parseChunkRange(call.header('content-range'));
-    const isEmpty = !call.body.exists;
+    const isEmpty = !call.body.exists && !range;
     const size = isEmpty ? await oci.uploads.size(id, { owner }) : await takeChunk(call, oci, range, id);
     return { status: 202, headers: { ...uploadHeaders(call, id, size), 'Content-Length': '0' } };
   });

@@ -19,6 +19,7 @@ export const blobsPrefix = 'oci/blobs';
 export const tagsPrefix = 'oci/tags';
 export const uploadsPrefix = 'oci/uploads';
 export const pendingPrefix = 'oci/pending';
+export const collectingPrefix = 'oci/collecting';
 const TAGS_FILE = 'tags.json';
 
 const pathOf = (repository: string): string =>
@@ -32,7 +33,7 @@ export const linksPrefix = ({ algorithm, hex }: IDigest): string => `oci/links/$
 export const linkKey = (repository: string, digest: IDigest): string =>
   linksPrefix(digest) + repository.replaceAll('/', ':');
 export const repositoryOfLink = (key: string): string => key.slice(key.lastIndexOf('/') + 1).replaceAll(':', '/');
-export const collectingKey = ({ algorithm, hex }: IDigest): string => `oci/collecting/${algorithm}/${hex}`;
+export const collectingKey = ({ algorithm, hex }: IDigest): string => `${collectingPrefix}/${algorithm}/${hex}`;
 export const manifestKey = (repository: string, digest: IDigest): string =>
   `oci/manifests/${pathOf(repository)}/${digest.text}`;
 export const tagsKey = (repository: string): string => `${tagsPrefix}/${pathOf(repository)}/${TAGS_FILE}`;

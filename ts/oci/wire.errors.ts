@@ -28,3 +28,13 @@ export const renderOciError = (error: RegistryError, status = error.status, code
   };
   return respond(status, { errors: [entry] });
 };
+
+/**
+ * What is wrong before any handler knows better: a path without a meaning, or a body that is not as long as was said
+ * (or breaks off, or does not unpack).
+ */
+export const earlyCode = (error: RegistryError, call: { method: string; route: string } | null): string | undefined => {
+  if (error.kind !== 'invalid' || error.status !== 400 || error.wireCode !== undefined) return undefined;
+  if (!call?.route) return 'NAME_INVALID';
+  return ['PUT', 'PATCH', 'POST'].includes(call.method) && call.route !== '/token' ? 'SIZE_INVALID' : undefined;
+};

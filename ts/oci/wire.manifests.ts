@@ -71,6 +71,8 @@ const childOf = (value: unknown, where: string): IChild & { mediaType: string; i
 };
 
 const listOf = (value: unknown, where: string): ReturnType<typeof childOf>[] => {
+  // what Go programs write for an empty list
+  if (value === null) return [];
   if (!Array.isArray(value)) throw invalid(`${where} is not a list`);
   return value.map((item, index) => childOf(item, `${where}[${index}]`));
 };
@@ -111,9 +113,12 @@ export const parseManifest = (bytes: Uint8Array, contentType: string | undefined
   if (!isIndex && mediaType !== IMAGE_MANIFEST && mediaType !== DOCKER_MANIFEST) {
     throw invalid(`Manifests of the type ${mediaType.slice(0, 200)} are not supported`);
   }
-  const foreign = isIndex ? ['layers', 'config', 'fsLayers'] : ['manifests', 'fsLayers'];
-  for (const field of foreign) {
-    if (body[field] !== undefined) throw invalid(`A manifest of the type ${mediaType} has no ${field}`);
+  const foreign = isIndex ? ['layers', 'config', 'fslayers'] : ['manifests', 'fslayers'];
+  for (const [field, value] of Object.entries(body)) {
+    // Go programs take a field in upper case as well
+    if (value !== null && foreign.includes(field.toLowerCase())) {
+      throw invalid(`A manifest of the type ${mediaType} has no ${field.slice(0, 100)}`);
+    }
   }
   const subject = body.subject === undefined || body.subject === null ? undefined : childOf(body.subject, 'subject');
   if (body.artifactType !== undefined && typeof body.artifactType !== 'string') {

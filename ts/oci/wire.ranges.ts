@@ -28,7 +28,7 @@ export const uploadRange = (size: number): string => `0-${Math.max(0, size - 1)}
 /** `n` of a listing: undefined where it is not given. */
 export const parseCount = (text: string | undefined): number | undefined => {
   if (text === undefined || text === '') return undefined;
-  if (/^\d{1,9}$/.test(text)) return Number(text);
+  if (/^\d+$/.test(text)) return Math.min(Number(text), Number.MAX_SAFE_INTEGER);
   throw new RegistryError('invalid', 'n is not a number of entries', { wireCode: 'UNSUPPORTED' });
 };
 
