@@ -27,14 +27,19 @@ interface IChunks {
   /** bytes */
   size: number;
   algorithm: THashName;
+  /** of the ETags: says which chunks these are, where a store let two writers put one at the same offset */
+  print: string;
 }
 
-/** The hash of the first `size` bytes of an upload. */
+/** The hash of what these chunks hold. */
 interface IHashState {
-  size: number;
+  print: string;
   algorithm: THashName;
   hash: Hash;
 }
+
+const printOf = (before: string, etag: string): string =>
+  plugins.crypto.createHash('sha256').update(`${before} ${etag}`).digest('base64url');
 
 /** Uploads whose hash goes on in memory; the others are read again when they are finished. */
 const REMEMBERED = 1000;
@@ -62,7 +67,7 @@ export class ResumableUploads {
     const id = plugins.crypto.randomUUID();
     const metadata = { owner, algorithm };
     await this.storage.store.put(this.startKey(id), new Uint8Array(), { metadata, immutable: true, scratch: true });
-    this.hashes.set(id, { size: 0, algorithm, hash: plugins.crypto.createHash(algorithm) });
+    this.hashes.set(id, { print: '', algorithm, hash: plugins.crypto.createHash(algorithm) });
     return id;
   }
 
@@ -90,11 +95,15 @@ export class ResumableUploads {
         }
         meter.finish();
       }
-      await this.put(this.chunkKey(id, before.size), metered(), size, before.size);
-      const received = before.size + meter.size;
-      if (meter.size === 0) await store.delete(this.chunkKey(id, before.size), { scratch: true });
-      if (state) this.hashes.set(id, { ...state, size: received });
-      return received;
+      const key = this.chunkKey(id, before.size);
+      const { etag } = await this.put(key, metered(), size, before.size);
+      if (meter.size === 0) await store.delete(key, { scratch: true });
+      else if (state) this.hashes.set(id, { ...state, print: printOf(before.print, etag) });
+      return before.size + meter.size;
+    } catch (error) {
+      if (!RegistryError.is(error, 'rangeInvalid')) throw error;
+      // another writer was there first: where the upload goes on is known now
+      throw wrongOffset((await this.chunks(id, owner)).size);
     } finally {
       // nobody will read it: its socket is freed now, and a source that fails at that changes nothing
       if (!begun) await body.cancel().catch(() => undefined);
@@ -161,20 +170,28 @@ export class ResumableUploads {
     if (start?.metadata?.owner !== owner) throw new RegistryError('notFound', 'There is no such upload');
     const keys: string[] = [];
     let size = 0;
+    let print = '';
     for await (const item of store.list({ prefix: `${this.prefix}/${id}.` })) {
       // digits come before `start`, and each chunk begins where those before it end
       if (!('key' in item) || item.key !== this.chunkKey(id, size)) break;
-      keys.push(item.key);
-      size += (item as IObjectInfo).size;
+      const { key, etag, size: bytes } = item as IObjectInfo;
+      if (bytes === 0) {
+        // its writer means to delete it, and may have died before: nobody else could write there
+        await store.delete(key, { scratch: true });
+        break;
+      }
+      keys.push(key);
+      size += bytes;
+      print = printOf(print, etag);
     }
-    return { keys, size, algorithm: start.metadata.algorithm as THashName };
+    return { keys, size, print, algorithm: start.metadata.algorithm as THashName };
   }
 
   /** A copy of the running hash, where this process has seen every byte. */
-  private takeHash(id: string, { size, algorithm }: IChunks): IHashState | undefined {
+  private takeHash(id: string, { size, print, algorithm }: IChunks): IHashState | undefined {
     const known = this.hashes.get(id);
-    if (known?.size === size && known.algorithm === algorithm) return { ...known, hash: known.hash.copy() };
-    return size === 0 ? { size, algorithm, hash: plugins.crypto.createHash(algorithm) } : undefined;
+    if (known?.print === print && known.algorithm === algorithm) return { ...known, hash: known.hash.copy() };
+    return size === 0 ? { print, algorithm, hash: plugins.crypto.createHash(algorithm) } : undefined;
   }
 
   private async digest(id: string, chunks: IChunks, algorithm: THashName): Promise<string> {
@@ -185,7 +202,12 @@ export class ResumableUploads {
     return hash.digest('hex');
   }
 
-  private async put(key: string, body: AsyncGenerator<Uint8Array>, size: number | undefined, at: number) {
+  private async put(
+    key: string,
+    body: AsyncGenerator<Uint8Array>,
+    size: number | undefined,
+    at: number,
+  ): Promise<{ etag: string }> {
     const { store } = this.storage;
     const conditional = store.conditionalJoins ?? store.conditionalWrites;
     if (!conditional && (await store.head(key))) throw wrongOffset(at);
@@ -200,7 +222,7 @@ export class ResumableUploads {
     }
     const ifNoneMatch = conditional ? ('*' as const) : undefined;
     try {
-      await store.put(key, fromIterable(watched()), { size, ifNoneMatch, immutable: true, scratch: true });
+      return await store.put(key, fromIterable(watched()), { size, ifNoneMatch, immutable: true, scratch: true });
     } catch (error) {
       if (RegistryError.is(error, 'preconditionFailed')) throw wrongOffset(at);
       throw failure ?? error;

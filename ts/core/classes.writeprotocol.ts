@@ -42,8 +42,9 @@ const digestOf = ({ staged, digestAlgorithm = 'sha256' }: IArtifactPlan): string
 
 const artifactSubject = (plan: ISubjectOf, artifact: IArtifactPlan, key: string): IHookSubject => {
   const { packageName } = plan;
-  const { contentType, staged, version = plan.version } = artifact;
-  const metadata = { contentType, size: staged.size, digest: digestOf(artifact), packageName, version };
+  const { contentType, staged, version = plan.version, standsFor } = artifact;
+  const content = standsFor ?? { contentType, size: staged.size, digest: digestOf(artifact) };
+  const metadata = { ...content, packageName, version };
   return { key, metadata: { ...metadata, kind: 'artifact' }, phase: 'commit' };
 };
 

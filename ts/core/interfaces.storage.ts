@@ -94,6 +94,8 @@ export interface IArtifactPlan {
   shared?: boolean;
   /** an entry that belongs to another artifact of the plan: hooks hear of that one */
   silent?: boolean;
+  /** an entry that makes other content visible: what hooks are told of that content instead of the entry itself */
+  standsFor?: { digest: string; size: number; contentType: string };
 }
 
 /** Artifacts whose being there is all there is to decide. They are placed in order, so the last one decides. */

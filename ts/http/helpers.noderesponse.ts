@@ -130,11 +130,7 @@ const written = (response: ServerResponse, bytes: Uint8Array): Promise<void> =>
   });
 
 /** As `sendStream`, through two buffers in turn: one is being filled while the other one is being sent. */
-const sendSource = async (
-  exchange: IExchange,
-  { status, headers }: IResponse,
-  source: IChunkSource,
-): Promise<void> => {
+const sendSource = async (exchange: IExchange, { status, headers }: IResponse, source: IChunkSource): Promise<void> => {
   const { request, response, incoming, idleTimeoutMs } = exchange;
   const { socket } = response;
   const length = declaredLength(headers);

@@ -46,7 +46,9 @@ const assertKept = async (storage: RegistryStorage, repository: string, digest: 
   }
   if (await storage.head(blobKey(digest))) return;
   await storage.delete(linkKey(repository, digest));
-  throw lost();
+  if (!(await storage.head(blobKey(digest)))) throw lost();
+  // somebody has just brought the bytes again, and may have counted on our link
+  await storage.place({ packageName: repository, artifacts: [await linkOf(storage, repository, digest)] });
 };
 
 /** Puts the bytes in their place, unless they are there, and gives the repository its link. */
@@ -70,8 +72,11 @@ export const placeBlob = async (
 
 /** Gives the repository a blob that another one has. */
 export const mountBlob = async (storage: RegistryStorage, repository: string, digest: IDigest): Promise<void> => {
+  const bytes = await storage.head(blobKey(digest));
+  if (!bytes) throw lost();
   const link = await linkOf(storage, repository, digest);
-  await storage.place({ packageName: repository, artifacts: [{ ...link, silent: false }] });
+  const stands = { digest: digest.text, size: bytes.size, contentType: BLOB_TYPE };
+  await storage.place({ packageName: repository, artifacts: [{ ...link, silent: false, standsFor: stands }] });
   await assertKept(storage, repository, digest);
 };
 

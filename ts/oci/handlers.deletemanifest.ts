@@ -5,7 +5,7 @@ import { streamToBuffer } from '../core/helpers.streams.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import type { IDerivedListing } from '../core/interfaces.storage.js';
 import { unknownManifest } from './handlers.manifests.js';
-import { readTags } from './handlers.tags.js';
+import { keepRepository, readTags } from './handlers.tags.js';
 import type { IOciParts } from './interfaces.oci.js';
 import { manifestKey, tagsKey } from './keys.oci.js';
 import { assertDigest, type IDigest, looksLikeDigest } from './wire.digests.js';
@@ -83,8 +83,8 @@ const followed = async (
 
 const isEmpty = async (storage: RegistryStorage, name: string): Promise<boolean> => {
   for (const algorithm of ['sha256', 'sha512'] as const) {
-    const { key } = { key: manifestKey(name, { algorithm, hex: '', text: `${algorithm}:` }) };
-    for await (const _item of storage.list({ prefix: key, limit: 1 })) return false;
+    const prefix = manifestKey(name, { algorithm, hex: '', text: `${algorithm}:` });
+    for await (const _item of storage.list({ prefix, limit: 1 })) return false;
   }
   return true;
 };
@@ -94,28 +94,31 @@ const deleteByDigest = async (call: RegistryCall, oci: IOciParts, name: string, 
   const key = manifestKey(name, digest);
   const listing = await listingOf(storage, oci, name, digest);
   const common = { packageName: name, version: digest.text };
+  const pointsHere = (_tag: string, pointsTo: string): boolean => pointsTo === digest.text;
+  let hadTags = false;
   const untag = (current: ITags | null): ITags => {
     const tags = current ?? NO_TAGS;
-    assertMovable(tagsOfDigest(tags, digest.text), oci);
-    return withoutTags(tags, (_tag, pointsTo) => pointsTo === digest.text);
+    const own = tagsOfDigest(tags, digest.text);
+    hadTags = own.length > 0;
+    assertMovable(own, oci);
+    return withoutTags(tags, pointsHere);
   };
   const document = { key: tagsKey(name), codec: tagsCodec, apply: untag };
   const tags = await readTags(storage, name);
-  const isTagged = tags?.digests.includes(digest.text);
-  await followed(storage, listing, name, () =>
-    isTagged
-      ? storage.remove<ITags>({ ...common, artifacts: [key], document })
-      : storage.displace({ ...common, artifacts: [{ key, digest: digest.text }] }),
-  );
-  // a push may have pointed a tag here while the manifest was being taken away
-  await storage.update<ITags>(
-    document.key,
-    (current) => (current?.digests.includes(digest.text) ? untag(current) : undefined),
-    { codec: tagsCodec },
-  );
+  await followed(storage, listing, name, async () => {
+    if (tags?.digests.includes(digest.text)) await storage.remove<ITags>({ ...common, artifacts: [key], document });
+    // also where its last tag was moved elsewhere a moment ago, so that nothing was removed
+    if (!hadTags) await storage.displace({ ...common, artifacts: [{ key, digest: digest.text }] });
+  });
+  // a push may have pointed a tag here while the manifest was being taken away; even an immutable one is void then
+  await storage.update<ITags>(document.key, (current) => current && withoutTags(current, pointsHere), {
+    codec: tagsCodec,
+  });
   if (tags && (await isEmpty(storage, name))) {
     const dropEmpty = (current: ITags | null) => (current?.names.length === 0 ? null : undefined);
     await storage.update<ITags>(document.key, dropEmpty, { codec: tagsCodec });
+    // a manifest may have come by its digest in between
+    if (!(await isEmpty(storage, name))) await keepRepository(storage, name);
   }
 };
 

@@ -4,7 +4,7 @@ import { RegistryError } from '../core/classes.registryerror.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import type { IArtifactPlan } from '../core/interfaces.storage.js';
 import { isLinked } from './classes.blobs.js';
-import { readTags } from './handlers.tags.js';
+import { keepRepository, readTags } from './handlers.tags.js';
 import type { IOciParts } from './interfaces.oci.js';
 import { manifestKey, tagsKey } from './keys.oci.js';
 import { assertDigest, type IDigest, looksLikeDigest, readDigest } from './wire.digests.js';
@@ -143,6 +143,7 @@ export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<I
     if ((await storage.head(key)) === null) await storage.place({ ...common, artifacts: [await plan()] });
   } else {
     await storage.place({ ...common, artifacts: [await plan()] });
+    await keepRepository(storage, name);
   }
   const headers: Record<string, string> = {
     Location: `${call.mount}/${name}/manifests/${digest.text}`,

@@ -5,11 +5,17 @@ import { respond } from '../core/helpers.http.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import { tagsKey } from './keys.oci.js';
 import { nextLink, parseCount } from './wire.ranges.js';
-import { type ITags, pageOfTags, tagsCodec } from './wire.tags.js';
+import { type ITags, NO_TAGS, pageOfTags, tagsCodec } from './wire.tags.js';
 
 /** The tags of a repository; null where there is no such repository. */
 export const readTags = async (storage: RegistryStorage, repository: string): Promise<ITags | null> =>
   (await storage.read<ITags>(tagsKey(repository), tagsCodec))?.value ?? null;
+
+/** A repository with a manifest in it is one, also without tags. */
+export const keepRepository = async (storage: RegistryStorage, name: string): Promise<void> => {
+  if (await readTags(storage, name)) return;
+  await storage.update<ITags>(tagsKey(name), (current) => current ?? NO_TAGS, { codec: tagsCodec });
+};
 
 export const unknownRepository = (name: string): RegistryError =>
   new RegistryError('notFound', 'There is no such repository', { wireCode: 'NAME_UNKNOWN', detail: { name } });

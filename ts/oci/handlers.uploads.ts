@@ -64,6 +64,12 @@ const placeBody = async (call: RegistryCall, digest: IDigest): Promise<void> => 
   await placeBlob(call.storage, nameOf(call), digest, new VerifiedBody(body, { algorithm, hex, size, limit }));
 };
 
+/** The digest that the client promises; undefined where it promises none. Two of them promise nothing. */
+const promisedDigest = (call: RegistryCall): IDigest | undefined => {
+  const values = call.queryAll('digest');
+  return values.length === 0 ? undefined : assertDigest(values.length === 1 ? values[0] : values);
+};
+
 const mount = async (call: RegistryCall, text: string): Promise<IDigest | null> => {
   const digest = readDigest(text);
   if (!digest) return null;
@@ -87,9 +93,8 @@ export const beginUpload = async (call: RegistryCall, { uploads }: IOciParts): P
     const mounted = await mount(call, wanted);
     if (mounted) return blobCreated(call, mounted);
   }
-  const whole = call.query('digest');
-  if (whole !== undefined) {
-    const digest = assertDigest(whole);
+  const digest = promisedDigest(call);
+  if (digest) {
     await placeBody(call, digest);
     return blobCreated(call, digest);
   }
@@ -139,7 +144,7 @@ export const patchUpload = (call: RegistryCall, oci: IOciParts): Promise<IRespon
 export const finishUpload = (call: RegistryCall, oci: IOciParts): Promise<IResponse> =>
   onUpload(call, async (id, owner) => {
     const { uploads } = oci;
-    const digest = assertDigest(call.query('digest'));
+    const digest = promisedDigest(call) ?? assertDigest(undefined);
     const range = parseChunkRange(call.header('content-range'));
     const received = await uploads.size(id, { owner });
     if (received === 0 && !range) {
