@@ -17,6 +17,8 @@ export interface ILayout {
  * absent is not offered by this client.
  */
 export interface IOciCommands {
+  /** Pushes with manifests of Docker's own kind, version 2 schema 2. */
+  pushDockerFormat?(from: ILayout, reference: string): Promise<IRun>;
   /** Builds an image from nothing but these bytes and pushes it; standard output ends with its digest. */
   buildAndPush?(reference: string, fileContent: string): Promise<IRun>;
   tags?(repository: string): Promise<IRun>;
