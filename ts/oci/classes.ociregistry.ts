@@ -136,7 +136,8 @@ export class OciRegistry extends BaseRegistry {
     if (from !== undefined && call.query('mount') !== undefined) {
       needed.push({ type: 'repository', name: from, action: 'pull' });
     }
-    if (call.route === '/_catalog' && needed.length === 0) needed.push({ type: 'registry', name: 'catalog', action: '*' });
+    if (call.route === '/_catalog' && needed.length === 0)
+      needed.push({ type: 'registry', name: 'catalog', action: '*' });
     const realm = auth.ociRealm ?? `${call.publicUrl}/token`;
     return bearerChallenge({ realm, service: auth.ociService, needed, insufficient });
   }
