@@ -114,6 +114,8 @@ export abstract class ContainersClient extends OciClient {
       CONTAINERS_REGISTRIES_CONF: home.path('home', 'registries.conf'),
       CONTAINERS_STORAGE_CONF: home.path('home', 'storage.conf'),
       XDG_RUNTIME_DIR: home.path('tmp'),
+      // As root they would remember which registry holds which blob in a cache of the whole machine.
+      _CONTAINERS_ROOTLESS_UID: '1000',
     };
   }
 

@@ -2,11 +2,6 @@ import type { IRun } from './client-run.js';
 import { ContainersClient, type ILayout, type IOciCommands } from './oci-client.js';
 
 export class SkopeoClient extends ContainersClient implements IOciCommands {
-  protected override get environment(): Record<string, string> {
-    // As root it would remember which registry holds which blob in a cache of the whole machine.
-    return { ...super.environment, _CONTAINERS_ROOTLESS_UID: '1000' };
-  }
-
   push({ folder, tag }: ILayout, reference: string, ...options: string[]): Promise<IRun> {
     const args = ['copy', '--all', ...options, '--dest-tls-verify=false'];
     return this.exec([...args, `oci:${folder}:${tag}`, `docker://${reference}`]);
