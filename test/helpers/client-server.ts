@@ -16,8 +16,8 @@ export interface IServer {
   registry: string;
   pid: number;
   admin: IWho;
-  /** A fresh npm token of the administrator. */
-  token(): Promise<string>;
+  /** A fresh token of the administrator, for npm and with all rights unless told otherwise. */
+  token(options?: { protocol?: string; readOnly?: boolean }): Promise<string>;
   /** Everything printed so far. */
   printed(): string;
   /** Ends it as a service manager would and waits; the exit code. Its data folder goes too, where it made one. */
@@ -155,11 +155,12 @@ export const startServer = async (options: IServerOptions = {}): Promise<IServer
     admin,
     printed,
     stop: stopper(child, folder),
-    token: async () => {
-      const made = await run(
-        [...runtime, commandLine, 'token', 'create', '--user', admin.username, '--protocol', 'npm', ...about],
-        { cwd: folder, env: env as Record<string, string> },
-      );
+    token: async ({ protocol = 'npm', readOnly } = {}) => {
+      const what = ['--user', admin.username, '--protocol', protocol, ...(readOnly ? ['--read-only'] : [])];
+      const made = await run([...runtime, commandLine, 'token', 'create', ...what, ...about], {
+        cwd: folder,
+        env: env as Record<string, string>,
+      });
       if (made.code !== 0) {
         throw new Error(`${made.command}: ${made.output}`);
       }

@@ -17,6 +17,8 @@ export interface ILayout {
  * absent is not offered by this client.
  */
 export interface IOciCommands {
+  /** Pushes with manifests of Docker's own kind, version 2 schema 2. */
+  pushDockerFormat?(from: ILayout, reference: string): Promise<IRun>;
   /** Builds an image from nothing but these bytes and pushes it; standard output ends with its digest. */
   buildAndPush?(reference: string, fileContent: string): Promise<IRun>;
   tags?(repository: string): Promise<IRun>;
@@ -112,6 +114,8 @@ export abstract class ContainersClient extends OciClient {
       CONTAINERS_REGISTRIES_CONF: home.path('home', 'registries.conf'),
       CONTAINERS_STORAGE_CONF: home.path('home', 'storage.conf'),
       XDG_RUNTIME_DIR: home.path('tmp'),
+      // As root they would remember which registry holds which blob in a cache of the whole machine.
+      _CONTAINERS_ROOTLESS_UID: '1000',
     };
   }
 

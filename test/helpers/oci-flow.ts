@@ -10,9 +10,12 @@ import type { TOciServer } from './oci-server.js';
 /** What is tried with the clients of container registries: the rows of their matrix in its order. */
 export const ociCommandNames = [
   'wrong password refused',
+  'login with a token',
+  'read-only token',
   'login',
   'push',
   'pull',
+  'Docker’s format, up and down',
   'build and push',
   'index push',
   'index pull',

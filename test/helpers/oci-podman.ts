@@ -28,13 +28,17 @@ abstract class StoringClient extends ContainersClient implements IOciCommands {
     return `oci:${relative(this.home.path('work'), folder)}:${tag}`;
   }
 
-  async push({ folder, tag }: ILayout, reference: string): Promise<IRun> {
+  pushDockerFormat(from: ILayout, reference: string): Promise<IRun> {
+    return this.push(from, reference, '--format', 'v2s2');
+  }
+
+  async push({ folder, tag }: ILayout, reference: string, ...options: string[]): Promise<IRun> {
     const taken = await this.store(['pull', '--quiet', this.layoutName(folder, tag)]);
     if (taken.code !== 0) {
       return taken;
     }
     const id = taken.stdout.trim().split('\n').at(-1)!;
-    return this.store(['push', '--tls-verify=false', id, `docker://${reference}`]);
+    return this.store(['push', '--tls-verify=false', ...options, id, `docker://${reference}`]);
   }
 
   async pull(reference: string): Promise<IRun> {

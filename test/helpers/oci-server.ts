@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { freePort, type IServer, spawnServer, startServer } from './client-server.js';
 import { findTool } from './tools.js';
 
-export type TOciServer = Pick<IServer, 'origin' | 'admin' | 'printed' | 'stop'>;
+export type TOciServer = Pick<IServer, 'origin' | 'admin' | 'printed' | 'stop'> & Partial<Pick<IServer, 'token'>>;
 
 /**
  * Our command line with containers only: everybody pulls from `public/…`, all else takes the administrator's password.

@@ -1,13 +1,14 @@
 import type { IRun } from './client-run.js';
 import { ContainersClient, type ILayout, type IOciCommands } from './oci-client.js';
 
-/**
- * skopeo. Where it runs as root it remembers which registry holds which blob in a cache of the machine, whatever its
- * environment says; no test depends on that.
- */
 export class SkopeoClient extends ContainersClient implements IOciCommands {
-  push({ folder, tag }: ILayout, reference: string): Promise<IRun> {
-    return this.exec(['copy', '--all', '--dest-tls-verify=false', `oci:${folder}:${tag}`, `docker://${reference}`]);
+  push({ folder, tag }: ILayout, reference: string, ...options: string[]): Promise<IRun> {
+    const args = ['copy', '--all', ...options, '--dest-tls-verify=false'];
+    return this.exec([...args, `oci:${folder}:${tag}`, `docker://${reference}`]);
+  }
+
+  pushDockerFormat(from: ILayout, reference: string): Promise<IRun> {
+    return this.push(from, reference, '--format', 'v2s2');
   }
 
   pull(reference: string, name: string): Promise<IRun> {

@@ -2,6 +2,7 @@ import { gunzipSync } from 'node:zlib';
 import type { OciRun } from '../helpers/oci-flow.js';
 import { digestOf, pushableImage, pushableIndex } from '../helpers/oci-images.js';
 import { watchingProxy } from '../helpers/oci-proxy.js';
+import type { TOciServer } from '../helpers/oci-server.js';
 
 const refusal = /40[13]|unauthori[sz]ed|denied|authentication required|invalid username|credential not found/i;
 
@@ -22,8 +23,34 @@ export const loginSteps = async (run: OciRun): Promise<void> => {
     run.fails(t, await client.push(layout, run.reference(repository, 'v1')), refusal);
     t.same(await probe.tags(repository), [], 'nothing has been pushed');
   });
+  const { token } = flow.server;
+  if (token) {
+    await tokenSteps(run, token);
+  }
   await run.step('login', true, async (t) => {
     run.succeeds(t, await client.login(host, admin));
+  });
+};
+
+/** A token of the registry's stands in for the password; what it may not do, the client may not. */
+const tokenSteps = async (run: OciRun, token: NonNullable<TOciServer['token']>): Promise<void> => {
+  const { client, host, flow, probe } = run;
+  const image = await pushableImage({ name: `${client.tool.name} by token` });
+  const repository = run.repository('by-token');
+  const layout = await run.layout('by-token', image);
+  await run.step('login with a token', true, async (t) => {
+    const password = await token({ protocol: 'oci' });
+    run.succeeds(t, await client.login(host, { ...flow.server.admin, password }));
+    run.succeeds(t, await client.push(layout, run.reference(repository, 'v1')));
+    await run.holds(t, repository, 'v1', image);
+  });
+  await run.step('read-only token', true, async (t) => {
+    const password = await token({ protocol: 'oci', readOnly: true });
+    run.succeeds(t, await client.login(host, { ...flow.server.admin, password }));
+    await probe.push(repository, 'v2', image);
+    await run.pulls(t, run.reference(repository, 'v2'), 'by-token', image);
+    run.fails(t, await client.push(layout, run.reference(repository, 'v3')), refusal);
+    t.same(await probe.tags(repository), ['v1', 'v2'], 'nothing has been pushed');
   });
 };
 
@@ -43,6 +70,20 @@ export const imageSteps = async (run: OciRun): Promise<void> => {
     await probe.push(pulled, 'v1', image);
     await run.pulls(t, run.reference(pulled, 'v1'), 'by-tag', image);
     await run.pulls(t, run.reference(pulled, image.top.digest), 'by-digest', image);
+  });
+  await run.step('Docker’s format, up and down', client.pushDockerFormat, async (t) => {
+    const reference = run.reference(run.repository('docker'), 'v1');
+    run.succeeds(t, await client.pushDockerFormat!(await run.layout('docker', image), reference));
+    const { bytes, headers } = await probe.manifest(run.repository('docker'), 'v1');
+    const type = 'application/vnd.docker.distribution.manifest.v2+json';
+    t.equal(headers.get('content-type'), type, 'the manifest is of Docker’s kind');
+    t.match(JSON.parse(bytes.toString()), { schemaVersion: 2, mediaType: type });
+    t.same(
+      await probe.diffProblems(run.repository('docker'), 'v1', image.images[0]!.diffIds),
+      [],
+      'the files are ours',
+    );
+    run.succeeds(t, await client.pull(reference, 'docker'));
   });
   await run.step('build and push', client.buildAndPush, async (t) => {
     const text = `built by ${name} at ${Date.now()}\n`;
