@@ -135,7 +135,7 @@ export abstract class BaseRegistry {
       const action = access.action ?? 'read';
       const token = 'listing' in access ? this.reader(call) : call.token;
       if (await this.services.auth.holdsSome(token, this.protocol, access.type, action)) return;
-      if (!call.token) throw new RegistryError('unauthenticated', 'Authentication is required');
+      if (!call.userId) throw new RegistryError('unauthenticated', 'Authentication is required');
       if ('late' in access)
         throw new RegistryError('forbidden', `This token does not allow ${action} on any ${access.type}`);
     }
