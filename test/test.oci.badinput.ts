@@ -33,12 +33,7 @@ const table: [expected: string, method: string, target: string, options?: ISendO
   ['400 NAME_INVALID', 'PUT', '/v2/a/manifests/v1%00', { body: pushed.bytes }],
   ['400 NAME_INVALID', 'DELETE', '/v2/a/manifests/..'],
   ['400 NAME_INVALID', 'PATCH', '/v2/a/blobs/uploads/..', { body }],
-  [
-    '404 BLOB_UPLOAD_UNKNOWN',
-    'PATCH',
-    '/v2/a/blobs/uploads/%2fetc%2fpasswd'.replace('%2f', '').replace('%2f', ''),
-    { body },
-  ],
+  ['404 BLOB_UPLOAD_UNKNOWN', 'PATCH', '/v2/a/blobs/uploads/etc%2fpasswd', { body }],
   ['404 NAME_UNKNOWN', 'GET', '/v2/nothing'],
   ['404 NAME_UNKNOWN', 'GET', '/v2/a/manifests/'],
   // tags and digests
