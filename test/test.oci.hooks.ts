@@ -97,6 +97,13 @@ t.test('manifests, tags and deletes', async (t) => {
     { hook: 'beforePut', key: 'oci/tags/a/tags.json', version: 'v1' },
   );
   heard();
+  const tagged = image('tagged');
+  await admin.pushImage('a', 'tagged', tagged);
+  heard();
+  await admin.delete(`/a/manifests/${tagged.digest}`);
+  t.match(told[0], { hook: 'beforeDelete', packageName: 'a', digest: tagged.digest, kind: 'artifact' });
+  t.match(told[1], { hook: 'beforeDelete', key: 'oci/tags/a/tags.json', packageName: 'a', version: tagged.digest });
+  heard();
   await admin.delete('/a/manifests/v1');
   t.match(told[0], { hook: 'beforeDelete', key: 'oci/tags/a/tags.json', packageName: 'a', version: 'v1' });
   heard();
