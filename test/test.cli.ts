@@ -1,110 +1,20 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import t, { type Test } from 'tap';
+import { join } from 'node:path';
+import t from 'tap';
 import { commitinfo } from '../ts/00_commitinfo_data.js';
-import { main } from '../ts/cli/commands.main.js';
 import { formatTable } from '../ts/cli/helpers.commandline.js';
 import { createFirstAdmin } from '../ts/cli/helpers.firstadmin.js';
 import { lineLogger } from '../ts/cli/helpers.log.js';
 import { availableProtocols, SmartRegistry } from '../ts/index.js';
+import { basic, oneLine, run, runHere, serve } from './helpers/cli.js';
 import { ask, RawClient } from './helpers/http-client.js';
 import { selfSigned, within } from './helpers/http-host.js';
 import { startRegistry, temporaryFolder } from './helpers/registry.js';
-
-const bin = resolve(fileURLToPath(new URL('../ts/cli/bin.ts', import.meta.url)));
-
-interface IRun {
-  code: number | null;
-  out: string;
-  err: string;
-}
-
-interface IStartOptions {
-  cwd: string;
-  env?: Record<string, string>;
-  input?: string;
-}
-
-/** Nothing of the environment that the tests run in may decide. */
-const cleanEnvironment = (): Record<string, string | undefined> =>
-  Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SMARTREGISTRY_')));
-
-const start = (args: string[], { cwd, env, input }: IStartOptions): ChildProcess => {
-  // from the sources, with the loader of this process
-  const tsx = import.meta.resolve('tsx');
-  const child = spawn(process.execPath, ['--import', tsx, bin, ...args], {
-    cwd,
-    env: { ...cleanEnvironment(), ...env },
-    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-  });
-  child.stdin?.end(input);
-  return child;
-};
-
-const collect = (child: ChildProcess) => {
-  const seen = { out: '', err: '' };
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-    seen.out += text;
-  });
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    seen.err += text;
-  });
-  return seen;
-};
-
-const run = async (args: string[], options: IStartOptions): Promise<IRun> => {
-  const child = start(args, options);
-  const seen = collect(child);
-  const [code] = (await within(once(child, 'close'), args.join(' '), 30_000)) as [number | null];
-  return { code, ...seen };
-};
-
-/** What ends before anything is opened needs no process of its own. */
-const runHere = async (t: Test, args: string[], env: Record<string, string> = {}): Promise<IRun> => {
-  const text = (captured: { args: unknown[] }[]) => captured.map((call) => String(call.args[0])).join('');
-  const out = t.capture(process.stdout, 'write', () => true);
-  const err = t.capture(process.stderr, 'write', () => true);
-  try {
-    const code = await main(args, env);
-    return { code, out: text(out()), err: text(err()) };
-  } finally {
-    out.restore();
-    err.restore();
-  }
-};
-
-/** A server process for the time of the test. */
-const serve = async (t: Test, args: string[], options: IStartOptions) => {
-  const child = start(['serve', '--port', '0', ...args], options);
-  t.teardown(() => child.kill('SIGKILL'));
-  const seen = collect(child);
-  const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
-  const ready = new Promise<string>((resolve, reject) => {
-    child.stdout?.on('data', () => {
-      const url = /^smartregistry ready on (\S+)$/m.exec(seen.out)?.[1];
-      if (url) resolve(url);
-    });
-    closed.then(() => reject(new Error(`ended: ${seen.err}`)), reject);
-  });
-  const url = await within(ready, 'ready', 30_000);
-  return { child, seen, closed, url, port: Number(new URL(url).port) };
-};
-
-const oneLine = (t: Test, { err }: IRun, pattern: RegExp) => {
-  t.match(err, pattern);
-  t.equal(err.trimEnd().split('\n').length, 1, `one line: ${err}`);
-};
 
 /** `${name}` as it stands in a configuration file */
 const variable = (name: string) => `\${${name}}`;
 const whoami = (port: number, headers: Record<string, string>) => ask(port, '/npm/-/whoami', { headers });
 const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
-const basic = (name: string, password: string) => ({
-  Authorization: `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`,
-});
 
 t.test('help, version, and what is wrong usage', async (t) => {
   const cwd = await temporaryFolder(t);

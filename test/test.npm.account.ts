@@ -105,7 +105,7 @@ t.test('npm logout, whoami, profile, ping', async (t) => {
 });
 
 t.test('npm token list, create, revoke', async (t) => {
-  const { registry, writer, reader, admin } = await npmWorld(t);
+  const { registry, writer, reader, admin, tokenOf } = await npmWorld(t);
   const list = async () =>
     (
       (await writer.get('/-/npm/v1/tokens')).json() as {
@@ -131,6 +131,14 @@ t.test('npm token list, create, revoke', async (t) => {
   const readonly = await writer.post('/-/npm/v1/tokens', { password: PASSWORD, readonly: true, cidr_whitelist: [] });
   t.match(readonly.json(), { readonly: true });
   t.equal((await new Actor(registry, readonly.json().token as string).publish('a', '1.1.0')).status, 403);
+  const key = made.json().key as string;
+  for (const scopes of [['npm:package:a:read'], []]) {
+    const limited = await tokenOf({ scopes });
+    t.equal((await limited.delete(`/-/npm/v1/tokens/token/${key}`)).status, 403, `scopes ${scopes}`);
+    t.equal((await limited.post('/-/npm/v1/tokens', { password: PASSWORD })).status, 403);
+  }
+  t.ok((await list()).some(({ name }) => name === 'ci'));
+  t.match((await list()).at(-1), { name: '-' }, 'npm prints the name of one that has none');
   const refused: [Actor, object, number][] = [
     [writer, { password: 'wrong' }, 401],
     [writer, {}, 400],
@@ -144,7 +152,7 @@ t.test('npm token list, create, revoke', async (t) => {
   t.equal((await writer.delete(`/-/npm/v1/tokens/token/${made.json().key}`)).status, 200);
   t.equal((await ci.get('/-/whoami')).status, 401);
   t.equal((await writer.delete(`/-/npm/v1/tokens/token/${readonly.json().token}`)).status, 200, 'by the secret too');
-  t.equal((await list()).length, 2);
+  t.equal((await list()).length, 4);
 });
 
 t.test('owners, access and stars are answered in words', async (t) => {

@@ -320,6 +320,8 @@ t.test('what is wrong is refused and stores nothing', async (t) => {
       400,
     ],
     ['deeply nested', '/a', `${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}`, 400],
+    ['a name that cannot be told', '/a', JSON.stringify({ ...good, name: { toString: 1, valueOf: 1 } }), 400],
+    ['an id that cannot be told', '/a', JSON.stringify({ ...good, _id: { toString: 1, valueOf: 1 } }), 400],
     ['stale revision', '/there/-rev/9-abc', await publishOf('there', '1.0.1'), 409],
   ];
   for (const [name, path, body, status] of cases) {

@@ -200,12 +200,12 @@ t.test('an unchanged object is described without being opened', async (t) => {
   };
   t.equal(await during(() => store.head('doc')), 'readdir');
   t.equal(await during(() => store.head('blob')), 'stat');
-  t.equal(await during(() => store.get('doc')), 'readdir open read release');
+  t.equal(await during(() => store.get('doc')), 'readdirHot open read release');
   t.equal(await during(() => store.get('blob')), 'open read release');
   const { etag } = await other.put('doc', Buffer.from('22'));
   t.match(await store.head('doc'), { etag, size: 2 }, "another's write is seen");
   t.equal(await during(() => store.head('doc')), 'readdir');
-  t.equal(await during(() => store.get('doc', { ifNoneMatch: etag })), 'readdir');
+  t.equal(await during(() => store.get('doc', { ifNoneMatch: etag })), 'readdirHot');
   await other.delete('blob');
   t.equal(await store.head('blob'), null);
   await other.put('blob', Buffer.from('333'), { immutable: true });
@@ -258,14 +258,16 @@ t.test('trouble with the disk is told as such, and leaves nothing', async (t) =>
   const breaking = Object.fromEntries(
     Object.entries(nodeFiles).map(([name, call]) => [
       name,
-      async (...parameters: never[]) => {
-        // the disk is full for real calls, so that errors look as they do in life
-        if (broken.has(name))
-          return nodeFiles.open('/dev/full', 'r+').then(async (fd) => {
-            await nodeFiles.write(fd, Buffer.from('x'), 0).finally(() => nodeFiles.close(fd));
-          });
-        return (call as (...parameters: never[]) => unknown)(...parameters);
-      },
+      ['release', 'statHot', 'readdirHot'].includes(name)
+        ? call
+        : async (...parameters: never[]) => {
+            // the disk is full for real calls, so that errors look as they do in life
+            if (broken.has(name))
+              return nodeFiles.open('/dev/full', 'r+').then(async (fd) => {
+                await nodeFiles.write(fd, Buffer.from('x'), 0).finally(() => nodeFiles.close(fd));
+              });
+            return (call as (...parameters: never[]) => unknown)(...parameters);
+          },
     ]),
   ) as unknown as IFiles;
   const store = await openStore(directory, breaking);

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { createServer } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -273,4 +274,15 @@ t.test('is quiet, and light until it is used', async (t) => {
   const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { cwd: top });
   t.equal(stderr, '', 'the SDK warns nobody about Node');
   t.same(JSON.parse(stdout), { env: null }, 'and the environment is as it was');
+});
+
+t.test('a server that is not there, or speaks no TLS, is told with what to look at', async (t) => {
+  const plain = createServer((_request, response) => response.end());
+  await new Promise<void>((resolve) => plain.listen(0, '127.0.0.1', resolve));
+  const { port } = plain.address() as { port: number };
+  const store = { bucketName: 'bucket', accessKey: 'key', accessSecret: 'secret' };
+  const start = (endpoint: string) => new S3ObjectStore({ ...store, endpoint }).init();
+  await t.rejects(start(`127.0.0.1:${port}`), { message: /EPROTO: .*config\.storage\.useSsl/ });
+  await new Promise((resolve) => plain.close(resolve));
+  await t.rejects(start(`http://127.0.0.1:${port}`), { message: /ECONNREFUSED: .*config\.storage\.endpoint/ });
 });

@@ -149,7 +149,7 @@ t.test('the catalog lists what the caller may pull, and nothing else', async (t)
   const { anon, admin, registry } = await world(t);
   for (const name of ['bob/x', 'bob/y', 'mine/a', 'mine/b', 'mine/c']) await admin.pushImage(name, 'v1', shown);
   const list = async (caller: Actor, query = '') => (await caller.get(`/_catalog${query}`)).json().repositories;
-  t.same(await list(anon), ['open']);
+  t.equal(refusal(await anon.get('/_catalog')), '401 UNAUTHORIZED', 'which makes clients show their password');
   const all = ['bob/x', 'bob/y', 'closed', 'mine/a', 'mine/b', 'mine/c', 'open'];
   t.same(await list(admin), all);
   const ann = new Actor(registry, basic('ann'));
@@ -174,7 +174,9 @@ t.test('the catalog lists what the caller may pull, and nothing else', async (t)
   t.same(await list(await tokenOf(ann, 'registry:catalog:*')), ['mine/a', 'mine/b', 'mine/c', 'open']);
   t.same(await list(await tokenOf(admin, 'registry:catalog:*')), all);
   t.same(await list(await tokenOf(anon, 'registry:catalog:*')), ['open']);
-  t.same(await list(await tokenOf(ann, 'repository:mine/a:pull')), ['mine/a', 'open'], 'a token for one lists no more');
+  const narrow = await (await tokenOf(ann, 'repository:mine/a:pull')).get('/_catalog');
+  t.equal(refusal(narrow), '401 UNAUTHORIZED', 'a token for one lists nothing');
+  t.match(narrow.headers['WWW-Authenticate'], /scope="registry:catalog:\*",error="insufficient_scope"$/);
   const catalog = await tokenOf(ann, 'registry:catalog:*');
   t.equal((await catalog.get('/mine/a/manifests/v1')).status, 401, 'and one for the list reads nothing');
 });

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { substitute } from '../ts/cli/helpers.substitution.js';
 import { type IRegistryConfig, SmartRegistry } from '../ts/index.js';
 import { compile, plainEnv, run, top } from './helpers/program.js';
@@ -72,6 +72,7 @@ const runners: Record<string, IRunner> = {
   'quick-start': { tail: destroy, expect: /^200 \{/ },
   streams: { tail: '', expect: /^9 world$/m },
   publish: { prepare: packed, tail: destroy, expect: /^20[01] 1$/m },
+  containers: { tail: destroy, expect: /^201 sha256:[0-9a-f]{64} 0$/m },
   hooks: { tail: `console.log(registry.isInitialized());\n${destroy}`, expect: /^true$/m },
   auth: { tail: destroy, expect: /^true\nfalse$/m },
   'custom-auth': {
@@ -149,9 +150,15 @@ t.test('readme: every TypeScript block compiles as strictly as the library', { t
   t.same(await compile(checked), { code: 0, output: '' });
 });
 
-t.test('readme: the first session, typed as a new user would', { timeout: 120_000 }, async (t) => {
-  const session = blocks.find(({ language, code }) => language === 'sh' && code.includes('npm publish'));
-  t.ok(session, 'the readme has it');
+interface ISession {
+  home: string;
+  env: NodeJS.ProcessEnv;
+  /** types the block that has this line into a shell */
+  type(line: string): Promise<string>;
+}
+
+/** A server started as the readme says, and a user at the keyboard beside it. */
+const startSession = async (t: Pick<Test, 'teardown'>): Promise<ISession> => {
   const home = await mkdtemp(join(tmpdir(), 'smartregistry-session-'));
   const data = join(home, 'data');
   const bin = join(top, 'dist_ts', 'cli', 'bin.js');
@@ -179,12 +186,42 @@ t.test('readme: the first session, typed as a new user would', { timeout: 120_00
     if (port) break;
   }
   server.stdout.resume();
-  const script = (session?.code ?? '')
-    .replaceAll('127.0.0.1:5000', `127.0.0.1:${port}`)
-    .replaceAll('/tmp/first', join(home, 'first'))
-    .replace('node dist_ts/cli/bin.js token create', `node ${bin} token create --data ${data}`);
-  const { stdout } = await run('bash', ['-euc', script], { env, cwd: home, timeout: 100_000 });
-  t.match(stdout, /^hello from our own registry$/m);
+  const type = async (line: string): Promise<string> => {
+    const block = blocks.find(({ language, code }) => language === 'sh' && code.includes(line));
+    const script = (block?.code ?? 'false')
+      .replaceAll('127.0.0.1:5000', `127.0.0.1:${port}`)
+      .replaceAll('/tmp/first', join(home, 'first'))
+      .replace('node dist_ts/cli/bin.js token create', `node ${bin} token create --data ${data}`);
+    return (await run('bash', ['-euc', script], { env, cwd: home, timeout: 100_000 })).stdout;
+  };
+  return { home, env, type };
+};
+
+t.test('readme: the first session, typed as a new user would', { timeout: 120_000 }, async (t) => {
+  const { type } = await startSession(t);
+  t.match(await type('npm publish'), /^hello from our own registry$/m);
+});
+
+t.test('readme: the first image, typed as a new user would', { timeout: 120_000 }, async (t) => {
+  const missing = (['podman', 'skopeo'] as const).filter((name) => !findTool(name));
+  if (missing.length > 0) {
+    t.comment(`skipped: ${missing.join(' and ')} not installed (.ci/run installs them)`);
+    return t.pass('no container tools', { skip: `${missing.join(' and ')} not installed` });
+  }
+  const { home, env, type } = await startSession(t);
+  const images = join(home, 'images');
+  const storage = join(home, 'storage.conf');
+  await writeFile(storage, `[storage]\ndriver = "vfs"\ngraphroot = "${images}/graph"\nrunroot = "${images}/run"\n`);
+  Object.assign(env, {
+    CONTAINERS_STORAGE_CONF: storage,
+    REGISTRY_AUTH_FILE: join(home, 'auth.json'),
+    XDG_RUNTIME_DIR: home,
+    // a container inside a container may not be had
+    BUILDAH_ISOLATION: 'chroot',
+  });
+  const output = await type('podman push');
+  t.match(output, /Login Succeeded!/);
+  t.match(output, /"Tags": \[\s+"1\.0"\s+\]/);
 });
 
 t.test('readme: s3', { timeout: 120_000 }, async (t) => {
@@ -244,7 +281,7 @@ t.test('readme: every shell block is typed by a test or by .ci/run', async (t) =
     /^smartregistry /,
   ];
   for (const { language, code, line } of blocks) {
-    if (language !== 'sh' || code.includes('npm publish')) continue;
+    if (language !== 'sh' || /npm publish|podman push/.test(code)) continue;
     for (const command of code.trim().split('\n'))
       t.ok(
         typed.some((known) => known.test(command)),

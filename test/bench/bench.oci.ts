@@ -30,11 +30,12 @@ const quick: IOciScale = {
 /**
  * The same work on us and on distribution, in turn, each on an empty store that is removed after the turn; prints
  * medians and ratios. `--quick`: less of everything, once; `--only WORD`: rows whose title has it; `--disk`, `--s3`:
- * this one only; `--alone`: without distribution; `--theirs`: without us.
+ * this one only; `--alone`: without distribution; `--theirs`: without us; `--profile FOLDER`: our CPU profiles go there.
  */
 export const bench = async (args: string[]): Promise<void> => {
   const scale = args.includes('--quick') ? quick : full;
-  const only = args.includes('--only') ? args[args.indexOf('--only') + 1] : undefined;
+  const wordAfter = (name: string): string | undefined =>
+    args.includes(name) ? args[args.indexOf(name) + 1] : undefined;
   const names = args.includes('--alone') ? [ours] : args.includes('--theirs') ? [theirs] : [ours, theirs];
   const backends: TBackend[] = args.includes('--disk') ? ['disk'] : args.includes('--s3') ? ['S3'] : ['disk', 'S3'];
   // it warns each process that Node 20 will not do for its versions to come
@@ -49,7 +50,10 @@ export const bench = async (args: string[]): Promise<void> => {
     const bare = await bareRate(clients.load, { ...scale, headers });
     console.log(`for reference: a bare node:http server answers 8 KB ${Math.round(bare)} times a second`);
     for (const backend of backends) {
-      await new OciBench(backend, scale, rowsOf(backend, scale), only, clients).run(names);
+      await new OciBench(backend, scale, rowsOf(backend, scale), wordAfter('--only'), clients).run(
+        names,
+        wordAfter('--profile'),
+      );
     }
   } finally {
     for (const client of Object.values(clients)) {
@@ -70,12 +74,12 @@ class OciBench {
     private readonly clients: IClients,
   ) {}
 
-  async run(names: string[]): Promise<void> {
+  async run(names: string[], profiles?: string): Promise<void> {
     for (let round = 0; round < this.scale.rounds; round++) {
       // who comes first changes, so that nobody always has the machine as the other left it
       for (const name of round % 2 === 0 ? names : [...names].reverse()) {
         console.log(`\n${this.backend}, round ${round + 1}: ${name}`);
-        await this.turn(name);
+        await this.turn(name, profiles);
       }
     }
     if (this.measured.size === 0) {
@@ -91,8 +95,8 @@ class OciBench {
     }
   }
 
-  private async turn(name: string): Promise<void> {
-    const one = await startContestant(name, this.backend);
+  private async turn(name: string, profiles?: string): Promise<void> {
+    const one = await startContestant(name, this.backend, profiles);
     if (!one) {
       return;
     }

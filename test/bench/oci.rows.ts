@@ -44,11 +44,16 @@ const pushes = (backend: TBackend, scale: IOciScale): IOciRow[] =>
           },
   }));
 
-const pull = (scale: IOciScale): IOciRow => ({
-  title: `${sizeName(scale.big)} pull`,
-  ...rows('MB/s'),
-  measure: (turn) => turn.pull(),
-});
+/** Every client hashes what it pulls; what is left when nobody does is shown besides. */
+const pulls = (scale: IOciScale): IOciRow[] => [
+  { title: `${sizeName(scale.big)} pull`, ...rows('MB/s'), measure: (turn) => turn.pull(true) },
+  {
+    title: `${sizeName(scale.big)} pull, not hashed`,
+    ...rows('MB/s'),
+    wanted: undefined,
+    measure: (turn) => turn.pull(false),
+  },
+];
 
 const manifestGet = (backend: TBackend): IOciRow => ({
   title: 'manifest GET by tag',
@@ -209,11 +214,11 @@ export const rowsOf = (backend: TBackend, scale: IOciScale): IOciRow[] =>
   backend === 'disk'
     ? [
         ...pushes(backend, scale),
-        pull(scale),
+        ...pulls(scale),
         manifestGet(backend),
         ...smallBlobs(scale),
         ...tags(scale),
         ...manyTags(scale),
         ...memory,
       ]
-    : [...pushes(backend, scale), pull(scale), manifestGet(backend), ...tags(scale), referrers(scale), ...memory];
+    : [...pushes(backend, scale), ...pulls(scale), manifestGet(backend), ...tags(scale), referrers(scale), ...memory];

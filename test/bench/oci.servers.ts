@@ -30,13 +30,17 @@ export const repositoryOf = async (one: IOciContestant, name: string): Promise<T
   authorization: await one.authorization(name),
 });
 
-const startOurs = async (s3: IS3Server | undefined): Promise<IOciContestant> => {
+const startOurs = async (s3: IS3Server | undefined, profiles?: string): Promise<IOciContestant> => {
   const config = s3 && {
     storage: s3.config,
     auth: { jwtSecret: 'only for this benchmark', tokenStore: 'bucket' },
     oci: { enabled: true },
   };
-  const server = await startServer({ quiet: true, config });
+  const server = await startServer({
+    quiet: true,
+    config,
+    runtime: [process.execPath, ...(profiles ? ['--cpu-prof', `--cpu-prof-dir=${profiles}`] : [])],
+  });
   const tokens = new OciTokens(server.origin, server.admin);
   return {
     name: ours,
@@ -127,14 +131,21 @@ const startDistribution = async (s3: IS3Server | undefined): Promise<IOciContest
   };
 };
 
-/** A contestant on an empty store; `null`, with the reason printed, where there is no S3 server. */
-export const startContestant = async (name: string, backend: TBackend): Promise<IOciContestant | null> => {
+/**
+ * A contestant on an empty store; `null`, with the reason printed, where there is no S3 server.
+ * @param profiles folder for the CPU profile of ours, written when it ends
+ */
+export const startContestant = async (
+  name: string,
+  backend: TBackend,
+  profiles?: string,
+): Promise<IOciContestant | null> => {
   const s3 = backend === 'S3' ? await startS3Server() : undefined;
   if (s3 === null) {
     return null;
   }
   try {
-    return await (name === ours ? startOurs(s3) : startDistribution(s3));
+    return await (name === ours ? startOurs(s3, profiles) : startDistribution(s3));
   } catch (error) {
     await s3?.stop();
     throw error;

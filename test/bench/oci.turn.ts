@@ -91,14 +91,14 @@ export class Turn {
   }
 
   /** MB/s of a blob that was downloaded, and compared, before. */
-  async pull(): Promise<number> {
+  async pull(verify: boolean): Promise<number> {
     const size = this.scale.big;
     if (this.pushed.size === 0) {
       await this.push('one PUT');
     }
     const digest = [...this.pushed.values()][0]!;
     const before = await cpuOf(this.one.pid);
-    const result = await this.blob(big, { kind: 'pull', digest, size, times: 3, verify: false });
+    const result = await this.blob(big, { kind: 'pull', digest, size, times: 3, verify });
     await this.tell('3 pulls', before, result);
     return (3 * size) / 1e3 / result.milliseconds;
   }
@@ -106,7 +106,9 @@ export class Turn {
   async pushSmall(connections: number): Promise<{ perSecond: number; digests: string[] }> {
     const count = this.scale.small;
     const repository = 'bench/small';
+    const before = await cpuOf(this.one.pid);
     const result = await this.blob(repository, { kind: 'small', count, size: SMALL, connections });
+    await this.tellEach('a small blob', before, count);
     await this.blob(repository, { kind: 'verify', digests: result.digests, size: SMALL });
     return { perSecond: (count / result.milliseconds) * 1000, digests: result.digests };
   }
@@ -137,7 +139,9 @@ export class Turn {
     for (const name of names) {
       requests.push(await this.request(repository, 'PUT', `manifests/${name}`, { 'Content-Type': manifestType }, body));
     }
+    const before = await cpuOf(this.one.pid);
     const { milliseconds } = await this.all(requests, { status: [201], connections });
+    await this.tellEach('a tag', before, names.length);
     return (names.length / milliseconds) * 1000;
   }
 
@@ -197,6 +201,11 @@ export class Turn {
     const put = await this.request(repository, 'PUT', `manifests/${digest}`, { 'Content-Type': manifestType }, body);
     await this.all([put], { status: [201], connections: 1 });
     return { body, digest };
+  }
+
+  private async tellEach(what: string, cpuBefore: number, count: number): Promise<void> {
+    const micros = ((await cpuOf(this.one.pid)) - cpuBefore) * 1000;
+    console.log(`  ${this.one.name}: ${Math.round(micros / count)} µs of CPU for ${what}, ${count} of them`);
   }
 
   private async tell(what: string, cpuBefore: number, result: IBlobResult): Promise<void> {

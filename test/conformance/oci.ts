@@ -4,10 +4,13 @@ import { type IConformanceCase, runConformance, type TSpecVersion } from '../hel
 import { startS3Server } from '../helpers/s3-server.js';
 
 // The official program of the OCI distribution specification against our command line: the released version and the
-// one in development, at the root and below a path, on each storage driver. Nobody pushes without a password; the runs
-// at the root let anybody pull, those below the path nobody, so that both kinds of challenge come up.
+// one in development, at the root and below a path, on each storage driver. Nobody pushes without a password. At the
+// root anybody may pull and the program answers challenges; below the path nobody may, and it sends its password.
 const atLeast: Record<TSpecVersion, number> = { '1.1': 690, dev: 785 };
-const paths = { '': ['oci:repository:*:pull'], '/oci': [] };
+const places = [
+  { path: '', anonymousScopes: ['oci:repository:*:pull'], credentials: 'challenge' },
+  { path: '/oci', anonymousScopes: [], credentials: 'basic' },
+] as const;
 
 /** Cases that say the same of the same step are one line, with how often they came. */
 const summary = (cases: IConformanceCase[]): string[] => {
@@ -19,11 +22,12 @@ const summary = (cases: IConformanceCase[]): string[] => {
   return [...lines].map(([line, count]) => (count > 1 ? `${line} (${count} times)` : line));
 };
 
-const testVersions = async (server: IServer, path: string, label: string): Promise<void> => {
+const testVersions = async (server: IServer, place: (typeof places)[number], label: string): Promise<void> => {
+  const { path, credentials } = place;
   for (const version of ['1.1', 'dev'] as const) {
     await t.test(`version ${version}, ${path || 'root'}, ${label}`, async (t) => {
       const registry = new URL(server.origin).host + path;
-      const result = await runConformance({ registry, version, who: server.admin });
+      const result = await runConformance({ registry, version, who: server.admin, credentials });
       if (!result) {
         t.pass('not run', { skip: 'the conformance program is not installed' });
         return;
@@ -48,7 +52,8 @@ const testVersions = async (server: IServer, path: string, label: string): Promi
 };
 
 const testStorage = async (storage: object | undefined, label: string): Promise<void> => {
-  for (const [path, anonymousScopes] of Object.entries(paths)) {
+  for (const place of places) {
+    const { path, anonymousScopes } = place;
     const server = await startServer({
       config: {
         ...(storage && { storage }),
@@ -56,7 +61,11 @@ const testStorage = async (storage: object | undefined, label: string): Promise<
         oci: { enabled: true, basePath: '/oci' },
       },
     });
-    await testVersions(server, path, label);
+    const ping = await fetch(`${server.origin}${path}/v2/`);
+    t.equal(ping.status, 401, `${path}/v2/ wants to know who is there`);
+    t.match(ping.headers.get('www-authenticate'), /^Bearer realm="http:/, 'and says where a token can be had');
+    await ping.arrayBuffer();
+    await testVersions(server, place, label);
     t.equal(await server.stop(), 0, 'the server ends by itself when it is told to');
   }
 };

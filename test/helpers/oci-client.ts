@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { IWho } from './client-base.js';
 import type { ClientHome } from './client-home.js';
 import { type IRun, type IRunOptions, run } from './client-run.js';
@@ -35,8 +36,11 @@ export interface IOciCommands {
 export abstract class OciClient {
   /** False for a client whose `login` only notes the password, so that the first command shows that it is wrong. */
   readonly loginChecks: boolean = true;
-  /** True for a client that takes indexes apart and makes them anew, so that only what they name stays the same. */
-  readonly rebuildsIndexes: boolean = false;
+  /**
+   * True for a client that unpacks what it is given: layers of what it pushes are compressed anew, and indexes made
+   * anew, so that their digests are others.
+   */
+  readonly repacks: boolean = false;
 
   constructor(
     readonly tool: ITool,
@@ -87,6 +91,9 @@ export abstract class OciClient {
 export abstract class ContainersClient extends OciClient {
   override async prepare(): Promise<void> {
     const { home } = this;
+    if (!existsSync(home.path('home', 'auth.json'))) {
+      await home.write('home/auth.json', '{}'); // a file that is named has to be there
+    }
     await home.write(
       'home/.config/containers/policy.json',
       JSON.stringify({ default: [{ type: 'insecureAcceptAnything' }] }),

@@ -53,11 +53,18 @@ export const runConformance = async (about: {
   registry: string;
   version: TSpecVersion;
   who: IWho;
+  /**
+   * `challenge`: the program is told name and password and fetches the tokens that it is asked for. `basic`: it sends
+   * them with each request, as part of the address; it cannot answer challenges below a path (`could not extract repo
+   * from path`, before it has sent anything).
+   */
+  credentials: 'challenge' | 'basic';
 }): Promise<IConformanceRun | null> => {
   const tool = findTool('oci-conformance');
   if (!tool) {
     return null;
   }
+  const { username, password } = about.who;
   const folder = await mkdtemp(join(tmpdir(), 'smartregistry-conformance-'));
   try {
     const began = performance.now();
@@ -68,10 +75,10 @@ export const runConformance = async (about: {
         PATH: process.env.PATH ?? '',
         HOME: folder,
         OCI_VERSION: about.version,
-        OCI_REGISTRY: about.registry,
         OCI_TLS: 'disabled',
-        OCI_USERNAME: about.who.username,
-        OCI_PASSWORD: about.who.password,
+        ...(about.credentials === 'challenge'
+          ? { OCI_REGISTRY: about.registry, OCI_USERNAME: username, OCI_PASSWORD: password }
+          : { OCI_REGISTRY: `${encodeURIComponent(username)}:${encodeURIComponent(password)}@${about.registry}` }),
         OCI_RESULTS_DIR: folder,
         OCI_LOG: 'error',
       },

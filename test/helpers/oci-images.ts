@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createCipheriv, createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 
@@ -43,11 +43,9 @@ export const descriptorOf = ({ mediaType, digest, bytes }: IContent): object => 
 
 /** Bytes that no compression makes smaller, the same for the same seed. */
 export const noise = (seed: string, length: number): Buffer<ArrayBuffer> => {
-  const blocks: Buffer[] = [];
-  for (let made = 0; made < length; made += 32) {
-    blocks.push(createHash('sha256').update(`${seed} ${made}`).digest());
-  }
-  return Buffer.concat(blocks).subarray(0, length);
+  const key = createHash('sha256').update(seed).digest();
+  const stream = createCipheriv('aes-256-ctr', key, Buffer.alloc(16));
+  return Buffer.from(stream.update(Buffer.alloc(length)));
 };
 
 const tarOf = async (files: Record<string, Buffer<ArrayBuffer>>): Promise<Buffer<ArrayBuffer>> => {

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { relative } from 'node:path';
 import type { IRun } from './client-run.js';
 import { ContainersClient, type ILayout, type IOciCommands } from './oci-client.js';
 import type { IImage, IPushable } from './oci-images.js';
@@ -10,7 +12,7 @@ interface IInspected {
 
 /** podman and buildah: images go through a store of their own, which keeps layers unpacked. */
 abstract class StoringClient extends ContainersClient implements IOciCommands {
-  override readonly rebuildsIndexes = true;
+  override readonly repacks = true;
 
   protected abstract inspect(reference: string): Promise<IInspected | string>;
 
@@ -21,8 +23,13 @@ abstract class StoringClient extends ContainersClient implements IOciCommands {
     return this.exec([...folders, '--storage-driver', 'vfs', ...args], { input });
   }
 
+  /** The path becomes part of an image's name, where capitals are not allowed. */
+  private layoutName(folder: string, tag: string): string {
+    return `oci:${relative(this.home.path('work'), folder)}:${tag}`;
+  }
+
   async push({ folder, tag }: ILayout, reference: string): Promise<IRun> {
-    const taken = await this.store(['pull', '--quiet', `oci:${folder}:${tag}`]);
+    const taken = await this.store(['pull', '--quiet', this.layoutName(folder, tag)]);
     if (taken.code !== 0) {
       return taken;
     }
@@ -74,7 +81,7 @@ abstract class StoringClient extends ContainersClient implements IOciCommands {
     const name = `list-${tag}`;
     for (const args of [
       ['create', name],
-      ['add', '--all', name, `oci:${folder}:${tag}`],
+      ['add', '--all', name, this.layoutName(folder, tag)],
     ]) {
       const made = await this.store(['manifest', ...args]);
       if (made.code !== 0) {
@@ -89,11 +96,13 @@ abstract class StoringClient extends ContainersClient implements IOciCommands {
       Containerfile: 'FROM scratch\nCOPY file /file\nLABEL of=test\n',
       file: fileContent,
     });
-    const built = await this.store(['build', '--isolation', 'chroot', '--network', 'none', '--tag', reference, folder]);
+    const built = await this.store(['build', '--isolation', 'chroot', '--tag', reference, folder]);
     if (built.code !== 0) {
       return built;
     }
-    return this.store(['push', '--tls-verify=false', '--digestfile', '/dev/stdout', reference]);
+    const file = `${folder}/digest`;
+    const pushed = await this.store(['push', '--tls-verify=false', '--digestfile', file, reference]);
+    return pushed.code === 0 ? { ...pushed, stdout: await readFile(file, 'utf8') } : pushed;
   }
 }
 

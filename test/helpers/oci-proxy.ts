@@ -21,8 +21,8 @@ export interface IWatchingProxy {
 
 export interface IProxyOptions {
   /**
-   * Breaks the next upload with a body larger than this, once that many of its bytes have gone on to the registry, as
-   * a network does that fails in mid-transfer.
+   * Breaks the connection of an upload once, when this many bytes of uploads have gone on to the registry, as a network
+   * does that fails in mid-transfer.
    */
   breakUploadAfter?: number;
 }
@@ -32,6 +32,7 @@ export const watchingProxy = async (origin: string, options: IProxyOptions = {})
   const target = new URL(origin);
   const seen: ISeenRequest[] = [];
   let breakAfter = options.breakUploadAfter;
+  let passed = 0;
   const server = createServer((incoming, outgoing) => {
     const { method = '', url = '', headers } = incoming;
     const about: ISeenRequest = { method, url, headers };
@@ -44,7 +45,6 @@ export const watchingProxy = async (origin: string, options: IProxyOptions = {})
     });
     onward.on('error', () => outgoing.destroy());
     if (breakAfter !== undefined && (method === 'PATCH' || method === 'PUT') && /\/blobs\/uploads\//.test(url)) {
-      let passed = 0;
       let broken = false;
       incoming.on('data', (chunk: Buffer) => {
         if (broken) return;

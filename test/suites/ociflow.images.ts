@@ -3,7 +3,7 @@ import type { OciRun } from '../helpers/oci-flow.js';
 import { digestOf, pushableImage, pushableIndex } from '../helpers/oci-images.js';
 import { watchingProxy } from '../helpers/oci-proxy.js';
 
-const refusal = /40[13]|unauthori[sz]ed|denied|authentication required|invalid username/i;
+const refusal = /40[13]|unauthori[sz]ed|denied|authentication required|invalid username|credential not found/i;
 
 /** Nothing happens with a wrong password; the client is logged in afterwards. */
 export const loginSteps = async (run: OciRun): Promise<void> => {
@@ -39,8 +39,10 @@ export const imageSteps = async (run: OciRun): Promise<void> => {
     t.same(await probe.tags(repository), ['v1'], 'the tag is the only one');
   });
   await run.step('pull', true, async (t) => {
-    await run.pulls(t, run.reference(repository, 'v1'), 'by-tag', image);
-    await run.pulls(t, run.reference(repository, image.top.digest), 'by-digest', image);
+    const pulled = run.repository('pulled');
+    await probe.push(pulled, 'v1', image);
+    await run.pulls(t, run.reference(pulled, 'v1'), 'by-tag', image);
+    await run.pulls(t, run.reference(pulled, image.top.digest), 'by-digest', image);
   });
   await run.step('build and push', client.buildAndPush, async (t) => {
     const text = `built by ${name} at ${Date.now()}\n`;

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
 import { createNodeServer, type IRegistryConfig, type IRegistryServer, type SmartRegistry } from '../index.js';
 import { loadConfig, type TCliConfig } from './helpers.cliconfig.js';
 import {
@@ -53,7 +54,14 @@ const readPem = async (file: string, option: string): Promise<string> => {
 const readTls = async (cert?: string, key?: string): Promise<{ cert: string; key: string } | undefined> => {
   if (cert === undefined && key === undefined) return undefined;
   if (cert === undefined || key === undefined) throw new UsageError('--tls-cert and --tls-key go together');
-  return { cert: await readPem(cert, '--tls-cert'), key: await readPem(key, '--tls-key') };
+  const tls = { cert: await readPem(cert, '--tls-cert'), key: await readPem(key, '--tls-key') };
+  try {
+    // now, and not when a store and its administrator have been made already
+    createSecureContext(tls);
+  } catch (error) {
+    throw new CommandError(`--tls-cert and --tls-key cannot be used: ${(error as Error).message}`);
+  }
+  return tls;
 };
 
 const listen = async (server: IRegistryServer): Promise<{ host: string; port: number; url: string }> => {

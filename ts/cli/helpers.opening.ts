@@ -26,7 +26,13 @@ const open = async (config: IRegistryConfig): Promise<SmartRegistry> => {
 
 /** The store holds secrets and hashes: a directory that we make is its owner's alone. */
 const prepareDirectory = async ({ storage }: TCliConfig): Promise<void> => {
-  if ('directory' in storage) await mkdir(storage.directory, { recursive: true, mode: 0o700 });
+  if (!('directory' in storage)) return;
+  try {
+    await mkdir(storage.directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new CommandError(`The storage directory ${storage.directory} cannot be made: ${code}`);
+  }
 };
 
 /**

@@ -6,7 +6,6 @@ import type { RegistryStorage } from './classes.registrystorage.js';
 import type { RenderCache } from './classes.rendercache.js';
 import { parseAuthorization, respond, toResponse, withoutForbiddenBody } from './helpers.http.js';
 import { type IRoute, type IRouteMatch, RouteTable, type TAccess } from './helpers.routes.js';
-import type { IAuthToken } from './interfaces.auth.js';
 import type {
   ILimits,
   ILogger,
@@ -133,17 +132,11 @@ export abstract class BaseRegistry {
       await call.authorize(typeof name === 'function' ? name(call.params) : (call.params[name] as string));
     } else {
       const action = access.action ?? 'read';
-      const token = 'listing' in access ? this.reader(call) : call.token;
-      if (await this.services.auth.holdsSome(token, this.protocol, access.type, action)) return;
+      if (await this.services.auth.holdsSome(call.token, this.protocol, access.type, action)) return;
       if (!call.userId) throw new RegistryError('unauthenticated', 'Authentication is required');
       if ('late' in access)
         throw new RegistryError('forbidden', `This token does not allow ${action} on any ${access.type}`);
     }
-  }
-
-  /** For whom listings are filtered: the caller, unless tokens of this protocol say something else. */
-  protected reader(call: RegistryCall): IAuthToken | null {
-    return call.token;
   }
 
   /** Sets `call.token` from what the caller presents; a credential that is not valid is `unauthenticated`. */

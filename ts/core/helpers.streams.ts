@@ -66,6 +66,45 @@ export const responseOfBytes = (status: number, headers: Record<string, string>,
 export const responseBytes = (response: IResponse): Uint8Array | undefined =>
   bytesOfResponse.get(response) ?? knownBytes(response.body);
 
+/**
+ * What stands behind a long body: it can be read into memory of the reader's own, so that a host may use the same few
+ * buffers again and again. New ones for each chunk cost more than all the rest of a download.
+ */
+export interface IChunkSource {
+  /** bytes read to the beginning of `room`; 0 at the end. One read at a time. */
+  read(room: Uint8Array): Promise<number>;
+  /** frees what the source holds, also before its end */
+  close(): Promise<void>;
+}
+
+const sources = new WeakMap<ReadableStream<Uint8Array>, IChunkSource>();
+
+/** A stream of the source's bytes, `chunk` at a time. Until somebody reads it, `takeSource` hands out the source itself. */
+export const streamOfSource = (source: IChunkSource, chunk: number): ReadableStream<Uint8Array> => {
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        sources.delete(stream);
+        const room = new Uint8Array(chunk);
+        const count = await source.read(room);
+        if (count === 0) return controller.close();
+        controller.enqueue(count === chunk ? room : room.subarray(0, count));
+      },
+      cancel: () => source.close(),
+    },
+    LAZY,
+  );
+  sources.set(stream, source);
+  return stream;
+};
+
+/** The source behind an unread stream, whose reader the caller now is; the stream itself is spent. */
+export const takeSource = (stream: ReadableStream<Uint8Array>): IChunkSource | undefined => {
+  const source = stream.locked ? undefined : sources.get(stream);
+  sources.delete(stream);
+  return source;
+};
+
 /** Everything the stream yields, in one buffer; empty for an absent body. */
 export const streamToBuffer = async (stream: ReadableStream<Uint8Array> | undefined | null): Promise<Buffer> => {
   if (!stream) return Buffer.alloc(0);

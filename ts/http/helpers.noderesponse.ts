@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { discardBody, responseBytes } from '../core/helpers.streams.js';
+import { discardBody, type IChunkSource, responseBytes, takeSource } from '../core/helpers.streams.js';
 import type { IResponse } from '../index.js';
 import type { IncomingBody } from './classes.incomingbody.js';
+import { giveBuffer, takeBuffer } from './helpers.buffers.js';
 import { declaredLength, isBodyless } from './helpers.failures.js';
 import { dropRest, leavesLargeRest, linger } from './helpers.unreadbody.js';
 
@@ -121,6 +122,55 @@ const sendStream = async (
   finish(exchange, NOTHING);
 };
 
+/** Writes `bytes`; resolves when their memory is free again, because they are sent or the client is gone. */
+const written = (response: ServerResponse, bytes: Uint8Array): Promise<void> =>
+  new Promise((resolve) => {
+    // an error shows as `destroyed`
+    response.write(bytes, () => resolve());
+  });
+
+/** As `sendStream`, through two buffers in turn: one is being filled while the other one is being sent. */
+const sendSource = async (exchange: IExchange, { status, headers }: IResponse, source: IChunkSource): Promise<void> => {
+  const { request, response, incoming, idleTimeoutMs } = exchange;
+  const { socket } = response;
+  const length = declaredLength(headers);
+  const before = socket?.timeout ?? 0;
+  const onIdle = () => response.destroy();
+  const buffers = [takeBuffer(), takeBuffer()] as const;
+  const underWay = [Promise.resolve(), Promise.resolve()];
+  let sent = 0;
+  try {
+    let count = await source.read(buffers[0]);
+    if (response.destroyed) return;
+    response.writeHead(status, leavesLargeRest(request, incoming) ? { ...headers, Connection: 'close' } : headers);
+    socket?.setTimeout(idleTimeoutMs).on('timeout', onIdle);
+    for (let turn = 0; count > 0; ) {
+      sent += count;
+      if (length !== undefined && sent > length) {
+        throw new Error(`The body is longer than its Content-Length ${length}`);
+      }
+      underWay[turn] = written(response, buffers[turn as 0 | 1].subarray(0, count));
+      turn = 1 - turn;
+      await underWay[turn];
+      if (response.destroyed) return;
+      count = await source.read(buffers[turn as 0 | 1]);
+    }
+    if (response.destroyed) return;
+    if (length !== undefined && sent < length) throw new Error(`The body ended after ${sent} of ${length} bytes`);
+  } finally {
+    socket?.off('timeout', onIdle).setTimeout(before);
+    await source.close();
+    // a client that is gone may leave writes that are never answered: what they hold is left to the collector
+    if (!response.destroyed) {
+      void Promise.all(underWay).then(() => {
+        if (!response.destroyed) buffers.forEach(giveBuffer);
+      });
+    }
+  }
+  if (leavesLargeRest(request, incoming)) await linger(request);
+  finish(exchange, NOTHING);
+};
+
 /** Sends the registry's answer. Rejects when it could not be sent whole although the client was there. */
 export const sendResponse = async (exchange: IExchange, answer: IResponse): Promise<void> => {
   const { request, response } = exchange;
@@ -129,6 +179,9 @@ export const sendResponse = async (exchange: IExchange, answer: IResponse): Prom
   const bytes = bodyless ? undefined : responseBytes(answer);
   if (bytes) return sendBytes(exchange, answer, bytes);
   if (bodyless) await discardBody(answer);
-  else if (answer.body) return sendStream(exchange, answer, answer.body);
+  else if (answer.body) {
+    const source = takeSource(answer.body);
+    return source ? sendSource(exchange, answer, source) : sendStream(exchange, answer, answer.body);
+  }
   return sendBytes(exchange, answer, undefined);
 };

@@ -1,6 +1,7 @@
 import type { RegistryCall } from '../core/classes.registrycall.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import { respond } from '../core/helpers.http.js';
+import { isReadAction } from '../core/helpers.scopes.js';
 import type { ITokenInfo } from '../core/interfaces.auth.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import { parseTokenRequest, renderToken } from './wire.tokens.js';
@@ -10,9 +11,14 @@ const MAX_BODY = 64 * 1024;
 
 const owner = (call: RegistryCall): string => call.userId as string;
 
-/** A read-only token must not become, or take away, one that may write. */
+/**
+ * A read-only token must not become, or take away, one that may write: neither one that is marked so, nor one whose
+ * scopes (`npm token create` with package names) only read.
+ */
 const refuseReadOnly = (call: RegistryCall): void => {
-  if (call.token?.readonly) throw new RegistryError('forbidden', 'A read-only token cannot manage tokens');
+  const { readonly, scopes = [] } = call.token ?? {};
+  const onlyReads = scopes.every((scope) => isReadAction(scope.slice(scope.lastIndexOf(':') + 1)));
+  if (readonly || onlyReads) throw new RegistryError('forbidden', 'A read-only token cannot manage tokens');
 };
 
 const ownTokens = async (call: RegistryCall): Promise<ITokenInfo[]> => {

@@ -16,14 +16,17 @@ const invalid = (message: string): RegistryError => new RegistryError('invalid',
 /** A name that does not come from us, short enough for a message. */
 const shown = (text: string): string => JSON.stringify(text.slice(0, 230));
 
+/** The same for what should be a name and may be anything: `String` would call a `toString` that the document holds. */
+const shownValue = (value: unknown): string => (typeof value === 'string' ? shown(value) : `of type ${typeof value}`);
+
 /** What a PUT of a whole document wants: to add versions, or to change what is there. */
 export const assertDocument = (document: unknown, name: string): Record<string, unknown> => {
   if (!isRecord(document)) throw invalid('The document is not a JSON object');
   if (document.name !== undefined && document.name !== name) {
-    throw invalid(`The document is about ${shown(String(document.name))}, the URL about ${name}`);
+    throw invalid(`The document is about a name ${shownValue(document.name)}, the URL about ${name}`);
   }
   if (document._id !== undefined && document._id !== name) {
-    throw invalid(`The document's _id is ${shown(String(document._id))}, not ${name}`);
+    throw invalid(`The document's _id is ${shownValue(document._id)}, not ${name}`);
   }
   if (document.versions !== undefined && !isRecord(document.versions)) throw invalid('versions is not an object');
   return document;

@@ -75,6 +75,7 @@ export const renderToken = (info: ITokenInfo): object => ({
   readonly: info.readonly,
   created: info.createdAt.toISOString(),
   updated: info.createdAt.toISOString(),
-  ...(info.name === undefined ? {} : { name: info.name }),
+  // npm 11 prints "name undefined" where there is none
+  name: info.name ?? '-',
   ...(info.expiresAt === undefined ? {} : { expires: info.expiresAt.toISOString() }),
 });

@@ -6,7 +6,6 @@ import { ResumableUploads } from '../core/classes.resumableuploads.js';
 import { respond } from '../core/helpers.http.js';
 import type { IRoute, TAccess, TParams } from '../core/helpers.routes.js';
 import { globMatcher } from '../core/helpers.scopes.js';
-import type { IAuthToken } from '../core/interfaces.auth.js';
 import type { IOciConfig, IResponse } from '../core/interfaces.core.js';
 import { ReferrerLists } from './classes.referrerlists.js';
 import { deleteBlob, getBlob } from './handlers.blobs.js';
@@ -66,12 +65,7 @@ export class OciRegistry extends BaseRegistry {
       { method: 'GET', path: '/', access: 'identified', handle: async () => respond(200, {}, VERSION) },
       { method: 'GET', path: '/token', access: 'public', handle: getToken },
       { method: 'POST', path: '/token', access: 'public', handle: postToken },
-      {
-        method: 'GET',
-        path: '/_catalog',
-        access: { type: 'repository', listing: true, action: 'pull' },
-        handle: listRepositories,
-      },
+      { method: 'GET', path: '/_catalog', access: 'identified', handle: listRepositories },
       { method: 'GET', path: '/{name+}/tags/list', access: pull, handle: listTags },
       { method: 'GET', path: '/{name+}/referrers/{digest}', access: pull, handle: listReferrers },
       { method: 'GET', path: MANIFEST, access: pull, handle: getManifest },
@@ -117,10 +111,6 @@ export class OciRegistry extends BaseRegistry {
     return [`podman login${plain} ${host}`, `podman push${plain} localhost/my-image ${host}/my-image:1.0`];
   }
 
-  protected override reader(call: RegistryCall): IAuthToken | null {
-    return this.services.auth.forOciCatalog(call.token);
-  }
-
   /**
    * A JWT that does not name what is asked for is answered like no token, so that the client gets itself another one;
    * any other credential that does not suffice is refused for good.
@@ -146,7 +136,8 @@ export class OciRegistry extends BaseRegistry {
     if (from !== undefined && call.query('mount') !== undefined) {
       needed.push({ type: 'repository', name: from, action: 'pull' });
     }
-    if (call.route === '/_catalog') needed.push({ type: 'registry', name: 'catalog', action: '*' });
+    if (call.route === '/_catalog' && needed.length === 0)
+      needed.push({ type: 'registry', name: 'catalog', action: '*' });
     const realm = auth.ociRealm ?? `${call.publicUrl}/token`;
     return bearerChallenge({ realm, service: auth.ociService, needed, insufficient });
   }

@@ -1,5 +1,7 @@
 import type { RegistryCall } from '../core/classes.registrycall.js';
+import { RegistryError } from '../core/classes.registryerror.js';
 import { respond } from '../core/helpers.http.js';
+import type { IAuthToken } from '../core/interfaces.auth.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import { repositoryOfTags, tagsKey, tagsPrefix } from './keys.oci.js';
 import { isRepository } from './wire.names.js';
@@ -11,13 +13,25 @@ const MAX_COUNT = 1000;
 const BATCH = 500;
 
 /**
- * GET /_catalog, with `n` and `last`: the repositories that the caller may pull. There is one key for each of them, so a
+ * For whom the list is. A JWT has to be one that was got for it: its caller then sees all that it may pull, and not only
+ * what the token names.
+ */
+const readerOf = ({ auth, token }: RegistryCall): IAuthToken | null => {
+  const reader = auth.forOciCatalog(token);
+  if (!token || reader !== token || !auth.isOciJwt(token)) return reader;
+  const detail = { type: 'registry', name: 'catalog', action: '*' };
+  throw new RegistryError('forbidden', 'This token was not made to list repositories', { detail });
+};
+
+/**
+ * GET /_catalog, with `n` and `last`: the repositories that the caller may pull. Without a token it is 401 even where
+ * everybody may pull something, for clients that know a password offer it only then. There is one key for each of them, so a
  * page costs what it holds; the order is that of the keys.
  */
 export const listRepositories = async (call: RegistryCall): Promise<IResponse> => {
   const count = Math.min(parseCount(call.query('n')) ?? DEFAULT_COUNT, MAX_COUNT);
   const last = call.query('last');
-  const reader = call.auth.forOciCatalog(call.token);
+  const reader = readerOf(call);
   const right = { protocol: 'oci', type: 'repository', action: 'pull' };
   const repositories: string[] = [];
   let names: string[] = [];

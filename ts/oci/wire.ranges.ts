@@ -34,4 +34,6 @@ export const parseCount = (text: string | undefined): number | undefined => {
 
 /** RFC 8288; `path` is on the caller's own path, without a query. */
 export const nextLink = (path: string, query: Record<string, string>): string =>
-  `<${path}?${new URLSearchParams(query)}>; rel="next"`;
+  `<${path}?${Object.entries(query)
+    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
+    .join('&')}>; rel="next"`;

@@ -1,5 +1,5 @@
 import { RegistryError } from '../classes.registryerror.js';
-import { toReadableStream } from '../helpers.streams.js';
+import { type IChunkSource, streamOfSource, toReadableStream } from '../helpers.streams.js';
 import { type IFiles, storeError } from './directory.files.js';
 import type { IOpened } from './directory.reading.js';
 import type { TObjectRange } from './interfaces.objectstore.js';
@@ -30,7 +30,7 @@ export const bodyOf = async (
 ): Promise<ReadableStream<Uint8Array>> => {
   const from = version.offset + start;
   const to = version.offset + end;
-  if (to - from > CHUNK) return fileStream(files, fd, from, to, signal);
+  if (to - from > CHUNK) return streamOfSource(new FileSource(files, fd, from, to, signal), CHUNK);
   let bytes: Buffer = first.subarray(from, to);
   try {
     if (bytes.byteLength < to - from) {
@@ -46,52 +46,50 @@ export const bodyOf = async (
 
 const truncated = (): RegistryError => new RegistryError('unavailable', 'A stored object is shorter than it should be');
 
-const fileStream = (
-  files: IFiles,
-  fd: number,
-  from: number,
-  to: number,
-  signal: AbortSignal | undefined,
-): ReadableStream<Uint8Array> => {
-  let at = from;
-  let open = true;
-  let reading: Promise<number> | undefined;
-  let abort = (): void => {};
-  const close = async (): Promise<void> => {
-    if (!open) return;
-    open = false;
-    signal?.removeEventListener('abort', abort);
+/** The bytes from `from` up to but not including `to` of a file, which it closes at their end. */
+class FileSource implements IChunkSource {
+  private open = true;
+  private reading: Promise<number> | undefined;
+
+  constructor(
+    private readonly files: IFiles,
+    private readonly fd: number,
+    private at: number,
+    private readonly to: number,
+    private readonly signal: AbortSignal | undefined,
+  ) {
+    if (signal?.aborted) this.onAbort();
+    else signal?.addEventListener('abort', this.onAbort, { once: true });
+  }
+
+  public async read(room: Uint8Array): Promise<number> {
+    this.signal?.throwIfAborted();
+    const wanted = Math.min(room.byteLength, this.to - this.at);
+    if (!this.open || wanted === 0) return 0;
+    try {
+      const buffer = Buffer.from(room.buffer, room.byteOffset, wanted);
+      this.reading = this.files.read(this.fd, buffer, this.at);
+      const count = await this.reading;
+      this.signal?.throwIfAborted();
+      if (count < wanted) throw truncated();
+      this.at += count;
+      if (this.at === this.to) await this.close();
+      return count;
+    } catch (error) {
+      await this.close();
+      throw storeError(error);
+    }
+  }
+
+  public async close(): Promise<void> {
+    if (!this.open) return;
+    this.open = false;
+    this.signal?.removeEventListener('abort', this.onAbort);
     // the descriptor must not be given to someone else while a read is under way
-    await reading?.catch(() => {});
-    await files.close(fd);
-  };
-  return new ReadableStream<Uint8Array>({
-    start(controller) {
-      abort = () => {
-        controller.error(signal?.reason);
-        // nothing was written through it, so failing to close it harms nobody
-        close().catch(() => {});
-      };
-      if (signal?.aborted) abort();
-      else signal?.addEventListener('abort', abort, { once: true });
-    },
-    async pull(controller) {
-      try {
-        const chunk = Buffer.allocUnsafeSlow(Math.min(CHUNK, to - at));
-        reading = files.read(fd, chunk, at);
-        const count = await reading;
-        if (!open) return;
-        if (count < chunk.byteLength) throw truncated();
-        at += count;
-        controller.enqueue(chunk);
-        if (at < to) return;
-        await close();
-        controller.close();
-      } catch (error) {
-        await close();
-        throw storeError(error);
-      }
-    },
-    cancel: close,
-  });
-};
+    await this.reading?.catch(() => {});
+    await this.files.close(this.fd);
+  }
+
+  // nothing was written through it, so failing to close it harms nobody
+  private readonly onAbort = (): void => void this.close().catch(() => {});
+}

@@ -24,6 +24,16 @@ const write = (fd: number, bytes: Uint8Array, position: number): Promise<number>
 const writev = (fd: number, chunks: Uint8Array[], position: number): Promise<number> =>
   promise<number>((done) => fs.writev(fd, chunks, position, done));
 
+/** What a call that does not wait throws, as `promise` does it. */
+const tracked = <T>(call: () => T): T => {
+  try {
+    return call();
+  } catch (error) {
+    failures.add(error as Error);
+    throw error;
+  }
+};
+
 /**
  * The calls the directory driver is made of, replaceable one by one in tests. Numeric descriptors, because a
  * `FileHandle` costs about as much as the call itself.
@@ -36,18 +46,17 @@ export const nodeFiles = {
    * The same without a detour through the thread pool, which costs twenty times as much as the call: for small files
    * and directories. To close a large one may mean to free all its blocks.
    */
-  release: (fd: number): void => {
-    try {
-      fs.closeSync(fd);
-    } catch (error) {
-      failures.add(error as Error);
-      throw error;
-    }
-  },
+  release: (fd: number): void => tracked(() => fs.closeSync(fd)),
   fsync: (fd: number): Promise<void> => promise((done) => fs.fsync(fd, done as fs.NoParamCallback)),
   fstat: (fd: number): Promise<fs.Stats> => promise<fs.Stats>((done) => fs.fstat(fd, done)),
   stat: (path: string): Promise<fs.Stats> => promise<fs.Stats>((done) => fs.stat(path, done)),
   readdir: (path: string): Promise<string[]> => promise<string[]>((done) => fs.readdir(path, done)),
+  /**
+   * The two above without the detour through the thread pool, for what was looked at a moment ago and is in the kernel's
+   * memory for certain: a disk that has to be waited for would hold up everybody.
+   */
+  statHot: (path: string): fs.Stats => tracked(() => fs.statSync(path)),
+  readdirHot: (path: string): string[] => tracked(() => fs.readdirSync(path)),
   link: (from: string, to: string): Promise<void> => promise((done) => fs.link(from, to, done as fs.NoParamCallback)),
   rename: (from: string, to: string): Promise<void> =>
     promise((done) => fs.rename(from, to, done as fs.NoParamCallback)),

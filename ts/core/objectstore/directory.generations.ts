@@ -43,11 +43,13 @@ export class Generations {
     private readonly reader: VersionReader,
   ) {}
 
-  public async look(directory: string): Promise<TPlace> {
+  /** @param hot it was looked at a moment ago */
+  public async look(directory: string, hot = false): Promise<TPlace> {
+    const { files } = this.layout;
     for (let tries = 0; ; tries++) {
       let names: string[];
       try {
-        names = await this.layout.files.readdir(directory);
+        names = hot && tries === 0 ? files.readdirHot(directory) : await files.readdir(directory);
       } catch (error) {
         if (hasCode(error, 'ENOENT')) return { form: 'absent' };
         if (hasCode(error, 'ENOTDIR')) return { form: 'plain' };

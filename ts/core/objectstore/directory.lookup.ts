@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import { RegistryError } from '../classes.registryerror.js';
 import { type IFiles, tolerate } from './directory.files.js';
 import type { Generations, TPlace } from './directory.generations.js';
@@ -32,12 +33,12 @@ export class Lookup {
   public async current(key: string, path: string): Promise<TCurrent> {
     for (let tries = 0; tries < PATIENCE; tries++) {
       if (this.reader.wasPlain(key)) {
-        const stat = await tolerate(this.files.stat(path), 'ENOENT', 'ENOTDIR');
+        const stat = await tolerate(this.stat(key, path), 'ENOENT', 'ENOTDIR');
         if (!stat) return { place: { form: 'absent' }, version: null };
         const known = this.reader.recall(key, plainId(stat));
         if (known) return { place: { form: 'plain' }, version: known };
       }
-      const place = await this.generations.look(path);
+      const place = await this.generations.look(path, this.reader.isHot(key));
       if (place.form === 'absent' || place.form === 'dead') return { place, version: null };
       const { file, id } = fileOf(path, place);
       const known = id === undefined ? undefined : this.reader.recall(key, id);
@@ -55,7 +56,7 @@ export class Lookup {
         const opened = await this.reader.open(key, path, undefined, bytes);
         if (opened) return opened;
       }
-      const place = await this.generations.look(path);
+      const place = await this.generations.look(path, this.reader.isHot(key));
       if (place.form === 'absent' || place.form === 'dead') return null;
       const { file, id } = fileOf(path, place);
       const known = id === undefined ? undefined : this.reader.recall(key, id);
@@ -68,6 +69,10 @@ export class Lookup {
       if (counts) return null;
     }
     throw restless(key);
+  }
+
+  private async stat(key: string, path: string): Promise<Stats> {
+    return this.reader.isHot(key) ? this.files.statHot(path) : this.files.stat(path);
   }
 
   private async isStill(path: string, id: string | undefined): Promise<boolean> {

@@ -9,6 +9,8 @@ const HEADER_READ = 16 * 1024;
 const MIN_READ = 4 * 1024;
 /** bytes, roughly, of headers that are remembered */
 const CACHE_BYTES = 8 * 1024 * 1024;
+/** ms for which the kernel will not forget what it was asked for */
+const HOT_MS = 1000;
 
 /** A version of an object as it lies in a file. */
 export interface IVersion {
@@ -17,6 +19,8 @@ export interface IVersion {
   header: IHeader;
   /** where the body begins */
   offset: number;
+  /** when it was last found to be the current one; ms, monotonic */
+  foundAt?: number;
 }
 
 export interface IOpened {
@@ -39,7 +43,15 @@ export class VersionReader {
 
   public recall(key: string, id: string): IVersion | undefined {
     const version = this.known.get(key);
-    return version?.id === id ? version : undefined;
+    if (version?.id !== id) return undefined;
+    version.foundAt = performance.now();
+    return version;
+  }
+
+  /** Was it looked at a moment ago? */
+  public isHot(key: string): boolean {
+    const foundAt = this.known.peek(key)?.foundAt;
+    return foundAt !== undefined && performance.now() - foundAt < HOT_MS;
   }
 
   /** Was the object a file of its own when it was last seen? */

@@ -77,6 +77,10 @@ const HINTS: Record<string, string> = {
   PermanentRedirect: "config.storage.region or config.storage.endpoint is not the bucket's",
   InvalidBucketName: 'config.storage.bucketName is not a name that S3 accepts',
   NoSuchBucket: 'the bucket does not exist',
+  EPROTO:
+    'the server does not speak TLS: begin config.storage.endpoint with "http://", or set config.storage.useSsl to false',
+  ECONNREFUSED: 'nothing listens there: config.storage.endpoint or config.storage.port is wrong, or the server is down',
+  ENOTFOUND: 'config.storage.endpoint is not a host that can be found',
   CredentialsProviderError:
     'no credentials: give config.storage.accessKey and accessSecret, or provide them to the SDK',
 };

@@ -1,0 +1,14 @@
+import t from 'tap';
+import { OciStore } from '../helpers/oci-store.js';
+import { ociBrokenSuite } from '../suites/ocibroken.suite.js';
+import { ociMemorySuite } from '../suites/ocimemory.suite.js';
+
+t.setTimeout(900_000);
+const store = await OciStore.s3();
+if (store) {
+  t.teardown(store.remove);
+  ociMemorySuite(store, { size: 2 * 1024 ** 3, allowed: 112 });
+  ociBrokenSuite(store);
+} else {
+  t.pass('not run', { skip: 'no S3 server is installed' });
+}
