@@ -133,7 +133,7 @@ export abstract class BaseRegistry {
     } else {
       const action = access.action ?? 'read';
       if (await this.services.auth.holdsSome(call.token, this.protocol, access.type, action)) return;
-      if (!call.token) throw new RegistryError('unauthenticated', 'Authentication is required');
+      if (!call.userId) throw new RegistryError('unauthenticated', 'Authentication is required');
       if ('late' in access)
         throw new RegistryError('forbidden', `This token does not allow ${action} on any ${access.type}`);
     }

@@ -72,8 +72,9 @@ export class OciAuthority {
     }
     const uid = await this.#uidOf(caller);
     const granted = await this.#grant(caller, scopes);
-    const catalog = options.catalog ? await this.#pullable(caller) : undefined;
-    if (catalog && catalog.length > 0) granted.push(CATALOG);
+    const pullable = options.catalog ? await this.#pullable(caller) : [];
+    const catalog = pullable.length > 0 ? pullable : undefined;
+    if (catalog) granted.push(CATALOG);
     const issuedAt = this.#now();
     const end = Math.min(
       issuedAt.getTime() + expiresIn * 1000,

@@ -257,14 +257,14 @@ export class RegistryStorage {
   /**
    * The write protocol for content whose key is its digest and that needs no document: `beforePut` once for each
    * artifact that is not `silent`, before any can be seen (of a body that streams to its key: when all but its last
-   * chunk is there); artifacts to their keys in order; listing; `afterPut` for those that were new. What fails half-way
+   * chunk is there); artifacts to their keys in order; `afterPut` for those that were new. What fails half-way
    * leaves at most artifacts before the last one, which decides.
    */
   public place(plan: IPlacePlan): Promise<IPlacedArtifact[]> {
     return this.parts.protocol.place(plan, this.origin);
   }
 
-  /** Deletes what `place` placed: `beforeDelete`, artifacts in order, listing, `afterDelete`. */
+  /** Deletes what `place` placed: `beforeDelete`, artifacts in order, `afterDelete`. */
   public displace(plan: IDisplacePlan): Promise<void> {
     return this.parts.protocol.displace(plan, this.origin);
   }

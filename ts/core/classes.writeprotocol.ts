@@ -85,17 +85,14 @@ export class WriteProtocol {
   /** Shared artifacts without a document: that the last one is in its place is the commit. */
   public async place(plan: IPlacePlan, origin: IStorageOrigin): Promise<IPlacedArtifact[]> {
     const { hooks, logger, store } = this.parts;
-    const { artifacts, catalog, packageName } = plan;
+    const { artifacts } = plan;
     const placer = new ArtifactPlacer({ store, logger, reserved: this.reserved }, this.stamp());
     const admit = this.once(() => this.askForArtifacts(plan, origin));
-    let marker: string | undefined;
     try {
       if (artifacts.some(({ staged }) => staged instanceof VerifiedBody)) await this.announce(plan, origin);
       else await admit();
-      marker = await catalog?.mark(packageName);
       const placed: IPlacedArtifact[] = [];
       for (const artifact of artifacts) placed.push(await placer.place(artifact, admit));
-      await this.derive(plan, null, marker);
       for (const [index, { key, found }] of placed.entries()) {
         const artifact = artifacts[index]!;
         if (!found && !artifact.silent) await hooks.tell('afterPut', origin, artifactSubject(plan, artifact, key));
@@ -109,14 +106,12 @@ export class WriteProtocol {
   /** Takes away what `place` placed. */
   public async displace(plan: IDisplacePlan, origin: IStorageOrigin): Promise<void> {
     const { hooks, store } = this.parts;
-    const { catalog, packageName, version } = plan;
+    const { packageName, version } = plan;
     const subjects = plan.artifacts
       .filter(({ silent }) => !silent)
       .map(({ key, digest }) => ({ key, metadata: { packageName, version, digest, kind: 'artifact' as const } }));
     for (const subject of subjects) await hooks.ask('beforeDelete', origin, subject);
-    const marker = await catalog?.mark(packageName);
     for (const { key } of plan.artifacts) await store.delete(key);
-    await this.derive(plan, null, marker);
     for (const subject of subjects) await hooks.tell('afterDelete', origin, subject);
   }
 
@@ -238,7 +233,8 @@ export class WriteProtocol {
     if (dry === current) return dry;
 
     const asked = new Set<string>();
-    const about = (key: string): IHookSubject => ({ key, metadata: { packageName, version, kind: 'artifact' } });
+    const metadata = { packageName, version, ...(plan.digest && { digest: plan.digest }), kind: 'artifact' as const };
+    const about = (key: string): IHookSubject => ({ key, metadata });
     const ask = async (keys: string[]): Promise<void> => {
       for (const key of keys) {
         if (asked.has(key)) continue;

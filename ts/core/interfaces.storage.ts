@@ -103,7 +103,6 @@ export interface IPlacePlan {
   packageName: string;
   version?: string;
   artifacts: IArtifactPlan[];
-  catalog?: IDerivedListing<null>;
 }
 
 /** The way back: artifacts are deleted in order. */
@@ -112,7 +111,6 @@ export interface IDisplacePlan {
   version?: string;
   /** `digest` is what hooks are told */
   artifacts: { key: string; digest?: string; silent?: boolean }[];
-  catalog?: IDerivedListing<null>;
 }
 
 /** A listing of all packages that follows their documents; `PackageCatalog` is one. */
@@ -154,5 +152,7 @@ export interface IRemovePlan<T> {
   };
   /** keys of the artifacts that no document names any more once the write is done */
   artifacts: string[] | ((before: T | null, after: T) => string[]);
+  /** of the artifacts' content, for the hooks */
+  digest?: string;
   catalog?: IDerivedListing<T>;
 }

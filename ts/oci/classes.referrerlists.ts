@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IRepairable, RegistryStorage } from '../core/classes.registrystorage.js';
 import { streamToJson } from '../core/helpers.streams.js';
-import type { IDerivedListing } from '../core/interfaces.storage.js';
 import type { IReferrersDocument } from './interfaces.oci.js';
 import { manifestKey, pendingPrefix, referrersKey } from './keys.oci.js';
 import { assertDigest, type IDigest } from './wire.digests.js';
@@ -32,22 +31,36 @@ export class ReferrerLists implements IRepairable {
     storage.enlist(this);
   }
 
-  /** For the write protocol, on behalf of one manifest. */
-  public following(reference: IReference): IDerivedListing<unknown> {
-    const { repository, subject, descriptor } = reference;
-    return {
-      mark: async () => {
-        const id = randomUUID();
-        const pending: IPending = { repository, subject: subject.text, descriptor };
-        await this.storage.store.put(`${pendingPrefix}/${id}`, Buffer.from(JSON.stringify(pending)), {
-          contentType: 'application/json',
-          immutable: true,
+  /**
+   * Runs `work`, which brings or takes a manifest, and has the list follow, also where `work` fails half-way. Not with the
+   * catalog of a publish: that says what a document names, and this what is there.
+   */
+  public async follow(reference: IReference | undefined, work: () => Promise<unknown>): Promise<void> {
+    if (!reference) {
+      await work();
+      return;
+    }
+    const marker = await this.mark(reference);
+    try {
+      await work();
+    } finally {
+      try {
+        await this.settle(reference);
+        await this.storage.delete(marker);
+      } catch (error) {
+        this.storage.logger.warn('A list of referrers could not follow a write; it will be repaired', {
+          error: String(error),
         });
-        return id;
-      },
-      unmark: (id) => this.storage.delete(`${pendingPrefix}/${id}`),
-      note: () => this.settle(reference),
-    };
+      }
+    }
+  }
+
+  private async mark({ repository, subject, descriptor }: IReference): Promise<string> {
+    const key = `${pendingPrefix}/${randomUUID()}`;
+    const pending: IPending = { repository, subject: subject.text, descriptor };
+    const bytes = Buffer.from(JSON.stringify(pending));
+    await this.storage.store.put(key, bytes, { contentType: 'application/json', immutable: true });
+    return key;
   }
 
   /**

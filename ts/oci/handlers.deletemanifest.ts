@@ -3,7 +3,7 @@ import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
 import { streamToBuffer } from '../core/helpers.streams.js';
 import type { IResponse } from '../core/interfaces.core.js';
-import type { IDerivedListing } from '../core/interfaces.storage.js';
+import type { IReference } from './classes.referrerlists.js';
 import { unknownManifest } from './handlers.manifests.js';
 import { keepRepository, readTags } from './handlers.tags.js';
 import type { IOciParts } from './interfaces.oci.js';
@@ -37,48 +37,18 @@ const deleteTag = async (call: RegistryCall, oci: IOciParts, name: string, tag: 
   });
 };
 
-/** The listing that has to follow this manifest, where it refers to another one. */
-const listingOf = async (
+/** What this manifest refers to, if it does. */
+const referenceOf = async (
   storage: RegistryStorage,
-  oci: IOciParts,
   name: string,
   digest: IDigest,
-): Promise<IDerivedListing<unknown> | undefined> => {
+): Promise<IReference | undefined> => {
   const found = await storage.open(manifestKey(name, digest));
   if (!found || found === 'notModified') throw unknownManifest(digest.text);
   const bytes = await streamToBuffer(found.body);
   const manifest = parseManifest(bytes, found.info.contentType);
-  if (!manifest.subject) return undefined;
-  const descriptor = describe(manifest, digest, bytes.byteLength);
-  return oci.referrers.following({ repository: name, subject: manifest.subject, descriptor });
-};
-
-/**
- * Runs `work`, and has the listing follow when it is done: not earlier, as the write protocol would, for the listing says
- * what is there and not what a document names.
- */
-const followed = async (
-  storage: RegistryStorage,
-  listing: IDerivedListing<unknown> | undefined,
-  name: string,
-  work: () => Promise<unknown>,
-): Promise<void> => {
-  if (!listing) {
-    await work();
-    return;
-  }
-  const marker = await listing.mark(name);
-  try {
-    await work();
-  } finally {
-    try {
-      await listing.note(name, null);
-      await listing.unmark(marker);
-    } catch (error) {
-      const message = 'A list of referrers could not follow a delete; it will be repaired';
-      storage.logger.warn(message, { error: String(error) });
-    }
-  }
+  const { subject } = manifest;
+  return subject && { repository: name, subject, descriptor: describe(manifest, digest, bytes.byteLength) };
 };
 
 const isEmpty = async (storage: RegistryStorage, name: string): Promise<boolean> => {
@@ -92,7 +62,7 @@ const isEmpty = async (storage: RegistryStorage, name: string): Promise<boolean>
 const deleteByDigest = async (call: RegistryCall, oci: IOciParts, name: string, digest: IDigest): Promise<void> => {
   const { storage } = call;
   const key = manifestKey(name, digest);
-  const listing = await listingOf(storage, oci, name, digest);
+  const reference = await referenceOf(storage, name, digest);
   const common = { packageName: name, version: digest.text };
   const pointsHere = (_tag: string, pointsTo: string): boolean => pointsTo === digest.text;
   let hadTags = false;
@@ -105,8 +75,10 @@ const deleteByDigest = async (call: RegistryCall, oci: IOciParts, name: string, 
   };
   const document = { key: tagsKey(name), codec: tagsCodec, apply: untag };
   const tags = await readTags(storage, name);
-  await followed(storage, listing, name, async () => {
-    if (tags?.digests.includes(digest.text)) await storage.remove<ITags>({ ...common, artifacts: [key], document });
+  await oci.referrers.follow(reference, async () => {
+    if (tags?.digests.includes(digest.text)) {
+      await storage.remove<ITags>({ ...common, artifacts: [key], digest: digest.text, document });
+    }
     // also where its last tag was moved elsewhere a moment ago, so that nothing was removed
     if (!hadTags) await storage.displace({ ...common, artifacts: [{ key, digest: digest.text }] });
   });

@@ -123,28 +123,21 @@ export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<I
     digestAlgorithm: digest.algorithm,
     shared: true,
   });
-  const common = {
-    packageName: name,
-    version: tags[0] ?? digest.text,
-    ...(subject && {
-      catalog: oci.referrers.following({
-        repository: name,
-        subject,
-        descriptor: describe(manifest, digest, bytes.byteLength),
-      }),
-    }),
-  };
+  const common = { packageName: name, version: tags[0] ?? digest.text };
+  const reference = subject && { repository: name, subject, descriptor: describe(manifest, digest, bytes.byteLength) };
   const isNew = tags.length > 0 || (await readTags(storage, name)) === null;
   const apply = (current: ITags | null): ITags => pointTags(current, tags, digest, oci);
-  if (isNew) {
+  await oci.referrers.follow(reference, async () => {
+    if (!isNew) {
+      await storage.place({ ...common, artifacts: [await plan()] });
+      await keepRepository(storage, name);
+      return;
+    }
     const document = { key: tagsKey(name), codec: tagsCodec, apply };
     await storage.publish<ITags>({ ...common, artifacts: [await plan()], document });
     // a delete of the same manifest may have come in between; where its turn is over, the tag wins
     if ((await storage.head(key)) === null) await storage.place({ ...common, artifacts: [await plan()] });
-  } else {
-    await storage.place({ ...common, artifacts: [await plan()] });
-    await keepRepository(storage, name);
-  }
+  });
   const headers: Record<string, string> = {
     Location: `${call.mount}/${name}/manifests/${digest.text}`,
     'Docker-Content-Digest': digest.text,
