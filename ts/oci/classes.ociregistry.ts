@@ -1,7 +1,7 @@
 import { BaseRegistry, type IRegistryServices } from '../core/classes.baseregistry.js';
 import type { IChore } from '../core/classes.housekeeper.js';
 import type { RegistryCall } from '../core/classes.registrycall.js';
-import type { RegistryError } from '../core/classes.registryerror.js';
+import { RegistryError } from '../core/classes.registryerror.js';
 import { ResumableUploads } from '../core/classes.resumableuploads.js';
 import { respond } from '../core/helpers.http.js';
 import type { IRoute, TAccess, TParams } from '../core/helpers.routes.js';
@@ -121,9 +121,15 @@ export class OciRegistry extends BaseRegistry {
     if (!call || (error.kind !== 'unauthenticated' && !insufficient)) {
       return renderOciError(error, error.status, earlyCode(error, call));
     }
+    let challenge: string;
+    try {
+      challenge = this.challengeFor(call, error, insufficient);
+    } catch (thrown) {
+      // of a caller whose Host header is none it cannot be said where a token is to be had
+      return renderOciError(RegistryError.from(thrown));
+    }
     const response = renderOciError(error, 401, 'UNAUTHORIZED');
-    const headers = { ...response.headers, 'WWW-Authenticate': this.challengeFor(call, error, insufficient) };
-    return { ...response, headers };
+    return { ...response, headers: { ...response.headers, 'WWW-Authenticate': challenge } };
   }
 
   private challengeFor(call: RegistryCall, error: RegistryError, insufficient: boolean): string {
