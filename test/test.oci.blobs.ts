@@ -153,6 +153,19 @@ t.test('mounts', async (t) => {
   }
 });
 
+t.test('a mount of bytes that are lost is an upload, which brings them back', async (t) => {
+  const { writer, registry, stored } = await ociWorld(t);
+  await writer.pushBlob('a', blob);
+  await registry.getStorage().store.delete(`oci/blobs/sha256/${blob.digest.slice(7)}`);
+  t.equal(refusal(await writer.get(path)), '404 BLOB_UNKNOWN');
+  const before = await stored();
+  const begun = await writer.send('POST', `/b/blobs/uploads/?mount=${blob.digest}&from=a`);
+  t.equal(begun.status, 202);
+  t.equal((await stored()).length, before.length + 1, 'an upload and no link');
+  t.equal((await writer.finish(begun.headers.Location!, blob.digest, blob.bytes)).status, 201);
+  t.same((await writer.get(path)).bytes, blob.bytes);
+});
+
 t.test('deleting a blob takes it from this repository only', async (t) => {
   const { writer, admin, stored } = await ociWorld(t);
   await writer.pushBlob('a', blob);

@@ -34,7 +34,7 @@ const lost = (): RegistryError =>
  * links a moment ago. It puts its mark before it looks, we put our link before we look: one of us sees the other. Here we
  * wait for it to decide, and then see how it did.
  */
-const assertKept = async (storage: RegistryStorage, repository: string, digest: IDigest): Promise<void> => {
+const isKept = async (storage: RegistryStorage, repository: string, digest: IDigest): Promise<boolean> => {
   const until = performance.now() + PATIENCE_MS;
   const mark = collectingKey(digest);
   while (await storage.head(mark)) {
@@ -44,11 +44,12 @@ const assertKept = async (storage: RegistryStorage, repository: string, digest: 
     }
     await sleep(PAUSE_MS);
   }
-  if (await storage.head(blobKey(digest))) return;
+  if (await storage.head(blobKey(digest))) return true;
   await storage.delete(linkKey(repository, digest));
-  if (!(await storage.head(blobKey(digest)))) throw lost();
+  if (!(await storage.head(blobKey(digest)))) return false;
   // somebody has just brought the bytes again, and may have counted on our link
   await storage.place({ packageName: repository, artifacts: [await linkOf(storage, repository, digest)] });
+  return true;
 };
 
 /** Puts the bytes in their place, unless they are there, and gives the repository its link. */
@@ -67,17 +68,17 @@ export const placeBlob = async (
   };
   const link = await linkOf(storage, repository, digest);
   const [placed] = await storage.place({ packageName: repository, artifacts: [bytes, link] });
-  if (placed?.found) await assertKept(storage, repository, digest);
+  if (placed?.found && !(await isKept(storage, repository, digest))) throw lost();
 };
 
-/** Gives the repository a blob that another one has. */
-export const mountBlob = async (storage: RegistryStorage, repository: string, digest: IDigest): Promise<void> => {
+/** Gives the repository a blob that another one has; false where its bytes are gone. */
+export const mountBlob = async (storage: RegistryStorage, repository: string, digest: IDigest): Promise<boolean> => {
   const bytes = await storage.head(blobKey(digest));
-  if (!bytes) throw lost();
+  if (!bytes) return false;
   const link = await linkOf(storage, repository, digest);
   const stands = { digest: digest.text, size: bytes.size, contentType: BLOB_TYPE };
   await storage.place({ packageName: repository, artifacts: [{ ...link, silent: false, standsFor: stands }] });
-  await assertKept(storage, repository, digest);
+  return isKept(storage, repository, digest);
 };
 
 /** Takes the blob from the repository; the bytes go when no repository has it. */

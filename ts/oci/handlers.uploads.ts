@@ -80,8 +80,7 @@ const mount = async (call: RegistryCall, text: string): Promise<IDigest | null> 
     // the right comes first: who may not read there must not learn what is there
     if (!(await call.can({ type: 'repository', name: repository, action: 'pull' }))) continue;
     if (!(await isLinked(call.storage, repository, digest))) continue;
-    await mountBlob(call.storage, nameOf(call), digest);
-    return digest;
+    if (await mountBlob(call.storage, nameOf(call), digest)) return digest;
   }
   return null;
 };
