@@ -198,6 +198,27 @@ for (const [name, push] of Object.entries(ways)) {
   });
 }
 
+t.test('two finish one upload, and a third writes a late chunk to it: the blob has its own bytes', async (t) => {
+  const { admin, there, store, inner } = await onFaults(t);
+  const location = await admin.begin('a');
+  await admin.patch(location, blob.bytes.subarray(0, 5));
+  await admin.patch(location, blob.bytes.subarray(5));
+  const chunks = inner.keys('oci/uploads/').filter((key) => !key.endsWith('.start'));
+  t.equal(chunks.length, 2);
+  let first: number | undefined;
+  store.before = async ({ verb }) => {
+    if (verb !== 'compose') return;
+    store.before = undefined;
+    first = (await there.finish(location, blob.digest)).status;
+    t.same(inner.keys('oci/uploads/'), [], 'the upload is over');
+    for (const key of chunks) await inner.put(key, Buffer.from('other bytes'));
+  };
+  const second = await admin.finish(location, blob.digest);
+  t.same([first, second.status], [201, 201]);
+  t.same((await there.get(blobPath)).bytes, blob.bytes);
+  t.same((await admin.get(blobPath)).bytes, blob.bytes);
+});
+
 t.test('a mark that a dead collector left holds a push up once, and goes', async (t) => {
   const { admin, store, inner, registry } = await onFaults(t);
   await admin.pushBlob('b', blob);

@@ -70,16 +70,30 @@ export class ArtifactPlacer {
     for (const key of this.reservations) this.parts.reserved.delete(key);
   }
 
-  /** No condition: writing the same bytes over the same bytes harms nobody, and servers join objects without it. */
+  /**
+   * Mostly without a condition: writing the same bytes over the same bytes harms nobody. But chunks that are joined are
+   * others' to write to once the upload that they belonged to is over; who joins them after that must not win.
+   */
   private async share(plan: IArtifactPlan, admit: () => Promise<void>): Promise<IPlacedArtifact> {
     const { key, staged, contentType } = plan;
-    const found = (await this.parts.store.head(key)) !== null;
+    const { store } = this.parts;
+    let found = (await store.head(key)) !== null;
     if (staged instanceof VerifiedBody) {
       if (found) await staged.drain(admit);
       else await this.stream(plan, staged, admit);
     } else {
       await admit();
-      if (!found) await this.persist(() => this.write(key, plan, undefined), staged.isReplayable ? 3 : 1);
+      if (!found) {
+        const content = staged.peek();
+        const isJoined = 'keys' in content && content.keys.length > 1;
+        const ifNoneMatch = isJoined && (store.conditionalJoins ?? store.conditionalWrites) ? '*' : undefined;
+        try {
+          await this.persist(() => this.write(key, plan, ifNoneMatch), staged.isReplayable ? 3 : 1);
+        } catch (error) {
+          if (!RegistryError.is(error, 'preconditionFailed')) throw error;
+          found = true;
+        }
+      }
     }
     return { key, size: staged.size, digests: staged.digests, contentType, found };
   }
