@@ -70,18 +70,37 @@ export class ArtifactPlacer {
     for (const key of this.reservations) this.parts.reserved.delete(key);
   }
 
-  /** No condition: writing the same bytes over the same bytes harms nobody, and servers join objects without it. */
   private async share(plan: IArtifactPlan, admit: () => Promise<void>): Promise<IPlacedArtifact> {
     const { key, staged, contentType } = plan;
-    const found = (await this.parts.store.head(key)) !== null;
+    const { store } = this.parts;
+    let found: boolean;
     if (staged instanceof VerifiedBody) {
+      found = (await store.head(key)) !== null;
       if (found) await staged.drain(admit);
       else await this.stream(plan, staged, admit);
     } else {
       await admit();
-      if (!found) await this.persist(() => this.write(key, plan, undefined), staged.isReplayable ? 3 : 1);
+      found = staged.isReplayable && store.conditionalWrites ? await this.putIfAbsent(plan) : await this.copyIn(plan);
     }
     return { key, size: staged.size, digests: staged.digests, contentType, found };
+  }
+
+  /** Small content: the write itself finds out whether it is there. */
+  private async putIfAbsent(plan: IArtifactPlan): Promise<boolean> {
+    try {
+      await this.persist(() => this.write(plan.key, plan, '*'), 3);
+      return false;
+    } catch (error) {
+      if (RegistryError.is(error, 'preconditionFailed')) return true;
+      throw error;
+    }
+  }
+
+  /** No condition: the same bytes over the same bytes harm nobody, and servers join objects cheaper without it. */
+  private async copyIn(plan: IArtifactPlan): Promise<boolean> {
+    if (await this.parts.store.head(plan.key)) return true;
+    await this.persist(() => this.write(plan.key, plan, undefined), 1);
+    return false;
   }
 
   private async stream(plan: IArtifactPlan, body: VerifiedBody, admit: () => Promise<void>): Promise<void> {
