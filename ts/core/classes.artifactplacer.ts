@@ -165,7 +165,7 @@ export class ArtifactPlacer {
     if (staged instanceof VerifiedBody) throw new RegistryError('internal', 'A body can be streamed once only');
     const content = staged.peek();
     const options = { ...this.options(plan), ifNoneMatch };
-    if ('keys' in content) await store.compose(key, content.keys, options);
+    if ('keys' in content) await store.compose(key, content.keys, { ...options, sizes: content.sizes });
     else await store.put(key, content.bytes, { ...options, size: staged.size });
   }
 

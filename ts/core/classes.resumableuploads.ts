@@ -24,12 +24,16 @@ export interface IAppendOptions extends IUploadOwner {
 /** The chunks of an upload, as the store has them. */
 interface IChunks {
   keys: string[];
+  /** bytes of each */
+  sizes: number[];
   /** bytes */
   size: number;
   algorithm: THashName;
   /** of the ETags: says which chunks these are, where a store let two writers put one at the same offset */
   print: string;
 }
+
+type TUploadState = Omit<IChunks, 'keys' | 'sizes'>;
 
 /** The hash of what these chunks hold. */
 interface IHashState {
@@ -182,7 +186,7 @@ export class ResumableUploads {
    * Where the next chunk goes. A client that goes on where this process left off need not wait for a listing: had
    * somebody else put a chunk there, ours would be refused.
    */
-  private async before(id: string, owner: string, at: number | undefined): Promise<Omit<IChunks, 'keys'>> {
+  private async before(id: string, owner: string, at: number | undefined): Promise<TUploadState> {
     const known = this.hashes.peek(id);
     if (at === undefined || known?.size !== at || !this.isConditional) return this.chunks(id, owner);
     const { algorithm } = await this.start(id, owner);
@@ -205,6 +209,7 @@ export class ResumableUploads {
   private async listed(id: string): Promise<Omit<IChunks, 'algorithm'>> {
     const { store } = this.storage;
     const keys: string[] = [];
+    const sizes: number[] = [];
     let size = 0;
     let print = '';
     for await (const item of store.list({ prefix: `${this.prefix}/${id}.` })) {
@@ -217,10 +222,11 @@ export class ResumableUploads {
         break;
       }
       keys.push(key);
+      sizes.push(bytes);
       size += bytes;
       print = printOf(print, etag);
     }
-    return { keys, size, print };
+    return { keys, sizes, size, print };
   }
 
   private get isConditional(): boolean {
@@ -229,7 +235,7 @@ export class ResumableUploads {
   }
 
   /** A copy of the running hash, where this process has seen every byte. */
-  private takeHash(id: string, { size, print, algorithm }: Omit<IChunks, 'keys'>): IHashState | undefined {
+  private takeHash(id: string, { size, print, algorithm }: TUploadState): IHashState | undefined {
     const known = this.hashes.get(id);
     if (known?.print === print && known.algorithm === algorithm) return { ...known, hash: known.hash.copy() };
     return size === 0 ? { print, size, algorithm, hash: plugins.crypto.createHash(algorithm) } : undefined;
@@ -282,8 +288,8 @@ class FinishedUpload extends StagedObject {
     private readonly chunks: IChunks,
     digests: Record<string, string>,
   ) {
-    const { keys, size } = chunks;
-    super(storage.store, keys.length === 0 ? { bytes: new Uint8Array() } : { keys }, size, digests);
+    const { keys, sizes, size } = chunks;
+    super(storage.store, keys.length === 0 ? { bytes: new Uint8Array() } : { keys, sizes }, size, digests);
   }
 
   public override discard(): Promise<void> {
