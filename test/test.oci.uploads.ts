@@ -13,8 +13,9 @@ const [one, two, three] = [
 const empty = content('');
 /** the keys that a blob of one repository has */
 const keysOf = (name: string, digest: string): string[] => {
-  const [algorithm, hex] = digest.split(':');
-  return [`oci/blobs/${algorithm}/${hex}`, `oci/links/${algorithm}/${hex}/${name.replaceAll('/', ':')}`];
+  const [algorithm, hex] = digest.split(':') as [string, string];
+  const link = `oci/links/${algorithm}/${hex.slice(0, 2)}/${hex}:${name.replaceAll('/', ':')}`;
+  return [`oci/blobs/${algorithm}/${hex}`, link];
 };
 
 t.test('POST, then PUT with the whole body', async (t) => {

@@ -172,7 +172,21 @@ t.test('errors in the one form of the specification', async (t) => {
 });
 
 t.test('keys: no repository shares one with another, and none is the folder of another', async (t) => {
-  const names = ['a', 'a/tags.json', 'a/tags.json/b', 'a/b', 'a/b/tags.json', 'tags.json', 'a-b', 'a.b', 'a__b', 'b'];
+  const longest = `${'a'.repeat(127)}/${'b'.repeat(127)}`;
+  const long = [longest, longest.slice(0, 189), longest.slice(0, 190), longest.slice(0, 191), 'a'.repeat(125)];
+  const names = [
+    ...long,
+    'a',
+    'a/tags.json',
+    'a/tags.json/b',
+    'a/b',
+    'a/b/tags.json',
+    'tags.json',
+    'a-b',
+    'a.b',
+    'a__b',
+    'b',
+  ];
   const digests = ['sha256', 'sha512'].map((algorithm) => readDigest(digestOf('x', algorithm as 'sha256')) as IDigest);
   const owned = names.flatMap((name) => [
     keys.tagsKey(name),
@@ -195,6 +209,7 @@ t.test('keys: no repository shares one with another, and none is the folder of a
   }
   t.equal(keys.tagsKey('library/nginx'), 'oci/tags/library/nginx/tags.json', 'as the readme has it');
   t.equal(keys.blobKey(digests[0]!), `oci/blobs/sha256/${digests[0]!.hex}`);
-  const longest = `${'a'.repeat(127)}/${'b'.repeat(127)}`;
   t.ok(keys.referrersKey(longest, digests[1]!).length < 1024, 'the longest fits into an S3 key');
+  const segments = all.flatMap((key) => key.split('/'));
+  t.ok(Math.max(...segments.map(({ length }) => length)) <= 255, 'and each segment into a file name');
 });

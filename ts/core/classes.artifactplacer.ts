@@ -70,32 +70,50 @@ export class ArtifactPlacer {
     for (const key of this.reservations) this.parts.reserved.delete(key);
   }
 
-  /**
-   * Mostly without a condition: writing the same bytes over the same bytes harms nobody. But chunks that are joined are
-   * others' to write to once the upload that they belonged to is over; who joins them after that must not win.
-   */
   private async share(plan: IArtifactPlan, admit: () => Promise<void>): Promise<IPlacedArtifact> {
     const { key, staged, contentType } = plan;
     const { store } = this.parts;
-    let found = (await store.head(key)) !== null;
+    let found: boolean;
     if (staged instanceof VerifiedBody) {
+      found = (await store.head(key)) !== null;
       if (found) await staged.drain(admit);
       else await this.stream(plan, staged, admit);
     } else {
       await admit();
-      if (!found) {
-        const content = staged.peek();
-        const isJoined = 'keys' in content && content.keys.length > 1;
-        const ifNoneMatch = isJoined && (store.conditionalJoins ?? store.conditionalWrites) ? '*' : undefined;
-        try {
-          await this.persist(() => this.write(key, plan, ifNoneMatch), staged.isReplayable ? 3 : 1);
-        } catch (error) {
-          if (!RegistryError.is(error, 'preconditionFailed')) throw error;
-          found = true;
-        }
-      }
+      found = staged.isReplayable && store.conditionalWrites ? await this.putIfAbsent(plan) : await this.copyIn(plan);
     }
     return { key, size: staged.size, digests: staged.digests, contentType, found };
+  }
+
+  /** Small content: the write itself finds out whether it is there. */
+  private async putIfAbsent(plan: IArtifactPlan): Promise<boolean> {
+    try {
+      await this.persist(() => this.write(plan.key, plan, '*'), 3);
+      return false;
+    } catch (error) {
+      if (RegistryError.is(error, 'preconditionFailed')) return true;
+      throw error;
+    }
+  }
+
+  /**
+   * Mostly without a condition: the same bytes over the same bytes harm nobody, and servers copy cheaper without it. But
+   * chunks are others' to write to once the upload that they belonged to is over: who joins them after that must not win.
+   */
+  private async copyIn(plan: IArtifactPlan): Promise<boolean> {
+    const { store } = this.parts;
+    const { key, staged } = plan;
+    if (await store.head(key)) return true;
+    const content = staged instanceof VerifiedBody ? undefined : staged.peek();
+    const isJoined = content !== undefined && 'keys' in content && content.keys.length > 1;
+    const ifNoneMatch = isJoined && (store.conditionalJoins ?? store.conditionalWrites) ? '*' : undefined;
+    try {
+      await this.persist(() => this.write(key, plan, ifNoneMatch), 1);
+      return false;
+    } catch (error) {
+      if (RegistryError.is(error, 'preconditionFailed')) return true;
+      throw error;
+    }
   }
 
   private async stream(plan: IArtifactPlan, body: VerifiedBody, admit: () => Promise<void>): Promise<void> {
@@ -160,7 +178,7 @@ export class ArtifactPlacer {
     if (staged instanceof VerifiedBody) throw new RegistryError('internal', 'A body can be streamed once only');
     const content = staged.peek();
     const options = { ...this.options(plan), ifNoneMatch };
-    if ('keys' in content) await store.compose(key, content.keys, options);
+    if ('keys' in content) await store.compose(key, content.keys, { ...options, sizes: content.sizes });
     else await store.put(key, content.bytes, { ...options, size: staged.size });
   }
 

@@ -29,7 +29,8 @@ class CachedDocument<T> {
   public get(): IStoredDocument<T> {
     if (!this.document) {
       try {
-        this.document = Object.freeze({ value: deepFreeze(this.codec.parse(this.bytes!)), etag: this.etag });
+        const value = this.codec.parse(this.bytes!);
+        this.document = Object.freeze({ value: this.codec.keepsValues ? value : deepFreeze(value), etag: this.etag });
       } catch (cause) {
         throw new RegistryError('internal', `The stored document ${this.key} cannot be parsed`, { cause });
       }

@@ -24,6 +24,8 @@ export interface IAppendOptions extends IUploadOwner {
 /** The chunks of an upload, as the store has them. */
 interface IChunks {
   keys: string[];
+  /** bytes of each */
+  sizes: number[];
   /** bytes */
   size: number;
   algorithm: THashName;
@@ -31,9 +33,13 @@ interface IChunks {
   print: string;
 }
 
+type TUploadState = Omit<IChunks, 'keys' | 'sizes'>;
+
 /** The hash of what these chunks hold. */
 interface IHashState {
   print: string;
+  /** bytes */
+  size: number;
   algorithm: THashName;
   hash: Hash;
 }
@@ -43,6 +49,7 @@ const printOf = (before: string, etag: string): string =>
 
 /** Uploads whose hash goes on in memory; the others are read again when they are finished. */
 const REMEMBERED = 1000;
+const DELETES_AT_ONCE = 16;
 
 /**
  * Uploads that arrive in several requests, to whichever process, and survive the end of each:
@@ -67,7 +74,7 @@ export class ResumableUploads {
     const id = plugins.crypto.randomUUID();
     const metadata = { owner, algorithm };
     await this.storage.store.put(this.startKey(id), new Uint8Array(), { metadata, immutable: true, scratch: true });
-    this.hashes.set(id, { print: '', algorithm, hash: plugins.crypto.createHash(algorithm) });
+    this.hashes.set(id, { print: '', size: 0, algorithm, hash: plugins.crypto.createHash(algorithm) });
     return id;
   }
 
@@ -82,7 +89,7 @@ export class ResumableUploads {
     const { store } = this.storage;
     let begun = false;
     try {
-      const before = await this.chunks(id, owner);
+      const before = await this.before(id, owner, at);
       if (at !== undefined && at !== before.size) throw wrongOffset(before.size);
       const meter = new Meter(limit - before.size, size, []);
       const state = this.takeHash(id, before);
@@ -98,11 +105,14 @@ export class ResumableUploads {
       const key = this.chunkKey(id, before.size);
       const { etag } = await this.put(key, metered(), size, before.size);
       if (meter.size === 0) await store.delete(key, { scratch: true });
-      else if (state) this.hashes.set(id, { ...state, print: printOf(before.print, etag) });
+      else if (state) {
+        this.hashes.set(id, { ...state, size: before.size + meter.size, print: printOf(before.print, etag) });
+      }
       return before.size + meter.size;
     } catch (error) {
       if (!RegistryError.is(error, 'rangeInvalid')) throw error;
-      // another writer was there first: where the upload goes on is known now
+      // another writer was there first: where the upload goes on is known now. The hash stays what it is, for its print
+      // says of which chunks: a client that only guessed wrong must not cost us reading everything again
       throw wrongOffset((await this.chunks(id, owner)).size);
     } finally {
       // nobody will read it: its socket is freed now, and a source that fails at that changes nothing
@@ -127,15 +137,23 @@ export class ResumableUploads {
     return new FinishedUpload(this, id, this.storage, chunks, { [algorithm]: hex });
   }
 
-  /** Forgets the upload; one that is not there is fine. */
-  public async remove(id: string): Promise<void> {
+  /**
+   * Forgets the upload; one that is not there is fine.
+   * @param known the keys of its chunks, where the caller has just seen them. Should there be more, a sweep removes them
+   */
+  public async remove(id: string, known?: string[]): Promise<void> {
     this.hashes.delete(id);
     const { store } = this.storage;
     // the start first: what has none cannot be gone on with
     await store.delete(this.startKey(id), { scratch: true });
-    const keys: string[] = [];
-    for await (const item of store.list({ prefix: `${this.prefix}/${id}.` })) if ('key' in item) keys.push(item.key);
-    for (const key of keys) await store.delete(key, { scratch: true });
+    const keys = known ?? [];
+    if (!known) {
+      for await (const item of store.list({ prefix: `${this.prefix}/${id}.` })) if ('key' in item) keys.push(item.key);
+    }
+    for (let at = 0; at < keys.length; at += DELETES_AT_ONCE) {
+      const some = keys.slice(at, at + DELETES_AT_ONCE);
+      await Promise.all(some.map((key) => store.delete(key, { scratch: true })));
+    }
   }
 
   /** Removes uploads to which nothing was added for `olderThanMs`; answers how many. */
@@ -164,11 +182,34 @@ export class ResumableUploads {
     return `${this.prefix}/${id}.${offset.toString(16).padStart(16, '0')}`;
   }
 
-  private async chunks(id: string, owner: string): Promise<IChunks> {
-    const { store } = this.storage;
-    const start = /^[0-9a-f-]{36}$/.test(id) ? await store.head(this.startKey(id)) : null;
+  /**
+   * Where the next chunk goes. A client that goes on where this process left off need not wait for a listing: had
+   * somebody else put a chunk there, ours would be refused.
+   */
+  private async before(id: string, owner: string, at: number | undefined): Promise<TUploadState> {
+    const known = this.hashes.peek(id);
+    if (at === undefined || known?.size !== at || !this.isConditional) return this.chunks(id, owner);
+    const { algorithm } = await this.start(id, owner);
+    return { size: known.size, print: known.print, algorithm };
+  }
+
+  /** Throws `notFound` for an upload that is not, or not this owner's. */
+  private async start(id: string, owner: string): Promise<{ algorithm: THashName }> {
+    const start = /^[0-9a-f-]{36}$/.test(id) ? await this.storage.store.head(this.startKey(id)) : null;
     if (start?.metadata?.owner !== owner) throw new RegistryError('notFound', 'There is no such upload');
+    return { algorithm: start.metadata.algorithm as THashName };
+  }
+
+  private async chunks(id: string, owner: string): Promise<IChunks> {
+    if (!/^[0-9a-f-]{36}$/.test(id)) throw new RegistryError('notFound', 'There is no such upload');
+    const [{ algorithm }, chunks] = await Promise.all([this.start(id, owner), this.listed(id)]);
+    return { ...chunks, algorithm };
+  }
+
+  private async listed(id: string): Promise<Omit<IChunks, 'algorithm'>> {
+    const { store } = this.storage;
     const keys: string[] = [];
+    const sizes: number[] = [];
     let size = 0;
     let print = '';
     for await (const item of store.list({ prefix: `${this.prefix}/${id}.` })) {
@@ -181,17 +222,23 @@ export class ResumableUploads {
         break;
       }
       keys.push(key);
+      sizes.push(bytes);
       size += bytes;
       print = printOf(print, etag);
     }
-    return { keys, size, print, algorithm: start.metadata.algorithm as THashName };
+    return { keys, sizes, size, print };
+  }
+
+  private get isConditional(): boolean {
+    const { store } = this.storage;
+    return store.conditionalJoins ?? store.conditionalWrites;
   }
 
   /** A copy of the running hash, where this process has seen every byte. */
-  private takeHash(id: string, { size, print, algorithm }: IChunks): IHashState | undefined {
+  private takeHash(id: string, { size, print, algorithm }: TUploadState): IHashState | undefined {
     const known = this.hashes.get(id);
     if (known?.print === print && known.algorithm === algorithm) return { ...known, hash: known.hash.copy() };
-    return size === 0 ? { print, algorithm, hash: plugins.crypto.createHash(algorithm) } : undefined;
+    return size === 0 ? { print, size, algorithm, hash: plugins.crypto.createHash(algorithm) } : undefined;
   }
 
   private async digest(id: string, chunks: IChunks, algorithm: THashName): Promise<string> {
@@ -209,7 +256,7 @@ export class ResumableUploads {
     at: number,
   ): Promise<{ etag: string }> {
     const { store } = this.storage;
-    const conditional = store.conditionalJoins ?? store.conditionalWrites;
+    const conditional = this.isConditional;
     if (!conditional && (await store.head(key))) throw wrongOffset(at);
     let failure: unknown;
     async function* watched(): AsyncGenerator<Uint8Array, void, undefined> {
@@ -238,13 +285,14 @@ class FinishedUpload extends StagedObject {
     private readonly uploads: ResumableUploads,
     private readonly id: string,
     storage: RegistryStorage,
-    { keys, size }: IChunks,
+    private readonly chunks: IChunks,
     digests: Record<string, string>,
   ) {
-    super(storage.store, keys.length === 0 ? { bytes: new Uint8Array() } : { keys }, size, digests);
+    const { keys, sizes, size } = chunks;
+    super(storage.store, keys.length === 0 ? { bytes: new Uint8Array() } : { keys, sizes }, size, digests);
   }
 
   public override discard(): Promise<void> {
-    return this.uploads.remove(this.id);
+    return this.uploads.remove(this.id, this.chunks.keys);
   }
 }

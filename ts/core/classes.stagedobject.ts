@@ -15,7 +15,7 @@ export const MEMORY_LIMIT = 256 * 1024;
 export type TBody = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | Uint8Array;
 
 /** Where the bytes are: in memory, or in the store, as one object or as several that follow each other. */
-export type TStagedContent = { bytes: Uint8Array } | { keys: string[] };
+export type TStagedContent = { bytes: Uint8Array } | { keys: string[]; sizes?: number[] };
 
 export const sweptAway = (cause?: unknown): RegistryError =>
   new RegistryError('unavailable', 'The upload took too long and was swept away; please send it again', { cause });

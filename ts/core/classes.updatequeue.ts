@@ -33,7 +33,7 @@ const runStep = (caller: IWaiting, current: unknown, sawStored: boolean): { step
       return { step: { caller, did: 'left', sawStored }, value: current };
     const result = caller.fn(current);
     if (result === undefined || result === current) return { step: { caller, did: 'left', sawStored }, value: current };
-    return { step: { caller, did: 'wrote', sawStored }, value: deepFreeze(result) };
+    return { step: { caller, did: 'wrote', sawStored }, value: caller.codec.keepsValues ? result : deepFreeze(result) };
   } catch (error) {
     return { step: { caller, did: 'threw', error, sawStored }, value: current };
   }

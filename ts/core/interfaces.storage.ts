@@ -15,7 +15,10 @@ export interface ICodec<T> {
   parse(bytes: Uint8Array): T;
   serialize(value: T): Uint8Array | string;
   contentType: string;
-  /** what is parsed is exactly what was serialised, so a value that was written need not be parsed to be read again */
+  /**
+   * What is parsed is exactly what was serialised, so a value that was written need not be parsed to be read again; and
+   * its type allows no change, so that it need not be frozen.
+   */
   keepsValues?: boolean;
 }
 

@@ -148,7 +148,7 @@ export const finishUpload = (call: RegistryCall, oci: IOciParts): Promise<IRespo
     const received = await uploads.size(id, { owner });
     if (received === 0 && !range) {
       await placeBody(call, digest);
-      await uploads.remove(id);
+      await uploads.remove(id, []);
       return blobCreated(call, digest);
     }
     if (call.body.exists) await takeChunk(call, oci, range, id);

@@ -4,7 +4,8 @@ import type { IDigest } from './wire.digests.js';
  * The storage layout of the OCI registry.
  *
  *     oci/blobs/{algorithm}/{hex}                      the bytes, once for all repositories
- *     oci/links/{algorithm}/{hex}/{repository}         that the repository has this blob; its size. `/` is `:` here
+ *     oci/links/{algorithm}/{xx}/{hex}:{repository}    that the repository has this blob. {xx} begins the hex, which
+ *                                                      keeps folders small; `/` of the name is `:` here
  *     oci/collecting/{algorithm}/{hex}                 these bytes are about to be removed, should nobody link them
  *     oci/manifests/{repository}/{algorithm}:{hex}     a manifest, byte for byte
  *     oci/tags/{repository}/tags.json                  all tags of a repository: the document that decides
@@ -29,10 +30,22 @@ const pathOf = (repository: string): string =>
     .join('/');
 
 export const blobKey = ({ algorithm, hex }: IDigest): string => `${blobsPrefix}/${algorithm}/${hex}`;
-export const linksPrefix = ({ algorithm, hex }: IDigest): string => `oci/links/${algorithm}/${hex}/`;
-export const linkKey = (repository: string, digest: IDigest): string =>
-  linksPrefix(digest) + repository.replaceAll('/', ':');
-export const repositoryOfLink = (key: string): string => key.slice(key.lastIndexOf('/') + 1).replaceAll(':', '/');
+export const linksPrefix = ({ algorithm, hex }: IDigest): string => `oci/links/${algorithm}/${hex.slice(0, 2)}/${hex}:`;
+/** Servers that keep objects as files take no longer segment; the longest names go on in another one. */
+const MAX_SEGMENT = 255;
+const CONTINUED = '~';
+export const linkKey = (repository: string, digest: IDigest): string => {
+  const name = repository.replaceAll('/', ':');
+  const room = MAX_SEGMENT - digest.hex.length - ':'.length;
+  if (name.length <= room) return linksPrefix(digest) + name;
+  const cut = room - CONTINUED.length;
+  return `${linksPrefix(digest)}${name.slice(0, cut)}${CONTINUED}/${name.slice(cut)}`;
+};
+export const repositoryOfLink = (key: string): string =>
+  key
+    .slice(key.indexOf(':') + 1)
+    .replace(`${CONTINUED}/`, '')
+    .replaceAll(':', '/');
 export const collectingKey = ({ algorithm, hex }: IDigest): string => `${collectingPrefix}/${algorithm}/${hex}`;
 export const manifestKey = (repository: string, digest: IDigest): string =>
   `oci/manifests/${pathOf(repository)}/${digest.text}`;

@@ -121,7 +121,9 @@ export class S3ObjectStore implements IObjectStore {
     const session = this.opened(target, ...parts);
     const { ifNoneMatch } = options;
     if (parts.length === 0) throw new RegistryError('invalid', 'There is nothing to join');
-    return this.conditionally(session, target, { ifNoneMatch }, options, (at) => composeObjects(session, at, parts));
+    return this.conditionally(session, target, { ifNoneMatch }, options, (at) =>
+      composeObjects(session, at, parts, options.sizes),
+    );
   }
 
   public async delete(key: string, options: { ifMatch?: string } = {}): Promise<void> {

@@ -48,6 +48,7 @@ export const nodeFiles = {
    */
   release: (fd: number): void => tracked(() => fs.closeSync(fd)),
   fsync: (fd: number): Promise<void> => promise((done) => fs.fsync(fd, done as fs.NoParamCallback)),
+  fdatasync: (fd: number): Promise<void> => promise((done) => fs.fdatasync(fd, done as fs.NoParamCallback)),
   fstat: (fd: number): Promise<fs.Stats> => promise<fs.Stats>((done) => fs.fstat(fd, done)),
   stat: (path: string): Promise<fs.Stats> => promise<fs.Stats>((done) => fs.stat(path, done)),
   readdir: (path: string): Promise<string[]> => promise<string[]>((done) => fs.readdir(path, done)),

@@ -10,32 +10,51 @@ const BATCH = 512 * 1024;
 
 export interface IIntakeOptions extends IAbout {
   size?: number;
+  scratch?: boolean;
   signal?: AbortSignal;
 }
 
 const wrongLength = (expected: number, got: string): RegistryError =>
   new RegistryError('invalid', `The body has ${got} bytes where ${expected} were announced`);
 
+/** what is written before the disk is told to begin, so that it works while the body arrives */
+const AHEAD = 64 * 1024 * 1024;
+
 /** Writes batches one after another, while the next one is being gathered. */
 class Writer {
   public written = 0;
   private running: Promise<void> = Promise.resolve();
+  private syncing: Promise<void> | undefined;
+  private synced = 0;
 
   constructor(
     private readonly layout: DirectoryLayout,
     private readonly fd: number,
+    private readonly scratch: boolean,
   ) {}
 
   public async add(chunks: Uint8Array[], bytes: number): Promise<void> {
     await this.running;
     this.running = this.layout.files.writev(this.fd, chunks, RESERVED + this.written);
     this.written += bytes;
+    this.syncAhead();
     // it is awaited before anything else happens to the file; until then its failure is not "unhandled"
     this.running.catch(() => {});
   }
 
-  public settle(): Promise<void> {
-    return this.running;
+  /** Everything is written; a disk that failed in between is heard here, for it says so only once. */
+  public async settle(): Promise<void> {
+    const [written, synced] = await Promise.allSettled([this.running, this.syncing]);
+    for (const outcome of [written, synced]) if (outcome.status === 'rejected') throw outcome.reason;
+  }
+
+  private syncAhead(): void {
+    if (this.scratch || this.written - this.synced < AHEAD) return;
+    this.synced = this.written;
+    const { fd } = this;
+    const before = this.syncing ?? Promise.resolve();
+    this.syncing = before.then(() => this.layout.files.fdatasync(fd));
+    this.syncing.catch(() => {});
   }
 }
 
@@ -122,13 +141,13 @@ const takeStream = async (
 export const fill = async (
   layout: DirectoryLayout,
   key: string,
-  about: IAbout,
+  about: IAbout & { scratch?: boolean },
   work: (writer: Writer) => Promise<void>,
 ): Promise<Draft> => {
   const { files } = layout;
   const file = layout.temporary();
   const fd = await files.open(file, 'wx');
-  const writer = new Writer(layout, fd);
+  const writer = new Writer(layout, fd, about.scratch ?? false);
   try {
     await work(writer);
     await writer.settle();

@@ -55,6 +55,12 @@ export const relativePath = (key: string): string => {
   return [...segments.flatMap((segment) => pieces(segment, '')), ...pieces(last, OBJECT)].join('/');
 };
 
+/** The path of the folder that holds all keys with this prefix, which ends with `/`; throws `invalid` likewise. */
+export const relativeFolder = (prefix: string): string =>
+  keySegments(prefix.slice(0, -1))
+    .flatMap((segment) => pieces(segment, ''))
+    .join('/');
+
 export type TEntryKind = 'object' | 'folder' | 'continued';
 
 /** What a name in a directory is, and its piece of the encoded segment. */

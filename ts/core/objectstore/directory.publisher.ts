@@ -153,8 +153,9 @@ export class Publisher {
         )) !== true
       )
         return 'lost';
+      if (condition.scratch) return 'won';
       await this.layout.prune(path);
-      if (!condition.scratch) await this.layout.syncParent(path);
+      await this.layout.syncParent(path);
       return 'won';
     };
     return condition.ifMatch === undefined ? remove() : this.claimed(key, path, version, remove);

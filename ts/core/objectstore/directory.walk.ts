@@ -1,6 +1,6 @@
 import { tolerate } from './directory.files.js';
 import type { DirectoryLayout } from './directory.layout.js';
-import { decodeSegment, readName } from './directory.names.js';
+import { decodeSegment, readName, relativeFolder } from './directory.names.js';
 import { compareKeys } from './helpers.keys.js';
 
 export interface IFound {
@@ -24,9 +24,16 @@ export interface IWalk {
   skips(prefix: string): boolean;
 }
 
-/** All that may be objects, in key order; one directory at a time is held in memory. */
+const folderOf = (prefix: string): string => prefix.slice(0, prefix.lastIndexOf('/') + 1);
+
+/**
+ * All that may be objects, in key order; one directory at a time is held in memory. Begins at the folder of the prefix;
+ * empty folders that it meets below are taken away.
+ */
 export async function* walk(layout: DirectoryLayout, options: IWalk): AsyncGenerator<IFound, void, undefined> {
-  yield* walkFolder(layout, layout.objects, '', options);
+  const above = folderOf(options.prefix);
+  const directory = above === '' ? layout.objects : `${layout.objects}/${relativeFolder(above)}`;
+  yield* walkFolder(layout, directory, above, options);
 }
 
 async function* walkFolder(
@@ -37,6 +44,8 @@ async function* walkFolder(
 ): AsyncGenerator<IFound, void, undefined> {
   const { prefix, after } = options;
   const entries = await readEntries(layout, directory, '');
+  // what is deleted as scratch leaves its folder behind; where it is not empty any more, nothing happens
+  if (entries.length === 0 && above !== folderOf(prefix)) await layout.prune(`${directory}/nothing`);
   entries.sort((a, b) => compareKeys(a.sort, b.sort));
   for (const entry of entries) {
     const key = above + entry.sort;

@@ -63,6 +63,8 @@ export interface IComposeOptions {
   metadata?: Record<string, string>;
   ifNoneMatch?: '*';
   immutable?: boolean;
+  /** bytes of each part, where the caller has just listed them: a driver need not ask again */
+  sizes?: number[];
   signal?: AbortSignal;
 }
 

@@ -121,10 +121,11 @@ export const composeObjects = async (
   session: IS3Session,
   target: ITarget,
   names: string[],
+  known?: number[],
 ): Promise<{ etag: string }> => {
   const { signal, condition } = target;
   const [sizes, taken] = await Promise.all([
-    measure(session, names, signal),
+    known ?? measure(session, names, signal),
     condition.ifNoneMatch ? headObject(session, target.name, signal) : null,
   ]);
   if (taken) throw preconditionFailed(target.name);
