@@ -215,9 +215,5 @@ t.test('a codec that keeps values: what was written is not parsed to be read, by
   t.equal(parses, 0);
   await there.update<{ n: number }>('doc', (current) => ({ n: current!.n + 1 }), { codec });
   t.equal(parses, 1);
-  const seen = await here.read('doc', codec);
-  t.same([seen?.value, parses], [{ n: 3 }, 2], 'another replica’s write is read');
-  t.throws(() => {
-    (seen!.value as { n: number }).n = 9;
-  }, TypeError);
+  t.same([(await here.read('doc', codec))?.value, parses], [{ n: 3 }, 2], 'another replica’s write is read');
 });
