@@ -80,25 +80,28 @@ export class Composer {
     const { files } = this.layout;
     const { target, signal } = composition;
     const total = parts.reduce((sum, { version }) => sum + version.header.size, 0);
-    const buffer = Buffer.allocUnsafe(Math.min(COPY_CHUNK, total));
     if (total <= SMALL) {
+      const buffer = Buffer.allocUnsafe(total);
       let at = 0;
       for (const { fd, version } of parts) {
         at += await files.read(fd, buffer.subarray(at, at + version.header.size), version.offset);
       }
       return new BytesDraft(this.layout, target, composition, buffer);
     }
+    // one is being filled while the other one is being written
+    let [buffer, other] = [Buffer.allocUnsafe(COPY_CHUNK), Buffer.allocUnsafe(COPY_CHUNK)];
     return fill(this.layout, target, composition, async (writer) => {
       for (const { fd, version } of parts) {
-        for (let at = 0; at < version.header.size; at += buffer.byteLength) {
+        for (let at = 0; at < version.header.size; at += COPY_CHUNK) {
           signal?.throwIfAborted();
           const chunk = buffer.subarray(0, Math.min(buffer.byteLength, version.header.size - at));
           const count = await files.read(fd, chunk, version.offset + at);
           if (count < chunk.byteLength) {
             throw new RegistryError('unavailable', 'A stored object is shorter than it should be');
           }
+          // returns when the one before is written
           await writer.add([chunk], count);
-          await writer.settle();
+          [buffer, other] = [other, buffer];
         }
       }
     });

@@ -10,7 +10,6 @@ const BATCH = 512 * 1024;
 
 export interface IIntakeOptions extends IAbout {
   size?: number;
-  scratch?: boolean;
   signal?: AbortSignal;
 }
 
@@ -30,7 +29,6 @@ class Writer {
   constructor(
     private readonly layout: DirectoryLayout,
     private readonly fd: number,
-    private readonly scratch: boolean,
   ) {}
 
   public async add(chunks: Uint8Array[], bytes: number): Promise<void> {
@@ -49,7 +47,7 @@ class Writer {
   }
 
   private syncAhead(): void {
-    if (this.scratch || this.written - this.synced < AHEAD) return;
+    if (this.written - this.synced < AHEAD) return;
     this.synced = this.written;
     const { fd } = this;
     const before = this.syncing ?? Promise.resolve();
@@ -141,13 +139,13 @@ const takeStream = async (
 export const fill = async (
   layout: DirectoryLayout,
   key: string,
-  about: IAbout & { scratch?: boolean },
+  about: IAbout,
   work: (writer: Writer) => Promise<void>,
 ): Promise<Draft> => {
   const { files } = layout;
   const file = layout.temporary();
   const fd = await files.open(file, 'wx');
-  const writer = new Writer(layout, fd, about.scratch ?? false);
+  const writer = new Writer(layout, fd);
   try {
     await work(writer);
     await writer.settle();
