@@ -83,9 +83,12 @@ export class RegistryCall implements IServeRequest {
   /** Bound to this call: hooks see its protocol and actor, work stops with its signal. */
   public get storage(): RegistryStorage {
     const { context, protocol } = this;
+    const actor = () => this.actor;
     this.ownStorage ??= this.services.storage.for({
       protocol,
-      actor: this.actor,
+      get actor() {
+        return actor();
+      },
       get signal() {
         return context.signal;
       },

@@ -112,10 +112,11 @@ export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<I
   const bytes = await call.body.bytes({ limit: MAX_MANIFEST });
   const { digest, tags } = readTarget(call, bytes);
   const manifest = parseManifest(bytes, call.header('content-type'));
-  await assertChildren(call, manifest);
-
   const { subject, mediaType } = manifest;
   const key = manifestKey(name, digest);
+  const exists = (await storage.head(key)) !== null;
+  // the children of what is there were looked for when it came
+  if (!exists) await assertChildren(call, manifest);
   const plan = async (): Promise<IArtifactPlan> => ({
     staged: await storage.stage(bytes, { hashes: [digest.algorithm] }),
     key,
@@ -128,13 +129,14 @@ export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<I
   const isNew = tags.length > 0 || (await readTags(storage, name)) === null;
   const apply = (current: ITags | null): ITags => pointTags(current, tags, digest, oci);
   await oci.referrers.follow(reference, async () => {
+    if (!isNew && exists) return;
     if (!isNew) {
       await storage.place({ ...common, artifacts: [await plan()] });
       await keepRepository(storage, name);
       return;
     }
     const document = { key: tagsKey(name), codec: tagsCodec, apply };
-    await storage.publish<ITags>({ ...common, artifacts: [await plan()], document });
+    await storage.publish<ITags>({ ...common, artifacts: exists ? [] : [await plan()], document });
     // a delete of the same manifest may have come in between; where its turn is over, the tag wins
     if ((await storage.head(key)) === null) await storage.place({ ...common, artifacts: [await plan()] });
   });

@@ -23,11 +23,13 @@ export const pendingPrefix = 'oci/pending';
 export const collectingPrefix = 'oci/collecting';
 const TAGS_FILE = 'tags.json';
 
-const pathOf = (repository: string): string =>
-  repository
+const pathOf = (repository: string): string => {
+  if (!repository.includes(TAGS_FILE)) return repository;
+  return repository
     .split('/')
     .map((component) => (component === TAGS_FILE ? `${component}~` : component))
     .join('/');
+};
 
 export const blobKey = ({ algorithm, hex }: IDigest): string => `${blobsPrefix}/${algorithm}/${hex}`;
 export const linksPrefix = ({ algorithm, hex }: IDigest): string => `oci/links/${algorithm}/${hex.slice(0, 2)}/${hex}:`;

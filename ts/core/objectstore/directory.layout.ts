@@ -1,4 +1,4 @@
-import { crypto, path } from '../../plugins.js';
+import { crypto, LRUCache, path } from '../../plugins.js';
 import { RegistryError } from '../classes.registryerror.js';
 import { hasCode, type IFiles, tolerate } from './directory.files.js';
 import { relativePath } from './directory.names.js';
@@ -10,6 +10,7 @@ export class DirectoryLayout {
   /** what is being written, on the same file system because it is published by link and rename */
   public readonly tmp: string;
 
+  private readonly paths = new LRUCache<string, string>({ max: 2000 });
   private readonly syncs = new Map<string, { now: Promise<void>; next?: Promise<void> }>();
 
   constructor(
@@ -21,7 +22,12 @@ export class DirectoryLayout {
   }
 
   public pathOf(key: string): string {
-    return `${this.objects}/${relativePath(key)}`;
+    let found = this.paths.get(key);
+    if (found === undefined) {
+      found = `${this.objects}/${relativePath(key)}`;
+      this.paths.set(key, found);
+    }
+    return found;
   }
 
   public temporary(name: string = crypto.randomBytes(12).toString('hex')): string {
