@@ -77,29 +77,47 @@ export interface IChunkSource {
   close(): Promise<void>;
 }
 
-const sources = new WeakMap<ReadableStream<Uint8Array>, IChunkSource>();
+/** The same for bytes that come in buffers of their own, from a socket: a host does without the stream around them. */
+export interface IBufferSource {
+  /** null at the end */
+  next(): Promise<Uint8Array | null>;
+  close(): Promise<void>;
+}
 
-/** A stream of the source's bytes, `chunk` at a time. Until somebody reads it, `takeSource` hands out the source itself. */
-export const streamOfSource = (source: IChunkSource, chunk: number): ReadableStream<Uint8Array> => {
+const sources = new WeakMap<ReadableStream<Uint8Array>, IChunkSource | IBufferSource>();
+
+const streamOfNext = (source: IBufferSource, behind: IChunkSource | IBufferSource): ReadableStream<Uint8Array> => {
   const stream = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         sources.delete(stream);
-        const room = new Uint8Array(chunk);
-        const count = await source.read(room);
-        if (count === 0) return controller.close();
-        controller.enqueue(count === chunk ? room : room.subarray(0, count));
+        const bytes = await source.next();
+        if (bytes === null) controller.close();
+        else controller.enqueue(bytes);
       },
       cancel: () => source.close(),
     },
     LAZY,
   );
-  sources.set(stream, source);
+  sources.set(stream, behind);
   return stream;
 };
 
+/** A stream of the source's bytes, `chunk` at a time. Until somebody reads it, `takeSource` hands out the source itself. */
+export const streamOfSource = (source: IChunkSource, chunk: number): ReadableStream<Uint8Array> => {
+  const next = async (): Promise<Uint8Array | null> => {
+    const room = new Uint8Array(chunk);
+    const count = await source.read(room);
+    return count === 0 ? null : room.subarray(0, count);
+  };
+  return streamOfNext({ next, close: () => source.close() }, source);
+};
+
+/** A stream of the source's buffers, likewise. */
+export const streamOfBuffers = (source: IBufferSource): ReadableStream<Uint8Array> => streamOfNext(source, source);
+
 /** The source behind an unread stream, whose reader the caller now is; the stream itself is spent. */
-export const takeSource = (stream: ReadableStream<Uint8Array>): IChunkSource | undefined => {
+export const takeSource = (stream: ReadableStream<Uint8Array>): IChunkSource | IBufferSource | undefined => {
   const source = stream.locked ? undefined : sources.get(stream);
   sources.delete(stream);
   return source;

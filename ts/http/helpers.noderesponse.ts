@@ -1,5 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { discardBody, type IChunkSource, responseBytes, takeSource } from '../core/helpers.streams.js';
+import {
+  discardBody,
+  type IBufferSource,
+  type IChunkSource,
+  responseBytes,
+  takeSource,
+} from '../core/helpers.streams.js';
 import type { IResponse } from '../index.js';
 import type { IncomingBody } from './classes.incomingbody.js';
 import { giveBuffer, takeBuffer } from './helpers.buffers.js';
@@ -82,38 +88,49 @@ const sendBytes = async (
   await finishAfterLingering(exchange, bytes ?? NOTHING);
 };
 
+/** Any stream as what `sendChunks` takes. */
+const sourceOf = (body: ReadableStream<Uint8Array>): IBufferSource => {
+  const reader = body.getReader();
+  return {
+    next: async () => {
+      const { done, value } = await reader.read();
+      return done ? null : value;
+    },
+    close: () => reader.cancel(new Error('The client closed the connection')),
+  };
+};
+
 /**
  * Sends a stream with backpressure. The header goes out with the first chunk, so that a body which fails at once is
  * still an error and not a broken 200. Rejects when the body fails or is not as long as its Content-Length says.
  */
-const sendStream = async (
+const sendChunks = async (
   exchange: IExchange,
   { status, headers }: IResponse,
-  body: ReadableStream<Uint8Array>,
+  source: IBufferSource,
 ): Promise<void> => {
   const { request, response, incoming } = exchange;
   const length = declaredLength(headers);
-  const reader = body.getReader();
   // the client is gone: free what the body holds; a source that cannot even be cancelled has nobody left to tell
-  const onClose = () => void reader.cancel(new Error('The client closed the connection')).catch(() => undefined);
+  const onClose = () => void source.close().catch(() => undefined);
   response.once('close', onClose);
   let sent = 0;
   try {
-    let chunk = await reader.read();
+    let chunk = await source.next();
     if (response.destroyed) return;
     response.writeHead(status, leavesLargeRest(request, incoming) ? { ...headers, Connection: 'close' } : headers);
-    for (; !chunk.done; chunk = await reader.read()) {
-      sent += chunk.value.byteLength;
+    for (; chunk !== null; chunk = await source.next()) {
+      sent += chunk.byteLength;
       if (length !== undefined && sent > length)
         throw new Error(`The body is longer than its Content-Length ${length}`);
-      if (!response.write(chunk.value)) await drained(response, exchange.idleTimeoutMs);
+      if (!response.write(chunk)) await drained(response, exchange.idleTimeoutMs);
       if (response.destroyed) return;
     }
     if (response.destroyed) return;
     if (length !== undefined && sent < length) throw new Error(`The body ended after ${sent} of ${length} bytes`);
   } catch (error) {
     // an errored stream answers a cancel with its own error, which is on its way already
-    await reader.cancel(error).catch(() => undefined);
+    await source.close().catch(() => undefined);
     throw error;
   } finally {
     response.off('close', onClose);
@@ -129,7 +146,7 @@ const written = (response: ServerResponse, bytes: Uint8Array): Promise<void> =>
     response.write(bytes, () => resolve());
   });
 
-/** As `sendStream`, through two buffers in turn: one is being filled while the other one is being sent. */
+/** As `sendChunks`, through two buffers in turn: one is being filled while the other one is being sent. */
 const sendSource = async (exchange: IExchange, { status, headers }: IResponse, source: IChunkSource): Promise<void> => {
   const { request, response, incoming, idleTimeoutMs } = exchange;
   const { socket } = response;
@@ -181,7 +198,8 @@ export const sendResponse = async (exchange: IExchange, answer: IResponse): Prom
   if (bodyless) await discardBody(answer);
   else if (answer.body) {
     const source = takeSource(answer.body);
-    return source ? sendSource(exchange, answer, source) : sendStream(exchange, answer, answer.body);
+    if (source && 'read' in source) return sendSource(exchange, answer, source);
+    return sendChunks(exchange, answer, source ?? sourceOf(answer.body));
   }
   return sendBytes(exchange, answer, undefined);
 };

@@ -1,5 +1,6 @@
 import type { Readable } from '../../plugins.js';
 import { RegistryError } from '../classes.registryerror.js';
+import { streamOfBuffers } from '../helpers.streams.js';
 import { abortReason } from './s3.session.js';
 
 export interface IBodyOptions {
@@ -55,44 +56,41 @@ export const toWebStream = (raw: Readable, options: IBodyOptions): ReadableStrea
   signal?.addEventListener('abort', onAbort, { once: true });
   if (signal?.aborted) onAbort();
 
-  const finish = (controller: ReadableStreamDefaultController<Uint8Array>) => {
+  const free = (): void => {
     over = true;
     release();
+  };
+  const finish = (): null => {
+    free();
     // lets the connection see its message's end and return to the pool, although nobody asks for `done`
     raw.resume();
-    controller.close();
+    return null;
   };
+  if (expected === 0) finish();
 
-  return new ReadableStream<Uint8Array>(
-    {
-      start(controller) {
-        if (expected === 0) finish(controller);
-      },
-      async pull(controller) {
-        while (!over) {
-          const chunk = failure ? null : (raw.read() as Uint8Array | null);
-          if (chunk && chunk.byteLength > 0) {
-            received += chunk.byteLength;
-            controller.enqueue(chunk);
-          }
-          if (received === expected) return finish(controller);
-          if (chunk) return;
-          if (failure || raw.readableEnded || raw.destroyed) {
-            over = true;
-            release();
-            raw.destroy();
-            return controller.error(broken());
-          }
-          await changed();
-        }
-      },
-      cancel() {
-        over = true;
-        release();
+  const next = async (): Promise<Uint8Array | null> => {
+    while (!over) {
+      const chunk = failure ? null : (raw.read() as Uint8Array | null);
+      if (chunk && chunk.byteLength > 0) {
+        received += chunk.byteLength;
+        // at once, so that the connection need not wait for the last reading to be free
+        if (received === expected) finish();
+        return chunk;
+      }
+      if (failure || raw.readableEnded || raw.destroyed) {
+        free();
         raw.destroy();
-        wake();
-      },
-    },
-    { highWaterMark: 0 },
-  );
+        throw broken();
+      }
+      await changed();
+    }
+    return null;
+  };
+  const close = async (): Promise<void> => {
+    if (over) return;
+    free();
+    raw.destroy();
+    wake();
+  };
+  return streamOfBuffers({ next, close });
 };
