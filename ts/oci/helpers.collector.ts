@@ -2,7 +2,7 @@ import { PLACED_AT } from '../core/classes.artifactplacer.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
 import { COLLECTOR_GIVES_UP_MS, holdersOf } from './classes.blobs.js';
-import { blobKey, blobsPrefix, collectingKey, collectingPrefix } from './keys.oci.js';
+import { allLinksPrefix, blobKey, blobsPrefix, collectingKey, collectingPrefix } from './keys.oci.js';
 import { type IDigest, readDigest } from './wire.digests.js';
 
 /** ms; a mark that is older was left by a collector that died */
@@ -54,6 +54,19 @@ const collect = async (storage: RegistryStorage, digest: IDigest, before: number
   }
 };
 
+/** Says of one blob after the other, in the order of their keys, whether anybody has it. */
+const holderCheck = (storage: RegistryStorage): ((blob: string) => Promise<boolean>) => {
+  const links = storage.list({ prefix: `${allLinksPrefix}/` })[Symbol.asyncIterator]();
+  let held: string | undefined = '';
+  return async (blob) => {
+    while (held !== undefined && held < blob) {
+      const { done, value } = await links.next();
+      held = done || !('key' in value) ? undefined : value.key.slice(allLinksPrefix.length + 1).split(':')[0];
+    }
+    return held === blob;
+  };
+};
+
 /**
  * Deletes bytes that no repository has a link to: what unfinished pushes and deletes leave behind. Answers how many.
  *
@@ -68,10 +81,12 @@ export const collectBlobs = async (
   let count = 0;
   const before = storage.now().getTime() - (options.olderThanMs ?? 24 * 60 * 60 * 1000);
   await sweepMarks(storage);
+  const wasHeld = holderCheck(storage);
   for await (const item of storage.list({ prefix: `${blobsPrefix}/` })) {
     if (!('key' in item) || item.lastModified.getTime() > before) continue;
     const digest = digestOfKey(item.key, blobsPrefix);
-    if (!digest || (await isHeld(storage, digest))) continue;
+    // a first look, at all links in one walk; who linked it since is found by the second one
+    if (!digest || (await wasHeld(`${digest.algorithm}/${digest.hex}`))) continue;
     if (await collect(storage, digest, before)) count++;
   }
   return count;

@@ -4,8 +4,8 @@ import type { IDigest } from './wire.digests.js';
  * The storage layout of the OCI registry.
  *
  *     oci/blobs/{algorithm}/{hex}                      the bytes, once for all repositories
- *     oci/links/{algorithm}/{xx}/{hex}:{repository}    that the repository has this blob. {xx} begins the hex, which
- *                                                      keeps folders small; `/` of the name is `:` here
+ *     oci/links/{algorithm}/{hex}:{repository}         that the repository has this blob; `/` of the name is `:` here. In
+ *                                                      the order of the blobs, so that one walk finds what nobody has
  *     oci/collecting/{algorithm}/{hex}                 these bytes are about to be removed, should nobody link them
  *     oci/manifests/{repository}/{algorithm}:{hex}     a manifest, byte for byte
  *     oci/tags/{repository}/tags.json                  all tags of a repository: the document that decides
@@ -17,6 +17,7 @@ import type { IDigest } from './wire.digests.js';
  * repository never lies in the folder of another one; `tags.json` is a legal last component of a name, and is escaped.
  */
 export const blobsPrefix = 'oci/blobs';
+export const allLinksPrefix = 'oci/links';
 export const tagsPrefix = 'oci/tags';
 export const uploadsPrefix = 'oci/uploads';
 export const pendingPrefix = 'oci/pending';
@@ -32,7 +33,7 @@ const pathOf = (repository: string): string => {
 };
 
 export const blobKey = ({ algorithm, hex }: IDigest): string => `${blobsPrefix}/${algorithm}/${hex}`;
-export const linksPrefix = ({ algorithm, hex }: IDigest): string => `oci/links/${algorithm}/${hex.slice(0, 2)}/${hex}:`;
+export const linksPrefix = ({ algorithm, hex }: IDigest): string => `${allLinksPrefix}/${algorithm}/${hex}:`;
 /** Servers that keep objects as files take no longer segment; the longest names go on in another one. */
 const MAX_SEGMENT = 255;
 const CONTINUED = '~';

@@ -61,6 +61,13 @@ export const relativeFolder = (prefix: string): string =>
     .flatMap((segment) => pieces(segment, ''))
     .join('/');
 
+/** Which names in a folder may be those of segments that begin with `text`. */
+export const nameFilter = (text: string): ((name: string) => boolean) => {
+  // a name may be cut into pieces, and a dot is written in another way at the end
+  const encoded = Array.from(Buffer.from(text), encodeByte).join('').replace(/\.$/, '').slice(0, CHUNK);
+  return (name) => name.startsWith(encoded);
+};
+
 export type TEntryKind = 'object' | 'folder' | 'continued';
 
 /** What a name in a directory is, and its piece of the encoded segment. */

@@ -1,6 +1,6 @@
 import { tolerate } from './directory.files.js';
 import type { DirectoryLayout } from './directory.layout.js';
-import { decodeSegment, readName, relativeFolder } from './directory.names.js';
+import { decodeSegment, nameFilter, readName, relativeFolder } from './directory.names.js';
 import { compareKeys } from './helpers.keys.js';
 
 export interface IFound {
@@ -43,7 +43,12 @@ async function* walkFolder(
   options: IWalk,
 ): AsyncGenerator<IFound, void, undefined> {
   const { prefix, after } = options;
-  const entries = await readEntries(layout, directory, '');
+  const entries = await readEntries(
+    layout,
+    directory,
+    '',
+    above === folderOf(prefix) ? prefix.slice(above.length) : '',
+  );
   // what is deleted as scratch leaves its folder behind; where it is not empty any more, nothing happens
   if (entries.length === 0 && above !== folderOf(prefix)) await layout.prune(`${directory}/nothing`);
   entries.sort((a, b) => compareKeys(a.sort, b.sort));
@@ -61,9 +66,16 @@ async function* walkFolder(
   }
 }
 
-const readEntries = async (layout: DirectoryLayout, directory: string, begun: string): Promise<IEntry[]> => {
+const readEntries = async (
+  layout: DirectoryLayout,
+  directory: string,
+  begun: string,
+  wanted = '',
+): Promise<IEntry[]> => {
   // a folder that was pruned meanwhile has nothing in it
-  const names = (await tolerate(layout.files.readdir(directory), 'ENOENT', 'ENOTDIR')) ?? [];
+  let names = (await tolerate(layout.files.readdir(directory), 'ENOENT', 'ENOTDIR')) ?? [];
+  // before anything is decoded and sorted: a folder may hold a hundred thousand names of which one is wanted
+  if (wanted !== '') names = names.filter(nameFilter(wanted));
   const entries: IEntry[] = [];
   for (const name of names) {
     const { kind, piece } = readName(name);
