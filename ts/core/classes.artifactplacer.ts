@@ -4,10 +4,13 @@ import { VerifiedBody } from './classes.verifiedbody.js';
 import { isDoubtful, sleep, WRITE_ID } from './helpers.conditionalwrite.js';
 import type { ILogger } from './interfaces.core.js';
 import type { IArtifactPlan, IPlacedArtifact, IWriteStamp } from './interfaces.storage.js';
-import type { IObjectStore } from './objectstore/interfaces.objectstore.js';
+import type { IObjectStore, IPutOptions } from './objectstore/interfaces.objectstore.js';
 
 /** Metadata of an artifact: when it was put in its place. */
 export const PLACED_AT = 'placed-at';
+
+/** bytes of a body that is read before it is sent: then the write itself finds out whether the content is there */
+const SMALL = 64 * 1024;
 
 export interface IPlacerParts {
   store: IObjectStore;
@@ -74,21 +77,31 @@ export class ArtifactPlacer {
     const { key, staged, contentType } = plan;
     const { store } = this.parts;
     let found: boolean;
-    if (staged instanceof VerifiedBody) {
+    if (staged instanceof VerifiedBody && (staged.announced ?? SMALL + 1) <= SMALL && store.conditionalWrites) {
+      const bytes = await staged.collect(admit);
+      found = await this.putIfAbsent(key, { ...this.options(plan), size: bytes.byteLength }, bytes);
+    } else if (staged instanceof VerifiedBody) {
       found = (await store.head(key)) !== null;
       if (found) await staged.drain(admit);
       else await this.stream(plan, staged, admit);
     } else {
       await admit();
-      found = staged.isReplayable && store.conditionalWrites ? await this.putIfAbsent(plan) : await this.copyIn(plan);
+      const content = staged.peek();
+      found =
+        'bytes' in content && store.conditionalWrites
+          ? await this.putIfAbsent(key, { ...this.options(plan), size: staged.size }, content.bytes)
+          : await this.copyIn(plan);
     }
     return { key, size: staged.size, digests: staged.digests, contentType, found };
   }
 
   /** Small content: the write itself finds out whether it is there. */
-  private async putIfAbsent(plan: IArtifactPlan): Promise<boolean> {
+  private async putIfAbsent(key: string, options: IPutOptions, bytes: Uint8Array): Promise<boolean> {
     try {
-      await this.persist(() => this.write(plan.key, plan, '*'), 3);
+      await this.persist(
+        async () => void (await this.parts.store.put(key, bytes, { ...options, ifNoneMatch: '*' })),
+        3,
+      );
       return false;
     } catch (error) {
       if (RegistryError.is(error, 'preconditionFailed')) return true;

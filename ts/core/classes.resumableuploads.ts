@@ -37,6 +37,7 @@ type TUploadState = Omit<IChunks, 'keys' | 'sizes'>;
 
 /** The hash of what these chunks hold. */
 interface IHashState {
+  owner: string;
   print: string;
   /** bytes */
   size: number;
@@ -73,9 +74,24 @@ export class ResumableUploads {
   public async begin({ owner, algorithm = 'sha256' }: IUploadOwner & { algorithm?: THashName }): Promise<string> {
     const id = plugins.crypto.randomUUID();
     const metadata = { owner, algorithm };
-    await this.storage.store.put(this.startKey(id), new Uint8Array(), { metadata, immutable: true, scratch: true });
-    this.hashes.set(id, { print: '', size: 0, algorithm, hash: plugins.crypto.createHash(algorithm) });
+    await this.storage.store.put(this.startKey(id), new Uint8Array(), {
+      metadata,
+      // nobody else has this id: to say so spares a driver the look at what is there
+      ifNoneMatch: this.storage.store.conditionalWrites ? '*' : undefined,
+      immutable: true,
+      scratch: true,
+    });
+    this.hashes.set(id, { owner, print: '', size: 0, algorithm, hash: plugins.crypto.createHash(algorithm) });
     return id;
+  }
+
+  /**
+   * Whether this process began the upload and has seen nothing of it since, so that most likely nobody has: then a whole
+   * body may be taken without asking the store.
+   */
+  public isFresh(id: string, { owner }: IUploadOwner): boolean {
+    const known = this.hashes.peek(id);
+    return known?.owner === owner && known.size === 0;
   }
 
   /** Bytes received so far. Throws `notFound` for an upload that is not, or not this owner's. */
@@ -92,7 +108,7 @@ export class ResumableUploads {
       const before = await this.before(id, owner, at);
       if (at !== undefined && at !== before.size) throw wrongOffset(before.size);
       const meter = new Meter(limit - before.size, size, []);
-      const state = this.takeHash(id, before);
+      const state = this.takeHash(id, owner, before);
       async function* metered(): AsyncGenerator<Uint8Array, void, undefined> {
         begun = true;
         for await (const chunk of iterate(body)) {
@@ -129,7 +145,7 @@ export class ResumableUploads {
     { owner, algorithm, hex }: IUploadOwner & { algorithm: THashName; hex: string },
   ): Promise<StagedObject> {
     const chunks = await this.chunks(id, owner);
-    const found = await this.digest(id, chunks, algorithm);
+    const found = await this.digest(id, owner, chunks, algorithm);
     if (found !== hex) {
       const message = `The content has the digest ${algorithm}:${found}, not ${algorithm}:${hex}`;
       throw new RegistryError('digestMismatch', message);
@@ -235,14 +251,14 @@ export class ResumableUploads {
   }
 
   /** A copy of the running hash, where this process has seen every byte. */
-  private takeHash(id: string, { size, print, algorithm }: TUploadState): IHashState | undefined {
+  private takeHash(id: string, owner: string, { size, print, algorithm }: TUploadState): IHashState | undefined {
     const known = this.hashes.get(id);
     if (known?.print === print && known.algorithm === algorithm) return { ...known, hash: known.hash.copy() };
-    return size === 0 ? { print, size, algorithm, hash: plugins.crypto.createHash(algorithm) } : undefined;
+    return size === 0 ? { owner, print, size, algorithm, hash: plugins.crypto.createHash(algorithm) } : undefined;
   }
 
-  private async digest(id: string, chunks: IChunks, algorithm: THashName): Promise<string> {
-    const known = chunks.algorithm === algorithm ? this.takeHash(id, chunks) : undefined;
+  private async digest(id: string, owner: string, chunks: IChunks, algorithm: THashName): Promise<string> {
+    const known = chunks.algorithm === algorithm ? this.takeHash(id, owner, chunks) : undefined;
     if (known) return known.hash.digest('hex');
     const hash = plugins.crypto.createHash(algorithm);
     for await (const chunk of readAll(this.storage.store, chunks.keys)) hash.update(chunk);
@@ -277,7 +293,8 @@ export class ResumableUploads {
   }
 }
 
-const wrongOffset = (size: number): RegistryError =>
+/** What an upload answers a chunk that begins elsewhere. */
+export const wrongOffset = (size: number): RegistryError =>
   new RegistryError('rangeInvalid', `The upload goes on at byte ${size}`, { detail: { size } });
 
 class FinishedUpload extends StagedObject {

@@ -1,6 +1,6 @@
 import { RegistryError } from './classes.registryerror.js';
 import { Meter } from './classes.stagedobject.js';
-import { fromIterable, iterate } from './helpers.streams.js';
+import { fromIterable, iterate, streamToBuffer } from './helpers.streams.js';
 import type { THashName } from './interfaces.storage.js';
 
 export interface IVerifiedBodyOptions {
@@ -53,6 +53,11 @@ export class VerifiedBody {
   /** Reads and verifies what the store has already: that a caller knows a digest does not prove that it has the content. */
   public async drain(admit: () => Promise<void>): Promise<void> {
     for await (const _chunk of this.withheld(admit));
+  }
+
+  /** The whole content in memory. */
+  public collect(admit: () => Promise<void>): Promise<Buffer> {
+    return streamToBuffer(this.open(admit));
   }
 
   /** Frees a body that nobody read. */

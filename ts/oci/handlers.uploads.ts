@@ -1,5 +1,6 @@
 import type { RegistryCall } from '../core/classes.registrycall.js';
 import { RegistryError } from '../core/classes.registryerror.js';
+import { wrongOffset } from '../core/classes.resumableuploads.js';
 import { VerifiedBody } from '../core/classes.verifiedbody.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import { holdersOf, isLinked, mountBlob, placeBlob } from './classes.blobs.js';
@@ -145,9 +146,13 @@ export const finishUpload = (call: RegistryCall, oci: IOciParts): Promise<IRespo
     const { uploads } = oci;
     const digest = promisedDigest(call) ?? assertDigest(undefined);
     const range = parseChunkRange(call.header('content-range'));
-    const received = await uploads.size(id, { owner });
-    if (received === 0 && !range) {
-      await placeBody(call, digest);
+    const isFresh = call.body.exists && uploads.isFresh(id, { owner });
+    if (!range && (isFresh || (await uploads.size(id, { owner })) === 0)) {
+      await placeBody(call, digest).catch(async (error: unknown) => {
+        // chunks that another process took, before a last one that does not say where it belongs: now it can
+        const received = isFresh && RegistryError.is(error, 'digestMismatch') ? await uploads.size(id, { owner }) : 0;
+        throw received > 0 ? wrongOffset(received) : error;
+      });
       await uploads.remove(id, []);
       return blobCreated(call, digest);
     }

@@ -63,6 +63,7 @@ export class Publisher {
   }
 
   public remove(key: string, path: string, condition: ICondition & { scratch?: boolean }): Promise<void> {
+    if (condition.scratch && condition.ifMatch === undefined) return this.drop(key, path);
     return this.persist(key, path, condition, async ({ place, version }) => {
       this.check(condition, version);
       if (!version || version.header.deleted) return 'won';
@@ -74,6 +75,17 @@ export class Publisher {
         await grave.discard();
       }
     });
+  }
+
+  /** Scratch objects are plain files, and nobody minds if one comes back: there is nothing to look at before. */
+  private async drop(key: string, path: string): Promise<void> {
+    try {
+      await this.layout.files.unlink(path);
+    } catch (error) {
+      if (hasCode(error, 'ENOENT', 'ENOTDIR')) return;
+      if (!hasCode(error, 'EISDIR', 'EPERM')) throw error;
+      await this.remove(key, path, {});
+    }
   }
 
   /** Takes away what is left of a deleted key. */
