@@ -308,6 +308,43 @@ t.test('trouble with the disk is told as such, and leaves nothing', async (t) =>
   await t.rejects(store.list({ prefix: '' })[Symbol.asyncIterator]().next(), unavailable);
 });
 
+t.test('a disk that fails while a large body still arrives is heard, although it says so only once', async (t) => {
+  const directory = await makeDirectory(t);
+  let calls = 0;
+  const store = await openStore(directory, {
+    fdatasync: async () => {
+      calls += 1;
+      throw Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' });
+    },
+  });
+  await t.rejects(
+    store.put('small', streamOf(60 * MIB)).then(() => Promise.reject(new Error('fine'))),
+    { message: 'fine' },
+  );
+  t.equal(calls, 0);
+  await t.rejects(store.put('large', streamOf(130 * MIB), { immutable: true }));
+  t.ok(calls > 0, 'the disk was told to begin');
+  t.equal(await store.head('large'), null);
+  t.notOk((await tree(directory)).some((path) => path.startsWith('tmp/')));
+});
+
+t.test('a listing looks only at names that can be wanted, and takes empty folders away', async (t) => {
+  const directory = await makeDirectory(t);
+  const store = await openStore(directory);
+  const keys = ['a.', 'a.b', 'a.b/c', 'a/x', 'aB', 'ab', 'a:b', `a.${'long'.repeat(80)}`];
+  for (const key of keys) await store.put(`top/${key}`, Buffer.from('1'), { immutable: true });
+  for (const prefix of ['a', 'a.', 'a.b', 'a/', 'aB', 'a:', 'a.longl', `a.${'long'.repeat(79)}l`, 'b']) {
+    const found: string[] = [];
+    for await (const item of store.list({ prefix: `top/${prefix}` })) if ('key' in item) found.push(item.key.slice(4));
+    t.same(found, keys.filter((key) => key.startsWith(prefix)).sort(), prefix);
+  }
+  await store.put('staging/day/1', Buffer.from('1'), { immutable: true, scratch: true });
+  await store.delete('staging/day/1', { scratch: true });
+  t.match(await tree(directory), ['objects/staging/day/'], 'what is deleted as scratch leaves its folder');
+  for await (const _item of store.list({ prefix: 'staging/' })) t.fail('there is nothing');
+  t.notOk((await tree(directory)).some((path) => path.includes('staging/day')));
+});
+
 t.test('a directory that is gone reads as an outage, not as empty', async (t) => {
   const directory = await makeDirectory(t);
   const store = await openStore(join(directory, 'store'));

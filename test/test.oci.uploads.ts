@@ -172,6 +172,17 @@ t.test('another process goes on with the upload and finishes it', async (t) => {
   t.same(await world.stored(), keysOf('a', whole.digest));
 });
 
+t.test('a last chunk that says not where it belongs, at a process that has not seen the others', async (t) => {
+  const world = await ociWorld(t);
+  const begun = await world.admin.begin('a');
+  await (await world.another()).admin.patch(begun, one);
+  const rest = whole.bytes.subarray(one.byteLength);
+  const refused = await world.admin.finish(begun, whole.digest, rest);
+  t.equal(refusal(refused), '416 BLOB_UPLOAD_INVALID');
+  t.equal(refused.headers.Range, '0-299999', 'now the client knows');
+  t.equal((await world.admin.finish(begun, whole.digest, rest, '300000-699999')).status, 201);
+});
+
 t.test('a wrong digest stores no blob and keeps the session', async (t) => {
   const { writer, stored } = await ociWorld(t);
   const location = await writer.begin('a');
