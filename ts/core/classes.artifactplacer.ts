@@ -177,7 +177,7 @@ export class ArtifactPlacer {
           return false;
         }
         // the store may have spent a staged object's bytes already; bytes in memory can be sent again
-        if (tries === 2 || !(plan.staged as { isReplayable?: boolean }).isReplayable) throw error;
+        if (tries === 2 || !plan.staged.isReplayable) throw error;
         await sleep(50);
       }
     }

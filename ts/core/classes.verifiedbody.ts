@@ -20,6 +20,8 @@ export interface IVerifiedBodyOptions {
 export class VerifiedBody {
   /** algorithm -> hex, as promised */
   public readonly digests: Record<string, string>;
+  /** it can be read once */
+  public readonly isReplayable = false;
   /** why the body is not taken, once that is known: it tells more than what a store makes of a source that failed */
   public failure: unknown;
   private readonly meter: Meter;

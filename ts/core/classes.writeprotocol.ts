@@ -107,9 +107,10 @@ export class WriteProtocol {
   public async displace(plan: IDisplacePlan, origin: IStorageOrigin): Promise<void> {
     const { hooks, store } = this.parts;
     const { packageName, version } = plan;
-    const subjects = plan.artifacts
-      .filter(({ silent }) => !silent)
-      .map(({ key, digest }) => ({ key, metadata: { packageName, version, digest, kind: 'artifact' as const } }));
+    const subjects = plan.artifacts.map(({ key, digest }) => ({
+      key,
+      metadata: { packageName, version, digest, kind: 'artifact' as const },
+    }));
     for (const subject of subjects) await hooks.ask('beforeDelete', origin, subject);
     for (const { key } of plan.artifacts) await store.delete(key);
     for (const subject of subjects) await hooks.tell('afterDelete', origin, subject);

@@ -113,7 +113,7 @@ export interface IDisplacePlan {
   packageName: string;
   version?: string;
   /** `digest` is what hooks are told */
-  artifacts: { key: string; digest?: string; silent?: boolean }[];
+  artifacts: { key: string; digest?: string }[];
 }
 
 /** A listing of all packages that follows their documents; `PackageCatalog` is one. */

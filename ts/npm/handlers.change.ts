@@ -1,6 +1,7 @@
 import type { RegistryCall } from '../core/classes.registrycall.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import { respond } from '../core/helpers.http.js';
+import { isRecord } from '../core/helpers.values.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import { removePackageVersions } from './handlers.unpublish.js';
 import {
@@ -14,7 +15,6 @@ import {
 } from './helpers.document.js';
 import type { INpmDocument, INpmParts } from './interfaces.npm.js';
 import { documentKey } from './keys.npm.js';
-import { isRecord } from './wire.manifest.js';
 import { assertDocument, distTagsOf } from './wire.publication.js';
 
 /** characters */

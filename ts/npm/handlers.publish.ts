@@ -3,6 +3,7 @@ import { RegistryError } from '../core/classes.registryerror.js';
 import type { StagedObject } from '../core/classes.registrystorage.js';
 import { respond } from '../core/helpers.http.js';
 import { iterate } from '../core/helpers.streams.js';
+import { isRecord } from '../core/helpers.values.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import type { IArtifactPlan, IPlacedArtifact } from '../core/interfaces.storage.js';
 import { changeDocument } from './handlers.change.js';
@@ -17,7 +18,6 @@ import type {
   ITarballFacts,
 } from './interfaces.npm.js';
 import { BUNDLE_TYPE, documentKey, provenanceKey, TARBALL_TYPE, tarballKey } from './keys.npm.js';
-import { isRecord } from './wire.manifest.js';
 import { assertNewName } from './wire.names.js';
 import { attachmentVersion, MAX_ATTACHMENTS, parsePublication } from './wire.publication.js';
 import { readParsedDocument, readPublishDocument } from './wire.publish.js';

@@ -1,11 +1,11 @@
 import type { RegistryCall } from '../core/classes.registrycall.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import { respond } from '../core/helpers.http.js';
+import { isRecord } from '../core/helpers.values.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import { logIn } from './handlers.login.js';
 import type { INpmParts } from './interfaces.npm.js';
 import { isOwnForm, loginDone, loginForm, loginOver, PAGE_HEADERS } from './wire.loginpage.js';
-import { isRecord } from './wire.manifest.js';
 
 /** bytes */
 const MAX_BODY = 16 * 1024;

@@ -1,5 +1,6 @@
 import semver from 'semver';
 import { RegistryError } from '../core/classes.registryerror.js';
+import { isRecord } from '../core/helpers.values.js';
 import type { INpmDist, INpmManifest, IReceivedTarball } from './interfaces.npm.js';
 
 /** The rules for one version of a publish document, and the form in which it is kept. */
@@ -25,9 +26,6 @@ const SERVER_FIELDS = new Set([
 ]);
 
 const invalid = (message: string): RegistryError => new RegistryError('invalid', message);
-
-export const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const SRI = /^(sha\d+)-([A-Za-z0-9+/]+={0,2})(?:\?\S*)?$/;
 

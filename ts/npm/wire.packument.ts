@@ -1,8 +1,9 @@
 import semver from 'semver';
+import { isRecord } from '../core/helpers.values.js';
 import { revisionOf } from './helpers.document.js';
 import type { INpmDocument, INpmManifest, INpmPerson, INpmSearchEntry } from './interfaces.npm.js';
 import { baseName } from './keys.npm.js';
-import { hasInstallScript, isRecord } from './wire.manifest.js';
+import { hasInstallScript } from './wire.manifest.js';
 
 /**
  * What clients read.

@@ -1,6 +1,7 @@
 import { RegistryError } from '../core/classes.registryerror.js';
+import { isRecord } from '../core/helpers.values.js';
 import type { INewVersion, IPublication, IReceivedTarball } from './interfaces.npm.js';
-import { completeManifest, isRecord } from './wire.manifest.js';
+import { completeManifest } from './wire.manifest.js';
 import { assertNewName, assertTag, assertVersion } from './wire.names.js';
 import { isTarballAttachment } from './wire.publish.js';
 

@@ -1,4 +1,5 @@
 import { RegistryError } from '../core/classes.registryerror.js';
+import { isRecord } from '../core/helpers.values.js';
 import { decodeBase64 } from './wire.base64.js';
 
 /**
@@ -198,9 +199,6 @@ const decodeKey = (raw: Buffer): string => {
 /** Reads the document; attachments are handed to `onAttachment` in their order. `invalid` and `tooLarge` are thrown. */
 export const readPublishDocument = (source: AsyncIterable<Uint8Array>, options: IPublishReader): Promise<unknown> =>
   new PublishScanner(source, options).read();
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const SLICE = 256 * 1024;
 

@@ -1,6 +1,7 @@
 import { createGunzip } from 'node:zlib';
 import tar from 'tar-stream';
 import { RegistryError } from '../core/classes.registryerror.js';
+import { isRecord } from '../core/helpers.values.js';
 import type { ITarballFacts } from './interfaces.npm.js';
 
 /**
@@ -16,9 +17,6 @@ const MAX_TEXT = 2 * 1024 * 1024;
 const MAX_ENTRIES = 1_000_000;
 
 const invalid = (message: string, cause?: unknown): RegistryError => new RegistryError('invalid', message, { cause });
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const segmentsOf = (path: string): string[] => {
   const segments = path.split(/[/\\]/).filter((segment) => segment !== '' && segment !== '.');

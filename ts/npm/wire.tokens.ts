@@ -1,6 +1,6 @@
 import { RegistryError } from '../core/classes.registryerror.js';
+import { isRecord } from '../core/helpers.values.js';
 import type { ITokenInfo, ITokenOptions } from '../core/interfaces.auth.js';
-import { isRecord } from './wire.manifest.js';
 import { assertNewName } from './wire.names.js';
 
 /**

@@ -1,6 +1,7 @@
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage, StagedObject } from '../core/classes.registrystorage.js';
 import type { VerifiedBody } from '../core/classes.verifiedbody.js';
+import { sleep } from '../core/helpers.conditionalwrite.js';
 import { BLOB_TYPE, blobKey, collectingKey, linkKey, linksPrefix, repositoryOfLink } from './keys.oci.js';
 import type { IDigest } from './wire.digests.js';
 
@@ -9,8 +10,6 @@ const PATIENCE_MS = 10_000;
 /** for one that lives has given up by then. */
 export const COLLECTOR_GIVES_UP_MS = 3_000;
 const PAUSE_MS = 50;
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Whether the repository has this blob: its bytes alone, which any repository may have brought, do not count. */
 export const isLinked = async (storage: RegistryStorage, repository: string, digest: IDigest): Promise<boolean> =>

@@ -1,4 +1,5 @@
 import { RegistryError } from '../core/classes.registryerror.js';
+import { isRecord } from '../core/helpers.values.js';
 import { type IDigest, readDigest } from './wire.digests.js';
 
 export const IMAGE_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
@@ -40,9 +41,6 @@ export interface IManifest {
 
 const invalid = (message: string, detail?: unknown): RegistryError =>
   new RegistryError('invalid', message, { wireCode: 'MANIFEST_INVALID', detail });
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Content-Type without its parameters, which are to be ignored. */
 const baseType = (contentType: string | undefined): string => (contentType ?? '').split(';')[0]!.trim();
