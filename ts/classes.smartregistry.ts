@@ -1,3 +1,4 @@
+import { AnswerCache } from './core/classes.answercache.js';
 import { AuthManager } from './core/classes.authmanager.js';
 import type { BaseRegistry, IRegistryServices } from './core/classes.baseregistry.js';
 import { Housekeeper } from './core/classes.housekeeper.js';
@@ -81,6 +82,8 @@ export class SmartRegistry {
   public async handleRequest(context: IRequestContext): Promise<IResponse> {
     if (this.state !== 'ready') throw this.notReady();
     const path = normalizePath(context.path);
+    const known = this.services?.answers.find(context, path);
+    if (known) return known;
     for (const { prefix, registry } of this.mounts) {
       if (!path.startsWith(prefix)) continue;
       const rest = path.slice(prefix.length);
@@ -144,7 +147,8 @@ export class SmartRegistry {
     const storage = new RegistryStorage(store, { hooks: config.storageHooks, logger, limits });
     const auth = new AuthManager(config.auth, { storage, provider: config.authProvider, logger });
     const renders = new RenderCache(limits.metadataCacheSize);
-    this.services = { storage, auth, logger, limits, renders, trustProxy: config.trustProxy ?? false };
+    const answers = new AnswerCache(store, renders);
+    this.services = { storage, auth, logger, limits, renders, answers, trustProxy: config.trustProxy ?? false };
     try {
       await storage.init();
       this.housekeeper = new Housekeeper(logger);

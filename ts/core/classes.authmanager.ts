@@ -134,6 +134,16 @@ export class AuthManager {
   }
 
   /**
+   * A test whether a token that `identify` has just given (`null` = an anonymous caller) is still good and still allows
+   * what it did. undefined where that has to be asked each time: of custom providers, of passwords, of OCI JWTs.
+   */
+  public standing(token: IAuthToken | null): (() => boolean) | undefined {
+    const { provider } = this;
+    if (!(provider instanceof DefaultAuthProvider) || (token && this.#oci.isJwt(token))) return undefined;
+    return provider.standing(token);
+  }
+
+  /**
    * @param token as `validateToken` or `identify` gave it; `null` = an anonymous caller
    * @param resource `{protocol}:{type}:{name}`, e.g. `npm:package:@scope/x`
    * @param action read | write | delete | pull | push

@@ -1,3 +1,4 @@
+import type { AnswerCache } from './classes.answercache.js';
 import type { AuthManager, TPresentedCredential } from './classes.authmanager.js';
 import type { IChore } from './classes.housekeeper.js';
 import { RegistryCall } from './classes.registrycall.js';
@@ -22,8 +23,11 @@ export interface IRegistryServices {
   logger: ILogger;
   limits: Required<ILimits>;
   renders: RenderCache;
+  answers: AnswerCache;
   trustProxy: boolean;
 }
+
+const always = (): boolean => true;
 
 /** Some protocols put a token into the path, as `npm logout` does: of such a path the log has the pattern only. */
 const loggedPath = (call: RegistryCall): string =>
@@ -114,15 +118,24 @@ export abstract class BaseRegistry {
     }
     try {
       await call?.release();
+      if (call) this.remember(call, response);
       return await withoutForbiddenBody(response, context.method.toUpperCase());
     } catch (thrown) {
       return this.failed(thrown, call);
     }
   }
 
+  private remember(call: RegistryCall, response: IResponse): void {
+    const basis = call.basisOf(response);
+    if (basis) this.services.answers.keep(call.mount + call.path, basis);
+  }
+
   /** Authentication, then authorisation, both before anything is looked up: an outsider cannot probe what exists. */
   private async admit(call: RegistryCall, access: TAccess): Promise<void> {
-    if (access === 'public') return;
+    if (access === 'public') {
+      call.standing = always;
+      return;
+    }
     await this.identify(call);
     if (access === 'identified' || access === 'authenticated') {
       const isKnown = access === 'identified' ? call.token : call.userId;
@@ -142,9 +155,13 @@ export abstract class BaseRegistry {
   /** Sets `call.token` from what the caller presents; a credential that is not valid is `unauthenticated`. */
   protected async identify(call: RegistryCall): Promise<void> {
     const presented = this.credentials(call);
-    if (!presented) return;
+    if (!presented) {
+      call.standing = this.services.auth.standing(null);
+      return;
+    }
     call.token = await this.services.auth.identify(presented, this.protocol);
     if (!call.token) throw new RegistryError('unauthenticated', 'The credentials are not valid');
+    call.standing = this.services.auth.standing(call.token);
   }
 
   private failed(thrown: unknown, call: RegistryCall | null): IResponse {

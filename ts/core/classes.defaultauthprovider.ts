@@ -5,7 +5,7 @@ import type { RegistryStorage } from './classes.registrystorage.js';
 import { type IAccount, UserStore } from './classes.userstore.js';
 import { ConfigError } from './helpers.config.js';
 import { DEFAULT_ANONYMOUS_SCOPES, normalizeScopes } from './helpers.scopes.js';
-import { hashToken, isTokenId, looksLikeOpaqueToken, newTokenSecret, tokenHint } from './helpers.tokens.js';
+import { hashToken, idOfToken, isTokenId, looksLikeOpaqueToken, newTokenSecret, tokenHint } from './helpers.tokens.js';
 import type {
   IAuthConfig,
   IAuthProvider,
@@ -85,7 +85,7 @@ export class DefaultAuthProvider implements IAuthProvider {
 
   public async validateToken(token: string, protocol?: TRegistryProtocol): Promise<IAuthToken | null> {
     if (!looksLikeOpaqueToken(token)) return null;
-    const found = await this.#find(hashToken(token));
+    const found = await this.#find(idOfToken(token));
     return found && (protocol === undefined || found.record.protocol === protocol) ? found.token : null;
   }
 
@@ -113,7 +113,7 @@ export class DefaultAuthProvider implements IAuthProvider {
 
   /** Of a token that is not there, nothing is said. */
   public async revokeToken(token: string): Promise<void> {
-    const hash = isTokenId(token) ? token : hashToken(token);
+    const hash = isTokenId(token) ? token : idOfToken(token);
     try {
       await this.#store.delete(hash);
     } finally {
@@ -131,6 +131,19 @@ export class DefaultAuthProvider implements IAuthProvider {
     if (!account || (this.#owners.get(token) ?? account.uid) !== account.uid) return this.#nothing;
     const layers = [token.scopes, account.scopes];
     return new Permissions({ layers, anybody: this.#anybody, readonly: token.readonly });
+  }
+
+  /**
+   * A test whether a token that `validateToken` has just given, `null` for a stranger, would be given again and allow the
+   * same: without asking the store, for as long as that is believed. undefined = there is no telling.
+   */
+  public standing(token: IAuthToken | null): (() => boolean) | undefined {
+    if (!token) return () => true;
+    const { tokenId, userId } = token;
+    const account = this.users.peek(userId);
+    if (tokenId === undefined || !account || this.#owners.get(token) !== account.uid) return undefined;
+    return () =>
+      this.#tokens.peek(tokenId)?.token === token && !this.#isOver(token) && this.users.peek(userId) === account;
   }
 
   /** Of a JWT that another token service made: its scopes are not bound to an account here. */

@@ -34,6 +34,10 @@ export class HookRunner {
     private readonly options: IHookRunnerOptions,
   ) {}
 
+  public has(name: TAskHook | TTellHook): boolean {
+    return this.hooks[name] !== undefined;
+  }
+
   /** Resolves only where the hook says `allowed: true` in time; throws `forbidden` otherwise. */
   public async ask(name: TAskHook, origin: IStorageOrigin, subject: IHookSubject): Promise<void> {
     if (!this.hooks[name]) return;

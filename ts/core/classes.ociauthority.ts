@@ -1,4 +1,3 @@
-import { LRUCache } from '../plugins.js';
 import { BELIEVED_MS, DefaultAuthProvider } from './classes.defaultauthprovider.js';
 import { FreshCache } from './classes.freshcache.js';
 import {
@@ -11,7 +10,7 @@ import {
 import { Permissions } from './classes.permissions.js';
 import { RegistryError } from './classes.registryerror.js';
 import { isReadAction, parseScopes } from './helpers.scopes.js';
-import { hashToken } from './helpers.tokens.js';
+import { idOfToken } from './helpers.tokens.js';
 import type { IAuthProvider, IAuthToken, IPermissions } from './interfaces.auth.js';
 import type { ITokenStore } from './tokenstores/interfaces.tokenstore.js';
 
@@ -45,7 +44,6 @@ export class OciAuthority {
   readonly #provider: IAuthProvider;
   readonly #now: () => Date;
   readonly #known: FreshCache<IKnownJwt>;
-  readonly #keys = new LRUCache<string, string>({ max: 1000 });
   readonly #claims = new WeakMap<IAuthToken, IOciClaims>();
 
   constructor(jwts: OciTokens, options: { store: ITokenStore; provider: IAuthProvider; now(): Date }) {
@@ -97,21 +95,11 @@ export class OciAuthority {
   /** `undefined`: not a JWT of this registry or its token service. `null`: one, but void. Time is for `isOver` to say. */
   public async validate(jwt: string): Promise<IAuthToken | null | undefined> {
     if (!looksLikeJwt(jwt)) return undefined;
-    const key = this.#keyOf(jwt);
+    const key = idOfToken(jwt);
     const known = this.#known.peek(key) ?? (await this.#known.get(key, () => this.#load(jwt)));
     if (!known) return undefined;
     const { claims, token, isRevoked } = known;
     return !isRevoked && (await this.#isBacked(claims)) ? token : null;
-  }
-
-  /** Clients send the same token with each request of a pull. */
-  #keyOf(jwt: string): string {
-    let key = this.#keys.get(jwt);
-    if (key === undefined) {
-      key = hashToken(jwt);
-      this.#keys.set(jwt, key);
-    }
-    return key;
   }
 
   /** Whether this is a JWT, which names each thing that it allows. */

@@ -1,3 +1,4 @@
+import type { IAnswerBasis } from './classes.answercache.js';
 import type { AuthManager } from './classes.authmanager.js';
 import type { IRegistryServices } from './classes.baseregistry.js';
 import { RegistryError } from './classes.registryerror.js';
@@ -36,6 +37,11 @@ export interface IServeDocumentOptions<T> {
   headers?: Record<string, string>;
   /** runs the get hooks */
   about?: IStorageHookMetadata;
+  /**
+   * The answer depends on nothing but this document, the path, the caller's rights, and headers that were read by
+   * `call.header`: asked the same again while all of these are as they were, it may be given without the handler.
+   */
+  repeatable?: boolean;
 }
 
 export interface ICallOptions {
@@ -64,6 +70,12 @@ export class RegistryCall implements IServeRequest {
   /** null for an anonymous caller, and on public routes */
   public token: IAuthToken | null = null;
 
+  /** whether the caller's credentials still mean what they meant; undefined where only the auth manager can say */
+  public standing: (() => boolean) | undefined;
+
+  /** headers that were looked at, where the answer may be remembered */
+  private readonly looked: [name: string, value: string | undefined][] | undefined;
+  private repeatable: (Pick<IAnswerBasis, 'document' | 'rendering'> & { response: IResponse }) | undefined;
   private ownStorage: RegistryStorage | undefined;
   private ownBody: RequestBody | undefined;
   private readonly services: IRegistryServices;
@@ -78,6 +90,7 @@ export class RegistryCall implements IServeRequest {
     this.method = context.method.toUpperCase();
     this.mount = options.mount;
     this.path = options.path;
+    if (services.answers.takes(context)) this.looked = [];
   }
 
   /** Bound to this call: hooks see its protocol and actor, work stops with its signal. */
@@ -148,7 +161,10 @@ export class RegistryCall implements IServeRequest {
   }
 
   public header(name: string): string | undefined {
-    return headerOf(this.context.headers, name);
+    const value = headerOf(this.context.headers, name);
+    const { looked } = this;
+    if (looked && !looked.some(([known]) => known === name)) looked.push([name, value]);
+    return value;
   }
 
   /** The first value of a query parameter. */
@@ -165,7 +181,7 @@ export class RegistryCall implements IServeRequest {
   /** Absolute URL of this registry as the caller reaches it, without a trailing slash. */
   public get publicUrl(): string {
     if (this.config.registryUrl) return this.config.registryUrl.replace(/\/+$/, '');
-    return originOf(this.context, this.services.trustProxy) + this.mount;
+    return originOf(this.context, this.services.trustProxy, (name) => this.header(name)) + this.mount;
   }
 
   /**
@@ -231,6 +247,23 @@ export class RegistryCall implements IServeRequest {
       const rendered = document && options.render(document.value);
       return rendered ? new Rendering(rendered) : null;
     });
-    return rendering && serveRendering(this, rendering, info.lastModified, options.headers ?? {});
+    if (!rendering) return null;
+    const response = await serveRendering(this, rendering, info.lastModified, options.headers ?? {});
+    const { etag } = info;
+    if (options.repeatable && !storage.watchesGets) {
+      const packed = response.headers['Content-Encoding'] === 'gzip';
+      this.repeatable = { response, document: { key, etag }, rendering: { name, packed } };
+    }
+    return response;
+  }
+
+  /** What `response`, the end of this call, was made from; undefined where that cannot be told again. */
+  public basisOf(response: IResponse): IAnswerBasis | undefined {
+    const { looked: headers, standing, repeatable, context } = this;
+    if (!headers || !standing || repeatable?.response !== response) return undefined;
+    const { document, rendering } = repeatable;
+    const { status, headers: responseHeaders } = response;
+    const { baseUrl } = context;
+    return { headers, baseUrl, standing, document, rendering, status, responseHeaders: { ...responseHeaders } };
   }
 }

@@ -149,6 +149,12 @@ export class RegistryStorage {
     return info;
   }
 
+  /** Whether somebody wants to hear of each read. */
+  public get watchesGets(): boolean {
+    const { hooks } = this.parts;
+    return hooks.has('beforeGet') || hooks.has('afterGet');
+  }
+
   /** Asks `beforeGet` on behalf of a caller who will be given content that is known to exist, and starts `afterGet`. */
   public async admitGet(key: string, about: IStorageHookMetadata): Promise<void> {
     const { hooks } = this.parts;

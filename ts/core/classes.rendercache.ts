@@ -18,7 +18,8 @@ export class Rendering {
   public readonly contentType: string;
   public readonly lastModified: Date | undefined;
   private hashed: string | undefined;
-  private packed: Promise<Buffer> | undefined;
+  private packing: Promise<Buffer> | undefined;
+  private packed: Buffer | undefined;
 
   constructor({ body, contentType, lastModified }: IRendered) {
     this.bytes =
@@ -38,8 +39,14 @@ export class Rendering {
     return this.bytes.byteLength >= GZIP_FROM;
   }
 
-  public gzipped(): Promise<Buffer> {
-    this.packed ??= gzip(this.bytes);
+  /** The gzip form where it is there already. */
+  public get gzip(): Buffer | undefined {
+    return this.packed;
+  }
+
+  public async gzipped(): Promise<Buffer> {
+    this.packing ??= gzip(this.bytes);
+    this.packed ??= await this.packing;
     return this.packed;
   }
 
@@ -63,6 +70,11 @@ export class RenderCache {
       // names hold what callers choose, a range or a host, and may be longer than what is rendered
       sizeCalculation: (rendering, name) => rendering.cost + 2 * name.length,
     });
+  }
+
+  /** The rendering under this name, where it is there. */
+  public peek(name: string): Rendering | undefined {
+    return this.entries.get(name);
   }
 
   /** The rendering under this name; made by `make` once, however many callers wait for it. */

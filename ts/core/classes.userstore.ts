@@ -143,9 +143,14 @@ export class UserStore {
     return users.sort((a, b) => (a.userId < b.userId ? -1 : 1));
   }
 
+  /** The account as `account` would give it, where it may still be believed; another object once it was looked up anew. */
+  public peek(userId: string): IAccount | undefined {
+    return this.#configured.get(userId) ?? this.#accounts.peek(userId);
+  }
+
   /** The account under which requests of this user run, at most a few seconds old; `null` where there is none. */
   public async account(username: string): Promise<IAccount | null> {
-    const known = this.#configured.get(username) ?? this.#accounts.peek(username);
+    const known = this.peek(username);
     if (known) return known;
     const name = toUserName(username);
     if (name === null) return null;

@@ -119,9 +119,13 @@ const HOST = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
  * The public origin under which the caller reached us, without a trailing slash: `baseUrl` of the context, else
  * X-Forwarded-Proto and -Host where the configuration trusts them, else Host.
  */
-export const originOf = (context: IRequestContext, trustProxy: boolean): string => {
+export const originOf = (
+  context: IRequestContext,
+  trustProxy: boolean,
+  header = (name: string) => headerOf(context.headers, name),
+): string => {
   if (context.baseUrl) return context.baseUrl.replace(/\/+$/, '');
-  const first = (name: string) => headerOf(context.headers, name)?.split(',')[0]?.trim();
+  const first = (name: string) => header(name)?.split(',')[0]?.trim();
   const host = (trustProxy && first('x-forwarded-host')) || first('host');
   if (!host) return 'http://localhost';
   if (!HOST.test(host)) throw new RegistryError('invalid', 'The Host header is not a host name');

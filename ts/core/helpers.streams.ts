@@ -40,8 +40,12 @@ export const toReadableStream = (data: object | string | Uint8Array): ReadableSt
 export const knownBytes = (stream: ReadableStream<Uint8Array> | undefined): Uint8Array | undefined =>
   stream && !stream.locked ? bytesOf.get(stream) : undefined;
 
-/** Bytes of responses whose stream nobody has asked for yet. */
-const bytesOfResponse = new WeakMap<IResponse, Uint8Array>();
+/** Where a response has its bytes until somebody asks for its stream. */
+const BYTES = Symbol('bytes');
+
+interface IBytesResponse extends IResponse {
+  [BYTES]?: Uint8Array;
+}
 
 /**
  * A response with these bytes. Its stream is made when somebody takes `body`: that costs more than all the rest of a
@@ -49,22 +53,22 @@ const bytesOfResponse = new WeakMap<IResponse, Uint8Array>();
  */
 export const responseOfBytes = (status: number, headers: Record<string, string>, bytes: Uint8Array): IResponse => {
   let stream: ReadableStream<Uint8Array> | undefined;
-  const response: IResponse = {
+  const response: IBytesResponse = {
     status,
     headers,
     get body() {
-      bytesOfResponse.delete(response);
+      response[BYTES] = undefined;
       stream ??= streamOfBytes(bytes);
       return stream;
     },
+    [BYTES]: bytes,
   };
-  bytesOfResponse.set(response, bytes);
   return response;
 };
 
 /** The bytes of a response's body, where they are known and nobody has begun to read them. */
 export const responseBytes = (response: IResponse): Uint8Array | undefined =>
-  bytesOfResponse.get(response) ?? knownBytes(response.body);
+  (response as IBytesResponse)[BYTES] ?? knownBytes(response.body);
 
 /**
  * What stands behind a long body: it can be read into memory of the reader's own, so that a host may use the same few
@@ -184,7 +188,7 @@ export const fromIterable = (source: AsyncIterable<Uint8Array> | Iterable<Uint8A
 
 /** Frees the socket or file behind a response's body that will not be sent. */
 export const discardBody = async (response: IResponse): Promise<void> => {
-  if (bytesOfResponse.has(response)) return;
+  if ((response as IBytesResponse)[BYTES]) return;
   const { body } = response;
   if (body && !body.locked) await body.cancel();
 };

@@ -5,7 +5,7 @@ import { answerClientError } from './helpers.clienterror.js';
 import { hostAnswer } from './helpers.failures.js';
 import { withHealth } from './helpers.health.js';
 import { type TNodeListener, toNodeListener } from './helpers.nodelistener.js';
-import { sendResponse } from './helpers.noderesponse.js';
+import { sendOrDestroy } from './helpers.noderesponse.js';
 import type { INodeServerOptions, IRegistryServer, IRequestHandler, IResponseReport } from './interfaces.http.js';
 
 const DEFAULTS = {
@@ -103,7 +103,7 @@ class NodeServer implements IRegistryServer {
     return (request, response) => {
       underWay.add(response);
       if (settings.onResponse) this.report(request, response, settings.onResponse);
-      response.once('close', () => {
+      response.on('close', () => {
         underWay.delete(response);
         // a connection whose answer had promised keep-alive becomes idle only after this event
         if (this.closed) setImmediate(() => this.server.closeIdleConnections());
@@ -118,9 +118,7 @@ class NodeServer implements IRegistryServer {
         { error: `More than ${settings.maxHeaderCount} header fields` },
         { Connection: 'close' },
       );
-      sendResponse({ request, response, idleTimeoutMs: settings.idleTimeoutMs }, refusal).catch(() =>
-        response.destroy(),
-      );
+      void sendOrDestroy({ request, response, idleTimeoutMs: settings.idleTimeoutMs }, refusal);
     };
   }
 

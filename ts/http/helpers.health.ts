@@ -1,3 +1,4 @@
+import type { IRequestContext, IResponse } from '../index.js';
 import { hostAnswer } from './helpers.failures.js';
 import type { IRequestHandler } from './interfaces.http.js';
 
@@ -20,19 +21,22 @@ const isHealthy = async (registry: IRequestHandler): Promise<boolean> => {
   }
 };
 
+const health = async (registry: IRequestHandler, context: IRequestContext): Promise<IResponse> => {
+  if (context.method !== 'GET' && context.method !== 'HEAD') {
+    return hostAnswer(405, { error: `${context.method} is not possible here` }, { Allow: 'GET, HEAD' });
+  }
+  const healthy = await isHealthy(registry);
+  const answer = hostAnswer(healthy ? 200 : 503, { status: healthy ? 'ok' : 'unavailable' });
+  return context.method === 'HEAD' ? { status: answer.status, headers: answer.headers } : answer;
+};
+
 /**
  * Answers `GET|HEAD /-/health` (200 `{"status":"ok"}`, 503 where the store does not answer) and passes all other
  * requests on. `createNodeServer` has it built in; elsewhere: `toFetchHandler(withHealth(registry))`.
  */
 export const withHealth = (registry: IRequestHandler): IRequestHandler => ({
   trustProxy: registry.trustProxy,
-  async handleRequest(context) {
-    if (context.path !== HEALTH_PATH) return registry.handleRequest(context);
-    if (context.method !== 'GET' && context.method !== 'HEAD') {
-      return hostAnswer(405, { error: `${context.method} is not possible here` }, { Allow: 'GET, HEAD' });
-    }
-    const healthy = await isHealthy(registry);
-    const answer = hostAnswer(healthy ? 200 : 503, { status: healthy ? 'ok' : 'unavailable' });
-    return context.method === 'HEAD' ? { status: answer.status, headers: answer.headers } : answer;
+  handleRequest(context) {
+    return context.path === HEALTH_PATH ? health(registry, context) : registry.handleRequest(context);
   },
 });

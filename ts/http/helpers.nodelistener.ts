@@ -3,7 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import type { IRequestActor, IRequestContext } from '../index.js';
 import { hasBody, IncomingBody } from './classes.incomingbody.js';
 import { failureAnswer } from './helpers.failures.js';
-import { type IExchange, sendResponse } from './helpers.noderesponse.js';
+import { type IExchange, sendOrDestroy, sendResponse } from './helpers.noderesponse.js';
 import { baseUrlOf, callerAddress } from './helpers.origin.js';
 import { splitTarget } from './helpers.requesttarget.js';
 import type { INodeListenerOptions, IRequestHandler } from './interfaces.http.js';
@@ -11,6 +11,25 @@ import type { INodeListenerOptions, IRequestHandler } from './interfaces.http.js
 export type TNodeListener = (request: IncomingMessage, response: ServerResponse) => void;
 
 const DEFAULT_IDLE_TIMEOUT = 60_000;
+
+/** That the client went away, as a signal: which costs more than the rest of a context, and is made when it is asked for. */
+class Departure {
+  private controller: AbortController | undefined;
+  private isOver = false;
+
+  public get signal(): AbortSignal {
+    this.controller ??= new AbortController();
+    if (this.isOver) this.controller.abort();
+    return this.controller.signal;
+  }
+
+  public happened(): void {
+    this.isOver = true;
+    this.controller?.abort();
+  }
+}
+
+const ignore = (): void => {};
 
 /** What a body parser of the host application left of the body, where one ran before us. */
 const parsedBody = (request: IncomingMessage): unknown =>
@@ -48,18 +67,21 @@ export const toNodeListener = (registry: IRequestHandler, options: INodeListener
         })
       : undefined;
 
-  const contextOf = (request: IncomingMessage, body: unknown, gone: AbortController): IRequestContext => ({
-    method: request.method ?? 'GET',
-    ...splitTarget(request.url ?? '/'),
-    headers: request.headers,
-    body,
-    // a signal costs more than the rest of the context, and is made only for those who look at it
-    get signal() {
-      return gone.signal;
-    },
-    actor: options.actor?.(request) ?? actorOf(request),
-    baseUrl: baseUrl(request),
-  });
+  const contextOf = (request: IncomingMessage, body: unknown, gone: Departure): IRequestContext => {
+    const { path, query } = splitTarget(request.url ?? '/');
+    return {
+      method: request.method ?? 'GET',
+      path,
+      query,
+      headers: request.headers,
+      body,
+      get signal() {
+        return gone.signal;
+      },
+      actor: options.actor?.(request) ?? actorOf(request),
+      baseUrl: baseUrl(request),
+    };
+  };
 
   /** The transfer cannot be made good: the client must see it break off, never a short success. */
   const breakOff = (exchange: IExchange, error: unknown): void => {
@@ -70,21 +92,22 @@ export const toNodeListener = (registry: IRequestHandler, options: INodeListener
       response.destroy();
       return;
     }
-    sendResponse(exchange, failureAnswer(error)).catch(() => response.destroy());
+    void sendOrDestroy(exchange, failureAnswer(error));
   };
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const gone = new AbortController();
-    response.once('close', () => {
-      if (!response.writableFinished) gone.abort();
+    const gone = new Departure();
+    response.on('close', () => {
+      if (!response.writableFinished) gone.happened();
     });
     // a broken connection also shows as `close`; without a listener it would end the process
-    response.on('error', () => undefined);
+    response.on('error', ignore);
     const incoming = incomingBody(request, response);
     const exchange: IExchange = { request, response, incoming, idleTimeoutMs };
     try {
       const body = incoming ?? parsedBody(request);
-      await sendResponse(exchange, await registry.handleRequest(contextOf(request, body, gone)));
+      const sending = sendResponse(exchange, await registry.handleRequest(contextOf(request, body, gone)));
+      if (sending) await sending;
     } catch (error) {
       breakOff(exchange, error);
     }

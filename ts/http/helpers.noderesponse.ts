@@ -64,12 +64,12 @@ const finishAfterLingering = async (exchange: IExchange, bytes: Uint8Array): Pro
   if (!response.destroyed) finish(exchange, NOTHING);
 };
 
-/** Sends an answer whose bytes are all there, or that has none: one write, no stream. */
-const sendBytes = async (
+/** Sends an answer whose bytes are all there, or that has none: one write, no stream, and nothing to wait for. */
+const sendBytes = (
   exchange: IExchange,
   { status, headers }: IResponse,
   bytes: Uint8Array | undefined,
-): Promise<void> => {
+): void | Promise<void> => {
   const { request, response, incoming } = exchange;
   const length = declaredLength(headers);
   if (bytes && length !== undefined && length !== bytes.byteLength) {
@@ -85,7 +85,7 @@ const sendBytes = async (
     return;
   }
   response.writeHead(status, { ...framed, Connection: 'close' });
-  await finishAfterLingering(exchange, bytes ?? NOTHING);
+  return finishAfterLingering(exchange, bytes ?? NOTHING);
 };
 
 /** Any stream as what `sendChunks` takes. */
@@ -188,18 +188,34 @@ const sendSource = async (exchange: IExchange, { status, headers }: IResponse, s
   finish(exchange, NOTHING);
 };
 
-/** Sends the registry's answer. Rejects when it could not be sent whole although the client was there. */
-export const sendResponse = async (exchange: IExchange, answer: IResponse): Promise<void> => {
+const sendWithoutBody = async (exchange: IExchange, answer: IResponse): Promise<void> => {
+  await discardBody(answer);
+  return sendBytes(exchange, answer, undefined);
+};
+
+/**
+ * Sends the registry's answer. Fails when it could not be sent whole although the client was there. undefined: it is on
+ * its way already.
+ */
+export const sendResponse = (exchange: IExchange, answer: IResponse): void | Promise<void> => {
   const { request, response } = exchange;
   if (response.destroyed) return discardBody(answer);
-  const bodyless = isBodyless(request.method ?? 'GET', answer.status);
-  const bytes = bodyless ? undefined : responseBytes(answer);
-  if (bytes) return sendBytes(exchange, answer, bytes);
-  if (bodyless) await discardBody(answer);
-  else if (answer.body) {
-    const source = takeSource(answer.body);
-    if (source && 'read' in source) return sendSource(exchange, answer, source);
-    return sendChunks(exchange, answer, source ?? sourceOf(answer.body));
+  const { method = 'GET' } = request;
+  if (isBodyless(method, answer.status)) {
+    return 'body' in answer ? sendWithoutBody(exchange, answer) : sendBytes(exchange, answer, undefined);
   }
-  return sendBytes(exchange, answer, undefined);
+  const bytes = responseBytes(answer);
+  if (bytes || !answer.body) return sendBytes(exchange, answer, bytes);
+  const source = takeSource(answer.body);
+  if (source && 'read' in source) return sendSource(exchange, answer, source);
+  return sendChunks(exchange, answer, source ?? sourceOf(answer.body));
+};
+
+/** The same where there is nobody left to tell of a failure: the client sees the connection break. */
+export const sendOrDestroy = async (exchange: IExchange, answer: IResponse): Promise<void> => {
+  try {
+    await sendResponse(exchange, answer);
+  } catch {
+    exchange.response.destroy();
+  }
 };

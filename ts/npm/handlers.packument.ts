@@ -37,6 +37,7 @@ export const getPackument = async (call: RegistryCall): Promise<IResponse> => {
   const served = await call.serveDocument<INpmDocument>(documentKey(name), {
     variant: contentType,
     about: about(name),
+    repeatable: true,
     render: (document) => (isTombstone(document) ? null : { body: render(document, publicUrl), contentType }),
   });
   if (!served) throw missing(name);
@@ -51,6 +52,7 @@ export const getManifest = async (call: RegistryCall): Promise<IResponse> => {
   const served = await call.serveDocument<INpmDocument>(documentKey(name), {
     variant: `version ${wanted}`,
     about: about(name),
+    repeatable: true,
     render: (document) => {
       const manifest = resolveVersion(document, wanted);
       return manifest && { body: renderManifest(manifest, publicUrl), contentType: FULL_TYPE };

@@ -74,6 +74,11 @@ export class DirectoryObjectStore implements IObjectStore {
     });
   }
 
+  public glance(key: string): IObjectInfo | undefined {
+    const version = this.lookup.glance(key, this.layout.pathOf(key));
+    return version && toInfo(version.header);
+  }
+
   public get(key: string, options: IGetOptions = {}): Promise<IObject | 'notModified' | null> {
     const { range, ifNoneMatch, signal } = options;
     return guarded(async () => {

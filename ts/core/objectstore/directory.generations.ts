@@ -37,6 +37,18 @@ export type TOutcome = 'won' | 'lost' | 'unknown';
 const numberOf = (name: string, mark: string): number =>
   name.startsWith(`${mark}.`) ? Number(name.slice(mark.length + 1)) || 0 : 0;
 
+/**
+ * What is in a directory of generations. undefined: look again. A mark is never alone: a file system that lists in several
+ * steps has missed the new generation for being too early and the old one for being too late.
+ */
+export const placeOf = (names: string[]): (TPlace & { form: 'dead' | 'living' }) | undefined => {
+  const mark = names.find((name) => !name.includes('.'));
+  if (!mark) return { form: 'dead', names };
+  let number = 0;
+  for (const name of names) number = Math.max(number, numberOf(name, mark));
+  return number > 0 ? { form: 'living', mark, number, names } : undefined;
+};
+
 export class Generations {
   constructor(
     private readonly layout: DirectoryLayout,
@@ -55,13 +67,8 @@ export class Generations {
         if (hasCode(error, 'ENOTDIR')) return { form: 'plain' };
         throw error;
       }
-      const mark = names.find((name) => !name.includes('.'));
-      let number = 0;
-      if (mark) for (const name of names) number = Math.max(number, numberOf(name, mark));
-      if (mark && number > 0) return { form: 'living', mark, number, names };
-      // A mark is never alone: a file system that lists in several steps has missed the new generation for being too
-      // early and the old one for being too late.
-      if (!mark || tries > 10) return { form: 'dead', names };
+      const place = placeOf(names);
+      if (place || tries > 10) return place ?? { form: 'dead', names };
     }
   }
 

@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import { RegistryError } from '../classes.registryerror.js';
 import { type IFiles, tolerate } from './directory.files.js';
-import type { Generations, TPlace } from './directory.generations.js';
+import { type Generations, placeOf, type TPlace } from './directory.generations.js';
 import { type IOpened, type IVersion, plainId, type VersionReader } from './directory.reading.js';
 
 /** What is at a key: the place, and the version in it, which may be a deletion. */
@@ -47,6 +47,23 @@ export class Lookup {
       if (version && (await this.isStill(path, id))) return { place, version };
     }
     throw restless(key);
+  }
+
+  /** The current version, where it was looked at a moment ago and is still the one. */
+  public glance(key: string, path: string): IVersion | undefined {
+    if (!this.reader.isHot(key)) return undefined;
+    const version = this.reader.recall(key, this.currentId(key, path) ?? '');
+    return version?.header.deleted ? undefined : version;
+  }
+
+  private currentId(key: string, path: string): string | undefined {
+    try {
+      if (this.reader.wasPlain(key)) return plainId(this.files.statHot(path));
+      const place = placeOf(this.files.readdirHot(path));
+      return place?.form === 'living' ? fileOf(path, place).id : undefined;
+    } catch {
+      return undefined; // whoever looks properly finds out what it is, and says so
+    }
   }
 
   /** The current version, opened, with at least the first `bytes` of its file; null where there is none. */

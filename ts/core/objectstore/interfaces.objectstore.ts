@@ -82,6 +82,11 @@ export interface IObjectStore {
   /** false where conditions are ignored, or refused, for objects that arrive in parts; absent: as `conditionalWrites` */
   readonly conditionalJoins?: boolean;
   head(key: string): Promise<IObjectInfo | null>;
+  /**
+   * What `head` would answer, where that is known for certain without waiting for anything; undefined = ask `head`. For
+   * stores that are looked at in microseconds.
+   */
+  glance?(key: string): IObjectInfo | undefined;
   get(key: string, options?: IGetOptions): Promise<IObject | 'notModified' | null>;
   /** Durable when it resolves. A source that fails leaves what was there before. */
   put(key: string, body: Uint8Array | ReadableStream<Uint8Array>, options?: IPutOptions): Promise<{ etag: string }>;
