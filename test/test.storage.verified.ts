@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import t from 'tap';
+import { AnswerCache } from '../ts/core/classes.answercache.js';
 import { RegistryCall } from '../ts/core/classes.registrycall.js';
 import { type ICodec, RegistryStorage, StagedObject } from '../ts/core/classes.registrystorage.js';
 import { RenderCache } from '../ts/core/classes.rendercache.js';
@@ -166,7 +167,9 @@ t.test('scratch objects are not synced, what is composed of them is', async (t) 
 t.test('serveImmutable: read once, its being there asked each time, or left to a document', async (t) => {
   const inner = new MemoryObjectStore();
   const store = new FaultObjectStore(inner);
-  const services = { storage: new RegistryStorage(store), renders: new RenderCache(1_000_000) } as IRegistryServices;
+  const renders = new RenderCache(1_000_000);
+  const answers = new AnswerCache(store, renders);
+  const services = { storage: new RegistryStorage(store), renders, answers } as IRegistryServices;
   const serve = async (exists: boolean, headers: Record<string, string> = {}, method = 'GET') => {
     const context = { method, path: '/', headers, query: {} };
     const call = new RegistryCall({
