@@ -18,6 +18,8 @@ import {
 import { MemoryObjectStore } from './helpers/memory-store.js';
 import { send, startRegistry, temporaryFolder } from './helpers/registry.js';
 
+const EMPTY = 'sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a';
+
 /** Documents that say how they were asked for, and how often a handler had to be run for it. */
 class Notes extends BaseRegistry {
   public readonly protocol = 'notes';
@@ -205,6 +207,64 @@ t.test('a token ends at its time', async (t) => {
   t.equal(await handled(() => get('/a', headers)), 0);
   await new Promise((resolve) => setTimeout(resolve, 1050));
   t.equal((await get('/a', headers)).status, 401);
+});
+
+t.test('OCI tokens: an answer ends with the token, its account, and the token it was got with', async (t) => {
+  const { registry, get, handled } = await world(t, {
+    auth: { jwtSecret: 'x'.repeat(32), tokenStore: 'memory', anonymousScopes: ['oci:repository:open:pull'] },
+    oci: { enabled: true },
+  });
+  const auth = registry.getAuthManager();
+  const push = await auth.users
+    .create({ username: 'ann', password: 'long enough' })
+    .then(() => auth.createToken('ann', 'oci'));
+  const manifest = JSON.stringify({
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    config: { mediaType: 'application/vnd.oci.empty.v1+json', digest: EMPTY, size: 2 },
+    layers: [],
+  });
+  const bearer = (token: string) => ({ host: 'reg.example.org', authorization: `Bearer ${token}` });
+  const blob = await send(registry, 'POST', `/v2/private/blobs/uploads/?digest=${EMPTY}`, {
+    headers: { ...bearer(push), 'content-type': 'application/octet-stream', 'content-length': '2' },
+    body: '{}',
+  });
+  t.equal(blob.status, 201);
+  const put = (tag: string, body: string) =>
+    send(registry, 'PUT', `/v2/private/manifests/${tag}`, {
+      headers: { ...bearer(push), 'content-type': 'application/vnd.oci.image.manifest.v1+json' },
+      body,
+    });
+  t.equal((await put('latest', manifest)).status, 201);
+  const pull = (token: string, tag = 'latest') =>
+    send(registry, 'GET', `/v2/private/manifests/${tag}`, { headers: bearer(token) });
+
+  const caller = await auth.validateToken(push, 'oci');
+  const { token } = await auth.issueOciToken(caller, ['oci:repository:private:pull']);
+  const first = await pull(token);
+  t.equal(first.status, 200);
+  t.equal(first.text, manifest);
+  t.same(await pull(token).then(({ headers }) => headers), first.headers);
+  t.equal((await pull(token, first.headers['Docker-Content-Digest'])).status, 200);
+  const changed = `${manifest} `;
+  t.equal((await put('latest', changed)).status, 201);
+  t.equal((await pull(token)).text, changed, 'a tag that was moved is followed at once');
+  const stranger = await auth.issueOciToken(null, ['oci:repository:private:pull']);
+  t.equal((await pull(stranger.token)).status, 401);
+  t.equal((await pull(token)).status, 200);
+  await auth.users.setScopes('ann', ['npm:*:*:*']);
+  t.equal((await pull(token)).status, 401, 'rights that were taken');
+  await auth.users.setScopes('ann', ['*:*:*:*']);
+  t.equal((await pull(token)).status, 200);
+  t.equal((await pull(token)).status, 200);
+  await auth.revokeToken(push);
+  t.equal((await pull(token)).status, 401, 'the token it was got with is revoked');
+  const own = await auth.createOciToken('ann', ['oci:repository:private:pull']);
+  t.equal((await pull(own)).status, 200);
+  t.equal((await pull(own)).status, 200);
+  await auth.revokeToken(own);
+  t.equal((await pull(own)).status, 401, 'the token itself is');
+  t.equal(await handled(() => get('/open/a')), 1);
 });
 
 t.test('hooks and providers of the embedder are asked each time', async (t) => {

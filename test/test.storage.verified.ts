@@ -170,7 +170,7 @@ t.test('serveImmutable: read once, its being there asked each time, or left to a
   const renders = new RenderCache(1_000_000);
   const answers = new AnswerCache(store, renders);
   const services = { storage: new RegistryStorage(store), renders, answers } as IRegistryServices;
-  const serve = async (exists: boolean, headers: Record<string, string> = {}, method = 'GET') => {
+  const serve = async (isListed: boolean, headers: Record<string, string> = {}, method = 'GET') => {
     const context = { method, path: '/', headers, query: {} };
     const call = new RegistryCall({
       protocol: 'toy',
@@ -180,7 +180,7 @@ t.test('serveImmutable: read once, its being there asked each time, or left to a
       mount: '',
       path: '/',
     });
-    return call.serveImmutable('key', { etag: 'tag', exists });
+    return call.serveImmutable('key', { etag: 'tag', listedBy: isListed ? { key: 'list', etag: 'e' } : undefined });
   };
   t.equal(await serve(false), null);
   t.equal(await serve(true), null, 'absent, whatever a document says');

@@ -1,9 +1,16 @@
 import { LRUCache } from '../plugins.js';
+import type { TStanding } from './classes.defaultauthprovider.js';
 import type { RenderCache, Rendering } from './classes.rendercache.js';
 import { headerOf } from './helpers.http.js';
 import { responseOfBytes } from './helpers.streams.js';
 import type { IRequestContext, IResponse } from './interfaces.core.js';
 import type { IObjectStore } from './objectstore/interfaces.objectstore.js';
+
+/** A stored document as it was. */
+export interface IDocumentVersion {
+  key: string;
+  etag: string;
+}
 
 /** All that an answer was made from. While it holds, the same request would get the same answer. */
 export interface IAnswerBasis {
@@ -11,8 +18,8 @@ export interface IAnswerBasis {
   headers: readonly (readonly [name: string, value: string | undefined])[];
   baseUrl: string | undefined;
   /** false from the moment when the caller's credential, or what it allows, may have changed */
-  standing(): boolean;
-  document: { key: string; etag: string };
+  standing: TStanding;
+  document: IDocumentVersion;
   /** as the `RenderCache` has it; packed = the gzip form was sent */
   rendering: { name: string; packed: boolean };
   status: number;

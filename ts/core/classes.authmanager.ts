@@ -1,4 +1,4 @@
-import { DefaultAuthProvider } from './classes.defaultauthprovider.js';
+import { DefaultAuthProvider, type TStanding } from './classes.defaultauthprovider.js';
 import { type IIssuedOciToken, OciAuthority } from './classes.ociauthority.js';
 import { OciTokens } from './classes.ocitokens.js';
 import { RegistryError } from './classes.registryerror.js';
@@ -135,12 +135,12 @@ export class AuthManager {
 
   /**
    * A test whether a token that `identify` has just given (`null` = an anonymous caller) is still good and still allows
-   * what it did. undefined where that has to be asked each time: of custom providers, of passwords, of OCI JWTs.
+   * what it did. undefined where that has to be asked each time: of custom providers, of passwords.
    */
-  public standing(token: IAuthToken | null): (() => boolean) | undefined {
+  public standing(token: IAuthToken | null): TStanding | undefined {
     const { provider } = this;
-    if (!(provider instanceof DefaultAuthProvider) || (token && this.#oci.isJwt(token))) return undefined;
-    return provider.standing(token);
+    if (token && this.#oci.isJwt(token)) return this.#oci.standing(token);
+    return provider instanceof DefaultAuthProvider ? provider.standing(token) : undefined;
   }
 
   /**

@@ -35,6 +35,9 @@ interface ICachedToken {
   token: IAuthToken;
 }
 
+/** Whether something about a caller is still as it was. */
+export type TStanding = () => boolean;
+
 /** An error of the scopes list as one of the config. */
 const configuredScopes = (list: readonly string[], field: string): readonly string[] => {
   try {
@@ -137,13 +140,23 @@ export class DefaultAuthProvider implements IAuthProvider {
    * A test whether a token that `validateToken` has just given, `null` for a stranger, would be given again and allow the
    * same: without asking the store, for as long as that is believed. undefined = there is no telling.
    */
-  public standing(token: IAuthToken | null): (() => boolean) | undefined {
+  public standing(token: IAuthToken | null): TStanding | undefined {
     if (!token) return () => true;
-    const { tokenId, userId } = token;
+    const { tokenId } = token;
+    return tokenId !== undefined && this.#owners.has(token) ? this.standingOf(tokenId) : undefined;
+  }
+
+  /** `standing` of the token with this id. */
+  public standingOf(tokenId: string): TStanding | undefined {
+    const found = this.#tokens.peek(tokenId);
+    const account = found && this.standingOfAccount(found.record.userId, found.record.uid);
+    return account && (() => this.#tokens.peek(tokenId) === found && !this.#isOver(found.token) && account());
+  }
+
+  /** `standing` of the account itself, with all that it holds. */
+  public standingOfAccount(userId: string, uid: string): TStanding | undefined {
     const account = this.users.peek(userId);
-    if (tokenId === undefined || !account || this.#owners.get(token) !== account.uid) return undefined;
-    return () =>
-      this.#tokens.peek(tokenId)?.token === token && !this.#isOver(token) && this.users.peek(userId) === account;
+    return account?.uid === uid ? () => this.users.peek(userId) === account : undefined;
   }
 
   /** Of a JWT that another token service made: its scopes are not bound to an account here. */

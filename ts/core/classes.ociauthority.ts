@@ -1,4 +1,4 @@
-import { BELIEVED_MS, DefaultAuthProvider } from './classes.defaultauthprovider.js';
+import { BELIEVED_MS, DefaultAuthProvider, type TStanding } from './classes.defaultauthprovider.js';
 import { FreshCache } from './classes.freshcache.js';
 import {
   type IOciClaims,
@@ -26,6 +26,8 @@ export interface IIssuedOciToken {
 }
 
 interface IKnownJwt {
+  /** names it in the cache */
+  key: string;
   claims: IOciClaims;
   token: IAuthToken;
   isRevoked: boolean;
@@ -35,6 +37,7 @@ interface IKnownJwt {
 const OF_PROVIDER = 'provider';
 const ANYTHING = 'oci:*:*:*';
 const PULL_ANYTHING = 'oci:repository:*:pull';
+const always: TStanding = () => true;
 const CATALOG = 'oci:registry:catalog:*';
 
 /** The life of OCI JWTs: granting, believing, revoking. Whose rights they carry, the provider says. */
@@ -44,7 +47,7 @@ export class OciAuthority {
   readonly #provider: IAuthProvider;
   readonly #now: () => Date;
   readonly #known: FreshCache<IKnownJwt>;
-  readonly #claims = new WeakMap<IAuthToken, IOciClaims>();
+  readonly #handedOut = new WeakMap<IAuthToken, IKnownJwt>();
 
   constructor(jwts: OciTokens, options: { store: ITokenStore; provider: IAuthProvider; now(): Date }) {
     this.#jwts = jwts;
@@ -67,7 +70,7 @@ export class OciAuthority {
     expiresIn: number,
     options: { catalog?: boolean } = {},
   ): Promise<IIssuedOciToken> {
-    if (caller && this.#claims.has(caller)) {
+    if (caller && this.#handedOut.has(caller)) {
       throw new RegistryError('forbidden', 'A token of the token endpoint cannot be exchanged for another');
     }
     const uid = await this.#uidOf(caller);
@@ -96,7 +99,7 @@ export class OciAuthority {
   public async validate(jwt: string): Promise<IAuthToken | null | undefined> {
     if (!looksLikeJwt(jwt)) return undefined;
     const key = idOfToken(jwt);
-    const known = this.#known.peek(key) ?? (await this.#known.get(key, () => this.#load(jwt)));
+    const known = this.#known.peek(key) ?? (await this.#known.get(key, () => this.#load(jwt, key)));
     if (!known) return undefined;
     const { claims, token, isRevoked } = known;
     return !isRevoked && (await this.#isBacked(claims)) ? token : null;
@@ -104,20 +107,27 @@ export class OciAuthority {
 
   /** Whether this is a JWT, which names each thing that it allows. */
   public isJwt(token: IAuthToken): boolean {
-    return this.#claims.has(token);
+    return this.#handedOut.has(token);
   }
 
   /** The caller as the listing of repositories is to see it: a JWT that was got for it speaks for all it may pull. */
   public forCatalog(token: IAuthToken | null): IAuthToken | null {
-    const catalog = token && this.#claims.get(token)?.catalog;
+    const catalog = token && this.#handedOut.get(token)?.claims.catalog;
     if (!catalog) return token;
     return token.userId === '' ? null : { ...token, scopes: catalog };
+  }
+
+  /** See `AuthManager.standing`. */
+  public standing(token: IAuthToken): TStanding | undefined {
+    const known = this.#handedOut.get(token);
+    const backing = known && this.#backing(known.claims);
+    return backing && (() => this.#known.peek(known.key) === known && !this.isOver(token) && backing());
   }
 
   /** Whether the token has expired, JWTs with the leeway that their clocks get. */
   public isOver(token: IAuthToken): boolean {
     if (!token.expiresAt) return false;
-    const leeway = this.#claims.has(token) ? JWT_LEEWAY_SECONDS * 1000 : 0;
+    const leeway = this.#handedOut.has(token) ? JWT_LEEWAY_SECONDS * 1000 : 0;
     return token.expiresAt.getTime() + leeway <= this.#now().getTime();
   }
 
@@ -139,7 +149,7 @@ export class OciAuthority {
 
   /** What a token made by `validate` allows; `undefined` where that is for the provider alone to say. */
   public async permissions(token: IAuthToken): Promise<IPermissions | undefined> {
-    const claims = this.#claims.get(token);
+    const claims = this.#handedOut.get(token)?.claims;
     const provider = this.#provider;
     if (!claims || !(provider instanceof DefaultAuthProvider)) return undefined;
     if (claims.uid === '') return provider.permissions(null);
@@ -149,18 +159,20 @@ export class OciAuthority {
 
   /** The caller as a custom provider is to see it: outside of what the JWT names, its bearer is a stranger. */
   public asProviderCaller(token: IAuthToken, resource: string, action: string): IAuthToken | null {
-    if (!this.#claims.has(token)) return token;
+    if (!this.#handedOut.has(token)) return token;
     const isNamed = new Permissions({ layers: [token.scopes], anybody: [] }).allows(resource, action);
     return isNamed && token.userId !== '' ? token : null;
   }
 
-  async #load(jwt: string): Promise<IKnownJwt | null> {
+  async #load(jwt: string, key: string): Promise<IKnownJwt | null> {
     const claims = this.#jwts.read(jwt, this.#now());
     if (!claims) return null;
     const { userId, expiresAt, id } = claims;
     const token: IAuthToken = { type: 'oci', userId, scopes: claims.scopes as string[], expiresAt, tokenId: id };
-    this.#claims.set(token, claims);
-    return { claims, token: Object.freeze(token), isRevoked: await this.#store.isRevoked(id) };
+    const isRevoked = await this.#store.isRevoked(id);
+    const known = { key, claims, token: Object.freeze(token), isRevoked };
+    this.#handedOut.set(token, known);
+    return known;
   }
 
   async #isBacked(claims: IOciClaims): Promise<boolean> {
@@ -169,6 +181,15 @@ export class OciAuthority {
     if (!(this.#provider instanceof DefaultAuthProvider)) return uid === OF_PROVIDER;
     if (!(await this.#provider.ownsName(userId, uid))) return false;
     return parent === undefined || (await this.#provider.isLive(parent));
+  }
+
+  /** That `isBacked` still holds. */
+  #backing({ uid, userId, parent }: IOciClaims): TStanding | undefined {
+    const provider = this.#provider;
+    if (!(provider instanceof DefaultAuthProvider)) return undefined;
+    const account = uid ? provider.standingOfAccount(userId, uid) : always;
+    const presented = uid && parent !== undefined ? provider.standingOf(parent) : always;
+    return account && presented && (() => account() && presented());
   }
 
   async #uidOf(caller: IAuthToken | null): Promise<string> {

@@ -1,6 +1,7 @@
-import type { IAnswerBasis } from './classes.answercache.js';
+import type { IAnswerBasis, IDocumentVersion } from './classes.answercache.js';
 import type { AuthManager } from './classes.authmanager.js';
 import type { IRegistryServices } from './classes.baseregistry.js';
+import type { TStanding } from './classes.defaultauthprovider.js';
 import { RegistryError } from './classes.registryerror.js';
 import type { ICodec, RegistryStorage } from './classes.registrystorage.js';
 import { type IRendered, Rendering } from './classes.rendercache.js';
@@ -71,7 +72,7 @@ export class RegistryCall implements IServeRequest {
   public token: IAuthToken | null = null;
 
   /** whether the caller's credentials still mean what they meant; undefined where only the auth manager can say */
-  public standing: (() => boolean) | undefined;
+  public standing: TStanding | undefined;
 
   /** headers that were looked at, where the answer may be remembered */
   private readonly looked: [name: string, value: string | undefined][] | undefined;
@@ -211,26 +212,28 @@ export class RegistryCall implements IServeRequest {
 
   /**
    * Small content that never changes under its key, exactly as it is stored: kept in memory once it was read. Whether it
-   * is still there is asked each time, unless a document says so (`exists`).
+   * is still there is asked each time, unless a document that was just read says so (`listedBy`).
    */
   public async serveImmutable(
     key: string,
-    options: IServeObjectOptions & { etag: string; exists?: boolean },
+    options: IServeObjectOptions & { etag: string; listedBy?: IDocumentVersion; repeatable?: boolean },
   ): Promise<IResponse | null> {
     const { storage } = this;
-    const { about, exists } = options;
-    if (exists) {
-      if (about) await storage.admitGet(key, about);
-    } else if (!(await (about ? storage.headForGet(key, about) : storage.head(key)))) {
-      return null;
-    }
-    const rendering = await this.services.renders.get(`${key}\nexact`, async () => {
+    const { about, listedBy } = options;
+    if (listedBy && about) await storage.admitGet(key, about);
+    const info = listedBy ?? (await (about ? storage.headForGet(key, about) : storage.head(key)));
+    if (!info) return null;
+    const name = `${key}\nexact`;
+    const rendering = await this.services.renders.get(name, async () => {
       const found = await storage.open(key);
       if (!found || found === 'notModified') return null;
       const { contentType = 'application/octet-stream', lastModified } = found.info;
       return new Rendering({ body: await streamToBuffer(found.body), contentType, lastModified });
     });
-    return rendering && serveExact(this, rendering, options);
+    if (!rendering) return null;
+    const response = serveExact(this, rendering, options);
+    if (options.repeatable) this.mayRepeat(response, info, name);
+    return response;
   }
 
   /**
@@ -249,12 +252,15 @@ export class RegistryCall implements IServeRequest {
     });
     if (!rendering) return null;
     const response = await serveRendering(this, rendering, info.lastModified, options.headers ?? {});
-    const { etag } = info;
-    if (options.repeatable && !storage.watchesGets) {
-      const packed = response.headers['Content-Encoding'] === 'gzip';
-      this.repeatable = { response, document: { key, etag }, rendering: { name, packed } };
-    }
+    if (options.repeatable) this.mayRepeat(response, info, name);
     return response;
+  }
+
+  private mayRepeat(response: IResponse, { key, etag }: IDocumentVersion, name: string): void {
+    // somebody wants to be asked, or to hear of it, each time
+    if (this.storage.watchesGets) return;
+    const packed = response.headers['Content-Encoding'] === 'gzip';
+    this.repeatable = { response, document: { key, etag }, rendering: { name, packed } };
   }
 
   /** What `response`, the end of this call, was made from; undefined where that cannot be told again. */

@@ -28,10 +28,14 @@ const nameOf = (call: RegistryCall): string => call.params.name as string;
 export const getManifest = async (call: RegistryCall): Promise<IResponse> => {
   const { name, reference } = call.params as { name: string; reference: string };
   let digest: IDigest | null;
+  let listedBy: { key: string; etag: string } | undefined;
   const byTag = !looksLikeDigest(reference);
   if (byTag) {
-    const tags = isTag(reference) ? await readTags(call.storage, name) : null;
-    digest = tags && readDigest(digestOfTag(tags, reference));
+    const key = tagsKey(name);
+    const tags = isTag(reference) ? await call.storage.read<ITags>(key, tagsCodec) : null;
+    digest = tags && readDigest(digestOfTag(tags.value, reference));
+    // no tag points to what is not there
+    listedBy = tags ? { key, etag: tags.etag } : undefined;
   } else {
     digest = assertDigest(reference);
   }
@@ -39,8 +43,8 @@ export const getManifest = async (call: RegistryCall): Promise<IResponse> => {
     digest &&
     (await call.serveImmutable(manifestKey(name, digest), {
       etag: digest.text,
-      // no tag points to what is not there
-      exists: byTag,
+      listedBy,
+      repeatable: true,
       immutable: !byTag,
       headers: { 'Docker-Content-Digest': digest.text },
       about: { kind: 'artifact', packageName: name, version: reference, digest: digest.text },
