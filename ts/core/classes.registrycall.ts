@@ -56,6 +56,9 @@ export interface ICallOptions {
   path: string;
 }
 
+/** bytes; larger ones cost more to keep than to read again */
+const SMALL_ARTIFACT = 64 * 1024;
+
 /** One request as a handler sees it. */
 export class RegistryCall implements IServeRequest {
   public readonly protocol: TRegistryProtocol;
@@ -208,6 +211,17 @@ export class RegistryCall implements IServeRequest {
   /** One stored object as a download; null where it is absent. */
   public serveObject(key: string, options: IServeObjectOptions = {}): Promise<IResponse | null> {
     return serveObject(this, key, options);
+  }
+
+  /** The artifact that a document, just read, names: a download, and where it is small one from memory. */
+  public async serveArtifact(
+    key: string,
+    options: IServeObjectOptions & { etag: string; size: number; listedBy: IDocumentVersion },
+  ): Promise<IResponse | null> {
+    const fromMemory = options.size <= SMALL_ARTIFACT && this.header('range') === undefined;
+    if (!fromMemory) return this.serveObject(key, options);
+    const headers = { 'Accept-Ranges': 'bytes', ...options.headers };
+    return this.serveImmutable(key, { ...options, headers, immutable: true, repeatable: true });
   }
 
   /**

@@ -106,7 +106,7 @@ export const serveExact = (
 ): IResponse => {
   const info = { contentType, lastModified };
   const headers = baseHeaders(info, options.etag, options);
-  delete headers['Accept-Ranges'];
+  if (!options.headers?.['Accept-Ranges']) delete headers['Accept-Ranges'];
   if (isUnchanged(request, [options.etag], lastModified)) return { status: 304, headers };
   return respond(200, bytes, headers);
 };

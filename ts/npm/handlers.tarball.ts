@@ -10,8 +10,8 @@ import { versionOfFile } from './wire.names.js';
 const missing = (what: string): RegistryError => new RegistryError('notFound', `${what} is not in this registry`);
 
 /** The document is believed, never the listing of the store: an artifact that it does not name is not there. */
-const artifactOf = async (call: RegistryCall, name: string, version: string | null): Promise<INpmArtifact | null> => {
-  const artifacts = (await call.storage.read<INpmDocument>(documentKey(name)))?.value._registry.artifacts;
+const artifactOf = (document: INpmDocument | undefined, version: string | null): INpmArtifact | null => {
+  const artifacts = document?._registry.artifacts;
   if (!artifacts || version === null || !Object.hasOwn(artifacts, version)) return null;
   return artifacts[version] as INpmArtifact;
 };
@@ -21,10 +21,15 @@ export const getTarball = async (call: RegistryCall): Promise<IResponse> => {
   const name = packageOf(call);
   const file = call.params.file as string;
   const version = versionOfFile(name, file);
-  const artifact = await artifactOf(call, name, version);
+  const key = documentKey(name);
+  const document = await call.storage.read<INpmDocument>(key);
+  const artifact = artifactOf(document?.value, version);
   const served =
+    document &&
     artifact &&
-    (await call.serveObject(artifact.key, {
+    (await call.serveArtifact(artifact.key, {
+      listedBy: { key, etag: document.etag },
+      size: artifact.size,
       contentType: TARBALL_TYPE,
       etag: artifact.sha1,
       immutable: true,
@@ -46,7 +51,7 @@ export const getAttestations = async (call: RegistryCall): Promise<object> => {
   const name = packageOf(call);
   const version = call.params.version as string;
   const document = (await call.storage.read<INpmDocument>(documentKey(name)))?.value;
-  const artifact = await artifactOf(call, name, version);
+  const artifact = artifactOf(document, version);
   const about = { kind: 'artifact', packageName: name, version } as const;
   const found = artifact?.provenance && (await call.storage.open(artifact.provenance.key, {}, about));
   if (!document || !found || found === 'notModified') throw missing(`A provenance of ${name}@${version}`);
