@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import { crypto, LRUCache, path } from '../../plugins.js';
 import { RegistryError } from '../classes.registryerror.js';
 import { hasCode, type IFiles, tolerate } from './directory.files.js';
@@ -55,7 +56,8 @@ export class DirectoryLayout {
 
   /** Throws where the whole store is gone, an unmounted volume for one: then no key may read as absent. */
   public async attached(): Promise<void> {
-    if (await tolerate(this.files.stat(this.objects), 'ENOENT', 'ENOTDIR')) return;
+    // every path to an object leads through it, so it is in the kernel's memory
+    if (await tolerate(this.statObjects(), 'ENOENT', 'ENOTDIR')) return;
     throw new RegistryError('unavailable', 'The storage directory is not there', {
       cause: new Error(`${this.objects} is missing: not initialised, or its volume is not mounted`),
     });
@@ -103,6 +105,10 @@ export class DirectoryLayout {
     return this.sync(path.dirname(file));
   }
 
+  private async statObjects(): Promise<Stats> {
+    return this.files.statHot(this.objects);
+  }
+
   private startSync(directory: string): Promise<void> {
     const running: { now: Promise<void>; next?: Promise<void> } = { now: this.syncNow(directory) };
     this.syncs.set(directory, running);
@@ -115,7 +121,7 @@ export class DirectoryLayout {
 
   private async syncNow(directory: string): Promise<void> {
     for (let at = directory; ; at = path.dirname(at)) {
-      const fd = await tolerate(this.files.open(at, 'r'), 'ENOENT');
+      const fd = await tolerate(this.files.openHot(at), 'ENOENT');
       if (fd === undefined) continue;
       try {
         return await this.files.fsync(fd);
