@@ -7,6 +7,7 @@ import type { ICodec } from './interfaces.storage.js';
  *
  *     base.json                              all packages as of the last fold: [[name, revision, entry | null], ...]
  *     entries/{encoded name}={revision}      one package at one revision of its document; written once, never changed
+ *     entries/+{uuid}                        several of those, of publishes at about the same time: [entry, ...]
  *     pending/{uuid}                         marker: this package's document is being written
  *
  * An entry's key tells its revision, so a reader fetches only what is newer than what it knows, and a fold can delete
@@ -38,6 +39,11 @@ export const parseEntryKey = (key: string): { segment: string; revision: number 
   const match = /([^/]+)=(\d+)$/.exec(key);
   return match && { segment: match[1]!, revision: Number(match[2]) };
 };
+
+/** `+` never comes out of percent-encoding either. */
+const BATCH = '+';
+export const newBatchName = (): string => BATCH + plugins.crypto.randomUUID();
+export const isBatchKey = (key: string): boolean => key.startsWith(BATCH, key.lastIndexOf('/') + 1);
 
 type TBaseRow<TEntry> = [name: string, revision: number, entry: TEntry | null];
 

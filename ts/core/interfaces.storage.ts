@@ -120,8 +120,10 @@ export interface IDisplacePlan {
 export interface IDerivedListing<T> {
   /** Leaves a note that this package's document is about to change; the id names it in `unmark`. */
   mark(name: string): Promise<string>;
+  /** Takes that back. */
   unmark(id: string): Promise<void>;
-  note(name: string, document: T): Promise<void>;
+  /** The document is written; takes back the marker, now or soon. */
+  note(name: string, document: T, marker?: string): Promise<void>;
 }
 
 export interface IPublishPlan<T> {

@@ -1,9 +1,9 @@
-import { crypto } from '../../plugins.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { Draft } from './directory.draft.js';
 import { hasCode, tolerate } from './directory.files.js';
 import { pastAfter, remembers } from './directory.header.js';
 import type { DirectoryLayout } from './directory.layout.js';
+import { randomName } from './directory.random.js';
 import type { IVersion, VersionReader } from './directory.reading.js';
 
 /**
@@ -68,7 +68,7 @@ export class Generations {
   /** The first generation, where no object is. */
   public async create(directory: string, draft: Draft): Promise<TOutcome> {
     const { files } = this.layout;
-    const mark = crypto.randomBytes(8).toString('hex');
+    const mark = randomName(8, 'hex');
     const ready = this.layout.temporary();
     await files.mkdir(ready);
     try {

@@ -1,5 +1,5 @@
-import { crypto } from '../../plugins.js';
 import { RegistryError } from '../classes.registryerror.js';
+import { randomName } from './directory.random.js';
 import type { IObjectInfo } from './interfaces.objectstore.js';
 
 /**
@@ -51,7 +51,7 @@ export const checkAbout = ({ contentType, metadata }: IAbout): void => {
   throw new RegistryError('invalid', `The content type and metadata of an object are limited to ${MAX_ABOUT} bytes`);
 };
 
-export const createEtag = (): string => crypto.randomBytes(12).toString('base64url');
+export const createEtag = (): string => randomName(12, 'base64url');
 
 /** What the generation after `header` remembers. */
 export const pastAfter = (header: IHeader): string =>

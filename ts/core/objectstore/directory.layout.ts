@@ -1,8 +1,9 @@
 import type { Stats } from 'node:fs';
-import { crypto, LRUCache, path } from '../../plugins.js';
+import { LRUCache, path } from '../../plugins.js';
 import { RegistryError } from '../classes.registryerror.js';
 import { hasCode, type IFiles, tolerate } from './directory.files.js';
 import { relativePath } from './directory.names.js';
+import { randomName } from './directory.random.js';
 
 /** Where things are below the storage directory, and the care that directories need. */
 export class DirectoryLayout {
@@ -31,7 +32,7 @@ export class DirectoryLayout {
     return found;
   }
 
-  public temporary(name: string = crypto.randomBytes(12).toString('hex')): string {
+  public temporary(name: string = randomName(12, 'hex')): string {
     return `${this.tmp}/${name}`;
   }
 
