@@ -1,5 +1,6 @@
 import { bodyOf, resolveRange } from './directory.body.js';
 import { Composer } from './directory.compose.js';
+import { EmptyFiles } from './directory.empties.js';
 import { guarded, type IFiles, nodeFiles, storeError } from './directory.files.js';
 import { Generations } from './directory.generations.js';
 import { checkAbout, toInfo } from './directory.header.js';
@@ -39,6 +40,7 @@ export class DirectoryObjectStore implements IObjectStore {
   private readonly lookup: Lookup;
   private readonly publisher: Publisher;
   private readonly composer: Composer;
+  private readonly empties: EmptyFiles;
 
   /** @param files for tests: the calls to the file system, to halt or break one of them */
   constructor(
@@ -51,6 +53,7 @@ export class DirectoryObjectStore implements IObjectStore {
     this.lookup = new Lookup(files, generations, reader);
     this.publisher = new Publisher(this.layout, reader, generations, this.lookup);
     this.composer = new Composer(this.layout, this.lookup);
+    this.empties = new EmptyFiles(this.layout);
   }
 
   /** Creates the directory and removes what writers that died left in it more than a day ago. */
@@ -59,6 +62,10 @@ export class DirectoryObjectStore implements IObjectStore {
       await this.layout.prepare();
       await this.layout.clean(DAY_MS);
     });
+  }
+
+  public destroy(): Promise<void> {
+    return guarded(() => this.empties.clear());
   }
 
   public sweep(olderThanMs: number): Promise<number> {
@@ -114,7 +121,8 @@ export class DirectoryObjectStore implements IObjectStore {
       options.signal?.throwIfAborted();
       // a body that cannot be stored need not be read
       if (!(body instanceof Uint8Array)) await this.precheck(key, path, options);
-      const draft = await takeIn(this.layout, key, body, options);
+      const isEmpty = body instanceof Uint8Array && body.byteLength === 0 && !options.size;
+      const draft = isEmpty ? this.empties.draft(key, options) : await takeIn(this.layout, key, body, options);
       try {
         options.signal?.throwIfAborted();
         await this.publisher.publish(path, draft, options, options);

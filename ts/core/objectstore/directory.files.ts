@@ -35,7 +35,7 @@ const tracked = <T>(call: () => T): T => {
   }
 };
 
-/** bytes: what goes into the kernel's memory in a moment, and whose blocks are freed in one */
+/** bytes: what goes into the kernel's memory in a moment */
 const LITTLE = 128 * 1024;
 const paces = { create: new Pace(), look: new Pace(), name: new Pace(), write: new Pace() };
 
@@ -43,10 +43,7 @@ const paces = { create: new Pace(), look: new Pace(), name: new Pace(), write: n
 const soon = <T>(kind: keyof typeof paces, call: () => T, later: () => Promise<T>): Promise<T> =>
   paces[kind].run(() => tracked(call), later);
 
-const isLarge = (path: string): boolean => {
-  const { size, nlink } = fs.lstatSync(path);
-  return size > LITTLE && nlink === 1;
-};
+const isLastName = (path: string): boolean => fs.lstatSync(path).nlink === 1;
 
 /**
  * The calls the directory driver is made of, replaceable one by one in tests. Numeric descriptors, because a
@@ -99,8 +96,8 @@ export const nodeFiles = {
       await promise((done) => fs.unlink(path, done as fs.NoParamCallback));
       return true;
     };
-    // to free the blocks of a large file takes its time
-    const call = () => !isLarge(path) && (fs.unlinkSync(path), true);
+    // to free a file takes its time
+    const call = () => !isLastName(path) && (fs.unlinkSync(path), true);
     if (!(await soon('name', call, later))) await later();
   },
   mkdir: (path: string): Promise<void> =>

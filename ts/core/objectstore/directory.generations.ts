@@ -38,6 +38,9 @@ const numberOf = (name: string, mark: string): number =>
   name.startsWith(`${mark}.`) ? Number(name.slice(mark.length + 1)) || 0 : 0;
 
 export class Generations {
+  /** a mark that was made a while ago */
+  private example: string | undefined;
+
   constructor(
     private readonly layout: DirectoryLayout,
     private readonly reader: VersionReader,
@@ -72,9 +75,10 @@ export class Generations {
     const ready = this.layout.temporary();
     await files.mkdir(ready);
     try {
-      await this.touch(`${ready}/${mark}`);
+      await this.makeMark(`${ready}/${mark}`);
       await draft.sealAs(`${ready}/${mark}.1`, { n: 1 });
       await this.layout.place(directory, () => files.rename(ready, directory));
+      this.example = `${directory}/${mark}`;
     } catch (error) {
       await files.remove(ready);
       if (hasCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR')) return 'lost';
@@ -176,8 +180,16 @@ export class Generations {
     }
   }
 
-  private async touch(file: string): Promise<void> {
-    this.layout.files.release(await this.layout.files.open(file, 'wx'));
+  /** Marks are empty, so many may be names of one file: that costs less than to make one for each. */
+  private async makeMark(file: string): Promise<void> {
+    const { files } = this.layout;
+    try {
+      if (this.example !== undefined) return await files.link(this.example, file);
+    } catch (error) {
+      // it was taken away, or has as many names as a file may have
+      if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EMLINK')) throw error;
+    }
+    files.release(await files.open(file, 'wx'));
   }
 }
 

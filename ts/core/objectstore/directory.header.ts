@@ -22,6 +22,9 @@ export const PAST_WRITES = 256;
 /** characters of an ETag that are remembered; compared at one position only, so 36 bits are plenty */
 const TAG = 6;
 
+/** in the header of a file that is an object under whatever name leads to it */
+export const ANY_KEY = '';
+
 export interface IHeader {
   key: string;
   etag: string;
@@ -107,6 +110,7 @@ export const parseHeader = (bytes: Buffer, key: string): IHeader | null | undefi
     // a second header whose writer died half-way, before any name led to it
     return null;
   }
+  if (header.key === ANY_KEY) header.key = key;
   if (header.key !== key) return null;
   if (typeof header.etag !== 'string' || !Number.isSafeInteger(header.size))
     throw corrupt(key, 'the header is unusable');
