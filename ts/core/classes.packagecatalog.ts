@@ -1,4 +1,3 @@
-import * as plugins from '../plugins.js';
 import { type INote, NoteWriter } from './classes.notewriter.js';
 import type { IRepairable, RegistryStorage } from './classes.registrystorage.js';
 import {
@@ -9,7 +8,9 @@ import {
   joinEntries,
   nameSegment,
   newBatchName,
+  newMarkerName,
   parseEntryKey,
+  parseMarkerKey,
 } from './helpers.catalog.js';
 import { deepFreeze, jsonCodec } from './helpers.codec.js';
 import { Collapsed } from './helpers.collapse.js';
@@ -100,10 +101,10 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
   }
 
   public async mark(name: string): Promise<string> {
-    const id = plugins.crypto.randomUUID();
+    const id = newMarkerName(name);
     this.open.set(id, performance.now());
     try {
-      await this.put(`${this.prefix('pending')}${id}`, { name }, true);
+      await this.putMarker(id, name);
       return id;
     } catch (error) {
       // it may be there, and is of no use; where it stays, `repair` takes it away
@@ -142,14 +143,35 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
   }
 
   private async repairFrom(markerKey: string): Promise<boolean> {
-    const marker = await this.storage.store.get(markerKey);
-    if (!marker || marker === 'notModified') return false;
-    const { name } = await streamToJson<{ name: string }>(marker.body);
+    const name = await this.markedName(markerKey);
+    if (name === undefined) return false;
     const document = await this.storage.read(this.options.documentKey(name), this.codec);
     const known = this.known.get(nameSegment(name))?.revision ?? -1;
     if (!document || this.options.revision(document.value) <= known) return false;
     await this.note(name, document.value);
     return true;
+  }
+
+  /** The key tells the name, unless that is too long for it. */
+  private async putMarker(id: string, name: string): Promise<void> {
+    const key = `${this.prefix('pending')}${id}`;
+    if (parseMarkerKey(key) === undefined) return this.put(key, { name }, true);
+    const { store } = this.storage;
+    const ifNoneMatch = store.conditionalWrites ? ('*' as const) : undefined;
+    await store.put(key, Buffer.from('{}'), {
+      contentType: 'application/json',
+      immutable: true,
+      ifNoneMatch,
+      common: true,
+    });
+  }
+
+  private async markedName(markerKey: string): Promise<string | undefined> {
+    const told = parseMarkerKey(markerKey);
+    if (told !== undefined) return told;
+    const marker = await this.storage.store.get(markerKey);
+    if (!marker || marker === 'notModified') return undefined;
+    return (await streamToJson<{ name: string }>(marker.body)).name;
   }
 
   /**

@@ -97,6 +97,8 @@ export interface IArtifactPlan {
   shared?: boolean;
   /** an entry that belongs to another artifact of the plan: hooks hear of that one */
   silent?: boolean;
+  /** its key says it all: it is kept without anything about its own write */
+  keyOnly?: boolean;
   /** an entry that makes other content visible: what hooks are told of that content instead of the entry itself */
   standsFor?: { digest: string; size: number; contentType: string };
 }

@@ -43,8 +43,6 @@ const paces = { create: new Pace(), look: new Pace(), name: new Pace(), write: n
 const soon = <T>(kind: keyof typeof paces, call: () => T, later: () => Promise<T>): Promise<T> =>
   paces[kind].run(() => tracked(call), later);
 
-const isLastName = (path: string): boolean => fs.lstatSync(path).nlink === 1;
-
 /**
  * The calls the directory driver is made of, replaceable one by one in tests. Numeric descriptors, because a
  * `FileHandle` costs about as much as the call itself. Changes of names and small writes only reach the kernel's memory
@@ -92,13 +90,15 @@ export const nodeFiles = {
       () => promise((done) => fs.rename(from, to, done as fs.NoParamCallback)),
     ),
   unlink: async (path: string): Promise<void> => {
-    const later = async () => {
-      await promise((done) => fs.unlink(path, done as fs.NoParamCallback));
-      return true;
+    // to free a file takes its time, to take away one of several names does not
+    const isFreed = () => {
+      const { nlink } = fs.lstatSync(path);
+      if (nlink > 1) fs.unlinkSync(path);
+      return nlink <= 1;
     };
-    // to free a file takes its time
-    const call = () => !isLastName(path) && (fs.unlinkSync(path), true);
-    if (!(await soon('name', call, later))) await later();
+    if (await soon('name', isFreed, () => Promise.resolve(true))) {
+      await promise((done) => fs.unlink(path, done as fs.NoParamCallback));
+    }
   },
   mkdir: (path: string): Promise<void> =>
     soon(
