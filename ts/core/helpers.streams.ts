@@ -135,9 +135,21 @@ export const streamToBuffer = async (stream: ReadableStream<Uint8Array> | undefi
 export const streamToJson = async <T = unknown>(stream: ReadableStream<Uint8Array> | undefined | null): Promise<T> =>
   JSON.parse((await streamToBuffer(stream)).toString('utf8')) as T;
 
+/** What unread streams take from, so that who iterates over one does without the stream. */
+const iterables = new WeakMap<ReadableStream<Uint8Array>, AsyncIterable<Uint8Array> | Iterable<Uint8Array>>();
+
 /** Reads a stream chunk by chunk; leaving the loop early, or throwing in it, cancels the stream. */
 export async function* iterate(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  const source = stream.locked ? undefined : iterables.get(stream);
   const reader = stream.getReader();
+  if (source) {
+    try {
+      for await (const chunk of source) if (chunk.byteLength > 0) yield chunk;
+    } finally {
+      reader.releaseLock();
+    }
+    return;
+  }
   let ended = false;
   try {
     for (;;) {
@@ -164,9 +176,10 @@ export const fromIterable = (source: AsyncIterable<Uint8Array> | Iterable<Uint8A
     iterator ??= Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
     return iterator;
   };
-  return new ReadableStream<Uint8Array>(
+  const stream: ReadableStream<Uint8Array> = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
+        iterables.delete(stream);
         for (;;) {
           const { done, value } = await start().next();
           if (done) return controller.close();
@@ -175,11 +188,14 @@ export const fromIterable = (source: AsyncIterable<Uint8Array> | Iterable<Uint8A
         }
       },
       async cancel(reason) {
+        iterables.delete(stream);
         await start().return?.(reason);
       },
     },
     LAZY,
   );
+  iterables.set(stream, source);
+  return stream;
 };
 
 /** Frees the socket or file behind a response's body that will not be sent. */
