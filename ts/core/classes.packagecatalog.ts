@@ -284,11 +284,14 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
     await this.refresher.fresh(0);
     const keys = this.entryKeys;
     const { storage } = this;
-    await storage.update<readonly ICatalogEntry<TEntry>[]>(
+    const { value, etag } = await storage.update<readonly ICatalogEntry<TEntry>[]>(
       this.baseKey,
       (base) => joinEntries(base ?? [], this.known.values()),
       { codec: this.baseCodec },
     );
+    // what was just written need not be read again
+    for (const entry of value ?? []) this.absorb(entry);
+    this.baseEtag = etag ?? undefined;
     await eachOf(keys, WIDTH, (key) => this.take(key));
   }
 

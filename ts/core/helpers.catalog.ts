@@ -67,6 +67,7 @@ type TBaseRow<TEntry> = [name: string, revision: number, entry: TEntry | null];
 /** One per catalog: the document cache tells codecs apart by identity. */
 export const baseCodec = <TEntry>(): ICodec<readonly ICatalogEntry<TEntry>[]> => ({
   contentType: 'application/json',
+  keepsValues: true,
   parse: (bytes) => {
     const rows = JSON.parse(new TextDecoder().decode(bytes)) as TBaseRow<TEntry>[];
     return rows.map(([name, revision, entry]) => ({ name, revision, entry }));
