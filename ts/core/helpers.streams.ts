@@ -124,11 +124,14 @@ export const takeSource = (stream: ReadableStream<Uint8Array>): IChunkSource | I
 };
 
 /** Everything the stream yields, in one buffer; empty for an absent body. */
-export const streamToBuffer = async (stream: ReadableStream<Uint8Array> | undefined | null): Promise<Buffer> => {
-  if (!stream) return Buffer.alloc(0);
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of iterate(stream)) chunks.push(chunk);
-  return Buffer.concat(chunks);
+export const streamToBuffer = async (stream: ReadableStream<Uint8Array> | undefined | null): Promise<Buffer> =>
+  stream ? gather(iterate(stream)) : Buffer.alloc(0);
+
+/** All chunks in one buffer. */
+export const gather = async (chunks: AsyncIterable<Uint8Array>): Promise<Buffer> => {
+  const gathered: Uint8Array[] = [];
+  for await (const chunk of chunks) gathered.push(chunk);
+  return Buffer.concat(gathered);
 };
 
 /** The stream's content parsed as JSON; throws SyntaxError where it is not JSON. */
