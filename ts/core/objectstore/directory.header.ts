@@ -11,6 +11,8 @@ import type { IObjectInfo } from './interfaces.objectstore.js';
  * A body that was streamed begins at RESERVED, and two headers have their place before it: the first belongs to the
  * key the file was written for. The second lets compose give the file to another key without copying it: it is written
  * in place, then the file is linked, and each key goes by the header that names it. What is not written is a hole.
+ *
+ * A header with the key ANY_KEY belongs to whatever key the file is found under (directory.common.ts).
  */
 const MAGIC = 'sreg1 ';
 const PREAMBLE = 16;
