@@ -21,7 +21,7 @@ import type { IVersion, VersionReader } from './directory.reading.js';
  * A delete is a generation too. Such a directory is taken away later: the deletion is linked once more as the next
  * number, a seal, above which nobody writes; then the mark goes, then the rest. A mark is random and never comes back, so whatever a late writer still links
  * counts for nothing. A key's first generation comes with a new mark, in a directory made ready in `tmp/` and renamed
- * to its place, which only works where nothing is or an empty directory.
+ * to its place, which only works where nothing is or an empty directory. Marks are empty: many are names of one file.
  */
 export type TPlace =
   | { form: 'absent' }
