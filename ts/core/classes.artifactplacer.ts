@@ -196,6 +196,7 @@ export class ArtifactPlacer {
   }
 
   private options(plan: IArtifactPlan) {
+    if (plan.keyOnly) return { contentType: plan.contentType, immutable: true, common: true };
     const metadata = { [WRITE_ID]: this.stamp.id, [PLACED_AT]: this.stamp.time };
     return { contentType: plan.contentType, metadata, immutable: true };
   }

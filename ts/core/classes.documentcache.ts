@@ -5,6 +5,9 @@ import { streamToBuffer } from './helpers.streams.js';
 import type { ICodec, IStoredDocument } from './interfaces.storage.js';
 import type { IObjectInfo, IObjectStore } from './objectstore/interfaces.objectstore.js';
 
+/** Keys of which it is remembered that nothing was there. */
+const ABSENT = 1000;
+
 /** What a parsed document weighs in memory compared with its bytes: a cautious guess for JSON. */
 const PARSED_WEIGHT = 3;
 
@@ -53,6 +56,7 @@ interface IFlight {
 /** Documents by key, parsed once per ETag, bounded by bytes, never believed without asking the store. */
 export class DocumentCache {
   private readonly cached: plugins.LRUCache<string, CachedDocument<unknown>>;
+  private readonly absent = new plugins.LRUCache<string, true>({ max: ABSENT });
   private readonly flights = new Map<string, IFlight>();
   private readonly loads = new Map<string, { etag: string; codec: unknown; loaded: Promise<unknown> }>();
 
@@ -91,10 +95,7 @@ export class DocumentCache {
   public async read<T>(key: string, codec: ICodec<T>): Promise<IStoredDocument<T> | null> {
     for (;;) {
       const info = await this.head(key);
-      if (!info) {
-        this.cached.delete(key);
-        return null;
-      }
+      if (!info) return this.missed(key);
       const hit = this.lookUp(key, codec);
       if (hit?.etag === info.etag) return hit.get();
       const load = this.loads.get(key);
@@ -120,29 +121,37 @@ export class DocumentCache {
     const hit = this.lookUp(key, codec);
     const found = await this.store.get(key, hit ? { ifNoneMatch: hit.etag } : {});
     if (found === 'notModified') return { ...hit!.get(), metadata: {} };
-    if (!found) {
-      this.cached.delete(key);
-      return null;
-    }
+    if (!found) return this.missed(key);
     const bytes = await streamToBuffer(found.body);
     const { etag, metadata = {} } = found.info;
     return { ...this.keep(key, bytes, etag, codec).get(), metadata };
   }
 
-  /** What this process saw last: possibly out of date, good for a write under the condition of its ETag. */
-  public peek<T>(key: string, codec: ICodec<T>): IStoredDocument<T> | null {
-    return this.lookUp(key, codec)?.get() ?? null;
+  /**
+   * What this process saw last: possibly out of date, good for a write under the condition of its ETag, or that nothing
+   * be there (null). undefined: nothing is known.
+   */
+  public peek<T>(key: string, codec: ICodec<T>): IStoredDocument<T> | null | undefined {
+    return this.lookUp(key, codec)?.get() ?? (this.absent.has(key) ? null : undefined);
   }
 
   /** @param value what the bytes were made of, deep-frozen, where that is known */
   public keep<T>(key: string, bytes: Uint8Array, etag: string, codec: ICodec<T>, value?: T): CachedDocument<T> {
     const entry = new CachedDocument(key, bytes, etag, codec, value);
     this.cached.set(key, entry as CachedDocument<unknown>);
+    this.absent.delete(key);
     return entry;
   }
 
   public forget(key: string): void {
     this.cached.delete(key);
+    this.absent.delete(key);
+  }
+
+  private missed(key: string): null {
+    this.cached.delete(key);
+    this.absent.set(key, true);
+    return null;
   }
 
   private lookUp<T>(key: string, codec: ICodec<T>): CachedDocument<T> | undefined {

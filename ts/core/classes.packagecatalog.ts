@@ -1,6 +1,17 @@
-import * as plugins from '../plugins.js';
+import { type INote, NoteWriter } from './classes.notewriter.js';
 import type { IRepairable, RegistryStorage } from './classes.registrystorage.js';
-import { baseCodec, eachOf, type ICatalogEntry, joinEntries, nameSegment, parseEntryKey } from './helpers.catalog.js';
+import {
+  baseCodec,
+  eachOf,
+  type ICatalogEntry,
+  isBatchKey,
+  joinEntries,
+  nameSegment,
+  newBatchName,
+  newMarkerName,
+  parseEntryKey,
+  parseMarkerKey,
+} from './helpers.catalog.js';
 import { deepFreeze, jsonCodec } from './helpers.codec.js';
 import { Collapsed } from './helpers.collapse.js';
 import { streamToBuffer, streamToJson } from './helpers.streams.js';
@@ -24,6 +35,8 @@ const REPAIR_EVERY_MS = 30_000;
 /** A publish may still be on its way from marker to commit; after this it is not. */
 const FORGET_AFTER_MS = 15 * 60_000;
 const WIDTH = 16;
+/** Another publish that has not come to its note after this long is not waited for. */
+const PUBLISH_MS = 5_000;
 
 /**
  * The list of all packages of one protocol. Publishing adds one small object, whatever the number of packages; now and
@@ -37,7 +50,12 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
   private readonly known = new Map<string, ICatalogEntry<TEntry>>();
   private readonly listed = new Map<string, TEntry>();
   private readonly refresher = new Collapsed(() => this.refresh());
+  private readonly writer = new NoteWriter<TEntry>((notes) => this.writeNotes(notes));
+  /** markers of publishes under way, and since when */
+  private readonly open = new Map<string, number>();
   private entryKeys: string[] = [];
+  /** how many packages are in each batch that was read or written */
+  private batches = new Map<string, number>();
   private baseEtag: string | undefined;
   private changes = 0;
   private notes = 0;
@@ -63,24 +81,30 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
    * process noted is always in it. Throws `unavailable` where the store fails.
    */
   public async entries(options: { maxAgeMs?: number } = {}): Promise<ReadonlyMap<string, TEntry>> {
+    await this.writer.settle();
     await this.refresher.fresh(options.maxAgeMs ?? 1000);
     return this.listed;
   }
 
-  /** Takes notice of a document as it is stored now. An older revision than the known one changes nothing. */
-  public async note(name: string, document: TDoc): Promise<void> {
+  /**
+   * Takes notice of a document as it is stored now. An older revision than the known one changes nothing. With a marker,
+   * and while others publish, it is not waited for that the note is stored: it goes with theirs, and can be repaired.
+   */
+  public async note(name: string, document: TDoc, marker?: string): Promise<void> {
     const revision = this.options.revision(document);
     const noted: ICatalogEntry<TEntry> = { name, revision, entry: this.options.entry(name, document) };
-    const key = `${this.prefix('entries')}${nameSegment(name)}=${revision}`;
-    await this.put(key, noted);
-    this.absorb(noted);
-    if (++this.notes >= this.foldFrom) this.foldBehind();
+    nameSegment(name); // refuses what can be no name, before it gets among those of others
+    const lingers = marker !== undefined && this.othersPublish(marker);
+    const written = this.writer.add({ noted, marker }, lingers);
+    if (lingers) this.storage.runBehind('Noting packages in a listing', written);
+    else await written;
   }
 
   public async mark(name: string): Promise<string> {
-    const id = plugins.crypto.randomUUID();
+    const id = newMarkerName(name);
+    this.open.set(id, performance.now());
     try {
-      await this.put(`${this.prefix('pending')}${id}`, { name });
+      await this.putMarker(id, name);
       return id;
     } catch (error) {
       // it may be there, and is of no use; where it stays, `repair` takes it away
@@ -90,7 +114,8 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
   }
 
   public unmark(id: string): Promise<void> {
-    return this.storage.delete(`${this.prefix('pending')}${id}`);
+    this.open.delete(id);
+    return this.take(`${this.prefix('pending')}${id}`);
   }
 
   /**
@@ -112,20 +137,41 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
         storage.logger.warn('A package listing could not be repaired', { key: item.key, error: String(error) });
         continue;
       }
-      if (age >= forgetAfterMs) await storage.delete(item.key);
+      if (age >= forgetAfterMs) await this.take(item.key);
     }
     return repaired;
   }
 
   private async repairFrom(markerKey: string): Promise<boolean> {
-    const marker = await this.storage.store.get(markerKey);
-    if (!marker || marker === 'notModified') return false;
-    const { name } = await streamToJson<{ name: string }>(marker.body);
+    const name = await this.markedName(markerKey);
+    if (name === undefined) return false;
     const document = await this.storage.read(this.options.documentKey(name), this.codec);
     const known = this.known.get(nameSegment(name))?.revision ?? -1;
     if (!document || this.options.revision(document.value) <= known) return false;
     await this.note(name, document.value);
     return true;
+  }
+
+  /** The key tells the name, unless that is too long for it. */
+  private async putMarker(id: string, name: string): Promise<void> {
+    const key = `${this.prefix('pending')}${id}`;
+    if (parseMarkerKey(key) === undefined) return this.put(key, { name }, true);
+    const { store } = this.storage;
+    const ifNoneMatch = store.conditionalWrites ? ('*' as const) : undefined;
+    await store.put(key, Buffer.from('{}'), {
+      contentType: 'application/json',
+      immutable: true,
+      ifNoneMatch,
+      common: true,
+    });
+  }
+
+  private async markedName(markerKey: string): Promise<string | undefined> {
+    const told = parseMarkerKey(markerKey);
+    if (told !== undefined) return told;
+    const marker = await this.storage.store.get(markerKey);
+    if (!marker || marker === 'notModified') return undefined;
+    return (await streamToJson<{ name: string }>(marker.body)).name;
   }
 
   /**
@@ -137,9 +183,12 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
     const { store } = this.storage;
     const keys: string[] = [];
     const newer = new Map<string, { key: string; revision: number }>();
+    const batches: string[] = [];
     for await (const item of store.list({ prefix: this.prefix('entries') })) {
-      const parsed = 'key' in item ? parseEntryKey(item.key) : null;
-      if (!parsed || !('key' in item)) continue;
+      if (!('key' in item)) continue;
+      if (isBatchKey(item.key)) batches.push(item.key);
+      const parsed = parseEntryKey(item.key);
+      if (!parsed) continue;
       keys.push(item.key);
       const { segment, revision } = parsed;
       const best = Math.max(newer.get(segment)?.revision ?? -1, this.known.get(segment)?.revision ?? -1);
@@ -149,13 +198,59 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
       const found = await store.get(key);
       if (found && found !== 'notModified') this.absorb(await streamToJson<ICatalogEntry<TEntry>>(found.body));
     });
+    const inBatches = await this.readBatches(batches);
     const base = await store.get(this.baseKey, { ifNoneMatch: this.baseEtag });
     if (base && base !== 'notModified') {
       for (const entry of this.baseCodec.parse(await streamToBuffer(base.body))) this.absorb(entry);
       this.baseEtag = base.info.etag;
     }
-    this.entryKeys = keys;
-    if (keys.length >= this.foldFrom) this.foldBehind();
+    this.entryKeys = [...keys, ...batches];
+    if (keys.length + inBatches >= this.foldFrom) this.foldBehind();
+  }
+
+  /** Answers how many packages are in these. */
+  private async readBatches(keys: string[]): Promise<number> {
+    const sizes = new Map<string, number>();
+    let count = 0;
+    await eachOf(keys, WIDTH, async (key) => {
+      let size = this.batches.get(key);
+      if (size === undefined) {
+        const found = await this.storage.store.get(key);
+        if (!found || found === 'notModified') return;
+        const entries = await streamToJson<ICatalogEntry<TEntry>[]>(found.body);
+        for (const entry of entries) this.absorb(entry);
+        size = entries.length;
+      }
+      sizes.set(key, size);
+      count += size;
+    });
+    this.batches = sizes;
+    return count;
+  }
+
+  private othersPublish(marker: string): boolean {
+    this.open.delete(marker);
+    const before = performance.now() - PUBLISH_MS;
+    for (const [id, since] of this.open) {
+      if (since > before) return true;
+      this.open.delete(id); // nobody knows what became of it
+    }
+    return false;
+  }
+
+  private async writeNotes(notes: INote<TEntry>[]): Promise<void> {
+    const entries = notes.map(({ noted }) => noted);
+    const [first] = entries;
+    const isAlone = entries.length === 1;
+    const name = isAlone ? `${nameSegment(first!.name)}=${first!.revision}` : newBatchName();
+    const key = `${this.prefix('entries')}${name}`;
+    await this.put(key, isAlone ? first : entries, !isAlone);
+    if (!isAlone) this.batches.set(key, entries.length);
+    for (const entry of entries) this.absorb(entry);
+    this.notes += entries.length;
+    if (this.notes >= this.foldFrom) this.foldBehind();
+    const markers = notes.flatMap(({ marker }) => marker ?? []);
+    await eachOf(markers, WIDTH, (marker) => this.unmark(marker));
   }
 
   private absorb(entry: ICatalogEntry<TEntry>): void {
@@ -189,12 +284,15 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
     await this.refresher.fresh(0);
     const keys = this.entryKeys;
     const { storage } = this;
-    await storage.update<readonly ICatalogEntry<TEntry>[]>(
+    const { value, etag } = await storage.update<readonly ICatalogEntry<TEntry>[]>(
       this.baseKey,
       (base) => joinEntries(base ?? [], this.known.values()),
       { codec: this.baseCodec },
     );
-    await eachOf(keys, WIDTH, (key) => storage.delete(key));
+    // what was just written need not be read again
+    for (const entry of value ?? []) this.absorb(entry);
+    this.baseEtag = etag ?? undefined;
+    await eachOf(keys, WIDTH, (key) => this.take(key));
   }
 
   private async repairNowAndThen(): Promise<void> {
@@ -207,9 +305,17 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
     }
   }
 
-  private async put(key: string, value: unknown): Promise<void> {
+  /** @param isNew nobody else has this key: to say so spares a driver the look at what is there */
+  private async put(key: string, value: unknown, isNew: boolean): Promise<void> {
     const bytes = Buffer.from(JSON.stringify(value));
-    await this.storage.store.put(key, bytes, { contentType: 'application/json', immutable: true });
+    const { store } = this.storage;
+    const ifNoneMatch = isNew && store.conditionalWrites ? ('*' as const) : undefined;
+    await store.put(key, bytes, { contentType: 'application/json', immutable: true, ifNoneMatch });
+  }
+
+  /** Markers and entries that have done their service harm nobody if they come back. */
+  private take(key: string): Promise<void> {
+    return this.storage.store.delete(key, { scratch: true });
   }
 
   private get baseKey(): string {

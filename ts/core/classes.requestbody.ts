@@ -1,7 +1,7 @@
 import * as plugins from '../plugins.js';
 import { RegistryError } from './classes.registryerror.js';
 import { abandonBody, isParsed, openBodySource } from './helpers.bodysource.js';
-import { fromIterable, streamToBuffer } from './helpers.streams.js';
+import { fromIterable, gather } from './helpers.streams.js';
 
 export interface IBodyOptions {
   contentLength?: string;
@@ -36,6 +36,11 @@ export class RequestBody {
    * sender falls silent, `invalid` where fewer or more bytes come than Content-Length says.
    */
   public stream(options: { limit?: number } = {}): ReadableStream<Uint8Array> {
+    return fromIterable(this.chunks(options));
+  }
+
+  /** The same without a stream around it, for who reads it in any case. */
+  public chunks(options: { limit?: number } = {}): AsyncGenerator<Uint8Array> {
     const limit = options.limit ?? Number.POSITIVE_INFINITY;
     const declared = this.declaredLength();
     if (declared !== undefined && declared > limit) throw tooLarge(limit);
@@ -48,12 +53,12 @@ export class RequestBody {
     if (this.taken) throw new RegistryError('internal', 'The request body was read twice');
     this.taken = true;
     const raw = this.counted(this.watched(), declared);
-    return fromIterable(limited(this.decoded(raw), limit));
+    return limited(this.decoded(raw), limit);
   }
 
   /** The whole body in memory. */
   public async bytes(options: { limit?: number } = {}): Promise<Buffer> {
-    return streamToBuffer(this.stream({ limit: options.limit ?? this.options.defaultLimit }));
+    return gather(this.chunks({ limit: options.limit ?? this.options.defaultLimit }));
   }
 
   public async text(options: { limit?: number } = {}): Promise<string> {

@@ -80,6 +80,7 @@ export class ResumableUploads {
       ifNoneMatch: this.storage.store.conditionalWrites ? '*' : undefined,
       immutable: true,
       scratch: true,
+      common: true,
     });
     this.hashes.set(id, { owner, print: '', size: 0, algorithm, hash: plugins.crypto.createHash(algorithm) });
     return id;

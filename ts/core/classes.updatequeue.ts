@@ -110,9 +110,9 @@ export class UpdateQueue {
   private async settle(key: string, batch: IWaiting[], queue: IWaiting[]): Promise<void> {
     const { codec } = batch[0]!;
     // What this process saw last will do for a write: its condition fails where it is out of date.
-    let stored: TDocument = this.store.conditionalWrites ? this.documents.peek(key, codec) : null;
-    let isFresh = stored === null;
-    if (isFresh) stored = await this.documents.load(key, codec);
+    const seen = this.store.conditionalWrites ? this.documents.peek(key, codec) : undefined;
+    let isFresh = seen === undefined;
+    let stored: TDocument = seen === undefined ? await this.documents.load(key, codec) : seen;
     for (let losses = 0; batch.length > 0; ) {
       const base: unknown = stored?.value ?? null;
       const { steps, value } = runAll(base, batch);

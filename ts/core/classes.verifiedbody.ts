@@ -1,6 +1,6 @@
 import { RegistryError } from './classes.registryerror.js';
 import { Meter } from './classes.stagedobject.js';
-import { fromIterable, iterate, streamToBuffer } from './helpers.streams.js';
+import { fromIterable, gather, iterate } from './helpers.streams.js';
 import type { THashName } from './interfaces.storage.js';
 
 export interface IVerifiedBodyOptions {
@@ -59,7 +59,7 @@ export class VerifiedBody {
 
   /** The whole content in memory. */
   public collect(admit: () => Promise<void>): Promise<Buffer> {
-    return streamToBuffer(this.open(admit));
+    return gather(this.withheld(admit));
   }
 
   /** Frees a body that nobody read. */

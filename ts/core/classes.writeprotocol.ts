@@ -179,11 +179,15 @@ export class WriteProtocol {
     await hooks.ask('beforePut', origin, aboutDocument);
 
     const placed: IPlacedArtifact[] = [];
+    const placing = async (): Promise<void> => {
+      for (const artifact of artifacts) placed.push(await placer.place(artifact, async () => {}));
+    };
     let marker: string | undefined;
     let committed: { value: T; wrote: boolean };
     try {
-      for (const artifact of artifacts) placed.push(await placer.place(artifact, async () => {}));
-      marker = await plan.catalog?.mark(plan.packageName);
+      const [places, mark] = await Promise.allSettled([placing(), plan.catalog?.mark(plan.packageName)]);
+      if (mark.status === 'fulfilled') marker = mark.value;
+      for (const outcome of [places, mark]) if (outcome.status === 'rejected') throw outcome.reason;
       committed = await this.commitPublish(plan, codec, placed, stamp);
     } catch (error) {
       // where the document may name the artifacts they stay; the marker too, for it may have to be repaired from
@@ -306,8 +310,7 @@ export class WriteProtocol {
     const { catalog, packageName } = plan;
     if (!catalog) return;
     await this.tolerate('A listing could not be told of a write; it will be repaired', async () => {
-      await catalog.note(packageName, value);
-      if (marker !== undefined) await catalog.unmark(marker);
+      await catalog.note(packageName, value, marker);
     });
   }
 

@@ -7,7 +7,9 @@ import type { ICodec } from './interfaces.storage.js';
  *
  *     base.json                              all packages as of the last fold: [[name, revision, entry | null], ...]
  *     entries/{encoded name}={revision}      one package at one revision of its document; written once, never changed
- *     pending/{uuid}                         marker: this package's document is being written
+ *     entries/+{uuid}                        several of those, of publishes at about the same time: [entry, ...]
+ *     pending/{encoded name}={uuid}          marker: this package's document is being written
+ *     pending/{uuid}                         the same, the name being inside: it is long, or an earlier version put it
  *
  * An entry's key tells its revision, so a reader fetches only what is newer than what it knows, and a fold can delete
  * an entry without a condition: a newer one has another key. `null` as entry: not listed (deleted); the revision stays,
@@ -39,11 +41,33 @@ export const parseEntryKey = (key: string): { segment: string; revision: number 
   return match && { segment: match[1]!, revision: Number(match[2]) };
 };
 
+/** characters of a name that a marker's key tells */
+const MAX_MARKED = 100;
+
+/** A name as one key segment, and something that tells this marker from others; that alone where the name is long. */
+export const newMarkerName = (name: string): string => {
+  const segment = nameSegment(name);
+  const id = plugins.crypto.randomUUID();
+  return segment.length > MAX_MARKED ? id : `${segment}=${id}`;
+};
+
+/** The name, where the key tells it. */
+export const parseMarkerKey = (key: string): string | undefined => {
+  const match = /([^/=]+)=[0-9a-f-]{36}$/.exec(key);
+  return match ? decodeURIComponent(match[1]!) : undefined;
+};
+
+/** `+` never comes out of percent-encoding either. */
+const BATCH = '+';
+export const newBatchName = (): string => BATCH + plugins.crypto.randomUUID();
+export const isBatchKey = (key: string): boolean => key.startsWith(BATCH, key.lastIndexOf('/') + 1);
+
 type TBaseRow<TEntry> = [name: string, revision: number, entry: TEntry | null];
 
 /** One per catalog: the document cache tells codecs apart by identity. */
 export const baseCodec = <TEntry>(): ICodec<readonly ICatalogEntry<TEntry>[]> => ({
   contentType: 'application/json',
+  keepsValues: true,
   parse: (bytes) => {
     const rows = JSON.parse(new TextDecoder().decode(bytes)) as TBaseRow<TEntry>[];
     return rows.map(([name, revision, entry]) => ({ name, revision, entry }));

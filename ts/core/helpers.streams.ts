@@ -128,20 +128,35 @@ export const takeSource = (stream: ReadableStream<Uint8Array>): IChunkSource | I
 };
 
 /** Everything the stream yields, in one buffer; empty for an absent body. */
-export const streamToBuffer = async (stream: ReadableStream<Uint8Array> | undefined | null): Promise<Buffer> => {
-  if (!stream) return Buffer.alloc(0);
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of iterate(stream)) chunks.push(chunk);
-  return Buffer.concat(chunks);
+export const streamToBuffer = async (stream: ReadableStream<Uint8Array> | undefined | null): Promise<Buffer> =>
+  stream ? gather(iterate(stream)) : Buffer.alloc(0);
+
+/** All chunks in one buffer. */
+export const gather = async (chunks: AsyncIterable<Uint8Array>): Promise<Buffer> => {
+  const gathered: Uint8Array[] = [];
+  for await (const chunk of chunks) gathered.push(chunk);
+  return Buffer.concat(gathered);
 };
 
 /** The stream's content parsed as JSON; throws SyntaxError where it is not JSON. */
 export const streamToJson = async <T = unknown>(stream: ReadableStream<Uint8Array> | undefined | null): Promise<T> =>
   JSON.parse((await streamToBuffer(stream)).toString('utf8')) as T;
 
+/** What unread streams take from, so that who iterates over one does without the stream. */
+const iterables = new WeakMap<ReadableStream<Uint8Array>, AsyncIterable<Uint8Array> | Iterable<Uint8Array>>();
+
 /** Reads a stream chunk by chunk; leaving the loop early, or throwing in it, cancels the stream. */
 export async function* iterate(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  const source = stream.locked ? undefined : iterables.get(stream);
   const reader = stream.getReader();
+  if (source) {
+    try {
+      for await (const chunk of source) if (chunk.byteLength > 0) yield chunk;
+    } finally {
+      reader.releaseLock();
+    }
+    return;
+  }
   let ended = false;
   try {
     for (;;) {
@@ -168,9 +183,10 @@ export const fromIterable = (source: AsyncIterable<Uint8Array> | Iterable<Uint8A
     iterator ??= Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
     return iterator;
   };
-  return new ReadableStream<Uint8Array>(
+  const stream: ReadableStream<Uint8Array> = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
+        iterables.delete(stream);
         for (;;) {
           const { done, value } = await start().next();
           if (done) return controller.close();
@@ -179,11 +195,14 @@ export const fromIterable = (source: AsyncIterable<Uint8Array> | Iterable<Uint8A
         }
       },
       async cancel(reason) {
+        iterables.delete(stream);
         await start().return?.(reason);
       },
     },
     LAZY,
   );
+  iterables.set(stream, source);
+  return stream;
 };
 
 /** Frees the socket or file behind a response's body that will not be sent. */

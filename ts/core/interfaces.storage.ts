@@ -97,6 +97,8 @@ export interface IArtifactPlan {
   shared?: boolean;
   /** an entry that belongs to another artifact of the plan: hooks hear of that one */
   silent?: boolean;
+  /** its key says it all: it is kept without anything about its own write */
+  keyOnly?: boolean;
   /** an entry that makes other content visible: what hooks are told of that content instead of the entry itself */
   standsFor?: { digest: string; size: number; contentType: string };
 }
@@ -120,8 +122,10 @@ export interface IDisplacePlan {
 export interface IDerivedListing<T> {
   /** Leaves a note that this package's document is about to change; the id names it in `unmark`. */
   mark(name: string): Promise<string>;
+  /** Takes that back. */
   unmark(id: string): Promise<void>;
-  note(name: string, document: T): Promise<void>;
+  /** The document is written; takes back the marker, now or soon. */
+  note(name: string, document: T, marker?: string): Promise<void>;
 }
 
 export interface IPublishPlan<T> {

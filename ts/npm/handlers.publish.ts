@@ -2,7 +2,6 @@ import type { RegistryCall } from '../core/classes.registrycall.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { StagedObject } from '../core/classes.registrystorage.js';
 import { respond } from '../core/helpers.http.js';
-import { iterate } from '../core/helpers.streams.js';
 import { isRecord } from '../core/helpers.values.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import type { IArtifactPlan, IPlacedArtifact } from '../core/interfaces.storage.js';
@@ -59,7 +58,7 @@ const receive = async (call: RegistryCall, name: string): Promise<IReceived> => 
   const limit = Math.ceil(maxArtifactSize / 3) * 4 + maxMetadataSize;
   const document =
     parsed === undefined
-      ? await readPublishDocument(iterate(call.body.stream({ limit })), { maxMetadataSize, onAttachment })
+      ? await readPublishDocument(call.body.chunks({ limit }), { maxMetadataSize, onAttachment })
       : await readParsedDocument(parsed, { onAttachment });
   return { document, tarballs, staged };
 };

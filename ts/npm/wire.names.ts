@@ -77,12 +77,15 @@ export const assertVersion = (version: unknown): string => {
   return version;
 };
 
+/** Every range has a number in it, or an `x` or `*` for one; to ask of `latest` in earnest costs more than a manifest. */
+const CERTAINLY_NO_RANGE = /^[a-wyz]+$/i;
+
 /** A tag must not read as a version or a range, or `npm install pkg@tag` would mean something else. */
 export const assertTag = (tag: string): string => {
   if (tag === '' || tag.length > MAX_NAME || tag.trim() !== tag || !urlFriendly(tag)) {
     throw new RegistryError('invalid', 'A dist-tag must be 1 to 214 URL-friendly characters');
   }
-  if (semver.validRange(tag) !== null) {
+  if (!CERTAINLY_NO_RANGE.test(tag) && semver.validRange(tag) !== null) {
     throw new RegistryError('invalid', `Tag name must not be a valid SemVer range: ${tag}`);
   }
   return tag;

@@ -1,4 +1,4 @@
-import { createGunzip } from 'node:zlib';
+import { createGunzip, gunzipSync } from 'node:zlib';
 import tar from 'tar-stream';
 import { RegistryError } from '../core/classes.registryerror.js';
 import { isRecord } from '../core/helpers.values.js';
@@ -80,12 +80,73 @@ const readEntries = async (extract: tar.Extract, limits: ITarballLimits): Promis
 const tooMuch = ({ maxUnpackedSize }: ITarballLimits): RegistryError =>
   new RegistryError('tooLarge', `The tarball unpacks to more than ${maxUnpackedSize} bytes`);
 
+/** bytes of a tarball, and of what it unpacks to, that are unpacked in one go: most are no larger */
+const SMALL = 64 * 1024;
+const SMALL_UNPACKED = 512 * 1024;
+
+/** The archive in a gzip file that came whole; undefined where it is too large to be unpacked at once. */
+const unpackSmall = (bytes: Uint8Array, { maxUnpackedSize }: ITarballLimits): Buffer | undefined => {
+  try {
+    return gunzipSync(bytes, { maxOutputLength: Math.min(SMALL_UNPACKED, maxUnpackedSize) });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return undefined;
+    throw invalid(NOT_GZIP, error);
+  }
+};
+
+const checkSmall = async (archive: Buffer, limits: ITarballLimits): Promise<ITarballFacts> => {
+  const extract = tar.extract();
+  extract.end(archive);
+  try {
+    return await readEntries(extract, limits);
+  } catch (error) {
+    throw error instanceof RegistryError ? error : invalid(NOT_TAR, error);
+  } finally {
+    extract.destroy();
+  }
+};
+
 /**
  * Yields `source` unchanged and checks it on the way: gzip, tar, and a package.json in its first-level folder. Before
  * the last chunk is followed by the end, `onFacts` has been called or the check has thrown (`invalid`, `tooLarge`); so
  * whoever stores what this yields stores no tarball that failed.
  */
 export async function* inspectTarball(
+  source: AsyncIterable<Uint8Array>,
+  limits: ITarballLimits,
+  onFacts: (facts: ITarballFacts) => void,
+): AsyncGenerator<Uint8Array> {
+  const held: Uint8Array[] = [];
+  let size = 0;
+  const rest = source[Symbol.asyncIterator]();
+  try {
+    while (size <= SMALL) {
+      const next = await rest.next();
+      if (next.done) break;
+      held.push(next.value);
+      size += next.value.byteLength;
+    }
+    const archive = size <= SMALL ? unpackSmall(Buffer.concat(held), limits) : undefined;
+    if (archive) {
+      onFacts(await checkSmall(archive, limits));
+      yield* held;
+    } else {
+      yield* inspectStream(chain(held, rest), limits, onFacts);
+    }
+  } finally {
+    await rest.return?.();
+  }
+}
+
+async function* chain(held: Uint8Array[], rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield* held;
+  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+}
+
+const NOT_GZIP = 'The attachment is not a gzip file, or it is damaged';
+const NOT_TAR = 'The attachment is not a tar archive, or it is damaged';
+
+async function* inspectStream(
   source: AsyncIterable<Uint8Array>,
   limits: ITarballLimits,
   onFacts: (facts: ITarballFacts) => void,
@@ -101,7 +162,7 @@ export async function* inspectTarball(
     wake();
   };
   let unpacked = 0;
-  gunzip.on('error', (error) => fail(error, 'The attachment is not a gzip file, or it is damaged'));
+  gunzip.on('error', (error) => fail(error, NOT_GZIP));
   gunzip.on('data', (chunk: Buffer) => {
     unpacked += chunk.length;
     if (unpacked > limits.maxUnpackedSize) fail(tooMuch(limits), '');
@@ -112,7 +173,7 @@ export async function* inspectTarball(
   gunzip.on('drain', () => wake());
   const checked = readEntries(extract, limits).then(
     (facts) => onFacts(facts),
-    (error) => fail(error, 'The attachment is not a tar archive, or it is damaged'),
+    (error) => fail(error, NOT_TAR),
   );
   try {
     for await (const chunk of source) {

@@ -21,6 +21,7 @@ const linkOf = async (storage: RegistryStorage, repository: string, digest: IDig
   contentType: 'application/json',
   shared: true,
   silent: true,
+  keyOnly: true,
 });
 
 const lost = (): RegistryError =>

@@ -1,5 +1,7 @@
 import { bodyOf, resolveRange } from './directory.body.js';
+import { CommonFiles } from './directory.common.js';
 import { Composer } from './directory.compose.js';
+import { BytesDraft, type Draft } from './directory.draft.js';
 import { guarded, type IFiles, nodeFiles, storeError } from './directory.files.js';
 import { Generations } from './directory.generations.js';
 import { checkAbout, toInfo } from './directory.header.js';
@@ -39,6 +41,7 @@ export class DirectoryObjectStore implements IObjectStore {
   private readonly lookup: Lookup;
   private readonly publisher: Publisher;
   private readonly composer: Composer;
+  private readonly common: CommonFiles;
 
   /** @param files for tests: the calls to the file system, to halt or break one of them */
   constructor(
@@ -51,6 +54,7 @@ export class DirectoryObjectStore implements IObjectStore {
     this.lookup = new Lookup(files, generations, reader);
     this.publisher = new Publisher(this.layout, reader, generations, this.lookup);
     this.composer = new Composer(this.layout, this.lookup);
+    this.common = new CommonFiles(this.layout);
   }
 
   /** Creates the directory and removes what writers that died left in it more than a day ago. */
@@ -59,6 +63,10 @@ export class DirectoryObjectStore implements IObjectStore {
       await this.layout.prepare();
       await this.layout.clean(DAY_MS);
     });
+  }
+
+  public destroy(): Promise<void> {
+    return guarded(() => this.common.clear());
   }
 
   public sweep(olderThanMs: number): Promise<number> {
@@ -119,7 +127,7 @@ export class DirectoryObjectStore implements IObjectStore {
       options.signal?.throwIfAborted();
       // a body that cannot be stored need not be read
       if (!(body instanceof Uint8Array)) await this.precheck(key, path, options);
-      const draft = await takeIn(this.layout, key, body, options);
+      const draft = await this.draft(key, body, options);
       try {
         options.signal?.throwIfAborted();
         await this.publisher.publish(path, draft, options, options);
@@ -156,6 +164,18 @@ export class DirectoryObjectStore implements IObjectStore {
 
   public list(options: IListOptions): AsyncIterable<IObjectInfo | IObjectPrefix> {
     return listObjects(this.layout, this.lookup, this.publisher, options);
+  }
+
+  private async draft(
+    key: string,
+    body: Uint8Array | ReadableStream<Uint8Array>,
+    options: IPutOptions,
+  ): Promise<Draft> {
+    const { common, immutable, ifNoneMatch } = options;
+    const draft = await takeIn(this.layout, key, body, options);
+    // without a condition it might be put in the place of another one by giving up its own name
+    const shares = common && immutable && ifNoneMatch && body instanceof Uint8Array && draft instanceof BytesDraft;
+    return shares ? this.common.draft(key, options, body) : draft;
   }
 
   private async precheck(key: string, path: string, options: IPutOptions): Promise<void> {

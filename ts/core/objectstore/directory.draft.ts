@@ -2,7 +2,7 @@ import { tolerate } from './directory.files.js';
 import { createEtag, type IAbout, type IHeader, RESERVED, reservedHeader, wholeFile } from './directory.header.js';
 import type { DirectoryLayout } from './directory.layout.js';
 
-type TDraftAbout = IAbout & Pick<IHeader, 'deleted'>;
+export type TDraftAbout = IAbout & Pick<IHeader, 'deleted'>;
 /** where a generation stands: its number, and what it remembers of those before */
 export type TRank = Pick<IHeader, 'n' | 'past'>;
 
@@ -11,7 +11,7 @@ export type TRank = Pick<IHeader, 'n' | 'past'>;
  * tells of the versions before. `seal` may be called again when another writer was quicker.
  */
 export abstract class Draft {
-  public readonly etag = createEtag();
+  public etag = createEtag();
   public abstract readonly size: number;
 
   constructor(

@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import { RegistryError } from '../classes.registryerror.js';
+import { Pace } from './directory.pace.js';
 
 /** Errors of the file system, as opposed to those of a caller's own stream, which pass through untouched. */
 const failures = new WeakSet<object>();
@@ -34,13 +35,31 @@ const tracked = <T>(call: () => T): T => {
   }
 };
 
+/** bytes: what goes into the kernel's memory in a moment */
+const LITTLE = 128 * 1024;
+const paces = { create: new Pace(), look: new Pace(), name: new Pace(), write: new Pace() };
+
+/** Makes a small call at once or by way of the thread pool, as its kind has proved to be cheaper. */
+const soon = <T>(kind: keyof typeof paces, call: () => T, later: () => Promise<T>): Promise<T> =>
+  paces[kind].run(() => tracked(call), later);
+
 /**
  * The calls the directory driver is made of, replaceable one by one in tests. Numeric descriptors, because a
- * `FileHandle` costs about as much as the call itself.
+ * `FileHandle` costs about as much as the call itself. Changes of names and small writes only reach the kernel's memory
+ * and are made `soon`; whatever may have to be read, and each sync, goes through the thread pool.
  */
 export const nodeFiles = {
-  open: (path: string, flags: 'r' | 'r+' | 'w' | 'wx'): Promise<number> =>
-    promise<number>((done) => fs.open(path, flags, done)),
+  open: (path: string, flags: 'r' | 'r+' | 'w' | 'wx'): Promise<number> => {
+    const later = () => promise<number>((done) => fs.open(path, flags, done));
+    return flags.startsWith('w') ? soon('create', () => fs.openSync(path, flags), later) : later();
+  },
+  /** for reading, what was looked at or changed a moment ago */
+  openHot: (path: string): Promise<number> =>
+    soon(
+      'look',
+      () => fs.openSync(path, 'r'),
+      () => promise<number>((done) => fs.open(path, 'r', done)),
+    ),
   close: (fd: number): Promise<void> => promise((done) => fs.close(fd, done as fs.NoParamCallback)),
   /**
    * The same without a detour through the thread pool, which costs twenty times as much as the call: for small files
@@ -58,12 +77,41 @@ export const nodeFiles = {
    */
   statHot: (path: string): fs.Stats => tracked(() => fs.statSync(path)),
   readdirHot: (path: string): string[] => tracked(() => fs.readdirSync(path)),
-  link: (from: string, to: string): Promise<void> => promise((done) => fs.link(from, to, done as fs.NoParamCallback)),
+  link: (from: string, to: string): Promise<void> =>
+    soon(
+      'name',
+      () => fs.linkSync(from, to),
+      () => promise((done) => fs.link(from, to, done as fs.NoParamCallback)),
+    ),
   rename: (from: string, to: string): Promise<void> =>
-    promise((done) => fs.rename(from, to, done as fs.NoParamCallback)),
-  unlink: (path: string): Promise<void> => promise((done) => fs.unlink(path, done as fs.NoParamCallback)),
-  mkdir: (path: string): Promise<void> => promise((done) => fs.mkdir(path, done as fs.NoParamCallback)),
-  rmdir: (path: string): Promise<void> => promise((done) => fs.rmdir(path, done as fs.NoParamCallback)),
+    soon(
+      'name',
+      () => fs.renameSync(from, to),
+      () => promise((done) => fs.rename(from, to, done as fs.NoParamCallback)),
+    ),
+  unlink: async (path: string): Promise<void> => {
+    // to free a file takes its time, to take away one of several names does not
+    const isFreed = () => {
+      const { nlink } = fs.lstatSync(path);
+      if (nlink > 1) fs.unlinkSync(path);
+      return nlink <= 1;
+    };
+    if (await soon('name', isFreed, () => Promise.resolve(true))) {
+      await promise((done) => fs.unlink(path, done as fs.NoParamCallback));
+    }
+  },
+  mkdir: (path: string): Promise<void> =>
+    soon(
+      'create',
+      () => fs.mkdirSync(path),
+      () => promise((done) => fs.mkdir(path, done as fs.NoParamCallback)),
+    ),
+  rmdir: (path: string): Promise<void> =>
+    soon(
+      'name',
+      () => fs.rmdirSync(path),
+      () => promise((done) => fs.rmdir(path, done as fs.NoParamCallback)),
+    ),
   remove: (path: string): Promise<void> =>
     promise((done) => fs.rm(path, { recursive: true, force: true }, done as fs.NoParamCallback)),
   /** fills the buffer as far as the file reaches; answers the bytes read */
@@ -87,6 +135,13 @@ export const nodeFiles = {
   },
   write: async (fd: number, bytes: Uint8Array, position: number): Promise<void> => {
     let written = 0;
+    if (bytes.byteLength <= LITTLE) {
+      written = await soon(
+        'write',
+        () => fs.writeSync(fd, bytes, 0, bytes.byteLength, position),
+        () => write(fd, bytes, position),
+      );
+    }
     while (written < bytes.byteLength) {
       written += await write(fd, written ? bytes.subarray(written) : bytes, position + written);
     }

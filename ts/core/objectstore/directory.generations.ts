@@ -1,9 +1,9 @@
-import { crypto } from '../../plugins.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { Draft } from './directory.draft.js';
 import { hasCode, tolerate } from './directory.files.js';
 import { pastAfter, remembers } from './directory.header.js';
 import type { DirectoryLayout } from './directory.layout.js';
+import { randomName } from './directory.random.js';
 import type { IVersion, VersionReader } from './directory.reading.js';
 
 /**
@@ -21,7 +21,7 @@ import type { IVersion, VersionReader } from './directory.reading.js';
  * A delete is a generation too. Such a directory is taken away later: the deletion is linked once more as the next
  * number, a seal, above which nobody writes; then the mark goes, then the rest. A mark is random and never comes back, so whatever a late writer still links
  * counts for nothing. A key's first generation comes with a new mark, in a directory made ready in `tmp/` and renamed
- * to its place, which only works where nothing is or an empty directory.
+ * to its place, which only works where nothing is or an empty directory. Marks are empty: many are names of one file.
  */
 export type TPlace =
   | { form: 'absent' }
@@ -50,6 +50,9 @@ export const placeOf = (names: string[]): (TPlace & { form: 'dead' | 'living' })
 };
 
 export class Generations {
+  /** a mark that was made a while ago */
+  private example: string | undefined;
+
   constructor(
     private readonly layout: DirectoryLayout,
     private readonly reader: VersionReader,
@@ -75,13 +78,14 @@ export class Generations {
   /** The first generation, where no object is. */
   public async create(directory: string, draft: Draft): Promise<TOutcome> {
     const { files } = this.layout;
-    const mark = crypto.randomBytes(8).toString('hex');
+    const mark = randomName(8, 'hex');
     const ready = this.layout.temporary();
     await files.mkdir(ready);
     try {
-      await this.touch(`${ready}/${mark}`);
+      await this.makeMark(`${ready}/${mark}`);
       await draft.sealAs(`${ready}/${mark}.1`, { n: 1 });
       await this.layout.place(directory, () => files.rename(ready, directory));
+      this.example = `${directory}/${mark}`;
     } catch (error) {
       await files.remove(ready);
       if (hasCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR')) return 'lost';
@@ -183,8 +187,16 @@ export class Generations {
     }
   }
 
-  private async touch(file: string): Promise<void> {
-    this.layout.files.release(await this.layout.files.open(file, 'wx'));
+  /** Marks are empty, so many may be names of one file: that costs less than to make one for each. */
+  private async makeMark(file: string): Promise<void> {
+    const { files } = this.layout;
+    try {
+      if (this.example !== undefined) return await files.link(this.example, file);
+    } catch (error) {
+      // it was taken away, or has as many names as a file may have
+      if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EMLINK')) throw error;
+    }
+    files.release(await files.open(file, 'wx'));
   }
 }
 

@@ -1,5 +1,5 @@
-import { crypto } from '../../plugins.js';
 import { RegistryError } from '../classes.registryerror.js';
+import { randomName } from './directory.random.js';
 import type { IObjectInfo } from './interfaces.objectstore.js';
 
 /**
@@ -11,6 +11,8 @@ import type { IObjectInfo } from './interfaces.objectstore.js';
  * A body that was streamed begins at RESERVED, and two headers have their place before it: the first belongs to the
  * key the file was written for. The second lets compose give the file to another key without copying it: it is written
  * in place, then the file is linked, and each key goes by the header that names it. What is not written is a hole.
+ *
+ * A header with the key ANY_KEY belongs to whatever key the file is found under (directory.common.ts).
  */
 const MAGIC = 'sreg1 ';
 const PREAMBLE = 16;
@@ -21,6 +23,9 @@ export const RESERVED = 32 * 1024;
 export const PAST_WRITES = 256;
 /** characters of an ETag that are remembered; compared at one position only, so 36 bits are plenty */
 const TAG = 6;
+
+/** in the header of a file that is an object under whatever name leads to it */
+export const ANY_KEY = '';
 
 export interface IHeader {
   key: string;
@@ -51,7 +56,7 @@ export const checkAbout = ({ contentType, metadata }: IAbout): void => {
   throw new RegistryError('invalid', `The content type and metadata of an object are limited to ${MAX_ABOUT} bytes`);
 };
 
-export const createEtag = (): string => crypto.randomBytes(12).toString('base64url');
+export const createEtag = (): string => randomName(12, 'base64url');
 
 /** What the generation after `header` remembers. */
 export const pastAfter = (header: IHeader): string =>
@@ -107,6 +112,7 @@ export const parseHeader = (bytes: Buffer, key: string): IHeader | null | undefi
     // a second header whose writer died half-way, before any name led to it
     return null;
   }
+  if (header.key === ANY_KEY) header.key = key;
   if (header.key !== key) return null;
   if (typeof header.etag !== 'string' || !Number.isSafeInteger(header.size))
     throw corrupt(key, 'the header is unusable');

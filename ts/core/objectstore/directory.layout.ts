@@ -1,7 +1,9 @@
-import { crypto, LRUCache, path } from '../../plugins.js';
+import type { Stats } from 'node:fs';
+import { LRUCache, path } from '../../plugins.js';
 import { RegistryError } from '../classes.registryerror.js';
 import { hasCode, type IFiles, tolerate } from './directory.files.js';
 import { relativePath } from './directory.names.js';
+import { randomName } from './directory.random.js';
 
 /** Where things are below the storage directory, and the care that directories need. */
 export class DirectoryLayout {
@@ -30,7 +32,7 @@ export class DirectoryLayout {
     return found;
   }
 
-  public temporary(name: string = crypto.randomBytes(12).toString('hex')): string {
+  public temporary(name: string = randomName(12, 'hex')): string {
     return `${this.tmp}/${name}`;
   }
 
@@ -55,7 +57,8 @@ export class DirectoryLayout {
 
   /** Throws where the whole store is gone, an unmounted volume for one: then no key may read as absent. */
   public async attached(): Promise<void> {
-    if (await tolerate(this.files.stat(this.objects), 'ENOENT', 'ENOTDIR')) return;
+    // every path to an object leads through it, so it is in the kernel's memory
+    if (await tolerate(this.statObjects(), 'ENOENT', 'ENOTDIR')) return;
     throw new RegistryError('unavailable', 'The storage directory is not there', {
       cause: new Error(`${this.objects} is missing: not initialised, or its volume is not mounted`),
     });
@@ -103,6 +106,10 @@ export class DirectoryLayout {
     return this.sync(path.dirname(file));
   }
 
+  private async statObjects(): Promise<Stats> {
+    return this.files.statHot(this.objects);
+  }
+
   private startSync(directory: string): Promise<void> {
     const running: { now: Promise<void>; next?: Promise<void> } = { now: this.syncNow(directory) };
     this.syncs.set(directory, running);
@@ -115,7 +122,7 @@ export class DirectoryLayout {
 
   private async syncNow(directory: string): Promise<void> {
     for (let at = directory; ; at = path.dirname(at)) {
-      const fd = await tolerate(this.files.open(at, 'r'), 'ENOENT');
+      const fd = await tolerate(this.files.openHot(at), 'ENOENT');
       if (fd === undefined) continue;
       try {
         return await this.files.fsync(fd);

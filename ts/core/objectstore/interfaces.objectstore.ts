@@ -55,6 +55,11 @@ export interface IPutOptions {
   immutable?: boolean;
   /** an intermediate result: it need not survive a loss of power, so a driver may skip what makes writes durable */
   scratch?: boolean;
+  /**
+   * there are many objects of just this content and metadata, which say something by their keys alone: a driver may keep
+   * it once for those of the same second, and tell the time of the first of them for all
+   */
+  common?: boolean;
   signal?: AbortSignal;
 }
 

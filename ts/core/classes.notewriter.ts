@@ -1,0 +1,69 @@
+import type { ICatalogEntry } from './helpers.catalog.js';
+
+/** ms that a note waits for those of other publishes under way */
+const LINGER_MS = 50;
+/** notes that wait for no more */
+const PLENTY = 64;
+
+/** An entry that is to be stored, and the marker that has done its service then. */
+export interface INote<TEntry> {
+  noted: ICatalogEntry<TEntry>;
+  marker?: string;
+}
+
+interface IBatch<TEntry> {
+  notes: INote<TEntry>[];
+  /** begins to write at once */
+  hurry(): void;
+  written: Promise<void>;
+}
+
+/**
+ * Gathers what publishes at about the same time note in a catalog into one object. Of each of them a marker is stored,
+ * so that it can be repaired from, and none has to wait.
+ */
+export class NoteWriter<TEntry> {
+  private waiting: IBatch<TEntry> | undefined;
+  private last: Promise<unknown> = Promise.resolve();
+  private unfinished = 0;
+
+  constructor(private readonly write: (notes: INote<TEntry>[]) => Promise<void>) {}
+
+  /** @param lingers whether others are about to come. Resolves when the note is stored. */
+  public add(note: INote<TEntry>, lingers: boolean): Promise<void> {
+    this.waiting ??= this.begin();
+    const { notes, hurry, written } = this.waiting;
+    notes.push(note);
+    if (!lingers || notes.length >= PLENTY) hurry();
+    return written;
+  }
+
+  /** Waits until everything that was added is stored, or has failed to be. */
+  public async settle(): Promise<void> {
+    this.waiting?.hurry();
+    while (this.unfinished > 0) await this.last;
+  }
+
+  private begin(): IBatch<TEntry> {
+    const notes: INote<TEntry>[] = [];
+    let hurry: () => void = () => undefined;
+    const gathered = new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, LINGER_MS);
+      hurry = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.unfinished++;
+    // one after the other: who comes while one is being written goes with the next
+    const written = Promise.all([gathered, this.last]).then(() => {
+      this.waiting = undefined;
+      return this.write(notes);
+    });
+    const ended = () => {
+      this.unfinished--;
+    };
+    this.last = written.then(ended, ended);
+    return { notes, hurry, written };
+  }
+}
