@@ -1,8 +1,8 @@
-import * as http from 'node:http';
 import * as https from 'node:https';
 import process from 'node:process';
 import type * as Sdk from '@aws-sdk/client-s3';
 import type { S3Client } from '@aws-sdk/client-s3';
+import { plainAgent } from './s3.agent.js';
 import type { IS3Settings } from './s3.settings.js';
 import { SignedHeads } from './s3.signedheads.js';
 
@@ -58,7 +58,7 @@ export const connect = async (settings: IS3Settings): Promise<IS3Clients> => {
   ]);
   const pool = { keepAlive: true, maxSockets: MAX_SOCKETS };
   const requestHandler = new NodeHttpHandler({
-    httpAgent: new http.Agent(pool),
+    httpAgent: plainAgent(pool),
     httpsAgent: new https.Agent(pool),
     connectionTimeout: CONNECT_TIMEOUT_MS,
     throwOnRequestTimeout: true,
