@@ -1,9 +1,10 @@
-import * as http from 'node:http';
 import * as https from 'node:https';
 import process from 'node:process';
 import type * as Sdk from '@aws-sdk/client-s3';
 import type { S3Client } from '@aws-sdk/client-s3';
+import { plainAgent } from './s3.agent.js';
 import type { IS3Settings } from './s3.settings.js';
+import { SignedHeads } from './s3.signedheads.js';
 
 export type TS3Sdk = typeof Sdk;
 
@@ -20,6 +21,8 @@ export interface IS3Clients {
    * parts. Their bytes are covered by the request's signature.
    */
   parts: S3Client;
+  /** a short way for the HEAD requests of `retrying` */
+  heads: SignedHeads;
   close(): void;
 }
 
@@ -55,7 +58,7 @@ export const connect = async (settings: IS3Settings): Promise<IS3Clients> => {
   ]);
   const pool = { keepAlive: true, maxSockets: MAX_SOCKETS };
   const requestHandler = new NodeHttpHandler({
-    httpAgent: new http.Agent(pool),
+    httpAgent: plainAgent(pool),
     httpsAgent: new https.Agent(pool),
     connectionTimeout: CONNECT_TIMEOUT_MS,
     throwOnRequestTimeout: true,
@@ -95,5 +98,7 @@ export const connect = async (settings: IS3Settings): Promise<IS3Clients> => {
   const parts = build('WHEN_REQUIRED');
   // resolved once for all three, so that a token service is not asked three times
   for (const client of [once, parts]) Object.assign(client.config, { credentials: retrying.config.credentials });
-  return { sdk, retrying, once, parts, close: () => retrying.destroy() };
+  const heads = new SignedHeads(requestHandler);
+  heads.watch(retrying);
+  return { sdk, retrying, once, parts, heads, close: () => retrying.destroy() };
 };

@@ -37,7 +37,7 @@ const fromHeaders = (headers: Record<string, string> | undefined): Record<string
 /** From the answer to HeadObject or GetObject. `size` is that of the whole object. */
 export const infoOf = (
   key: string,
-  answer: Sdk.HeadObjectCommandOutput | Sdk.GetObjectCommandOutput,
+  answer: Pick<Sdk.GetObjectCommandOutput, 'ETag' | 'LastModified' | 'ContentType' | 'Metadata'>,
   size: number,
 ): IObjectInfo => ({
   key,

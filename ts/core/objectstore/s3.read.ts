@@ -7,7 +7,7 @@ import type { IGetOptions, IObject, IObjectInfo, TObjectRange } from './interfac
 import { toWebStream } from './s3.body.js';
 import { isAbsent, rangeInvalid, sizeIn, statusOf, toRegistryError } from './s3.errors.js';
 import { infoOf } from './s3.metadata.js';
-import { type IS3Session, must, quoted, run } from './s3.session.js';
+import { type IHttpOptions, type IS3Session, must, quoted, run } from './s3.session.js';
 
 /** Proofs that the bucket exists, kept so long: see `bucketExists`. */
 const PROOF_MS = 1_000;
@@ -37,10 +37,13 @@ export const headObject = async (
   name: string,
   signal?: AbortSignal,
 ): Promise<IObjectInfo | null> => {
-  const { sdk, retrying } = session.clients;
-  const command = new sdk.HeadObjectCommand({ Bucket: session.settings.bucket, Key: session.settings.prefix + name });
+  const { sdk, retrying, heads } = session.clients;
+  const Key = session.settings.prefix + name;
+  const send = async (http: IHttpOptions) =>
+    (await heads.send(Key, http)) ??
+    retrying.send(new sdk.HeadObjectCommand({ Bucket: session.settings.bucket, Key }), http);
   try {
-    const answer = await run(session, (http) => retrying.send(command, http), { signal });
+    const answer = await run(session, send, { signal });
     return infoOf(name, answer, answer.ContentLength ?? 0);
   } catch (error) {
     if (signal?.aborted) throw error;
