@@ -1,6 +1,10 @@
 import t, { type Test } from 'tap';
 import { AnswerCache } from '../ts/core/classes.answercache.js';
+import { AuthManager } from '../ts/core/classes.authmanager.js';
+import { DefaultAuthProvider } from '../ts/core/classes.defaultauthprovider.js';
+import { RegistryStorage } from '../ts/core/classes.registrystorage.js';
 import { RenderCache, Rendering } from '../ts/core/classes.rendercache.js';
+import { createTokenStore } from '../ts/core/tokenstores/create.js';
 import {
   BaseRegistry,
   type IAuthProvider,
@@ -321,6 +325,16 @@ t.test('hooks and providers of the embedder are asked each time', async (t) => {
   says = false;
   t.equal((await own.get('/a', headers)).status, 403);
   t.equal((await own.get('/a')).status, 401);
+});
+
+t.test('a provider that extends the default one is asked each time', async (t) => {
+  const storage = new RegistryStorage(new MemoryObjectStore());
+  const config = { jwtSecret: 'x'.repeat(40), tokenStore: 'memory' } as const;
+  class Mine extends DefaultAuthProvider {}
+  const tokens = createTokenStore('memory', storage);
+  const provider = new Mine(config, { storage, tokens, now: () => new Date() });
+  t.equal(new AuthManager(config, { storage, provider }).standing(null), undefined);
+  t.equal(new AuthManager(config, { storage }).standing(null)?.(), true);
 });
 
 t.test('what a caller does to an answer is not seen by the next', async (t) => {

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { NoteWriter } from '../ts/core/classes.notewriter.js';
 import { RegistryStorage } from '../ts/core/classes.registrystorage.js';
 import { FaultObjectStore } from './helpers/fault-objectstore.js';
 import { MemoryObjectStore } from './helpers/memory-objectstore.js';
@@ -90,4 +91,90 @@ t.test('markers tell the name by their key or, where it is long, inside', async 
   await inner.put('toy/catalog/pending/6b9ab0f6-6c4b-4b0e-9d1c-7e5a1c9ad0a1', earlier);
   t.equal(await catalog.repair(0), odd.length + 1);
   t.same([...(await catalog.entries(FRESH)).keys()].sort(), [...odd, 'of an earlier version'].sort());
+});
+
+t.test('a listing is answered while others publish without end', async (t) => {
+  const store = new FaultObjectStore(new MemoryObjectStore());
+  store.before = () => pause(1 + Math.random() * 8);
+  const storage = new RegistryStorage(store);
+  const catalog = toyCatalog(storage);
+  let goesOn = true;
+  let count = 0;
+  const publisher = async () => {
+    while (goesOn) await publishToy(storage, `p${count++}`, '1.0.0', Buffer.from('x'), catalog);
+  };
+  const publishers = Array.from({ length: 24 }, publisher);
+  await pause(100);
+  t.equal(
+    await Promise.race([catalog.entries().then(() => 'answered'), pause(4000).then(() => 'starved')]),
+    'answered',
+  );
+  goesOn = false;
+  await Promise.all(publishers);
+
+  const writer = new NoteWriter<object>(() => pause(10));
+  goesOn = true;
+  const feeding = (async () => {
+    while (goesOn) {
+      void writer.add({ noted: { name: 'x', revision: 1, entry: {} } }, true);
+      await pause(3);
+    }
+  })();
+  await pause(20);
+  t.equal(await Promise.race([writer.settle().then(() => 'settled'), pause(3000).then(() => 'starved')]), 'settled');
+  goesOn = false;
+  await feeding;
+});
+
+t.test('the end waits for notes that linger, and for the fold that they begin', async (t) => {
+  const store = new FaultObjectStore(new MemoryObjectStore());
+  let destroyed = false;
+  const late: string[] = [];
+  store.before = async ({ verb, key }) => {
+    if (destroyed) late.push(`${verb} ${key}`);
+    await pause(0);
+  };
+  const ending = Object.assign(store, {
+    destroy: async () => {
+      destroyed = true;
+    },
+  });
+  const storage = new RegistryStorage(ending);
+  const catalog = toyCatalog(storage);
+  for (let n = 0; n < 254; n++) await publishToy(storage, `p${n}`, '1.0.0', Buffer.from('x'), catalog);
+  const other = await catalog.mark('other');
+  for (const name of ['q1', 'q2']) await publishToy(storage, name, '1.0.0', Buffer.from('x'), catalog);
+  await catalog.unmark(other);
+  await storage.destroy();
+  await pause(300);
+  t.same(late, []);
+});
+
+t.test('a marker outlives the placing of its artifact, however long that takes', async (t) => {
+  let at = Date.now();
+  const now = () => new Date(at);
+  const inner = new MemoryObjectStore({ now });
+  const store = new FaultObjectStore(inner);
+  let go = (): void => undefined;
+  const slow = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  let isDead = false;
+  store.before = async ({ verb, key }) => {
+    if (key.endsWith('.bin')) await slow;
+    isDead ||= verb === 'put' && key.startsWith('toy/catalog/entries/');
+    if (isDead) throw new Error('killed');
+  };
+  const storage = new RegistryStorage(store, { now });
+  const publishing = publishToy(storage, 'big', '1.0.0', Buffer.from('x'), toyCatalog(storage)).catch(() => undefined);
+  await pause(50);
+  at += 16 * 60_000;
+  const other = new RegistryStorage(inner, { now });
+  const catalog = toyCatalog(other);
+  await other.sweep();
+  go();
+  await publishing;
+  at += 60_000;
+  await other.sweep();
+  t.same([...(await catalog.entries(FRESH)).keys()], ['big'], 'what was committed is listed');
 });

@@ -30,6 +30,21 @@ t.test('objects that say all by their key are names of one file, and objects lik
   t.equal(await textOf(other, 'k/1'), 'new');
 });
 
+t.test(
+  'a file is not given more names than file systems allow, and each is taken away on its own condition',
+  async (t) => {
+    const directory = await makeDirectory(t);
+    const store = await openStore(directory);
+    const keys = Array.from({ length: 1100 }, (_, n) => `many/${n}`);
+    const etags = await Promise.all(keys.map(async (key) => (await store.put(key, Buffer.from('{}'), COMMON)).etag));
+    const links = await Promise.all(keys.map(async (key) => (await stat(file(directory, key))).nlink));
+    t.ok(Math.max(...links) <= 1001, `${Math.max(...links)} names`);
+    await Promise.all([0, 1, 2, 3].map((n) => store.delete(keys[n]!, { ifMatch: etags[n]! })));
+    t.equal(await store.head(keys[0]!), null);
+    t.equal((await store.head(keys[4]!))?.etag, etags[4]);
+  },
+);
+
 t.test('what differs in content, metadata or safety is no name of the same file', async (t) => {
   const directory = await makeDirectory(t);
   const store = await openStore(directory);

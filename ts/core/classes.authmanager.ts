@@ -54,6 +54,7 @@ const SHORT_SECRET = 32;
  */
 export class AuthManager {
   public readonly provider: IAuthProvider;
+  readonly #own: DefaultAuthProvider | undefined;
   readonly #config: IAuthConfig;
   readonly #logger: ILogger | undefined;
   readonly #store: ITokenStore;
@@ -69,7 +70,11 @@ export class AuthManager {
     this.#logger = logger;
     this.#now = now;
     this.#store = createTokenStore(config.tokenStore, storage);
-    this.provider = dependencies.provider ?? new DefaultAuthProvider(config, { storage, tokens: this.#store, now });
+    // one that extends it may well decide otherwise
+    this.#own = dependencies.provider
+      ? undefined
+      : new DefaultAuthProvider(config, { storage, tokens: this.#store, now });
+    this.provider = dependencies.provider ?? (this.#own as DefaultAuthProvider);
     this.#jwts = new OciTokens(config.jwtSecret, config.ociTokens);
     this.#oci = new OciAuthority(this.#jwts, { store: this.#store, provider: this.provider, now });
   }
@@ -138,9 +143,8 @@ export class AuthManager {
    * what it did. undefined where that has to be asked each time: of custom providers, of passwords.
    */
   public standing(token: IAuthToken | null): TStanding | undefined {
-    const { provider } = this;
-    if (token && this.#oci.isJwt(token)) return this.#oci.standing(token);
-    return provider instanceof DefaultAuthProvider ? provider.standing(token) : undefined;
+    if (token && this.#oci.isJwt(token)) return this.#own && this.#oci.standing(token);
+    return this.#own?.standing(token);
   }
 
   /**

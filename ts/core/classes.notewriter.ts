@@ -25,7 +25,6 @@ interface IBatch<TEntry> {
 export class NoteWriter<TEntry> {
   private waiting: IBatch<TEntry> | undefined;
   private last: Promise<unknown> = Promise.resolve();
-  private unfinished = 0;
 
   constructor(private readonly write: (notes: INote<TEntry>[]) => Promise<void>) {}
 
@@ -38,10 +37,10 @@ export class NoteWriter<TEntry> {
     return written;
   }
 
-  /** Waits until everything that was added is stored, or has failed to be. */
+  /** Waits until everything that was added so far is stored, or has failed to be. */
   public async settle(): Promise<void> {
     this.waiting?.hurry();
-    while (this.unfinished > 0) await this.last;
+    await this.last;
   }
 
   private begin(): IBatch<TEntry> {
@@ -54,15 +53,12 @@ export class NoteWriter<TEntry> {
         resolve();
       };
     });
-    this.unfinished++;
     // one after the other: who comes while one is being written goes with the next
     const written = Promise.all([gathered, this.last]).then(() => {
       this.waiting = undefined;
       return this.write(notes);
     });
-    const ended = () => {
-      this.unfinished--;
-    };
+    const ended = () => undefined;
     this.last = written.then(ended, ended);
     return { notes, hurry, written };
   }

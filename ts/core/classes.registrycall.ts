@@ -225,26 +225,30 @@ export class RegistryCall implements IServeRequest {
   }
 
   /**
-   * Small content that never changes under its key, exactly as it is stored: kept in memory once it was read. Whether it
-   * is still there is asked each time, unless a document that was just read says so (`listedBy`).
+   * Small content, exactly as it is stored, kept in memory once it was read: what has this `etag` never changes. Whether
+   * it is still there is asked each time, unless a document that was just read says so (`listedBy`).
    */
   public async serveImmutable(
     key: string,
-    options: IServeObjectOptions & { etag: string; listedBy?: IDocumentVersion; repeatable?: boolean },
+    options: IServeObjectOptions & { etag: string; size?: number; listedBy?: IDocumentVersion; repeatable?: boolean },
   ): Promise<IResponse | null> {
     const { storage } = this;
-    const { about, listedBy } = options;
-    if (listedBy && about) await storage.admitGet(key, about);
+    const { about, listedBy, size } = options;
+    const admitted = listedBy && about && (await storage.admitGet(key, about));
     const info = listedBy ?? (await (about ? storage.headForGet(key, about) : storage.head(key)));
     if (!info) return null;
-    const name = `${key}\nexact`;
+    // a key may be used again for other content, once the first was taken away
+    const name = `${key}\n${options.etag}\nexact`;
     const rendering = await this.services.renders.get(name, async () => {
-      const found = await storage.open(key);
+      // on nobody's behalf: others wait for it too, and the first of them may go away
+      const found = await this.services.storage.open(key);
       if (!found || found === 'notModified') return null;
       const { contentType = 'application/octet-stream', lastModified } = found.info;
-      return new Rendering({ body: await streamToBuffer(found.body), contentType, lastModified });
+      const body = await streamToBuffer(found.body);
+      return size !== undefined && size !== body.byteLength ? null : new Rendering({ body, contentType, lastModified });
     });
     if (!rendering) return null;
+    admitted?.();
     const response = serveExact(this, rendering, options);
     if (options.repeatable) this.mayRepeat(response, info, name);
     return response;

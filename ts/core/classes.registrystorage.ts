@@ -126,9 +126,11 @@ export class RegistryStorage {
     this.logger.warn('The object store ignores conditions on writes: run one replica only, two would lose updates');
   }
 
-  /** Waits for what runs behind requests (folding of listings) and closes the store. */
+  /** Waits for what runs behind requests (notes in listings, and their folding) and closes the store. */
   public async destroy(): Promise<void> {
-    await Promise.all(this.parts.background);
+    const { background } = this.parts;
+    // what ends may have begun something
+    while (background.size > 0) await Promise.all(background);
     await this.store.destroy?.();
   }
 
@@ -142,10 +144,9 @@ export class RegistryStorage {
 
   /** `head` on behalf of a caller who will be given the content: runs `beforeGet` and, where it exists, `afterGet`. */
   public async headForGet(key: string, about: IStorageHookMetadata): Promise<IObjectInfo | null> {
-    const { hooks } = this.parts;
-    await hooks.ask('beforeGet', this.origin, { key, metadata: about });
+    const admitted = await this.admitGet(key, about);
     const info = await this.head(key);
-    if (info) hooks.tellLater('afterGet', this.origin, { key, metadata: about });
+    if (info) admitted();
     return info;
   }
 
@@ -155,11 +156,11 @@ export class RegistryStorage {
     return hooks.has('beforeGet') || hooks.has('afterGet');
   }
 
-  /** Asks `beforeGet` on behalf of a caller who will be given content that is known to exist, and starts `afterGet`. */
-  public async admitGet(key: string, about: IStorageHookMetadata): Promise<void> {
+  /** Asks `beforeGet` on behalf of a caller who will be given content; what it answers starts `afterGet`. */
+  public async admitGet(key: string, about: IStorageHookMetadata): Promise<() => void> {
     const { hooks } = this.parts;
     await hooks.ask('beforeGet', this.origin, { key, metadata: about });
-    hooks.tellLater('afterGet', this.origin, { key, metadata: about });
+    return () => hooks.tellLater('afterGet', this.origin, { key, metadata: about });
   }
 
   /** Asks `beforePut` (phase `start`) about an upload whose size or digest is not known yet. */
@@ -247,8 +248,9 @@ export class RegistryStorage {
   /**
    * The write protocol. Order: dry run of `apply` on the current document (an early refusal costs nothing); `beforePut`
    * once for each artifact in the order of the plan and once for the document (phase `commit`); artifacts to their
-   * keys; marker; `update(document)`, which alone decides; catalog entry; marker away; `afterPut` in the same order,
-   * waited for; staging away. Nothing before the commit is visible to readers.
+   * keys and, meanwhile, the marker; `update(document)`, which alone decides; catalog entry;
+   * marker away (both a moment later where others publish too); `afterPut` in the same order, waited for; staging away.
+   * Nothing before the commit is visible to readers.
    *
    * Hooks are called once each, never again for retries. A refusal (`forbidden`) or an error before the commit removes
    * what was placed. Where it is not known whether the commit happened (`OutcomeUnknownError`) nothing is removed. What

@@ -12,9 +12,12 @@ export interface IBodyOptions {
   signal?: AbortSignal;
 }
 
+const ENCODINGS = new Set(['identity', 'gzip', 'x-gzip']);
+
 /** The one reader of request bodies, in every shape that an embedder may pass them. It can be read once. */
 export class RequestBody {
   private taken = false;
+  private begun = false;
 
   constructor(
     private readonly source: unknown,
@@ -51,10 +54,13 @@ export class RequestBody {
       );
     }
     if (this.taken) throw new RegistryError('internal', 'The request body was read twice');
+    const encoding = this.options.contentEncoding?.trim().toLowerCase() || 'identity';
+    if (!ENCODINGS.has(encoding)) {
+      throw new RegistryError('invalid', `Content-Encoding ${encoding} is not supported, gzip is`, { status: 415 });
+    }
     this.taken = true;
-    const encoding = this.options.contentEncoding?.trim().toLowerCase();
-    if (!encoding || encoding === 'identity') return this.received(new Counter(declared, limit));
-    return limited(this.unpacked(this.received(new Counter(declared)), encoding), limit);
+    if (encoding === 'identity') return this.received(new Counter(declared, limit));
+    return limited(this.unpacked(this.received(new Counter(declared))), limit);
   }
 
   /** The whole body in memory. */
@@ -79,8 +85,10 @@ export class RequestBody {
 
   /** Frees a body that nobody read. */
   public dispose(): void {
-    if (!this.taken) abandonBody(this.source);
+    // also where somebody has a stream of it and never read from that
+    if (!this.begun) abandonBody(this.source);
     this.taken = true;
+    this.begun = true;
   }
 
   private declaredLength(): number | undefined {
@@ -95,6 +103,8 @@ export class RequestBody {
 
   /** The bytes as they come. One generator for all that is watched: each costs as much per chunk as hashing a few KiB. */
   private async *received(counter: Counter): AsyncGenerator<Uint8Array> {
+    if (this.begun) throw new RegistryError('internal', 'The request body was read after the request was over');
+    this.begun = true;
     const source = openBodySource(this.source);
     const { idleTimeoutMs, signal } = this.options;
     let waitingSince = 0;
@@ -140,10 +150,7 @@ export class RequestBody {
   }
 
   /** Unpacks `Content-Encoding: gzip`; a body that its host had unpacked already does not begin as gzip does. */
-  private async *unpacked(chunks: AsyncGenerator<Uint8Array>, encoding: string): AsyncGenerator<Uint8Array> {
-    if (encoding !== 'gzip' && encoding !== 'x-gzip') {
-      throw new RegistryError('invalid', `Content-Encoding ${encoding} is not supported, gzip is`, { status: 415 });
-    }
+  private async *unpacked(chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
     const first = await chunks.next();
     if (first.done) return;
     const whole = prepend(first.value, chunks);

@@ -53,6 +53,9 @@ const documentSubject = (plan: ISubjectOf, key: string, contentType: string): IH
   return { key, metadata: { contentType, packageName, version, kind: 'document' }, phase: 'commit' };
 };
 
+/** ms after which a marker is renewed before the commit */
+const FRESH_MARKER_MS = 60_000;
+
 /** Removal found artifacts that the hooks were not asked about. */
 class UnaskedError extends Error {
   constructor(public readonly keys: string[]) {
@@ -136,6 +139,16 @@ export class WriteProtocol {
     }
   }
 
+  /** Markers are forgotten after a while, which a slow copy must not outlive. */
+  private async markAnew<T>(
+    { catalog, packageName }: IPublishPlan<T>,
+    old: string | undefined,
+  ): Promise<string | undefined> {
+    const marker = await catalog?.mark(packageName);
+    if (old !== undefined) await this.tolerate('A marker stays until a sweep', async () => catalog?.unmark(old));
+    return marker;
+  }
+
   private async discard(artifacts: IArtifactPlan[]): Promise<void> {
     for (const { staged } of artifacts) {
       await this.tolerate('A staged upload could not be removed; a sweep will', () => staged.discard());
@@ -181,9 +194,11 @@ export class WriteProtocol {
     let marker: string | undefined;
     let committed: { value: T; wrote: boolean };
     try {
+      const begun = this.parts.now().getTime();
       const [places, mark] = await Promise.allSettled([placing(), plan.catalog?.mark(plan.packageName)]);
       if (mark.status === 'fulfilled') marker = mark.value;
       for (const outcome of [places, mark]) if (outcome.status === 'rejected') throw outcome.reason;
+      if (this.parts.now().getTime() - begun > FRESH_MARKER_MS) marker = await this.markAnew(plan, marker);
       committed = await this.commitPublish(plan, codec, placed, stamp);
     } catch (error) {
       // where the document may name the artifacts they stay; the marker too, for it may have to be repaired from

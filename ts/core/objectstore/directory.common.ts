@@ -7,6 +7,8 @@ import type { DirectoryLayout } from './directory.layout.js';
 const FRESH_MS = 250;
 /** kinds of content of which a file is kept at the same time */
 const KINDS = 100;
+/** names that are given to one file; a file system that allows few allows 1,023 */
+const MAX_NAMES = 1000;
 
 interface ICommonFile {
   kind: string;
@@ -15,6 +17,7 @@ interface ICommonFile {
   made: Promise<void>;
   /** who may be about to give it another name */
   users: number;
+  names: number;
   timer: NodeJS.Timeout;
 }
 
@@ -40,7 +43,8 @@ export class CommonFiles {
     const { contentType, metadata } = about;
     const kind = JSON.stringify([scratch, contentType, metadata, Buffer.from(body).toString('latin1')]);
     let file = this.fresh.get(kind);
-    if (!file) {
+    if (file && ++file.names > MAX_NAMES) this.retire(file);
+    if (!file || file.names > MAX_NAMES) {
       file = this.make({ contentType, metadata }, body, scratch, kind);
       if (this.fresh.size < KINDS) this.fresh.set(kind, file);
     }
@@ -71,14 +75,16 @@ export class CommonFiles {
     const etag = createEtag();
     const header = { key: ANY_KEY, etag, size: body.byteLength, at: Date.now(), type, meta };
     const made = this.write(path, wholeFile(header, body), scratch);
-    const retire = () => {
-      if (this.fresh.get(kind) !== file) return;
-      this.fresh.delete(kind);
-      this.remove(file).catch(() => undefined); // a sweep will
-    };
-    const file = { kind, path, etag, made, users: 0, timer: setTimeout(retire, FRESH_MS).unref() };
+    const retire = () => this.retire(file);
+    const file = { kind, path, etag, made, users: 0, names: 1, timer: setTimeout(retire, FRESH_MS).unref() };
     made.catch(retire);
     return file;
+  }
+
+  private retire(file: ICommonFile): void {
+    if (this.fresh.get(file.kind) !== file) return;
+    this.fresh.delete(file.kind);
+    this.remove(file).catch(() => undefined); // a sweep will
   }
 
   private async write(path: string, whole: Buffer, scratch: boolean): Promise<void> {

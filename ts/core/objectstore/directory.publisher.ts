@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { crypto } from '../../plugins.js';
 import { RegistryError } from '../classes.registryerror.js';
 import { BytesDraft, type Draft } from './directory.draft.js';
 import { hasCode, tolerate } from './directory.files.js';
@@ -176,7 +177,9 @@ export class Publisher {
   /** Runs `act` for at most one of those who want to replace this version of a plain file. */
   private async claimed(key: string, path: string, version: IVersion, act: () => Promise<TOutcome>): Promise<TOutcome> {
     const { files } = this.layout;
-    const claim = this.layout.temporary(`claim-${version.header.etag}`);
+    // objects of one content may share their ETag
+    const name = crypto.createHash('sha256').update(`${key}\n${version.header.etag}`).digest('hex').slice(0, 32);
+    const claim = this.layout.temporary(`claim-${name}`);
     try {
       await files.link(path, claim);
     } catch (error) {

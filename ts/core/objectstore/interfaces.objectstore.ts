@@ -57,7 +57,7 @@ export interface IPutOptions {
   scratch?: boolean;
   /**
    * there are many objects of just this content and metadata, which say something by their keys alone: a driver may keep
-   * it once for those of the same second, and tell the time of the first of them for all
+   * it once for those of the same second, and tell the time and the ETag of the first of them for all
    */
   common?: boolean;
   signal?: AbortSignal;
