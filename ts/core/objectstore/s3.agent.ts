@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import * as http from 'node:http';
 import * as net from 'node:net';
 import process from 'node:process';
-import { giveBack, LONG, lendBuffer } from './s3.buffers.js';
+import { LONG, lendBuffer } from './s3.buffers.js';
 
 /** Of a connection that has nothing long to read: the answer to a HEAD or a PUT. */
 const SHORT = 16 * 1024;
@@ -34,10 +34,11 @@ class SocketReading implements net.OnReadOpts {
     const { room, sink = this.push } = this;
     const bytes = room.subarray(0, count);
     const isShort = room === this.short;
-    if (this.sink && !isShort) {
+    if (this.sink) {
       this.room = lendBuffer();
-      return sink(bytes);
+      return sink(isShort ? Buffer.from(bytes) : bytes);
     }
+    // what goes to the parser is never lent memory: it is the parser's to say how long its messages point there.
     // half of it at least, or the memory of a body that comes slowly would be mostly air
     if (count >= LONG / 2) {
       this.room = Buffer.allocUnsafeSlow(LONG);
@@ -45,11 +46,8 @@ class SocketReading implements net.OnReadOpts {
     }
     const copy = Buffer.from(bytes);
     if (isShort) {
-      if (this.sink || count === SHORT) this.room = lendBuffer();
-    } else if (count <= SHORT) {
-      giveBack(room);
-      this.room = this.short;
-    }
+      if (count === SHORT) this.room = Buffer.allocUnsafeSlow(LONG);
+    } else if (count <= SHORT) this.room = this.short;
     return sink(copy);
   };
 }

@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer';
 /** Of one read of a long body. Twice as much saves nothing more, and slow readers hold it. */
 export const LONG = 128 * 1024;
 /** buffers that wait for the next read; more at once are made new and left to the collector */
-const SPARE = 64;
+const SPARE = 32;
 
 const spare: Buffer[] = [];
 /** What is out. Memory that came back twice would be given to two connections. */
