@@ -179,7 +179,7 @@ t.test('a server that sends more than it said', async (t) => {
   });
   t.equal(sha256(await readAll((await open()).body)), digest, 'is read as far as it said');
   t.ok(await freed());
-  t.equal(sha256(await readAll((await open()).body)), digest, 'and the rest is nobody else's answer');
+  t.equal(sha256(await readAll((await open()).body)), digest, 'and the rest is no other answer');
 });
 
 t.test('a reader who leaves', async (t) => {
