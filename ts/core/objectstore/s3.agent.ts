@@ -38,7 +38,7 @@ class SocketReading implements net.OnReadOpts {
       this.room = lendBuffer();
       return sink(isShort ? Buffer.from(bytes) : bytes);
     }
-    // what goes to the parser is never lent memory: it is the parser's to say how long its messages point there.
+    // what goes to the parser is never lent: how long its messages point to that memory is its own business
     // half of it at least, or the memory of a body that comes slowly would be mostly air
     if (count >= LONG / 2) {
       this.room = Buffer.allocUnsafeSlow(LONG);
