@@ -192,6 +192,30 @@ t.test('an answer is for whom it was made', async (t) => {
   t.equal(await handled(() => send(registry, 'GET', '/notes/open/a', { token: 'x' })), 1);
 });
 
+t.test('a credential that a protocol takes from elsewhere is looked at each time', async (t) => {
+  class Keyed extends Notes {
+    protected override credentials(call: RegistryCall) {
+      const key = call.context.headers['x-api-key'];
+      return typeof key === 'string' ? ({ kind: 'token', token: key } as const) : super.credentials(call);
+    }
+  }
+  const registry = await startRegistry(t, {
+    registries: [{ protocol: 'notes', basePath: '/notes', create: (...services) => new Keyed(...services) }],
+    auth: {
+      jwtSecret: 'x'.repeat(32),
+      tokenStore: 'memory',
+      anonymousScopes: [],
+      users: [{ username: 'ann', password: 'long enough' }],
+    },
+  });
+  await registry.getStorage().update<{ text: string }>('notes/a', () => ({ text: 'first' }));
+  const key = await registry.getAuthManager().createToken('ann', 'notes');
+  const get = (headers: Record<string, string>) => send(registry, 'GET', '/notes/a', { headers });
+  for (let i = 0; i < 2; i++) t.equal((await get({ 'x-api-key': key })).status, 200);
+  t.equal((await get({})).status, 401, 'nobody else is taken for its owner');
+  for (let i = 0; i < 2; i++) t.equal((await get({ authorization: key })).status, 200);
+});
+
 t.test('a token ends at its time', async (t) => {
   const { registry, get, handled } = await world(t, {
     auth: {

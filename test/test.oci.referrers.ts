@@ -63,6 +63,21 @@ t.test('each referrer with its type, size and annotations; before the subject is
   t.same(await listOf(writer, '', 'b'), [], 'another repository has its own');
 });
 
+t.test('a list of referrers does not grow without end', async (t) => {
+  const { writer, stored } = await ociWorld(t);
+  const large = (text: string) => referrer(text, { annotations: { text, fill: 'x'.repeat(3_900_000) } });
+  for (const text of ['1', '2', '3', '4']) {
+    const one = large(text);
+    t.equal((await writer.pushImage('a', one.digest, one)).status, 201);
+  }
+  const before = await stored();
+  const last = large('5');
+  t.equal(refusal(await writer.pushManifest('a', last.digest, last)), '413 SIZE_INVALID');
+  t.same(await stored(), before, 'nothing is stored');
+  t.equal((await writer.pushManifest('a', large('4').digest, large('4'))).status, 201, 'what is there is no news');
+  t.equal((await digestsOf(writer)).length, 1, 'a page of it');
+});
+
 t.test('the filter, and its echo', async (t) => {
   const { writer } = await ociWorld(t);
   const [one, two] = ['x/one', 'x/two'].map((artifactType) => referrer(artifactType, { artifactType }));

@@ -22,6 +22,7 @@ import {
 import { LoadClient, rawRequest } from './loadclient.js';
 import { bareRate, rate } from './rate.js';
 import { type IRow, machine, median, table } from './report.js';
+import { stillCopy } from './still.js';
 
 interface IScale {
   rounds: number;
@@ -246,30 +247,43 @@ class Bench {
     if (!client) {
       return;
     }
+    const { tree } = this.scale;
+    const install = async (registry: string, token: string): Promise<number> => {
+      await client.point({ registry, token });
+      await client.home.clearCaches();
+      await rm(client.home.path('work'), { recursive: true, force: true });
+      const folder = await client.home.project('install', {
+        'package.json': { name: 'install', version: '1.0.0', private: true, dependencies: treeRoots(tree) },
+      });
+      const began = performance.now();
+      const result = await client.install(folder);
+      const seconds = (performance.now() - began) / 1000;
+      const modules = join(folder, 'node_modules');
+      const names = await readdir(name.startsWith('pnpm') ? join(modules, '.pnpm') : modules);
+      const found = names.filter((entry) => entry.startsWith('bench-tree-')).length;
+      if (result.code !== 0 || found !== tree) {
+        throw new Error(`${name} from ${registry} installed ${found} packages: ${result.output}`);
+      }
+      return seconds;
+    };
+    const title = `${tree} packages, cold, ${name}`;
+    if (this.only && !title.includes(this.only)) {
+      return;
+    }
+    const names = Array.from({ length: tree }, (_, index) => `bench-tree-${index}`);
+    const still = await stillCopy(this.contestants[0]!, names);
+    const floor: number[] = [];
     try {
-      const { tree } = this.scale;
-      await this.row(
-        { title: `${tree} packages, cold, ${name}`, unit: 's', better: 'less', wanted: 0.8 },
-        async (one) => {
-          await client.point({ registry: one.server.registry, token: one.token });
-          await client.home.clearCaches();
-          await rm(client.home.path('work'), { recursive: true, force: true });
-          const folder = await client.home.project('install', {
-            'package.json': { name: 'install', version: '1.0.0', private: true, dependencies: treeRoots(tree) },
-          });
-          const began = performance.now();
-          const result = await client.install(folder);
-          const seconds = (performance.now() - began) / 1000;
-          const modules = join(folder, 'node_modules');
-          const names = await readdir(name.startsWith('pnpm') ? join(modules, '.pnpm') : modules);
-          const found = names.filter((entry) => entry.startsWith('bench-tree-')).length;
-          if (result.code !== 0 || found !== tree) {
-            throw new Error(`${name} on ${one.name} installed ${found} packages: ${result.output}`);
-          }
-          return seconds;
-        },
-      );
+      await this.row({ title, unit: 's', better: 'less', wanted: 0.8 }, async (one) => {
+        if (one === this.contestants[0]) {
+          floor.push(await install(still.registry, 'none'));
+        }
+        return install(one.server.registry, one.token);
+      });
+      const seconds = median(floor).toFixed(2);
+      console.log(`for reference: ${name} takes ${seconds} s where a bare server sends the same answers from memory`);
     } finally {
+      still.stop();
       await client.home.remove();
     }
   }

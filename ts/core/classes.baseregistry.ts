@@ -27,6 +27,9 @@ export interface IRegistryServices {
   trustProxy: boolean;
 }
 
+const isSame = (one: TPresentedCredential, other: TPresentedCredential | null): boolean =>
+  JSON.stringify(one) === JSON.stringify(other);
+
 const always = (): boolean => true;
 
 /** Some protocols put a token into the path, as `npm logout` does: of such a path the log has the pattern only. */
@@ -89,7 +92,10 @@ export abstract class BaseRegistry {
     return this.table;
   }
 
-  /** What the caller presents; null for nothing. Overridden where clients have habits of their own. */
+  /**
+   * What the caller presents; null for nothing. Overridden where clients have habits of their own, which are looked at by
+   * `call.header`: answers are remembered by the headers that were.
+   */
   protected credentials(call: RegistryCall): TPresentedCredential | null {
     if (call.context.token !== undefined) return { kind: 'token', token: call.context.token };
     return parseAuthorization(call.header('authorization'));
@@ -161,7 +167,10 @@ export abstract class BaseRegistry {
     }
     call.token = await this.services.auth.identify(presented, this.protocol);
     if (!call.token) throw new RegistryError('unauthenticated', 'The credentials are not valid');
-    call.standing = this.services.auth.standing(call.token);
+    // of a credential from elsewhere nobody noted where it stood, and another caller must not be taken for this one
+    if (isSame(presented, parseAuthorization(call.header('authorization')))) {
+      call.standing = this.services.auth.standing(call.token);
+    }
   }
 
   private failed(thrown: unknown, call: RegistryCall | null): IResponse {

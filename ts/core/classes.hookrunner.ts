@@ -1,7 +1,7 @@
 import { RegistryError } from './classes.registryerror.js';
 import type { ILogger } from './interfaces.core.js';
 import type { IStorageHookContext, IStorageHookMetadata, IStorageHooks } from './interfaces.hooks.js';
-import type { IStorageOrigin } from './interfaces.storage.js';
+import type { IStageAbout, IStorageOrigin } from './interfaces.storage.js';
 
 export type TAskHook = 'beforePut' | 'beforeDelete' | 'beforeGet';
 export type TTellHook = 'afterPut' | 'afterDelete' | 'afterGet';
@@ -56,6 +56,12 @@ export class HookRunner {
     const { allowed, reason } = (verdict ?? {}) as { allowed?: unknown; reason?: unknown };
     if (allowed === true) return;
     throw new RegistryError('forbidden', typeof reason === 'string' && reason ? reason : 'Refused by a storage hook');
+  }
+
+  /** Asks `beforePut` about an upload before its first byte is read: phase `start`, with what is known by then. */
+  public announce(origin: IStorageOrigin, about: IStageAbout, size: number | undefined): Promise<void> {
+    const { key, ...known } = about;
+    return this.ask('beforePut', origin, { key, metadata: { ...known, size, kind: 'artifact' }, phase: 'start' });
   }
 
   /** Waits for the hook, within its time; never rejects. */

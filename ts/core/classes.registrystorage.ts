@@ -164,9 +164,7 @@ export class RegistryStorage {
 
   /** Asks `beforePut` (phase `start`) about an upload whose size or digest is not known yet. */
   public announce(about: IStageAbout, size?: number): Promise<void> {
-    const { key, ...known } = about;
-    const metadata = { ...known, size, kind: 'artifact' as const };
-    return this.parts.hooks.ask('beforePut', this.origin, { key, metadata, phase: 'start' });
+    return this.parts.hooks.announce(this.origin, about, size);
   }
 
   /**

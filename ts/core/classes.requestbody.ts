@@ -52,8 +52,9 @@ export class RequestBody {
     }
     if (this.taken) throw new RegistryError('internal', 'The request body was read twice');
     this.taken = true;
-    const raw = this.counted(this.watched(), declared);
-    return limited(this.decoded(raw), limit);
+    const encoding = this.options.contentEncoding?.trim().toLowerCase();
+    if (!encoding || encoding === 'identity') return this.received(new Counter(declared, limit));
+    return limited(this.unpacked(this.received(new Counter(declared)), encoding), limit);
   }
 
   /** The whole body in memory. */
@@ -92,7 +93,8 @@ export class RequestBody {
     return length;
   }
 
-  private async *watched(): AsyncGenerator<Uint8Array> {
+  /** The bytes as they come. One generator for all that is watched: each costs as much per chunk as hashing a few KiB. */
+  private async *received(counter: Counter): AsyncGenerator<Uint8Array> {
     const source = openBodySource(this.source);
     const { idleTimeoutMs, signal } = this.options;
     let waitingSince = 0;
@@ -122,8 +124,9 @@ export class RequestBody {
         });
         waitingSince = 0;
         ended = done === true;
-        if (ended) return;
-        yield value as Uint8Array;
+        if (ended) return counter.finish();
+        const bytes = counter.take(value as Uint8Array | string);
+        if (bytes.byteLength > 0) yield bytes;
       }
     } catch (error) {
       throw error instanceof RegistryError
@@ -136,25 +139,8 @@ export class RequestBody {
     }
   }
 
-  private async *counted(chunks: AsyncIterable<Uint8Array>, declared: number | undefined): AsyncGenerator<Uint8Array> {
-    let seen = 0;
-    for await (const chunk of chunks) {
-      const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
-      if (bytes.byteLength === 0) continue;
-      seen += bytes.byteLength;
-      if (declared !== undefined && seen > declared) throw wrongLength();
-      yield bytes;
-    }
-    if (declared !== undefined && seen !== declared) throw wrongLength();
-  }
-
   /** Unpacks `Content-Encoding: gzip`; a body that its host had unpacked already does not begin as gzip does. */
-  private async *decoded(chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
-    const encoding = this.options.contentEncoding?.trim().toLowerCase();
-    if (!encoding || encoding === 'identity') {
-      yield* chunks;
-      return;
-    }
+  private async *unpacked(chunks: AsyncGenerator<Uint8Array>, encoding: string): AsyncGenerator<Uint8Array> {
     if (encoding !== 'gzip' && encoding !== 'x-gzip') {
       throw new RegistryError('invalid', `Content-Encoding ${encoding} is not supported, gzip is`, { status: 415 });
     }
@@ -175,6 +161,29 @@ export class RequestBody {
         ? error
         : new RegistryError('invalid', 'The request body is not valid gzip', { cause: error });
     }
+  }
+}
+
+/** Holds what arrives against what was announced and what is accepted. */
+class Counter {
+  private seen = 0;
+
+  constructor(
+    private readonly declared: number | undefined,
+    private readonly limit = Number.POSITIVE_INFINITY,
+  ) {}
+
+  public take(chunk: Uint8Array | string): Uint8Array {
+    // a stream of the embedder's may be one of text
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    this.seen += bytes.byteLength;
+    if (this.declared !== undefined && this.seen > this.declared) throw wrongLength();
+    if (this.seen > this.limit) throw tooLarge(this.limit);
+    return bytes;
+  }
+
+  public finish(): void {
+    if (this.declared !== undefined && this.seen !== this.declared) throw wrongLength();
   }
 }
 

@@ -105,6 +105,7 @@ export class ResumableUploads {
     const { owner, at, size, limit } = options;
     const { store } = this.storage;
     let begun = false;
+    const failed: { failure?: unknown } = {};
     try {
       const before = await this.before(id, owner, at);
       if (at !== undefined && at !== before.size) throw wrongOffset(before.size);
@@ -112,15 +113,23 @@ export class ResumableUploads {
       const state = this.takeHash(id, owner, before);
       async function* metered(): AsyncGenerator<Uint8Array, void, undefined> {
         begun = true;
-        for await (const chunk of iterate(body)) {
-          meter.add(chunk);
-          state?.hash.update(chunk);
-          yield chunk;
+        try {
+          for await (const chunk of iterate(body)) {
+            meter.add(chunk);
+            state?.hash.update(chunk);
+            yield chunk;
+          }
+          meter.finish();
+        } catch (error) {
+          failed.failure = error;
+          throw error;
         }
-        meter.finish();
       }
       const key = this.chunkKey(id, before.size);
-      const { etag } = await this.put(key, metered(), size, before.size);
+      const { etag } = await this.put(key, fromIterable(metered()), size, before.size).catch((error: unknown) => {
+        // what the body itself had to say, and not what a driver made of it
+        throw RegistryError.is(error, 'rangeInvalid') ? error : (failed.failure ?? error);
+      });
       if (meter.size === 0) await store.delete(key, { scratch: true });
       else if (state) {
         this.hashes.set(id, { ...state, size: before.size + meter.size, print: printOf(before.print, etag) });
@@ -268,28 +277,19 @@ export class ResumableUploads {
 
   private async put(
     key: string,
-    body: AsyncGenerator<Uint8Array>,
+    body: ReadableStream<Uint8Array>,
     size: number | undefined,
     at: number,
   ): Promise<{ etag: string }> {
     const { store } = this.storage;
     const conditional = this.isConditional;
     if (!conditional && (await store.head(key))) throw wrongOffset(at);
-    let failure: unknown;
-    async function* watched(): AsyncGenerator<Uint8Array, void, undefined> {
-      try {
-        yield* body;
-      } catch (error) {
-        failure = error;
-        throw error;
-      }
-    }
     const ifNoneMatch = conditional ? ('*' as const) : undefined;
     try {
-      return await store.put(key, fromIterable(watched()), { size, ifNoneMatch, immutable: true, scratch: true });
+      return await store.put(key, body, { size, ifNoneMatch, immutable: true, scratch: true });
     } catch (error) {
       if (RegistryError.is(error, 'preconditionFailed')) throw wrongOffset(at);
-      throw failure ?? error;
+      throw error;
     }
   }
 }

@@ -10,7 +10,7 @@ import type { IObjectStore } from './objectstore/interfaces.objectstore.js';
 export const STAGING_PREFIX = 'staging/';
 
 /** Smaller bodies wait in memory: they cost the store nothing until they are published. */
-export const MEMORY_LIMIT = 256 * 1024;
+const MEMORY_LIMIT = 256 * 1024;
 
 export type TBody = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | Uint8Array;
 
@@ -130,6 +130,9 @@ const refuse = async (body: TBody, error: unknown): Promise<never> => {
   throw error;
 };
 
+/** Whether a body of so many bytes (undefined: nobody knows) is announced to the hooks before it is read. */
+export const isLarge = (size: number | undefined): boolean => size === undefined || size > MEMORY_LIMIT;
+
 /** See `RegistryStorage.stage`. */
 export const stageBody = async (
   parts: IStageParts,
@@ -147,11 +150,7 @@ export const stageBody = async (
       size ?? (inMemory ? body.byteLength : undefined),
       options.hashes,
     );
-    if (about && !inMemory && (size === undefined || size > MEMORY_LIMIT)) {
-      const { key, ...known } = about;
-      const metadata = { ...known, size, kind: 'artifact' as const };
-      await parts.hooks.ask('beforePut', origin, { key, metadata, phase: 'start' });
-    }
+    if (about && !inMemory && isLarge(size)) await parts.hooks.announce(origin, about, size);
   } catch (error) {
     return refuse(body, error);
   }

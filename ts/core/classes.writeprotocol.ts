@@ -3,7 +3,7 @@ import { ArtifactPlacer } from './classes.artifactplacer.js';
 import type { DocumentCache } from './classes.documentcache.js';
 import type { HookRunner, IHookSubject } from './classes.hookrunner.js';
 import { RegistryError } from './classes.registryerror.js';
-import { MEMORY_LIMIT } from './classes.stagedobject.js';
+import { isLarge } from './classes.stagedobject.js';
 import type { UpdateQueue } from './classes.updatequeue.js';
 import { VerifiedBody } from './classes.verifiedbody.js';
 import { jsonCodec } from './helpers.codec.js';
@@ -120,13 +120,9 @@ export class WriteProtocol {
   private async announce(plan: IPlacePlan, origin: IStorageOrigin): Promise<void> {
     for (const artifact of plan.artifacts) {
       const { staged, key } = artifact;
-      if (!(staged instanceof VerifiedBody) || (staged.announced ?? Number.POSITIVE_INFINITY) <= MEMORY_LIMIT) continue;
+      if (!(staged instanceof VerifiedBody) || !isLarge(staged.announced)) continue;
       const { metadata } = artifactSubject(plan, artifact, key);
-      await this.parts.hooks.ask('beforePut', origin, {
-        key,
-        metadata: { ...metadata, size: staged.announced },
-        phase: 'start',
-      });
+      await this.parts.hooks.announce(origin, { ...metadata, key }, staged.announced);
     }
   }
 

@@ -24,20 +24,26 @@ export interface IExchange {
 const NOTHING = new Uint8Array(0);
 
 /**
- * Resolves when the client has taken enough for the next write, or is gone. The socket's own time-out is used since it
- * knows of partial writes: a client that takes one byte now and then is slow, not idle.
+ * Cuts a client off that takes no byte for so long, until the answered function ends the watch. The socket's own time-out
+ * is used since it knows of partial writes: a client that takes one byte now and then is slow, not idle.
  */
+const watchIdle = (response: ServerResponse, idleTimeoutMs: number): (() => void) => {
+  const { socket } = response;
+  const before = socket?.timeout ?? 0;
+  const onIdle = () => response.destroy();
+  socket?.setTimeout(idleTimeoutMs).on('timeout', onIdle);
+  return () => void socket?.off('timeout', onIdle).setTimeout(before);
+};
+
+/** Resolves when the client has taken enough for the next write, or is gone. */
 const drained = (response: ServerResponse, idleTimeoutMs: number): Promise<void> =>
   new Promise((resolve) => {
-    const { socket } = response;
-    const before = socket?.timeout ?? 0;
-    const onIdle = () => response.destroy();
+    const endWatch = watchIdle(response, idleTimeoutMs);
     const done = () => {
-      socket?.off('timeout', onIdle).setTimeout(before);
+      endWatch();
       response.off('drain', done).off('close', done);
       resolve();
     };
-    socket?.setTimeout(idleTimeoutMs).on('timeout', onIdle);
     response.on('drain', done).on('close', done);
   });
 
@@ -155,10 +161,8 @@ const written = (response: ServerResponse, bytes: Uint8Array): Promise<void> =>
 /** As `sendChunks`, through two buffers in turn: one is being filled while the other one is being sent. */
 const sendSource = async (exchange: IExchange, { status, headers }: IResponse, source: IChunkSource): Promise<void> => {
   const { request, response, incoming, idleTimeoutMs } = exchange;
-  const { socket } = response;
   const length = declaredLength(headers);
-  const before = socket?.timeout ?? 0;
-  const onIdle = () => response.destroy();
+  let endWatch: (() => void) | undefined;
   const buffers = [takeBuffer(), takeBuffer()] as const;
   const underWay = [Promise.resolve(), Promise.resolve()];
   let sent = 0;
@@ -166,7 +170,7 @@ const sendSource = async (exchange: IExchange, { status, headers }: IResponse, s
     let count = await source.read(buffers[0]);
     if (response.destroyed) return;
     response.writeHead(status, leavesLargeRest(request, incoming) ? { ...headers, Connection: 'close' } : headers);
-    socket?.setTimeout(idleTimeoutMs).on('timeout', onIdle);
+    endWatch = watchIdle(response, idleTimeoutMs);
     for (let turn = 0; count > 0; ) {
       sent += count;
       if (length !== undefined && sent > length) {
@@ -181,7 +185,7 @@ const sendSource = async (exchange: IExchange, { status, headers }: IResponse, s
     if (response.destroyed) return;
     if (length !== undefined && sent < length) throw new Error(`The body ended after ${sent} of ${length} bytes`);
   } finally {
-    socket?.off('timeout', onIdle).setTimeout(before);
+    endWatch?.();
     await source.close();
     // a client that is gone may leave writes that are never answered: what they hold is left to the collector
     if (!response.destroyed) {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { RegistryError } from '../core/classes.registryerror.js';
 import type { IRepairable, RegistryStorage } from '../core/classes.registrystorage.js';
 import { streamToJson } from '../core/helpers.streams.js';
 import type { IReferrersDocument } from './interfaces.oci.js';
@@ -19,6 +20,9 @@ interface IPending {
   descriptor: IDescriptor;
 }
 
+/** bytes of one list: each of its entries holds all annotations of a manifest, and each change writes the list anew */
+const MAX_LIST = 16 * 1024 * 1024;
+
 /** A writer may still be on its way from marker to commit; after this it is not. */
 const FORGET_AFTER_MS = 15 * 60_000;
 
@@ -29,6 +33,14 @@ const FORGET_AFTER_MS = 15 * 60_000;
 export class ReferrerLists implements IRepairable {
   constructor(private readonly storage: RegistryStorage) {
     storage.enlist(this);
+  }
+
+  /** @throws RegistryError `tooLarge` where the list of the subject would grow beyond what one list may hold */
+  public async assertRoom({ repository, subject, descriptor }: IReference): Promise<void> {
+    const size = (await this.storage.head(referrersKey(repository, subject)))?.size ?? 0;
+    if (size + JSON.stringify(descriptor).length <= MAX_LIST) return;
+    const message = `The manifests that refer to ${subject.text} have more than ${MAX_LIST} bytes of annotations`;
+    throw new RegistryError('tooLarge', message);
   }
 
   /**

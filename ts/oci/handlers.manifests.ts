@@ -119,8 +119,12 @@ export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<I
   const { subject, mediaType } = manifest;
   const key = manifestKey(name, digest);
   const exists = (await storage.head(key)) !== null;
-  // the children of what is there were looked for when it came
-  if (!exists) await assertChildren(call, manifest);
+  const reference = subject && { repository: name, subject, descriptor: describe(manifest, digest, bytes.byteLength) };
+  // of what is there all of this was looked at when it came
+  if (!exists) {
+    if (reference) await oci.referrers.assertRoom(reference);
+    await assertChildren(call, manifest);
+  }
   const plan = async (): Promise<IArtifactPlan> => ({
     staged: await storage.stage(bytes, { hashes: [digest.algorithm] }),
     key,
@@ -129,7 +133,6 @@ export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<I
     shared: true,
   });
   const common = { packageName: name, version: tags[0] ?? digest.text };
-  const reference = subject && { repository: name, subject, descriptor: describe(manifest, digest, bytes.byteLength) };
   const isNew = tags.length > 0 || (await readTags(storage, name)) === null;
   const apply = (current: ITags | null): ITags => pointTags(current, tags, digest, oci);
   await oci.referrers.follow(reference, async () => {
