@@ -2,41 +2,61 @@ import { Buffer } from 'node:buffer';
 import * as http from 'node:http';
 import * as net from 'node:net';
 import process from 'node:process';
+import { LONG, lendBuffer } from './s3.buffers.js';
 
 /** Of a connection that has nothing long to read: the answer to a HEAD or a PUT. */
 const SHORT = 16 * 1024;
-/** Of a connection that was read to the full: the body of a GET. Twice as much saves nothing more, and slow readers hold it. */
-const LONG = 128 * 1024;
+
+/** Takes bytes of a connection, and may keep them; false: no more before the socket is resumed. */
+export type TSink = (bytes: Buffer) => boolean;
+
+const readings = new WeakMap<net.Socket, SocketReading>();
 
 /**
  * Where a socket reads to. By itself Node allocates 64 KiB for each read, for two lines of an answer as for a gigabyte:
  * here, the one is copied out of a buffer that stays, and the other one comes in half as many events.
  */
-const readInto = (push: (chunk: Buffer) => boolean): net.OnReadOpts => {
-  const short = Buffer.allocUnsafeSlow(SHORT);
-  let room = short;
-  return {
-    buffer: () => room,
-    callback: (count) => {
-      const bytes = room.subarray(0, count);
-      // half of it at least, or the memory of a body that comes slowly would be mostly air
-      if (count >= LONG / 2) {
-        room = Buffer.allocUnsafeSlow(LONG);
-        return push(bytes);
-      }
-      const copy = Buffer.from(bytes);
-      if (room === short) {
-        if (count === SHORT) room = Buffer.allocUnsafeSlow(LONG);
-      } else if (count <= SHORT) room = short;
-      return push(copy);
-    },
+class SocketReading implements net.OnReadOpts {
+  private readonly short: Buffer = Buffer.allocUnsafeSlow(SHORT);
+  private room: Buffer = this.short;
+  private sink: TSink | undefined;
+
+  constructor(private readonly push: TSink) {}
+
+  /** From now on, all bytes go there and none to the parser. */
+  public divert(sink: TSink): void {
+    this.sink = sink;
+  }
+
+  public readonly buffer = (): Buffer => this.room;
+
+  public readonly callback = (count: number): boolean => {
+    const { room, sink = this.push } = this;
+    const bytes = room.subarray(0, count);
+    const isShort = room === this.short;
+    if (this.sink) {
+      this.room = lendBuffer();
+      return sink(isShort ? Buffer.from(bytes) : bytes);
+    }
+    // what goes to the parser is never lent: how long its messages point to that memory is its own business
+    // half of it at least, or the memory of a body that comes slowly would be mostly air
+    if (count >= LONG / 2) {
+      this.room = Buffer.allocUnsafeSlow(LONG);
+      return sink(bytes);
+    }
+    const copy = Buffer.from(bytes);
+    if (isShort) {
+      if (count === SHORT) this.room = Buffer.allocUnsafeSlow(LONG);
+    } else if (count <= SHORT) this.room = this.short;
+    return sink(copy);
   };
-};
+}
 
 class ReadingAgent extends http.Agent {
   public override createConnection(options: http.ClientRequestArgs): net.Socket {
-    const onread = readInto((chunk) => socket.push(chunk));
+    const onread = new SocketReading((chunk) => socket.push(chunk));
     const socket = net.createConnection({ ...(options as net.NetConnectOpts), onread });
+    readings.set(socket, onread);
     return socket;
   }
 }
@@ -45,4 +65,16 @@ class ReadingAgent extends http.Agent {
 export const plainAgent = (options: http.AgentOptions): http.Agent => {
   const isNode = !('bun' in process.versions) && !('deno' in process.versions);
   return isNode ? new ReadingAgent(options) : new http.Agent(options);
+};
+
+/**
+ * Gives what the socket reads from now on to `sink` instead of the parser, which copies all of a body. The parser never
+ * sees its message's end then, so the connection serves nothing else afterwards and is to be destroyed. False where the
+ * socket is not from `plainAgent`, or has bytes on their way to the parser.
+ */
+export const divert = (socket: net.Socket, sink: TSink): boolean => {
+  const reading = readings.get(socket);
+  if (!reading || socket.destroyed || socket.readableLength > 0) return false;
+  reading.divert(sink);
+  return true;
 };

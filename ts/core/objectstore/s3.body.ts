@@ -1,6 +1,8 @@
 import type { Readable } from '../../plugins.js';
 import { RegistryError } from '../classes.registryerror.js';
 import { streamOfBuffers } from '../helpers.streams.js';
+import { giveBack } from './s3.buffers.js';
+import { DirectBody } from './s3.direct.js';
 import { abortReason } from './s3.session.js';
 
 export interface IBodyOptions {
@@ -23,6 +25,7 @@ export const toWebStream = (raw: Readable, options: IBodyOptions): ReadableStrea
   let received = 0;
   let failure: unknown;
   let over = false;
+  let direct: DirectBody | undefined;
   let wake = () => {};
   const onEvent = () => wake();
   const onError = (error: unknown) => {
@@ -62,15 +65,17 @@ export const toWebStream = (raw: Readable, options: IBodyOptions): ReadableStrea
   };
   const finish = (): null => {
     free();
+    // its parser was passed by, and waits for this message's end for ever
+    if (direct) raw.destroy();
     // lets the connection see its message's end and return to the pool, although nobody asks for `done`
-    raw.resume();
+    else raw.resume();
     return null;
   };
   if (expected === 0) finish();
 
   const next = async (): Promise<Uint8Array | null> => {
     while (!over) {
-      const chunk = failure ? null : (raw.read() as Uint8Array | null);
+      const chunk = failure ? null : ((direct ?? raw).read() as Uint8Array | null);
       if (chunk && chunk.byteLength > 0) {
         received += chunk.byteLength;
         // at once, so that the connection need not wait for the last reading to be free
@@ -79,9 +84,11 @@ export const toWebStream = (raw: Readable, options: IBodyOptions): ReadableStrea
       }
       if (failure || raw.readableEnded || raw.destroyed) {
         free();
+        direct?.drop();
         raw.destroy();
         throw broken();
       }
+      direct ??= DirectBody.of(raw, expected - received, onEvent);
       await changed();
     }
     return null;
@@ -89,8 +96,9 @@ export const toWebStream = (raw: Readable, options: IBodyOptions): ReadableStrea
   const close = async (): Promise<void> => {
     if (over) return;
     free();
+    direct?.drop();
     raw.destroy();
     wake();
   };
-  return streamOfBuffers({ next, close });
+  return streamOfBuffers({ next, release: giveBack, close });
 };
