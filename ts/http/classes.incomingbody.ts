@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 
+/** bytes that wait for the core before the client is held back; no more than Node itself would hold, and a piece */
+const WAITING = 128 * 1024;
 const BROKEN_OFF = 'The client closed the connection before its request was complete';
 
 /** Could this request have a body (RFC 9112 section 6.3)? */
@@ -18,6 +20,9 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
   public asked = false;
   /** bytes taken so far */
   private received = 0;
+  private readonly pieces: Uint8Array[] = [];
+  private waiting = 0;
+  private isComplete = false;
   private broken: Error | undefined;
   private wake: () => void = () => undefined;
 
@@ -48,16 +53,21 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
     this.state = 'reading';
     this.asked = true;
     this.onFirstRead();
-    request.on('readable', this.onReadable).on('end', this.onEnd).on('error', this.onBroken).on('close', this.onClose);
+    // `data` and not `readable`, which comes a turn later and costs as much as all the rest of a piece
+    request.on('data', this.onData).on('end', this.onEnd).on('error', this.onBroken).on('close', this.onClose);
     try {
       while (this.state === 'reading') {
-        const chunk = request.read() as Buffer | null;
-        if (chunk !== null) {
-          this.received += chunk.byteLength;
-          yield chunk;
+        const piece = this.pieces.shift();
+        if (piece) {
+          this.waiting -= piece.byteLength;
+          this.received += piece.byteLength;
+          yield piece;
+        } else if (this.isComplete) {
+          this.leave('ended');
         } else if (this.broken || request.destroyed) {
           throw this.broken ?? new Error(BROKEN_OFF);
         } else {
+          request.resume();
           await new Promise<void>((resolve) => {
             this.wake = resolve;
           });
@@ -68,9 +78,14 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
     }
   }
 
-  private readonly onReadable = () => this.wake();
+  private readonly onData = (piece: Uint8Array) => {
+    this.pieces.push(piece);
+    this.waiting += piece.byteLength;
+    if (this.waiting >= WAITING) this.request.pause();
+    this.wake();
+  };
   private readonly onEnd = () => {
-    this.leave('ended');
+    this.isComplete = true;
     this.wake();
   };
   private readonly onBroken = (error: Error) => {
@@ -79,11 +94,13 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
   };
   private readonly onClose = () => this.onBroken(new Error(BROKEN_OFF));
 
-  /** As long as a `readable` listener stays, `request.resume()` has no effect and the rest could not be dropped. */
+  /** What a client still sends after that waits in its socket, until somebody drops it. */
   private leave(state: 'ended' | 'left'): void {
     if (this.state === 'ended') return;
     this.state = state;
-    this.request.off('readable', this.onReadable).off('end', this.onEnd);
+    this.pieces.length = 0;
+    this.request.off('data', this.onData).off('end', this.onEnd);
     this.request.off('error', this.onBroken).off('close', this.onClose);
+    if (state === 'left') this.request.pause();
   }
 }
