@@ -83,19 +83,13 @@ export class AnswerCache {
 
   public keep(path: string, basis: IAnswerBasis): void {
     if (sizeOf(basis) > MAX_REQUEST) return;
-    const same = (one: IAnswerBasis): boolean =>
-      one.baseUrl === basis.baseUrl &&
-      one.headers.length === basis.headers.length &&
-      one.headers.every(([name, value], index) => {
-        const [otherName, otherValue] = basis.headers[index] as [string, string | undefined];
-        return name === otherName && value === otherValue;
-      });
-    const others = (this.entries.get(path) ?? []).filter((one) => !same(one));
+    const request = { baseUrl: basis.baseUrl, headers: Object.fromEntries(basis.headers) };
+    const others = (this.entries.get(path) ?? []).filter((one) => !isFor(one, request));
     this.entries.set(path, [basis, ...others].slice(0, MAX_VARIANTS));
   }
 }
 
-const isFor = ({ baseUrl, headers }: IAnswerBasis, context: IRequestContext): boolean => {
+const isFor = ({ baseUrl, headers }: IAnswerBasis, context: Pick<IRequestContext, 'baseUrl' | 'headers'>): boolean => {
   if (baseUrl !== context.baseUrl) return false;
   for (const [name, value] of headers) if (headerOf(context.headers, name) !== value) return false;
   return true;

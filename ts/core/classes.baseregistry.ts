@@ -1,5 +1,6 @@
 import type { AnswerCache } from './classes.answercache.js';
 import type { AuthManager, TPresentedCredential } from './classes.authmanager.js';
+import { always } from './classes.defaultauthprovider.js';
 import type { IChore } from './classes.housekeeper.js';
 import { RegistryCall } from './classes.registrycall.js';
 import { RegistryError } from './classes.registryerror.js';
@@ -29,8 +30,6 @@ export interface IRegistryServices {
 
 const isSame = (one: TPresentedCredential, other: TPresentedCredential | null): boolean =>
   JSON.stringify(one) === JSON.stringify(other);
-
-const always = (): boolean => true;
 
 /** Some protocols put a token into the path, as `npm logout` does: of such a path the log has the pattern only. */
 const loggedPath = (call: RegistryCall): string =>

@@ -38,6 +38,9 @@ interface ICachedToken {
 /** Whether something about a caller is still as it was. */
 export type TStanding = () => boolean;
 
+/** Of what cannot change. */
+export const always: TStanding = () => true;
+
 /** An error of the scopes list as one of the config. */
 const configuredScopes = (list: readonly string[], field: string): readonly string[] => {
   try {
@@ -141,7 +144,7 @@ export class DefaultAuthProvider implements IAuthProvider {
    * same: without asking the store, for as long as that is believed. undefined = there is no telling.
    */
   public standing(token: IAuthToken | null): TStanding | undefined {
-    if (!token) return () => true;
+    if (!token) return always;
     const { tokenId } = token;
     return tokenId !== undefined && this.#owners.has(token) ? this.standingOf(tokenId) : undefined;
   }

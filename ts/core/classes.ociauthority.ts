@@ -1,4 +1,4 @@
-import { BELIEVED_MS, DefaultAuthProvider, type TStanding } from './classes.defaultauthprovider.js';
+import { always, BELIEVED_MS, DefaultAuthProvider, type TStanding } from './classes.defaultauthprovider.js';
 import { FreshCache } from './classes.freshcache.js';
 import {
   type IOciClaims,
@@ -37,7 +37,6 @@ interface IKnownJwt {
 const OF_PROVIDER = 'provider';
 const ANYTHING = 'oci:*:*:*';
 const PULL_ANYTHING = 'oci:repository:*:pull';
-const always: TStanding = () => true;
 const CATALOG = 'oci:registry:catalog:*';
 
 /** The life of OCI JWTs: granting, believing, revoking. Whose rights they carry, the provider says. */

@@ -155,15 +155,8 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
   /** The key tells the name, unless that is too long for it. */
   private async putMarker(id: string, name: string): Promise<void> {
     const key = `${this.prefix('pending')}${id}`;
-    if (parseMarkerKey(key) === undefined) return this.put(key, { name }, true);
-    const { store } = this.storage;
-    const ifNoneMatch = store.conditionalWrites ? ('*' as const) : undefined;
-    await store.put(key, Buffer.from('{}'), {
-      contentType: 'application/json',
-      immutable: true,
-      ifNoneMatch,
-      common: true,
-    });
+    const isTold = parseMarkerKey(key) !== undefined;
+    await this.put(key, isTold ? {} : { name }, { isNew: true, common: isTold });
   }
 
   private async markedName(markerKey: string): Promise<string | undefined> {
@@ -244,7 +237,7 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
     const isAlone = entries.length === 1;
     const name = isAlone ? `${nameSegment(first!.name)}=${first!.revision}` : newBatchName();
     const key = `${this.prefix('entries')}${name}`;
-    await this.put(key, isAlone ? first : entries, !isAlone);
+    await this.put(key, isAlone ? first : entries, { isNew: !isAlone });
     if (!isAlone) this.batches.set(key, entries.length);
     for (const entry of entries) this.absorb(entry);
     this.notes += entries.length;
@@ -305,12 +298,13 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
     }
   }
 
-  /** @param isNew nobody else has this key: to say so spares a driver the look at what is there */
-  private async put(key: string, value: unknown, isNew: boolean): Promise<void> {
+  /** @param options.isNew nobody else has this key: to say so spares a driver the look at what is there */
+  private async put(key: string, value: unknown, options: { isNew: boolean; common?: boolean }): Promise<void> {
     const bytes = Buffer.from(JSON.stringify(value));
     const { store } = this.storage;
+    const { isNew, common } = options;
     const ifNoneMatch = isNew && store.conditionalWrites ? ('*' as const) : undefined;
-    await store.put(key, bytes, { contentType: 'application/json', immutable: true, ifNoneMatch });
+    await store.put(key, bytes, { contentType: 'application/json', immutable: true, ifNoneMatch, common });
   }
 
   /** Markers and entries that have done their service harm nobody if they come back. */

@@ -105,7 +105,7 @@ export class ResumableUploads {
     const { owner, at, size, limit } = options;
     const { store } = this.storage;
     let begun = false;
-    const failed: { failure?: unknown } = {};
+    let failure: unknown;
     try {
       const before = await this.before(id, owner, at);
       if (at !== undefined && at !== before.size) throw wrongOffset(before.size);
@@ -121,14 +121,14 @@ export class ResumableUploads {
           }
           meter.finish();
         } catch (error) {
-          failed.failure = error;
+          failure = error;
           throw error;
         }
       }
       const key = this.chunkKey(id, before.size);
       const { etag } = await this.put(key, fromIterable(metered()), size, before.size).catch((error: unknown) => {
         // what the body itself had to say, and not what a driver made of it
-        throw RegistryError.is(error, 'rangeInvalid') ? error : (failed.failure ?? error);
+        throw RegistryError.is(error, 'rangeInvalid') ? error : (failure ?? error);
       });
       if (meter.size === 0) await store.delete(key, { scratch: true });
       else if (state) {

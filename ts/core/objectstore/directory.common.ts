@@ -74,7 +74,7 @@ export class CommonFiles {
     const path = this.layout.temporary();
     const etag = createEtag();
     const header = { key: ANY_KEY, etag, size: body.byteLength, at: Date.now(), type, meta };
-    const made = this.write(path, wholeFile(header, body), scratch);
+    const made = this.layout.write(path, wholeFile(header, body), 'wx', scratch);
     const retire = () => this.retire(file);
     const file = { kind, path, etag, made, users: 0, names: 1, timer: setTimeout(retire, FRESH_MS).unref() };
     made.catch(retire);
@@ -85,17 +85,6 @@ export class CommonFiles {
     if (this.fresh.get(file.kind) !== file) return;
     this.fresh.delete(file.kind);
     this.remove(file).catch(() => undefined); // a sweep will
-  }
-
-  private async write(path: string, whole: Buffer, scratch: boolean): Promise<void> {
-    const { files } = this.layout;
-    const fd = await files.open(path, 'wx');
-    try {
-      await files.write(fd, whole, 0);
-      if (!scratch) await files.fsync(fd);
-    } finally {
-      files.release(fd);
-    }
   }
 
   private async remove({ users, path, timer }: ICommonFile): Promise<void> {

@@ -80,16 +80,9 @@ export class BytesDraft extends Draft {
   }
 
   private async write(file: string, rank: TRank, scratch = false): Promise<void> {
-    const { files } = this.layout;
     const whole = wholeFile(this.nextHeader(rank), this.body);
     this.offset = whole.byteLength - this.size;
-    const fd = await files.open(file, 'w');
-    try {
-      await files.write(fd, whole, 0);
-      if (!scratch) await files.fsync(fd);
-    } finally {
-      files.release(fd);
-    }
+    await this.layout.write(file, whole, 'w', scratch);
   }
 }
 

@@ -36,6 +36,18 @@ export class DirectoryLayout {
     return `${this.tmp}/${name}`;
   }
 
+  /** Writes a small file from its beginning; fsynced unless it is `scratch`. */
+  public async write(file: string, bytes: Uint8Array, flags: 'w' | 'wx', scratch: boolean): Promise<void> {
+    const { files } = this;
+    const fd = await files.open(file, flags);
+    try {
+      await files.write(fd, bytes, 0);
+      if (!scratch) await files.fsync(fd);
+    } finally {
+      files.release(fd);
+    }
+  }
+
   public async prepare(): Promise<void> {
     await this.makeDirectory(this.objects, path.parse(this.objects).root);
     await tolerate(this.files.mkdir(this.tmp), 'EEXIST');
