@@ -1,6 +1,6 @@
 import t from 'tap';
-import { checkConfig } from '../ts/core/helpers.config.js';
 import type { IRegistryConfig } from '../ts/core/interfaces.core.js';
+import { checkConfig } from '../ts/helpers.config.js';
 
 const good = (): Record<string, unknown> => ({
   storage: { directory: 'data' },

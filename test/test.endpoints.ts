@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { availableProtocols } from '../ts/index.js';
-import { startRegistry } from './helpers/registry.js';
+import { startRegistry } from './support/registry.js';
 
 const readme = readFileSync(new URL('../readme.md', import.meta.url), 'utf8');
 

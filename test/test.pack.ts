@@ -2,7 +2,7 @@ import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { compile, run, top } from './helpers/program.js';
+import { compile, run, top } from './support/program.js';
 
 t.test('the packed package installs and runs in an empty folder', { timeout: 300_000 }, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'smartregistry-pack-'));

@@ -7,10 +7,10 @@ import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
 import { substitute } from '../ts/cli/helpers.substitution.js';
 import { type IRegistryConfig, SmartRegistry } from '../ts/index.js';
-import { compile, plainEnv, run, top } from './helpers/program.js';
-import { type IReadmeBlock, readmeBlocks } from './helpers/readme-blocks.js';
-import { startS3Server } from './helpers/s3-server.js';
-import { findTool } from './helpers/tools.js';
+import { compile, plainEnv, run, top } from './support/program.js';
+import { type IReadmeBlock, readmeBlocks } from './support/readme-blocks.js';
+import { startS3Server } from './support/store/s3-server.js';
+import { findTool } from './support/tools.js';
 
 const blocks = readmeBlocks(await readFile(join(top, 'readme.md'), 'utf8'));
 

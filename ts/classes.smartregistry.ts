@@ -1,13 +1,8 @@
-import { AnswerCache } from './core/classes.answercache.js';
+import { Housekeeper } from './core/base/classes.housekeeper.js';
 import { AuthManager } from './core/classes.authmanager.js';
 import type { BaseRegistry, IRegistryServices } from './core/classes.baseregistry.js';
-import { Housekeeper } from './core/classes.housekeeper.js';
 import { RegistryError } from './core/classes.registryerror.js';
 import { RegistryStorage } from './core/classes.registrystorage.js';
-import { RenderCache } from './core/classes.rendercache.js';
-import { ConfigError, checkConfig, DEFAULT_LIMITS, PROTOCOLS, type TBuiltInProtocol } from './core/helpers.config.js';
-import { respond, withoutForbiddenBody } from './core/helpers.http.js';
-import { normalizePath } from './core/helpers.routes.js';
 import type {
   ILogger,
   IProtocolConfig,
@@ -18,6 +13,11 @@ import type {
   TStorageConfig,
 } from './core/interfaces.core.js';
 import type { IObjectStore } from './core/objectstore/interfaces.objectstore.js';
+import { AnswerCache } from './core/pipeline/classes.answercache.js';
+import { RenderCache } from './core/pipeline/classes.rendercache.js';
+import { respond, withoutForbiddenBody } from './core/pipeline/helpers.http.js';
+import { normalizePath } from './core/pipeline/helpers.routes.js';
+import { ConfigError, checkConfig, DEFAULT_LIMITS, PROTOCOLS, type TBuiltInProtocol } from './helpers.config.js';
 
 type TRegistryClass = new (services: IRegistryServices, config: IProtocolConfig) => BaseRegistry;
 
@@ -42,10 +42,10 @@ interface IMount {
 const openStore = async (config: TStorageConfig, logger: ILogger): Promise<IObjectStore> => {
   if ('objectStore' in config) return config.objectStore;
   if ('directory' in config) {
-    const { DirectoryObjectStore } = await import('./core/objectstore/classes.directoryobjectstore.js');
+    const { DirectoryObjectStore } = await import('./core/objectstore/directory/classes.directoryobjectstore.js');
     return new DirectoryObjectStore(config.directory);
   }
-  const { S3ObjectStore } = await import('./core/objectstore/classes.s3objectstore.js');
+  const { S3ObjectStore } = await import('./core/objectstore/s3/classes.s3objectstore.js');
   return new S3ObjectStore(config, { logger });
 };
 

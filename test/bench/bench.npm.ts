@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { makeClient, type TClientName } from '../helpers/client-list.js';
-import { type ITestPackage, tarballOf } from '../helpers/client-packages.js';
-import type { IPackument } from '../helpers/client-probe.js';
-import { startServer, startVerdaccio } from '../helpers/client-server.js';
-import { memoryOf } from '../helpers/process-watch.js';
+import { makeClient, type TClientName } from '../support/client/list.js';
+import { type ITestPackage, tarballOf } from '../support/client/packages.js';
+import type { IPackument } from '../support/client/probe.js';
+import { startServer, startVerdaccio } from '../support/client/server.js';
+import { memoryOf } from '../support/process-watch.js';
 import {
   contestant,
   corpus,

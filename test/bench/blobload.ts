@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { RawConnection } from '../helpers/http-raw.js';
-import { pullBlob, pushBlob, type TPushMode, Upload, verifyBlob } from '../helpers/oci-blobs.js';
-import { Noise } from '../helpers/oci-noise.js';
+import { RawConnection } from '../support/http/raw.js';
+import { pullBlob, pushBlob, type TPushMode, Upload, verifyBlob } from '../support/oci/blobs.js';
+import { Noise } from '../support/oci/noise.js';
 import { serveJobs } from './childclient.js';
 import type { TRepository } from './oci.servers.js';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { escapeName, type ITestPackage, publishBody, tarballOf } from '../helpers/client-packages.js';
-import { RegistryProbe } from '../helpers/client-probe.js';
-import type { IServer } from '../helpers/client-server.js';
+import { escapeName, type ITestPackage, publishBody, tarballOf } from '../support/client/packages.js';
+import { RegistryProbe } from '../support/client/probe.js';
+import type { IServer } from '../support/client/server.js';
 import { type LoadClient, rawRequest } from './loadclient.js';
 
 /** A started registry in the benchmark. */

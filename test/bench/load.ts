@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { ResponseReader } from '../helpers/http-responses.js';
+import { ResponseReader } from '../support/http/responses.js';
 import { serveJobs } from './childclient.js';
 
 /**

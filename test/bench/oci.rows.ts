@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { pushModes } from '../helpers/oci-blobs.js';
-import { memoryOf } from '../helpers/process-watch.js';
+import { pushModes } from '../support/oci/blobs.js';
+import { memoryOf } from '../support/process-watch.js';
 import type { TBackend } from './oci.servers.js';
 import { type IOciScale, manifestType, SMALL, type Turn, tagNames } from './oci.turn.js';
 import type { IRow } from './report.js';

@@ -3,11 +3,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
-import { freePort, startServer } from '../helpers/client-server.js';
-import type { IRepository } from '../helpers/oci-blobs.js';
-import { OciTokens } from '../helpers/oci-token.js';
-import { hasEnded, type IS3Server, startedListening, startS3Server } from '../helpers/s3-server.js';
-import { findTool } from '../helpers/tools.js';
+import { freePort, startServer } from '../support/client/server.js';
+import type { IRepository } from '../support/oci/blobs.js';
+import { OciTokens } from '../support/oci/token.js';
+import { hasEnded, type IS3Server, startedListening, startS3Server } from '../support/store/s3-server.js';
+import { findTool } from '../support/tools.js';
 import type { IMeasured } from './rate.js';
 
 export const ours = 'smartregistry';

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
-import { pushModes, type TPushMode } from '../helpers/oci-blobs.js';
-import { cpuOf } from '../helpers/process-watch.js';
+import { pushModes, type TPushMode } from '../support/oci/blobs.js';
+import { cpuOf } from '../support/process-watch.js';
 import type { IBlobResult, TBlobJob, TBlobWork } from './blobload.js';
 import type { ChildClient } from './childclient.js';
 import type { ILoadJob, ILoadResult } from './load.js';

@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { cpuOf } from '../helpers/process-watch.js';
+import { cpuOf } from '../support/process-watch.js';
 import type { ILoadJob } from './load.js';
 import { type LoadClient, rawRequest } from './loadclient.js';
 

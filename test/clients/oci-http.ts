@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { startDistribution, startOciServer } from '../helpers/oci-server.js';
-import { startS3Server } from '../helpers/s3-server.js';
 import { accessSuite } from '../suites/ociaccess.suite.js';
 import { restartSuite, uploadSuite } from '../suites/ociupload.suite.js';
+import { startDistribution, startOciServer } from '../support/oci/server.js';
+import { startS3Server } from '../support/store/s3-server.js';
 
 // What no client can be made to do, or not at the right moment: uploads that break off at every stage, and a look at
 // what is not one's own.

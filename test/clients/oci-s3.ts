@@ -1,8 +1,8 @@
 import t from 'tap';
-import { ociClientNames } from '../helpers/oci-list.js';
-import { startOciServer } from '../helpers/oci-server.js';
-import { startS3Server } from '../helpers/s3-server.js';
 import { ociFlows } from '../suites/ociring.suite.js';
+import { ociClientNames } from '../support/oci/list.js';
+import { startOciServer } from '../support/oci/server.js';
+import { startS3Server } from '../support/store/s3-server.js';
 
 const s3 = await startS3Server();
 if (s3) {

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { startServer } from '../helpers/client-server.js';
 import { shortRing } from '../suites/clientring.suite.js';
+import { startServer } from '../support/client/server.js';
 
 // Two processes on one directory: the clients write to one and read from the other.
 const data = await mkdtemp(join(tmpdir(), 'smartregistry-shared-'));

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { startServer } from '../helpers/client-server.js';
-import { startS3Server } from '../helpers/s3-server.js';
 import { shortRing } from '../suites/clientring.suite.js';
+import { startServer } from '../support/client/server.js';
+import { startS3Server } from '../support/store/s3-server.js';
 
 // One process on S3, and two on one bucket: what one has taken in, the other serves at once.
 const s3 = await startS3Server();

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { type IServer, startServer } from '../helpers/client-server.js';
-import { type IConformanceCase, runConformance, type TSpecVersion } from '../helpers/oci-conformance.js';
-import { startS3Server } from '../helpers/s3-server.js';
+import { type IServer, startServer } from '../support/client/server.js';
+import { type IConformanceCase, runConformance, type TSpecVersion } from '../support/oci/conformance.js';
+import { startS3Server } from '../support/store/s3-server.js';
 
 // The official program of the OCI distribution specification against our command line: the released version and the
 // one in development, at the root and below a path, on each storage driver. Nobody pushes without a password. At the

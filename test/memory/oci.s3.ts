@@ -1,7 +1,7 @@
 import t from 'tap';
-import { OciStore } from '../helpers/oci-store.js';
 import { ociBrokenSuite } from '../suites/ocibroken.suite.js';
 import { ociMemorySuite } from '../suites/ocimemory.suite.js';
+import { OciStore } from '../support/oci/store.js';
 
 t.setTimeout(900_000);
 const store = await OciStore.s3();

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { OciStore } from '../helpers/oci-store.js';
 import { ociMemorySuite } from '../suites/ocimemory.suite.js';
+import { OciStore } from '../support/oci/store.js';
 
 // Too long for the ordinary tests: five times 2 GiB. They do the same with less (test.oci.memory.ts).
 t.setTimeout(900_000);

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { findTool, type TToolName } from '../helpers/tools.js';
 import { runtimeSuite } from '../suites/runtime.suite.js';
+import { findTool, type TToolName } from '../support/tools.js';
 
 const script = (name: string): string => new URL(`serve.${name}.mjs`, import.meta.url).pathname;
 // Nothing is to be installed, cached in the checkout or transpiled into it by a runtime that only serves.

@@ -1,6 +1,6 @@
 import type { Test } from 'tap';
-import type { FlowRun } from '../helpers/client-flow.js';
-import { withoutWebLogin } from '../helpers/client-proxy.js';
+import type { FlowRun } from '../support/client/flow.js';
+import { withoutWebLogin } from '../support/client/proxy.js';
 
 /** Log in, ask who one is, log out; the client ends up with the administrator's token in its configuration. */
 export const accountSteps = async (run: FlowRun): Promise<void> => {

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { FlowRun } from '../helpers/client-flow.js';
-import { publishByHand } from '../helpers/client-packages.js';
-import { RegistryProbe } from '../helpers/client-probe.js';
-import { withoutWebLogin } from '../helpers/client-proxy.js';
-import type { IServer } from '../helpers/client-server.js';
+import type { FlowRun } from '../support/client/flow.js';
+import { publishByHand } from '../support/client/packages.js';
+import { RegistryProbe } from '../support/client/probe.js';
+import { withoutWebLogin } from '../support/client/proxy.js';
+import type { IServer } from '../support/client/server.js';
 
 /** Install, install from the lock file, and refuse what the lock file does not promise. */
 export const installSteps = async (run: FlowRun): Promise<void> => {

@@ -1,5 +1,5 @@
-import type { FlowRun } from '../helpers/client-flow.js';
-import { publishByHand } from '../helpers/client-packages.js';
+import type { FlowRun } from '../support/client/flow.js';
+import { publishByHand } from '../support/client/packages.js';
 
 /** Publish; a client that has no such command finds its packages published by another hand. */
 export const publishSteps = async (run: FlowRun): Promise<void> => {

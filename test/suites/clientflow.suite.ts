@@ -1,6 +1,6 @@
 import type { Test } from 'tap';
-import type { IClientCommands, TestClient } from '../helpers/client-base.js';
-import { FlowRun, type IClientFlow } from '../helpers/client-flow.js';
+import type { IClientCommands, TestClient } from '../support/client/base.js';
+import { FlowRun, type IClientFlow } from '../support/client/flow.js';
 import { accountSteps, tokenSteps } from './clientflow.account.js';
 import { guardedSteps, installSteps } from './clientflow.install.js';
 import { changeSteps, lookSteps, publishSteps, unpublishSteps } from './clientflow.packages.js';

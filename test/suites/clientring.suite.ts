@@ -1,8 +1,8 @@
 import t from 'tap';
-import { approveInBrowser } from '../helpers/client-approve.js';
-import type { IClientFlow } from '../helpers/client-flow.js';
-import { makeClient, type TClientName } from '../helpers/client-list.js';
-import { startServer } from '../helpers/client-server.js';
+import { approveInBrowser } from '../support/client/approve.js';
+import type { IClientFlow } from '../support/client/flow.js';
+import { makeClient, type TClientName } from '../support/client/list.js';
+import { startServer } from '../support/client/server.js';
 import { clientFlow } from './clientflow.suite.js';
 
 /**

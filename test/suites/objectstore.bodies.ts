@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { RegistryError } from '../../ts/core/classes.registryerror.js';
 import type { TObjectRange } from '../../ts/core/objectstore/interfaces.objectstore.js';
-import type { Bench } from '../helpers/objectstore-bench.js';
-import { bytesOf, drain, KIB, MIB, readAll, sha256, sha256Of, streamOf } from '../helpers/objectstore-bytes.js';
+import type { Bench } from '../support/store/objectstore-bench.js';
+import { bytesOf, drain, KIB, MIB, readAll, sha256, sha256Of, streamOf } from '../support/store/objectstore-bytes.js';
 
 /** What goes in comes out: sizes, ranges, failing sources, readers that stop. */
 export const bodiesScenes = async (bench: Bench): Promise<void> => {

@@ -1,5 +1,5 @@
-import type { Bench } from '../helpers/objectstore-bench.js';
-import { bytesOf, drain, KIB, MIB, sha256, sha256Of, streamOf } from '../helpers/objectstore-bytes.js';
+import type { Bench } from '../support/store/objectstore-bench.js';
+import { bytesOf, drain, KIB, MIB, sha256, sha256Of, streamOf } from '../support/store/objectstore-bytes.js';
 
 /** Joining parts. */
 export const composeScenes = async (bench: Bench): Promise<void> => {

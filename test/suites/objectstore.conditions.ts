@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { RegistryError } from '../../ts/core/classes.registryerror.js';
 import type { IObjectStore } from '../../ts/core/objectstore/interfaces.objectstore.js';
-import type { Bench } from '../helpers/objectstore-bench.js';
-import { bytesOf, MIB, readAll, streamOf } from '../helpers/objectstore-bytes.js';
+import type { Bench } from '../support/store/objectstore-bench.js';
+import { bytesOf, MIB, readAll, streamOf } from '../support/store/objectstore-bytes.js';
 
 /** Absence, ETags, conditions, and writers that race. */
 export const conditionsScenes = async (bench: Bench): Promise<void> => {

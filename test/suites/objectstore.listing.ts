@@ -1,5 +1,5 @@
 import type { IObjectStore } from '../../ts/core/objectstore/interfaces.objectstore.js';
-import type { Bench } from '../helpers/objectstore-bench.js';
+import type { Bench } from '../support/store/objectstore-bench.js';
 
 /** Keys of every kind, and their order. */
 export const listingScenes = async (bench: Bench): Promise<void> => {

@@ -1,11 +1,11 @@
 import type { IObjectStore } from '../../ts/core/objectstore/interfaces.objectstore.js';
-import { type IObjectStoreSuiteOptions, onBench } from '../helpers/objectstore-bench.js';
+import { type IObjectStoreSuiteOptions, onBench } from '../support/store/objectstore-bench.js';
 import { bodiesScenes } from './objectstore.bodies.js';
 import { composeScenes } from './objectstore.compose.js';
 import { conditionsScenes } from './objectstore.conditions.js';
 import { listingScenes } from './objectstore.listing.js';
 
-export type { IObjectStoreSuiteOptions } from '../helpers/objectstore-bench.js';
+export type { IObjectStoreSuiteOptions } from '../support/store/objectstore-bench.js';
 
 export interface IObjectStoreUnderTest {
   store: IObjectStore;

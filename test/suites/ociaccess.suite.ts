@@ -1,7 +1,7 @@
 import type { Test } from 'tap';
-import { digestOf, type IPushable, pushableImage } from '../helpers/oci-images.js';
-import { OciProbe } from '../helpers/oci-probe.js';
-import type { TOciServer } from '../helpers/oci-server.js';
+import { digestOf, type IPushable, pushableImage } from '../support/oci/images.js';
+import { OciProbe } from '../support/oci/probe.js';
+import type { TOciServer } from '../support/oci/server.js';
 
 /** Everything by which a caller might learn of an image: what it asks, as whom it does not matter. */
 const looks = (repository: string, { top, images }: IPushable): [method: string, path: string, range?: string][] => {

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { CHUNK, patchChunks, pushBlob, Upload, verifyBlob } from '../helpers/oci-blobs.js';
-import { Noise } from '../helpers/oci-noise.js';
-import type { OciServer, OciStore } from '../helpers/oci-store.js';
-import { openBy } from '../helpers/process-watch.js';
+import { CHUNK, patchChunks, pushBlob, Upload, verifyBlob } from '../support/oci/blobs.js';
+import { Noise } from '../support/oci/noise.js';
+import type { OciServer, OciStore } from '../support/oci/store.js';
+import { openBy } from '../support/process-watch.js';
 
 const SIZE = 4 * CHUNK;
 const HALF = SIZE / 2;

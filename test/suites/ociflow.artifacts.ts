@@ -1,6 +1,6 @@
-import type { OciRun } from '../helpers/oci-flow.js';
-import { digestOf, noise, pushableImage } from '../helpers/oci-images.js';
-import { watchingProxy } from '../helpers/oci-proxy.js';
+import type { OciRun } from '../support/oci/flow.js';
+import { digestOf, noise, pushableImage } from '../support/oci/images.js';
+import { watchingProxy } from '../support/oci/proxy.js';
 
 /** Files that belong to an image without being part of it. */
 export const artifactSteps = async (run: OciRun): Promise<void> => {

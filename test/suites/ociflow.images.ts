@@ -1,8 +1,8 @@
 import { gunzipSync } from 'node:zlib';
-import type { OciRun } from '../helpers/oci-flow.js';
-import { digestOf, pushableImage, pushableIndex } from '../helpers/oci-images.js';
-import { watchingProxy } from '../helpers/oci-proxy.js';
-import type { TOciServer } from '../helpers/oci-server.js';
+import type { OciRun } from '../support/oci/flow.js';
+import { digestOf, pushableImage, pushableIndex } from '../support/oci/images.js';
+import { watchingProxy } from '../support/oci/proxy.js';
+import type { TOciServer } from '../support/oci/server.js';
 
 const refusal = /40[13]|unauthori[sz]ed|denied|authentication required|invalid username|credential not found/i;
 

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import t from 'tap';
-import { type IRepository, pullBlob, pushBlob, pushModes, verifyBlob } from '../helpers/oci-blobs.js';
-import { Noise } from '../helpers/oci-noise.js';
-import type { OciStore } from '../helpers/oci-store.js';
-import { forgetPeak, memoryOf } from '../helpers/process-watch.js';
+import { type IRepository, pullBlob, pushBlob, pushModes, verifyBlob } from '../support/oci/blobs.js';
+import { Noise } from '../support/oci/noise.js';
+import type { OciStore } from '../support/oci/store.js';
+import { forgetPeak, memoryOf } from '../support/process-watch.js';
 
 const MIB = 1024 ** 2;
 const RANGE = 64 * MIB;

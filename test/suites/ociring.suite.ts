@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap';
-import type { IOciCommands, OciClient } from '../helpers/oci-client.js';
-import { type IOciFlow, OciRun } from '../helpers/oci-flow.js';
-import { makeOciClient, type TOciClientName } from '../helpers/oci-list.js';
-import { startDistribution, startOciServer } from '../helpers/oci-server.js';
+import type { IOciCommands, OciClient } from '../support/oci/client.js';
+import { type IOciFlow, OciRun } from '../support/oci/flow.js';
+import { makeOciClient, type TOciClientName } from '../support/oci/list.js';
+import { startDistribution, startOciServer } from '../support/oci/server.js';
 import { artifactSteps, chunkSteps } from './ociflow.artifacts.js';
 import { anonymousSteps, copySteps, deleteSteps, imageSteps, listSteps, loginSteps } from './ociflow.images.js';
 

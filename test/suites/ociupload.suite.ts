@@ -1,8 +1,8 @@
 import type { Test } from 'tap';
-import { digestOf, noise } from '../helpers/oci-images.js';
-import { OciProbe } from '../helpers/oci-probe.js';
-import type { TOciServer } from '../helpers/oci-server.js';
-import { OciUpload, received } from '../helpers/oci-upload.js';
+import { digestOf, noise } from '../support/oci/images.js';
+import { OciProbe } from '../support/oci/probe.js';
+import type { TOciServer } from '../support/oci/server.js';
+import { OciUpload, received } from '../support/oci/upload.js';
 
 const step = 300_000;
 const repository = 'team/http/uploads';

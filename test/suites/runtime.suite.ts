@@ -5,7 +5,7 @@ import { type ClientRequest, get, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { makeClient } from '../helpers/client-list.js';
+import { makeClient } from '../support/client/list.js';
 import {
   escapeName,
   type ITestPackage,
@@ -13,10 +13,10 @@ import {
   publishBody,
   publishByHand,
   tarballOf,
-} from '../helpers/client-packages.js';
-import { type IPackument, RegistryProbe } from '../helpers/client-probe.js';
-import { run } from '../helpers/client-run.js';
-import { spawnServer } from '../helpers/client-server.js';
+} from '../support/client/packages.js';
+import { type IPackument, RegistryProbe } from '../support/client/probe.js';
+import { run } from '../support/client/run.js';
+import { spawnServer } from '../support/client/server.js';
 
 const password = 'correct horse battery';
 const big = 50 * 1024 * 1024;

@@ -1,12 +1,10 @@
-import { DefaultAuthProvider, type TStanding } from './classes.defaultauthprovider.js';
-import { type IIssuedOciToken, OciAuthority } from './classes.ociauthority.js';
-import { OciTokens } from './classes.ocitokens.js';
-import { RegistryError } from './classes.registryerror.js';
-import type { RegistryStorage } from './classes.registrystorage.js';
-import type { UserStore } from './classes.userstore.js';
-import { ConfigError } from './helpers.config.js';
-import { isReadAction } from './helpers.scopes.js';
-import { areTokensEnabled, checkTokenOptions } from './helpers.tokenoptions.js';
+import { ConfigError } from '../helpers.config.js';
+import { DefaultAuthProvider, type TStanding } from './auth/classes.defaultauthprovider.js';
+import { type IIssuedOciToken, OciAuthority } from './auth/classes.ociauthority.js';
+import { OciTokens } from './auth/classes.ocitokens.js';
+import type { UserStore } from './auth/classes.userstore.js';
+import { isReadAction } from './auth/helpers.scopes.js';
+import { areTokensEnabled, checkTokenOptions } from './auth/helpers.tokenoptions.js';
 import type {
   IAuthConfig,
   IAuthProvider,
@@ -16,10 +14,12 @@ import type {
   ITokenInfo,
   ITokenOptions,
   IUserProfile,
-} from './interfaces.auth.js';
+} from './auth/interfaces.auth.js';
+import { createTokenStore } from './auth/tokenstores/create.js';
+import type { ITokenStore } from './auth/tokenstores/interfaces.tokenstore.js';
+import { RegistryError } from './classes.registryerror.js';
+import type { RegistryStorage } from './classes.registrystorage.js';
 import type { ILogger, TRegistryProtocol } from './interfaces.core.js';
-import { createTokenStore } from './tokenstores/create.js';
-import type { ITokenStore } from './tokenstores/interfaces.tokenstore.js';
 
 export type { IIssuedOciToken };
 

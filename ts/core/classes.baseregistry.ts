@@ -1,13 +1,8 @@
-import type { AnswerCache } from './classes.answercache.js';
+import { always } from './auth/classes.defaultauthprovider.js';
+import type { IChore } from './base/classes.housekeeper.js';
 import type { AuthManager, TPresentedCredential } from './classes.authmanager.js';
-import { always } from './classes.defaultauthprovider.js';
-import type { IChore } from './classes.housekeeper.js';
-import { RegistryCall } from './classes.registrycall.js';
 import { RegistryError } from './classes.registryerror.js';
 import type { RegistryStorage } from './classes.registrystorage.js';
-import type { RenderCache } from './classes.rendercache.js';
-import { parseAuthorization, respond, toResponse, withoutForbiddenBody } from './helpers.http.js';
-import { type IRoute, type IRouteMatch, RouteTable, type TAccess } from './helpers.routes.js';
 import type {
   ILimits,
   ILogger,
@@ -16,6 +11,11 @@ import type {
   IResponse,
   TRegistryProtocol,
 } from './interfaces.core.js';
+import type { AnswerCache } from './pipeline/classes.answercache.js';
+import { RegistryCall } from './pipeline/classes.registrycall.js';
+import type { RenderCache } from './pipeline/classes.rendercache.js';
+import { parseAuthorization, respond, toResponse, withoutForbiddenBody } from './pipeline/helpers.http.js';
+import { type IRoute, type IRouteMatch, RouteTable, type TAccess } from './pipeline/helpers.routes.js';
 
 /** What every registry is given. */
 export interface IRegistryServices {

@@ -1,12 +1,20 @@
-import { DocumentCache } from './classes.documentcache.js';
-import { HookRunner } from './classes.hookrunner.js';
-import { StagedObject, stageBody } from './classes.stagedobject.js';
-import { UpdateQueue } from './classes.updatequeue.js';
-import { WriteProtocol } from './classes.writeprotocol.js';
-import { jsonCodec } from './helpers.codec.js';
-import { sweepOrphans, sweepStaging } from './helpers.sweep.js';
+import { jsonCodec } from './base/helpers.codec.js';
 import type { ILimits, ILogger } from './interfaces.core.js';
-import type { IStorageHookMetadata, IStorageHooks } from './interfaces.hooks.js';
+import type {
+  IGetOptions,
+  IListOptions,
+  IObject,
+  IObjectInfo,
+  IObjectPrefix,
+  IObjectStore,
+} from './objectstore/interfaces.objectstore.js';
+import { DocumentCache } from './storage/classes.documentcache.js';
+import { HookRunner } from './storage/classes.hookrunner.js';
+import { StagedObject, stageBody } from './storage/classes.stagedobject.js';
+import { UpdateQueue } from './storage/classes.updatequeue.js';
+import { WriteProtocol } from './storage/classes.writeprotocol.js';
+import { sweepOrphans, sweepStaging } from './storage/helpers.sweep.js';
+import type { IStorageHookMetadata, IStorageHooks } from './storage/interfaces.hooks.js';
 import type {
   ICodec,
   IDisplacePlan,
@@ -21,17 +29,9 @@ import type {
   IUpdateOptions,
   IUpdateResult,
   TUpdateFunction,
-} from './interfaces.storage.js';
-import type {
-  IGetOptions,
-  IListOptions,
-  IObject,
-  IObjectInfo,
-  IObjectPrefix,
-  IObjectStore,
-} from './objectstore/interfaces.objectstore.js';
+} from './storage/interfaces.storage.js';
 
-export type * from './interfaces.storage.js';
+export type * from './storage/interfaces.storage.js';
 export { jsonCodec, StagedObject };
 
 export interface IRegistryStorageOptions {

@@ -1,8 +1,8 @@
 import type * as plugins from '../plugins.js';
+import type { IAuthConfig, IAuthProvider } from './auth/interfaces.auth.js';
 import type { BaseRegistry, IRegistryServices } from './classes.baseregistry.js';
-import type { IAuthConfig, IAuthProvider } from './interfaces.auth.js';
-import type { IStorageHooks } from './interfaces.hooks.js';
 import type { IObjectStore } from './objectstore/interfaces.objectstore.js';
+import type { IStorageHooks } from './storage/interfaces.hooks.js';
 
 /** The seven that ship with the library; any other string is a user's own protocol. */
 export type TRegistryProtocol =

@@ -1,4 +1,4 @@
-import { toReadableStream } from '../core/helpers.streams.js';
+import { toReadableStream } from '../core/base/helpers.streams.js';
 import { type IResponse, RegistryError } from '../index.js';
 
 const BODYLESS = new Set([204, 205, 304]);

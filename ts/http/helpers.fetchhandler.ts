@@ -1,4 +1,4 @@
-import { discardBody, responseBytes } from '../core/helpers.streams.js';
+import { discardBody, responseBytes } from '../core/base/helpers.streams.js';
 import type { IRequestActor, IResponse } from '../index.js';
 import { declaredLength, failureAnswer, isBodyless } from './helpers.failures.js';
 import { baseUrlOf, callerAddress } from './helpers.origin.js';

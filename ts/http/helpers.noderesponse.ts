@@ -5,7 +5,7 @@ import {
   type IChunkSource,
   responseBytes,
   takeSource,
-} from '../core/helpers.streams.js';
+} from '../core/base/helpers.streams.js';
 import type { IResponse } from '../index.js';
 import type { IncomingBody } from './classes.incomingbody.js';
 import { giveBuffer, takeBuffer } from './helpers.buffers.js';

@@ -1,10 +1,10 @@
 import { BaseRegistry, type IRegistryServices } from '../core/classes.baseregistry.js';
-import { PackageCatalog } from '../core/classes.packagecatalog.js';
-import type { RegistryCall } from '../core/classes.registrycall.js';
 import type { RegistryError } from '../core/classes.registryerror.js';
-import { respond } from '../core/helpers.http.js';
-import type { IRoute, TAccess } from '../core/helpers.routes.js';
 import type { IProtocolConfig, IResponse } from '../core/interfaces.core.js';
+import { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
+import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
+import { respond } from '../core/pipeline/helpers.http.js';
+import type { IRoute, TAccess } from '../core/pipeline/helpers.routes.js';
 import { LoginSessions } from './classes.loginsessions.js';
 import { SearchIndex } from './classes.searchindex.js';
 import * as account from './handlers.account.js';

@@ -1,5 +1,5 @@
-import type { RegistryCall } from '../core/classes.registrycall.js';
 import { RegistryError } from '../core/classes.registryerror.js';
+import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { packageOf } from './handlers.packument.js';
 import { existing } from './helpers.document.js';
 import type { INpmDocument } from './interfaces.npm.js';

@@ -1,5 +1,5 @@
-import type { RegistryCall } from '../core/classes.registrycall.js';
 import { RegistryError } from '../core/classes.registryerror.js';
+import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import type { INpmParts } from './interfaces.npm.js';
 
 const NONE = { info: 0, low: 0, moderate: 0, high: 0, critical: 0 };

@@ -1,8 +1,8 @@
-import type { RegistryCall } from '../core/classes.registrycall.js';
+import { isRecord } from '../core/base/helpers.values.js';
 import { RegistryError } from '../core/classes.registryerror.js';
-import { respond } from '../core/helpers.http.js';
-import { isRecord } from '../core/helpers.values.js';
 import type { IResponse } from '../core/interfaces.core.js';
+import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
+import { respond } from '../core/pipeline/helpers.http.js';
 import { removePackageVersions } from './handlers.unpublish.js';
 import {
   assertRevision,

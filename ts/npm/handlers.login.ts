@@ -1,9 +1,9 @@
-import type { RegistryCall } from '../core/classes.registrycall.js';
+import type { ICredentials } from '../core/auth/interfaces.auth.js';
+import { isRecord } from '../core/base/helpers.values.js';
 import { RegistryError } from '../core/classes.registryerror.js';
-import { parseAuthorization, respond } from '../core/helpers.http.js';
-import { isRecord } from '../core/helpers.values.js';
-import type { ICredentials } from '../core/interfaces.auth.js';
 import type { IResponse } from '../core/interfaces.core.js';
+import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
+import { parseAuthorization, respond } from '../core/pipeline/helpers.http.js';
 
 /** bytes */
 const MAX_BODY = 64 * 1024;

@@ -1,8 +1,8 @@
-import type { RegistryCall } from '../core/classes.registrycall.js';
 import { RegistryError } from '../core/classes.registryerror.js';
-import { negotiate } from '../core/helpers.http.js';
 import type { IResponse } from '../core/interfaces.core.js';
-import type { IStorageHookMetadata } from '../core/interfaces.hooks.js';
+import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
+import { negotiate } from '../core/pipeline/helpers.http.js';
+import type { IStorageHookMetadata } from '../core/storage/interfaces.hooks.js';
 import { isTombstone } from './helpers.document.js';
 import type { INpmDocument } from './interfaces.npm.js';
 import { documentKey } from './keys.npm.js';

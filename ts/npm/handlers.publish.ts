@@ -1,10 +1,10 @@
-import type { RegistryCall } from '../core/classes.registrycall.js';
+import { isRecord } from '../core/base/helpers.values.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { StagedObject } from '../core/classes.registrystorage.js';
-import { respond } from '../core/helpers.http.js';
-import { isRecord } from '../core/helpers.values.js';
 import type { IResponse } from '../core/interfaces.core.js';
-import type { IArtifactPlan, IPlacedArtifact } from '../core/interfaces.storage.js';
+import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
+import { respond } from '../core/pipeline/helpers.http.js';
+import type { IArtifactPlan, IPlacedArtifact } from '../core/storage/interfaces.storage.js';
 import { changeDocument } from './handlers.change.js';
 import { addVersions, assertRevision } from './helpers.document.js';
 import type {

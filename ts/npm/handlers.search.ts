@@ -1,4 +1,4 @@
-import type { RegistryCall } from '../core/classes.registrycall.js';
+import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import type { INpmParts, INpmSearchEntry } from './interfaces.npm.js';
 import { type IScored, parsePage, parseSearchText, qualifies, renderHit } from './wire.search.js';
 

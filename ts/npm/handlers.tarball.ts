@@ -1,7 +1,7 @@
-import type { RegistryCall } from '../core/classes.registrycall.js';
+import { streamToBuffer } from '../core/base/helpers.streams.js';
 import { RegistryError } from '../core/classes.registryerror.js';
-import { streamToBuffer } from '../core/helpers.streams.js';
 import type { IResponse } from '../core/interfaces.core.js';
+import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { packageOf } from './handlers.packument.js';
 import type { INpmArtifact, INpmDocument } from './interfaces.npm.js';
 import { documentKey, TARBALL_TYPE } from './keys.npm.js';

@@ -1,9 +1,9 @@
-import type { RegistryCall } from '../core/classes.registrycall.js';
+import { isReadAction } from '../core/auth/helpers.scopes.js';
+import type { ITokenInfo } from '../core/auth/interfaces.auth.js';
 import { RegistryError } from '../core/classes.registryerror.js';
-import { respond } from '../core/helpers.http.js';
-import { isReadAction } from '../core/helpers.scopes.js';
-import type { ITokenInfo } from '../core/interfaces.auth.js';
 import type { IResponse } from '../core/interfaces.core.js';
+import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
+import { respond } from '../core/pipeline/helpers.http.js';
 import { parseTokenRequest, renderToken } from './wire.tokens.js';
 
 /** bytes */

@@ -1,7 +1,7 @@
-import type { RegistryCall } from '../core/classes.registrycall.js';
 import { RegistryError } from '../core/classes.registryerror.js';
-import { respond } from '../core/helpers.http.js';
 import type { IResponse } from '../core/interfaces.core.js';
+import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
+import { respond } from '../core/pipeline/helpers.http.js';
 import { packageOf } from './handlers.packument.js';
 import { assertRevision, existing, type IStamp, removeVersions } from './helpers.document.js';
 import type { INpmDocument, INpmParts } from './interfaces.npm.js';

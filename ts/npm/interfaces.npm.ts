@@ -1,5 +1,5 @@
-import type { PackageCatalog } from '../core/classes.packagecatalog.js';
 import type { IProtocolConfig } from '../core/interfaces.core.js';
+import type { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
 import type { LoginSessions } from './classes.loginsessions.js';
 import type { SearchIndex } from './classes.searchindex.js';
 

@@ -1,6 +1,6 @@
 import semver from 'semver';
+import { isRecord } from '../core/base/helpers.values.js';
 import { RegistryError } from '../core/classes.registryerror.js';
-import { isRecord } from '../core/helpers.values.js';
 import type { INpmDist, INpmManifest, IReceivedTarball } from './interfaces.npm.js';
 
 /** The rules for one version of a publish document, and the form in which it is kept. */

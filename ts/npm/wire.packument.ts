@@ -1,5 +1,5 @@
 import semver from 'semver';
-import { isRecord } from '../core/helpers.values.js';
+import { isRecord } from '../core/base/helpers.values.js';
 import { revisionOf } from './helpers.document.js';
 import type { INpmDocument, INpmManifest, INpmPerson, INpmSearchEntry } from './interfaces.npm.js';
 import { baseName } from './keys.npm.js';

@@ -1,5 +1,5 @@
+import { isRecord } from '../core/base/helpers.values.js';
 import { RegistryError } from '../core/classes.registryerror.js';
-import { isRecord } from '../core/helpers.values.js';
 import type { INewVersion, IPublication, IReceivedTarball } from './interfaces.npm.js';
 import { completeManifest } from './wire.manifest.js';
 import { assertNewName, assertTag, assertVersion } from './wire.names.js';

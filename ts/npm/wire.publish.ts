@@ -1,5 +1,5 @@
+import { isRecord } from '../core/base/helpers.values.js';
 import { RegistryError } from '../core/classes.registryerror.js';
-import { isRecord } from '../core/helpers.values.js';
 import { decodeBase64 } from './wire.base64.js';
 
 /**

@@ -1,7 +1,7 @@
 import { createGunzip, gunzipSync } from 'node:zlib';
 import tar from 'tar-stream';
+import { isRecord } from '../core/base/helpers.values.js';
 import { RegistryError } from '../core/classes.registryerror.js';
-import { isRecord } from '../core/helpers.values.js';
 import type { ITarballFacts } from './interfaces.npm.js';
 
 /**

@@ -1,6 +1,6 @@
+import type { ITokenInfo, ITokenOptions } from '../core/auth/interfaces.auth.js';
+import { isRecord } from '../core/base/helpers.values.js';
 import { RegistryError } from '../core/classes.registryerror.js';
-import { isRecord } from '../core/helpers.values.js';
-import type { ITokenInfo, ITokenOptions } from '../core/interfaces.auth.js';
 import { assertNewName } from './wire.names.js';
 
 /**

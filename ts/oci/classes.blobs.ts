@@ -1,7 +1,7 @@
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage, StagedObject } from '../core/classes.registrystorage.js';
-import type { VerifiedBody } from '../core/classes.verifiedbody.js';
-import { sleep } from '../core/helpers.conditionalwrite.js';
+import type { VerifiedBody } from '../core/storage/classes.verifiedbody.js';
+import { sleep } from '../core/storage/helpers.conditionalwrite.js';
 import { BLOB_TYPE, blobKey, collectingKey, linkKey, linksPrefix, repositoryOfLink } from './keys.oci.js';
 import type { IDigest } from './wire.digests.js';
 

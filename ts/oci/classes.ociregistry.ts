@@ -1,12 +1,12 @@
+import { globMatcher } from '../core/auth/helpers.scopes.js';
+import type { IChore } from '../core/base/classes.housekeeper.js';
 import { BaseRegistry, type IRegistryServices } from '../core/classes.baseregistry.js';
-import type { IChore } from '../core/classes.housekeeper.js';
-import type { RegistryCall } from '../core/classes.registrycall.js';
 import { RegistryError } from '../core/classes.registryerror.js';
-import { ResumableUploads } from '../core/classes.resumableuploads.js';
-import { respond } from '../core/helpers.http.js';
-import type { IRoute, TAccess, TParams } from '../core/helpers.routes.js';
-import { globMatcher } from '../core/helpers.scopes.js';
 import type { IOciConfig, IResponse } from '../core/interfaces.core.js';
+import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
+import { respond } from '../core/pipeline/helpers.http.js';
+import type { IRoute, TAccess, TParams } from '../core/pipeline/helpers.routes.js';
+import { ResumableUploads } from '../core/storage/classes.resumableuploads.js';
 import { ReferrerLists } from './classes.referrerlists.js';
 import { deleteBlob, getBlob } from './handlers.blobs.js';
 import { listRepositories } from './handlers.catalog.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { streamToJson } from '../core/base/helpers.streams.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { IRepairable, RegistryStorage } from '../core/classes.registrystorage.js';
-import { streamToJson } from '../core/helpers.streams.js';
 import type { IReferrersDocument } from './interfaces.oci.js';
 import { manifestKey, pendingPrefix, referrersKey } from './keys.oci.js';
 import { assertDigest, type IDigest } from './wire.digests.js';

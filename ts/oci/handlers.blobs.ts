@@ -1,6 +1,6 @@
-import type { RegistryCall } from '../core/classes.registrycall.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { IResponse } from '../core/interfaces.core.js';
+import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { isLinked, unlinkBlob } from './classes.blobs.js';
 import { BLOB_TYPE, blobKey } from './keys.oci.js';
 import { assertDigest, type IDigest } from './wire.digests.js';

@@ -1,8 +1,8 @@
-import type { RegistryCall } from '../core/classes.registrycall.js';
+import type { IAuthToken } from '../core/auth/interfaces.auth.js';
 import { RegistryError } from '../core/classes.registryerror.js';
-import { respond } from '../core/helpers.http.js';
-import type { IAuthToken } from '../core/interfaces.auth.js';
 import type { IResponse } from '../core/interfaces.core.js';
+import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
+import { respond } from '../core/pipeline/helpers.http.js';
 import { repositoryOfTags, tagsKey, tagsPrefix } from './keys.oci.js';
 import { isRepository } from './wire.names.js';
 import { nextLink, parseCount } from './wire.ranges.js';

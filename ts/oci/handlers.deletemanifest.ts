@@ -1,8 +1,8 @@
-import type { RegistryCall } from '../core/classes.registrycall.js';
+import { streamToBuffer } from '../core/base/helpers.streams.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
-import { streamToBuffer } from '../core/helpers.streams.js';
 import type { IResponse } from '../core/interfaces.core.js';
+import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import type { IReference } from './classes.referrerlists.js';
 import { unknownManifest } from './handlers.manifests.js';
 import { keepRepository, readTags } from './handlers.tags.js';

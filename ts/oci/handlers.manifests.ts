@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { RegistryCall } from '../core/classes.registrycall.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { IResponse } from '../core/interfaces.core.js';
-import type { IArtifactPlan } from '../core/interfaces.storage.js';
+import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
+import type { IArtifactPlan } from '../core/storage/interfaces.storage.js';
 import { isLinked } from './classes.blobs.js';
 import { keepRepository, readTags } from './handlers.tags.js';
 import type { IOciParts } from './interfaces.oci.js';

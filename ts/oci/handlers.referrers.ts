@@ -1,8 +1,8 @@
-import type { RegistryCall } from '../core/classes.registrycall.js';
+import { streamToBuffer } from '../core/base/helpers.streams.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
-import { respond } from '../core/helpers.http.js';
-import { streamToBuffer } from '../core/helpers.streams.js';
 import type { IResponse } from '../core/interfaces.core.js';
+import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
+import { respond } from '../core/pipeline/helpers.http.js';
 import { readTags } from './handlers.tags.js';
 import type { IReferrersDocument } from './interfaces.oci.js';
 import { manifestKey, referrersKey } from './keys.oci.js';

@@ -1,8 +1,8 @@
-import type { RegistryCall } from '../core/classes.registrycall.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
-import { respond } from '../core/helpers.http.js';
 import type { IResponse } from '../core/interfaces.core.js';
+import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
+import { respond } from '../core/pipeline/helpers.http.js';
 import { tagsKey } from './keys.oci.js';
 import { nextLink, parseCount } from './wire.ranges.js';
 import { type ITags, NO_TAGS, pageOfTags, tagsCodec } from './wire.tags.js';

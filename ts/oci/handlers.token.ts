@@ -1,9 +1,9 @@
+import type { IAuthToken } from '../core/auth/interfaces.auth.js';
 import type { TPresentedCredential } from '../core/classes.authmanager.js';
-import type { RegistryCall } from '../core/classes.registrycall.js';
 import { RegistryError } from '../core/classes.registryerror.js';
-import { parseAuthorization, respond } from '../core/helpers.http.js';
-import type { IAuthToken } from '../core/interfaces.auth.js';
 import type { IResponse } from '../core/interfaces.core.js';
+import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
+import { parseAuthorization, respond } from '../core/pipeline/helpers.http.js';
 import { parseScopes } from './wire.scopes.js';
 
 /** bytes */

@@ -1,8 +1,8 @@
-import type { RegistryCall } from '../core/classes.registrycall.js';
 import { RegistryError } from '../core/classes.registryerror.js';
-import { wrongOffset } from '../core/classes.resumableuploads.js';
-import { VerifiedBody } from '../core/classes.verifiedbody.js';
 import type { IResponse } from '../core/interfaces.core.js';
+import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
+import { wrongOffset } from '../core/storage/classes.resumableuploads.js';
+import { VerifiedBody } from '../core/storage/classes.verifiedbody.js';
 import { holdersOf, isLinked, mountBlob, placeBlob } from './classes.blobs.js';
 import type { IOciParts } from './interfaces.oci.js';
 import { BLOB_TYPE, uploadsPrefix } from './keys.oci.js';

@@ -1,6 +1,6 @@
-import { PLACED_AT } from '../core/classes.artifactplacer.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
+import { PLACED_AT } from '../core/storage/classes.artifactplacer.js';
 import { COLLECTOR_GIVES_UP_MS, holdersOf } from './classes.blobs.js';
 import { allLinksPrefix, blobKey, blobsPrefix, collectingKey, collectingPrefix } from './keys.oci.js';
 import { type IDigest, readDigest } from './wire.digests.js';

@@ -1,5 +1,5 @@
-import type { ResumableUploads } from '../core/classes.resumableuploads.js';
 import type { IOciConfig } from '../core/interfaces.core.js';
+import type { ResumableUploads } from '../core/storage/classes.resumableuploads.js';
 import type { ReferrerLists } from './classes.referrerlists.js';
 import type { IDescriptor } from './wire.manifests.js';
 

@@ -1,6 +1,6 @@
 import type { RegistryError, TErrorKind } from '../core/classes.registryerror.js';
-import { respond } from '../core/helpers.http.js';
 import type { IResponse } from '../core/interfaces.core.js';
+import { respond } from '../core/pipeline/helpers.http.js';
 
 /** distribution-spec, "Error Codes", and what has none of its own. Handlers that know better say so. */
 const CODES: Partial<Record<TErrorKind, string>> = {

@@ -1,5 +1,5 @@
+import { isRecord } from '../core/base/helpers.values.js';
 import { RegistryError } from '../core/classes.registryerror.js';
-import { isRecord } from '../core/helpers.values.js';
 import { type IDigest, readDigest } from './wire.digests.js';
 
 export const IMAGE_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';

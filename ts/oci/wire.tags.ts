@@ -1,5 +1,5 @@
 import { RegistryError } from '../core/classes.registryerror.js';
-import type { ICodec } from '../core/interfaces.storage.js';
+import type { ICodec } from '../core/storage/interfaces.storage.js';
 
 /**
  * All tags of one repository, sorted by their bytes; `digests[i]` is where `names[i]` points. Two lists, not an object:

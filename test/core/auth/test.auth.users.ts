@@ -1,0 +1,299 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { hashPassword, verifyPassword } from '../../../ts/core/auth/helpers.passwords.js';
+import { FreshCache } from '../../../ts/core/base/classes.freshcache.js';
+import { Limiter } from '../../../ts/core/base/helpers.limiter.js';
+import { Clock, failure, startAuth } from '../../support/auth.js';
+import { MemoryObjectStore } from '../../support/memory-store.js';
+
+t.test('passwords are kept as scrypt records', async (t) => {
+  const record = await hashPassword('pässword');
+  t.match(record, /^scrypt\$16384\$8\$1\$[A-Za-z0-9+/]{22}==\$[A-Za-z0-9+/]{43}=$/);
+  t.not(await hashPassword('pässword'), record, 'salted');
+  t.ok(await verifyPassword('pässword', record));
+  t.ok(await verifyPassword('pässword'.normalize('NFD'), record), 'typed on another system');
+  t.notOk(await verifyPassword('password', record));
+  t.notOk(await verifyPassword('', record));
+  t.notOk(await verifyPassword('pässword', null));
+  await t.rejects(verifyPassword('x', 'plain text'), /not of a known form/);
+  await t.rejects(verifyPassword('x', 'scrypt$99999999$8$1$AAAA$AAAA'), /not of a known form/);
+  // made by another implementation, with other parameters: those of the record count
+  const old = 'scrypt$1024$8$1$c2FsdA==$Zs5JU2NO+bdJ9FjJ6Dh715TLl8xW45zhDGNs44KQfBQ=';
+  t.ok(await verifyPassword('pässword', old));
+  t.notOk(await verifyPassword('x', old));
+});
+
+/** CPU ms that `attempt` costs, all threads counted, median of five: unlike the clock it does not mind a busy machine */
+const cost = async (attempt: () => Promise<unknown>): Promise<number> => {
+  const times: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    const started = process.cpuUsage();
+    await attempt();
+    const { user, system } = process.cpuUsage(started);
+    times.push((user + system) / 1000);
+  }
+  return times.sort((a, b) => a - b)[2]!;
+};
+
+t.test('an unknown user costs the same time as a wrong password', async (t) => {
+  const { auth } = await startAuth({ config: { users: [{ username: 'fixed', password: 'pass' }] } });
+  await auth.users.create({ username: 'eve', password: 'pass' });
+  const wrong = (username: string) => cost(() => auth.authenticate({ username, password: 'nope' }));
+  const known = await wrong('eve');
+  t.ok(known > 5, `${known.toFixed(1)} ms: scrypt was run`);
+  for (const name of ['nobody', 'fixed', 'not/a/name', '']) {
+    const other = await wrong(name);
+    t.ok(
+      other > known / 3 && other < known * 3,
+      `${JSON.stringify(name)}: ${other.toFixed(1)} ms, ${known.toFixed(1)} ms`,
+    );
+  }
+});
+
+t.test('secrets are compared in constant time', async (t) => {
+  for (const file of ['helpers.passwords.ts', 'classes.passwordcheck.ts']) {
+    const text = await readFile(fileURLToPath(new URL(`../../../ts/core/auth/${file}`, import.meta.url)), 'utf8');
+    t.match(text, /timingSafeEqual\(/, file);
+  }
+});
+
+t.test('a verified password is remembered for a minute', async (t) => {
+  const { auth, clock, store } = await startAuth();
+  await auth.users.create({ username: 'eve', password: 'pass' });
+  const log = (password = 'pass') => auth.authenticate({ username: 'eve', password });
+  t.equal(await log(), 'eve');
+  store.calls = [];
+  const hundred = await cost(async () => {
+    for (let round = 0; round < 100; round++) await log();
+  });
+  t.ok(hundred < 500, `${hundred.toFixed(0)} ms for 100 logins`);
+  t.same(store.calls, []);
+  t.equal(await log('Pass'), null, 'only that password');
+  t.ok((await cost(() => log('wrong'))) > 5, 'wrong ones are not remembered');
+  clock.forward(61);
+  const started = process.cpuUsage();
+  await log();
+  t.ok(process.cpuUsage(started).user > 5000, 'after a minute scrypt is run again');
+});
+
+t.test('many requests at once with one password cost one scrypt', async (t) => {
+  const { auth } = await startAuth();
+  await auth.users.create({ username: 'eve', password: 'pass' });
+  const started = process.cpuUsage();
+  const all = await Promise.all(
+    Array.from({ length: 300 }, () => auth.authenticate({ username: 'eve', password: 'pass' })),
+  );
+  t.ok(all.every((userId) => userId === 'eve'));
+  const { user } = process.cpuUsage(started);
+  t.ok(user < 2_000_000, `${user / 1000} ms, and nobody is turned away`);
+});
+
+t.test('a flood of wrong passwords leaves the thread pool usable, and ends in 429', async (t) => {
+  const { auth } = await startAuth();
+  const flood = Array.from({ length: 160 }, (_, n) => failure(auth.authenticate({ username: `u${n}`, password: 'x' })));
+  const started = performance.now();
+  await readFile(fileURLToPath(import.meta.url));
+  const waited = performance.now() - started;
+  const answers = await Promise.all(flood);
+  const all = performance.now() - started;
+  t.ok(waited < all / 5, `a file was read after ${waited.toFixed(0)} ms of ${all.toFixed(0)}`);
+  t.equal(answers.filter((answer) => answer === 'rateLimited').length, 30, '2 run, 128 wait');
+  t.equal(await auth.authenticate({ username: 'nobody', password: 'x' }), null, 'afterwards all is as before');
+});
+
+t.test('the limiter', async (t) => {
+  const limiter = new Limiter(2, 3);
+  let [running, most] = [0, 0];
+  const finished: number[] = [];
+  const work = (n: number) =>
+    limiter.run(async () => {
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      running--;
+      if (n === 1) throw new Error('one fails');
+      finished.push(n);
+    });
+  const results = await Promise.allSettled([0, 1, 2, 3, 4, 5].map(work));
+  t.equal(most, 2);
+  t.same(finished, [0, 2, 3, 4]);
+  t.same(
+    results.map((result) => result.status),
+    ['fulfilled', 'rejected', 'fulfilled', 'fulfilled', 'fulfilled', 'rejected'],
+  );
+  await Promise.all([6, 7, 8, 9].map(work));
+  t.same(finished.slice(-4), [6, 7, 8, 9], 'failures give their place back');
+  t.equal(most, 2, 'and nobody takes two');
+});
+
+t.test('changing a password and removing a user: here at once, elsewhere within five seconds', async (t) => {
+  const [store, clock] = [new MemoryObjectStore(), new Clock()];
+  const [here, there] = [await startAuth({ store, clock }), await startAuth({ store, clock })];
+  const old = { username: 'eve', password: 'old' };
+  const fresh = { username: 'eve', password: 'new' };
+  await here.auth.users.create(old);
+  for (const { auth } of [here, there]) t.equal(await auth.authenticate(old), 'eve', 'a new user is seen at once');
+
+  await here.auth.users.setPassword('eve', 'new');
+  t.equal(await here.auth.authenticate(old), null);
+  t.equal(await here.auth.authenticate(fresh), 'eve');
+  clock.forward(5);
+  t.equal(await there.auth.authenticate(old), null, 'although it was remembered for a minute');
+  t.equal(await there.auth.authenticate(fresh), 'eve');
+
+  await here.auth.users.remove('eve');
+  t.equal(await here.auth.authenticate(fresh), null);
+  clock.forward(5);
+  t.equal(await there.auth.authenticate(fresh), null);
+  t.equal(await failure(here.auth.users.remove('eve')), 'notFound');
+  t.equal(await failure(here.auth.users.setPassword('eve', 'x')), 'notFound');
+});
+
+t.test('two who take one name at once: one has it', async (t) => {
+  const store = new MemoryObjectStore();
+  const managers = [await startAuth({ store }), await startAuth({ store })];
+  const attempts = [0, 1, 2, 3].map((n) =>
+    managers[n % 2]!.auth.users.create({ username: 'eve', password: `pass${n}` }).then(
+      () => 'made',
+      (error: { kind?: string }) => error.kind,
+    ),
+  );
+  const results = await Promise.all(attempts);
+  t.same([...results].sort(), ['alreadyExists', 'alreadyExists', 'alreadyExists', 'made']);
+  const winner = results.indexOf('made');
+  for (const n of [0, 1, 2, 3]) {
+    const userId = await managers[0]!.auth.authenticate({ username: 'eve', password: `pass${n}` });
+    t.equal(userId, n === winner ? 'eve' : null);
+  }
+});
+
+t.test('names', async (t) => {
+  const { auth } = await startAuth();
+  const good = [
+    'a',
+    'Ann',
+    'ann',
+    '__proto__',
+    'constructor',
+    'a b',
+    'a@example.org',
+    '..',
+    'ünï',
+    '日本',
+    '%2F',
+    'a\\b',
+  ];
+  for (const username of good) {
+    const made = await auth.users.create({ username, password: 'pass' });
+    t.equal(made.userId, username.normalize('NFC'));
+    t.equal(await auth.authenticate({ username, password: 'pass' }), made.userId, username);
+  }
+  t.same((await auth.users.list()).map(({ userId }) => userId).sort(), [...good].sort());
+  t.equal(
+    await auth.authenticate({ username: 'ünï'.normalize('NFD'), password: 'pass' }),
+    'ünï',
+    'one name, one spelling',
+  );
+  const bad = [
+    '',
+    ' a',
+    'a ',
+    'a/b',
+    'a:b',
+    'a\nb',
+    'a\u0000',
+    'a\u007f',
+    'a\u0085b',
+    'a\u2028b',
+    '\ud800',
+    'x'.repeat(201),
+  ];
+  for (const username of bad) {
+    t.equal(
+      await failure(auth.users.create({ username, password: 'pass' })),
+      'invalid',
+      encodeURI(Buffer.from(username).toString()),
+    );
+  }
+  t.equal(await failure(auth.users.create({ username: 'x', password: '' })), 'invalid');
+  t.equal(await failure(auth.users.create({ username: 'x', password: 'x'.repeat(1025) })), 'invalid');
+  t.equal(await failure(auth.users.create({ username: 'x', password: 'x' }, { scopes: ['all'] })), 'invalid');
+  t.equal(await failure(auth.users.create({ username: 'x', password: 'x' }, { email: 'x'.repeat(255) })), 'invalid');
+});
+
+t.test('self-registration is for strangers, and off by default', async (t) => {
+  const eve = { username: 'eve', password: 'pass' };
+  const closed = await startAuth();
+  t.equal(await failure(closed.auth.register(eve)), 'forbidden');
+  t.same(closed.store.keys(), []);
+  t.equal((await closed.auth.users.create(eve)).userId, 'eve', 'the administrator is no stranger');
+
+  const open = await startAuth({ config: { selfRegistration: true } });
+  t.equal(await open.auth.register(eve, { email: 'eve@example.org' }), 'eve');
+  t.match(await open.auth.getUser('eve'), { userId: 'eve', email: 'eve@example.org', createdAt: open.clock.now() });
+  t.equal(await failure(open.auth.register({ ...eve, password: 'other' })), 'alreadyExists');
+  const token = await open.auth.validateToken(await open.auth.createNpmToken('eve'));
+  t.ok(await open.auth.authorize(token, 'npm:package:x', 'write'));
+  t.notOk(await open.auth.authorize(token, 'npm:package:x', 'delete'), 'a stranger deletes nothing');
+});
+
+t.test('users of the configuration', async (t) => {
+  const users = [{ username: 'fixed', password: 'pass', email: 'f@example.org' }];
+  const { auth, store } = await startAuth({ config: { users } });
+  t.equal(await auth.authenticate({ username: 'fixed', password: 'pass' }), 'fixed');
+  t.equal(await auth.authenticate({ username: 'fixed', password: 'Pass' }), null);
+  t.equal(await failure(auth.users.create({ username: 'fixed', password: 'mine' })), 'alreadyExists');
+  t.equal(await failure(auth.users.setPassword('fixed', 'mine')), 'conflict');
+  t.equal(await failure(auth.users.remove('fixed')), 'conflict');
+  t.same(store.keys(), [], 'they are not written down');
+  await auth.users.create({ username: 'added', password: 'pass' }, { scopes: ['npm:*:*:read'] });
+  t.match(await auth.users.list(), [
+    { userId: 'added', source: 'store', scopes: ['npm:*:*:read'] },
+    { userId: 'fixed', source: 'config', scopes: ['*:*:*:*'], email: 'f@example.org' },
+  ]);
+  t.match(await auth.users.get('added'), { userId: 'added' });
+  t.equal(await auth.users.get('nobody'), null);
+});
+
+t.test('what is believed for a while', async (t) => {
+  const clock = new Clock();
+  const cache = new FreshCache<{ n: number }>({ max: 10, maxAgeMs: 1000, now: () => clock.ms });
+  const waiting: ((value: { n: number } | null) => void)[] = [];
+  let asked = 0;
+  const load = () =>
+    new Promise<{ n: number } | null>((resolve) => {
+      asked++;
+      waiting.push(resolve);
+    });
+  const answer = (value: { n: number } | null) => waiting.shift()!(value);
+
+  const [a, b] = [cache.get('k', load), cache.get('k', load)];
+  answer({ n: 1 });
+  t.same(await Promise.all([a, b]), [{ n: 1 }, { n: 1 }]);
+  t.equal(asked, 1, 'asked together, asked once');
+  clock.forward(-1);
+  t.equal(cache.peek('k'), undefined, 'a clock that was set back proves nothing');
+  clock.forward(1);
+  t.same(cache.peek('k'), { n: 1 });
+
+  cache.drop('k');
+  const slow = cache.get('k', load);
+  cache.drop('k');
+  answer({ n: 2 });
+  t.same(await slow, { n: 2 });
+  t.equal(cache.peek('k'), undefined, 'what was asked before a change is not kept after it');
+
+  const [first, second] = [cache.get('k', load), cache.get('k', load)];
+  answer(null);
+  t.equal(await first, null);
+  await new Promise((resolve) => setImmediate(resolve));
+  answer({ n: 3 });
+  t.same(await second, { n: 3 }, 'absence is not shared');
+
+  cache.clear();
+  const late = cache.get('k', load);
+  clock.forward(2);
+  answer({ n: 4 });
+  await late;
+  t.equal(cache.peek('k'), undefined, 'age counts from the question');
+});

@@ -1,0 +1,149 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import t from 'tap';
+import { Pace } from '../../../ts/core/objectstore/directory/classes.pace.js';
+import { type IFiles, nodeFiles } from '../../../ts/core/objectstore/directory/helpers.files.js';
+import { makeDirectory, openStore, textOf } from '../../support/store/objectstore-directory.js';
+
+const COMMON = { immutable: true, ifNoneMatch: '*', common: true, contentType: 'a/b' } as const;
+const file = (directory: string, key: string): string => join(directory, 'objects', `${key}=`);
+
+t.test('objects that say all by their key are names of one file, and objects like any other', async (t) => {
+  const directory = await makeDirectory(t);
+  const store = await openStore(directory);
+  const other = await openStore(directory);
+  const keys = ['k/1', 'k/2', 'k/3'];
+  const etags = await Promise.all(keys.map(async (key) => (await store.put(key, Buffer.from('{}'), COMMON)).etag));
+  const inodes = await Promise.all(keys.map(async (key) => (await stat(file(directory, key))).ino));
+  t.equal(new Set(inodes).size, 1, 'one file');
+  for (const [at, key] of keys.entries()) {
+    t.match(await other.head(key), { key, size: 2, contentType: 'a/b', etag: etags[at] }, key);
+    t.equal(await textOf(other, key), '{}');
+  }
+  await t.rejects(store.put('k/1', Buffer.from('{}'), COMMON), { kind: 'preconditionFailed' } as never);
+  await other.put('k/2', Buffer.from('mine'), { immutable: true });
+  await other.delete('k/3');
+  t.same(await Promise.all(keys.map((key) => textOf(store, key))), ['{}', 'mine', null], 'each goes its own way');
+  const { etag } = (await store.head('k/1'))!;
+  await store.put('k/1', Buffer.from('new'), { immutable: true, ifMatch: etag });
+  t.equal(await textOf(other, 'k/1'), 'new');
+});
+
+t.test(
+  'a file is not given more names than file systems allow, and each is taken away on its own condition',
+  async (t) => {
+    const directory = await makeDirectory(t);
+    const store = await openStore(directory);
+    const keys = Array.from({ length: 1100 }, (_, n) => `many/${n}`);
+    const etags = await Promise.all(keys.map(async (key) => (await store.put(key, Buffer.from('{}'), COMMON)).etag));
+    const links = await Promise.all(keys.map(async (key) => (await stat(file(directory, key))).nlink));
+    t.ok(Math.max(...links) <= 1001, `${Math.max(...links)} names`);
+    await Promise.all([0, 1, 2, 3].map((n) => store.delete(keys[n]!, { ifMatch: etags[n]! })));
+    t.equal(await store.head(keys[0]!), null);
+    t.equal((await store.head(keys[4]!))?.etag, etags[4]);
+  },
+);
+
+t.test('what differs in content, metadata or safety is no name of the same file', async (t) => {
+  const directory = await makeDirectory(t);
+  const store = await openStore(directory);
+  const about = [
+    ['a', COMMON],
+    ['b', COMMON],
+    ['a', { ...COMMON, metadata: { x: '1' } }],
+    ['a', { ...COMMON, contentType: 'c/d' }],
+    ['a', { ...COMMON, scratch: true }],
+    ['a', { ...COMMON, common: false }],
+  ] as const;
+  for (const [at, [text, options]] of about.entries()) await store.put(`k/${at}`, Buffer.from(text), options);
+  const inodes = await Promise.all(about.map(async (_, at) => (await stat(file(directory, `k/${at}`))).ino));
+  t.equal(new Set(inodes).size, about.length);
+});
+
+t.test('its content is synced before a name leads to it, and its own name goes soon', async (t) => {
+  const directory = await makeDirectory(t);
+  const order: string[] = [];
+  const noted = Object.fromEntries(
+    (['fsync', 'link'] as const).map((name) => [
+      name,
+      (...parameters: never[]) => {
+        order.push(name);
+        return (nodeFiles[name] as (...parameters: never[]) => Promise<void>)(...parameters);
+      },
+    ]),
+  ) as Partial<IFiles>;
+  const store = await openStore(directory, noted);
+  await store.put('first', Buffer.from('x'));
+  order.length = 0;
+  await store.put('one', Buffer.from('{}'), COMMON);
+  t.same(order, ['fsync', 'link', 'fsync'], 'the file, its name, the directory');
+  order.length = 0;
+  await store.put('two', Buffer.from('{}'), COMMON);
+  t.same(order, ['link', 'fsync']);
+  await delay(600);
+  t.same(await readdir(join(directory, 'tmp')), []);
+  await store.put('three', Buffer.from('{}'), COMMON);
+  await store.destroy();
+  t.same(await readdir(join(directory, 'tmp')), [], 'at the end at once');
+  t.equal(await textOf(store, 'two'), '{}');
+});
+
+t.test('a disk that fails while the file is made fails all who wait for it, and nobody after', async (t) => {
+  const directory = await makeDirectory(t);
+  let broken = true;
+  const store = await openStore(directory, {
+    write: async (fd, bytes, position) => {
+      if (broken) return nodeFiles.write(-1, bytes, position);
+      return nodeFiles.write(fd, bytes, position);
+    },
+  });
+  const puts = await Promise.allSettled(['a', 'b'].map((key) => store.put(key, Buffer.from('{}'), COMMON)));
+  t.same(
+    puts.map(({ status }) => status),
+    ['rejected', 'rejected'],
+  );
+  t.same(await readdir(join(directory, 'tmp')), []);
+  broken = false;
+  await store.put('a', Buffer.from('{}'), COMMON);
+  t.equal(await textOf(store, 'a'), '{}');
+});
+
+t.test('calls are made at once until that proves to be dear, and again after a while', async (t) => {
+  let now = 0;
+  const pace = new Pace(() => now);
+  const call = async (milliseconds: number): Promise<string> =>
+    pace.run(
+      () => {
+        now += milliseconds;
+        return 'at once';
+      },
+      async () => 'later',
+    );
+  const many = async (count: number, milliseconds: number): Promise<string[]> => {
+    const ways = new Set<string>();
+    for (let n = 0; n < count; n++) ways.add(await call(milliseconds));
+    return [...ways];
+  };
+  t.same(await many(1000, 0.01), ['at once']);
+  for (let n = 0; n < 50; n++) {
+    t.equal(await call(90), 'at once', 'the processor was away for once');
+    await many(20, 0.01);
+  }
+  t.same(await many(10, 10), ['at once', 'later'], 'a disk that is waited for');
+  now += 1000;
+  t.equal(await call(0.01), 'later');
+  now += 2000;
+  t.same(await many(100, 0.01), ['at once'], 'it has recovered');
+  t.same(await many(30, 0.3), ['at once', 'later'], 'dearer than the detour');
+  now += 3000;
+  await t.rejects(
+    pace.run(
+      () => {
+        throw new Error('no');
+      },
+      async () => 'later',
+    ),
+    { message: 'no' },
+  );
+});

@@ -1,0 +1,288 @@
+import { execFile } from 'node:child_process';
+import { createServer } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import t from 'tap';
+import type { IS3StorageConfig } from '../../../ts/core/interfaces.core.js';
+import { S3ObjectStore } from '../../../ts/core/objectstore/s3/classes.s3objectstore.js';
+import { type IPiece, planCompose } from '../../../ts/core/objectstore/s3/helpers.compose.js';
+import { readSettings } from '../../../ts/core/objectstore/s3/helpers.settings.js';
+import { ofKind } from '../../support/expect.js';
+import { type ISmallServer, startSmallServer } from '../../support/store/s3-small-server.js';
+
+const MIB = 1024 ** 2;
+const top = fileURLToPath(new URL('../../..', import.meta.url));
+
+const base: IS3StorageConfig = { endpoint: 's3.example.com', bucketName: 'b', accessKey: 'k', accessSecret: 's' };
+
+t.test('settings', async (t) => {
+  const cases: [Partial<IS3StorageConfig>, string][] = [
+    [{}, 'https://s3.example.com'],
+    [{ useSsl: false }, 'http://s3.example.com'],
+    // a config file's ${ENV} gives strings
+    [{ useSsl: 'false' as unknown as boolean, port: '9000' }, 'http://s3.example.com:9000'],
+    [{ port: 9000 }, 'https://s3.example.com:9000'],
+    [{ endpoint: 'localhost:7070', useSsl: false }, 'http://localhost:7070'],
+    [{ endpoint: 'http://localhost:7070/', useSsl: true }, 'http://localhost:7070'],
+    [{ endpoint: 'http://[::1]:7070' }, 'http://[::1]:7070'],
+  ];
+  for (const [config, endpoint] of cases) t.equal(readSettings({ ...base, ...config }).endpoint, endpoint);
+
+  t.equal(readSettings(base).prefix, '');
+  t.equal(readSettings({ ...base, directoryPath: '/a//b/' }).prefix, 'a/b/');
+  t.equal(readSettings(base).region, 'us-east-1');
+  t.equal(readSettings({ ...base, accessKey: undefined, accessSecret: undefined }).credentials, undefined);
+
+  const wrong: [Partial<IS3StorageConfig>, RegExp][] = [
+    [{ endpoint: '' }, /config\.storage\.endpoint must/],
+    [{ endpoint: 'http://a b' }, /config\.storage\.endpoint is neither/],
+    [{ endpoint: 'https://s3.example.com/bucket' }, /config\.storage\.endpoint must not have a path/],
+    [{ endpoint: 'https://me:hidden@s3.example.com' }, /config\.storage\.endpoint must not hold credentials/],
+    [{ bucketName: '' }, /config\.storage\.bucketName/],
+    [{ accessSecret: undefined }, /config\.storage\.accessSecret is missing/],
+    [{ accessKey: '' }, /config\.storage\.accessKey is missing/],
+    [{ port: 'seven' }, /config\.storage\.port/],
+    [{ directoryPath: '../up' }, /config\.storage\.directoryPath/],
+  ];
+  for (const [config, message] of wrong) {
+    t.throws(() => new S3ObjectStore({ ...base, ...config }), { kind: 'invalid', message });
+    t.throws(() => readSettings({ ...base, ...config }), { message: /^(?!.*hidden)/ });
+  }
+  await t.rejects(new S3ObjectStore(base).head('key'), { kind: 'unavailable', message: /init\(\)/ });
+});
+
+t.test('the plan of a composition', async (t) => {
+  const part = 5 * MIB;
+  const shapes = [
+    [12 * MIB],
+    [1, 2, 3],
+    [1, 6 * MIB, 3, part + 1, 0],
+    [6 * MIB, 1, 1, 1, 6 * MIB],
+    [part, part - 1, part + 1, part - 1],
+    [part - 1, 1, part],
+    [0, 0, 7 * MIB, 0],
+    [1, 11 * 1024 * MIB, 1],
+    [...Array(40).fill(1 * MIB), 3],
+    [20 * 1024 * MIB],
+    [],
+  ];
+  for (const sizes of shapes) {
+    const steps = planCompose(sizes);
+    const pieces: IPiece[] = steps.flatMap((step) => ('copy' in step ? [step.copy] : step.gather));
+    const expected = sizes.flatMap((size, source) => (size > 0 ? [{ source, start: 0, end: size }] : []));
+    const merged: IPiece[] = [];
+    for (const piece of pieces) {
+      const last = merged.at(-1);
+      if (last?.source === piece.source && last.end === piece.start) last.end = piece.end;
+      else merged.push({ ...piece });
+    }
+    t.same(merged, expected, `every byte once and in order: ${sizes.slice(0, 6)}`);
+    const lengths = steps.map((step) =>
+      ('copy' in step ? [step.copy] : step.gather).reduce((sum, { start, end }) => sum + end - start, 0),
+    );
+    t.ok(
+      lengths.slice(0, -1).every((length) => length >= part),
+      'only the last part may be small',
+    );
+    t.ok(
+      lengths.every((length) => length <= 5 * 1024 * MIB),
+      'no part is over 5 GiB',
+    );
+    const travelling = steps.reduce((sum, step, index) => sum + ('gather' in step ? (lengths[index] as number) : 0), 0);
+    const small = sizes.filter((size) => size < part).length;
+    t.ok(travelling <= small * part, 'only what is small, and what fills it up, is read');
+  }
+});
+
+const withStore = async (
+  server: ISmallServer,
+  config: Partial<IS3StorageConfig> = {},
+  log: (level: string, message: string) => void = () => {},
+): Promise<S3ObjectStore> => {
+  const logger = {
+    info: (message: string) => log('info', message),
+    warn: (message: string) => log('warn', message),
+    error: (message: string) => log('error', message),
+  };
+  const store = new S3ObjectStore({ ...server.config, ...config }, { logger });
+  await store.init();
+  return store;
+};
+
+t.test('a server that ignores conditions', async (t) => {
+  const server = await startSmallServer();
+  t.teardown(() => server.stop());
+  const warnings: string[] = [];
+  const store = await withStore(server, {}, (level, message) => level === 'warn' && warnings.push(message));
+  t.equal(store.conditionalWrites, false);
+  t.equal(warnings.length, 1);
+  t.match(warnings[0], /ignores conditional writes/);
+  t.same([...server.objects.keys()], ['staging/replica'], 'the object that tried it out is gone');
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 20 }, (_, writer) => store.put('key', Buffer.from(`${writer}`), { ifNoneMatch: '*' })),
+  );
+  t.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1, 'within one process conditions hold');
+  const { etag } = (await store.head('key'))!;
+  await t.rejects(store.put('key', Buffer.from('x'), { ifMatch: 'other' }), ofKind('preconditionFailed'));
+  await t.rejects(store.delete('key', { ifMatch: 'other' }), ofKind('preconditionFailed'));
+  await store.put('key', Buffer.from('x'), { ifMatch: etag });
+  await store.destroy();
+});
+
+t.test('one replica only, where conditions are ignored', async (t) => {
+  const server = await startSmallServer();
+  t.teardown(() => server.stop());
+  const errors: string[] = [];
+  const logger = { info() {}, warn() {}, error: (message: string) => void errors.push(message) };
+  const make = (config: Partial<IS3StorageConfig> = {}) =>
+    new S3ObjectStore({ ...server.config, ...config }, { logger, replicaBeatMs: 200 });
+  const first = make();
+  await first.init();
+  const second = make();
+  await t.rejects(second.init(), { kind: 'unavailable', message: /allowUnconditionalWrites/ });
+  await first.put('key', Buffer.from('x'));
+  const free = make({ allowUnconditionalWrites: true });
+  await free.init();
+  await free.put('key', Buffer.from('y'));
+  await free.destroy();
+
+  await first.destroy();
+  t.notOk(server.objects.has('staging/replica'), 'who leaves gives it up');
+  await second.init();
+
+  // as a crash leaves it: a claim that nobody renews
+  await second.destroy();
+  const claim = Buffer.from(JSON.stringify({ id: 'crashed', beat: 7 }));
+  server.objects.set('staging/replica', { bytes: claim, headers: {} });
+  await second.init();
+  await second.put('key', Buffer.from('z'));
+
+  // as two that started in the same instant: the later one has overwritten the claim
+  server.objects.set('staging/replica', { bytes: claim, headers: {} });
+  for (let tries = 0; tries < 100 && errors.length === 0; tries++) await delay(20);
+  t.equal(errors.length, 1);
+  await t.rejects(second.put('key', Buffer.from('lost')), ofKind('unavailable'));
+  await t.rejects(second.delete('key'), ofKind('unavailable'));
+  t.equal(server.objects.get('key')?.bytes.toString(), 'z');
+  await second.destroy();
+  t.ok(server.objects.has('staging/replica'), "another's claim stays");
+});
+
+t.test('a server with too much to do', async (t) => {
+  const server = await startSmallServer({ conditions: true });
+  t.teardown(() => server.stop());
+  const store = await withStore(server);
+  t.equal(store.conditionalWrites, true);
+  t.equal(store.conditionalDeletes, false);
+  await store.put('key', Buffer.from('old'));
+  const slow = { status: 503, code: 'SlowDown' };
+  const tries = async (action: () => Promise<unknown>) => {
+    server.seen.length = 0;
+    server.intercept(() => slow);
+    await t.rejects(action(), { kind: 'unavailable', status: 503, message: /SlowDown|HTTP 503/ });
+    server.intercept(() => undefined);
+    return server.seen.length;
+  };
+  t.ok((await tries(() => store.head('absent'))) >= 3, 'HEAD is asked again, and is not "absent"');
+  t.ok((await tries(() => store.get('key'))) >= 3);
+  t.ok((await tries(() => store.put('key', Buffer.from('new')))) >= 3);
+  t.ok((await tries(() => store.put('key', Buffer.from('new'), { ifNoneMatch: '*' }))) >= 3);
+  t.ok((await tries(async () => store.list({ prefix: '' })[Symbol.asyncIterator]().next())) >= 3);
+
+  const answers = [slow, { status: 409, code: 'ConditionalRequestConflict' }, { status: 500, code: 'InternalError' }];
+  server.intercept(({ method }) => (method === 'PUT' ? answers.shift() : undefined));
+  await store.put('fresh', Buffer.from('new'), { ifNoneMatch: '*' });
+  t.equal(answers.length, 0);
+  t.equal(server.objects.get('fresh')?.bytes.toString(), 'new', 'what passes is not an error');
+  await store.destroy();
+});
+
+t.test('errors are not absence', async (t) => {
+  const server = await startSmallServer({ conditions: true });
+  t.teardown(() => server.stop());
+  const store = await withStore(server);
+  for (const [status, code] of [
+    [404, 'NoSuchBucket'],
+    [403, 'AccessDenied'],
+    [400, 'WhateverElse'],
+    [500, 'InternalError'],
+  ] as const) {
+    server.intercept(() => ({ status, code }));
+    await t.rejects(store.get('key'), ofKind('unavailable'), code);
+    await t.rejects(store.put('key', Buffer.from('x')), ofKind('unavailable'), code);
+    await t.rejects(store.delete('key'), ofKind('unavailable'), code);
+  }
+  server.intercept(({ method }) => (method === 'HEAD' ? { status: 403, code: 'AccessDenied' } : undefined));
+  await t.rejects(store.head('key'), ofKind('unavailable'));
+  await store.destroy();
+  await server.stop();
+  await t.rejects(withStore(server), { kind: 'unavailable', message: /"bucket" at .* cannot be used\. ECONNREFUSED/ });
+});
+
+t.test('what is sent', async (t) => {
+  const server = await startSmallServer({ conditions: true });
+  t.teardown(() => server.stop());
+  const seenPut = () => server.seen.findLast(({ method }) => method === 'PUT')!.headers;
+
+  let store = await withStore(server, { sessionToken: 'of-the-session', serverSideEncryption: 'AES256' });
+  await store.put('key', Buffer.from('x'), { contentType: 'text/x' });
+  t.equal(seenPut()['x-amz-security-token'], 'of-the-session');
+  t.equal(seenPut()['x-amz-server-side-encryption'], 'AES256');
+  t.equal(seenPut()['content-type'], 'text/x');
+  t.type(seenPut()['x-amz-checksum-crc32'], 'string', 'with a checksum by default');
+  t.notOk(seenPut().expect);
+  await store.destroy();
+
+  store = await withStore(server, { checksums: 'WHEN_REQUIRED' });
+  await store.put('key', Buffer.from('x'));
+  t.notOk(
+    Object.keys(seenPut()).some((name) => name.includes('checksum')),
+    'older servers get none',
+  );
+  await store.put('key', new Blob([new Uint8Array(2 * MIB)]).stream(), { size: 2 * MIB });
+  t.notOk(Object.keys(seenPut()).some((name) => name.includes('trailer')));
+  t.equal(server.objects.get('key')?.bytes.length, 2 * MIB);
+  await store.destroy();
+
+  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = process.env;
+  Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'from-the-environment', AWS_SECRET_ACCESS_KEY: 'too' });
+  store = await withStore(server, { accessKey: undefined, accessSecret: undefined });
+  t.match(seenPut().authorization, /Credential=from-the-environment\//, 'without keys the SDK finds them');
+  await store.destroy();
+  for (const [name, value] of Object.entries({ AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY })) {
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  }
+});
+
+t.test('is quiet, and light until it is used', async (t) => {
+  const server = await startSmallServer({ conditions: true });
+  t.teardown(() => server.stop());
+  const script = `
+    import { S3ObjectStore } from './ts/core/objectstore/s3/classes.s3objectstore.js';
+    const before = process.memoryUsage().rss;
+    const config = JSON.parse(process.argv[1]);
+    const store = new S3ObjectStore(config);
+    await store.init();
+    await store.put('big', new Blob([new Uint8Array(3e6)]).stream(), { size: 3e6 });
+    await store.put('bad', new ReadableStream({ pull(c) { c.error(new Error('no')); } }), { size: 3e6 }).catch(() => {});
+    process.stdout.write(JSON.stringify({ env: process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ?? null }));
+    await store.destroy();
+  `;
+  const args = ['--import=tsx', '--input-type=module', '-e', script, JSON.stringify(server.config)];
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { cwd: top });
+  t.equal(stderr, '', 'the SDK warns nobody about Node');
+  t.same(JSON.parse(stdout), { env: null }, 'and the environment is as it was');
+});
+
+t.test('a server that is not there, or speaks no TLS, is told with what to look at', async (t) => {
+  const plain = createServer((_request, response) => response.end());
+  await new Promise<void>((resolve) => plain.listen(0, '127.0.0.1', resolve));
+  const { port } = plain.address() as { port: number };
+  const store = { bucketName: 'bucket', accessKey: 'key', accessSecret: 'secret' };
+  const start = (endpoint: string) => new S3ObjectStore({ ...store, endpoint }).init();
+  await t.rejects(start(`127.0.0.1:${port}`), { message: /EPROTO: .*config\.storage\.useSsl/ });
+  await new Promise((resolve) => plain.close(resolve));
+  await t.rejects(start(`http://127.0.0.1:${port}`), { message: /ECONNREFUSED: .*config\.storage\.endpoint/ });
+});

@@ -1,0 +1,116 @@
+import t from 'tap';
+import { streamToBuffer } from '../../../ts/core/base/helpers.streams.js';
+import {
+  acceptsEncoding,
+  headerOf,
+  matchesEtag,
+  negotiate,
+  originOf,
+  parseAuthorization,
+  parseRange,
+  respond,
+  toResponse,
+  withoutForbiddenBody,
+} from '../../../ts/core/pipeline/helpers.http.js';
+import { ofKind } from '../../support/expect.js';
+
+t.test('a header is found in any case, and repeated ones are joined', async (t) => {
+  t.equal(headerOf({ 'X-Thing': 'a' }, 'x-thing'), 'a');
+  t.equal(headerOf({ 'x-thing': ['a', 'b'] }, 'X-Thing'), 'a, b');
+  t.equal(headerOf({}, 'x-thing'), undefined);
+  t.equal(headerOf({}, 'constructor'), undefined);
+});
+
+t.test('credentials are read in every form clients send', async (t) => {
+  const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
+  t.same(parseAuthorization('Bearer abc'), { kind: 'token', token: 'abc' });
+  t.same(parseAuthorization('bearer   abc '), { kind: 'token', token: 'abc' });
+  t.same(parseAuthorization(basic('ann:p:w')), { kind: 'basic', username: 'ann', password: 'p:w' });
+  t.same(parseAuthorization(basic('ännÖ:pässword')), { kind: 'basic', username: 'ännÖ', password: 'pässword' });
+  t.same(parseAuthorization('baretoken'), { kind: 'token', token: 'baretoken' }, 'cargo and gem send no scheme');
+  t.equal(parseAuthorization(undefined), null);
+  t.equal(parseAuthorization(''), null);
+  for (const broken of ['Bearer', 'Basic', 'Basic !!!', 'Digest abc', basic('nocolon')]) {
+    t.same(parseAuthorization(broken), { kind: 'token', token: '' }, `${broken} is presented, and never valid`);
+  }
+});
+
+t.test('If-None-Match compares weakly and knows lists', async (t) => {
+  t.equal(matchesEtag('"a"', ['a']), true);
+  t.equal(matchesEtag('W/"a"', ['a']), true);
+  t.equal(matchesEtag('"x", W/"a"', ['a']), true);
+  t.equal(matchesEtag('*', ['a']), true);
+  t.equal(matchesEtag('a', ['a']), true, 'some clients forget the quotes');
+  t.equal(matchesEtag('"b"', ['a']), false);
+});
+
+t.test('a byte range is read as RFC 9110 says', async (t) => {
+  t.same(parseRange('bytes=0-9'), { start: 0, end: 9 });
+  t.same(parseRange('bytes=5-'), { start: 5 });
+  t.same(parseRange('bytes=-100'), { suffix: 100 });
+  for (const ignored of [undefined, 'bytes=-', 'bytes=0-1,3-4', 'items=0-1', 'bytes=a-b']) {
+    t.equal(parseRange(ignored), undefined, `${ignored}`);
+  }
+  t.throws(() => parseRange('bytes=9-5'), ofKind('rangeInvalid'));
+});
+
+t.test('gzip is sent to those who take it', async (t) => {
+  for (const yes of ['gzip', 'gzip, deflate, br', 'br, GZIP;q=0.5', '*'])
+    t.equal(acceptsEncoding(yes, 'gzip'), true, yes);
+  for (const no of [undefined, '', 'identity', 'br', 'gzip;q=0', '*;q=0', 'gzip;q=0, *']) {
+    t.equal(acceptsEncoding(no, 'gzip'), false, `${no}`);
+  }
+});
+
+t.test('media types are negotiated by quality, then by our order', async (t) => {
+  const offers = ['application/json', 'application/vnd.npm.install-v1+json'];
+  t.equal(negotiate(undefined, offers), offers[0]);
+  t.equal(negotiate('*/*', offers), offers[0]);
+  const npm = 'application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*';
+  t.equal(negotiate(npm, offers), offers[1]);
+  t.equal(negotiate('application/vnd.npm.install-v1+json', offers), offers[1]);
+  t.equal(negotiate('application/*;q=0.5, application/json;q=0.1', offers), offers[1]);
+  t.equal(negotiate('text/html', offers), null);
+  t.equal(negotiate('application/json;q=0', offers), null);
+});
+
+t.test('the public origin comes from the most trusted source', async (t) => {
+  const context = { method: 'GET', path: '/', query: {} };
+  const forwarded = { host: 'inner:5000', 'x-forwarded-host': 'reg.example.com, x', 'x-forwarded-proto': 'https' };
+  t.equal(originOf({ ...context, headers: forwarded }, false), 'http://inner:5000');
+  t.equal(originOf({ ...context, headers: forwarded }, true), 'https://reg.example.com');
+  t.equal(
+    originOf({ ...context, headers: forwarded, baseUrl: 'https://a.example.com/' }, true),
+    'https://a.example.com',
+  );
+  t.equal(originOf({ ...context, headers: {} }, true), 'http://localhost');
+  t.equal(originOf({ ...context, headers: { host: '[::1]:5000' } }, false), 'http://[::1]:5000');
+  for (const host of ['evil.example.com/path', 'a b', 'x@y', 'a"b', 'a:99999999']) {
+    t.throws(() => originOf({ ...context, headers: { host } }, false), ofKind('invalid'), host);
+  }
+});
+
+t.test('what a handler returns becomes a response', async (t) => {
+  const json = toResponse({ status: 'ok', headers: {} });
+  t.equal(json.status, 200, 'an object that merely looks alike is a document');
+  t.equal(json.headers['Content-Type'], 'application/json');
+  t.equal((await streamToBuffer(json.body)).toString(), '{"status":"ok","headers":{}}');
+  const lookalike = toResponse({ status: 201, headers: {}, name: 'a package' });
+  t.equal(lookalike.status, 200, 'an object with other fields beside status and headers is a document too');
+  t.equal(toResponse({ status: 201, headers: { A: 'b' } }).status, 201);
+  t.equal(toResponse('text').headers['Content-Type'], 'text/plain; charset=utf-8');
+  t.equal(toResponse(new Uint8Array(3)).headers['Content-Length'], '3');
+  t.equal(respond(200, {}, { 'content-type': 'application/x' }).headers['Content-Type'], undefined);
+});
+
+t.test('no body where HTTP allows none, and its source is freed', async (t) => {
+  let cancelled = 0;
+  const body = () => new ReadableStream<Uint8Array>({ cancel: () => void cancelled++ });
+  const head = await withoutForbiddenBody({ status: 200, headers: { 'Content-Length': '9' }, body: body() }, 'HEAD');
+  t.same(head, { status: 200, headers: { 'Content-Length': '9' } });
+  for (const status of [204, 205, 304]) {
+    const headers = { ETag: '"a"', 'Content-Length': '9' };
+    t.same(await withoutForbiddenBody({ status, headers, body: body() }, 'GET'), { status, headers: { ETag: '"a"' } });
+  }
+  t.equal(cancelled, 4);
+});

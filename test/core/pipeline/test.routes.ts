@@ -1,0 +1,115 @@
+import t from 'tap';
+import type { RegistryError } from '../../../ts/core/classes.registryerror.js';
+import { decodeParameter, type IRoute, normalizePath, RouteTable } from '../../../ts/core/pipeline/helpers.routes.js';
+import { ofKind } from '../../support/expect.js';
+
+const row = (method: string, path: string): IRoute => ({ method, path, access: 'public', handle: async () => path });
+
+const PACKAGE = '{package:(?:(?:@|%40)(?:(?!%2[fF])[^/])*(?:/|%2[fF])[^/]+|(?!@|%40|-(?:/|$))[^/]+)}';
+
+const table = new RouteTable([
+  row('GET', '/'),
+  row('GET', '/-/ping'),
+  row('POST', '/{name+}/blobs/uploads/'),
+  row('PUT', '/{name+}/blobs/uploads/{id}'),
+  row('GET', '/{name+}/manifests/{reference}'),
+  row('GET', `/${PACKAGE}`),
+  row('PUT', `/${PACKAGE}`),
+  row('GET', `/${PACKAGE}/-/{file+}`),
+  row('GET', `/${PACKAGE}/{version}`),
+]);
+
+const refused = (method: string, path: string): RegistryError => {
+  try {
+    table.match(method, path);
+  } catch (error) {
+    return error as RegistryError;
+  }
+  throw new Error(`${path} was matched`);
+};
+
+t.test('a path finds its row and its decoded parameters', async (t) => {
+  const cases: [string, string, string, Record<string, string>][] = [
+    ['GET', '/', '/', {}],
+    ['GET', '/-/ping', '/-/ping', {}],
+    ['GET', '/foo', `/${PACKAGE}`, { package: 'foo' }],
+    ['GET', '/@scope/foo', `/${PACKAGE}`, { package: '@scope/foo' }],
+    ['GET', '/@scope%2ffoo', `/${PACKAGE}`, { package: '@scope/foo' }],
+    ['GET', '/%40scope%2Ffoo', `/${PACKAGE}`, { package: '@scope/foo' }],
+    ['GET', '/foo/1.0.0', `/${PACKAGE}/{version}`, { package: 'foo', version: '1.0.0' }],
+    ['GET', '/@scope%2Ffoo/1.0.0', `/${PACKAGE}/{version}`, { package: '@scope/foo', version: '1.0.0' }],
+    ['GET', '/@s/foo/-/foo-1.0.0.tgz', `/${PACKAGE}/-/{file+}`, { package: '@s/foo', file: 'foo-1.0.0.tgz' }],
+    ['GET', '/@s/foo/-/@s/foo-1.0.0.tgz', `/${PACKAGE}/-/{file+}`, { package: '@s/foo', file: '@s/foo-1.0.0.tgz' }],
+    ['POST', '/a/b/c/blobs/uploads/', '/{name+}/blobs/uploads/', { name: 'a/b/c' }],
+    ['PUT', '/a/blobs/uploads/x', '/{name+}/blobs/uploads/{id}', { name: 'a', id: 'x' }],
+    [
+      'GET',
+      '/a/manifests/b/manifests/latest',
+      '/{name+}/manifests/{reference}',
+      { name: 'a/manifests/b', reference: 'latest' },
+    ],
+  ];
+  for (const [method, path, pattern, params] of cases) {
+    const match = table.match(method, path);
+    t.equal(match.route.path, pattern, `${method} ${path}`);
+    t.same({ ...match.params }, params, `parameters of ${path}`);
+  }
+});
+
+t.test('HEAD is answered by the GET row', async (t) => {
+  t.equal(table.match('HEAD', '/-/ping').route.method, 'GET');
+});
+
+t.test('a path known under another method is 405 and says which methods there are', async (t) => {
+  const error = refused('DELETE', '/foo');
+  t.equal(error.status, 405);
+  t.equal(error.headers.Allow, 'GET, HEAD, PUT');
+  t.equal(refused('PATCH', '/a/b/blobs/uploads/').headers.Allow, 'POST');
+});
+
+t.test('an unknown path is 404', async (t) => {
+  t.equal(refused('GET', '/a/b/c/d').status, 404);
+});
+
+t.test('each parameter is decoded exactly once', async (t) => {
+  t.equal(decodeParameter('a%252fb'), 'a%2fb');
+  t.equal(decodeParameter('caf%C3%A9'), 'café');
+});
+
+t.test('what could lead elsewhere is refused in every spelling', async (t) => {
+  const tricks = [
+    '..',
+    '.',
+    '%2e%2e',
+    '%2E',
+    'a%2f..%2fb',
+    'a%2f%2fb',
+    '%2fa',
+    'a%00b',
+    'a%5cb',
+    'a\\b',
+    'a%0ab',
+    '%7f',
+    '%ff',
+    '%zz',
+    '%',
+  ];
+  for (const trick of tricks) {
+    t.throws(() => decodeParameter(trick), ofKind('invalid'), trick);
+  }
+  t.equal(refused('GET', '/..').status, 400);
+  t.equal(refused('GET', '/foo/-/..%2f..%2fetc%2fpasswd').status, 400);
+  t.equal(refused('GET', '/a/../b/manifests/latest').status, 400);
+});
+
+t.test('doubled slashes collapse and a query is cut off', async (t) => {
+  t.equal(normalizePath('//a///b/'), '/a/b/');
+  t.equal(normalizePath('/a?x=/b//c'), '/a');
+  t.equal(normalizePath('a'), '/a');
+});
+
+t.test('parameters cannot reach an object prototype', async (t) => {
+  const { params } = table.match('GET', '/__proto__');
+  t.equal(params.package, '__proto__');
+  t.equal(params.constructor, undefined);
+});

@@ -1,0 +1,329 @@
+import t from 'tap';
+import { streamToBuffer } from '../../../ts/core/base/helpers.streams.js';
+import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
+import type { IStorageHookContext, IStorageHooks } from '../../../ts/core/storage/interfaces.hooks.js';
+import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
+import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
+import {
+  artifactKey,
+  documentKey,
+  publishToy,
+  readToy,
+  removeToy,
+  sha256,
+  toyCatalog,
+  toyPlan,
+} from '../../support/toy-packages.js';
+
+const NAME = '@scope/pad';
+const BYTES = Buffer.from('some bytes');
+const BIG = Buffer.alloc(300 * 1024, 'x');
+type TCall = { hook: keyof IStorageHooks } & IStorageHookContext;
+const kind = (name: string, message?: RegExp) => ({ kind: name, ...(message && { message }) }) as unknown as Error;
+const actor = { userId: 'ann', orgId: 'org' };
+const origin = { protocol: 'toy', actor };
+
+/** Hooks that write down their calls; `answers` may put something else in the place of "yes". */
+const recorder = (answers: Partial<Record<keyof IStorageHooks, (context: IStorageHookContext) => unknown>> = {}) => {
+  const calls: TCall[] = [];
+  const names = ['beforePut', 'afterPut', 'beforeDelete', 'afterDelete', 'beforeGet', 'afterGet'] as const;
+  const hooks = Object.fromEntries(
+    names.map((hook) => [
+      hook,
+      async (context: IStorageHookContext) => {
+        calls.push({ hook, ...context });
+        return answers[hook] ? answers[hook](context) : { allowed: true };
+      },
+    ]),
+  ) as unknown as IStorageHooks;
+  return { hooks, calls, told: () => calls.map(({ hook, key }) => `${hook} ${key}`) };
+};
+
+const setUp = (hooks: IStorageHooks, limits = {}) => {
+  const inner = new MemoryObjectStore();
+  const store = new FaultObjectStore(inner);
+  const errors: string[] = [];
+  const logger = { info: () => {}, warn: () => {}, error: (message: string) => void errors.push(message) };
+  const storage = new RegistryStorage(store, { hooks, limits, logger, now: () => new Date('2026-05-05T00:00:00Z') });
+  return { inner, store, errors, storage: storage.for(origin), plain: new RegistryStorage(inner) };
+};
+
+t.test('a publish asks once for each artifact and the document, then tells', async (t) => {
+  const { hooks, calls, told } = recorder();
+  const { storage } = setUp(hooks);
+  await publishToy(storage, NAME, '1.0.0', BYTES, toyCatalog(storage));
+  const artifact = artifactKey(NAME, '1.0.0');
+  const document = documentKey(NAME);
+  t.same(told(), [`beforePut ${artifact}`, `beforePut ${document}`, `afterPut ${artifact}`, `afterPut ${document}`]);
+  t.same(calls[0], {
+    hook: 'beforePut',
+    operation: 'put',
+    key: artifact,
+    protocol: 'toy',
+    actor,
+    timestamp: new Date('2026-05-05T00:00:00Z'),
+    phase: 'commit',
+    metadata: {
+      contentType: 'application/octet-stream',
+      size: BYTES.byteLength,
+      digest: `sha256:${sha256(BYTES)}`,
+      packageName: NAME,
+      version: '1.0.0',
+      kind: 'artifact',
+    },
+  });
+  t.match(calls[1], {
+    operation: 'put',
+    metadata: { kind: 'document', packageName: NAME, version: '1.0.0', contentType: 'application/json' },
+    phase: 'commit',
+  });
+});
+
+t.test('beforePut comes before anything is placed, afterPut when it is readable', async (t) => {
+  const seen: string[] = [];
+  const { hooks } = recorder({
+    beforePut: () => {
+      seen.push(`before ${inner.keys('toy/').length}`);
+      return { allowed: true };
+    },
+    afterPut: async () => {
+      seen.push(`after ${(await readToy(inner, NAME, '1.0.0'))?.byteLength}`);
+    },
+  });
+  const { inner, storage } = setUp(hooks);
+  await publishToy(storage, NAME, '1.0.0', BYTES);
+  t.same(seen, ['before 0', 'before 0', 'after 10', 'after 10'], 'and the publish waits for it');
+});
+
+for (const [what, answer, message] of [
+  ['refuses', () => ({ allowed: false, reason: 'Quota exceeded' }), /^Quota exceeded$/],
+  ['refuses without a reason', () => ({ allowed: false }), /hook/],
+  ['forgets to answer', () => undefined, /hook/],
+  ['answers something like true', () => ({ allowed: 'yes' }), /hook/],
+  [
+    'throws',
+    () => {
+      throw new Error('secret detail');
+    },
+    /^A storage hook failed/,
+  ],
+  ['does not answer in time', () => new Promise(() => {}), /^A storage hook failed/],
+] as const) {
+  for (const refused of ['artifact', 'document'] as const) {
+    t.test(`a beforePut that ${what} for the ${refused}: nothing is left behind`, async (t) => {
+      for (const bytes of [BYTES, BIG]) {
+        const { hooks, told } = recorder({
+          beforePut: ({ metadata, phase }) =>
+            metadata?.kind === refused && phase === 'commit' ? answer() : { allowed: true },
+        });
+        const { inner, storage, plain } = setUp(hooks, { hookTimeoutMs: 30 });
+        await publishToy(plain, NAME, '0.9.0', bytes);
+        const before = inner.keys();
+        await t.rejects(publishToy(storage, NAME, '1.0.0', bytes, toyCatalog(storage)), kind('forbidden', message));
+        t.same(inner.keys(), before);
+        t.notOk(told().some((call) => call.startsWith('after')));
+      }
+    });
+  }
+}
+
+t.test('a beforeDelete that refuses: all stays', async (t) => {
+  for (const refused of ['artifact', 'document']) {
+    const { hooks } = recorder({
+      beforeDelete: ({ metadata }) => ({ allowed: metadata?.kind !== refused, reason: 'protected' }),
+    });
+    const { inner, storage, plain } = setUp(hooks);
+    await publishToy(plain, NAME, '1.0.0', BYTES, toyCatalog(plain));
+    const before = inner.keys();
+    await t.rejects(removeToy(storage, NAME, '1.0.0', toyCatalog(storage)), kind('forbidden', /^protected$/));
+    t.same(inner.keys(), before);
+    t.same(await readToy(inner, NAME, '1.0.0'), BYTES);
+  }
+});
+
+t.test('a removal asks and tells in the same order', async (t) => {
+  const { hooks, calls, told } = recorder();
+  const { storage, plain } = setUp(hooks);
+  await publishToy(plain, NAME, '1.0.0', BYTES);
+  await removeToy(storage, NAME, '1.0.0');
+  const artifact = artifactKey(NAME, '1.0.0');
+  const document = documentKey(NAME);
+  t.same(told(), [
+    `beforeDelete ${artifact}`,
+    `beforeDelete ${document}`,
+    `afterDelete ${artifact}`,
+    `afterDelete ${document}`,
+  ]);
+  t.match(calls[0], {
+    operation: 'delete',
+    actor,
+    metadata: { kind: 'artifact', packageName: NAME, version: '1.0.0' },
+  });
+});
+
+t.test('a removal that finds more than it asked about asks about the rest', async (t) => {
+  const { hooks, told } = recorder();
+  const { inner, store, storage, plain } = setUp(hooks);
+  await publishToy(plain, NAME, '1.0.0', BYTES);
+  let sneaked = false;
+  store.before = async ({ verb }) => {
+    if (verb !== 'put' || sneaked) return;
+    sneaked = true;
+    await publishToy(plain, NAME, '1.0.1', BYTES);
+  };
+  await storage.remove<{ revision: number; versions: { key: string }[] }>({
+    packageName: NAME,
+    document: {
+      key: documentKey(NAME),
+      apply: (current) => ({ revision: (current?.revision ?? 0) + 1, versions: [] }),
+    },
+    artifacts: (before) => (before?.versions ?? []).map(({ key }) => key),
+  });
+  t.same(told(), [
+    `beforeDelete ${artifactKey(NAME, '1.0.0')}`,
+    `beforeDelete ${documentKey(NAME)}`,
+    `beforeDelete ${artifactKey(NAME, '1.0.1')}`,
+    `afterDelete ${artifactKey(NAME, '1.0.0')}`,
+    `afterDelete ${artifactKey(NAME, '1.0.1')}`,
+    `afterDelete ${documentKey(NAME)}`,
+  ]);
+  t.same(inner.keys(), [documentKey(NAME)]);
+});
+
+t.test('after hooks that fail or hang fail nothing', async (t) => {
+  const fail = () => {
+    throw new Error('audit log is down');
+  };
+  const hang = () => new Promise(() => {});
+  for (const answer of [fail, hang]) {
+    const { hooks } = recorder({ afterPut: answer, afterDelete: answer, afterGet: answer });
+    const { storage, errors } = setUp(hooks, { hookTimeoutMs: 20 });
+    await publishToy(storage, NAME, '1.0.0', BYTES);
+    t.same(errors, Array(2).fill('The storage hook afterPut failed; what it came after stands'));
+    const found = await storage.open(artifactKey(NAME, '1.0.0'), {}, { kind: 'artifact' });
+    if (!found || found === 'notModified') return t.fail('not found');
+    t.same(await streamToBuffer(found.body), BYTES);
+    await removeToy(storage, NAME, '1.0.0');
+    t.equal(await readToy(storage.store, NAME, '1.0.0'), null);
+  }
+});
+
+t.test('hooks run once, however often the write is tried', async (t) => {
+  const { hooks, told } = recorder();
+  const { store, storage, plain } = setUp(hooks);
+  let others = 3;
+  store.before = async ({ verb, key }) => {
+    if (verb === 'put' && key === documentKey(NAME) && others-- > 0) {
+      await publishToy(plain, NAME, `0.${others}.0`, BYTES);
+    }
+  };
+  await publishToy(storage, NAME, '1.0.0', BYTES, toyCatalog(storage));
+  t.equal(told().length, 4);
+});
+
+t.test('what has nothing to write asks nobody', async (t) => {
+  const { hooks, told } = recorder();
+  const { store, storage, plain } = setUp(hooks);
+  await publishToy(plain, NAME, '1.0.0', BYTES);
+  await t.rejects(publishToy(storage, NAME, '1.0.0', BYTES), kind('alreadyExists'), 'refused in the dry run');
+  const same = toyPlan(NAME, '1.0.0', []);
+  same.document.apply = (current) => current!;
+  store.reset();
+  t.equal((await storage.publish(same)).versions.length, 1);
+  t.equal(store.count('put'), 0);
+  t.same(told(), []);
+});
+
+t.test('an update of the document alone (a tag, a yank) is asked about as a document', async (t) => {
+  const { hooks, told } = recorder();
+  const { storage, plain } = setUp(hooks);
+  await publishToy(plain, NAME, '1.0.0', BYTES);
+  const tag = toyPlan(NAME, '1.0.0', []);
+  tag.document.apply = (current) => ({ ...current!, revision: current!.revision + 1 });
+  t.equal((await storage.publish(tag)).revision, 2);
+  t.same(told(), [`beforePut ${documentKey(NAME)}`, `afterPut ${documentKey(NAME)}`]);
+});
+
+t.test('the registry’s own bookkeeping is nobody’s business', async (t) => {
+  const { hooks, told } = recorder();
+  const { storage } = setUp(hooks);
+  await storage.update('auth/users/ann.json', () => ({}));
+  await storage.read('auth/users/ann.json');
+  await storage.head('auth/users/ann.json');
+  await storage.open('auth/users/ann.json');
+  await storage.delete('auth/users/ann.json');
+  const catalog = toyCatalog(storage);
+  await catalog.note(NAME, { name: NAME, revision: 1, versions: [] });
+  await catalog.entries();
+  await storage.sweep();
+  t.same(told(), []);
+});
+
+t.test('reading: beforeGet may refuse, afterGet hears of what was found', async (t) => {
+  let allowed = true;
+  const { hooks, calls, told } = recorder({ beforeGet: () => ({ allowed, reason: 'not today' }) });
+  const { store, storage, plain } = setUp(hooks);
+  await publishToy(plain, NAME, '1.0.0', BYTES);
+  const key = artifactKey(NAME, '1.0.0');
+  const about = { packageName: NAME, version: '1.0.0', kind: 'artifact' as const };
+  const found = await storage.open(key, {}, about);
+  if (!found || found === 'notModified') return t.fail('not found');
+  await found.body.cancel();
+  t.same(told(), [`beforeGet ${key}`, `afterGet ${key}`]);
+  t.match(calls[0], { operation: 'get', actor, protocol: 'toy', metadata: about });
+  t.equal(await storage.open('toy/nothing', {}, about), null);
+  t.equal(await storage.open(key, { ifNoneMatch: found.info.etag }, about), 'notModified');
+  t.ok(await storage.headForGet(documentKey(NAME), { kind: 'document' }));
+  t.equal(await storage.headForGet('toy/nothing', { kind: 'document' }), null);
+  t.same(told().slice(2), [
+    'beforeGet toy/nothing',
+    `beforeGet ${key}`,
+    `beforeGet ${documentKey(NAME)}`,
+    `afterGet ${documentKey(NAME)}`,
+    'beforeGet toy/nothing',
+  ]);
+  allowed = false;
+  store.reset();
+  await t.rejects(storage.open(key, {}, about), kind('forbidden', /^not today$/));
+  await t.rejects(storage.headForGet(key, about), kind('forbidden'));
+  t.equal(store.count(), 0, 'the store is not even asked');
+});
+
+t.test('a body that does not fit in memory is asked about before its first byte', async (t) => {
+  let allowed = true;
+  const { hooks, calls } = recorder({ beforePut: () => ({ allowed, reason: 'Quota exceeded' }) });
+  const { inner, storage } = setUp(hooks);
+  let pulled = 0;
+  let cancelled = false;
+  const body = () =>
+    new ReadableStream<Uint8Array>(
+      {
+        pull(controller) {
+          pulled++;
+          controller.enqueue(BYTES);
+          controller.close();
+        },
+        cancel() {
+          cancelled = true;
+        },
+      },
+      { highWaterMark: 0 },
+    );
+  const about = { key: artifactKey(NAME, '1.0.0'), packageName: NAME };
+  await storage.stage(body(), { hashes: [], about });
+  t.match(calls, [
+    { hook: 'beforePut', phase: 'start', key: about.key, metadata: { packageName: NAME, kind: 'artifact' } },
+  ]);
+  t.equal(calls[0]?.metadata?.size, undefined);
+  await storage.stage(body(), { hashes: [], size: BYTES.byteLength, about });
+  await storage.stage(BIG, { hashes: [], about });
+  await storage.stage(body(), { hashes: [] });
+  t.equal(calls.length, 1, 'what is small, in memory, or unnamed is only asked about when it is published');
+  allowed = false;
+  pulled = 0;
+  await t.rejects(storage.stage(body(), { hashes: [], about, size: 1e9 }), kind('forbidden', /^Quota exceeded$/));
+  t.equal(calls[1]?.metadata?.size, 1e9);
+  t.equal(pulled, 0);
+  t.ok(cancelled, 'its source is freed');
+  t.same(inner.keys(), []);
+});

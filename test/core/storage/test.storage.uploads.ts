@@ -1,0 +1,204 @@
+import t from 'tap';
+import { streamToBuffer } from '../../../ts/core/base/helpers.streams.js';
+import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
+import { ResumableUploads } from '../../../ts/core/storage/classes.resumableuploads.js';
+import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
+import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
+import { sha256 } from '../../support/toy-packages.js';
+
+const kind = (name: string, detail?: unknown) => ({ kind: name, ...(detail ? { detail } : {}) }) as unknown as Error;
+const streamOf = (...chunks: (string | Uint8Array)[]): ReadableStream<Uint8Array> =>
+  new ReadableStream({
+    start: (controller) => {
+      for (const chunk of chunks) controller.enqueue(Buffer.from(chunk));
+      controller.close();
+    },
+  });
+/** A body that waits for `go` before its last bytes. */
+const held = (text: string) => {
+  let go = () => {};
+  const gone = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  const source = async function* () {
+    yield Buffer.from(text.slice(0, 1));
+    await gone;
+    yield Buffer.from(text.slice(1));
+  };
+  const iterator = source();
+  const body = new ReadableStream<Uint8Array>({
+    pull: async (controller) => {
+      const { done, value } = await iterator.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+  });
+  return { body, go };
+};
+
+const owner = 'somebody';
+const limit = 1_000_000;
+const setUp = (options: { conditionalWrites?: boolean; now?: () => Date } = {}) => {
+  const inner = new MemoryObjectStore(options);
+  const store = new FaultObjectStore(inner);
+  const storage = new RegistryStorage(store, { now: options.now });
+  const uploads = new ResumableUploads(storage, 'up');
+  /** another process on the same store */
+  const elsewhere = () => new ResumableUploads(new RegistryStorage(store, { now: options.now }), 'up');
+  return { inner, store, storage, uploads, elsewhere };
+};
+const sha = (text: string) => ({ owner, algorithm: 'sha256' as const, hex: sha256(Buffer.from(text)) });
+const textOf = async (staged: { open(): Promise<ReadableStream<Uint8Array>> }): Promise<string> =>
+  (await streamToBuffer(await staged.open())).toString();
+
+t.test('the hash goes on from chunk to chunk: nothing is read again', async (t) => {
+  const { uploads, store, inner } = setUp();
+  const id = await uploads.begin({ owner });
+  t.equal(await uploads.append(id, streamOf('ab', 'c'), { owner, limit }), 3);
+  t.equal(await uploads.append(id, streamOf('de'), { owner, limit, at: 3, size: 2 }), 5);
+  t.equal(await uploads.size(id, { owner }), 5);
+  const staged = await uploads.assemble(id, sha('abcde'));
+  t.equal(store.count('get'), 0);
+  t.match(staged, { size: 5, digests: { sha256: sha('abcde').hex } });
+  t.equal(await textOf(staged), 'abcde');
+  t.same(inner.keys(), [`up/${id}.0000000000000000`, `up/${id}.0000000000000003`, `up/${id}.start`]);
+  await staged.discard();
+  t.same(inner.keys(), []);
+  await t.rejects(uploads.size(id, { owner }), kind('notFound'));
+  await staged.discard();
+});
+
+t.test('what another process took is read once more, and so is another algorithm', async (t) => {
+  const { uploads, elsewhere, store } = setUp();
+  const id = await uploads.begin({ owner });
+  await uploads.append(id, streamOf('abc'), { owner, limit });
+  const there = elsewhere();
+  await there.append(id, streamOf('de'), { owner, limit });
+  for (const one of [there, uploads]) {
+    store.reset();
+    t.ok(await one.assemble(id, sha('abcde')));
+    t.equal(store.count('get'), 2);
+  }
+  const other = setUp();
+  const second = await other.uploads.begin({ owner, algorithm: 'sha512' });
+  await other.uploads.append(second, streamOf('abc'), { owner, limit });
+  t.ok(await other.uploads.assemble(second, sha('abc')));
+  t.equal(other.store.count('get'), 1);
+});
+
+t.test('a wrong digest leaves the upload as it was', async (t) => {
+  const { uploads, inner } = setUp();
+  const id = await uploads.begin({ owner });
+  await uploads.append(id, streamOf('abc'), { owner, limit });
+  const before = inner.keys();
+  await t.rejects(uploads.assemble(id, sha('abd')), kind('digestMismatch'));
+  t.same(inner.keys(), before);
+  await uploads.append(id, streamOf('d'), { owner, limit });
+  t.equal(await textOf(await uploads.assemble(id, sha('abcd'))), 'abcd');
+});
+
+t.test('of two who write at one offset one wins, and the other is told where the upload goes on', async (t) => {
+  const { uploads, elsewhere, inner } = setUp();
+  const id = await uploads.begin({ owner });
+  const slow = held('slow one');
+  const loser = uploads.append(id, slow.body, { owner, limit });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  t.equal(await elsewhere().append(id, streamOf('quick'), { owner, limit }), 5);
+  slow.go();
+  await t.rejects(loser, kind('rangeInvalid', { size: 5 }));
+  t.equal(await textOf(await uploads.assemble(id, sha('quick'))), 'quick');
+  t.equal(inner.keys().length, 2);
+});
+
+t.test('a store that cannot keep two writers apart: the digest is that of the bytes that are there', async (t) => {
+  const { uploads, elsewhere } = setUp({ conditionalWrites: false });
+  const there = elsewhere();
+  const id = await uploads.begin({ owner });
+  const slow = held('evil!');
+  const second = there.append(id, slow.body, { owner, limit });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await uploads.append(id, streamOf('good!'), { owner, limit });
+  slow.go();
+  t.equal(await second, 5);
+  await t.rejects(
+    uploads.assemble(id, sha('good!')),
+    kind('digestMismatch'),
+    'though this process saw only good bytes',
+  );
+  t.equal(await textOf(await uploads.assemble(id, sha('evil!'))), 'evil!');
+});
+
+t.test('offsets, owners, ids and limits', async (t) => {
+  const { uploads, inner } = setUp();
+  const id = await uploads.begin({ owner });
+  await uploads.append(id, streamOf('abc'), { owner, limit, at: 0 });
+  const before = inner.keys();
+  for (const at of [0, 2, 4]) {
+    let cancelled = false;
+    const body = new ReadableStream<Uint8Array>({
+      cancel: () => {
+        cancelled = true;
+      },
+    });
+    await t.rejects(uploads.append(id, body, { owner, limit, at }), kind('rangeInvalid', { size: 3 }));
+    t.ok(cancelled, 'a body that nobody will read is freed');
+  }
+  for (const [size, body, reason] of [
+    [2, 'xyz', 'invalid'],
+    [4, 'xyz', 'invalid'],
+    [undefined, 'xyz', 'tooLarge'],
+    [9, 'xyz', 'tooLarge'],
+  ] as const) {
+    const options = { owner, limit: reason === 'tooLarge' ? 5 : limit, size };
+    await t.rejects(uploads.append(id, streamOf(body), options), kind(reason), `${size} ${reason}`);
+  }
+  for (const wrong of ['', 'x', '../up', `${id}.start`, id.toUpperCase(), `${id}\n`]) {
+    await t.rejects(uploads.size(wrong, { owner }), kind('notFound'), wrong);
+  }
+  const attempts: Promise<unknown>[] = [
+    uploads.size(id, { owner: 'other' }),
+    uploads.append(id, streamOf('x'), { owner: 'other', limit }),
+    uploads.assemble(id, { ...sha('abc'), owner: 'other' }),
+  ];
+  for (const attempt of attempts) await t.rejects(attempt, kind('notFound'));
+  t.same(inner.keys(), before);
+});
+
+t.test('an empty chunk is none; one that a dead writer left blocks nobody', async (t) => {
+  const { uploads, inner } = setUp();
+  const id = await uploads.begin({ owner });
+  t.equal(await uploads.append(id, streamOf(), { owner, limit }), 0);
+  t.same(inner.keys(), [`up/${id}.start`]);
+  await uploads.append(id, streamOf('abc'), { owner, limit });
+  await inner.put(`up/${id}.0000000000000003`, new Uint8Array());
+  t.equal(await uploads.append(id, streamOf('de'), { owner, limit }), 5);
+  t.equal(await textOf(await uploads.assemble(id, sha('abcde'))), 'abcde');
+});
+
+t.test('a body that breaks off was never there', async (t) => {
+  const { uploads, inner } = setUp();
+  const id = await uploads.begin({ owner });
+  const broken = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(Buffer.from('ab')),
+    pull: (controller) => controller.error(new Error('gone')),
+  });
+  await t.rejects(uploads.append(id, broken, { owner, limit }), { message: 'gone' });
+  t.same(inner.keys(), [`up/${id}.start`]);
+  await uploads.append(id, streamOf('xyz'), { owner, limit });
+  t.ok(await uploads.assemble(id, sha('xyz')), 'and its bytes are not in the hash');
+});
+
+t.test('sweep: by the age of the last chunk, and chunks without an upload as well', async (t) => {
+  let ms = Date.UTC(2030, 0, 1);
+  const now = () => new Date(ms);
+  const { uploads, inner } = setUp({ now });
+  const [old, going] = [await uploads.begin({ owner }), await uploads.begin({ owner })];
+  await uploads.append(old, streamOf('x'), { owner, limit });
+  await inner.put('up/00000000-0000-4000-8000-000000000000.0000000000000000', Buffer.from('left'));
+  await inner.put('other/x', Buffer.from('not ours'));
+  ms += 3_600_000;
+  await uploads.append(going, streamOf('x'), { owner, limit });
+  t.equal(await uploads.sweep(7_200_000), 0);
+  t.equal(await uploads.sweep(1_800_000), 2);
+  t.same(inner.keys(), ['other/x', `up/${going}.0000000000000000`, `up/${going}.start`]);
+});

@@ -1,0 +1,417 @@
+import http from 'node:http';
+import t from 'tap';
+import { fromIterable } from '../../ts/core/base/helpers.streams.js';
+import { parseQuery, splitTarget } from '../../ts/http/helpers.requesttarget.js';
+import { toNodeListener } from '../../ts/http/index.js';
+import { type IRequestContext, RegistryError, respond, streamToBuffer, toReadableStream } from '../../ts/index.js';
+import { ask, RawClient } from '../support/http/client.js';
+import { deferred, endless, handler, listenWith, within } from '../support/http/host.js';
+
+const text = (status: number, body: string) => respond(status, body);
+
+t.test('a request target is split and nothing in it is resolved or decoded', async (t) => {
+  const cases: [string, string, Record<string, unknown>][] = [
+    ['/a/b', '/a/b', {}],
+    ['/a/../b/%2e%2e/%00?x=1', '/a/../b/%2e%2e/%00', { x: '1' }],
+    ['//host/a', '//host/a', {}],
+    ['/?a=1&a=2&a=3&b=', '/', { a: ['1', '2', '3'], b: '' }],
+    ['/a?q=x+y%20z%2B', '/a', { q: 'x y z+' }],
+    ['/a?q=%zz', '/a', { q: '%zz' }],
+    ['http://npm.example.org:80/a?b=c', '/a', { b: 'c' }],
+    ['http://npm.example.org', '/', {}],
+    ['/a#b?c=1', '/a', {}],
+    ['*', '*', {}],
+    [Buffer.from('/caf\u00e9').toString('latin1'), '/caf%C3%A9', {}],
+  ];
+  for (const [target, path, query] of cases) {
+    const found = splitTarget(target);
+    t.equal(found.path, path, target);
+    t.same({ ...found.query }, query, target);
+  }
+  const odd = parseQuery('__proto__=1&constructor=2');
+  t.same(Object.entries(odd), [
+    ['__proto__', '1'],
+    ['constructor', '2'],
+  ]);
+});
+
+t.test('the context says what was on the wire', async (t) => {
+  let seen: IRequestContext | undefined;
+  const registry = handler(async (context) => {
+    seen = context;
+    const body = context.body ? await streamToBuffer(fromIterable(context.body as AsyncIterable<Uint8Array>)) : '';
+    return text(200, body.toString());
+  });
+  const port = await listenWith(t, toNodeListener(registry));
+  const reply = await ask(port, '/npm/@a%2fb/../c?x=1&x=2', {
+    method: 'PUT',
+    body: 'content',
+    headers: { 'User-Agent': 'test/1', 'X-Forwarded-For': '10.0.0.1' },
+  });
+  t.equal(reply.body.toString(), 'content');
+  t.match(seen, { method: 'PUT', path: '/npm/@a%2fb/../c', actor: { ip: '127.0.0.1', userAgent: 'test/1' } });
+  t.same(seen?.query.x, ['1', '2']);
+  t.equal(seen?.headers['user-agent'], 'test/1');
+  t.equal(seen?.baseUrl, undefined, 'the core reads Host itself');
+  t.equal(seen?.signal?.aborted, false);
+
+  await ask(port, '/npm/x');
+  t.equal(seen?.body, undefined, 'a GET has no body');
+  await ask(port, '/npm/x', { method: 'PUT', headers: { 'Content-Length': '0' } });
+  t.equal(seen?.body, undefined, 'nor has a PUT of nothing');
+});
+
+t.test('a trusted proxy says who the caller is', async (t) => {
+  let ip: unknown;
+  const seen = handler((context) => {
+    ip = context.actor?.ip;
+    return text(200, '');
+  });
+  const headers = { 'X-Forwarded-For': '6.6.6.6, 10.0.0.1' };
+  await ask(await listenWith(t, toNodeListener(seen, { trustProxy: true })), '/', { headers });
+  t.equal(ip, '10.0.0.1', 'the entry that the proxy wrote, not what the caller made up before it');
+  await ask(await listenWith(t, toNodeListener({ ...seen, trustProxy: true })), '/', { headers });
+  t.equal(ip, '10.0.0.1', 'the setting of the registry counts');
+  await ask(await listenWith(t, toNodeListener({ ...seen, trustProxy: true }, { trustProxy: false })), '/', {
+    headers,
+  });
+  t.equal(ip, '127.0.0.1');
+  const actor = () => ({ userId: 'ann' });
+  const own = handler((context) => text(200, JSON.stringify(context.actor)));
+  const reply = await ask(await listenWith(t, toNodeListener(own, { actor })), '/');
+  t.equal(reply.body.toString(), '{"userId":"ann"}');
+});
+
+t.test('answers are framed so that the connection can be used again', async (t) => {
+  const answers: Record<string, () => ReturnType<typeof respond>> = {
+    '/bytes': () => ({ status: 200, headers: { 'X-Case': 'Kept' }, body: toReadableStream('known') }),
+    '/stream': () => ({
+      status: 200,
+      headers: {},
+      body: fromIterable([Buffer.from('one'), Buffer.from('two')]),
+    }),
+    '/sized': () => ({
+      status: 206,
+      headers: { 'content-length': '6' },
+      body: fromIterable([Buffer.from('sized!')]),
+    }),
+    '/none': () => ({ status: 201, headers: {} }),
+    '/204': () => ({ status: 204, headers: {} }),
+    '/205': () => ({ status: 205, headers: {} }),
+    '/304': () => ({ status: 304, headers: { ETag: '"x"' } }),
+    '/empty': () => ({ status: 200, headers: {}, body: toReadableStream('') }),
+  };
+  const port = await listenWith(t, toNodeListener(handler(({ path }) => answers[path]!())));
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  t.teardown(() => agent.destroy());
+  const expected: [string, number, string, string | undefined][] = [
+    ['/bytes', 200, 'known', '5'],
+    ['/stream', 200, 'onetwo', undefined],
+    ['/sized', 206, 'sized!', '6'],
+    ['/none', 201, '', '0'],
+    ['/204', 204, '', undefined],
+    ['/205', 205, '', '0'],
+    ['/304', 304, '', undefined],
+    ['/empty', 200, '', '0'],
+  ];
+  for (const [path, status, body, length] of expected) {
+    const reply = await ask(port, path, { agent });
+    t.equal(reply.status, status, path);
+    t.equal(reply.body.toString(), body, path);
+    t.equal(reply.headers['content-length'], length, path);
+    t.equal(reply.headers.connection, 'keep-alive', path);
+  }
+  const raw = await RawClient.connect(port);
+  raw.head('GET /bytes HTTP/1.1', 'Host: x', 'Connection: close');
+  t.match(await raw.end(), /\r\nX-Case: Kept\r\n/, 'header names keep their spelling');
+});
+
+t.test('HEAD has the headers and no body, and frees a body that comes all the same', async (t) => {
+  const { body, cancelled } = endless();
+  const port = await listenWith(
+    t,
+    toNodeListener(
+      handler(({ path }) => ({
+        status: 200,
+        headers: { 'Content-Length': '1234' },
+        body: path === '/x' ? body : undefined,
+      })),
+    ),
+  );
+  const raw = await RawClient.connect(port);
+  raw.head('HEAD /x HTTP/1.1', 'Host: x').head('HEAD /y HTTP/1.1', 'Host: x', 'Connection: close');
+  const all = await raw.end();
+  t.equal(all.match(/HTTP\/1\.1 200/g)?.length, 2, 'the second answer is readable where it should be');
+  t.equal(all.match(/Content-Length: 1234/g)?.length, 2);
+  t.ok(all.endsWith('\r\n\r\n'));
+  await within(cancelled, 'cancel');
+});
+
+t.test('pipelined requests are answered in order, uploads between them included', async (t) => {
+  const port = await listenWith(
+    t,
+    toNodeListener(
+      handler(async ({ path, body }) => {
+        if (path === '/1') await new Promise((resolve) => setTimeout(resolve, 50));
+        const sent = body ? (await streamToBuffer(fromIterable(body as AsyncIterable<Uint8Array>))).toString() : '-';
+        return text(200, `[${path} ${sent}]`);
+      }),
+    ),
+  );
+  const raw = await RawClient.connect(port);
+  raw.socket.write(
+    'GET /1 HTTP/1.1\r\nHost: x\r\n\r\n' +
+      'PUT /2 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc' +
+      'PUT /3 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nde\r\n0\r\n\r\n' +
+      'GET /4 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+  );
+  const all = await raw.end();
+  t.same(all.match(/\[.*?\]/g), ['[/1 -]', '[/2 abc]', '[/3 de]', '[/4 -]']);
+});
+
+t.test('a client that goes away cancels the download and aborts the work', async (t) => {
+  const { body, cancelled, pulls } = endless();
+  const aborted = deferred();
+  const port = await listenWith(
+    t,
+    toNodeListener(
+      handler(({ signal }) => {
+        signal?.addEventListener('abort', () => aborted.resolve());
+        return { status: 200, headers: {}, body };
+      }),
+    ),
+  );
+  const raw = await RawClient.connect(port);
+  raw.socket.pause();
+  raw.head('GET / HTTP/1.1', 'Host: x');
+  // until it stands still
+  for (let before = -1; pulls() > before || pulls() === 0; ) {
+    before = pulls();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  t.ok(pulls() < 500, `${pulls()} chunks were read for a client that takes none`);
+  raw.socket.destroy();
+  await within(cancelled, 'cancel');
+  await within(aborted.promise, 'abort');
+});
+
+t.test('a client that goes away before the answer is ready', async (t) => {
+  const { body, cancelled } = endless();
+  const arrived = deferred();
+  const port = await listenWith(
+    t,
+    toNodeListener(
+      handler(async ({ signal }) => {
+        arrived.resolve();
+        await new Promise((resolve) => signal?.addEventListener('abort', resolve));
+        return { status: 200, headers: {}, body };
+      }),
+    ),
+  );
+  const raw = await RawClient.connect(port);
+  raw.head('GET / HTTP/1.1', 'Host: x');
+  await arrived.promise;
+  raw.socket.destroy();
+  await within(cancelled, 'the body that nobody takes is cancelled');
+});
+
+t.test('an upload that breaks off aborts the signal and fails the body', async (t) => {
+  const aborted = deferred();
+  const failed = deferred<unknown>();
+  const port = await listenWith(
+    t,
+    toNodeListener(
+      handler(async ({ body, signal }) => {
+        signal?.addEventListener('abort', () => aborted.resolve());
+        try {
+          for await (const _chunk of body as AsyncIterable<Uint8Array>);
+        } catch (error) {
+          failed.resolve(error);
+        }
+        return text(200, '');
+      }),
+    ),
+  );
+  const raw = await RawClient.connect(port);
+  raw.head('PUT / HTTP/1.1', 'Host: x', 'Content-Length: 1000');
+  raw.socket.write('some', () => raw.socket.destroy());
+  await within(aborted.promise, 'abort');
+  t.type(await within(failed.promise, 'failure'), Error);
+});
+
+t.test('a complete request does not abort the signal', async (t) => {
+  let signal: AbortSignal | undefined;
+  const port = await listenWith(
+    t,
+    toNodeListener(
+      handler((context) => {
+        signal = context.signal;
+        return text(200, 'x');
+      }),
+    ),
+  );
+  await ask(port, '/', { method: 'PUT', body: 'unread' });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  t.equal(signal?.aborted, false);
+});
+
+t.test('a body that fails in the middle breaks the connection', async (t) => {
+  async function* failing() {
+    yield Buffer.from('first');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    throw new Error('the disk is gone');
+  }
+  const chunks = (...parts: string[]) => fromIterable(parts.map((part) => Buffer.from(part)));
+  const answers: Record<string, () => ReturnType<typeof respond>> = {
+    '/chunked': () => ({ status: 200, headers: {}, body: fromIterable(failing()) }),
+    '/sized': () => ({ status: 200, headers: { 'Content-Length': '10' }, body: fromIterable(failing()) }),
+    '/short': () => ({ status: 200, headers: { 'Content-Length': '10' }, body: chunks('first') }),
+    '/long': () => ({ status: 200, headers: { 'Content-Length': '10' }, body: chunks('first', 'second', 'third') }),
+  };
+  const logged: string[] = [];
+  const logger = {
+    info() {},
+    warn() {},
+    error: (_: string, fields?: Record<string, unknown>) => void logged.push(String(fields?.error)),
+  };
+  const port = await listenWith(
+    t,
+    toNodeListener(
+      handler(({ path }) => answers[path]!()),
+      { logger },
+    ),
+  );
+  for (const path of Object.keys(answers)) {
+    await t.rejects(ask(port, path), { code: 'ECONNRESET' }, path);
+  }
+  t.match(logged, [/the disk is gone/, /the disk is gone/, /ended after 5 of 10/, /longer than its Content-Length 10/]);
+});
+
+t.test('what fails before its first byte is an error answer', async (t) => {
+  const broken = (error: Error) => new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(error) });
+  const answers: Record<string, () => ReturnType<typeof respond>> = {
+    '/store': () => ({
+      status: 200,
+      headers: { 'Content-Length': '9' },
+      body: broken(new RegistryError('unavailable', 'The store is down')),
+    }),
+    '/defect': () => ({ status: 200, headers: {}, body: broken(new Error('a secret path')) }),
+    '/throws': () => {
+      throw new Error('a secret path');
+    },
+    '/header': () => ({ status: 200, headers: { 'X-Bad': 'a\nb' } }),
+    '/length': () => ({ status: 200, headers: { 'Content-Length': '3' }, body: toReadableStream('four') }),
+  };
+  const port = await listenWith(t, toNodeListener(handler(({ path }) => answers[path]!())));
+  t.match(await ask(port, '/store'), { status: 503, headers: { 'content-type': 'application/json' } });
+  for (const path of ['/defect', '/throws', '/header', '/length']) {
+    const reply = await ask(port, path);
+    t.equal(reply.status, 500, path);
+    t.notMatch(reply.body.toString(), /secret/, path);
+  }
+});
+
+t.test('a refused upload: a small rest is dropped and the connection stays', async (t) => {
+  const port = await listenWith(t, toNodeListener(handler(() => text(403, 'no'))));
+  const raw = await RawClient.connect(port);
+  raw.head('PUT /1 HTTP/1.1', 'Host: x', 'Content-Length: 1000');
+  t.notMatch(await raw.until(/no$/), /connection: close/i);
+  raw.socket.write('x'.repeat(1000));
+  raw.head('PUT /2 HTTP/1.1', 'Host: x', 'Content-Length: 0', 'Connection: close');
+  t.equal((await raw.end()).match(/403/g)?.length, 2);
+});
+
+t.test('a refused upload: a client that sends on and on still gets its answer', async (t) => {
+  for (const readsFirst of [false, true]) {
+    const port = await listenWith(
+      t,
+      toNodeListener(
+        handler(async ({ body }) => {
+          if (readsFirst) for await (const _chunk of body as AsyncIterable<Uint8Array>) break;
+          return text(413, 'too much');
+        }),
+      ),
+    );
+    const reply = await within(
+      ask(port, '/', { method: 'PUT', body: Buffer.alloc(64 * 1024 * 1024) }),
+      `answer (${readsFirst})`,
+      10_000,
+    );
+    t.equal(reply.status, 413);
+    t.equal(reply.headers.connection, 'close');
+    t.equal(reply.body.toString(), 'too much');
+  }
+});
+
+t.test('a sender that falls silent after its refusal is cut off', async (t) => {
+  const port = await listenWith(t, toNodeListener(handler(() => text(403, 'no'))));
+  const raw = await RawClient.connect(port);
+  raw.head('PUT / HTTP/1.1', 'Host: x', 'Content-Length: 1000000');
+  t.match(await raw.end(10_000), /403 Forbidden.*Connection: close.*no$/s);
+});
+
+t.test('a body of which the core leaves in the middle of waiting is freed', async (t) => {
+  const port = await listenWith(
+    t,
+    toNodeListener(
+      handler(async ({ body }) => {
+        const source = body as AsyncIterable<Uint8Array> & { destroy(): void };
+        const iterator = source[Symbol.asyncIterator]();
+        await iterator.next();
+        const waiting = iterator.next();
+        source.destroy();
+        return text(408, (await waiting).done ? 'left' : 'more');
+      }),
+    ),
+  );
+  const raw = await RawClient.connect(port);
+  raw.head('PUT / HTTP/1.1', 'Host: x', 'Content-Length: 60004');
+  raw.socket.write('some');
+  await raw.until(/left$/);
+  // more than Node buffers: what comes after it is read only when it is dropped
+  raw.socket.write('x'.repeat(40_000));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  raw.socket.write('x'.repeat(20_000));
+  raw.head('PUT / HTTP/1.1', 'Host: x', 'Content-Length: 996', 'Connection: close');
+  raw.socket.write('x'.repeat(996));
+  t.equal((await raw.end()).match(/ 408 /g)?.length, 2, 'the rest is dropped and the next request read');
+});
+
+t.test('a client that takes nothing is cut off', async (t) => {
+  const { body, cancelled } = endless();
+  const known = toReadableStream(new Uint8Array(64 * 1024 * 1024));
+  const port = await listenWith(
+    t,
+    toNodeListener(
+      handler(({ path }) => ({ status: 200, headers: {}, body: path === '/stream' ? body : known })),
+      { idleTimeoutMs: 200 },
+    ),
+  );
+  for (const path of ['/stream', '/bytes']) {
+    const raw = await RawClient.connect(port);
+    raw.socket.pause();
+    raw.head(`GET ${path} HTTP/1.1`, 'Host: x');
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    raw.socket.resume();
+    await raw.end();
+    t.ok(raw.text.length < 60 * 1024 * 1024, `${path}: it did not get all`);
+  }
+  await within(cancelled, 'cancel');
+});
+
+t.test('a body that a parser had read before is passed on as it left it', async (t) => {
+  let seen: unknown;
+  const listener = toNodeListener(
+    handler(({ body }) => {
+      seen = body;
+      return text(200, '');
+    }),
+  );
+  const port = await listenWith(t, async (request, response) => {
+    const parts: Buffer[] = [];
+    for await (const part of request) parts.push(part as Buffer);
+    listener(Object.assign(request, { body: JSON.parse(Buffer.concat(parts).toString()) }), response);
+  });
+  await ask(port, '/', { method: 'PUT', body: '{"a":1}' });
+  t.same(seen, { a: 1 });
+});

@@ -1,0 +1,242 @@
+import t from 'tap';
+import { SearchIndex } from '../../ts/npm/classes.searchindex.js';
+import type { INpmSearchEntry } from '../../ts/npm/interfaces.npm.js';
+import { isOwnForm, loginForm } from '../../ts/npm/wire.loginpage.js';
+import { parsePage, parseSearchText, qualifies, renderHit } from '../../ts/npm/wire.search.js';
+import { parseTokenRequest, renderToken } from '../../ts/npm/wire.tokens.js';
+import { refusal } from '../support/npm/packages.js';
+
+const entry = (name: string, more: Partial<INpmSearchEntry> = {}): INpmSearchEntry => ({
+  name,
+  version: '1.0.0',
+  rev: 1,
+  date: '2026-01-01T00:00:00.000Z',
+  keywords: [],
+  links: {},
+  maintainers: [{ name: 'ann', email: 'ann@example.org' }],
+  ...more,
+});
+
+/** A catalog that a test writes to. */
+class Source {
+  public version = 0;
+  public map = new Map<string, INpmSearchEntry>();
+
+  public async entries() {
+    return this.map;
+  }
+
+  public put(...entries: INpmSearchEntry[]) {
+    this.map = new Map([...this.map, ...entries.map((item): [string, INpmSearchEntry] => [item.name, item])]);
+    this.version += 1;
+  }
+
+  public drop(name: string) {
+    this.map = new Map([...this.map].filter(([key]) => key !== name));
+    this.version += 1;
+  }
+}
+
+const names = async (index: SearchIndex, text: string) =>
+  (await index.ranked(parseSearchText(text))).map((hit) => hit.entry.name);
+
+t.test('the name comes first, then keywords, then the description', async (t) => {
+  const source = new Source();
+  const index = new SearchIndex(source);
+  t.same(await names(index, 'x'), []);
+  source.put(
+    entry('described', { description: 'knows express very well, express, express' }),
+    entry('tagged', { keywords: ['express'] }),
+    entry('express-session'),
+    entry('express'),
+    entry('@scope/express'),
+    entry('expresso'),
+    entry('unrelated', { description: 'of other things' }),
+  );
+  const found = await names(index, 'express');
+  t.same(found.slice(0, 2), ['express', '@scope/express']);
+  t.equal(found.indexOf('unrelated'), -1);
+  t.ok(found.indexOf('express-session') < found.indexOf('tagged'));
+  t.ok(found.indexOf('tagged') < found.indexOf('described'));
+  t.ok((await names(index, 'EXPRES')).slice(0, 2).includes('express'), 'a beginning is enough');
+  t.equal((await names(index, 'exprss'))[0], 'express', 'a letter may be missing');
+  t.same(await names(index, '@scope/express'), ['@scope/express', ...(await names(index, '@scope/express')).slice(1)]);
+  t.same(await names(index, 'express session'), ['express-session'], 'all words count');
+  t.equal((await names(index, 'unrelated nonsense'))[0], 'unrelated', 'rather some of it than nothing');
+  t.equal((await names(index, '')).length, 7);
+});
+
+t.test('the index follows the catalog', async (t) => {
+  const source = new Source();
+  const index = new SearchIndex(source);
+  source.put(
+    ...Array.from({ length: 50 }, (_, number) => entry(`package-${number}`)),
+    entry('constructor'),
+    entry('tostring'),
+  );
+  t.equal((await names(index, 'package')).length, 50);
+  t.same(await names(index, 'constructor'), ['constructor']);
+  source.put(entry('newcomer'));
+  t.same(await names(index, 'newcomer'), ['newcomer']);
+  source.put(entry('newcomer', { rev: 2, description: 'a gadget' }));
+  t.same(await names(index, 'gadget'), ['newcomer']);
+  source.drop('newcomer');
+  t.same(await names(index, 'gadget'), []);
+  source.put(entry('newcomer', { rev: 3, description: 'a widget' }));
+  t.same(await names(index, 'widget'), ['newcomer']);
+  t.equal((await names(index, '')).length, 53);
+});
+
+t.test('answers to what nobody else asks are not kept for ever', async (t) => {
+  const index = new SearchIndex(new Source());
+  for (let count = 0; count < 10_000; count++) await names(index, `nothing${count}`);
+  const { answers } = index as unknown as { answers: Map<string, unknown> };
+  t.ok(answers.size > 0 && answers.size < 5000, String(answers.size));
+});
+
+t.test('a text of hundreds of words costs no more than one of a few', async (t) => {
+  const source = new Source();
+  const index = new SearchIndex(source);
+  const words = Array.from({ length: 100 }, (_, number) => `w${number.toString(36)}`);
+  source.put(
+    ...Array.from({ length: 2000 }, (_, number) =>
+      entry(`package-${number}`, { description: words.slice(number % 50, (number % 50) + 50).join(' ') }),
+    ),
+  );
+  const cost = async (text: string) => {
+    const begun = performance.now();
+    t.ok((await names(index, text)).length > 0, text.slice(0, 20));
+    return performance.now() - begun;
+  };
+  await cost('w0');
+  const few = await cost(words.slice(0, 16).join(' '));
+  const many = await cost(words.join(' '));
+  t.ok(many < 3 * few + 50, `${many} ms instead of ${few}`);
+});
+
+t.test('qualifiers narrow a search', async (t) => {
+  t.match(parseSearchText('foo keywords:a,b+c author:Ann scope:@s maintainer:bob x:y'), {
+    text: 'foo x:y',
+    keywords: [['a', 'b'], ['c']],
+    author: 'ann',
+    scope: 's',
+    maintainer: 'bob',
+  });
+  const item = entry('@s/a', {
+    keywords: ['B', 'C'],
+    author: { name: 'Eve', email: 'eve@example.org' },
+    publisher: { name: 'ann' },
+  });
+  const fits: [string, boolean][] = [
+    ['', true],
+    ['keywords:b', true],
+    ['keywords:x,b', true],
+    ['keywords:b+c', true],
+    ['keywords:b+x', false],
+    ['keywords:x', false],
+    ['author:eve', true],
+    ['author:eve@example.org', true],
+    ['author:ann', true],
+    ['author:bob', false],
+    ['scope:s', true],
+    ['scope:@s', true],
+    ['scope:t', false],
+    ['maintainer:ann', true],
+    ['maintainer:eve', false],
+  ];
+  for (const [text, expected] of fits) t.equal(qualifies(item, parseSearchText(text)), expected, text);
+  t.same(parsePage('5', '1000'), { from: 5, size: 250 });
+  t.same(parsePage('x', '-1'), { from: 0, size: 20 });
+  t.same(parsePage(undefined, '0'), { from: 0, size: 0 });
+});
+
+t.test('a hit has the shape that npm and pnpm can read', async (t) => {
+  const hit = renderHit({ entry: entry('@s/a', { publisher: { name: 'ann' } }), score: 0.5 }) as { package: object };
+  t.match(hit, {
+    package: {
+      name: '@s/a',
+      scope: 's',
+      publisher: { username: 'ann', email: '' },
+      maintainers: [{ username: 'ann', email: 'ann@example.org' }],
+    },
+    score: { final: 0.5, detail: { quality: Number, popularity: Number, maintenance: Number } },
+    searchScore: 0.5,
+  });
+  const bare = JSON.parse(JSON.stringify(renderHit({ entry: entry('a', { maintainers: [] }), score: 1 })));
+  t.notOk(Object.hasOwn(bare.package, 'publisher'), 'pnpm refuses an empty publisher');
+  t.same(bare.package.maintainers, []);
+});
+
+t.test('a token keeps every restriction that was asked for', async (t) => {
+  const password = 'p';
+  const cases: [object, object][] = [
+    [{}, { readonly: undefined }],
+    [
+      { readonly: true, name: 'ci' },
+      { readonly: true, name: 'ci' },
+    ],
+    [
+      { name: null, description: 'robot', expires: 2 },
+      { name: 'robot', expiresIn: 172_800 },
+    ],
+    [{ packages: ['a', '@s/b'] }, { scopes: ['npm:package:a:*', 'npm:package:@s/b:*'] }],
+    [
+      { scopes: ['@s', 't'], packages_and_scopes_permission: 'read-only' },
+      { scopes: ['npm:package:@s/*:read', 'npm:package:@t/*:read'] },
+    ],
+    [{ packages_all: true, packages_and_scopes_permission: 'read-write' }, { scopes: ['npm:package:*:*'] }],
+    [{ packages_and_scopes_permission: 'read-only' }, { readonly: true }],
+    [{ packages_and_scopes_permission: 'no-access' }, { scopes: [] }],
+    [{ cidr_whitelist: [], orgs: [] }, {}],
+  ];
+  for (const [body, expected] of cases)
+    t.match(parseTokenRequest({ password, ...body }), expected, JSON.stringify(body));
+  const bad: unknown[] = [
+    null,
+    [],
+    {},
+    { password: 5 },
+    { password, cidr_whitelist: ['10.0.0.0/8'] },
+    { password, orgs: ['o'] },
+    { password, packages: ['*'] },
+    { password, packages: ['a*'] },
+    { password, packages: [5] },
+    { password, scopes: ['*'] },
+    { password, scopes: ['@s/a'] },
+    { password, expires: 0 },
+    { password, expires: '1' },
+    { password, packages_and_scopes_permission: 'read-write-stage-only' },
+  ];
+  for (const body of bad) t.throws(() => parseTokenRequest(body), refusal('invalid'), JSON.stringify(body));
+  t.match(
+    renderToken({
+      id: 'k',
+      userId: 'ann',
+      protocol: 'npm',
+      hint: 'abcdef',
+      scopes: [],
+      readonly: true,
+      createdAt: new Date(0),
+    }),
+    { token: 'abcdef', key: 'k', readonly: true, created: '1970-01-01T00:00:00.000Z', cidr_whitelist: null },
+  );
+});
+
+t.test('the login page trusts nobody', async (t) => {
+  const page = loginForm({ host: 'npm.example.org', username: '"><script>', error: '<b>', create: false });
+  t.notMatch(page, /<script|<b>/);
+  t.match(page, '&quot;&gt;&lt;script&gt;');
+  const publicUrl = 'https://npm.example.org/npm';
+  const host = 'npm.example.org';
+  const cases: [object, boolean][] = [
+    [{}, true],
+    [{ site: 'same-origin' }, true],
+    [{ site: 'none' }, true],
+    [{ site: 'cross-site' }, false],
+    [{ site: 'same-site' }, false],
+    [{ origin: 'https://npm.example.org' }, true],
+    [{ origin: 'https://evil.example.org' }, false],
+    [{ origin: 'null' }, false],
+  ];
+  for (const [headers, own] of cases) t.equal(isOwnForm({ host, publicUrl, ...headers }), own, JSON.stringify(headers));
+});

@@ -1,0 +1,205 @@
+import t from 'tap';
+import { type Actor, ociWorld, refusal } from '../support/oci/actors.js';
+import { CONFIG, descriptorOf, type IContent, INDEX, image, index, MANIFEST, nowhere } from '../support/oci/samples.js';
+import { FaultObjectStore } from '../support/store/fault-objectstore.js';
+import { MemoryObjectStore } from '../support/store/memory-objectstore.js';
+
+const subject = image('subject');
+const about = (what: IContent & { mediaType: string }) => ({ subject: descriptorOf(what.mediaType, what) });
+const referrer = (text: string, more: Record<string, unknown> = {}) => image(text, { ...about(subject), ...more });
+interface IEntry {
+  digest: string;
+  mediaType: string;
+  size: number;
+  artifactType?: string;
+  annotations?: Record<string, string>;
+}
+const listOf = async (actor: Actor, query = '', name = 'a'): Promise<IEntry[]> =>
+  (await actor.get(`/${name}/referrers/${subject.digest}${query}`)).json().manifests as IEntry[];
+const digestsOf = async (actor: Actor, query = ''): Promise<string[]> =>
+  (await listOf(actor, query)).map(({ digest }) => digest).sort();
+
+t.test('of what nobody refers to, and of what does not exist, an empty index', async (t) => {
+  const { anon } = await ociWorld(t);
+  const answer = await anon.get(`/a/referrers/${nowhere}`);
+  t.match(answer, { status: 200, headers: { 'Content-Type': INDEX } });
+  t.same(answer.json(), { schemaVersion: 2, mediaType: INDEX, manifests: [] });
+  for (const bad of ['sha256:abc', 'latest', 'md5:00']) {
+    t.equal(refusal(await anon.get(`/a/referrers/${bad}`)), '400 DIGEST_INVALID', bad);
+  }
+});
+
+t.test('each referrer with its type, size and annotations; before the subject is there, and after', async (t) => {
+  const { writer } = await ociWorld(t);
+  const early = referrer('early', { artifactType: 'application/x.signature', annotations: { k: 'v', other: 'w' } });
+  t.match(await writer.pushImage('a', early.digest, early), {
+    status: 201,
+    headers: { 'OCI-Subject': subject.digest },
+  });
+  await writer.pushImage('a', 'v1', subject);
+  const plain = referrer('plain');
+  await writer.pushImage('a', 'tagged', plain);
+  const list = index([subject], { ...about(subject), annotations: { of: 'a list' } });
+  t.equal((await writer.pushManifest('a', list.digest, list)).headers['OCI-Subject'], subject.digest);
+  const size = (one: IContent) => one.bytes.byteLength;
+  const expected: IEntry[] = [
+    {
+      mediaType: MANIFEST,
+      digest: early.digest,
+      size: size(early),
+      artifactType: 'application/x.signature',
+      annotations: { k: 'v', other: 'w' },
+    },
+    { mediaType: MANIFEST, digest: plain.digest, size: size(plain), artifactType: CONFIG },
+    { mediaType: INDEX, digest: list.digest, size: size(list), annotations: { of: 'a list' } },
+  ];
+  t.same(
+    await listOf(writer),
+    expected.sort((a, b) => (a.digest < b.digest ? -1 : 1)),
+    'sorted, so that pages fit together',
+  );
+  t.equal((await writer.pushManifest('a', plain.digest, plain)).status, 201);
+  t.equal((await listOf(writer)).length, 3, 'a push again changes nothing');
+  t.same(await listOf(writer, '', 'b'), [], 'another repository has its own');
+});
+
+t.test('a list of referrers does not grow without end', async (t) => {
+  const { writer, stored } = await ociWorld(t);
+  const large = (text: string) => referrer(text, { annotations: { text, fill: 'x'.repeat(3_900_000) } });
+  for (const text of ['1', '2', '3', '4']) {
+    const one = large(text);
+    t.equal((await writer.pushImage('a', one.digest, one)).status, 201);
+  }
+  const before = await stored();
+  const last = large('5');
+  t.equal(refusal(await writer.pushManifest('a', last.digest, last)), '413 SIZE_INVALID');
+  t.same(await stored(), before, 'nothing is stored');
+  t.equal((await writer.pushManifest('a', large('4').digest, large('4'))).status, 201, 'what is there is no news');
+  t.equal((await digestsOf(writer)).length, 1, 'a page of it');
+});
+
+t.test('the filter, and its echo', async (t) => {
+  const { writer } = await ociWorld(t);
+  const [one, two] = ['x/one', 'x/two'].map((artifactType) => referrer(artifactType, { artifactType }));
+  for (const pushed of [one!, two!]) await writer.pushImage('a', pushed.digest, pushed);
+  const path = `/a/referrers/${subject.digest}`;
+  const filtered = await writer.get(`${path}?artifactType=x/two`);
+  t.equal(filtered.headers['OCI-Filters-Applied'], 'artifactType');
+  t.same(await digestsOf(writer, '?artifactType=x/two'), [two!.digest]);
+  t.same(await digestsOf(writer, '?artifactType=x/none'), []);
+  t.notOk('OCI-Filters-Applied' in (await writer.get(path)).headers);
+});
+
+t.test('what older clients list by the fallback tag is listed too, once, if it is true', async (t) => {
+  const { writer } = await ociWorld(t);
+  const [known, stranger] = [referrer('known'), image('stranger')];
+  await writer.pushImage('a', known.digest, known);
+  await writer.pushImage('a', stranger.digest, stranger);
+  // pushed before the registry knew of subjects: there is no list, only the manifest
+  const old = referrer('old', { artifactType: 'x/old' });
+  await writer.pushImage('a', old.digest, old);
+  const store = writer.registry.getStorage().store;
+  await store.delete(`oci/referrers/a/${subject.digest}.json`);
+  t.same(await digestsOf(writer), []);
+  await writer.pushManifest('a', subject.digest.replace(':', '-'), index([old, old, stranger, known]));
+  t.same(await digestsOf(writer), [known.digest, old.digest].sort());
+  t.same(await digestsOf(writer, '?artifactType=x/old'), [old.digest]);
+});
+
+t.test('a deleted referrer is no longer listed, by tag or by digest', async (t) => {
+  const { admin, stored } = await ociWorld(t);
+  const [one, two] = [referrer('one'), referrer('two')];
+  await admin.pushImage('a', 'sig', one);
+  await admin.pushImage('a', two.digest, two);
+  await admin.delete('/a/manifests/sig');
+  t.equal((await listOf(admin)).length, 2, 'a tag that goes takes nothing with it');
+  await admin.delete(`/a/manifests/${one.digest}`);
+  t.same(await digestsOf(admin), [two.digest]);
+  await admin.delete(`/a/manifests/${two.digest}`);
+  t.same(await digestsOf(admin), []);
+  t.same(
+    (await stored()).filter((key) => /referrers|pending/.test(key)),
+    [],
+  );
+});
+
+t.test('more than one manifest may hold comes in pages', async (t) => {
+  const { writer } = await ociWorld(t, { storage: { objectStore: new MemoryObjectStore() } });
+  const all: string[] = [];
+  for (let at = 0; at < 5; at++) {
+    const one = referrer(`big ${at}`, { artifactType: 'x/y+z', annotations: { text: 'x'.repeat(1_500_000) } });
+    await writer.pushImage('a', one.digest, one);
+    all.push(one.digest);
+  }
+  for (const query of ['', '?artifactType=x/y%2Bz']) {
+    const seen: string[] = [];
+    let pages = 0;
+    for (let next = `/v2/a/referrers/${subject.digest}${query}`; next; pages++) {
+      const page = await writer.get(next);
+      t.ok(page.bytes.byteLength <= 4 * 1024 * 1024);
+      seen.push(...(page.json().manifests as IEntry[]).map(({ digest }) => digest));
+      next = /^<([^>]+)>; rel="next"$/.exec(page.headers.Link ?? '')?.[1] ?? '';
+    }
+    t.same(seen, all.sort(), 'each once');
+    t.equal(pages, 3);
+  }
+  const gone = `sha256:${'8'.repeat(64)}`;
+  const behind = (await listOf(writer, `?last=${gone}`)).map(({ digest }) => digest);
+  t.same(
+    behind,
+    all.filter((digest) => digest > gone),
+    'also behind one that was deleted in the meantime',
+  );
+});
+
+t.test('a crash between manifest and list: the list is repaired from the marker, both ways', async (t) => {
+  const inner = new MemoryObjectStore();
+  const store = new FaultObjectStore(inner);
+  const { admin, registry } = await ociWorld(t, { storage: { objectStore: store } });
+  const one = referrer('one');
+  const listDown = ({ verb, key }: { verb: string; key: string }) => {
+    if (verb === 'put' && key.startsWith('oci/referrers/')) throw new Error('down');
+    if (verb === 'delete' && key.startsWith('oci/referrers/')) throw new Error('down');
+  };
+  for (const reference of [one.digest, 'tagged']) {
+    store.before = listDown;
+    t.equal((await admin.pushImage('a', reference, one)).status, 201, 'the manifest is what counts');
+    store.before = undefined;
+    t.same(await digestsOf(admin), []);
+    t.equal(inner.keys('oci/pending/').length, 1);
+    await registry.getStorage().sweep({ olderThanMs: 0 });
+    t.same(await digestsOf(admin), [one.digest]);
+    t.same(inner.keys('oci/pending/'), []);
+
+    store.before = listDown;
+    t.equal((await admin.delete(`/a/manifests/${one.digest}`)).status, 202);
+    store.before = undefined;
+    t.same(await digestsOf(admin), [one.digest], 'listed still');
+    await registry.getStorage().sweep({ olderThanMs: 0 });
+    t.same(await digestsOf(admin), []);
+    t.same(inner.keys('oci/pending/'), []);
+  }
+  const chore = registry
+    .getRegistry('oci')!
+    .chores()
+    .find(({ name }) => /referrers/.test(name));
+  t.ok(chore && chore.everyMs <= 60_000, 'which happens within a minute');
+});
+
+t.test('push and delete of a referrer at once: the list says what is so', async (t) => {
+  const store = new FaultObjectStore(new MemoryObjectStore());
+  const { admin } = await ociWorld(t, { storage: { objectStore: store } });
+  const one = referrer('one');
+  await admin.pushImage('a', one.digest, one);
+  for (let round = 0; round < 40; round++) {
+    store.before = () => new Promise((resolve) => setTimeout(resolve, Math.random() * 3));
+    await Promise.all([
+      admin.pushManifest('a', one.digest, one),
+      admin.delete(`/a/manifests/${one.digest}`),
+      admin.pushManifest('a', 'sig', one),
+    ]);
+    store.before = undefined;
+    const exists = (await admin.head(`/a/manifests/${one.digest}`)).status === 200;
+    t.same(await digestsOf(admin), exists ? [one.digest] : [], `round ${round}`);
+  }
+});

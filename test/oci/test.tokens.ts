@@ -1,0 +1,192 @@
+import jsonwebtoken from 'jsonwebtoken';
+import t from 'tap';
+import { Actor, basic, configOf, HOST, ociWorld, PASSWORD, refusal } from '../support/oci/actors.js';
+import { image } from '../support/oci/samples.js';
+import { type IAnswer, startRegistry, temporaryFolder } from '../support/registry.js';
+
+interface IAccess {
+  type: string;
+  name: string;
+  actions: string[];
+}
+const accessOf = ({ text }: IAnswer): string[] => {
+  const { access } = jsonwebtoken.decode(JSON.parse(text).token) as { access: IAccess[] };
+  return access.map(({ type, name, actions }) => `${type}:${name}:${actions.join()}`);
+};
+const postForm = (actor: Actor, fields: Record<string, string> | string): Promise<IAnswer> =>
+  actor.send('POST', '/token', {
+    body: Buffer.from(new URLSearchParams(fields).toString()),
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+  });
+
+t.test('the ping: 401 with a challenge for whoever has no token, whatever strangers may read', async (t) => {
+  const { anon, writer, registry, bearer } = await ociWorld(t);
+  for (const path of ['/v2/', '/v2', '/oci', '/oci/', '/oci/v2/']) {
+    const mount = path.replace(/\/$/, '');
+    const refused = await new Actor(registry, undefined, '').get(path);
+    t.equal(refusal(refused), '401 UNAUTHORIZED', path);
+    t.equal(refused.headers['WWW-Authenticate'], `Bearer realm="http://${HOST}${mount}/token",service="smartregistry"`);
+  }
+  for (const authorization of ['Bearer nonsense', basic('ann', 'wrong'), basic('nobody'), 'Bearer ', 'Basic !!']) {
+    t.equal((await new Actor(registry, authorization).get('/')).status, 401, authorization);
+  }
+  const { token } = (await anon.get('/token')).json();
+  const callers = [
+    writer,
+    await bearer('ann', []),
+    new Actor(registry, basic('ann')),
+    new Actor(registry, `Bearer ${token}`),
+  ];
+  for (const caller of callers) {
+    const answer = await caller.get('/');
+    t.match(answer, { status: 200, headers: { 'Docker-Distribution-API-Version': 'registry/2.0' } });
+  }
+});
+
+t.test('GET: credentials by Basic, scopes repeated or joined by spaces, and what clients add', async (t) => {
+  const { registry } = await ociWorld(t);
+  const ann = new Actor(registry, basic('ann'));
+  const table: [query: string, access: string[]][] = [
+    ['', []],
+    ['?service=smartregistry&account=ann&client_id=docker', []],
+    ['?scope=repository:a:pull', ['repository:a:pull']],
+    ['?scope=repository:a/b:push,pull', ['repository:a/b:push,pull']],
+    ['?scope=repository:a:pull&scope=repository:b:pull,push', ['repository:a:pull', 'repository:b:pull,push']],
+    ['?scope=repository:a:pull+repository:b:pull', ['repository:a:pull', 'repository:b:pull']],
+    ['?scope=repository:a:pull%20repository:b:pull', ['repository:a:pull', 'repository:b:pull']],
+    ['?scope=repository:a:delete,pull,push', ['repository:a:pull,push']],
+    ['?scope=repository:a:delete', []],
+    ['?scope=nonsense&scope=repository:A:pull&scope=npm:package:x:read', []],
+  ];
+  for (const [query, access] of table) {
+    const answer = await ann.get(`/token${query}`);
+    t.equal(answer.status, 200, query);
+    t.same(accessOf(answer), access, query);
+    const body = answer.json() as Record<string, string | number>;
+    t.equal(body.token, body.access_token);
+    t.ok((body.expires_in as number) >= 60);
+    t.ok(Math.abs(Date.parse(body.issued_at as string) - Date.now()) < 60_000);
+    t.notOk('refresh_token' in body);
+    t.match(answer.headers, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
+  }
+});
+
+t.test('skopeo asks for everything and gets what there is', async (t) => {
+  const { registry } = await ociWorld(t);
+  const [granted = ''] = accessOf(await new Actor(registry, basic('ann')).get('/token?scope=repository:a:*'));
+  t.match(granted, /^repository:a:.*pull.*push/);
+  t.notMatch(granted, /delete|\*/);
+  t.match(accessOf(await new Actor(registry, basic('root')).get('/token?scope=repository:a:*')).join(), /\*|delete/);
+});
+
+t.test('a stranger gets a token for what strangers may do', async (t) => {
+  const { anon } = await ociWorld(t, { auth: { anonymousScopes: ['oci:repository:open/*:pull'] } });
+  const answer = await anon.get('/token?scope=repository:open/x:pull,push&scope=repository:closed:pull');
+  t.same(accessOf(answer), ['repository:open/x:pull']);
+});
+
+t.test('a wrong password is 401, also without a scope, also for a known name', async (t) => {
+  const { registry, anon } = await ociWorld(t);
+  for (const authorization of [basic('ann', 'wrong'), basic('nobody', 'x'), basic('ann', ''), 'Bearer nonsense']) {
+    for (const query of ['', '?scope=repository:a:pull', '?account=ann&client_id=podman']) {
+      const answer = await new Actor(registry, authorization).get(`/token${query}`);
+      t.equal(refusal(answer), '401 UNAUTHORIZED', authorization);
+      t.match(answer.headers['WWW-Authenticate'], /^Basic /, 'which clients do not follow in a circle');
+    }
+  }
+  t.equal(
+    refusal(await postForm(anon, { grant_type: 'password', username: 'ann', password: 'no' })),
+    '401 UNAUTHORIZED',
+  );
+});
+
+t.test('POST: a form with password, then with refresh_token', async (t) => {
+  const { registry, anon } = await ociWorld(t);
+  const login = {
+    grant_type: 'password',
+    username: 'ann',
+    password: PASSWORD,
+    service: 'smartregistry',
+    client_id: 'x',
+  };
+  const first = await postForm(anon, { ...login, scope: 'repository:a:pull repository:b:push' });
+  t.equal(first.status, 200);
+  t.same(accessOf(first), ['repository:a:pull', 'repository:b:push']);
+  t.notOk('refresh_token' in first.json());
+  const offline = (await postForm(anon, { ...login, access_type: 'offline' })).json() as { refresh_token: string };
+  const refresh = { grant_type: 'refresh_token', refresh_token: offline.refresh_token };
+  const again = await postForm(anon, { ...refresh, scope: 'repository:c:push' });
+  t.same(accessOf(again), ['repository:c:push']);
+  t.equal(again.json().refresh_token, offline.refresh_token);
+  t.equal(refusal(await postForm(anon, { ...refresh, refresh_token: 'x' })), '401 UNAUTHORIZED');
+  const jwt = first.json().token as string;
+  t.equal(
+    refusal(await postForm(anon, { ...refresh, refresh_token: jwt })),
+    '401 UNAUTHORIZED',
+    'a JWT gets no other one',
+  );
+  t.equal(refusal(await new Actor(registry, `Bearer ${jwt}`).get('/token')), '401 UNAUTHORIZED');
+  await registry.getAuthManager().revokeToken(offline.refresh_token);
+  t.equal(refusal(await postForm(anon, refresh)), '401 UNAUTHORIZED');
+  for (const fields of ['', 'grant_type=other', 'grant_type=__proto__']) {
+    t.equal(refusal(await postForm(anon, fields)), '400 UNSUPPORTED', fields);
+  }
+  t.equal(refusal(await postForm(anon, { grant_type: 'x'.repeat(70_000) })), '413 SIZE_INVALID');
+  const parsed = await anon.send('POST', '/token', {
+    body: { ...login, scope: ['repository:a:pull', 'repository:b:pull'] },
+  });
+  t.same(accessOf(parsed), ['repository:a:pull', 'repository:b:pull'], 'a form that the host had parsed');
+});
+
+t.test('offline_token: a token of its own for a password, the same one for a token', async (t) => {
+  const { registry } = await ociWorld(t);
+  const auth = registry.getAuthManager();
+  const byPassword = (await new Actor(registry, basic('ann')).get('/token?offline_token=true')).json()
+    .refresh_token as string;
+  t.equal((await auth.validateToken(byPassword, 'oci'))?.userId, 'ann');
+  const secret = await auth.createToken('ann', 'oci', { readonly: true });
+  const byToken = (await new Actor(registry, basic('x', secret)).get('/token?offline_token=true')).json().refresh_token;
+  t.equal(byToken, secret, 'which cannot do more than the one it was got with');
+  t.notOk('refresh_token' in (await new Actor(registry).get('/token?offline_token=true')).json());
+});
+
+t.test('challenges: what is needed for this request, and a second try', async (t) => {
+  const { anon, bearer } = await ociWorld(t, { auth: { anonymousScopes: [] } });
+  const scopeOf = async (answer: Promise<IAnswer>) =>
+    /scope="([^"]*)"/.exec((await answer).headers['WWW-Authenticate'] ?? '')?.[1];
+  t.equal(await scopeOf(anon.get('/a/b/manifests/v1')), 'repository:a/b:pull');
+  t.equal(await scopeOf(anon.send('POST', '/a/b/blobs/uploads/')), 'repository:a/b:pull,push');
+  t.equal(await scopeOf(anon.delete('/a/manifests/v1')), 'repository:a:delete');
+  const mount = anon.send('POST', '/a/blobs/uploads/?mount=sha256:x&from=b/c');
+  t.equal(await scopeOf(mount), 'repository:a:pull,push repository:b/c:pull');
+  t.equal(await scopeOf(anon.get('/_catalog')), 'registry:catalog:*');
+  const evil = anon.send('POST', '/a/blobs/uploads/?mount=x&from=b%22,realm=%22http://evil');
+  t.notMatch((await evil).headers['WWW-Authenticate'], /realm="http:\/\/evil/);
+
+  const narrow = await bearer('ann', ['oci:repository:a:pull']);
+  const again = await narrow.send('POST', '/a/blobs/uploads/');
+  t.match(again, {
+    status: 401,
+    headers: { 'WWW-Authenticate': /scope="repository:a:pull,push",error="insufficient_scope"$/ },
+  });
+  const odd = await anon.send('GET', '/a/tags/list', { headers: { host: 'not a host' } });
+  t.equal(refusal(odd), '400 UNSUPPORTED', 'a Host that is none is no failure of ours');
+});
+
+t.test('a realm elsewhere, and a public URL', async (t) => {
+  const realm = 'https://auth.example.org/token';
+  const elsewhere = await ociWorld(t, { auth: { ociTokens: { enabled: true, realm, service: 'images' } } });
+  t.equal((await elsewhere.anon.get('/')).headers['WWW-Authenticate'], `Bearer realm="${realm}",service="images"`);
+  const named = await ociWorld(t, { oci: { registryUrl: 'https://images.example.org/oci/' } });
+  t.match((await named.anon.get('/')).headers['WWW-Authenticate'], 'realm="https://images.example.org/oci/token"');
+});
+
+t.test('without JWTs clients send their password each time', async (t) => {
+  const ociTokens = { enabled: false, realm: '', service: '' };
+  const storage = { directory: await temporaryFolder(t) };
+  const registry = await startRegistry(t, { ...configOf({ auth: { ociTokens } }), storage });
+  const refused = await new Actor(registry).get('/');
+  t.match(refused, { status: 401, headers: { 'WWW-Authenticate': 'Basic realm="oci"' } });
+  t.equal((await new Actor(registry, basic('ann')).pushImage('a', 'v1', image('x'))).status, 201);
+  t.equal(refusal(await new Actor(registry, basic('ann')).get('/token')), '403 DENIED');
+});

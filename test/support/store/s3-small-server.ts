@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto';
+import * as http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { IS3StorageConfig } from '../../../ts/core/interfaces.core.js';
+
+export interface ISmallRequest {
+  method: string;
+  /** the key, empty for the bucket itself */
+  key: string;
+  query: URLSearchParams;
+  headers: http.IncomingHttpHeaders;
+}
+
+export interface ISmallServer {
+  config: IS3StorageConfig;
+  objects: Map<string, { bytes: Buffer; headers: Record<string, string> }>;
+  seen: ISmallRequest[];
+  /** answers in the server's place where it returns a status (with S3's code for the error document) */
+  intercept(answer: (request: ISmallRequest) => { status: number; code: string } | undefined): void;
+  stop(): Promise<void>;
+}
+
+const etagOf = (bytes: Buffer): string => `"${createHash('md5').update(bytes).digest('hex')}"`;
+
+const listing = (keys: string[]): string =>
+  `<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated>${keys
+    .sort()
+    .map((key) => `<Contents><Key>${key}</Key><Size>1</Size></Contents>`)
+    .join('')}</ListBucketResult>`;
+
+/**
+ * As much of an S3 server as small objects need, for what real ones cannot be asked to do: it believes every signature,
+ * ignores conditions unless told otherwise, and fails when it is told to.
+ */
+export const startSmallServer = async (options: { conditions?: boolean } = {}): Promise<ISmallServer> => {
+  const objects: ISmallServer['objects'] = new Map();
+  const seen: ISmallRequest[] = [];
+  let intercept: (request: ISmallRequest) => { status: number; code: string } | undefined = () => undefined;
+
+  const refusal = ({ method, key, headers }: ISmallRequest): number | undefined => {
+    const found = objects.get(key);
+    if (method === 'PUT' && options.conditions) {
+      if (headers['if-none-match'] === '*' && found) return 412;
+      if (headers['if-match'] && (!found || headers['if-match'] !== etagOf(found.bytes))) return found ? 412 : 404;
+    }
+    return (method === 'GET' || method === 'HEAD') && key && !found ? 404 : undefined;
+  };
+  const fail = (reply: http.ServerResponse, method: string, status: number, code: string): void => {
+    const body =
+      method === 'HEAD' ? '' : `<?xml version="1.0"?><Error><Code>${code}</Code><Message>no</Message></Error>`;
+    reply.writeHead(status, { 'content-type': 'application/xml' }).end(body);
+  };
+
+  const server = http.createServer(async (request, reply) => {
+    const url = new URL(request.url ?? '/', 'http://localhost');
+    const key = decodeURIComponent(url.pathname.split('/').slice(2).join('/'));
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const about = { method: request.method ?? '', key, query: url.searchParams, headers: request.headers };
+    seen.push(about);
+    const instead = intercept(about);
+    if (instead) return fail(reply, about.method, instead.status, instead.code);
+    if (about.method === 'POST') return fail(reply, about.method, 501, 'NotImplemented');
+    const status = refusal(about);
+    if (status) return fail(reply, about.method, status, status === 404 ? 'NoSuchKey' : 'PreconditionFailed');
+    const bytes = Buffer.concat(chunks);
+    if (about.method === 'PUT' && key) {
+      const kept = Object.entries(request.headers).filter(
+        ([name]) => name === 'content-type' || name.startsWith('x-amz-meta-'),
+      );
+      objects.set(key, { bytes, headers: Object.fromEntries(kept) as Record<string, string> });
+      return reply.writeHead(200, { etag: etagOf(bytes) }).end();
+    }
+    if (about.method === 'DELETE') {
+      objects.delete(key);
+      return reply.writeHead(204).end();
+    }
+    const found = objects.get(key);
+    if (!found) return reply.writeHead(200, { 'content-type': 'application/xml' }).end(listing([...objects.keys()]));
+    const headers = { ...found.headers, etag: etagOf(found.bytes), 'content-length': String(found.bytes.length) };
+    return reply.writeHead(200, headers).end(about.method === 'HEAD' ? undefined : found.bytes);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    config: {
+      endpoint: `http://127.0.0.1:${port}`,
+      bucketName: 'bucket',
+      accessKey: 'key',
+      accessSecret: 'the-secret',
+    },
+    objects,
+    seen,
+    intercept(answer) {
+      intercept = answer;
+    },
+    async stop() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+};

@@ -1,3 +1,0 @@
-import { s3Suite } from './helpers/s3-suite.js';
-
-await s3Suite('minio');

@@ -1,0 +1,69 @@
+import { crypto, LRUCache } from '../../plugins.js';
+import { verifyPassword } from './helpers.passwords.js';
+
+/** How an account keeps its password: as scrypt record, or (one of the config) as digest by this process's own key. */
+export type TPasswordRecord = { scrypt: string } | { digest: Buffer };
+
+export interface IVerifiable {
+  userId: string;
+  password: TPasswordRecord;
+}
+
+const REMEMBERED_MS = 60_000;
+
+/** What identifies a record: another password of the same user is another one. */
+const recordText = (record: TPasswordRecord): string =>
+  'scrypt' in record ? record.scrypt : record.digest.toString('base64');
+
+/**
+ * Checks passwords. A right one is remembered for a minute, because pip, Maven and Composer send theirs with every request
+ * and scrypt takes 43 ms; what is remembered is an HMAC under a key that dies with the process. A wrong one is not.
+ */
+export class PasswordCheck {
+  readonly #key: Buffer;
+  readonly #now: () => number;
+  /** HMAC of user, password and the account's record -> when it was found right */
+  readonly #right = new LRUCache<string, number>({ max: 10_000 });
+  readonly #running = new Map<string, Promise<boolean>>();
+
+  constructor(secret: string, now: () => number) {
+    // not the bare secret: a short one could be searched for in a memory dump, and the passwords with it
+    this.#key = crypto.createHmac('sha256', secret).update(crypto.randomBytes(32)).digest();
+    this.#now = now;
+  }
+
+  /** A record for a password that stands in plain text in the config. */
+  public digest(password: string): TPasswordRecord {
+    return { digest: this.#hmac('password', password.normalize('NFC')) };
+  }
+
+  /** `null` = no such account: false after the same time. */
+  public async matches(account: IVerifiable | null, password: string): Promise<boolean> {
+    if (!account) return verifyPassword(password, null);
+    // the record is part of the key, so a changed password forgets the old one by itself
+    const key = this.#hmac('right', account.userId, password, recordText(account.password)).toString('base64');
+    const since = this.#right.get(key);
+    const now = this.#now();
+    if (since !== undefined && now >= since && now - since < REMEMBERED_MS) return true;
+    // parallel requests of one client cost one scrypt
+    let running = this.#running.get(key);
+    if (!running) {
+      running = this.#compare(account.password, password).finally(() => this.#running.delete(key));
+      this.#running.set(key, running);
+    }
+    const isRight = await running;
+    if (isRight) this.#right.set(key, now);
+    return isRight;
+  }
+
+  async #compare(record: TPasswordRecord, password: string): Promise<boolean> {
+    if ('scrypt' in record) return verifyPassword(password, record.scrypt);
+    // the comparison itself is quick; scrypt is run for nothing, so that all accounts answer alike
+    await verifyPassword(password, null);
+    return crypto.timingSafeEqual(this.#hmac('password', password.normalize('NFC')), record.digest);
+  }
+
+  #hmac(...parts: string[]): Buffer {
+    return crypto.createHmac('sha256', this.#key).update(JSON.stringify(parts)).digest();
+  }
+}

@@ -1,0 +1,232 @@
+import { ConfigError } from '../../helpers.config.js';
+import { crypto } from '../../plugins.js';
+import { FreshCache } from '../base/classes.freshcache.js';
+import { RegistryError } from '../classes.registryerror.js';
+import type { RegistryStorage } from '../classes.registrystorage.js';
+import { type IVerifiable, PasswordCheck } from './classes.passwordcheck.js';
+import { hashPassword } from './helpers.passwords.js';
+import { ADMIN_SCOPE, DEFAULT_USER_SCOPES, normalizeScopes } from './helpers.scopes.js';
+import { encodeUserName, requireUserName, toUserName } from './helpers.usernames.js';
+import type { ICredentials, IUserConfig, IUserProfile } from './interfaces.auth.js';
+
+/** `auth/users/{encoded name}.json` */
+interface IUserDocument {
+  name: string;
+  /** a new one for each account, also for one of a name that was there before */
+  uid: string;
+  /** see helpers.passwords */
+  password: string;
+  email?: string;
+  scopes: string[];
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** An account as requests need it. */
+export interface IAccount extends IVerifiable {
+  userId: string;
+  uid: string;
+  /** frozen */
+  scopes: readonly string[];
+  email?: string;
+  createdAt?: Date;
+}
+
+/** An account as an administrator sees it. */
+export interface IUserInfo extends IUserProfile {
+  scopes: string[];
+  /** `config`: stands in `auth.users` and is changed there */
+  source: 'store' | 'config';
+}
+
+export interface IUserStoreOptions {
+  storage: Pick<RegistryStorage, 'read' | 'update' | 'list'>;
+  /** keys what is remembered of passwords */
+  secret: string;
+  /** `auth.users` of the config */
+  configured?: readonly IUserConfig[];
+  now(): Date;
+  /** ms for which another process may not yet see a change made here */
+  maxAgeMs: number;
+  /** called when an account is gone */
+  onRemoved?(userId: string): Promise<void>;
+}
+
+const PREFIX = 'auth/users/';
+const keyOf = (name: string): string => `${PREFIX}${encodeUserName(name)}.json`;
+const MAX_PASSWORD_LENGTH = 1024;
+/** RFC 5321 section 4.5.3.1.3, less its brackets; documents repeat the address with each version that is published */
+const MAX_EMAIL_LENGTH = 254;
+
+/**
+ * The registry's own users: those of the config, and those in the registry's store, which every process on that store
+ * shares. These methods are for the administrator (command line, embedder); they do not ask who calls.
+ */
+export class UserStore {
+  readonly #options: IUserStoreOptions;
+  readonly #configured = new Map<string, IAccount>();
+  readonly #accounts: FreshCache<IAccount>;
+  readonly #passwords: PasswordCheck;
+
+  constructor(options: IUserStoreOptions) {
+    this.#options = options;
+    const now = (): number => options.now().getTime();
+    this.#accounts = new FreshCache({ max: 10_000, maxAgeMs: options.maxAgeMs, now });
+    this.#passwords = new PasswordCheck(options.secret, now);
+    for (const [index, user] of (options.configured ?? []).entries()) this.#configure(user, `auth.users[${index}]`);
+  }
+
+  /**
+   * @param profile.scopes default: read and publish everything, delete nothing
+   * @throws RegistryError `alreadyExists`, `invalid` (name, password or scopes)
+   */
+  public async create(
+    credentials: ICredentials,
+    profile: { email?: string; scopes?: readonly string[] } = {},
+  ): Promise<IUserInfo> {
+    const name = requireUserName(credentials.username);
+    const scopes = [...normalizeScopes(profile.scopes ?? DEFAULT_USER_SCOPES, 'scopes')];
+    this.#checkPassword(credentials.password);
+    if ((profile.email?.length ?? 0) > MAX_EMAIL_LENGTH) {
+      throw new RegistryError('invalid', `An e-mail address has at most ${MAX_EMAIL_LENGTH} characters`);
+    }
+    const taken = (): RegistryError => new RegistryError('alreadyExists', `There is a user ${name} already`);
+    if (this.#configured.has(name) || (await this.#options.storage.read(keyOf(name)))) throw taken();
+    const password = await hashPassword(credentials.password);
+    const uid = crypto.randomUUID();
+    const createdAt = this.#options.now().toISOString();
+    const { email } = profile;
+    await this.#options.storage.update<IUserDocument>(keyOf(name), (current) => {
+      if (current?.uid === uid) return undefined; // written already; only the answer was lost
+      if (current) throw taken();
+      return { name, uid, password, email, scopes, createdAt, updatedAt: createdAt };
+    });
+    this.#accounts.drop(name);
+    return { userId: name, email, createdAt: new Date(createdAt), scopes, source: 'store' };
+  }
+
+  /** Void in this process at once and in every other within 5 s; the user's tokens stay valid. */
+  public async setPassword(username: string, password: string): Promise<void> {
+    this.#checkPassword(password);
+    const hashed = await hashPassword(password);
+    await this.#change(username, (user) => ({ ...user, password: hashed }));
+  }
+
+  /** Takes effect on the user's tokens too: none holds more than its user. */
+  public async setScopes(username: string, scopes: readonly string[]): Promise<void> {
+    const list = [...normalizeScopes(scopes, 'scopes')];
+    await this.#change(username, (user) => ({ ...user, scopes: list }));
+  }
+
+  /** The account and all its tokens. An account made under this name later has nothing of it. */
+  public async remove(username: string): Promise<void> {
+    await this.#change(username, () => null);
+    await this.#options.onRemoved?.(requireUserName(username));
+  }
+
+  public async get(username: string): Promise<IUserInfo | null> {
+    const name = toUserName(username);
+    const account = name === null ? null : (this.#configured.get(name) ?? (await this.#load(name)));
+    return account && this.#describe(account);
+  }
+
+  /** By name. */
+  public async list(): Promise<IUserInfo[]> {
+    const users = [...this.#configured.values()].map((account) => this.#describe(account));
+    for await (const object of this.#options.storage.list({ prefix: PREFIX })) {
+      if (!('key' in object)) continue;
+      const document = await this.#options.storage.read<IUserDocument>(object.key);
+      // removed since, or hidden by a name of the config
+      if (!document || this.#configured.has(document.value.name)) continue;
+      users.push(this.#describe(this.#toAccount(document.value)));
+    }
+    return users.sort((a, b) => (a.userId < b.userId ? -1 : 1));
+  }
+
+  /** The account as `account` would give it, where it may still be believed; another object once it was looked up anew. */
+  public peek(userId: string): IAccount | undefined {
+    return this.#configured.get(userId) ?? this.#accounts.peek(userId);
+  }
+
+  /** The account under which requests of this user run, at most a few seconds old; `null` where there is none. */
+  public async account(username: string): Promise<IAccount | null> {
+    const known = this.peek(username);
+    if (known) return known;
+    const name = toUserName(username);
+    if (name === null) return null;
+    return this.#configured.get(name) ?? (await this.#accounts.get(name, () => this.#load(name)));
+  }
+
+  /** The user's id if the password is right. Takes as long for an unknown name as for a wrong password. */
+  public async verify(credentials: ICredentials): Promise<string | null> {
+    const { username, password } = credentials;
+    if (typeof username !== 'string' || typeof password !== 'string' || password.length > MAX_PASSWORD_LENGTH)
+      return null;
+    const account = await this.account(username);
+    return (await this.#passwords.matches(account, password)) && account ? account.userId : null;
+  }
+
+  async #load(name: string): Promise<IAccount | null> {
+    const document = await this.#options.storage.read<IUserDocument>(keyOf(name));
+    return document && this.#toAccount(document.value);
+  }
+
+  async #change(username: string, fn: (user: IUserDocument) => IUserDocument | null): Promise<void> {
+    const name = requireUserName(username);
+    if (this.#configured.has(name)) {
+      throw new RegistryError('conflict', `User ${name} stands in auth.users of the configuration: change it there`);
+    }
+    const updatedAt = this.#options.now().toISOString();
+    let found = false;
+    try {
+      await this.#options.storage.update<IUserDocument>(keyOf(name), (current) => {
+        // on a second run after a lost answer it is our own removal that left nothing
+        if (!current && found) return undefined;
+        if (!current) throw new RegistryError('notFound', `There is no user ${name}`);
+        found = true;
+        const changed = fn(current);
+        return changed && { ...changed, updatedAt };
+      });
+    } finally {
+      this.#accounts.drop(name);
+    }
+  }
+
+  #configure(user: IUserConfig, field: string): void {
+    const name = toUserName(user.username);
+    if (name === null) throw new ConfigError(`${field}.username`, 'is not a name that a user can have');
+    if (this.#configured.has(name)) throw new ConfigError(`${field}.username`, `"${name}" is there twice`);
+    const scopes = Object.freeze([...(user.scopes ?? [ADMIN_SCOPE])]);
+    try {
+      normalizeScopes(scopes, `${field}.scopes`);
+      this.#checkPassword(user.password);
+    } catch (thrown) {
+      throw new ConfigError(field, `cannot be used: ${(thrown as Error).message}`);
+    }
+    const password = this.#passwords.digest(user.password);
+    this.#configured.set(name, { userId: name, uid: 'config', password, scopes, email: user.email });
+  }
+
+  #toAccount(document: IUserDocument): IAccount {
+    const { name, uid, password, email } = document;
+    const scopes = Object.freeze([...document.scopes]);
+    return {
+      userId: name,
+      uid,
+      password: { scrypt: password },
+      scopes,
+      email,
+      createdAt: new Date(document.createdAt),
+    };
+  }
+
+  #describe(account: IAccount): IUserInfo {
+    const { userId, email, createdAt, scopes } = account;
+    return { userId, email, createdAt, scopes: [...scopes], source: this.#configured.has(userId) ? 'config' : 'store' };
+  }
+
+  #checkPassword(password: unknown): void {
+    if (typeof password === 'string' && password !== '' && password.length <= MAX_PASSWORD_LENGTH) return;
+    throw new RegistryError('invalid', `A password has 1 to ${MAX_PASSWORD_LENGTH} characters`);
+  }
+}

@@ -1,0 +1,39 @@
+import { RegistryError } from '../classes.registryerror.js';
+import type { TRegistryProtocol } from '../interfaces.core.js';
+import { globMatches, normalizeScopes, parseScopes } from './helpers.scopes.js';
+import type { IAuthConfig, ITokenOptions } from './interfaces.auth.js';
+
+const MAX_SECONDS = 100 * 365 * 24 * 60 * 60;
+const MAX_NAME_LENGTH = 200;
+
+/** A block that is missing means enabled. */
+export const areTokensEnabled = (config: IAuthConfig, protocol: TRegistryProtocol): boolean => {
+  const field = `${protocol}Tokens`;
+  const block = Object.hasOwn(config, field) ? (config as unknown as Record<string, unknown>)[field] : undefined;
+  return (block as { enabled?: boolean } | undefined)?.enabled !== false;
+};
+
+/**
+ * Only what is given, checked.
+ * @throws RegistryError `invalid`
+ */
+export const checkTokenOptions = (options: ITokenOptions, protocol: TRegistryProtocol): ITokenOptions => {
+  const { scopes, readonly, expiresIn, name } = options;
+  const checked: ITokenOptions = {};
+  if (scopes !== undefined) {
+    const list = normalizeScopes(scopes, 'scopes');
+    const stray = parseScopes(list).findIndex((scope) => !globMatches(scope.protocol, protocol));
+    if (stray >= 0)
+      throw new RegistryError('invalid', `scopes: ${list[stray]} means nothing in a token for ${protocol}`);
+    checked.scopes = [...list];
+  }
+  if (readonly !== undefined) checked.readonly = readonly;
+  if (expiresIn !== undefined) {
+    if (!(expiresIn > 0 && expiresIn <= MAX_SECONDS)) {
+      throw new RegistryError('invalid', `expiresIn: must be a number of seconds from 1 to ${MAX_SECONDS}`);
+    }
+    checked.expiresIn = expiresIn;
+  }
+  if (name !== undefined) checked.name = name.slice(0, MAX_NAME_LENGTH);
+  return checked;
+};

@@ -1,0 +1,54 @@
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { LRUCache } from '../../plugins.js';
+import type { TRegistryProtocol } from '../interfaces.core.js';
+
+const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const PREFIXED = /^srt_[a-z0-9-]+_[0-9A-Za-z]{43}$/;
+
+/** 32 random bytes in 43 characters that survive every URL, header and double click. */
+const randomBase62 = (): string => {
+  let number = BigInt(`0x${randomBytes(32).toString('hex')}`);
+  let text = '';
+  for (let index = 0; index < 43; index++) {
+    text = BASE62[Number(number % 62n)] + text;
+    number /= 62n;
+  }
+  return text;
+};
+
+/** A new secret: a UUID for npm, for the others `srt_{protocol}_{43 characters}`, which secret scanners can know. */
+export const newTokenSecret = (protocol: TRegistryProtocol): string => {
+  if (protocol === 'npm') return randomUUID();
+  return `srt_${protocol.toLowerCase().replace(/[^a-z0-9]+/g, '-')}_${randomBase62()}`;
+};
+
+/** Whether this could be a secret of `newTokenSecret`: what could not is not worth a look-up. */
+export const looksLikeOpaqueToken = (text: string): boolean => UUID.test(text) || PREFIXED.test(text);
+
+/** sha256, hex. The secrets have 122 random bits and more, so a plain hash cannot be searched. */
+export const hashToken = (secret: string): string => createHash('sha256').update(secret).digest('hex');
+
+/** characters; a JWT with many scopes has a few thousand */
+const MAX_REMEMBERED = 8 * 1024;
+const ids = new LRUCache<string, string>({ max: 1000 });
+
+/** `hashToken`, remembered: clients send the same token with each request, and a hash costs more than all else in it. */
+export const idOfToken = (secret: string): string => {
+  if (secret.length > MAX_REMEMBERED) return hashToken(secret);
+  let id = ids.get(secret);
+  if (id === undefined) {
+    id = hashToken(secret);
+    ids.set(secret, id);
+  }
+  return id;
+};
+
+/** Whether this is the id of a token, as listings show it, and not its secret. */
+export const isTokenId = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);
+
+/** So much of a secret as its owner needs to tell it from others. */
+export const tokenHint = (secret: string): string => {
+  const prefix = secret.lastIndexOf('_') + 1;
+  return secret.slice(0, prefix === 0 ? 6 : prefix + 4);
+};

@@ -1,0 +1,113 @@
+import type { TRegistryProtocol } from '../interfaces.core.js';
+
+export interface ICredentials {
+  username: string;
+  password: string;
+}
+
+/** Who a valid token speaks for. A scope is `{protocol}:{type}:{name}:{action}`, `*` globs within each part. */
+export interface IAuthToken {
+  type?: TRegistryProtocol;
+  userId: string;
+  scopes: string[];
+  readonly?: boolean;
+  expiresAt?: Date;
+  tokenId?: string;
+  metadata?: Record<string, unknown>;
+}
+
+export interface ITokenOptions {
+  /** default: all that the user may do within the protocol */
+  scopes?: string[];
+  readonly?: boolean;
+  /** seconds; default: does not expire */
+  expiresIn?: number;
+  name?: string;
+}
+
+/** A stored token as its owner may see it: never the secret itself. */
+export interface ITokenInfo {
+  /** names the token in `revoke`; reveals nothing about the secret */
+  id: string;
+  userId: string;
+  protocol: TRegistryProtocol;
+  /** the first characters of the secret, to recognise it by */
+  hint: string;
+  scopes: string[];
+  readonly: boolean;
+  name?: string;
+  createdAt: Date;
+  expiresAt?: Date;
+}
+
+export interface IAuthProvider {
+  init?(): Promise<void>;
+  /** the user's id, or null where the password is wrong */
+  authenticate(credentials: ICredentials): Promise<string | null>;
+  validateToken(token: string, protocol?: TRegistryProtocol): Promise<IAuthToken | null>;
+  createToken(userId: string, protocol: TRegistryProtocol, options?: ITokenOptions): Promise<string>;
+  /** takes the secret, or the id that `listTokens` shows */
+  revokeToken(token: string): Promise<void>;
+  /** resource: `npm:package:foo`; action: read | write | delete | pull | push */
+  authorize(token: IAuthToken | null, resource: string, action: string): Promise<boolean>;
+  listTokens?(userId: string): Promise<ITokenInfo[]>;
+  /** answers `npm adduser`; absent or throwing `forbidden` means that accounts are made elsewhere */
+  createUser?(credentials: ICredentials, profile?: { email?: string }): Promise<string>;
+  getUser?(userId: string): Promise<IUserProfile | null>;
+  /**
+   * All that a caller may do, at once. Where it is absent each question goes to `authorize`: that is right, but a listing
+   * then asks once for every item.
+   */
+  permissions?(token: IAuthToken | null): Promise<IPermissions>;
+  destroy?(): Promise<void>;
+}
+
+/** What one caller may do at this moment. */
+export interface IPermissions {
+  allows(resource: string, action: string): boolean;
+  /** whether the caller may do this to any name at all */
+  allowsSome(protocol: TRegistryProtocol, type: string, action: string): boolean;
+  /** whether the caller may do this to every name; false where that is not certain */
+  allowsAll(protocol: TRegistryProtocol, type: string, action: string): boolean;
+  /** the part of `scopes` that the caller holds */
+  narrow(scopes: readonly string[]): string[];
+}
+
+export interface IUserProfile {
+  userId: string;
+  email?: string;
+  createdAt?: Date;
+}
+
+export interface IUserConfig {
+  username: string;
+  /** plain text; hashed before it is kept anywhere */
+  password: string;
+  email?: string;
+  /** default `['*:*:*:*']` */
+  scopes?: string[];
+}
+
+export interface IAuthConfig {
+  /** signs OCI tokens (HS256) and keys the cache of verified passwords */
+  jwtSecret: string;
+  tokenStore: 'memory' | 'redis' | 'database' | 'bucket';
+  npmTokens?: { enabled: boolean; defaultReadOnly?: boolean };
+  /**
+   * `service` is the `aud` of a JWT (default `smartregistry`), `issuer` its `iss` (default: the realm, else the service).
+   * Another token service that knows `jwtSecret` is believed when its tokens carry these two.
+   */
+  ociTokens?: { enabled: boolean; realm?: string; service?: string; issuer?: string };
+  mavenTokens?: { enabled: boolean };
+  cargoTokens?: { enabled: boolean };
+  composerTokens?: { enabled: boolean };
+  pypiTokens?: { enabled: boolean };
+  rubygemsTokens?: { enabled: boolean };
+  /** what a caller without a token may do; default `['*:*:*:read', '*:*:*:pull']`; `[]` makes the registry private */
+  anonymousScopes?: string[];
+  users?: IUserConfig[];
+  /** lets `npm adduser` create accounts; default false */
+  selfRegistration?: boolean;
+  redis?: { url: string };
+  database?: { url: string };
+}

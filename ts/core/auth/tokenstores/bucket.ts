@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import type { RegistryStorage } from '../../classes.registrystorage.js';
+import { encodeUserName } from '../helpers.usernames.js';
+import type { ITokenRecord, ITokenStore } from './interfaces.tokenstore.js';
+
+const TOKENS = 'auth/tokens/';
+const BY_USER = 'auth/user-tokens/';
+const REVOKED = 'auth/revoked/';
+
+const tokenKey = (hash: string): string => `${TOKENS}${hash}.json`;
+const userPrefix = (userId: string): string => `${BY_USER}${encodeUserName(userId)}/`;
+const userKey = (userId: string, hash: string): string => `${userPrefix(userId)}${hash}.json`;
+/** the id of a foreign JWT may be any text */
+const revokedKey = (id: string): string => `${REVOKED}${createHash('sha256').update(id).digest('hex')}.json`;
+
+interface IRevocation {
+  id: string;
+  until?: string;
+}
+
+/**
+ * Tokens in the registry's own storage, shared by every process on it:
+ * ```
+ * auth/tokens/{sha256 of the secret}.json                 the record
+ * auth/user-tokens/{encoded user}/{sha256}.json           says whose it is, so that listing reads only that user's
+ * auth/revoked/{sha256 of a JWT's id}.json
+ * ```
+ * The record decides. The user's entry is written before it and removed after it, so a crash between the two leaves at
+ * most an entry that names nothing.
+ */
+export class BucketTokenStore implements ITokenStore {
+  constructor(private readonly storage: Pick<RegistryStorage, 'read' | 'update' | 'delete' | 'list'>) {}
+
+  public async init(): Promise<void> {}
+
+  public async destroy(): Promise<void> {}
+
+  public async put(record: ITokenRecord): Promise<void> {
+    await this.storage.update(userKey(record.userId, record.hash), () => ({ createdAt: record.createdAt }));
+    await this.storage.update<ITokenRecord>(tokenKey(record.hash), () => record);
+  }
+
+  public async get(hash: string): Promise<ITokenRecord | null> {
+    return (await this.storage.read<ITokenRecord>(tokenKey(hash)))?.value ?? null;
+  }
+
+  public async delete(hash: string): Promise<boolean> {
+    const record = await this.get(hash);
+    if (!record) return false;
+    await this.storage.delete(tokenKey(hash));
+    await this.storage.delete(userKey(record.userId, hash));
+    return true;
+  }
+
+  public async listByUser(userId: string): Promise<ITokenRecord[]> {
+    const records: ITokenRecord[] = [];
+    for await (const object of this.storage.list({ prefix: userPrefix(userId) })) {
+      if (!('key' in object)) continue;
+      const record = await this.get(object.key.slice(userPrefix(userId).length, -'.json'.length));
+      if (record) records.push(record);
+    }
+    return records.sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
+  }
+
+  public async revoke(id: string, until?: Date): Promise<void> {
+    const revocation: IRevocation = { id, until: until?.toISOString() };
+    await this.storage.update<IRevocation>(revokedKey(id), () => revocation);
+  }
+
+  public async isRevoked(id: string): Promise<boolean> {
+    return (await this.storage.read<IRevocation>(revokedKey(id))) !== null;
+  }
+
+  public async sweep(before: Date): Promise<number> {
+    const isOver = (end: string | undefined): boolean => end !== undefined && new Date(end) < before;
+    let swept = 0;
+    for await (const object of this.storage.list({ prefix: TOKENS })) {
+      if (!('key' in object)) continue;
+      const record = await this.storage.read<ITokenRecord>(object.key);
+      if (record && isOver(record.value.expiresAt) && (await this.delete(record.value.hash))) swept++;
+    }
+    for await (const object of this.storage.list({ prefix: REVOKED })) {
+      if (!('key' in object)) continue;
+      const revocation = await this.storage.read<IRevocation>(object.key);
+      if (!revocation || !isOver(revocation.value.until)) continue;
+      await this.storage.delete(object.key);
+      swept++;
+    }
+    return swept;
+  }
+}

@@ -1,0 +1,223 @@
+import type { IResponse } from '../interfaces.core.js';
+
+/**
+ * The library speaks Web streams at its borders. These helpers make and consume them, the same way on Node, Deno
+ * and Bun.
+ */
+
+/** Bytes that a stream was made of, so that a host can send them at once instead of reading a stream. */
+const bytesOf = new WeakMap<ReadableStream<Uint8Array>, Uint8Array>();
+
+/** Pulls only when asked: a body that nobody reads costs nothing and opens nothing. */
+const LAZY: QueuingStrategy<Uint8Array> = { highWaterMark: 0 };
+
+const streamOfBytes = (bytes: Uint8Array): ReadableStream<Uint8Array> => {
+  const stream: ReadableStream<Uint8Array> = new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        bytesOf.delete(stream);
+        if (bytes.byteLength > 0) controller.enqueue(bytes);
+        controller.close();
+      },
+    },
+    LAZY,
+  );
+  bytesOf.set(stream, bytes);
+  return stream;
+};
+
+/**
+ * A stream of the given data. Strings become UTF-8, other objects JSON; a stream is returned as it is.
+ */
+export const toReadableStream = (data: object | string | Uint8Array): ReadableStream<Uint8Array> => {
+  if (data instanceof ReadableStream) return data as ReadableStream<Uint8Array>;
+  if (data instanceof Uint8Array) return streamOfBytes(data);
+  if (data instanceof ArrayBuffer) return streamOfBytes(new Uint8Array(data));
+  return streamOfBytes(Buffer.from(typeof data === 'string' ? data : JSON.stringify(data)));
+};
+
+/** The bytes of an unread stream made by `toReadableStream`; undefined for every other stream. */
+export const knownBytes = (stream: ReadableStream<Uint8Array> | undefined): Uint8Array | undefined =>
+  stream && !stream.locked ? bytesOf.get(stream) : undefined;
+
+/** Where a response has its bytes until somebody asks for its stream. */
+const BYTES = Symbol('bytes');
+
+interface IBytesResponse extends IResponse {
+  [BYTES]?: Uint8Array;
+}
+
+/**
+ * A response with these bytes. Its stream is made when somebody takes `body`: that costs more than all the rest of a
+ * small answer, and a host that sends the bytes themselves (`responseBytes`) does without it.
+ */
+export const responseOfBytes = (status: number, headers: Record<string, string>, bytes: Uint8Array): IResponse => {
+  let stream: ReadableStream<Uint8Array> | undefined;
+  const response: IBytesResponse = {
+    status,
+    headers,
+    get body() {
+      response[BYTES] = undefined;
+      stream ??= streamOfBytes(bytes);
+      return stream;
+    },
+    [BYTES]: bytes,
+  };
+  return response;
+};
+
+/** The bytes of a response's body, where they are known and nobody has begun to read them. */
+export const responseBytes = (response: IResponse): Uint8Array | undefined =>
+  (response as IBytesResponse)[BYTES] ?? knownBytes(response.body);
+
+/**
+ * What stands behind a long body: it can be read into memory of the reader's own, so that a host may use the same few
+ * buffers again and again. New ones for each chunk cost more than all the rest of a download.
+ */
+export interface IChunkSource {
+  /** bytes read to the beginning of `room`; 0 at the end. One read at a time. */
+  read(room: Uint8Array): Promise<number>;
+  /** frees what the source holds, also before its end */
+  close(): Promise<void>;
+}
+
+/** The same for bytes that come in buffers of their own, from a socket: a host does without the stream around them. */
+export interface IBufferSource {
+  /** null at the end */
+  next(): Promise<Uint8Array | null>;
+  /** takes back memory that `next` gave and that nobody reads any more, to be used again; who does not call it may keep it */
+  release?(bytes: Uint8Array): void;
+  close(): Promise<void>;
+}
+
+const sources = new WeakMap<ReadableStream<Uint8Array>, IChunkSource | IBufferSource>();
+
+/** For a reader who may keep it: what is a small piece of a large buffer would keep all of it alive. */
+const keepable = (source: IBufferSource, bytes: Uint8Array): Uint8Array => {
+  if (bytes.byteLength * 2 >= bytes.buffer.byteLength) return bytes;
+  const copy = Buffer.from(bytes);
+  source.release?.(bytes);
+  return copy;
+};
+
+const streamOfNext = (source: IBufferSource, behind: IChunkSource | IBufferSource): ReadableStream<Uint8Array> => {
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        sources.delete(stream);
+        const bytes = await source.next();
+        if (bytes === null) controller.close();
+        else controller.enqueue(source.release ? keepable(source, bytes) : bytes);
+      },
+      cancel: () => source.close(),
+    },
+    LAZY,
+  );
+  sources.set(stream, behind);
+  return stream;
+};
+
+/** A stream of the source's bytes, `chunk` at a time. Until somebody reads it, `takeSource` hands out the source itself. */
+export const streamOfSource = (source: IChunkSource, chunk: number): ReadableStream<Uint8Array> => {
+  const next = async (): Promise<Uint8Array | null> => {
+    const room = new Uint8Array(chunk);
+    const count = await source.read(room);
+    return count === 0 ? null : room.subarray(0, count);
+  };
+  return streamOfNext({ next, close: () => source.close() }, source);
+};
+
+/** A stream of the source's buffers, likewise. */
+export const streamOfBuffers = (source: IBufferSource): ReadableStream<Uint8Array> => streamOfNext(source, source);
+
+/** The source behind an unread stream, whose reader the caller now is; the stream itself is spent. */
+export const takeSource = (stream: ReadableStream<Uint8Array>): IChunkSource | IBufferSource | undefined => {
+  const source = stream.locked ? undefined : sources.get(stream);
+  sources.delete(stream);
+  return source;
+};
+
+/** Everything the stream yields, in one buffer; empty for an absent body. */
+export const streamToBuffer = async (stream: ReadableStream<Uint8Array> | undefined | null): Promise<Buffer> =>
+  stream ? gather(iterate(stream)) : Buffer.alloc(0);
+
+/** All chunks in one buffer. */
+export const gather = async (chunks: AsyncIterable<Uint8Array>): Promise<Buffer> => {
+  const gathered: Uint8Array[] = [];
+  for await (const chunk of chunks) gathered.push(chunk);
+  return Buffer.concat(gathered);
+};
+
+/** The stream's content parsed as JSON; throws SyntaxError where it is not JSON. */
+export const streamToJson = async <T = unknown>(stream: ReadableStream<Uint8Array> | undefined | null): Promise<T> =>
+  JSON.parse((await streamToBuffer(stream)).toString('utf8')) as T;
+
+/** What unread streams take from, so that who iterates over one does without the stream. */
+const iterables = new WeakMap<ReadableStream<Uint8Array>, AsyncIterable<Uint8Array> | Iterable<Uint8Array>>();
+
+/** Reads a stream chunk by chunk; leaving the loop early, or throwing in it, cancels the stream. */
+export async function* iterate(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  const source = stream.locked ? undefined : iterables.get(stream);
+  const reader = stream.getReader();
+  if (source) {
+    try {
+      for await (const chunk of source) if (chunk.byteLength > 0) yield chunk;
+    } finally {
+      reader.releaseLock();
+    }
+    return;
+  }
+  let ended = false;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) {
+        ended = true;
+        return;
+      }
+      yield value;
+    }
+  } catch (error) {
+    ended = true; // an errored stream has nothing left to cancel
+    throw error;
+  } finally {
+    if (!ended) await reader.cancel();
+    reader.releaseLock();
+  }
+}
+
+/** A stream that takes from the iterable as it is read; cancelling it ends the iteration. */
+export const fromIterable = (source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): ReadableStream<Uint8Array> => {
+  let iterator: AsyncIterator<Uint8Array> | Iterator<Uint8Array> | undefined;
+  const start = () => {
+    iterator ??= Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+    return iterator;
+  };
+  const stream: ReadableStream<Uint8Array> = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        iterables.delete(stream);
+        for (;;) {
+          const { done, value } = await start().next();
+          if (done) return controller.close();
+          // an empty chunk would end a pull without progress
+          if (value.byteLength > 0) return controller.enqueue(value);
+        }
+      },
+      async cancel(reason) {
+        iterables.delete(stream);
+        await start().return?.(reason);
+      },
+    },
+    LAZY,
+  );
+  iterables.set(stream, source);
+  return stream;
+};
+
+/** Frees the socket or file behind a response's body that will not be sent. */
+export const discardBody = async (response: IResponse): Promise<void> => {
+  if ((response as IBytesResponse)[BYTES]) return;
+  const { body } = response;
+  if (body && !body.locked) await body.cancel();
+};

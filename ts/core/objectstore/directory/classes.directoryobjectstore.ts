@@ -1,0 +1,185 @@
+import type {
+  IComposeOptions,
+  IGetOptions,
+  IListOptions,
+  IObject,
+  IObjectInfo,
+  IObjectPrefix,
+  IObjectStore,
+  IPutOptions,
+} from '../interfaces.objectstore.js';
+import { CommonFiles } from './classes.commonfiles.js';
+import { Composer } from './classes.composer.js';
+import { BytesDraft, type Draft } from './classes.draft.js';
+import { Generations } from './classes.generations.js';
+import { DirectoryLayout } from './classes.layout.js';
+import { Lookup } from './classes.lookup.js';
+import { Publisher } from './classes.publisher.js';
+import { VersionReader } from './classes.versionreader.js';
+import { bodyOf, resolveRange } from './helpers.body.js';
+import { guarded, type IFiles, nodeFiles, storeError } from './helpers.files.js';
+import { checkAbout, toInfo } from './helpers.header.js';
+import { takeIn } from './helpers.intake.js';
+import { listObjects } from './helpers.listing.js';
+
+/** bytes that are read when a file is opened for its body: all of most documents */
+const FIRST_READ = 64 * 1024;
+/** an upload may be slow, but not that slow */
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * Objects in a directory of the local file system, safe for any number of processes, containers included, that share
+ * it, and against being killed at any moment. Each write is complete and fsynced in `tmp/` before a name in `objects/`
+ * leads to it. The file system must have hard links, atomic renames and one view for all: a local one, not NFS.
+ *
+ * How keys become paths: helpers.names.ts. How objects are rewritten: classes.generations.ts. What is in a file:
+ * helpers.header.ts.
+ */
+export class DirectoryObjectStore implements IObjectStore {
+  public readonly conditionalWrites = true;
+  private readonly layout: DirectoryLayout;
+  private readonly lookup: Lookup;
+  private readonly publisher: Publisher;
+  private readonly composer: Composer;
+  private readonly common: CommonFiles;
+
+  /** @param files for tests: the calls to the file system, to halt or break one of them */
+  constructor(
+    directory: string,
+    private readonly files: IFiles = nodeFiles,
+  ) {
+    this.layout = new DirectoryLayout(directory, files);
+    const reader = new VersionReader(files);
+    const generations = new Generations(this.layout, reader);
+    this.lookup = new Lookup(files, generations, reader);
+    this.publisher = new Publisher(this.layout, reader, generations, this.lookup);
+    this.composer = new Composer(this.layout, this.lookup);
+    this.common = new CommonFiles(this.layout);
+  }
+
+  /** Creates the directory and removes what writers that died left in it more than a day ago. */
+  public init(): Promise<void> {
+    return guarded(async () => {
+      await this.layout.prepare();
+      await this.layout.clean(DAY_MS);
+    });
+  }
+
+  public destroy(): Promise<void> {
+    return guarded(() => this.common.clear());
+  }
+
+  public sweep(olderThanMs: number): Promise<number> {
+    return guarded(() => this.layout.clean(olderThanMs));
+  }
+
+  public head(key: string): Promise<IObjectInfo | null> {
+    return guarded(async () => {
+      const { version } = await this.lookup.current(key, this.layout.pathOf(key));
+      if (version && !version.header.deleted) return toInfo(version.header);
+      if (!version) await this.layout.attached();
+      return null;
+    });
+  }
+
+  public glance(key: string): IObjectInfo | undefined {
+    const version = this.lookup.glance(key, this.layout.pathOf(key));
+    return version && toInfo(version.header);
+  }
+
+  public get(key: string, options: IGetOptions = {}): Promise<IObject | 'notModified' | null> {
+    const { range, ifNoneMatch, signal } = options;
+    return guarded(async () => {
+      const path = this.layout.pathOf(key);
+      signal?.throwIfAborted();
+      if (ifNoneMatch !== undefined) {
+        const { version } = await this.lookup.current(key, path);
+        if (version?.header.etag === ifNoneMatch && !version.header.deleted) return 'notModified';
+      }
+      const opened = await this.lookup.open(key, path, FIRST_READ);
+      if (!opened) {
+        await this.layout.attached();
+        return null;
+      }
+      const { header } = opened.version;
+      let wanted: { start: number; end: number } | undefined;
+      try {
+        signal?.throwIfAborted();
+        wanted = range && resolveRange(range, header.size);
+      } catch (error) {
+        this.files.release(opened.fd);
+        throw error;
+      }
+      const [start, end] = wanted ? [wanted.start, wanted.end + 1] : [0, header.size];
+      const body = await bodyOf(this.files, opened, start, end, signal);
+      return { info: toInfo(header), body, ...(wanted ? { range: wanted } : {}) };
+    });
+  }
+
+  public async put(
+    key: string,
+    body: Uint8Array | ReadableStream<Uint8Array>,
+    options: IPutOptions = {},
+  ): Promise<{ etag: string }> {
+    try {
+      const path = this.layout.pathOf(key);
+      checkAbout(options);
+      options.signal?.throwIfAborted();
+      // a body that cannot be stored need not be read
+      if (!(body instanceof Uint8Array)) await this.precheck(key, path, options);
+      const draft = await this.draft(key, body, options);
+      try {
+        options.signal?.throwIfAborted();
+        await this.publisher.publish(path, draft, options, options);
+        return { etag: draft.etag };
+      } finally {
+        await draft.discard();
+      }
+    } catch (error) {
+      // a source that has failed itself refuses to be cancelled; the error to tell is the one that brought us here
+      if (!(body instanceof Uint8Array) && !body.locked) body.cancel(error).catch(() => {});
+      throw storeError(error);
+    }
+  }
+
+  public compose(target: string, parts: string[], options: IComposeOptions = {}): Promise<{ etag: string }> {
+    return guarded(async () => {
+      const path = this.layout.pathOf(target);
+      checkAbout(options);
+      await this.precheck(target, path, options);
+      const draft = await this.composer.draft({ ...options, target, parts });
+      try {
+        options.signal?.throwIfAborted();
+        await this.publisher.publish(path, draft, options, options);
+        return { etag: draft.etag };
+      } finally {
+        await draft.discard();
+      }
+    });
+  }
+
+  public delete(key: string, options: { ifMatch?: string; scratch?: boolean } = {}): Promise<void> {
+    return guarded(() => this.publisher.remove(key, this.layout.pathOf(key), options));
+  }
+
+  public list(options: IListOptions): AsyncIterable<IObjectInfo | IObjectPrefix> {
+    return listObjects(this.layout, this.lookup, this.publisher, options);
+  }
+
+  private async draft(
+    key: string,
+    body: Uint8Array | ReadableStream<Uint8Array>,
+    options: IPutOptions,
+  ): Promise<Draft> {
+    const { common, immutable, ifNoneMatch } = options;
+    const draft = await takeIn(this.layout, key, body, options);
+    // without a condition it might be put in the place of another one by giving up its own name
+    const shares = common && immutable && ifNoneMatch && body instanceof Uint8Array && draft instanceof BytesDraft;
+    return shares ? this.common.draft(key, options, body) : draft;
+  }
+
+  private async precheck(key: string, path: string, options: IPutOptions): Promise<void> {
+    if (options.ifMatch === undefined && options.ifNoneMatch === undefined) return;
+    this.publisher.check(options, (await this.lookup.current(key, path)).version);
+  }
+}

@@ -1,0 +1,159 @@
+import type { Stats } from 'node:fs';
+import { LRUCache, path } from '../../../plugins.js';
+import { RegistryError } from '../../classes.registryerror.js';
+import { hasCode, type IFiles, tolerate } from './helpers.files.js';
+import { relativePath } from './helpers.names.js';
+import { randomName } from './helpers.random.js';
+
+/** Where things are below the storage directory, and the care that directories need. */
+export class DirectoryLayout {
+  /** what is published */
+  public readonly objects: string;
+  /** what is being written, on the same file system because it is published by link and rename */
+  public readonly tmp: string;
+
+  private readonly paths = new LRUCache<string, string>({ max: 2000 });
+  private readonly syncs = new Map<string, { now: Promise<void>; next?: Promise<void> }>();
+
+  constructor(
+    root: string,
+    public readonly files: IFiles,
+  ) {
+    this.objects = path.resolve(root, 'objects');
+    this.tmp = path.resolve(root, 'tmp');
+  }
+
+  public pathOf(key: string): string {
+    let found = this.paths.get(key);
+    if (found === undefined) {
+      found = `${this.objects}/${relativePath(key)}`;
+      this.paths.set(key, found);
+    }
+    return found;
+  }
+
+  public temporary(name: string = randomName(12, 'hex')): string {
+    return `${this.tmp}/${name}`;
+  }
+
+  /** Writes a small file from its beginning; fsynced unless it is `scratch`. */
+  public async write(file: string, bytes: Uint8Array, flags: 'w' | 'wx', scratch: boolean): Promise<void> {
+    const { files } = this;
+    const fd = await files.open(file, flags);
+    try {
+      await files.write(fd, bytes, 0);
+      if (!scratch) await files.fsync(fd);
+    } finally {
+      files.release(fd);
+    }
+  }
+
+  public async prepare(): Promise<void> {
+    await this.makeDirectory(this.objects, path.parse(this.objects).root);
+    await tolerate(this.files.mkdir(this.tmp), 'EEXIST');
+  }
+
+  /** Removes what writers that died left in `tmp/`. */
+  public async clean(olderThanMs: number): Promise<number> {
+    const before = Date.now() - olderThanMs;
+    let count = 0;
+    for (const name of await this.files.readdir(this.tmp)) {
+      const stat = await tolerate(this.files.stat(this.temporary(name)), 'ENOENT');
+      // the change time, because a link made just now to an old file is not stale
+      if (!stat || stat.ctimeMs > before) continue;
+      await this.files.remove(this.temporary(name));
+      count++;
+    }
+    return count;
+  }
+
+  /** Throws where the whole store is gone, an unmounted volume for one: then no key may read as absent. */
+  public async attached(): Promise<void> {
+    // every path to an object leads through it, so it is in the kernel's memory
+    if (await tolerate(this.statObjects(), 'ENOENT', 'ENOTDIR')) return;
+    throw new RegistryError('unavailable', 'The storage directory is not there', {
+      cause: new Error(`${this.objects} is missing: not initialised, or its volume is not mounted`),
+    });
+  }
+
+  /** Does what puts something at `target`, with the directories it needs; others may remove those while empty. */
+  public async place(target: string, act: () => Promise<void>): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await act();
+      } catch (error) {
+        if (!hasCode(error, 'ENOENT') || tries > 100) throw error;
+        await this.attached();
+        // a parent that goes while we make its child: the next try finds out
+        await tolerate(this.makeDirectory(path.dirname(target), this.objects), 'ENOENT');
+      }
+    }
+  }
+
+  /** Removes what became empty above `file`. A writer that just looked there finds out and makes it anew. */
+  public async prune(file: string): Promise<void> {
+    for (let at = path.dirname(file); at.length > this.objects.length; at = path.dirname(at)) {
+      try {
+        await this.files.rmdir(at);
+      } catch (error) {
+        if (hasCode(error, 'ENOENT')) continue;
+        if (hasCode(error, 'ENOTEMPTY', 'EEXIST', 'EBUSY')) return;
+        throw error;
+      }
+    }
+  }
+
+  /**
+   * Makes what happened to the names in a directory durable; the nearest one above where it is gone itself. Callers
+   * that come while it is under way share the next one, never this, which may have begun before their change.
+   */
+  public sync(directory: string): Promise<void> {
+    const running = this.syncs.get(directory);
+    if (!running) return this.startSync(directory);
+    running.next ??= running.now.catch(() => {}).then(() => this.startSync(directory));
+    return running.next;
+  }
+
+  public syncParent(file: string): Promise<void> {
+    return this.sync(path.dirname(file));
+  }
+
+  private async statObjects(): Promise<Stats> {
+    return this.files.statHot(this.objects);
+  }
+
+  private startSync(directory: string): Promise<void> {
+    const running: { now: Promise<void>; next?: Promise<void> } = { now: this.syncNow(directory) };
+    this.syncs.set(directory, running);
+    const ended = () => {
+      if (!running.next) this.syncs.delete(directory);
+    };
+    running.now.then(ended, ended);
+    return running.now;
+  }
+
+  private async syncNow(directory: string): Promise<void> {
+    for (let at = directory; ; at = path.dirname(at)) {
+      const fd = await tolerate(this.files.openHot(at), 'ENOENT');
+      if (fd === undefined) continue;
+      try {
+        return await this.files.fsync(fd);
+      } finally {
+        this.files.release(fd);
+      }
+    }
+  }
+
+  private async makeDirectory(directory: string, top: string): Promise<void> {
+    if (directory === top) return;
+    try {
+      await this.files.mkdir(directory);
+    } catch (error) {
+      if (hasCode(error, 'EEXIST')) return;
+      if (!hasCode(error, 'ENOENT')) throw error;
+      await this.makeDirectory(path.dirname(directory), top);
+      await tolerate(this.files.mkdir(directory), 'EEXIST');
+    }
+    await this.sync(path.dirname(directory));
+  }
+}

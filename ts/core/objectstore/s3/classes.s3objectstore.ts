@@ -1,0 +1,202 @@
+import { RegistryError } from '../../classes.registryerror.js';
+import type { ILogger, IS3StorageConfig } from '../../interfaces.core.js';
+import type {
+  IComposeOptions,
+  IGetOptions,
+  IListOptions,
+  IObject,
+  IObjectInfo,
+  IObjectPrefix,
+  IObjectStore,
+  IPutOptions,
+} from '../interfaces.objectstore.js';
+import { LoneWriter } from './classes.lonewriter.js';
+import { connect } from './helpers.client.js';
+import { composeObjects } from './helpers.compose.js';
+import { deleteObject } from './helpers.delete.js';
+import { checkKey } from './helpers.keys.js';
+import { listObjects } from './helpers.list.js';
+import type { ITarget } from './helpers.multipart.js';
+import { putBytes, putStream } from './helpers.put.js';
+import { getObject, headObject } from './helpers.read.js';
+import { type IS3Settings, readSettings } from './helpers.settings.js';
+import { compareFirst, type ICondition, KeyLocks } from './helpers.settle.js';
+import { openBucket, probe } from './helpers.start.js';
+import { abandonOldUploads } from './helpers.unfinished.js';
+import type { IS3Session } from './interfaces.session.js';
+
+export interface IS3StoreOptions {
+  logger?: ILogger;
+  /** ms for the server to begin its answer to a small request; default 30,000 */
+  requestTimeoutMs?: number;
+  /** ms without a byte after which a download or upload is given up, while the server is waited for; default 60,000 */
+  idleTimeoutMs?: number;
+  /** ms between two signs of life of the only replica, on servers without conditional writes; default 2,000 */
+  replicaBeatMs?: number;
+}
+
+const SILENT: ILogger = { info() {}, warn() {}, error() {} };
+/** No upload takes so long. */
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * `IObjectStore` on an S3 server. Nothing is loaded or connected before `init()`.
+ *
+ * What it adds to the plain protocol: a write knows its own result from another's after a lost answer (helpers.settle.ts), a
+ * failing source leaves nothing (classes.bytesource.ts, helpers.put.ts), a dead server is an error and not an end (helpers.body.ts), and
+ * objects are joined inside the server (helpers.compose.ts).
+ */
+export class S3ObjectStore implements IObjectStore {
+  private readonly settings: IS3Settings;
+  private readonly locks = new KeyLocks();
+  private session: IS3Session | undefined;
+  private starting: Promise<void> | undefined;
+  private alone: LoneWriter | undefined;
+
+  /** Throws `invalid`, naming the field, where the configuration cannot work. */
+  constructor(
+    config: IS3StorageConfig,
+    private readonly options: IS3StoreOptions = {},
+  ) {
+    this.settings = readSettings(config);
+  }
+
+  public get conditionalWrites(): boolean {
+    return this.session?.abilities.put ?? false;
+  }
+
+  /**
+   * Whether `delete` with `ifMatch` is atomic. AWS and versitygw compare and delete in one step; MinIO ignores the
+   * condition, and then a write by another process between this driver's comparison and its delete is lost.
+   */
+  public get conditionalDeletes(): boolean {
+    return this.session?.abilities.delete ?? false;
+  }
+
+  /** Whether `compose` and puts of more than one request take conditions; without it those throw `unsupported`. */
+  public get conditionalJoins(): boolean {
+    return this.session?.abilities.complete ?? false;
+  }
+
+  public init(): Promise<void> {
+    this.starting ??= this.start().catch((error: unknown) => {
+      this.starting = undefined;
+      throw error;
+    });
+    return this.starting;
+  }
+
+  public async destroy(): Promise<void> {
+    const { session, alone } = this;
+    this.session = this.alone = this.starting = undefined;
+    await alone?.release();
+    session?.clients.close();
+  }
+
+  public async head(key: string): Promise<IObjectInfo | null> {
+    return headObject(this.opened(key), key);
+  }
+
+  public async get(key: string, options?: IGetOptions): Promise<IObject | 'notModified' | null> {
+    return getObject(this.opened(key), key, options);
+  }
+
+  public async put(
+    key: string,
+    body: Uint8Array | ReadableStream<Uint8Array>,
+    options: IPutOptions = {},
+  ): Promise<{ etag: string }> {
+    const session = this.opened(key);
+    const { ifMatch, ifNoneMatch, size } = options;
+    return this.conditionally(session, key, { ifMatch, ifNoneMatch }, options, async (target) => {
+      if (!(body instanceof Uint8Array)) return putStream(session, target, body, size);
+      if (size !== undefined && size !== body.byteLength) {
+        throw new RegistryError('invalid', `The body does not have the ${size} bytes that were announced`);
+      }
+      return putBytes(session, target, body);
+    });
+  }
+
+  public async compose(target: string, parts: string[], options: IComposeOptions = {}): Promise<{ etag: string }> {
+    const session = this.opened(target, ...parts);
+    const { ifNoneMatch } = options;
+    if (parts.length === 0) throw new RegistryError('invalid', 'There is nothing to join');
+    return this.conditionally(session, target, { ifNoneMatch }, options, (at) =>
+      composeObjects(session, at, parts, options.sizes),
+    );
+  }
+
+  public async delete(key: string, options: { ifMatch?: string } = {}): Promise<void> {
+    const session = this.opened(key);
+    const work = () => {
+      this.alone?.check();
+      return deleteObject(session, key, options.ifMatch);
+    };
+    return session.abilities.delete ? work() : this.locks.run(key, work);
+  }
+
+  public list(options: IListOptions): AsyncIterable<IObjectInfo | IObjectPrefix> {
+    return listObjects(this.opened(), options);
+  }
+
+  public async sweep(olderThanMs: number): Promise<number> {
+    return abandonOldUploads(this.opened(), olderThanMs);
+  }
+
+  private async start(): Promise<void> {
+    const { logger = SILENT, requestTimeoutMs = 30_000, idleTimeoutMs = 60_000, replicaBeatMs = 2_000 } = this.options;
+    const session: IS3Session = {
+      clients: await connect(this.settings),
+      settings: this.settings,
+      timing: { requestMs: requestTimeoutMs, idleMs: idleTimeoutMs },
+      abilities: { put: false, complete: false, delete: false },
+      logger,
+      parts: { underWay: 0 },
+    };
+    try {
+      await openBucket(session);
+      session.abilities = await probe(session);
+      await abandonOldUploads(session, DAY_MS);
+      if (!session.abilities.put && !this.settings.allowUnconditionalWrites) {
+        this.alone = await LoneWriter.claim(session, replicaBeatMs);
+      }
+    } catch (error) {
+      session.clients.close();
+      throw error;
+    }
+    if (!session.abilities.put) {
+      logger.warn('This S3 server ignores conditional writes: run one replica of the registry only', {
+        endpoint: this.settings.endpoint,
+      });
+    }
+    this.session = session;
+  }
+
+  /** Where the server ignores conditions, they hold against the writers of this process at least. */
+  private async conditionally(
+    session: IS3Session,
+    name: string,
+    condition: ICondition,
+    options: Pick<ITarget, 'contentType' | 'metadata' | 'signal'>,
+    write: (target: ITarget) => Promise<{ etag: string }>,
+  ): Promise<{ etag: string }> {
+    const { contentType, metadata, signal } = options;
+    const key = session.settings.prefix + name;
+    const target: ITarget = { key, name, contentType, metadata, signal, condition };
+    if (session.abilities.put && session.abilities.delete) return write(target);
+    return this.locks.run(name, async () => {
+      if (session.abilities.put) return write(target);
+      this.alone?.check();
+      await compareFirst((of) => headObject(session, of, signal), name, condition);
+      return write({ ...target, condition: {} });
+    });
+  }
+
+  private opened(...keys: string[]): IS3Session {
+    if (!this.session) {
+      throw new RegistryError('unavailable', 'The storage is not open: init() was not called, or destroy() was');
+    }
+    keys.forEach(checkKey);
+    return this.session;
+  }
+}

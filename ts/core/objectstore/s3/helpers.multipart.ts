@@ -1,0 +1,226 @@
+import type { Buffer } from 'node:buffer';
+import { randomUUID } from 'node:crypto';
+import { RegistryError } from '../../classes.registryerror.js';
+import { codeOf } from './helpers.errors.js';
+import { toHeaders } from './helpers.metadata.js';
+import { type ICondition, settle } from './helpers.settle.js';
+import {
+  abortReason,
+  copyingTime,
+  type IS3Session,
+  must,
+  pause,
+  quoted,
+  run,
+  sendingTime,
+} from './interfaces.session.js';
+
+/** S3's limits, in bytes and parts. All parts but the last have at least MIN_PART. */
+export const MIN_PART = 5 * 1024 ** 2;
+export const MAX_PART = 5 * 1024 ** 3;
+export const MAX_PARTS = 10_000;
+
+export interface ITarget {
+  /** as the server knows it, prefix included */
+  key: string;
+  /** as the caller knows it */
+  name: string;
+  contentType?: string;
+  metadata?: Record<string, string>;
+  condition: ICondition;
+  signal?: AbortSignal;
+}
+
+export interface ICopySource {
+  key: string;
+  /** first and last byte; absent: the whole object */
+  range?: { start: number; end: number };
+  bytes: number;
+}
+
+/** `bucket/key` as a header: percent-encoded, because a `+` or `%2F` in a key would be decoded otherwise. */
+export const copySource = (session: IS3Session, key: string): string =>
+  [session.settings.bucket, ...key.split('/')].map((segment) => encodeURIComponent(segment)).join('/');
+
+/** Headers of every request that creates an object. */
+export const creation = (session: IS3Session, target: ITarget, writeId: string) => ({
+  Bucket: session.settings.bucket,
+  Key: target.key,
+  ContentType: target.contentType ?? 'application/octet-stream',
+  Metadata: toHeaders(target.metadata, writeId),
+  ServerSideEncryption: session.settings.encryption as 'AES256' | 'aws:kms' | undefined,
+});
+
+export const conditions = ({ ifMatch, ifNoneMatch }: ICondition) => ({
+  IfMatch: ifMatch === undefined ? undefined : quoted(ifMatch),
+  IfNoneMatch: ifNoneMatch,
+});
+
+/** An object of more than one request is made by CompleteMultipartUpload, and not every server checks conditions there. */
+export const requireCompleteConditions = (session: IS3Session, { ifMatch, ifNoneMatch }: ICondition): void => {
+  if (session.abilities.complete || (ifMatch === undefined && ifNoneMatch === undefined)) return;
+  throw new RegistryError('unsupported', 'This storage makes large objects only without conditions');
+};
+
+/** One multipart upload. Whoever begins it ends it with `complete` or `abort`: its parts cost space and are not listed. */
+export class MultipartUpload {
+  private readonly done: { PartNumber: number; ETag?: string }[] = [];
+  private readonly halt = new AbortController();
+  private bytes = 0;
+
+  private constructor(
+    private readonly session: IS3Session,
+    private readonly target: ITarget,
+    private readonly writeId: string,
+    private readonly uploadId: string | undefined,
+  ) {}
+
+  /** Does not listen to the caller's signal: an upload whose answer nobody waits for could not be aborted. */
+  public static async begin(session: IS3Session, target: ITarget): Promise<MultipartUpload> {
+    if (target.signal?.aborted) throw abortReason(target.signal);
+    const writeId = randomUUID();
+    const { sdk, retrying } = session.clients;
+    const command = new sdk.CreateMultipartUploadCommand(creation(session, target, writeId));
+    const { UploadId } = await must(session, (http) => retrying.send(command, http));
+    return new MultipartUpload(session, target, writeId, UploadId);
+  }
+
+  public async send(partNumber: number, bytes: Buffer): Promise<void> {
+    const { sdk, parts } = this.session.clients;
+    const command = new sdk.UploadPartCommand({ ...this.id, PartNumber: partNumber, Body: bytes });
+    const options = { signal: this.halt.signal, ms: sendingTime(this.session, bytes.byteLength) };
+    const { ETag } = await must(this.session, (http) => parts.send(command, http), options);
+    this.add(partNumber, ETag, bytes.byteLength);
+  }
+
+  public async copy(partNumber: number, source: ICopySource): Promise<void> {
+    const { sdk, parts } = this.session.clients;
+    const command = new sdk.UploadPartCopyCommand({
+      ...this.id,
+      PartNumber: partNumber,
+      CopySource: copySource(this.session, source.key),
+      CopySourceRange: source.range && `bytes=${source.range.start}-${source.range.end}`,
+    });
+    const options = { signal: this.halt.signal, ms: copyingTime(this.session, source.bytes) };
+    const { CopyPartResult } = await must(this.session, (http) => parts.send(command, http), options);
+    this.add(partNumber, CopyPartResult?.ETag, source.bytes);
+  }
+
+  /** Makes the object of the parts, in the order of their numbers. */
+  public complete(): Promise<{ etag: string }> {
+    const { sdk, once } = this.session.clients;
+    const command = new sdk.CompleteMultipartUploadCommand({
+      ...this.id,
+      MultipartUpload: { Parts: this.done.sort((a, b) => a.PartNumber - b.PartNumber) },
+      ...conditions(this.target.condition),
+    });
+    const write = {
+      ...this.target,
+      writeId: this.writeId,
+      replayable: true,
+      ms: copyingTime(this.session, this.bytes),
+    };
+    return settle(this.session, write, (http) => once.send(command, http));
+  }
+
+  /** Cuts off the parts that are under way. The server may store those whose last byte it has, now or in a moment. */
+  public cut(): void {
+    this.halt.abort();
+  }
+
+  /** A failure is logged, for there is an error already. */
+  public async abort(): Promise<void> {
+    const { sdk, retrying } = this.session.clients;
+    const command = new sdk.AbortMultipartUploadCommand(this.id);
+    try {
+      await run(this.session, (http) => retrying.send(command, http));
+    } catch (error) {
+      if (codeOf(error) === 'NoSuchUpload') return;
+      this.session.logger.warn('An unfinished upload could not be removed from the storage; a sweep will', {
+        key: this.target.key,
+        error,
+      });
+    }
+  }
+
+  private get id() {
+    return { Bucket: this.session.settings.bucket, Key: this.target.key, UploadId: this.uploadId };
+  }
+
+  private add(PartNumber: number, ETag: string | undefined, bytes: number): void {
+    this.done.push({ PartNumber, ETag });
+    this.bytes += bytes;
+  }
+}
+
+/** For the answers to the parts that are under way when the upload fails. */
+const LINGER_MS = 5_000;
+/** For what the server is still doing with a part that got no answer. */
+const AFTERMATH_MS = 500;
+
+export interface IMultipartWork {
+  upload: MultipartUpload;
+  /** takes a part that has been started, and waits when enough are under way */
+  start(part: Promise<void>): Promise<void>;
+  /** aborted when a part failed or the caller wants no more */
+  signal: AbortSignal;
+}
+
+/** Runs `work` on a new upload and completes it, or leaves nothing. A part that fails ends it all and is thrown. */
+export const multipart = async (
+  session: IS3Session,
+  target: ITarget,
+  work: (parts: IMultipartWork) => Promise<void>,
+  onFailure: (error: unknown) => void = () => {},
+): Promise<{ etag: string }> => {
+  const upload = await MultipartUpload.begin(session, target);
+  const stop = new AbortController();
+  const stopped = new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve()));
+  const onAbort = () => stop.abort(abortReason(target.signal as AbortSignal));
+  target.signal?.addEventListener('abort', onAbort, { once: true });
+  if (target.signal?.aborted) onAbort();
+  const running = new Set<Promise<void>>();
+  let unanswered = false;
+  const start = async (part: Promise<void>): Promise<void> => {
+    session.parts.underWay += 1;
+    const settled = part
+      .catch((error: unknown) => {
+        unanswered = true;
+        if (stop.signal.aborted) return;
+        stop.abort(error);
+        onFailure(error);
+      })
+      .finally(() => {
+        session.parts.underWay -= 1;
+        running.delete(settled);
+      });
+    running.add(settled);
+    while (running.size >= allowance(session) && !stop.signal.aborted) await Promise.race([...running, stopped]);
+    stop.signal.throwIfAborted();
+  };
+  try {
+    await work({ upload, start, signal: stop.signal });
+    await Promise.race([Promise.all(running), stopped]);
+    stop.signal.throwIfAborted();
+    return await upload.complete();
+  } catch (error) {
+    stop.abort(error);
+    // a part that the server stores after the abort would stay, and be paid for
+    const linger = setTimeout(() => upload.cut(), LINGER_MS);
+    await Promise.all(running);
+    clearTimeout(linger);
+    await upload.abort();
+    if (unanswered) {
+      await pause(AFTERMATH_MS);
+      await upload.abort();
+    }
+    throw error;
+  } finally {
+    target.signal?.removeEventListener('abort', onAbort);
+  }
+};
+
+/** An upload reads its next part when fewer than this are under way; one at a time when many uploads share the memory. */
+const OWN_PARTS = 3;
+const ALL_PARTS = 16;
+const allowance = (session: IS3Session): number => (session.parts.underWay > ALL_PARTS ? 1 : OWN_PARTS);

@@ -1,0 +1,293 @@
+import type { TStanding } from '../auth/classes.defaultauthprovider.js';
+import type { IAuthToken } from '../auth/interfaces.auth.js';
+import { streamToBuffer } from '../base/helpers.streams.js';
+import type { AuthManager } from '../classes.authmanager.js';
+import type { IRegistryServices } from '../classes.baseregistry.js';
+import { RegistryError } from '../classes.registryerror.js';
+import type { ICodec, RegistryStorage } from '../classes.registrystorage.js';
+import type {
+  ILimits,
+  ILogger,
+  IProtocolConfig,
+  IRequestActor,
+  IRequestContext,
+  IResponse,
+  TRegistryProtocol,
+} from '../interfaces.core.js';
+import type { IStorageHookMetadata } from '../storage/interfaces.hooks.js';
+import type { IAnswerBasis, IDocumentVersion } from './classes.answercache.js';
+import { type IRendered, Rendering } from './classes.rendercache.js';
+import { RequestBody } from './classes.requestbody.js';
+import { abandonBody } from './helpers.bodysource.js';
+import { headerOf, originOf } from './helpers.http.js';
+import type { TAccess, TParams } from './helpers.routes.js';
+import {
+  type IServeObjectOptions,
+  type IServeRequest,
+  serveExact,
+  serveObject,
+  serveRendering,
+} from './helpers.serving.js';
+
+export interface IServeDocumentOptions<T> {
+  codec?: ICodec<T>;
+  /** names the representation, e.g. `abbreviated`; the public URL is always part of the name */
+  variant: string;
+  /** pure; null = this document is not to be seen (then the answer is null, as for an absent one) */
+  render(value: T): IRendered | null;
+  headers?: Record<string, string>;
+  /** runs the get hooks */
+  about?: IStorageHookMetadata;
+  /**
+   * The answer depends on nothing but this document, the path, the caller's rights, and headers that were read by
+   * `call.header`: asked the same again while all of these are as they were, it may be given without the handler.
+   */
+  repeatable?: boolean;
+}
+
+export interface ICallOptions {
+  protocol: TRegistryProtocol;
+  services: IRegistryServices;
+  config: IProtocolConfig;
+  context: IRequestContext;
+  /** the prefix under which the registry was reached, without a trailing slash */
+  mount: string;
+  /** the raw path inside the mount */
+  path: string;
+}
+
+/** bytes; larger ones cost more to keep than to read again */
+const SMALL_ARTIFACT = 64 * 1024;
+
+/** One request as a handler sees it. */
+export class RegistryCall implements IServeRequest {
+  public readonly protocol: TRegistryProtocol;
+  public readonly context: IRequestContext;
+  public readonly method: string;
+  public readonly mount: string;
+  public readonly path: string;
+  /** set by the pipeline from the matched route */
+  public params: TParams = Object.create(null);
+  public access: TAccess = 'public';
+  /** the matched row's path, as the table has it */
+  public route = '';
+  /** null for an anonymous caller, and on public routes */
+  public token: IAuthToken | null = null;
+
+  /** whether the caller's credentials still mean what they meant; undefined where only the auth manager can say */
+  public standing: TStanding | undefined;
+
+  /** headers that were looked at, where the answer may be remembered */
+  private readonly looked: [name: string, value: string | undefined][] | undefined;
+  private repeatable: (Pick<IAnswerBasis, 'document' | 'rendering'> & { response: IResponse }) | undefined;
+  private ownStorage: RegistryStorage | undefined;
+  private ownBody: RequestBody | undefined;
+  private readonly services: IRegistryServices;
+  private readonly config: IProtocolConfig;
+
+  constructor(options: ICallOptions) {
+    const { context, services } = options;
+    this.protocol = options.protocol;
+    this.services = services;
+    this.config = options.config;
+    this.context = context;
+    this.method = context.method.toUpperCase();
+    this.mount = options.mount;
+    this.path = options.path;
+    if (services.answers.takes(context)) this.looked = [];
+  }
+
+  /** Bound to this call: hooks see its protocol and actor, work stops with its signal. */
+  public get storage(): RegistryStorage {
+    const { context, protocol } = this;
+    const actor = () => this.actor;
+    this.ownStorage ??= this.services.storage.for({
+      protocol,
+      get actor() {
+        return actor();
+      },
+      get signal() {
+        return context.signal;
+      },
+    });
+    return this.ownStorage;
+  }
+
+  /** Whom hooks hear of: what the embedder said, completed by whom the credentials belong to. */
+  private get actor(): IRequestActor | undefined {
+    const { token, userId } = this;
+    const { actor } = this.context;
+    if (!token || userId === undefined) return actor;
+    return { ...actor, userId: actor?.userId ?? userId, tokenId: actor?.tokenId ?? token.tokenId };
+  }
+
+  public get body(): RequestBody {
+    const { context, services } = this;
+    this.ownBody ??= new RequestBody(context.body, {
+      contentLength: this.header('content-length'),
+      contentEncoding: this.header('content-encoding'),
+      defaultLimit: services.limits.maxMetadataSize,
+      idleTimeoutMs: services.limits.bodyIdleTimeoutMs,
+      get signal() {
+        return context.signal;
+      },
+    });
+    return this.ownBody;
+  }
+
+  /** Aborts when the client is gone. Hosts may make it when it is asked for: it costs more than the rest of a call. */
+  public get signal(): AbortSignal | undefined {
+    return this.context.signal;
+  }
+
+  /** The end of the call: frees a body that nobody read, and what was staged and not used. */
+  public async release(): Promise<void> {
+    if (this.ownBody) this.ownBody.dispose();
+    else abandonBody(this.context.body);
+    await this.ownStorage?.release();
+  }
+
+  public get auth(): AuthManager {
+    return this.services.auth;
+  }
+
+  public get logger(): ILogger {
+    return this.services.logger;
+  }
+
+  public get limits(): Required<ILimits> {
+    return this.services.limits;
+  }
+
+  /** Undefined for an anonymous caller, also for one who came with an anonymous OCI token (its subject is empty). */
+  public get userId(): string | undefined {
+    return this.token?.userId || undefined;
+  }
+
+  public header(name: string): string | undefined {
+    const value = headerOf(this.context.headers, name);
+    const { looked } = this;
+    if (looked && !looked.some(([known]) => known === name)) looked.push([name, value]);
+    return value;
+  }
+
+  /** The first value of a query parameter. */
+  public query(name: string): string | undefined {
+    return this.queryAll(name)[0];
+  }
+
+  public queryAll(name: string): string[] {
+    if (!Object.hasOwn(this.context.query, name)) return [];
+    const value = this.context.query[name];
+    return value === undefined ? [] : Array.isArray(value) ? value : [value];
+  }
+
+  /** Absolute URL of this registry as the caller reaches it, without a trailing slash. */
+  public get publicUrl(): string {
+    if (this.config.registryUrl) return this.config.registryUrl.replace(/\/+$/, '');
+    return originOf(this.context, this.services.trustProxy, (name) => this.header(name)) + this.mount;
+  }
+
+  /**
+   * Throws `unauthenticated` for a caller without a token, `forbidden` for one whose token does not allow it. Type and
+   * action are those of the route unless given.
+   */
+  public async authorize(name: string, override: { type?: string; action?: string } = {}): Promise<void> {
+    const row = typeof this.access === 'object' ? this.access : undefined;
+    const type = override.type ?? row?.type;
+    const action = override.action ?? (row && 'action' in row ? row.action : undefined);
+    if (!type || !action)
+      throw new RegistryError('internal', `A route of ${this.protocol} authorises without type and action`);
+    const right = { type, name, action };
+    if (await this.can(right)) return;
+    if (!this.userId) throw new RegistryError('unauthenticated', 'Authentication is required', { detail: right });
+    throw new RegistryError('forbidden', `This token does not allow ${action} on ${type} ${name}`, { detail: right });
+  }
+
+  public can(right: { type: string; name: string; action: string }): Promise<boolean> {
+    return this.auth.authorize(this.token, `${this.protocol}:${right.type}:${right.name}`, right.action);
+  }
+
+  /** One stored object as a download; null where it is absent. */
+  public serveObject(key: string, options: IServeObjectOptions = {}): Promise<IResponse | null> {
+    return serveObject(this, key, options);
+  }
+
+  /** The artifact that a document, just read, names: a download, and where it is small one from memory. */
+  public async serveArtifact(
+    key: string,
+    options: IServeObjectOptions & { etag: string; size: number; listedBy: IDocumentVersion },
+  ): Promise<IResponse | null> {
+    const fromMemory = options.size <= SMALL_ARTIFACT && this.header('range') === undefined;
+    if (!fromMemory) return this.serveObject(key, options);
+    const headers = { 'Accept-Ranges': 'bytes', ...options.headers };
+    return this.serveImmutable(key, { ...options, headers, immutable: true, repeatable: true });
+  }
+
+  /**
+   * Small content, exactly as it is stored, kept in memory once it was read: what has this `etag` never changes. Whether
+   * it is still there is asked each time, unless a document that was just read says so (`listedBy`).
+   */
+  public async serveImmutable(
+    key: string,
+    options: IServeObjectOptions & { etag: string; size?: number; listedBy?: IDocumentVersion; repeatable?: boolean },
+  ): Promise<IResponse | null> {
+    const { storage } = this;
+    const { about, listedBy, size } = options;
+    const admitted = listedBy && about && (await storage.admitGet(key, about));
+    const info = listedBy ?? (await (about ? storage.headForGet(key, about) : storage.head(key)));
+    if (!info) return null;
+    // a key may be used again for other content, once the first was taken away
+    const name = `${key}\n${options.etag}\nexact`;
+    const rendering = await this.services.renders.get(name, async () => {
+      // on nobody's behalf: others wait for it too, and the first of them may go away
+      const found = await this.services.storage.open(key);
+      if (!found || found === 'notModified') return null;
+      const { contentType = 'application/octet-stream', lastModified } = found.info;
+      const body = await streamToBuffer(found.body);
+      return size !== undefined && size !== body.byteLength ? null : new Rendering({ body, contentType, lastModified });
+    });
+    if (!rendering) return null;
+    admitted?.();
+    const response = serveExact(this, rendering, options);
+    if (options.repeatable) this.mayRepeat(response, info, name);
+    return response;
+  }
+
+  /**
+   * A stored document rendered for clients that poll it: made once per (stored ETag, variant, public URL), revalidated
+   * against the store on every read. Null where it is absent.
+   */
+  public async serveDocument<T>(key: string, options: IServeDocumentOptions<T>): Promise<IResponse | null> {
+    const { storage } = this;
+    const info = options.about ? await storage.headForGet(key, options.about) : await storage.head(key);
+    if (!info) return null;
+    const name = `${key}\n${info.etag}\n${options.variant}\n${this.publicUrl}`;
+    const rendering = await this.services.renders.get(name, async () => {
+      const document = await storage.read<T>(key, options.codec);
+      const rendered = document && options.render(document.value);
+      return rendered ? new Rendering(rendered) : null;
+    });
+    if (!rendering) return null;
+    const response = await serveRendering(this, rendering, info.lastModified, options.headers ?? {});
+    if (options.repeatable) this.mayRepeat(response, info, name);
+    return response;
+  }
+
+  private mayRepeat(response: IResponse, { key, etag }: IDocumentVersion, name: string): void {
+    // somebody wants to be asked, or to hear of it, each time
+    if (this.storage.watchesGets) return;
+    const packed = response.headers['Content-Encoding'] === 'gzip';
+    this.repeatable = { response, document: { key, etag }, rendering: { name, packed } };
+  }
+
+  /** What `response`, the end of this call, was made from; undefined where that cannot be told again. */
+  public basisOf(response: IResponse): IAnswerBasis | undefined {
+    const { looked: headers, standing, repeatable, context } = this;
+    if (!headers || !standing || repeatable?.response !== response) return undefined;
+    const { document, rendering } = repeatable;
+    const { status, headers: responseHeaders } = response;
+    const { baseUrl } = context;
+    return { headers, baseUrl, standing, document, rendering, status, responseHeaders: { ...responseHeaders } };
+  }
+}

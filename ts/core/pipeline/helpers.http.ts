@@ -1,0 +1,180 @@
+import { discardBody, responseOfBytes } from '../base/helpers.streams.js';
+import type { TPresentedCredential } from '../classes.authmanager.js';
+import { RegistryError } from '../classes.registryerror.js';
+import type { IRequestContext, IResponse } from '../interfaces.core.js';
+import type { TObjectRange } from '../objectstore/interfaces.objectstore.js';
+
+type TMultiValue = string | string[] | undefined;
+
+/** One header by its name in any case; repeated headers are joined as RFC 9110 section 5.3 says. */
+export const headerOf = (headers: Record<string, TMultiValue>, name: string): string | undefined => {
+  const lower = name.toLowerCase();
+  let value: TMultiValue = Object.hasOwn(headers, lower) ? headers[lower] : undefined;
+  if (value === undefined) {
+    for (const key of Object.keys(headers)) {
+      if (key.length === lower.length && key.toLowerCase() === lower) {
+        value = headers[key];
+        break;
+      }
+    }
+  }
+  return Array.isArray(value) ? value.join(', ') : value;
+};
+
+/**
+ * What the Authorization header presents: Bearer, Basic, or a bare token as cargo and gem send it. `null` without the
+ * header; a header that cannot be read is an empty token, which is never valid.
+ */
+export const parseAuthorization = (header: string | undefined): TPresentedCredential | null => {
+  if (!header) return null;
+  const [, scheme, rest] = /^(\S+)(?:\s+(.*))?$/s.exec(header.trim()) ?? [];
+  if (scheme === undefined) return null;
+  if (rest === undefined) return { kind: 'token', token: /^(basic|bearer)$/i.test(scheme) ? '' : scheme };
+  if (/^bearer$/i.test(scheme)) return { kind: 'token', token: rest.trim() };
+  if (!/^basic$/i.test(scheme)) return { kind: 'token', token: '' };
+  const decoded = Buffer.from(rest, 'base64').toString('utf8');
+  const colon = decoded.indexOf(':');
+  if (colon < 0) return { kind: 'token', token: '' };
+  return { kind: 'basic', username: decoded.slice(0, colon), password: decoded.slice(colon + 1) };
+};
+
+/** Does If-None-Match (RFC 9110 section 13.1.2, weak comparison) name one of these ETags, given without quotes? */
+export const matchesEtag = (header: string, etags: string[]): boolean => {
+  if (header.trim() === '*') return true;
+  for (const match of header.matchAll(/(?:W\/)?"([^"]*)"|([^\s,"]+)/g)) {
+    if (etags.includes((match[1] ?? match[2]) as string)) return true;
+  }
+  return false;
+};
+
+/**
+ * A Range header with one byte range (RFC 9110 section 14.1.2). Undefined for what a server may ignore: another unit,
+ * several ranges, bad syntax. A range that ends before it begins throws `rangeInvalid` (section 14.2 lets a server choose).
+ */
+export const parseRange = (header: string | undefined): TObjectRange | undefined => {
+  const match = header === undefined ? null : /^bytes=(\d*)-(\d*)$/i.exec(header.trim());
+  if (!match) return undefined;
+  const [, first, last] = match as unknown as [string, string, string];
+  if (first === '') return last === '' ? undefined : { suffix: Number(last) };
+  if (last !== '' && Number(last) < Number(first)) {
+    throw new RegistryError('rangeInvalid', 'The range ends before it begins');
+  }
+  return last === '' ? { start: Number(first) } : { start: Number(first), end: Number(last) };
+};
+
+/** Is a coding acceptable by Accept-Encoding (RFC 9110 section 12.5.3)? */
+export const acceptsEncoding = (header: string | undefined, coding: string): boolean => {
+  if (!header) return false;
+  let wildcard = false;
+  for (const item of header.split(',')) {
+    const [name, ...parameters] = item.split(';');
+    const refused = parameters.some((parameter) => /^\s*q\s*=\s*0(\.0*)?\s*$/i.test(parameter));
+    const token = (name as string).trim().toLowerCase();
+    if (token === coding) return !refused;
+    if (token === '*') wildcard = !refused;
+  }
+  return wildcard;
+};
+
+interface IMediaRange {
+  type: string;
+  quality: number;
+  specificity: number;
+}
+
+const mediaRange = (item: string): IMediaRange => {
+  const [type, ...parameters] = item.split(';');
+  const q = parameters.map((parameter) => /^\s*q\s*=\s*([\d.]+)\s*$/i.exec(parameter)?.[1]).find(Boolean);
+  const name = (type as string).trim().toLowerCase();
+  return {
+    type: name,
+    quality: q === undefined ? 1 : Number(q),
+    specificity: name === '*/*' ? 0 : name.endsWith('/*') ? 1 : 2,
+  };
+};
+
+/**
+ * The offered media type that Accept (RFC 9110 section 12.5.1) likes best; ties go to the earlier offer. The first
+ * offer where there is no Accept header, null where none is acceptable.
+ */
+export const negotiate = (header: string | undefined, offers: string[]): string | null => {
+  if (!header?.trim()) return offers[0] ?? null;
+  const ranges = header.split(',').map(mediaRange);
+  let best: string | null = null;
+  let bestQuality = 0;
+  for (const offer of offers) {
+    const fits = ranges.filter(({ type }) => type === '*/*' || type === offer || type === `${offer.split('/')[0]}/*`);
+    const chosen = fits.sort((a, b) => b.specificity - a.specificity)[0];
+    if (chosen && chosen.quality > bestQuality) {
+      best = offer;
+      bestQuality = chosen.quality;
+    }
+  }
+  return best;
+};
+
+const HOST = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
+
+/**
+ * The public origin under which the caller reached us, without a trailing slash: `baseUrl` of the context, else
+ * X-Forwarded-Proto and -Host where the configuration trusts them, else Host.
+ */
+export const originOf = (
+  context: IRequestContext,
+  trustProxy: boolean,
+  header = (name: string) => headerOf(context.headers, name),
+): string => {
+  if (context.baseUrl) return context.baseUrl.replace(/\/+$/, '');
+  const first = (name: string) => header(name)?.split(',')[0]?.trim();
+  const host = (trustProxy && first('x-forwarded-host')) || first('host');
+  if (!host) return 'http://localhost';
+  if (!HOST.test(host)) throw new RegistryError('invalid', 'The Host header is not a host name');
+  const proto = trustProxy ? first('x-forwarded-proto')?.toLowerCase() : undefined;
+  return `${proto === 'https' ? 'https' : 'http'}://${host}`;
+};
+
+/** A response with a body; Content-Length is set where the bytes are known. Objects become JSON. */
+export const respond = (
+  status: number,
+  body: object | string | Uint8Array,
+  headers: Record<string, string> = {},
+): IResponse => {
+  if (body instanceof ReadableStream) return { status, headers, body: body as ReadableStream<Uint8Array> };
+  const text = typeof body === 'string';
+  const bytes = body instanceof Uint8Array ? body : Buffer.from(text ? body : JSON.stringify(body));
+  const fallback =
+    body instanceof Uint8Array ? 'application/octet-stream' : text ? 'text/plain; charset=utf-8' : 'application/json';
+  const typed: Record<string, string> =
+    headerOf(headers, 'content-type') === undefined ? { 'Content-Type': fallback } : {};
+  return responseOfBytes(status, { ...typed, ...headers, 'Content-Length': String(bytes.byteLength) }, bytes);
+};
+
+const RESPONSE_FIELDS = new Set(['status', 'headers', 'body']);
+
+const isResponse = (answer: object): answer is IResponse => {
+  const { status, headers } = answer as Partial<IResponse>;
+  if (typeof status !== 'number' || typeof headers !== 'object' || headers === null) return false;
+  return Object.keys(answer).every((field) => RESPONSE_FIELDS.has(field));
+};
+
+/** What a handler returned, as a response: bytes, text and objects are a 200. */
+export const toResponse = (answer: IResponse | object | string | Uint8Array): IResponse =>
+  typeof answer === 'object' && !(answer instanceof Uint8Array) && isResponse(answer) ? answer : respond(200, answer);
+
+const BODYLESS = new Set([204, 205, 304]);
+
+/**
+ * Takes the body from answers that must not have one (RFC 9110 sections 9.3.2, 15.3.5, 15.4.5); the `Response`
+ * constructor of the fetch standard throws on them.
+ */
+export const withoutForbiddenBody = async (response: IResponse, method: string): Promise<IResponse> => {
+  const bodyless = BODYLESS.has(response.status);
+  if (method !== 'HEAD' && !bodyless) return response;
+  await discardBody(response);
+  const headers = { ...response.headers };
+  if (bodyless) {
+    delete headers['Content-Length'];
+    if (response.status !== 304) delete headers['Content-Type'];
+  }
+  return { status: response.status, headers };
+};

@@ -1,0 +1,138 @@
+import { RegistryError } from '../classes.registryerror.js';
+import type { IResponse } from '../interfaces.core.js';
+import type { RegistryCall } from './classes.registrycall.js';
+
+/**
+ * What a caller must be allowed to do before a handler runs.
+ *
+ * - `public`: credentials are not even looked at.
+ * - `identified`: any valid credential, also one that stands for nobody (the token of an anonymous OCI client).
+ * - `authenticated`: any valid credential of somebody.
+ * - `{ type, action, name }`: the right to `action` on `{protocol}:{type}:{name}`; `name` is a path parameter or a
+ *   function that yields the normalised name that is stored.
+ * - `{ type, action, late }`: the name is in the body. Before the body is read the caller must hold some scope of that
+ *   type and action; the handler calls `call.authorize(name)` before it touches anything but staging.
+ * - `{ type, listing }`: open to who holds some scope of that type (action `read` unless given), and the handler filters
+ *   every item by the caller's right.
+ */
+export type TAccess =
+  | 'public'
+  | 'identified'
+  | 'authenticated'
+  | { type: string; action: string; name: string | ((params: TParams) => string) }
+  | { type: string; action: string; late: true }
+  | { type: string; listing: true; action?: string };
+
+/** Path parameters by name, percent-decoded once and checked. */
+export type TParams = Record<string, string>;
+
+export interface IRoute {
+  /** upper case; a GET row also answers HEAD */
+  method: string;
+  /**
+   * Literal segments and parameters: `{name}` is one raw segment, `{name+}` one or more, `{name:regex}` a fragment of a
+   * regular expression (no capturing groups) matched against the raw, still encoded path.
+   */
+  path: string;
+  access: TAccess;
+  handle(call: RegistryCall): Promise<IResponse | object | string | Uint8Array>;
+}
+
+interface ICompiledRoute {
+  route: IRoute;
+  pattern: RegExp;
+  names: string[];
+}
+
+export interface IRouteMatch {
+  route: IRoute;
+  params: TParams;
+}
+
+const PARAMETER = /\{([A-Za-z]\w*)(\+|:[^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}/g;
+const escapeRegExp = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
+const fragment = (kind: string | undefined): string => {
+  if (kind === undefined) return '[^/]+';
+  return kind === '+' ? '.+' : kind.slice(1);
+};
+
+/** Turns `/a/{b}/{c+}` into an anchored expression with one group for each parameter. */
+export const compilePath = (path: string): { pattern: RegExp; names: string[] } => {
+  const names: string[] = [];
+  let source = '';
+  let end = 0;
+  for (const match of path.matchAll(PARAMETER)) {
+    source += `${escapeRegExp(path.slice(end, match.index))}(${fragment(match[2])})`;
+    names.push(match[1] as string);
+    end = match.index + match[0].length;
+  }
+  return { pattern: new RegExp(`^${source}${escapeRegExp(path.slice(end))}$`), names };
+};
+
+const FORBIDDEN = /[\u0000-\u001f\u007f\\]/;
+
+/**
+ * One decoded parameter. Decoding happens exactly once (RFC 3986 section 2.4), and what could lead a key or a file
+ * name elsewhere is refused afterwards, so `%2e%2e`, `%00` and `\` are caught in every spelling.
+ */
+export const decodeParameter = (raw: string): string => {
+  let value = raw;
+  if (raw.includes('%')) {
+    try {
+      value = decodeURIComponent(raw);
+    } catch (cause) {
+      throw new RegistryError('invalid', 'The path holds a percent-encoding that is not valid UTF-8', { cause });
+    }
+  }
+  if (FORBIDDEN.test(value)) throw new RegistryError('invalid', 'The path holds a character that is not allowed');
+  for (const segment of value.split('/')) {
+    if (segment === '' || segment === '.' || segment === '..') {
+      throw new RegistryError('invalid', 'The path holds an empty, "." or ".." segment');
+    }
+  }
+  return value;
+};
+
+/** The raw path with doubled slashes collapsed and without a query that came along. */
+export const normalizePath = (raw: string): string => {
+  const query = raw.indexOf('?');
+  const path = query < 0 ? raw : raw.slice(0, query);
+  const rooted = path.startsWith('/') ? path : `/${path}`;
+  return rooted.includes('//') ? rooted.replace(/\/{2,}/g, '/') : rooted;
+};
+
+/** A protocol's routes, compiled once. Rows are tried in their order. */
+export class RouteTable {
+  private readonly compiled: ICompiledRoute[];
+
+  constructor(public readonly routes: IRoute[]) {
+    this.compiled = routes.map((route) => ({ route, ...compilePath(route.path) }));
+  }
+
+  /** Throws `methodNotAllowed` (with `Allow`) for a path known under another method, `notFound` otherwise. */
+  public match(method: string, path: string): IRouteMatch {
+    const wanted = method === 'HEAD' ? 'GET' : method;
+    const allowed = new Set<string>();
+    for (const { route, pattern, names } of this.compiled) {
+      if (route.method !== wanted && route.method !== method && allowed.has(route.method)) continue;
+      const found = pattern.exec(path);
+      if (!found) continue;
+      if (route.method === wanted || route.method === method) {
+        const params: TParams = Object.create(null);
+        names.forEach((name, index) => {
+          params[name] = decodeParameter(found[index + 1] as string);
+        });
+        return { route, params };
+      }
+      allowed.add(route.method);
+      if (route.method === 'GET') allowed.add('HEAD');
+    }
+    if (allowed.size > 0) {
+      throw new RegistryError('methodNotAllowed', `${method} is not possible here`, {
+        headers: { Allow: [...allowed].sort().join(', ') },
+      });
+    }
+    throw new RegistryError('notFound', 'There is nothing at this path');
+  }
+}
