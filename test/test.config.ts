@@ -1,6 +1,6 @@
 import t from 'tap';
-import type { IRegistryConfig } from '../ts/core/interfaces.core.js';
 import { checkConfig } from '../ts/helpers.config.js';
+import type { IRegistryConfig } from '../ts/interfaces.config.js';
 
 const good = (): Record<string, unknown> => ({
   storage: { directory: 'data' },

@@ -1,23 +1,25 @@
 import { Housekeeper } from './core/base/classes.housekeeper.js';
+import { DEFAULT_LIMITS } from './core/base/helpers.limits.js';
 import { AuthManager } from './core/classes.authmanager.js';
-import type { BaseRegistry, IRegistryServices } from './core/classes.baseregistry.js';
+import type { BaseRegistry } from './core/classes.baseregistry.js';
+import { ConfigError } from './core/classes.configerror.js';
 import { RegistryError } from './core/classes.registryerror.js';
 import { RegistryStorage } from './core/classes.registrystorage.js';
 import type {
   ILogger,
   IProtocolConfig,
-  IRegistryConfig,
   IRequestContext,
   IResponse,
   TRegistryProtocol,
-  TStorageConfig,
 } from './core/interfaces.core.js';
 import type { IObjectStore } from './core/objectstore/interfaces.objectstore.js';
 import { AnswerCache } from './core/pipeline/classes.answercache.js';
 import { RenderCache } from './core/pipeline/classes.rendercache.js';
 import { respond, withoutForbiddenBody } from './core/pipeline/helpers.http.js';
 import { normalizePath } from './core/pipeline/helpers.routes.js';
-import { ConfigError, checkConfig, DEFAULT_LIMITS, PROTOCOLS, type TBuiltInProtocol } from './helpers.config.js';
+import type { IRegistryServices } from './core/pipeline/interfaces.pipeline.js';
+import { checkConfig, PROTOCOLS, type TBuiltInProtocol } from './helpers.config.js';
+import type { IRegistryConfig, TStorageConfig } from './interfaces.config.js';
 
 type TRegistryClass = new (services: IRegistryServices, config: IProtocolConfig) => BaseRegistry;
 

@@ -1,29 +1,12 @@
-import type { ILimits, IProtocolConfig, IRegistryConfig } from './core/interfaces.core.js';
+import { DEFAULT_LIMITS } from './core/base/helpers.limits.js';
+import { ConfigError } from './core/classes.configerror.js';
+import type { IProtocolConfig } from './core/interfaces.core.js';
+import type { IRegistryConfig } from './interfaces.config.js';
 
 export const PROTOCOLS = ['oci', 'npm', 'maven', 'cargo', 'composer', 'pypi', 'rubygems'] as const;
 export type TBuiltInProtocol = (typeof PROTOCOLS)[number];
 
-export const DEFAULT_LIMITS: Required<ILimits> = {
-  maxArtifactSize: 10 * 1024 ** 3,
-  maxMetadataSize: 32 * 1024 ** 2,
-  maxUnpackedSize: 4 * 1024 ** 3,
-  bodyIdleTimeoutMs: 60_000,
-  hookTimeoutMs: 30_000,
-  metadataCacheSize: 64 * 1024 ** 2,
-};
-
 const TOKEN_STORES = ['memory', 'redis', 'database', 'bucket'];
-
-/** A configuration that cannot work. The message begins with the field's path and never holds a value of a secret. */
-export class ConfigError extends Error {
-  public override readonly name = 'ConfigError';
-  constructor(
-    public readonly field: string,
-    problem: string,
-  ) {
-    super(`config.${field} ${problem}`);
-  }
-}
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -13,7 +13,7 @@ import {
   UploadPartCommand,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
-import type { IS3StorageConfig } from '../../ts/core/interfaces.core.js';
+import type { IS3StorageConfig } from '../../ts/interfaces.config.js';
 import { serveJobs } from './childclient.js';
 
 /**

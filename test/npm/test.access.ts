@@ -1,5 +1,6 @@
 import t from 'tap';
-import type { IRoute, TAccess } from '../../ts/core/pipeline/helpers.routes.js';
+import type { IRoute } from '../../ts/core/pipeline/helpers.routes.js';
+import type { TAccess } from '../../ts/core/pipeline/interfaces.pipeline.js';
 import type { BaseRegistry } from '../../ts/index.js';
 import { Actor, npmWorld } from '../support/npm/actors.js';
 import { publishOf } from '../support/npm/packages.js';

@@ -1,5 +1,6 @@
 import { commitinfo } from '../00_commitinfo_data.js';
-import { ConfigError, RegistryError } from '../index.js';
+import { ConfigError } from '../core/classes.configerror.js';
+import { RegistryError } from '../core/classes.registryerror.js';
 import { serve } from './commands.serve.js';
 import { tokenCreate, tokenList, tokenRevoke } from './commands.token.js';
 import { userAdd, userList, userPasswd, userRemove } from './commands.user.js';

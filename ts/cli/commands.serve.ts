@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
-import { createNodeServer, type IRegistryConfig, type IRegistryServer, type SmartRegistry } from '../index.js';
+import type { SmartRegistry } from '../classes.smartregistry.js';
+import { createNodeServer } from '../http/index.js';
+import type { IRegistryServer } from '../http/interfaces.http.js';
+import type { IRegistryConfig } from '../interfaces.config.js';
 import { loadConfig, type TCliConfig } from './helpers.cliconfig.js';
 import {
   CommandError,

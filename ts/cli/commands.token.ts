@@ -1,4 +1,6 @@
-import { type AuthManager, availableProtocols, type ITokenInfo } from '../index.js';
+import { availableProtocols } from '../classes.smartregistry.js';
+import type { ITokenInfo } from '../core/auth/interfaces.auth.js';
+import type { AuthManager } from '../core/classes.authmanager.js';
 import { loadConfig } from './helpers.cliconfig.js';
 import {
   CommandError,

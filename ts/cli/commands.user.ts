@@ -1,4 +1,4 @@
-import type { AuthManager } from '../index.js';
+import type { AuthManager } from '../core/classes.authmanager.js';
 import { loadConfig } from './helpers.cliconfig.js';
 import { formatTable, type ICommand, parseCommand, STORE_OPTIONS, type TEnvironment } from './helpers.commandline.js';
 import { openForAdministration } from './helpers.opening.js';

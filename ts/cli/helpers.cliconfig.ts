@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { availableProtocols, type IAuthConfig, type IProtocolConfig, type IRegistryConfig } from '../index.js';
+import { availableProtocols } from '../classes.smartregistry.js';
+import type { IAuthConfig } from '../core/auth/interfaces.auth.js';
+import type { IProtocolConfig } from '../core/interfaces.core.js';
+import type { IRegistryConfig } from '../interfaces.config.js';
 import { CommandError, type TEnvironment, UsageError } from './helpers.commandline.js';
 import { substitute } from './helpers.substitution.js';
 

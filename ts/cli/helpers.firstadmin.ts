@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { RegistryError, type SmartRegistry } from '../index.js';
+import type { SmartRegistry } from '../classes.smartregistry.js';
+import { RegistryError } from '../core/classes.registryerror.js';
 import type { TCliConfig } from './helpers.cliconfig.js';
 import type { TEnvironment } from './helpers.commandline.js';
 

@@ -1,4 +1,5 @@
-import type { ILogger, IResponseReport } from '../index.js';
+import type { ILogger } from '../core/interfaces.core.js';
+import type { IResponseReport } from '../http/interfaces.http.js';
 import { printable } from './helpers.commandline.js';
 
 /** Never throws: what is logged is often an error already, and not every one can be written as JSON. */

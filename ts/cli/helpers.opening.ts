@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
-import { type ILogger, type IRegistryConfig, SmartRegistry } from '../index.js';
+import { SmartRegistry } from '../classes.smartregistry.js';
+import type { ILogger } from '../core/interfaces.core.js';
+import type { IRegistryConfig } from '../interfaces.config.js';
 import type { TCliConfig } from './helpers.cliconfig.js';
 import { CommandError } from './helpers.commandline.js';
 

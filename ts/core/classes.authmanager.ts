@@ -1,4 +1,3 @@
-import { ConfigError } from '../helpers.config.js';
 import { DefaultAuthProvider, type TStanding } from './auth/classes.defaultauthprovider.js';
 import { type IIssuedOciToken, OciAuthority } from './auth/classes.ociauthority.js';
 import { OciTokens } from './auth/classes.ocitokens.js';
@@ -14,19 +13,16 @@ import type {
   ITokenInfo,
   ITokenOptions,
   IUserProfile,
+  TPresentedCredential,
 } from './auth/interfaces.auth.js';
 import { createTokenStore } from './auth/tokenstores/create.js';
 import type { ITokenStore } from './auth/tokenstores/interfaces.tokenstore.js';
+import { ConfigError } from './classes.configerror.js';
 import { RegistryError } from './classes.registryerror.js';
 import type { RegistryStorage } from './classes.registrystorage.js';
 import type { ILogger, TRegistryProtocol } from './interfaces.core.js';
 
 export type { IIssuedOciToken };
-
-/** What a request presents, before anybody has looked whether it is any good. */
-export type TPresentedCredential =
-  | { kind: 'token'; token: string }
-  | { kind: 'basic'; username: string; password: string };
 
 export interface IAuthManagerDependencies {
   storage: Pick<RegistryStorage, 'read' | 'update' | 'delete' | 'list'>;

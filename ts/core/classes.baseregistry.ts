@@ -1,32 +1,12 @@
 import { always } from './auth/classes.defaultauthprovider.js';
+import type { TPresentedCredential } from './auth/interfaces.auth.js';
 import type { IChore } from './base/classes.housekeeper.js';
-import type { AuthManager, TPresentedCredential } from './classes.authmanager.js';
 import { RegistryError } from './classes.registryerror.js';
-import type { RegistryStorage } from './classes.registrystorage.js';
-import type {
-  ILimits,
-  ILogger,
-  IProtocolConfig,
-  IRequestContext,
-  IResponse,
-  TRegistryProtocol,
-} from './interfaces.core.js';
-import type { AnswerCache } from './pipeline/classes.answercache.js';
+import type { IProtocolConfig, IRequestContext, IResponse, TRegistryProtocol } from './interfaces.core.js';
 import { RegistryCall } from './pipeline/classes.registrycall.js';
-import type { RenderCache } from './pipeline/classes.rendercache.js';
 import { parseAuthorization, respond, toResponse, withoutForbiddenBody } from './pipeline/helpers.http.js';
-import { type IRoute, type IRouteMatch, RouteTable, type TAccess } from './pipeline/helpers.routes.js';
-
-/** What every registry is given. */
-export interface IRegistryServices {
-  storage: RegistryStorage;
-  auth: AuthManager;
-  logger: ILogger;
-  limits: Required<ILimits>;
-  renders: RenderCache;
-  answers: AnswerCache;
-  trustProxy: boolean;
-}
+import { type IRoute, type IRouteMatch, RouteTable } from './pipeline/helpers.routes.js';
+import type { IRegistryServices, TAccess } from './pipeline/interfaces.pipeline.js';
 
 const isSame = (one: TPresentedCredential, other: TPresentedCredential | null): boolean =>
   JSON.stringify(one) === JSON.stringify(other);

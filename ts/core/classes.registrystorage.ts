@@ -16,12 +16,14 @@ import { WriteProtocol } from './storage/classes.writeprotocol.js';
 import { sweepOrphans, sweepStaging } from './storage/helpers.sweep.js';
 import type { IStorageHookMetadata, IStorageHooks } from './storage/interfaces.hooks.js';
 import type {
-  ICodec,
   IDisplacePlan,
   IPlacedArtifact,
   IPlacePlan,
   IPublishPlan,
   IRemovePlan,
+} from './storage/interfaces.plans.js';
+import type {
+  ICodec,
   IStageAbout,
   IStageOptions,
   IStorageOrigin,
@@ -31,6 +33,7 @@ import type {
   TUpdateFunction,
 } from './storage/interfaces.storage.js';
 
+export type * from './storage/interfaces.plans.js';
 export type * from './storage/interfaces.storage.js';
 export { jsonCodec, StagedObject };
 

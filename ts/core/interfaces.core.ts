@@ -1,9 +1,3 @@
-import type * as plugins from '../plugins.js';
-import type { IAuthConfig, IAuthProvider } from './auth/interfaces.auth.js';
-import type { BaseRegistry, IRegistryServices } from './classes.baseregistry.js';
-import type { IObjectStore } from './objectstore/interfaces.objectstore.js';
-import type { IStorageHooks } from './storage/interfaces.hooks.js';
-
 /** The seven that ship with the library; any other string is a user's own protocol. */
 export type TRegistryProtocol =
   | 'oci'
@@ -82,59 +76,4 @@ export interface IProtocolConfig {
   features?: Record<string, boolean>;
   /** lets a version that was deleted be published again; default false */
   allowRepublish?: boolean;
-}
-
-export interface IOciConfig extends IProtocolConfig {
-  /** globs (`*`) of tags that can be neither moved nor deleted once they are pushed */
-  immutableTags?: string[];
-  /** ms without a chunk after which an unfinished upload is given up; default 86,400,000 (a day) */
-  uploadExpiryMs?: number;
-}
-
-/** S3 (IS3Descriptor plus the bucket), a local directory, or a driver of the caller's own. */
-export type TStorageConfig = IS3StorageConfig | IDirectoryStorageConfig | IObjectStoreConfig;
-
-export interface IS3StorageConfig extends Partial<plugins.tsclass.storage.IS3Descriptor> {
-  endpoint: string;
-  bucketName: string;
-  /** KMS or AES256 header value sent with every write, as S3's `x-amz-server-side-encryption` */
-  serverSideEncryption?: string;
-  sessionToken?: string;
-  /** `WHEN_REQUIRED` for servers that do not know the SDK's default checksums */
-  checksums?: 'WHEN_SUPPORTED' | 'WHEN_REQUIRED';
-  /** run on a server without conditional writes although several replicas may race; default false */
-  allowUnconditionalWrites?: boolean;
-}
-export interface IDirectoryStorageConfig {
-  directory: string;
-}
-export interface IObjectStoreConfig {
-  objectStore: IObjectStore;
-}
-export type IStorageConfig = TStorageConfig;
-
-/** An eighth protocol, written by the user of the library. */
-export interface ICustomRegistryConfig extends Partial<IProtocolConfig> {
-  protocol: string;
-  basePath: string;
-  create(services: IRegistryServices, config: IProtocolConfig): BaseRegistry;
-}
-
-export interface IRegistryConfig {
-  storage: TStorageConfig;
-  auth: IAuthConfig;
-  authProvider?: IAuthProvider;
-  storageHooks?: IStorageHooks;
-  oci?: IOciConfig;
-  npm?: IProtocolConfig;
-  maven?: IProtocolConfig;
-  cargo?: IProtocolConfig;
-  composer?: IProtocolConfig;
-  pypi?: IProtocolConfig;
-  rubygems?: IProtocolConfig;
-  registries?: ICustomRegistryConfig[];
-  /** believe X-Forwarded-Proto and X-Forwarded-Host; default false */
-  trustProxy?: boolean;
-  logger?: ILogger;
-  limits?: ILimits;
 }

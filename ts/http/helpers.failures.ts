@@ -1,5 +1,6 @@
 import { toReadableStream } from '../core/base/helpers.streams.js';
-import { type IResponse, RegistryError } from '../index.js';
+import { RegistryError } from '../core/classes.registryerror.js';
+import type { IResponse } from '../core/interfaces.core.js';
 
 const BODYLESS = new Set([204, 205, 304]);
 

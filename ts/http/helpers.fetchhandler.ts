@@ -1,5 +1,5 @@
 import { discardBody, responseBytes } from '../core/base/helpers.streams.js';
-import type { IRequestActor, IResponse } from '../index.js';
+import type { IRequestActor, IResponse } from '../core/interfaces.core.js';
 import { declaredLength, failureAnswer, isBodyless } from './helpers.failures.js';
 import { baseUrlOf, callerAddress } from './helpers.origin.js';
 import { splitTarget } from './helpers.requesttarget.js';

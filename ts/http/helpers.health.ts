@@ -1,4 +1,4 @@
-import type { IRequestContext, IResponse } from '../index.js';
+import type { IRequestContext, IResponse } from '../core/interfaces.core.js';
 import { hostAnswer } from './helpers.failures.js';
 import type { IRequestHandler } from './interfaces.http.js';
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import type { IRequestActor, IRequestContext } from '../index.js';
+import type { IRequestActor, IRequestContext } from '../core/interfaces.core.js';
 import { hasBody, IncomingBody } from './classes.incomingbody.js';
 import { failureAnswer } from './helpers.failures.js';
 import { type IExchange, sendOrDestroy, sendResponse } from './helpers.noderesponse.js';

@@ -6,7 +6,7 @@ import {
   responseBytes,
   takeSource,
 } from '../core/base/helpers.streams.js';
-import type { IResponse } from '../index.js';
+import type { IResponse } from '../core/interfaces.core.js';
 import type { IncomingBody } from './classes.incomingbody.js';
 import { giveBuffer, takeBuffer } from './helpers.buffers.js';
 import { declaredLength, isBodyless } from './helpers.failures.js';

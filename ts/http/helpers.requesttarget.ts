@@ -1,4 +1,4 @@
-import type { IRequestContext } from '../index.js';
+import type { IRequestContext } from '../core/interfaces.core.js';
 
 export interface IRequestTarget {
   /** raw, as on the wire */

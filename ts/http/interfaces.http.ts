@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { ILogger, IRequestActor, IRequestContext, IResponse } from '../index.js';
+import type { ILogger, IRequestActor, IRequestContext, IResponse } from '../core/interfaces.core.js';
 
 /** Whatever answers registry requests: a `SmartRegistry`, or anything wrapped around one. */
 export interface IRequestHandler {

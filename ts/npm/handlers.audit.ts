@@ -1,6 +1,6 @@
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
-import type { INpmParts } from './interfaces.npm.js';
+import type { INpmParts } from './interfaces.parts.js';
 
 const NONE = { info: 0, low: 0, moderate: 0, high: 0, critical: 0 };
 

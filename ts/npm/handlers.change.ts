@@ -13,7 +13,8 @@ import {
   removeVersions,
   replaceTags,
 } from './helpers.document.js';
-import type { INpmDocument, INpmParts } from './interfaces.npm.js';
+import type { INpmDocument } from './interfaces.npm.js';
+import type { INpmParts } from './interfaces.parts.js';
 import { documentKey } from './keys.npm.js';
 import { assertDocument, distTagsOf } from './wire.publication.js';
 

@@ -4,7 +4,8 @@ import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { respond } from '../core/pipeline/helpers.http.js';
 import { packageOf } from './handlers.packument.js';
 import { existing, type IStamp, isTombstone, removeTag, setTag } from './helpers.document.js';
-import type { INpmDocument, INpmParts } from './interfaces.npm.js';
+import type { INpmDocument } from './interfaces.npm.js';
+import type { INpmParts } from './interfaces.parts.js';
 import { documentKey } from './keys.npm.js';
 import { assertTag, assertVersion } from './wire.names.js';
 

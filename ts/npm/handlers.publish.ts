@@ -4,18 +4,18 @@ import type { StagedObject } from '../core/classes.registrystorage.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { respond } from '../core/pipeline/helpers.http.js';
-import type { IArtifactPlan, IPlacedArtifact } from '../core/storage/interfaces.storage.js';
+import type { IArtifactPlan, IPlacedArtifact } from '../core/storage/interfaces.plans.js';
 import { changeDocument } from './handlers.change.js';
 import { addVersions, assertRevision } from './helpers.document.js';
 import type {
   INpmArtifact,
   INpmDocument,
-  INpmParts,
   INpmPerson,
   IPublication,
   IReceivedTarball,
   ITarballFacts,
 } from './interfaces.npm.js';
+import type { INpmParts } from './interfaces.parts.js';
 import { BUNDLE_TYPE, documentKey, provenanceKey, TARBALL_TYPE, tarballKey } from './keys.npm.js';
 import { assertNewName } from './wire.names.js';
 import { attachmentVersion, MAX_ATTACHMENTS, parsePublication } from './wire.publication.js';

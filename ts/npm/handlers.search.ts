@@ -1,5 +1,6 @@
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
-import type { INpmParts, INpmSearchEntry } from './interfaces.npm.js';
+import type { INpmSearchEntry } from './interfaces.npm.js';
+import type { INpmParts } from './interfaces.parts.js';
 import { type IScored, parsePage, parseSearchText, qualifies, renderHit } from './wire.search.js';
 
 /** Hits beyond this many are not counted: a custom provider is asked for the right to each of them. */

@@ -4,7 +4,7 @@ import type { IResponse } from '../core/interfaces.core.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { respond } from '../core/pipeline/helpers.http.js';
 import { logIn } from './handlers.login.js';
-import type { INpmParts } from './interfaces.npm.js';
+import type { INpmParts } from './interfaces.parts.js';
 import { isOwnForm, loginDone, loginForm, loginOver, PAGE_HEADERS } from './wire.loginpage.js';
 
 /** bytes */

@@ -1,8 +1,3 @@
-import type { IProtocolConfig } from '../core/interfaces.core.js';
-import type { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
-import type { LoginSessions } from './classes.loginsessions.js';
-import type { SearchIndex } from './classes.searchindex.js';
-
 /** A person as npm documents name one. `email` is left out where it is not known. */
 export interface INpmPerson {
   name: string;
@@ -128,12 +123,4 @@ export interface IPublication {
   distTags: Record<string, string>;
   readme?: string;
   readmeFilename?: string;
-}
-
-/** What handlers share. */
-export interface INpmParts {
-  catalog: PackageCatalog<INpmDocument, INpmSearchEntry>;
-  search: SearchIndex;
-  logins: LoginSessions;
-  config: IProtocolConfig;
 }

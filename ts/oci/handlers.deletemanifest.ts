@@ -6,7 +6,7 @@ import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import type { IReference } from './classes.referrerlists.js';
 import { unknownManifest } from './handlers.manifests.js';
 import { keepRepository, readTags } from './handlers.tags.js';
-import type { IOciParts } from './interfaces.oci.js';
+import type { IOciParts } from './interfaces.parts.js';
 import { manifestKey, tagsKey } from './keys.oci.js';
 import { assertDigest, type IDigest, looksLikeDigest } from './wire.digests.js';
 import { describe, parseManifest } from './wire.manifests.js';

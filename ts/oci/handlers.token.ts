@@ -1,5 +1,4 @@
-import type { IAuthToken } from '../core/auth/interfaces.auth.js';
-import type { TPresentedCredential } from '../core/classes.authmanager.js';
+import type { IAuthToken, TPresentedCredential } from '../core/auth/interfaces.auth.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';

@@ -4,7 +4,7 @@ import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { wrongOffset } from '../core/storage/classes.resumableuploads.js';
 import { VerifiedBody } from '../core/storage/classes.verifiedbody.js';
 import { holdersOf, isLinked, mountBlob, placeBlob } from './classes.blobs.js';
-import type { IOciParts } from './interfaces.oci.js';
+import type { IOciParts } from './interfaces.parts.js';
 import { BLOB_TYPE, uploadsPrefix } from './keys.oci.js';
 import { assertAlgorithm, assertDigest, type IDigest, readDigest } from './wire.digests.js';
 import { isRepository } from './wire.names.js';

@@ -4,10 +4,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
-import type { IS3StorageConfig } from '../../../ts/core/interfaces.core.js';
 import { S3ObjectStore } from '../../../ts/core/objectstore/s3/classes.s3objectstore.js';
 import { type IPiece, planCompose } from '../../../ts/core/objectstore/s3/helpers.compose.js';
 import { readSettings } from '../../../ts/core/objectstore/s3/helpers.settings.js';
+import type { IS3StorageConfig } from '../../../ts/interfaces.config.js';
 import { ofKind } from '../../support/expect.js';
 import { type ISmallServer, startSmallServer } from '../../support/store/s3-small-server.js';
 

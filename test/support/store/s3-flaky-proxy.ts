@@ -1,6 +1,6 @@
 import * as http from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import type { IS3StorageConfig } from '../../../ts/core/interfaces.core.js';
+import type { IS3StorageConfig } from '../../../ts/interfaces.config.js';
 
 /**
  * What becomes of one request.

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { IS3StorageConfig } from '../../../ts/core/interfaces.core.js';
+import type { IS3StorageConfig } from '../../../ts/interfaces.config.js';
 import { findTool } from '../tools.js';
 
 export type TS3Kind = 'versitygw' | 'minio';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { IS3StorageConfig } from '../../../ts/core/interfaces.core.js';
+import type { IS3StorageConfig } from '../../../ts/interfaces.config.js';
 
 export interface ISmallRequest {
   method: string;

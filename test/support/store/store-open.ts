@@ -1,5 +1,5 @@
-import type { IDirectoryStorageConfig, IS3StorageConfig } from '../../../ts/core/interfaces.core.js';
 import type { IObjectStore } from '../../../ts/core/objectstore/interfaces.objectstore.js';
+import type { IDirectoryStorageConfig, IS3StorageConfig } from '../../../ts/interfaces.config.js';
 
 export type TStoreConfig = IDirectoryStorageConfig | IS3StorageConfig;
 

@@ -1,5 +1,5 @@
-import { ConfigError } from '../../helpers.config.js';
 import { FreshCache } from '../base/classes.freshcache.js';
+import { ConfigError } from '../classes.configerror.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
 import type { TRegistryProtocol } from '../interfaces.core.js';

@@ -1,6 +1,6 @@
-import { ConfigError } from '../../helpers.config.js';
 import { crypto } from '../../plugins.js';
 import { FreshCache } from '../base/classes.freshcache.js';
+import { ConfigError } from '../classes.configerror.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
 import { type IVerifiable, PasswordCheck } from './classes.passwordcheck.js';

@@ -5,6 +5,11 @@ export interface ICredentials {
   password: string;
 }
 
+/** What a request presents, before anybody has looked whether it is any good. */
+export type TPresentedCredential =
+  | { kind: 'token'; token: string }
+  | { kind: 'basic'; username: string; password: string };
+
 /** Who a valid token speaks for. A scope is `{protocol}:{type}:{name}:{action}`, `*` globs within each part. */
 export interface IAuthToken {
   type?: TRegistryProtocol;

@@ -1,4 +1,14 @@
-import type { ICodec } from '../storage/interfaces.storage.js';
+/** How a document's bytes and its value become each other. Codecs are compared by identity: use one object per kind. */
+export interface ICodec<T> {
+  parse(bytes: Uint8Array): T;
+  serialize(value: T): Uint8Array | string;
+  contentType: string;
+  /**
+   * What is parsed is exactly what was serialised, so a value that was written need not be parsed to be read again; and
+   * its type allows no change, so that it need not be frozen.
+   */
+  keepsValues?: boolean;
+}
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 

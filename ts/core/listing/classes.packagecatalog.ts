@@ -2,7 +2,8 @@ import { deepFreeze, jsonCodec } from '../base/helpers.codec.js';
 import { Collapsed } from '../base/helpers.collapse.js';
 import { streamToBuffer, streamToJson } from '../base/helpers.streams.js';
 import type { IRepairable, RegistryStorage } from '../classes.registrystorage.js';
-import type { ICodec, IDerivedListing } from '../storage/interfaces.storage.js';
+import type { IDerivedListing } from '../storage/interfaces.plans.js';
+import type { ICodec } from '../storage/interfaces.storage.js';
 import { type INote, NoteWriter } from './classes.notewriter.js';
 import {
   baseCodec,

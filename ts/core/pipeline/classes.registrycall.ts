@@ -2,7 +2,6 @@ import type { TStanding } from '../auth/classes.defaultauthprovider.js';
 import type { IAuthToken } from '../auth/interfaces.auth.js';
 import { streamToBuffer } from '../base/helpers.streams.js';
 import type { AuthManager } from '../classes.authmanager.js';
-import type { IRegistryServices } from '../classes.baseregistry.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { ICodec, RegistryStorage } from '../classes.registrystorage.js';
 import type {
@@ -20,7 +19,6 @@ import { type IRendered, Rendering } from './classes.rendercache.js';
 import { RequestBody } from './classes.requestbody.js';
 import { abandonBody } from './helpers.bodysource.js';
 import { headerOf, originOf } from './helpers.http.js';
-import type { TAccess, TParams } from './helpers.routes.js';
 import {
   type IServeObjectOptions,
   type IServeRequest,
@@ -28,6 +26,7 @@ import {
   serveObject,
   serveRendering,
 } from './helpers.serving.js';
+import type { IRegistryServices, TAccess, TParams } from './interfaces.pipeline.js';
 
 export interface IServeDocumentOptions<T> {
   codec?: ICodec<T>;

@@ -1,5 +1,5 @@
+import type { TPresentedCredential } from '../auth/interfaces.auth.js';
 import { discardBody, responseOfBytes } from '../base/helpers.streams.js';
-import type { TPresentedCredential } from '../classes.authmanager.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { IRequestContext, IResponse } from '../interfaces.core.js';
 import type { TObjectRange } from '../objectstore/interfaces.objectstore.js';

@@ -1,30 +1,7 @@
 import { RegistryError } from '../classes.registryerror.js';
 import type { IResponse } from '../interfaces.core.js';
 import type { RegistryCall } from './classes.registrycall.js';
-
-/**
- * What a caller must be allowed to do before a handler runs.
- *
- * - `public`: credentials are not even looked at.
- * - `identified`: any valid credential, also one that stands for nobody (the token of an anonymous OCI client).
- * - `authenticated`: any valid credential of somebody.
- * - `{ type, action, name }`: the right to `action` on `{protocol}:{type}:{name}`; `name` is a path parameter or a
- *   function that yields the normalised name that is stored.
- * - `{ type, action, late }`: the name is in the body. Before the body is read the caller must hold some scope of that
- *   type and action; the handler calls `call.authorize(name)` before it touches anything but staging.
- * - `{ type, listing }`: open to who holds some scope of that type (action `read` unless given), and the handler filters
- *   every item by the caller's right.
- */
-export type TAccess =
-  | 'public'
-  | 'identified'
-  | 'authenticated'
-  | { type: string; action: string; name: string | ((params: TParams) => string) }
-  | { type: string; action: string; late: true }
-  | { type: string; listing: true; action?: string };
-
-/** Path parameters by name, percent-decoded once and checked. */
-export type TParams = Record<string, string>;
+import type { TAccess, TParams } from './interfaces.pipeline.js';
 
 export interface IRoute {
   /** upper case; a GET row also answers HEAD */

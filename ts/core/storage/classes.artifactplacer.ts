@@ -4,7 +4,8 @@ import type { IObjectStore, IPutOptions } from '../objectstore/interfaces.object
 import { sweptAway } from './classes.stagedobject.js';
 import { VerifiedBody } from './classes.verifiedbody.js';
 import { isDoubtful, sleep, WRITE_ID } from './helpers.conditionalwrite.js';
-import type { IArtifactPlan, IPlacedArtifact, IWriteStamp } from './interfaces.storage.js';
+import type { IArtifactPlan, IPlacedArtifact } from './interfaces.plans.js';
+import type { IWriteStamp } from './interfaces.storage.js';
 
 /** Metadata of an artifact: when it was put in its place. */
 export const PLACED_AT = 'placed-at';

@@ -2,10 +2,15 @@ import type { Hash } from 'node:crypto';
 import * as plugins from '../../plugins.js';
 import { fromIterable, iterate } from '../base/helpers.streams.js';
 import { RegistryError } from '../classes.registryerror.js';
-import type { RegistryStorage } from '../classes.registrystorage.js';
-import type { IObjectInfo } from '../objectstore/interfaces.objectstore.js';
+import type { IObjectInfo, IObjectStore } from '../objectstore/interfaces.objectstore.js';
 import { Meter, readAll, StagedObject } from './classes.stagedobject.js';
 import type { THashName } from './interfaces.storage.js';
+
+/** The storage that uploads lie in. */
+export interface IUploadStorage {
+  readonly store: IObjectStore;
+  readonly now: () => Date;
+}
 
 export interface IUploadOwner {
   /** whoever may go on with the upload; ASCII */
@@ -66,7 +71,7 @@ export class ResumableUploads {
   private readonly hashes = new plugins.LRUCache<string, IHashState>({ max: REMEMBERED });
 
   constructor(
-    private readonly storage: RegistryStorage,
+    private readonly storage: IUploadStorage,
     private readonly prefix: string,
   ) {}
 
@@ -302,7 +307,7 @@ class FinishedUpload extends StagedObject {
   constructor(
     private readonly uploads: ResumableUploads,
     private readonly id: string,
-    storage: RegistryStorage,
+    storage: IUploadStorage,
     private readonly chunks: IChunks,
     digests: Record<string, string>,
   ) {

@@ -12,16 +12,14 @@ import { VerifiedBody } from './classes.verifiedbody.js';
 import { OutcomeUnknownError } from './helpers.conditionalwrite.js';
 import type {
   IArtifactPlan,
-  ICodec,
   IDerivedListing,
   IDisplacePlan,
   IPlacedArtifact,
   IPlacePlan,
   IPublishPlan,
   IRemovePlan,
-  IStorageOrigin,
-  IWriteStamp,
-} from './interfaces.storage.js';
+} from './interfaces.plans.js';
+import type { ICodec, IStorageOrigin, IWriteStamp } from './interfaces.storage.js';
 
 export interface IWriteProtocolParts {
   store: IObjectStore;

@@ -1,6 +1,5 @@
+import type { ICodec } from '../base/helpers.codec.js';
 import type { IRequestActor, TRegistryProtocol } from '../interfaces.core.js';
-import type { StagedObject } from './classes.stagedobject.js';
-import type { VerifiedBody } from './classes.verifiedbody.js';
 
 /** On whose behalf storage is used; what hooks are told. */
 export interface IStorageOrigin {
@@ -8,18 +7,6 @@ export interface IStorageOrigin {
   actor?: IRequestActor;
   /** ends reading and staging of bodies when the client is gone; a commit that has begun is finished all the same */
   signal?: AbortSignal;
-}
-
-/** How a document's bytes and its value become each other. Codecs are compared by identity: use one object per kind. */
-export interface ICodec<T> {
-  parse(bytes: Uint8Array): T;
-  serialize(value: T): Uint8Array | string;
-  contentType: string;
-  /**
-   * What is parsed is exactly what was serialised, so a value that was written need not be parsed to be read again; and
-   * its type allows no change, so that it need not be frozen.
-   */
-  keepsValues?: boolean;
 }
 
 /** A parsed document, deep-frozen: change a copy. */
@@ -63,18 +50,6 @@ export interface IStageOptions {
   about?: IStageAbout;
 }
 
-/** An artifact where it lies now: at its layout key, or at `<key>.<write id>` where that one was taken. */
-export interface IPlacedArtifact {
-  key: string;
-  /** bytes */
-  size: number;
-  /** algorithm -> hex */
-  digests: Record<string, string>;
-  contentType: string;
-  /** whether a shared artifact was there already */
-  found: boolean;
-}
-
 /** Identifies one write for good; an entry keeps `id` so that a writer whose answer was lost finds its own work. */
 export interface IWriteStamp {
   /** UUID */
@@ -83,83 +58,4 @@ export interface IWriteStamp {
   time: string;
 }
 
-export interface IArtifactPlan {
-  /** a staged upload, or (of a shared artifact) a body that streams straight to its key */
-  staged: StagedObject | VerifiedBody;
-  /** where the storage layout wants it */
-  key: string;
-  contentType: string;
-  /** which digest hooks are told; default sha256 */
-  digestAlgorithm?: THashName;
-  /** which version hooks are told; default that of the whole plan */
-  version?: string;
-  /** the key is the content's digest, so whatever is there already is the same: it is used and never taken back */
-  shared?: boolean;
-  /** an entry that belongs to another artifact of the plan: hooks hear of that one */
-  silent?: boolean;
-  /** its key says it all: it is kept without anything about its own write */
-  keyOnly?: boolean;
-  /** an entry that makes other content visible: what hooks are told of that content instead of the entry itself */
-  standsFor?: { digest: string; size: number; contentType: string };
-}
-
-/** Artifacts whose being there is all there is to decide. They are placed in order, so the last one decides. */
-export interface IPlacePlan {
-  packageName: string;
-  version?: string;
-  artifacts: IArtifactPlan[];
-}
-
-/** The way back: artifacts are deleted in order. */
-export interface IDisplacePlan {
-  packageName: string;
-  version?: string;
-  /** `digest` is what hooks are told */
-  artifacts: { key: string; digest?: string }[];
-}
-
-/** A listing of all packages that follows their documents; `PackageCatalog` is one. */
-export interface IDerivedListing<T> {
-  /** Leaves a note that this package's document is about to change; the id names it in `unmark`. */
-  mark(name: string): Promise<string>;
-  /** Takes that back. */
-  unmark(id: string): Promise<void>;
-  /** The document is written; takes back the marker, now or soon. */
-  note(name: string, document: T, marker?: string): Promise<void>;
-}
-
-export interface IPublishPlan<T> {
-  packageName: string;
-  version?: string;
-  artifacts: IArtifactPlan[];
-  document: {
-    key: string;
-    codec?: ICodec<T>;
-    /**
-     * Pure, may run several times. `current` is frozen. Throws the protocol's own "already exists" error. Returning
-     * `current` itself means that there is nothing to write, and `publish` answers with it.
-     */
-    apply(current: T | null, placed: IPlacedArtifact[], stamp: IWriteStamp): T;
-    /** the write id of the entry that this plan adds, where `current` has that entry */
-    writeId?(current: T): string | undefined;
-  };
-  catalog?: IDerivedListing<T>;
-}
-
-export interface IRemovePlan<T> {
-  packageName: string;
-  version?: string;
-  document: {
-    key: string;
-    codec?: ICodec<T>;
-    /** Pure, may run several times; throws `notFound` where there is nothing to remove. */
-    apply(current: T | null, stamp: IWriteStamp): T;
-    /** whether this very removal is in `current`; settles lost answers */
-    applied?(current: T, stamp: IWriteStamp): boolean;
-  };
-  /** keys of the artifacts that no document names any more once the write is done */
-  artifacts: string[] | ((before: T | null, after: T) => string[]);
-  /** of the artifacts' content, for the hooks */
-  digest?: string;
-  catalog?: IDerivedListing<T>;
-}
+export type { ICodec };

@@ -1,4 +1,4 @@
-import { ConfigError } from '../../../helpers.config.js';
+import { ConfigError } from '../../classes.configerror.js';
 import type { RegistryStorage } from '../../classes.registrystorage.js';
 import type { IAuthConfig } from '../interfaces.auth.js';
 import { BucketTokenStore } from './bucket.js';

@@ -1,5 +1,5 @@
 import { RegistryError } from '../../classes.registryerror.js';
-import type { ILogger, IS3StorageConfig } from '../../interfaces.core.js';
+import type { ILogger } from '../../interfaces.core.js';
 import type {
   IComposeOptions,
   IGetOptions,
@@ -23,6 +23,7 @@ import { type IS3Settings, readSettings } from './helpers.settings.js';
 import { compareFirst, type ICondition, KeyLocks } from './helpers.settle.js';
 import { openBucket, probe } from './helpers.start.js';
 import { abandonOldUploads } from './helpers.unfinished.js';
+import type { IS3StorageConfig } from './interfaces.s3config.js';
 import type { IS3Session } from './interfaces.session.js';
 
 export interface IS3StoreOptions {

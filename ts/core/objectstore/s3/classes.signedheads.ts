@@ -1,7 +1,7 @@
 import type { HeadObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
 import type { NodeHttpHandler } from '@smithy/node-http-handler';
 import * as plugins from '../../../plugins.js';
-import type { IHttpOptions } from './interfaces.session.js';
+import type { IHttpOptions } from './interfaces.http.js';
 
 type TRequest = Parameters<NodeHttpHandler['handle']>[0];
 export type THead = Pick<

@@ -1,5 +1,5 @@
 import { RegistryError } from '../../classes.registryerror.js';
-import type { IS3StorageConfig } from '../../interfaces.core.js';
+import type { IS3StorageConfig } from './interfaces.s3config.js';
 
 /** An `IS3StorageConfig` read strictly: one URL, one bucket, one prefix. */
 export interface IS3Settings {

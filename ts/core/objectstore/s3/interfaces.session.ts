@@ -3,6 +3,9 @@ import type { ILogger } from '../../interfaces.core.js';
 import type { IS3Clients } from './helpers.client.js';
 import { toRegistryError } from './helpers.errors.js';
 import type { IS3Settings } from './helpers.settings.js';
+import type { IHttpOptions } from './interfaces.http.js';
+
+export type { IHttpOptions };
 
 export interface IS3Timing {
   /** ms for the answer to a small request to begin; long operations add to it by their size */
@@ -19,12 +22,6 @@ export interface IS3Abilities {
   complete: boolean;
   /** `If-Match` of DeleteObject */
   delete: boolean;
-}
-
-export interface IHttpOptions {
-  abortSignal: AbortSignal;
-  /** ms from sending to the first byte of the answer, for each try */
-  requestTimeout: number;
 }
 
 /** An opened store, as the parts of the driver share it. */

@@ -1,0 +1,5 @@
+export interface IHttpOptions {
+  abortSignal: AbortSignal;
+  /** ms from sending to the first byte of the answer, for each try */
+  requestTimeout: number;
+}

@@ -1,0 +1,13 @@
+import type { storage } from '@tsclass/tsclass';
+
+export interface IS3StorageConfig extends Partial<storage.IS3Descriptor> {
+  endpoint: string;
+  bucketName: string;
+  /** KMS or AES256 header value sent with every write, as S3's `x-amz-server-side-encryption` */
+  serverSideEncryption?: string;
+  sessionToken?: string;
+  /** `WHEN_REQUIRED` for servers that do not know the SDK's default checksums */
+  checksums?: 'WHEN_SUPPORTED' | 'WHEN_REQUIRED';
+  /** run on a server without conditional writes although several replicas may race; default false */
+  allowUnconditionalWrites?: boolean;
+}
