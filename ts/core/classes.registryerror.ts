@@ -19,6 +19,8 @@ export type TErrorKind =
   | 'unsupported'
   | 'upstreamFailed'
   | 'unavailable'
+  /** a store call may or may not have been applied; only drivers throw it, core turns it into `OutcomeUnknownError` */
+  | 'outcomeUnknown'
   | 'internal';
 
 const STATUS: Record<TErrorKind, number> = {
@@ -41,6 +43,7 @@ const STATUS: Record<TErrorKind, number> = {
   unsupported: 501,
   upstreamFailed: 502,
   unavailable: 503,
+  outcomeUnknown: 503,
   internal: 500,
 };
 

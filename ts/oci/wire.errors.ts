@@ -15,6 +15,7 @@ const CODES: Partial<Record<TErrorKind, string>> = {
   rangeInvalid: 'BLOB_UPLOAD_INVALID',
   rateLimited: 'TOOMANYREQUESTS',
   unavailable: 'UNAVAILABLE',
+  outcomeUnknown: 'UNAVAILABLE',
   upstreamFailed: 'UNAVAILABLE',
   internal: 'UNKNOWN',
 };

@@ -2,7 +2,12 @@
  * The seam between the registry and whatever keeps its bytes.
  *
  * Absent is `null`; every other trouble throws a `RegistryError` (`preconditionFailed` when a condition of a write
- * does not hold, `unavailable` when the store cannot answer). An outage therefore never reads as "not found".
+ * does not hold, `unavailable` when the store cannot answer, `outcomeUnknown` when a write or a delete may or may not
+ * have been applied). An outage therefore never reads as "not found".
+ *
+ * `preconditionFailed` is a certain answer: no attempt of this call was in doubt, and nothing of it was or will be
+ * applied. Once one attempt of a call was in doubt, a driver may answer success if it sees that the object is its own,
+ * and must throw `outcomeUnknown` otherwise. A delete is sent once.
  *
  * Keys are `/`-separated, never begin or end with `/`, hold no empty, `.` or `..` segment and no NUL, and sort by
  * their UTF-8 bytes.

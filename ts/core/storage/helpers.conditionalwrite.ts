@@ -34,7 +34,7 @@ export type TWriteOutcome =
   | { kind: 'lost' }
   | { kind: 'overtaken'; error: unknown };
 
-const DOUBTFUL = new Set<TErrorKind>(['unavailable', 'internal', 'timeout']);
+const DOUBTFUL = new Set<TErrorKind>(['outcomeUnknown', 'unavailable', 'internal', 'timeout']);
 const ATTEMPTS = 3;
 const PAUSE_MS = 50;
 /** A store that takes its time to fail is not asked for ever: somebody waits for the answer. */
