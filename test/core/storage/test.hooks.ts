@@ -233,7 +233,7 @@ t.test('what has nothing to write asks nobody', async (t) => {
   const same = toyPlan(NAME, '1.0.0', []);
   same.document.apply = (current) => current!;
   store.reset();
-  t.equal((await storage.publish(same)).versions.length, 1);
+  t.equal((await storage.commit(same))?.versions.length, 1);
   t.equal(store.count('put'), 0);
   t.same(told(), []);
 });
@@ -244,7 +244,7 @@ t.test('an update of the document alone (a tag, a yank) is asked about as a docu
   await publishToy(plain, NAME, '1.0.0', BYTES);
   const tag = toyPlan(NAME, '1.0.0', []);
   tag.document.apply = (current) => ({ ...current!, revision: current!.revision + 1 });
-  t.equal((await storage.publish(tag)).revision, 2);
+  t.equal((await storage.commit(tag))?.revision, 2);
   t.same(told(), [`beforePut ${documentKey(NAME)}`, `afterPut ${documentKey(NAME)}`]);
 });
 
