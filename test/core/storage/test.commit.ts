@@ -190,6 +190,37 @@ t.test('a failed write takes back its own keys only after a look at the document
   t.equal(files(inner).length, 3, '0.9.0, the orphan, and the winner');
 });
 
+t.test(
+  'an artifact is placed where another replica has just deleted the one before: its delete may come twice',
+  async (t) => {
+    for (const size of [SMALL, LARGE]) {
+      const { inner, store, storage, other } = memory();
+      await toy.publishToy(other, NAME, '1.0.0', content('a', size));
+      let left = 1;
+      store.before = async ({ verb, key }) => {
+        // after the dry run, before the placing
+        if ((verb === 'put' || verb === 'compose') && key === KEY && left-- > 0)
+          await toy.removeToy(other, NAME, '1.0.0');
+      };
+      const document = await toy.publishToy(storage, NAME, '1.0.0', content('b', size), undefined, true);
+      await inner.delete(KEY);
+      t.not(document.versions[0]?.key, KEY);
+      t.same(await toy.readToy(inner, NAME, '1.0.0'), content('b', size));
+    }
+  },
+);
+
+t.test('a store that refuses what it has done: nothing that the document names is taken back', async (t) => {
+  const { inner, store, storage } = memory();
+  await inner.put(KEY, content('x'), { immutable: true });
+  store.after = ({ verb, key }) => {
+    // a proxy that answers 403 for a request that came through
+    if (verb === 'put' && key === DOCUMENT) throw new RegistryError('forbidden', 'no');
+  };
+  await t.rejects(toy.publishToy(storage, NAME, '1.0.0', content('a')), { kind: 'forbidden' } as unknown as Error);
+  t.same(await toy.readToy(inner, NAME, '1.0.0'), content('a'));
+});
+
 t.test('dropped artifacts are noted as spent by the write that drops them', async (t) => {
   const { inner, storage, other } = memory();
   await toy.publishToy(storage, NAME, '1.0.0', content('a'));
