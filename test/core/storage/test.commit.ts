@@ -1,8 +1,11 @@
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { RegistryError } from '../../../ts/core/classes.registryerror.js';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
+import { temporaryFolder } from '../../support/registry.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
+import { startS3Server } from '../../support/store/s3-server.js';
+import { openStore, type TStoreConfig } from '../../support/store/store-open.js';
 import * as toy from '../../support/toy-packages.js';
 
 const NAME = 'pad';
@@ -269,4 +272,38 @@ t.test('how many operations of the store a publish costs', async (t) => {
   t.equal(await cost(() => toy.publishToy(storage, NAME, '2.0.0', content('a'), catalog)), expected);
   const removal = await cost(() => toy.removeToy(storage, NAME, '1.0.0', catalog));
   t.equal(removal, 'head put put put delete delete');
+});
+
+/** The sweep of another replica takes a large artifact for an orphan, just before it is named; its deletes come late. */
+const moveLargeArtifact = async (t: Test, config: TStoreConfig) => {
+  const real = await openStore(config);
+  await real.init?.();
+  t.teardown(() => real.destroy?.());
+  const store = new FaultObjectStore(real);
+  const sweeping = new FaultObjectStore(real);
+  const late: string[] = [];
+  sweeping.before = ({ verb, key }) => {
+    if (verb !== 'delete') return;
+    late.push(key);
+    throw new RegistryError('outcomeUnknown', 'it will arrive in an hour');
+  };
+  beforeCommit(store, () => toy.sweepToys(new RegistryStorage(sweeping), { olderThanMs: -60_000 }));
+  const document = await toy.publishToy(new RegistryStorage(store), NAME, '1.0.0', content('a', 9 * 1024 * 1024));
+  t.same(late, [KEY]);
+  for (const key of late) await real.delete(key);
+  t.match(document.versions[0]?.key, /\.bin\.[0-9a-f-]{36}$/);
+  t.same(await toy.readToy(real, NAME, '1.0.0'), content('a', 9 * 1024 * 1024));
+  t.same(await toy.allKeys(real, `toy/packages/${NAME}/files/`), [document.versions[0]?.key]);
+  t.same(await toy.allKeys(real, 'staging/'), []);
+};
+
+t.test('a large artifact that a sweep took for an orphan is moved, directory driver', async (t) => {
+  await moveLargeArtifact(t, { directory: await temporaryFolder(t) });
+});
+
+t.test('a large artifact that a sweep took for an orphan is moved, S3', async (t) => {
+  const server = await startS3Server();
+  if (!server) return t.plan(0, 'no S3 server is installed');
+  t.teardown(() => server.stop());
+  await moveLargeArtifact(t, server.config);
 });
