@@ -85,7 +85,11 @@ export const startFlakyProxy = async (config: IS3StorageConfig): Promise<IFlakyP
     const fate = await decide(about);
     seen.push({ ...about, fate });
     if (fate === 'silence') return request.resume();
-    if (fate === 'dropRequest') return request.resume().on('end', () => lose(reply));
+    if (fate === 'dropRequest') {
+      // a request without a body may have ended already, and emits no `end` any more
+      for await (const _ of request);
+      return lose(reply);
+    }
     const { method, path } = about;
     const headers = request.rawHeaders as unknown as http.OutgoingHttpHeaders;
     const to = { host: target.hostname, port: target.port, agent, method, path, headers };

@@ -2,10 +2,14 @@ import { type ByteSource, toReadable } from './classes.bytesource.js';
 import { conditions, creation, type ITarget } from './helpers.creation.js';
 import { writeIdOf } from './helpers.metadata.js';
 import { sendingTime } from './helpers.request.js';
-import { sendWrite } from './helpers.write.js';
+import { compareEarly, sendWrite } from './helpers.write.js';
 import type { IS3Session } from './interfaces.session.js';
 
-export const putBytes = (session: IS3Session, target: ITarget, bytes: Uint8Array): Promise<{ etag: string }> => {
+/** Bodies up to this are sent without a look ahead: they mostly fit the buffers of the connection. */
+const SMALL = 256 * 1024;
+
+export const putBytes = async (session: IS3Session, target: ITarget, bytes: Uint8Array): Promise<{ etag: string }> => {
+  if (bytes.byteLength > SMALL) await compareEarly(session, target);
   const { sdk, once } = session.clients;
   const writeId = writeIdOf(target.metadata);
   const command = new sdk.PutObjectCommand({
@@ -29,6 +33,7 @@ export const putStreaming = async (
   source: ByteSource,
   size: number,
 ): Promise<{ etag: string }> => {
+  await compareEarly(session, target);
   const { sdk, once } = session.clients;
   const writeId = writeIdOf(target.metadata);
   const stop = new AbortController();

@@ -53,9 +53,34 @@ const lookUntilStable = async (session: IS3Session, write: IWrite, always: boole
   return found;
 };
 
+export type TEarly = Pick<IWrite, 'name' | 'condition' | 'signal'>;
+
+const isConditional = ({ ifMatch, ifNoneMatch }: ICondition): boolean =>
+  ifMatch !== undefined || ifNoneMatch !== undefined;
+
 /** `etag`: of what is stored, null for nothing */
 export const contradicts = (etag: string | null, { ifMatch, ifNoneMatch }: ICondition): boolean =>
   (ifNoneMatch !== undefined && etag !== null) || (ifMatch !== undefined && etag !== ifMatch);
+
+/**
+ * For conditional writes with a large body: throws `preconditionFailed` before the body is sent, if the condition does
+ * not hold. A server that refuses a request while its body is still coming in may close the connection before its answer
+ * is read; then the call would be in doubt without need.
+ */
+export const compareEarly = async (session: IS3Session, { name, condition, signal }: TEarly): Promise<void> => {
+  if (!isConditional(condition)) return;
+  const { sdk, retrying } = session.clients;
+  const command = new sdk.HeadObjectCommand({
+    Bucket: session.settings.bucket,
+    Key: session.settings.prefix + name,
+  });
+  const found = await run(session, (http) => retrying.send(command, http), { signal }).catch(() => {
+    if (signal?.aborted) throw abortReason(signal);
+    // absent, or whatever the write meets as well
+    return null;
+  });
+  if (found && contradicts(unquoted(found.ETag), condition)) throw preconditionFailed(name);
+};
 
 /**
  * Sends a write until its outcome is known, or throws `outcomeUnknown`.
@@ -78,7 +103,6 @@ export const sendWrite = async (
   send: (http: IHttpOptions) => Promise<{ ETag?: string }>,
 ): Promise<{ etag: string }> => {
   const { name, condition, signal } = write;
-  const isConditional = condition.ifMatch !== undefined || condition.ifNoneMatch !== undefined;
   /** why the first attempt that may have been applied, or may still be, is in doubt */
   let doubt: unknown;
   const failed = (certain: unknown) => (doubt === undefined ? certain : outcomeUnknown(doubt));
@@ -94,7 +118,8 @@ export const sendWrite = async (
     if (signal?.aborted) throw outcomeUnknown(doubt ?? error);
     const failure = writeFailureOf(error);
     if (failure === 'unknown') doubt ??= error;
-    if (failure === 'refused' || (failure === 'absent' && !isConditional)) throw failed(toRegistryError(error));
+    if (failure === 'refused' || (failure === 'absent' && !isConditional(condition)))
+      throw failed(toRegistryError(error));
     if (failure !== 'again') {
       const found = await lookUntilStable(session, write, doubt !== undefined).catch((cause: unknown) => {
         throw outcomeUnknown(doubt ?? cause);
