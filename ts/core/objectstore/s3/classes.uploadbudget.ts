@@ -18,19 +18,21 @@ interface IWaiter {
 }
 
 const MIB = 1024 ** 2;
+/** A beginning grows from here by doubling: many manifests and documents fit, and a stalled upload holds little. */
+export const FIRST_ROOM = 16 * 1024;
 /** Registry clients give up on a silent server after a minute or more. */
 const WAIT_MS = 30_000;
-/** An upload's beginning may take this share of what is free. */
-const SHARE = 16;
+/** A beginning may grow to this share of what is free. */
+const SHARE = 32;
 
 /**
  * The memory of uploads that are gathered before they are sent: bodies of unknown length, of which S3 takes only whole
  * parts. Without a limit, 100 clients that send some megabytes and stall cost more than a gigabyte. There is one budget
  * for the process (`uploadBudget`), shared by its stores.
  *
- * - **Beginnings.** What is small never waits. An upload may hold a sixteenth of the free bytes, so the more uploads
- *   stall, the less each of them can hold, and something is always left for the next one (the dynamic threshold of
- *   shared packet buffers: Choudhury and Hahne, 1998).
+ * - **Beginnings.** What is small does not wait behind what is large. A beginning may grow to 1/32 of the free bytes, so
+ *   the more uploads stall, the less a further one can hold, and much is left for small ones (the dynamic threshold of
+ *   shared packet buffers: Choudhury and Hahne, 1998). 100 stalled uploads leave about 3 MiB of 32 MiB.
  * - **Parts.** What outgrows its beginning waits for a whole part, first come first served, and throws `unavailable`
  *   after a while. An upload keeps its first part until it ends, so once begun it is never turned away, and an upload
  *   that holds a part waits for no other one: they cannot block each other. Further parts, which let an upload send
@@ -42,15 +44,21 @@ export class UploadBudget {
   private readonly waiting = new Set<IWaiter>();
   /** rooms that the next part is written to: memory that was touched before is several times faster than new memory */
   private readonly spare: Buffer[] = [];
+  private readonly beginnings: number;
   private readonly parts: number;
   private readonly waitMs: number;
 
   constructor(options: IUploadBudgetOptions = {}) {
-    // 240 uploads that stall after 64 KiB each, or a few that begin with 512 KiB
-    this.freeBeginnings = options.beginnings ?? 16 * MIB;
+    // 1/32 of it is 1 MiB: bodies of known length up to that are read before they are sent (helpers.stream.ts)
+    this.beginnings = this.freeBeginnings = options.beginnings ?? 32 * MIB;
     // 16 parts of 8 MiB: as many uploads at once
     this.parts = this.freeParts = options.parts ?? 128 * MIB;
     this.waitMs = options.waitMs ?? WAIT_MS;
+  }
+
+  /** bytes that uploads hold */
+  public get held(): number {
+    return this.beginnings - this.freeBeginnings + this.parts - this.freeParts;
   }
 
   /** Whether an upload is waiting for a part. */
@@ -58,9 +66,10 @@ export class UploadBudget {
     return this.waiting.size > 0;
   }
 
-  /** Lets a beginning of `held` bytes grow to `bytes`; false if it has to go on in a part. */
+  /** Lets a beginning of `held` bytes grow to `bytes`; false if it has to go on in a part. The first few always may. */
   public growBeginning(held: number, bytes: number): boolean {
-    if (bytes > this.freeBeginnings / SHARE) return false;
+    const limit = bytes <= FIRST_ROOM ? this.freeBeginnings : this.freeBeginnings / SHARE;
+    if (bytes > limit) return false;
     this.freeBeginnings -= bytes - held;
     return true;
   }

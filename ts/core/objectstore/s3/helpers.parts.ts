@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { RegistryError } from '../../classes.registryerror.js';
 import type { ByteSource } from './classes.bytesource.js';
-import type { UploadBudget } from './classes.uploadbudget.js';
+import { FIRST_ROOM, type UploadBudget } from './classes.uploadbudget.js';
 import { type ITarget, MAX_PARTS, requireCompleteConditions } from './helpers.creation.js';
 import { multipart } from './helpers.multipart.js';
 import { putBytes } from './helpers.put.js';
@@ -9,8 +9,6 @@ import type { IS3Session } from './interfaces.session.js';
 
 /** 10,000 parts of this size are 80 GiB. Larger ones save no time; a part that is being gathered is held in memory. */
 const PART = 8 * 1024 ** 2;
-/** A beginning grows from here by doubling: most manifests and documents fit, and an idle upload holds little. */
-const FIRST_ROOM = 64 * 1024;
 /** One is gathered while two are on their way (helpers.multipart.ts). */
 const MAX_ROOMS = 3;
 
