@@ -49,11 +49,11 @@ export abstract class BaseRegistry {
    * with the default age of 24 hours, which spares publishes under way. Answers how many; see
    * `RegistryStorage.sweepOrphans`.
    */
-  public async sweepOrphans(_options: { olderThanMs?: number } = {}): Promise<number> {
+  public async sweepOrphans(_options: { olderThanMs?: number; signal?: AbortSignal } = {}): Promise<number> {
     return 0;
   }
 
-  /** Work that is to be done now and then, beside the daily `sweepOrphans`. */
+  /** Work that is to be done now and then, beside the daily `sweepOrphans`. Each `work` gets a `signal`: see `IChore`. */
   public chores(): IChore[] {
     return [];
   }

@@ -291,13 +291,15 @@ export class RegistryStorage {
    * repairs listings from their markers.
    */
   public async sweep(
-    options: { olderThanMs?: number } = {},
+    options: { olderThanMs?: number; signal?: AbortSignal } = {},
   ): Promise<{ staged: number; unfinished: number; repaired: number }> {
-    const olderThanMs = options.olderThanMs ?? DAY_MS;
-    const staged = await sweepStaging(this.parts, olderThanMs);
+    const { olderThanMs = DAY_MS, signal } = options;
+    const staged = await sweepStaging(this.parts, olderThanMs, signal);
+    signal?.throwIfAborted();
     const unfinished = (await this.store.sweep?.(olderThanMs)) ?? 0;
     let repaired = 0;
     for (const listing of this.parts.listings) {
+      signal?.throwIfAborted();
       repaired += await listing.repair(Math.min(olderThanMs, 20_000), Math.min(olderThanMs, 15 * 60_000));
     }
     return { staged, unfinished, repaired };
@@ -310,9 +312,9 @@ export class RegistryStorage {
   public sweepOrphans(
     prefix: string,
     isListed: (key: string) => boolean | Promise<boolean>,
-    options: { olderThanMs?: number } = {},
+    options: { olderThanMs?: number; signal?: AbortSignal } = {},
   ): Promise<number> {
-    return sweepOrphans(this.parts, prefix, isListed, options.olderThanMs ?? DAY_MS);
+    return sweepOrphans(this.parts, prefix, isListed, options.olderThanMs ?? DAY_MS, options.signal);
   }
 
   /** Has `sweep` repair this listing too. */

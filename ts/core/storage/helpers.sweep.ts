@@ -16,9 +16,10 @@ async function* olderThan(store: IObjectStore, prefix: string, before: number): 
 }
 
 /** Deletes staged uploads that nobody finished. Answers how many. */
-export const sweepStaging = async (parts: ISweepParts, olderThanMs: number): Promise<number> => {
+export const sweepStaging = async (parts: ISweepParts, olderThanMs: number, signal?: AbortSignal): Promise<number> => {
   let count = 0;
   for await (const { key } of olderThan(parts.store, STAGING_PREFIX, parts.now().getTime() - olderThanMs)) {
+    signal?.throwIfAborted();
     await parts.store.delete(key);
     count++;
   }
@@ -45,10 +46,12 @@ export const sweepOrphans = async (
   prefix: string,
   isListed: (key: string) => boolean | Promise<boolean>,
   olderThanMs: number,
+  signal?: AbortSignal,
 ): Promise<number> => {
   const before = parts.now().getTime() - olderThanMs;
   let count = 0;
   for await (const { key } of olderThan(parts.store, prefix, before)) {
+    signal?.throwIfAborted();
     if (await isListed(key)) continue;
     const seen = await parts.store.head(key);
     const placedAt = seen?.metadata?.[PLACED_AT];
