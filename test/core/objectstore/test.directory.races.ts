@@ -67,7 +67,7 @@ t.test('a writer that sleeps before its link, until its number was used and remo
   for (let round = 1; round <= 3; round++) {
     ({ etag } = await fast.put('doc', bytes(`fast ${round}`), { ifMatch: etag }));
   }
-  t.equal((await tree(directory)).length, 3, 'the mark, the highest generation and the draft of the late one');
+  t.equal((await tree(directory)).length, 3, 'the marker, the highest generation and the draft of the late one');
   gate.open();
   t.equal(await late, 'preconditionFailed');
   t.equal(await textOf(fast, 'doc'), 'fast 3');
@@ -120,7 +120,7 @@ t.test('one that is built upon more often than is remembered learns that nobody 
   await gate.arrived;
   for (let round = 1; round <= 300; round++) await fast.put('doc', bytes(`built ${round}`));
   gate.open();
-  t.equal(await late, 'unavailable', 'neither won nor lost would be true for certain');
+  t.equal(await late, 'outcomeUnknown', 'neither won nor lost would be true for certain');
   t.equal(await textOf(slow, 'doc'), 'built 300');
 });
 

@@ -163,7 +163,7 @@ export class DirectoryObjectStore implements IObjectStore {
   }
 
   public list(options: IListOptions): AsyncIterable<IObjectInfo | IObjectPrefix> {
-    return listObjects(this.layout, this.lookup, this.publisher, options);
+    return listObjects({ layout: this.layout, lookup: this.lookup, publisher: this.publisher }, options);
   }
 
   private async draft(

@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import { LRUCache, path } from '../../../plugins.js';
 import { RegistryError } from '../../classes.registryerror.js';
-import { hasCode, type IFiles, tolerate } from './helpers.files.js';
+import { hasCode, type IFiles, isFileError, tolerate } from './helpers.files.js';
 import { relativePath } from './helpers.names.js';
 import { randomName } from './helpers.random.js';
 
@@ -90,15 +90,17 @@ export class DirectoryLayout {
     }
   }
 
-  /** Removes what became empty above `file`. A writer that just looked there finds out and makes it anew. */
-  public async prune(file: string): Promise<void> {
+  /**
+   * Removes what became empty above `file`, as far as that is possible now: a directory that stays is no object. A
+   * writer that has just looked there finds out and makes it anew.
+   */
+  public async tidy(file: string): Promise<void> {
     for (let at = path.dirname(file); at.length > this.objects.length; at = path.dirname(at)) {
       try {
         await this.files.rmdir(at);
       } catch (error) {
-        if (hasCode(error, 'ENOENT')) continue;
-        if (hasCode(error, 'ENOTEMPTY', 'EEXIST', 'EBUSY')) return;
-        throw error;
+        if (!isFileError(error)) throw error;
+        if (!hasCode(error, 'ENOENT')) return;
       }
     }
   }

@@ -173,8 +173,12 @@ export const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
   }
 };
 
+/** Did a call to the file system throw it? */
+export const isFileError = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && failures.has(error);
+
 export const storeError = (error: unknown): unknown => {
-  if (typeof error !== 'object' || error === null || !failures.has(error)) return error;
+  if (!isFileError(error)) return error;
   if (hasCode(error, 'ENAMETOOLONG')) return new RegistryError('invalid', 'The object key is too long for this store');
   const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
   return new RegistryError('unavailable', `The storage directory cannot be used (${code})`, { cause: error });
