@@ -111,9 +111,12 @@ export const compareNames = (a: string, b: string): number => {
 
 export type TEntryKind = 'object' | 'folder' | 'continued';
 
+/** Does the segment of this name go on in a folder below? */
+export const isCut = (name: string): boolean => name.endsWith(CONTINUED);
+
 /** What a name in a directory is, and its piece of the encoded segment. */
 export const readName = (name: string): { kind: TEntryKind; piece: string } => {
   if (name.endsWith(OBJECT)) return { kind: 'object', piece: name.slice(0, -1) };
-  if (name.endsWith(CONTINUED)) return { kind: 'continued', piece: name.slice(0, -1) };
+  if (isCut(name)) return { kind: 'continued', piece: name.slice(0, -1) };
   return { kind: 'folder', piece: name };
 };

@@ -2,7 +2,15 @@ import { compareKeys } from '../helpers.keys.js';
 import type { DirectoryLayout } from './classes.layout.js';
 import { ascending } from './helpers.ascending.js';
 import { tolerate } from './helpers.files.js';
-import { compareNames, decodeSegment, nameFilter, nameOfKey, readName, relativeFolder } from './helpers.names.js';
+import {
+  compareNames,
+  decodeSegment,
+  isCut,
+  nameFilter,
+  nameOfKey,
+  readName,
+  relativeFolder,
+} from './helpers.names.js';
 
 /** What may be an object, or a folder of objects: its key ends with `/`. */
 export interface IFound {
@@ -102,8 +110,7 @@ const readNames = async (
   // a folder that was removed meanwhile has nothing in it
   let names = (await tolerate(layout.files.readdir(directory), 'ENOENT', 'ENOTDIR')) ?? [];
   if (filter) names = names.filter(filter);
-  const cut = names.filter((name) => readName(name).kind === 'continued');
-  if (cut.length === 0 && begun === '') return names;
+  if (begun === '' && !names.some(isCut)) return names;
   const whole: string[] = [];
   for (const name of names) {
     const { kind, piece } = readName(name);
