@@ -159,7 +159,7 @@ export class DirectoryLayout {
   }
 
   private async statObjects(): Promise<Stats> {
-    return this.files.statHot(this.objects);
+    return this.files.looksAtOnce() ? this.files.statHot(this.objects) : this.files.stat(this.objects);
   }
 
   private startSync(directory: string): Promise<void> {
