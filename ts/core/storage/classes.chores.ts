@@ -1,7 +1,7 @@
 import { crypto } from '../../plugins.js';
 import type { IChore, IChoreRecords, IChoreTurn } from '../base/classes.housekeeper.js';
 import type { ILogger } from '../interfaces.core.js';
-import type { IStoredDocument, IUpdateOptions, IUpdateResult } from './interfaces.storage.js';
+import type { IStoredDocument, IUpdateOptions, IUpdateResult, TUpdateFunction } from './interfaces.storage.js';
 
 /** The record of one chore, `registry/chores/{name}.json`. */
 interface IChoreRecord {
@@ -16,11 +16,7 @@ export interface IChoreStorage {
   readonly now: () => Date;
   readonly logger: ILogger;
   read<T>(key: string): Promise<IStoredDocument<T> | null>;
-  update<T>(
-    key: string,
-    fn: (current: T | null) => T | null | undefined,
-    options?: IUpdateOptions<T>,
-  ): Promise<IUpdateResult<T>>;
+  update<T>(key: string, fn: TUpdateFunction<T>, options?: IUpdateOptions<T>): Promise<IUpdateResult<T>>;
 }
 
 export interface IChoreRecordsOptions {
