@@ -28,7 +28,8 @@ const held = async (
   return { store, gate };
 };
 
-const published = (path: string): boolean => path.includes('/objects/');
+/** the name of an object, and not of what init() tries */
+const published = (path: string): boolean => path.includes('/objects/') && !path.includes('#probe');
 const bytes = (text: string): Buffer => Buffer.from(text);
 
 const kindOf = async (action: Promise<unknown>): Promise<string> => {
@@ -232,6 +233,7 @@ t.test('a reader never sees the bytes of a writer that lost', async (t) => {
       const [before, after] = [new Gate(), new Gate()];
       const slow = await openStore(directory, {
         link: async (from, to) => {
+          if (!published(to)) return nodeFiles.link(from, to);
           await before.pass();
           await nodeFiles.link(from, to);
           await after.pass();
