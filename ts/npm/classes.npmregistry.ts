@@ -127,7 +127,7 @@ export class NpmRegistry extends BaseRegistry {
     ];
   }
 
-  public override sweepOrphans(options: { olderThanMs?: number } = {}): Promise<number> {
+  public override sweepOrphans(options: { olderThanMs?: number; signal?: AbortSignal } = {}): Promise<number> {
     const { storage } = this.services;
     return storage.sweepOrphans(`${packagesPrefix}/`, (key) => isNamed(storage, key), options);
   }

@@ -130,6 +130,41 @@ t.test('with a delimiter one folder is read, and of the files below none but to 
   t.same(await listed(store, { prefix: 'p/d', delimiter: '/' }), ['p/deep/', 'p/documents/']);
 });
 
+t.test('a tombstone stays for writers that slept, and a listing after 10 s removes it', async (t) => {
+  const directory = await makeDirectory(t);
+  const store = await openStore(directory);
+  const now = Date.now;
+  t.teardown(() => {
+    Date.now = now;
+  });
+  await store.put('doc', Buffer.from('1'));
+  await store.put('stays', Buffer.from('1'));
+  await store.delete('doc');
+  for (const laterMs of [0, 9_000]) {
+    Date.now = () => now() + laterMs;
+    t.same(await listed(store, { prefix: '' }), ['stays']);
+    t.same((await readdir(join(directory, 'objects'))).sort(), ['doc=', 'stays='], `after ${laterMs} ms`);
+  }
+  Date.now = () => now() + 11_000;
+  t.same(await listed(store, { prefix: '' }), ['stays']);
+  t.same(await readdir(join(directory, 'objects')), ['stays=']);
+});
+
+t.test('a directory that was read between two steps of a writer is read again', async (t) => {
+  const directory = await makeDirectory(t);
+  await (await openStore(directory)).put('doc', Buffer.from('1'));
+  let halves = 0;
+  const store = await openStore(directory, {
+    // too early for the new generation, too late for the old one
+    readdir: async (path) => {
+      const names = await nodeFiles.readdir(path);
+      return path.endsWith('doc=') && halves++ === 0 ? names.filter((name) => !name.includes('.')) : names;
+    },
+  });
+  t.equal((await store.head('doc'))?.size, 1, 'not absent');
+  t.ok(halves > 1);
+});
+
 t.test('what cannot be tidied changes no answer', async (t) => {
   const directory = await makeDirectory(t);
   const file = join(directory, 'a file');
@@ -171,6 +206,24 @@ t.test('a delete that worked stays one when the folder above cannot be removed',
   await store.delete('a/b/c');
   t.equal(await store.head('a/b/c'), null);
   t.same(await listed(store, { prefix: '' }), []);
+});
+
+t.test('a write that worked stays one when its draft cannot be removed', async (t) => {
+  const directory = await makeDirectory(t);
+  let isBroken = false;
+  const store = await openStore(directory, {
+    unlink: (path) => nodeFiles.unlink(isBroken && path.includes('/tmp/') ? directory : path),
+  });
+  isBroken = true;
+  await store.put('doc', Buffer.from('1'));
+  await store.put('doc', Buffer.from('22'));
+  await store.put('plain', Buffer.alloc(100_000), { immutable: true });
+  await store.delete('doc');
+  t.same(await listed(store, { prefix: '' }), ['plain']);
+  isBroken = false;
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  t.ok((await store.sweep(5)) > 0, 'a sweep removes them');
+  t.same(await readdir(join(directory, 'tmp')), []);
 });
 
 t.test('an error after the call that decided is told as doubt, since the change can be seen', async (t) => {
