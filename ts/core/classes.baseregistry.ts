@@ -54,7 +54,7 @@ export abstract class BaseRegistry {
     return 0;
   }
 
-  /** Work that is to be done now and then, beside the daily `sweepOrphans`. */
+  /** Work that is to be done now and then, beside the daily `sweepOrphans`. Each `work` gets a `signal`: see `IChore`. */
   public chores(): IChore[] {
     return [];
   }

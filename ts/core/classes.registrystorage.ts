@@ -285,13 +285,15 @@ export class RegistryStorage {
    * repairs listings from their markers.
    */
   public async sweep(
-    options: { olderThanMs?: number } = {},
+    options: { olderThanMs?: number; signal?: AbortSignal } = {},
   ): Promise<{ staged: number; unfinished: number; repaired: number }> {
-    const olderThanMs = options.olderThanMs ?? DAY_MS;
-    const staged = await sweepStaging(this.parts, olderThanMs);
+    const { olderThanMs = DAY_MS, signal } = options;
+    const staged = await sweepStaging(this.parts, olderThanMs, signal);
+    signal?.throwIfAborted();
     const unfinished = (await this.store.sweep?.(olderThanMs)) ?? 0;
     let repaired = 0;
     for (const listing of this.parts.listings) {
+      signal?.throwIfAborted();
       repaired += await listing.repair(Math.min(olderThanMs, 20_000), Math.min(olderThanMs, 15 * 60_000));
     }
     return { staged, unfinished, repaired };
