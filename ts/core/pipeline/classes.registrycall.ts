@@ -3,7 +3,7 @@ import type { IAuthToken } from '../auth/interfaces.auth.js';
 import { streamToBuffer } from '../base/helpers.streams.js';
 import type { AuthManager } from '../classes.authmanager.js';
 import { RegistryError } from '../classes.registryerror.js';
-import type { ICodec, RegistryStorage } from '../classes.registrystorage.js';
+import type { ICodec, IStageOptions, RegistryStorage } from '../classes.registrystorage.js';
 import type {
   ILimits,
   ILogger,
@@ -13,8 +13,10 @@ import type {
   IResponse,
   TRegistryProtocol,
 } from '../interfaces.core.js';
+import type { TBody } from '../storage/classes.stagedobject.js';
 import type { IStorageHookMetadata } from '../storage/interfaces.hooks.js';
 import type { IAnswerBasis, IDocumentVersion } from './classes.answercache.js';
+import { LateContent } from './classes.latecontent.js';
 import { type IRendered, Rendering } from './classes.rendercache.js';
 import { RequestBody } from './classes.requestbody.js';
 import { abandonBody } from './helpers.bodysource.js';
@@ -76,6 +78,8 @@ export class RegistryCall implements IServeRequest {
   /** whether the caller's credentials still mean what they meant; undefined where only the auth manager can say */
   public standing: TStanding | undefined;
 
+  /** `authorize` has succeeded for the type and action of the row */
+  private isAuthorized = false;
   /** headers that were looked at, where the answer may be remembered */
   private readonly looked: [name: string, value: string | undefined][] | undefined;
   private repeatable: (Pick<IAnswerBasis, 'document' | 'rendering'> & { response: IResponse }) | undefined;
@@ -113,7 +117,7 @@ export class RegistryCall implements IServeRequest {
   }
 
   /** Whom hooks hear of: what the embedder said, completed by whom the credentials belong to. */
-  private get actor(): IRequestActor | undefined {
+  public get actor(): IRequestActor | undefined {
     const { token, userId } = this;
     const { actor } = this.context;
     if (!token || userId === undefined) return actor;
@@ -125,7 +129,9 @@ export class RegistryCall implements IServeRequest {
     this.ownBody ??= new RequestBody(context.body, {
       contentLength: this.header('content-length'),
       contentEncoding: this.header('content-encoding'),
+      contentType: this.header('content-type'),
       defaultLimit: services.limits.maxMetadataSize,
+      fileLimit: services.limits.maxArtifactSize,
       idleTimeoutMs: services.limits.bodyIdleTimeoutMs,
       get signal() {
         return context.signal;
@@ -198,9 +204,20 @@ export class RegistryCall implements IServeRequest {
     if (!type || !action)
       throw new RegistryError('internal', `A route of ${this.protocol} authorises without type and action`);
     const right = { type, name, action };
-    if (await this.can(right)) return;
+    if (await this.can(right)) {
+      this.isAuthorized ||= row === undefined || (type === row.type && action === ('action' in row && row.action));
+      return;
+    }
     if (!this.userId) throw new RegistryError('unauthenticated', 'Authentication is required', { detail: right });
     throw new RegistryError('forbidden', `This token does not allow ${action} on ${type} ${name}`, { detail: right });
+  }
+
+  /**
+   * Stages a body for a row that is `late`, the caller's right to whose name is not known yet: the content can be looked
+   * at, and used only after `authorize(name)` has succeeded.
+   */
+  public async stageLate(body: TBody, options: IStageOptions): Promise<LateContent> {
+    return new LateContent(await this.storage.stage(body, options), () => this.isAuthorized);
   }
 
   public can(right: { type: string; name: string; action: string }): Promise<boolean> {
