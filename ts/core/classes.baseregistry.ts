@@ -5,7 +5,7 @@ import { RegistryError } from './classes.registryerror.js';
 import type { IProtocolConfig, IRequestContext, IResponse, TRegistryProtocol } from './interfaces.core.js';
 import { RegistryCall } from './pipeline/classes.registrycall.js';
 import { parseAuthorization, respond, toResponse, withoutForbiddenBody } from './pipeline/helpers.http.js';
-import { type IRoute, type IRouteMatch, RouteTable } from './pipeline/helpers.routes.js';
+import { type IRoute, type IRouteMatch, RouteTable, type TTrailingSlash } from './pipeline/helpers.routes.js';
 import type { IRegistryServices, TAccess } from './pipeline/interfaces.pipeline.js';
 
 const isSame = (one: TPresentedCredential, other: TPresentedCredential | null): boolean =>
@@ -67,8 +67,13 @@ export abstract class BaseRegistry {
   }
 
   public get routeTable(): RouteTable {
-    this.table ??= new RouteTable(this.routes());
+    this.table ??= new RouteTable(this.routes(), this.trailingSlash);
     return this.table;
+  }
+
+  /** What a path with a trailing slash means if no row names it; protocols whose paths are files say `notFound`. */
+  protected get trailingSlash(): TTrailingSlash {
+    return 'same';
   }
 
   /**

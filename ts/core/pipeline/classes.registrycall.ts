@@ -23,6 +23,7 @@ import { abandonBody } from './helpers.bodysource.js';
 import { headerOf, originOf } from './helpers.http.js';
 import {
   type IServeObjectOptions,
+  type IServeRenderingOptions,
   type IServeRequest,
   serveExact,
   serveObject,
@@ -30,13 +31,12 @@ import {
 } from './helpers.serving.js';
 import type { IRegistryServices, TAccess, TParams } from './interfaces.pipeline.js';
 
-export interface IServeDocumentOptions<T> {
+export interface IServeDocumentOptions<T> extends IServeRenderingOptions {
   codec?: ICodec<T>;
   /** names the representation, e.g. `abbreviated`; the public URL is always part of the name */
   variant: string;
   /** pure; null = this document is not to be seen (then the answer is null, as for an absent one) */
   render(value: T): IRendered | null;
-  headers?: Record<string, string>;
   /** runs the get hooks */
   about?: IStorageHookMetadata;
   /**
@@ -278,14 +278,17 @@ export class RegistryCall implements IServeRequest {
     const { storage } = this;
     const info = options.about ? await storage.headForGet(key, options.about) : await storage.head(key);
     if (!info) return null;
-    const name = `${key}\n${info.etag}\n${options.variant}\n${this.publicUrl}`;
-    const rendering = await this.services.renders.get(name, async () => {
+    const nameOf = (etag: string) => `${key}\n${etag}\n${options.variant}\n${this.publicUrl}`;
+    const name = nameOf(info.etag);
+    const rendering = await this.services.renders.get(name, async (keepAs) => {
       const document = await storage.read<T>(key, options.codec);
+      // written since it was looked at
+      if (document && document.etag !== info.etag) keepAs(nameOf(document.etag));
       const rendered = document && options.render(document.value);
       return rendered ? new Rendering(rendered) : null;
     });
     if (!rendering) return null;
-    const response = await serveRendering(this, rendering, info.lastModified, options.headers ?? {});
+    const response = await serveRendering(this, rendering, info.lastModified, options);
     if (options.repeatable) this.mayRepeat(response, info, name);
     return response;
   }
