@@ -15,6 +15,7 @@ export type * from './core/objectstore/interfaces.objectstore.js';
 export { RegistryCall } from './core/pipeline/classes.registrycall.js';
 export { respond } from './core/pipeline/helpers.http.js';
 export type { IRoute } from './core/pipeline/helpers.routes.js';
+export type * from './core/pipeline/interfaces.form.js';
 export type { IRegistryServices, TAccess } from './core/pipeline/interfaces.pipeline.js';
 export type * from './core/storage/interfaces.hooks.js';
 export type * from './core/storage/interfaces.plans.js';

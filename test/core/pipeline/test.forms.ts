@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import t from 'tap';
 import { streamToBuffer } from '../../../ts/core/base/helpers.streams.js';
-import type { FormFields } from '../../../ts/core/pipeline/classes.formfields.js';
 import { RequestBody } from '../../../ts/core/pipeline/classes.requestbody.js';
-import type { IFormFile, IFormOptions } from '../../../ts/core/pipeline/interfaces.form.js';
+import type { IFormFields, IFormFile, IFormOptions } from '../../../ts/core/pipeline/interfaces.form.js';
 import { ofKind } from '../../support/expect.js';
 import { type IPart, multipart } from '../../support/multipart.js';
 
@@ -17,7 +16,7 @@ async function* chunked(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Ar
 }
 
 interface IReadForm {
-  fields: FormFields;
+  fields: IFormFields;
   files: { field: string; filename: string | undefined; contentType: string; text: string; known: string[] }[];
 }
 

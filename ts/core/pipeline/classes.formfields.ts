@@ -1,16 +1,13 @@
 import { RegistryError } from '../classes.registryerror.js';
-import type { IFormDefaults, IFormLimits, IFormOptions } from './interfaces.form.js';
+import type { IFormDefaults, IFormFields, IFormLimits, IFormOptions } from './interfaces.form.js';
 
-/** Fields of a form by name. A name may occur several times, and may be any text (`__proto__` too). */
-export class FormFields {
+class FormFields implements IFormFields {
   private readonly values = new Map<string, string[]>();
 
-  /** The first value under this name. */
   public get(name: string): string | undefined {
     return this.values.get(name)?.[0];
   }
 
-  /** All values under this name, in the order of the form. */
   public all(name: string): string[] {
     return [...(this.values.get(name) ?? [])];
   }

@@ -2,8 +2,8 @@ import type { Readable } from 'node:stream';
 import type { Busboy } from 'busboy';
 import { fromIterable } from '../base/helpers.streams.js';
 import { RegistryError } from '../classes.registryerror.js';
-import { type FormFields, FormTally } from './classes.formfields.js';
-import type { IFormDefaults, IFormOptions } from './interfaces.form.js';
+import { FormTally } from './classes.formfields.js';
+import type { IFormDefaults, IFormFields, IFormOptions } from './interfaces.form.js';
 
 /** bytes fed to the parser at once: so much of a form at most is parsed ahead of whom its files are handed to */
 const SLICE = 64 * 1024;
@@ -59,7 +59,7 @@ class FormReader {
     });
   }
 
-  public async read(): Promise<FormFields> {
+  public async read(): Promise<IFormFields> {
     try {
       do {
         for (let part = this.parts.shift(); part; part = this.parts.shift()) await this.handle(part);
@@ -190,7 +190,7 @@ export const readForm = async (
   contentType: string | undefined,
   options: IFormOptions,
   defaults: IFormDefaults,
-): Promise<FormFields> => {
+): Promise<IFormFields> => {
   const tally = new FormTally(options, defaults);
   const parser = await parserFor(contentType, tally);
   return new FormReader(open(tally.total), parser, tally, options).read();

@@ -2,13 +2,12 @@ import * as plugins from '../../plugins.js';
 import { fromIterable, gather } from '../base/helpers.streams.js';
 import { RegistryError } from '../classes.registryerror.js';
 import { BodyReader } from './classes.bodyreader.js';
-import type { FormFields } from './classes.formfields.js';
 import { readForm } from './classes.formreader.js';
 import { WatchedSource } from './classes.watchedsource.js';
 import { abandonBody, isParsed, openBodySource } from './helpers.bodysource.js';
 import { countingValues, MAX_JSON_VALUES } from './helpers.jsonvalues.js';
 import { filesOfHost, leftByHost, readParsedForm } from './helpers.parsedform.js';
-import type { IFormOptions } from './interfaces.form.js';
+import type { IFormFields, IFormOptions } from './interfaces.form.js';
 
 export interface IBodyOptions {
   contentLength?: string;
@@ -114,7 +113,7 @@ export class RequestBody {
    * Throws `invalid` for a form that is malformed, breaks off, or holds what is not expected, `tooLarge` past a limit,
    * and whatever `onFile` throws.
    */
-  public async form(options: IFormOptions = {}): Promise<FormFields> {
+  public async form(options: IFormOptions = {}): Promise<IFormFields> {
     const { defaultLimit, fileLimit, contentType } = this.options;
     const limits = { defaultLimit, fileLimit };
     const { parsed } = this;

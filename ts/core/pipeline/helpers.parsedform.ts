@@ -2,8 +2,8 @@ import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
 import { fromIterable, iterate, toReadableStream } from '../base/helpers.streams.js';
 import { RegistryError } from '../classes.registryerror.js';
-import { type FormFields, FormTally } from './classes.formfields.js';
-import type { IFormDefaults, IFormOptions } from './interfaces.form.js';
+import { FormTally } from './classes.formfields.js';
+import type { IFormDefaults, IFormFields, IFormOptions } from './interfaces.form.js';
 
 /** The request object of a Node framework after a parser has read its body. */
 interface IHostRequest {
@@ -97,7 +97,7 @@ export const readParsedForm = async (
   files: IParsedFile[],
   options: IFormOptions,
   defaults: IFormDefaults,
-): Promise<FormFields> => {
+): Promise<IFormFields> => {
   const tally = new FormTally(options, defaults);
   const found = [...files];
   if (parsed instanceof FormData) {

@@ -1,4 +1,12 @@
-import type { FormFields } from './classes.formfields.js';
+/** Fields of a form by name. A name may occur several times, and may be any text (`__proto__` too). */
+export interface IFormFields {
+  /** the first value under this name */
+  get(name: string): string | undefined;
+  /** all values under this name, in the order of the form */
+  all(name: string): string[];
+  has(name: string): boolean;
+  names(): string[];
+}
 
 /** A file of a form. */
 export interface IFormFile {
@@ -11,7 +19,7 @@ export interface IFormFile {
   /** can be read until `onFile` resolves; what is not read by then is skipped */
   stream: ReadableStream<Uint8Array>;
   /** the fields that came before it */
-  fields: FormFields;
+  fields: IFormFields;
 }
 
 export interface IFormLimits {
