@@ -215,16 +215,20 @@ export const serveRendering = async (
   const ranges = options.ranges ? rangesOf(request) : undefined;
   const packed = !ranges && rendering.compressible && acceptsEncoding(request.header('accept-encoding'), 'gzip');
   // two representations, two strong validators (RFC 9110 section 8.8.3)
-  const [plain, zipped] = [rendering.etag, `${rendering.etag}-gzip`];
+  const plain = rendering.etag;
+  const zipped = `${plain}-gzip`;
   const etags = packed ? [zipped, plain] : [plain, zipped];
   const validators = { etags, lastModified, isDated: !isFresh(request, lastModified) };
-  const all: Record<string, string> = { 'Content-Type': rendering.contentType, ETag: `"${etags[0]}"` };
-  if (validators.isDated) all['Last-Modified'] = lastModified.toUTCString();
-  all['Cache-Control'] = 'no-cache';
-  all.Vary = 'Accept, Accept-Encoding';
-  if (options.ranges) all['Accept-Ranges'] = 'bytes';
-  if (options.reprDigest && !packed) all['Repr-Digest'] = digestField(rendering.sha256);
-  Object.assign(all, options.headers);
+  const all: Record<string, string> = {
+    'Content-Type': rendering.contentType,
+    ETag: `"${etags[0]}"`,
+    'Cache-Control': 'no-cache',
+    Vary: 'Accept, Accept-Encoding',
+    ...(validators.isDated && { 'Last-Modified': lastModified.toUTCString() }),
+    ...(options.ranges && { 'Accept-Ranges': 'bytes' }),
+    ...(options.reprDigest && !packed && { 'Repr-Digest': digestField(rendering.sha256) }),
+    ...options.headers,
+  };
   if (isUnchanged(request, validators)) return { status: 304, headers: all };
   if (packed) all['Content-Encoding'] = 'gzip';
   if (ranges && rangeStillValid(request, validators)) {
