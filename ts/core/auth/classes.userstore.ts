@@ -48,6 +48,8 @@ export interface IUserStoreOptions {
   now(): Date;
   /** ms for which another process may not yet see a change made here */
   maxAgeMs: number;
+  /** called after every change to an account that was there */
+  onChange?(): void;
   /** called when an account is gone */
   onRemoved?(userId: string): Promise<void>;
 }
@@ -143,14 +145,14 @@ export class UserStore {
     return users.sort((a, b) => (a.userId < b.userId ? -1 : 1));
   }
 
-  /** The account as `account` would give it, where it may still be believed; another object once it was looked up anew. */
-  public peek(userId: string): IAccount | undefined {
-    return this.#configured.get(userId) ?? this.#accounts.peek(userId);
+  /** ms until which the store is not asked again for this account; -Infinity if it is asked the next time. */
+  public believedUntil(userId: string): number {
+    return this.#configured.has(userId) ? Number.POSITIVE_INFINITY : this.#accounts.freshUntil(userId);
   }
 
   /** The account under which requests of this user run, at most a few seconds old; `null` where there is none. */
   public async account(username: string): Promise<IAccount | null> {
-    const known = this.peek(username);
+    const known = this.#configured.get(username) ?? this.#accounts.peek(username);
     if (known) return known;
     const name = toUserName(username);
     if (name === null) return null;
@@ -189,6 +191,7 @@ export class UserStore {
       });
     } finally {
       this.#accounts.drop(name);
+      this.#options.onChange?.();
     }
   }
 

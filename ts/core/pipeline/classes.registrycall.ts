@@ -1,4 +1,3 @@
-import type { TStanding } from '../auth/classes.defaultauthprovider.js';
 import type { IAuthToken } from '../auth/interfaces.auth.js';
 import { streamToBuffer } from '../base/helpers.streams.js';
 import type { AuthManager } from '../classes.authmanager.js';
@@ -14,7 +13,7 @@ import type {
   TRegistryProtocol,
 } from '../interfaces.core.js';
 import type { IStorageHookMetadata } from '../storage/interfaces.hooks.js';
-import type { IAnswerBasis, IDocumentVersion } from './classes.answercache.js';
+import type { IAnswerBasis, IDocumentVersion, TAudience } from './classes.answercache.js';
 import { type IRendered, Rendering } from './classes.rendercache.js';
 import { RequestBody } from './classes.requestbody.js';
 import { abandonBody } from './helpers.bodysource.js';
@@ -42,7 +41,11 @@ export interface IServeDocumentOptions<T> {
    * `call.header`: asked the same again while all of these are as they were, it may be given without the handler.
    */
   repeatable?: boolean;
+  /** ms since 1970; a repeatable answer is given without the handler only until then */
+  validUntil?: number;
 }
+
+type TRepeat = Pick<IServeDocumentOptions<unknown>, 'repeatable' | 'validUntil'>;
 
 export interface ICallOptions {
   protocol: TRegistryProtocol;
@@ -73,12 +76,14 @@ export class RegistryCall implements IServeRequest {
   /** null for an anonymous caller, and on public routes */
   public token: IAuthToken | null = null;
 
-  /** whether the caller's credentials still mean what they meant; undefined where only the auth manager can say */
-  public standing: TStanding | undefined;
+  /** whom a remembered answer would be for; undefined as long as that is not known */
+  public audience: TAudience | undefined;
 
-  /** headers that were looked at, where the answer may be remembered */
-  private readonly looked: [name: string, value: string | undefined][] | undefined;
-  private repeatable: (Pick<IAnswerBasis, 'document' | 'rendering'> & { response: IResponse }) | undefined;
+  /** headers that were looked at, if the answer may be remembered */
+  private looked: [name: string, value: string | undefined][] | undefined;
+  private repeatable:
+    | (Pick<IAnswerBasis, 'document' | 'rendering' | 'validUntil'> & { response: IResponse })
+    | undefined;
   private ownStorage: RegistryStorage | undefined;
   private ownBody: RequestBody | undefined;
   private readonly services: IRegistryServices;
@@ -170,6 +175,17 @@ export class RegistryCall implements IServeRequest {
     return value;
   }
 
+  /** Reads headers of the credential: the verified caller stands for them in the key of a remembered answer. */
+  public readCredential<T>(read: () => T): T {
+    const { looked } = this;
+    this.looked = undefined;
+    try {
+      return read();
+    } finally {
+      this.looked = looked;
+    }
+  }
+
   /** The first value of a query parameter. */
   public query(name: string): string | undefined {
     return this.queryAll(name)[0];
@@ -229,7 +245,7 @@ export class RegistryCall implements IServeRequest {
    */
   public async serveImmutable(
     key: string,
-    options: IServeObjectOptions & { etag: string; size?: number; listedBy?: IDocumentVersion; repeatable?: boolean },
+    options: IServeObjectOptions & { etag: string; size?: number; listedBy?: IDocumentVersion } & TRepeat,
   ): Promise<IResponse | null> {
     const { storage } = this;
     const { about, listedBy, size } = options;
@@ -249,7 +265,7 @@ export class RegistryCall implements IServeRequest {
     if (!rendering) return null;
     admitted?.();
     const response = serveExact(this, rendering, options);
-    if (options.repeatable) this.mayRepeat(response, info, name);
+    if (options.repeatable) this.mayRepeat(response, info, name, options.validUntil);
     return response;
   }
 
@@ -269,24 +285,32 @@ export class RegistryCall implements IServeRequest {
     });
     if (!rendering) return null;
     const response = await serveRendering(this, rendering, info.lastModified, options.headers ?? {});
-    if (options.repeatable) this.mayRepeat(response, info, name);
+    if (options.repeatable) this.mayRepeat(response, info, name, options.validUntil);
     return response;
   }
 
-  private mayRepeat(response: IResponse, { key, etag }: IDocumentVersion, name: string): void {
+  private mayRepeat(
+    response: IResponse,
+    { key, etag }: IDocumentVersion,
+    name: string,
+    validUntil = Number.POSITIVE_INFINITY,
+  ): void {
     // somebody wants to be asked, or to hear of it, each time
     if (this.storage.watchesGets) return;
     const packed = response.headers['Content-Encoding'] === 'gzip';
-    this.repeatable = { response, document: { key, etag }, rendering: { name, packed } };
+    this.repeatable = { response, document: { key, etag }, rendering: { name, packed }, validUntil };
   }
 
-  /** What `response`, the end of this call, was made from; undefined where that cannot be told again. */
+  /** What `response`, the end of this call, was made from; undefined if it must not be given again. */
   public basisOf(response: IResponse): IAnswerBasis | undefined {
-    const { looked: headers, standing, repeatable, context } = this;
-    if (!headers || !standing || repeatable?.response !== response) return undefined;
+    const { looked: headers, audience, repeatable, context } = this;
+    if (!headers || !audience || repeatable?.response !== response) return undefined;
     const { document, rendering } = repeatable;
+    const validUntil =
+      audience === 'anybody' ? repeatable.validUntil : Math.min(audience.validUntil, repeatable.validUntil);
     const { status, headers: responseHeaders } = response;
     const { baseUrl } = context;
-    return { headers, baseUrl, standing, document, rendering, status, responseHeaders: { ...responseHeaders } };
+    const request = { audience, validUntil, headers, baseUrl };
+    return { ...request, document, rendering, status, responseHeaders: { ...responseHeaders } };
   }
 }
