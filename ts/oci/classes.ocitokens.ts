@@ -61,8 +61,9 @@ export class OciTokens {
     { scopes, catalog }: IRequestedScopes,
     expiresIn = LIFETIME,
   ): Promise<IIssuedSessionToken> {
-    const pullable = catalog ? await this.#pullable(caller) : [];
-    const listing = pullable.length > 0 && { granted: [CATALOG_SCOPE], claims: { [CATALOG_CLAIM]: pullable } };
+    // as without a token: a known user may always look at the list, which may be empty
+    const mayList = catalog && (caller !== null || (await this.auth.holdsSome(null, 'oci', 'repository', 'pull')));
+    const listing = mayList && { granted: [CATALOG_SCOPE], claims: { [CATALOG_CLAIM]: await this.#pullable(caller) } };
     return this.auth.issueSessionToken(caller, 'oci', { scopes, expiresIn, ...listing });
   }
 
