@@ -20,7 +20,6 @@ import {
   SmartRegistry,
   streamToBuffer,
 } from '../../../ts/index.js';
-import { Clock } from '../../support/auth.js';
 import { MemoryObjectStore } from '../../support/memory-store.js';
 import { send, startRegistry, temporaryFolder } from '../../support/registry.js';
 
@@ -230,43 +229,6 @@ t.test('a token that the embedder hands over is looked at, whoever asked before'
   await look();
   t.equal((await ask(token)).status, 401);
   t.equal(await handled(() => ask()), 0);
-});
-
-t.test('rights that another process takes are gone within five seconds, also from remembered answers', async (t) => {
-  const clock = new Clock();
-  const storage = new RegistryStorage(new MemoryObjectStore(), { now: clock.now });
-  const config = { jwtSecret: 'x'.repeat(40), tokenStore: 'bucket' } as const;
-  const [here, there] = [1, 2].map(() => new AuthManager(config, { storage, now: clock.now })) as [
-    AuthManager,
-    AuthManager,
-  ];
-  await here.users.create({ username: 'ann', password: 'long enough' });
-  const secrets = [await here.createToken('ann', 'notes'), await here.createToken('ann', 'notes')];
-  const present = (token: string) => ({ kind: 'token', token }) as const;
-  const [first, second] = secrets.map(present) as [ReturnType<typeof present>, ReturnType<typeof present>];
-  await there.verify(first, 'notes');
-  clock.forward(3);
-  const caller = await there.verify(second, 'notes');
-  t.equal(caller?.validUntil, clock.ms + 1500, 'the account was read three seconds ago, and 4.5 s is all');
-  t.equal(there.remembered(second, 'notes'), caller);
-  await here.users.remove('ann');
-  clock.forward(1.5);
-  t.equal(there.remembered(second, 'notes'), undefined);
-  t.equal(await there.verify(second, 'notes'), null);
-});
-
-t.test('a verification that began before a change is not kept', async (t) => {
-  const store = new MemoryObjectStore();
-  const storage = new RegistryStorage(store);
-  const auth = new AuthManager({ jwtSecret: 'x'.repeat(40), tokenStore: 'bucket' }, { storage });
-  await auth.users.create({ username: 'ann', password: 'long enough' });
-  const credential = { kind: 'token', token: await auth.createToken('ann', 'notes') } as const;
-  const running = auth.verify(credential, 'notes');
-  await auth.users.setScopes('ann', ['npm:*:*:*']);
-  const caller = await running;
-  t.equal(auth.remembered(credential, 'notes'), undefined);
-  t.not(await auth.verify(credential, 'notes'), caller);
-  t.ok(auth.remembered(credential, 'notes'), 'one that began after it is');
 });
 
 t.test('an answer ends at the time that its handler gave it', async (t) => {
