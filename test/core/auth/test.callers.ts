@@ -72,18 +72,19 @@ t.test('a change in another process is seen within five seconds of it, however o
   const made = await processes();
   const { here, there, clock } = made;
   const [first, second] = [await here.auth.createToken('ann', 'oci'), await here.auth.createToken('ann', 'oci')];
-  const session = await sessionOf(here, second);
+  const sessions = [await sessionOf(here, second), await here.auth.createOciToken('ann', [])];
+  const all = [bearer(second), ...sessions.map(bearer), basic];
   // there, the account is looked up now, and the rest later
   await there.auth.verify(bearer(first), 'oci');
   clock.forward(3);
-  for (const credential of [bearer(second), bearer(session), basic]) {
+  for (const credential of all) {
     const caller = await there.auth.verify(credential, 'oci');
     t.equal(caller?.validUntil, clock.ms + 1500, 'the account was read three seconds ago, and 4.5 s is all');
     t.equal(there.auth.remembered(credential, 'oci'), caller);
   }
   await here.auth.users.remove('ann');
   clock.forward(1.5);
-  for (const credential of [bearer(second), bearer(session), basic]) {
+  for (const credential of all) {
     t.equal(there.auth.remembered(credential, 'oci'), undefined);
     t.equal(await there.auth.verify(credential, 'oci'), null);
   }
