@@ -19,7 +19,7 @@ import type {
 import type { ITokenRecord, ITokenStore } from './tokenstores/interfaces.tokenstore.js';
 
 export interface IDefaultAuthProviderOptions {
-  storage: Pick<RegistryStorage, 'read' | 'update' | 'list'>;
+  storage: Pick<RegistryStorage, 'read' | 'update' | 'listDocuments'>;
   tokens: ITokenStore;
   now(): Date;
   /** called after every change to users and tokens that takes rights away, or may have */

@@ -40,7 +40,7 @@ export interface IUserInfo extends IUserProfile {
 }
 
 export interface IUserStoreOptions {
-  storage: Pick<RegistryStorage, 'read' | 'update' | 'list'>;
+  storage: Pick<RegistryStorage, 'read' | 'update' | 'listDocuments'>;
   /** keys what is remembered of passwords */
   secret: string;
   /** `auth.users` of the config */
@@ -135,9 +135,8 @@ export class UserStore {
   /** By name. */
   public async list(): Promise<IUserInfo[]> {
     const users = [...this.#configured.values()].map((account) => this.#describe(account));
-    for await (const object of this.#options.storage.list({ prefix: PREFIX })) {
-      if (!('key' in object)) continue;
-      const document = await this.#options.storage.read<IUserDocument>(object.key);
+    for await (const { key } of this.#options.storage.listDocuments({ prefix: PREFIX })) {
+      const document = await this.#options.storage.read<IUserDocument>(key);
       // removed since, or hidden by a name of the config
       if (!document || this.#configured.has(document.value.name)) continue;
       users.push(this.#describe(this.#toAccount(document.value)));
