@@ -18,12 +18,6 @@ export interface IVerification {
   revision: number;
 }
 
-const textOf = (credential: TPresentedCredential, protocol: TRegistryProtocol): string => {
-  if (credential.kind === 'token') return `token\n${protocol}\n${credential.token}`;
-  // the length tells where the name ends, whatever characters it holds
-  return `basic\n${protocol}\n${credential.username.length}\n${credential.username}${credential.password}`;
-};
-
 /** Node 20.12 and later hash in one call, which takes a third of the time. */
 const sha256 = (text: string): string =>
   typeof crypto.hash === 'function'
@@ -79,6 +73,9 @@ export class CallerMemory {
   }
 
   #hash(credential: TPresentedCredential, protocol: TRegistryProtocol): string {
-    return sha256(this.#key + textOf(credential, protocol));
+    if (credential.kind === 'token') return sha256(`${this.#key}token\n${protocol}\n${credential.token}`);
+    const { username, password } = credential;
+    // the length tells where the name ends, whatever characters it holds
+    return sha256(`${this.#key}basic\n${protocol}\n${username.length}\n${username}${password}`);
   }
 }

@@ -6,7 +6,7 @@ import type { TRegistryProtocol } from '../interfaces.core.js';
 import { Permissions } from './classes.permissions.js';
 import { type IAccount, UserStore } from './classes.userstore.js';
 import { DEFAULT_ANONYMOUS_SCOPES, normalizeScopes } from './helpers.scopes.js';
-import { hashToken, idOfToken, isTokenId, looksLikeOpaqueToken, newTokenSecret, tokenHint } from './helpers.tokens.js';
+import { hashToken, isTokenId, looksLikeOpaqueToken, newTokenSecret, tokenHint } from './helpers.tokens.js';
 import type {
   IAuthConfig,
   IAuthProvider,
@@ -92,7 +92,7 @@ export class DefaultAuthProvider implements IAuthProvider {
 
   public async validateToken(token: string, protocol?: TRegistryProtocol): Promise<IAuthToken | null> {
     if (!looksLikeOpaqueToken(token)) return null;
-    const found = await this.#find(idOfToken(token));
+    const found = await this.#find(hashToken(token));
     return found && (protocol === undefined || found.record.protocol === protocol) ? found.token : null;
   }
 
@@ -120,7 +120,7 @@ export class DefaultAuthProvider implements IAuthProvider {
 
   /** Of a token that is not there, nothing is said. */
   public async revokeToken(token: string): Promise<void> {
-    const hash = isTokenId(token) ? token : idOfToken(token);
+    const hash = isTokenId(token) ? token : hashToken(token);
     try {
       await this.#store.delete(hash);
     } finally {

@@ -3,7 +3,7 @@ import type { TRegistryProtocol } from '../interfaces.core.js';
 import { BELIEVED_MS, DefaultAuthProvider } from './classes.defaultauthprovider.js';
 import { Permissions } from './classes.permissions.js';
 import { JWT_ID_PREFIX, JWT_LEEWAY_SECONDS, looksLikeJwt, SessionJwts } from './classes.sessionjwts.js';
-import { idOfToken } from './helpers.tokens.js';
+import { hashToken } from './helpers.tokens.js';
 import type { IAuthProvider, IAuthToken } from './interfaces.auth.js';
 import type { IIssuedSessionToken, ISessionClaims, ISessionFormat } from './interfaces.sessions.js';
 import type { ITokenStore } from './tokenstores/interfaces.tokenstore.js';
@@ -82,7 +82,7 @@ export class SessionTokens {
   /** `undefined`: not a session token of this registry. `null`: one, but void. Expiry is checked by `isOver`. */
   public async validate(jwt: string): Promise<IAuthToken | null | undefined> {
     if (!looksLikeJwt(jwt)) return undefined;
-    const key = idOfToken(jwt);
+    const key = hashToken(jwt);
     const known = this.#known.peek(key) ?? (await this.#known.get(key, () => this.#load(jwt, key)));
     if (!known) return undefined;
     const { claims, token, isRevoked } = known;

@@ -61,6 +61,8 @@ export interface ICallOptions {
 /** bytes; larger ones cost more to keep than to read again */
 const SMALL_ARTIFACT = 64 * 1024;
 
+const NO_PARAMS: TParams = Object.freeze(Object.create(null));
+
 /** One request as a handler sees it. */
 export class RegistryCall implements IServeRequest {
   public readonly protocol: TRegistryProtocol;
@@ -69,7 +71,7 @@ export class RegistryCall implements IServeRequest {
   public readonly mount: string;
   public readonly path: string;
   /** set by the pipeline from the matched route */
-  public params: TParams = Object.create(null);
+  public params: TParams = NO_PARAMS;
   public access: TAccess = 'public';
   /** the matched row's path, as the table has it */
   public route = '';
