@@ -1,8 +1,8 @@
 export { availableProtocols, SmartRegistry } from './classes.smartregistry.js';
 export { DefaultAuthProvider } from './core/auth/classes.defaultauthprovider.js';
-export type { IIssuedOciToken } from './core/auth/classes.ociauthority.js';
 export { type IUserInfo, UserStore } from './core/auth/classes.userstore.js';
 export type * from './core/auth/interfaces.auth.js';
+export type * from './core/auth/interfaces.sessions.js';
 export { streamToBuffer, streamToJson, toReadableStream } from './core/base/helpers.streams.js';
 export { AuthManager } from './core/classes.authmanager.js';
 export { BaseRegistry } from './core/classes.baseregistry.js';

@@ -1,4 +1,3 @@
-import type { TStanding } from '../auth/classes.defaultauthprovider.js';
 import type { IAuthToken } from '../auth/interfaces.auth.js';
 import { streamToBuffer } from '../base/helpers.streams.js';
 import type { AuthManager } from '../classes.authmanager.js';
@@ -15,13 +14,14 @@ import type {
 } from '../interfaces.core.js';
 import type { TBody } from '../storage/classes.stagedobject.js';
 import type { IStorageHookMetadata } from '../storage/interfaces.hooks.js';
-import type { IAnswerBasis, IDocumentVersion } from './classes.answercache.js';
+import type { IAnswerBasis, IDocumentVersion, TAudience } from './classes.answercache.js';
 import { LateContent } from './classes.latecontent.js';
 import { type IRendered, Rendering } from './classes.rendercache.js';
 import { RequestBody } from './classes.requestbody.js';
 import { abandonBody } from './helpers.bodysource.js';
 import { headerOf, originOf } from './helpers.http.js';
 import {
+  datedSince,
   type IServeObjectOptions,
   type IServeRenderingOptions,
   type IServeRequest,
@@ -44,7 +44,11 @@ export interface IServeDocumentOptions<T> extends IServeRenderingOptions {
    * `call.header`: asked the same again while all of these are as they were, it may be given without the handler.
    */
   repeatable?: boolean;
+  /** ms since 1970; a repeatable answer is given without the handler only until then */
+  validUntil?: number;
 }
+
+type TRepeat = Pick<IServeDocumentOptions<unknown>, 'repeatable' | 'validUntil'>;
 
 export interface ICallOptions {
   protocol: TRegistryProtocol;
@@ -60,6 +64,8 @@ export interface ICallOptions {
 /** bytes; larger ones cost more to keep than to read again */
 const SMALL_ARTIFACT = 64 * 1024;
 
+const NO_PARAMS: TParams = Object.freeze(Object.create(null));
+
 /** One request as a handler sees it. */
 export class RegistryCall implements IServeRequest {
   public readonly protocol: TRegistryProtocol;
@@ -68,21 +74,23 @@ export class RegistryCall implements IServeRequest {
   public readonly mount: string;
   public readonly path: string;
   /** set by the pipeline from the matched route */
-  public params: TParams = Object.create(null);
+  public params: TParams = NO_PARAMS;
   public access: TAccess = 'public';
   /** the matched row's path, as the table has it */
   public route = '';
   /** null for an anonymous caller, and on public routes */
   public token: IAuthToken | null = null;
 
-  /** whether the caller's credentials still mean what they meant; undefined where only the auth manager can say */
-  public standing: TStanding | undefined;
+  /** whom a remembered answer would be for; undefined as long as that is not known */
+  public audience: TAudience | undefined;
 
   /** `authorize` has succeeded for the type and action of the row */
   private isAuthorized = false;
-  /** headers that were looked at, where the answer may be remembered */
-  private readonly looked: [name: string, value: string | undefined][] | undefined;
-  private repeatable: (Pick<IAnswerBasis, 'document' | 'rendering'> & { response: IResponse }) | undefined;
+  /** headers that were looked at, if the answer may be remembered */
+  private looked: [name: string, value: string | undefined][] | undefined;
+  private repeatable:
+    | (Pick<IAnswerBasis, 'document' | 'rendering' | 'validUntil'> & { response: IResponse })
+    | undefined;
   private ownStorage: RegistryStorage | undefined;
   private ownBody: RequestBody | undefined;
   private readonly services: IRegistryServices;
@@ -176,6 +184,17 @@ export class RegistryCall implements IServeRequest {
     return value;
   }
 
+  /** Reads headers of the credential: the verified caller stands for them in the key of a remembered answer. */
+  public readCredential<T>(read: () => T): T {
+    const { looked } = this;
+    this.looked = undefined;
+    try {
+      return read();
+    } finally {
+      this.looked = looked;
+    }
+  }
+
   /** The first value of a query parameter. */
   public query(name: string): string | undefined {
     return this.queryAll(name)[0];
@@ -246,7 +265,7 @@ export class RegistryCall implements IServeRequest {
    */
   public async serveImmutable(
     key: string,
-    options: IServeObjectOptions & { etag: string; size?: number; listedBy?: IDocumentVersion; repeatable?: boolean },
+    options: IServeObjectOptions & { etag: string; size?: number; listedBy?: IDocumentVersion } & TRepeat,
   ): Promise<IResponse | null> {
     const { storage } = this;
     const { about, listedBy, size } = options;
@@ -266,7 +285,7 @@ export class RegistryCall implements IServeRequest {
     if (!rendering) return null;
     admitted?.();
     const response = serveExact(this, rendering, options);
-    if (options.repeatable) this.mayRepeat(response, info, name);
+    if (options.repeatable) this.mayRepeat(response, info, name, options.validUntil);
     return response;
   }
 
@@ -289,24 +308,38 @@ export class RegistryCall implements IServeRequest {
     });
     if (!rendering) return null;
     const response = await serveRendering(this, rendering, info.lastModified, options);
-    if (options.repeatable) this.mayRepeat(response, info, name);
+    if (options.repeatable) {
+      // what says nothing of its date, because that is too young, says it once it is older
+      const { validUntil = Number.POSITIVE_INFINITY } = options;
+      const isDated = response.headers['Last-Modified'] !== undefined;
+      const datedFrom = datedSince(rendering.lastModified ?? info.lastModified);
+      this.mayRepeat(response, info, name, isDated ? validUntil : Math.min(validUntil, datedFrom));
+    }
     return response;
   }
 
-  private mayRepeat(response: IResponse, { key, etag }: IDocumentVersion, name: string): void {
+  private mayRepeat(
+    response: IResponse,
+    { key, etag }: IDocumentVersion,
+    name: string,
+    validUntil = Number.POSITIVE_INFINITY,
+  ): void {
     // somebody wants to be asked, or to hear of it, each time
     if (this.storage.watchesGets) return;
     const packed = response.headers['Content-Encoding'] === 'gzip';
-    this.repeatable = { response, document: { key, etag }, rendering: { name, packed } };
+    this.repeatable = { response, document: { key, etag }, rendering: { name, packed }, validUntil };
   }
 
-  /** What `response`, the end of this call, was made from; undefined where that cannot be told again. */
+  /** What `response`, the end of this call, was made from; undefined if it must not be given again. */
   public basisOf(response: IResponse): IAnswerBasis | undefined {
-    const { looked: headers, standing, repeatable, context } = this;
-    if (!headers || !standing || repeatable?.response !== response) return undefined;
+    const { looked: headers, audience, repeatable, context } = this;
+    if (!headers || !audience || repeatable?.response !== response) return undefined;
     const { document, rendering } = repeatable;
+    const validUntil =
+      audience === 'anybody' ? repeatable.validUntil : Math.min(audience.validUntil, repeatable.validUntil);
     const { status, headers: responseHeaders } = response;
     const { baseUrl } = context;
-    return { headers, baseUrl, standing, document, rendering, status, responseHeaders: { ...responseHeaders } };
+    const request = { audience, validUntil, headers, baseUrl };
+    return { ...request, document, rendering, status, responseHeaders: { ...responseHeaders } };
   }
 }

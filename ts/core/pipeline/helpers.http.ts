@@ -26,6 +26,8 @@ export const headerOf = (headers: Record<string, TMultiValue>, name: string): st
  */
 export const parseAuthorization = (header: string | undefined): TPresentedCredential | null => {
   if (!header) return null;
+  // nearly every request, some with long JWTs
+  if (header.startsWith('Bearer ')) return { kind: 'token', token: header.slice('Bearer '.length).trim() };
   const [, scheme, rest] = /^(\S+)(?:\s+(.*))?$/s.exec(header.trim()) ?? [];
   if (scheme === undefined) return null;
   if (rest === undefined) return { kind: 'token', token: /^(basic|bearer)$/i.test(scheme) ? '' : scheme };

@@ -47,8 +47,11 @@ const digestField = (hex: string): string => `sha-256=:${Buffer.from(hex, 'hex')
  */
 const FRESH_MS = 2_000;
 
+/** ms since 1970; from then on a date is told of what changed last at `lastModified` */
+export const datedSince = (lastModified: Date): number => lastModified.getTime() + FRESH_MS;
+
 const isFresh = (request: IServeRequest, lastModified: Date): boolean =>
-  request.storage.now().getTime() - lastModified.getTime() < FRESH_MS;
+  request.storage.now().getTime() < datedSince(lastModified);
 
 /** As a client can tell it back. */
 const wholeSeconds = (date: Date): number => Math.floor(date.getTime() / 1000) * 1000;
