@@ -90,7 +90,8 @@ const counted = (t: Test, body: 'silent' | 'flowing' | 'gzip') => {
   );
   const contentEncoding = body === 'gzip' ? 'gzip' : undefined;
   const held = () => ({ timers: timers.size, listeners, isOpen });
-  return { request: new RequestBody(stream, { ...OPTIONS, contentEncoding, signal }), held };
+  const contentType = 'multipart/form-data; boundary=b';
+  return { request: new RequestBody(stream, { ...OPTIONS, contentEncoding, contentType, signal }), held };
 };
 
 t.test('a body is freed in every state that a request may leave it in', async (t) => {
@@ -105,6 +106,7 @@ t.test('a body is freed in every state that a request may leave it in', async (t
     ['still being read as JSON', (body) => quiet(body.json({ limit: 1e9 }))],
     ['a reader that was never asked', (body) => body.reader()],
     ['a frame that was left half-way', (body) => quiet(body.reader().takeStream(1e6).getReader().read())],
+    ['a form that still waits', (body) => quiet(body.form())],
     ['a part that still waits', (body) => quiet(body.reader({ limit: 1e9 }).take(1e8))],
   ];
   for (const kind of ['silent', 'flowing', 'gzip'] as const) {

@@ -6,6 +6,7 @@ import t, { type Test } from 'tap';
 import { type ILogger, type IObjectStore, type SmartRegistry, toNodeListener } from '../../../ts/index.js';
 import { depot } from '../../support/depot.js';
 import { multipart } from '../../support/multipart.js';
+import { npmWorld } from '../../support/npm/actors.js';
 import { send, startRegistry, storedKeys } from '../../support/registry.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
 
@@ -295,6 +296,14 @@ t.test('no date is told, and none believed, while a second change of the same se
     const ranged = { Range: 'bytes=0-0', 'If-Range': date };
     t.equal((await send(registry, 'GET', path, { headers: ranged })).status, 206);
   }
+});
+
+t.test('an answer that was remembered without a date gets one as soon as it has one', async (t) => {
+  const { anon, writer } = await npmWorld(t);
+  t.equal((await writer.publish('a', '1.0.0')).status, 201);
+  for (let count = 0; count < 3; count++) t.equal((await anon.get('/a')).headers['Last-Modified'], undefined);
+  await new Promise((resolve) => setTimeout(resolve, 2_100));
+  t.ok((await anon.get('/a')).headers['Last-Modified']);
 });
 
 t.test('a folder is 404 where paths are files', async (t) => {

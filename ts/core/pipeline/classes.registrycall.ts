@@ -2,7 +2,7 @@ import type { IAuthToken } from '../auth/interfaces.auth.js';
 import { streamToBuffer } from '../base/helpers.streams.js';
 import type { AuthManager } from '../classes.authmanager.js';
 import { RegistryError } from '../classes.registryerror.js';
-import type { ICodec, IStageOptions, RegistryStorage } from '../classes.registrystorage.js';
+import type { IStageOptions, RegistryStorage } from '../classes.registrystorage.js';
 import type {
   ILimits,
   ILogger,
@@ -13,40 +13,15 @@ import type {
   TRegistryProtocol,
 } from '../interfaces.core.js';
 import type { TBody } from '../storage/classes.stagedobject.js';
-import type { IStorageHookMetadata } from '../storage/interfaces.hooks.js';
 import type { IAnswerBasis, IDocumentVersion, TAudience } from './classes.answercache.js';
 import { LateContent } from './classes.latecontent.js';
-import { type IRendered, Rendering } from './classes.rendercache.js';
+import { Rendering } from './classes.rendercache.js';
 import { RequestBody } from './classes.requestbody.js';
 import { abandonBody } from './helpers.bodysource.js';
 import { headerOf, originOf } from './helpers.http.js';
-import {
-  datedSince,
-  type IServeObjectOptions,
-  type IServeRenderingOptions,
-  type IServeRequest,
-  serveExact,
-  serveObject,
-  serveRendering,
-} from './helpers.serving.js';
+import { datedSince, type IServeRequest, serveExact, serveObject, serveRendering } from './helpers.serving.js';
 import type { IRegistryServices, TAccess, TParams } from './interfaces.pipeline.js';
-
-export interface IServeDocumentOptions<T> extends IServeRenderingOptions {
-  codec?: ICodec<T>;
-  /** names the representation, e.g. `abbreviated`; the public URL is always part of the name */
-  variant: string;
-  /** pure; null = this document is not to be seen (then the answer is null, as for an absent one) */
-  render(value: T): IRendered | null;
-  /** runs the get hooks */
-  about?: IStorageHookMetadata;
-  /**
-   * The answer depends on nothing but this document, the path, the caller's rights, and headers that were read by
-   * `call.header`: asked the same again while all of these are as they were, it may be given without the handler.
-   */
-  repeatable?: boolean;
-  /** ms since 1970; a repeatable answer is given without the handler only until then */
-  validUntil?: number;
-}
+import type { IServeDocumentOptions, IServeObjectOptions } from './interfaces.serving.js';
 
 type TRepeat = Pick<IServeDocumentOptions<unknown>, 'repeatable' | 'validUntil'>;
 
@@ -304,7 +279,7 @@ export class RegistryCall implements IServeRequest {
       // written since it was looked at
       if (document && document.etag !== info.etag) keepAs(nameOf(document.etag));
       const rendered = document && options.render(document.value);
-      return rendered ? new Rendering(rendered) : null;
+      return rendered ? new Rendering({ lastModified: document.lastModified, ...rendered }) : null;
     });
     if (!rendering) return null;
     const response = await serveRendering(this, rendering, info.lastModified, options);

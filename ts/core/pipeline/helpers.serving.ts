@@ -3,7 +3,6 @@ import { RegistryError } from '../classes.registryerror.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
 import type { IResponse } from '../interfaces.core.js';
 import type { IObjectInfo, TObjectRange } from '../objectstore/interfaces.objectstore.js';
-import type { IStorageHookMetadata } from '../storage/interfaces.hooks.js';
 import type { Rendering } from './classes.rendercache.js';
 import { acceptsEncoding, matchesEtag, respond } from './helpers.http.js';
 import {
@@ -15,6 +14,7 @@ import {
   resolveRanges,
   respondPart,
 } from './helpers.ranges.js';
+import type { IServeObjectOptions, IServeRenderingOptions } from './interfaces.serving.js';
 
 /** The parts of a call that decide how something is served. */
 export interface IServeRequest {
@@ -22,19 +22,6 @@ export interface IServeRequest {
   header(name: string): string | undefined;
   signal?: AbortSignal;
   storage: RegistryStorage;
-}
-
-export interface IServeObjectOptions {
-  contentType?: string;
-  headers?: Record<string, string>;
-  /** without quotes; default: the store's own */
-  etag?: string;
-  /** the bytes under this URL never change, so caches may keep them for a year */
-  immutable?: boolean;
-  /** runs the get hooks */
-  about?: IStorageHookMetadata;
-  /** sha256 of the whole content in hex, to be told as `Repr-Digest` (RFC 9530), which some clients of parts ask for */
-  reprDigest?: string;
 }
 
 /** The value of `Repr-Digest` (RFC 9530 section 3) for a sha256 in hex. */
@@ -197,14 +184,6 @@ export const serveExact = (
   if (isUnchanged(request, validators)) return { status: 304, headers };
   return respond(200, bytes, headers);
 };
-
-export interface IServeRenderingOptions {
-  headers?: Record<string, string>;
-  /** parts of it may be asked for (RubyGems' index grows at its end); a part is never sent in another encoding */
-  ranges?: boolean;
-  /** `Repr-Digest` of what is sent, on every answer that is not packed */
-  reprDigest?: boolean;
-}
 
 /** A rendered document: gzip if it is accepted, ETag by its bytes, 304. */
 export const serveRendering = async (
