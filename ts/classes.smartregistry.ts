@@ -85,8 +85,6 @@ export class SmartRegistry {
   public async handleRequest(context: IRequestContext): Promise<IResponse> {
     if (this.state !== 'ready') throw this.notReady();
     const path = normalizePath(context.path);
-    const known = this.services?.answers.find(context, path);
-    if (known) return known;
     for (const { prefix, registry } of this.mounts) {
       if (!path.startsWith(prefix)) continue;
       const rest = path.slice(prefix.length);

@@ -1,8 +1,8 @@
 export { availableProtocols, SmartRegistry } from './classes.smartregistry.js';
 export { DefaultAuthProvider } from './core/auth/classes.defaultauthprovider.js';
-export type { IIssuedOciToken } from './core/auth/classes.ociauthority.js';
 export { type IUserInfo, UserStore } from './core/auth/classes.userstore.js';
 export type * from './core/auth/interfaces.auth.js';
+export type * from './core/auth/interfaces.sessions.js';
 export { streamToBuffer, streamToJson, toReadableStream } from './core/base/helpers.streams.js';
 export { AuthManager } from './core/classes.authmanager.js';
 export { BaseRegistry } from './core/classes.baseregistry.js';
@@ -15,6 +15,7 @@ export type * from './core/objectstore/interfaces.objectstore.js';
 export { RegistryCall } from './core/pipeline/classes.registrycall.js';
 export { respond } from './core/pipeline/helpers.http.js';
 export type { IRoute } from './core/pipeline/helpers.routes.js';
+export type * from './core/pipeline/interfaces.form.js';
 export type { IRegistryServices, TAccess } from './core/pipeline/interfaces.pipeline.js';
 export type * from './core/storage/interfaces.hooks.js';
 export type * from './core/storage/interfaces.plans.js';

@@ -45,7 +45,7 @@ t.test('what is uploaded comes down, whole and in parts', async (t) => {
     ['suffix', { Range: 'bytes=-5' }, 206, 'world', 'bytes 6-10/11'],
     ['suffix longer than all', { Range: 'bytes=-50' }, 206, 'hello world', 'bytes 0-10/11'],
     ['end past the last byte', { Range: 'bytes=6-99' }, 206, 'world', 'bytes 6-10/11'],
-    ['several ranges are answered whole', { Range: 'bytes=0-1,3-4' }, 200, 'hello world'],
+    ['If-Range that is weak', { Range: 'bytes=0-4', 'If-Range': `W/${etag}` }, 200, 'hello world'],
     ['If-Range that fits', { Range: 'bytes=0-4', 'If-Range': etag }, 206, 'hello', 'bytes 0-4/11'],
     ['If-Range that does not', { Range: 'bytes=0-4', 'If-Range': '"other"' }, 200, 'hello world'],
     ['unchanged', { 'If-None-Match': etag }, 304, ''],

@@ -34,6 +34,7 @@ import type {
   IUpdateOptions,
   IUpdateResult,
   IWriteStamp,
+  TPresence,
   TUpdateFunction,
 } from './storage/interfaces.storage.js';
 
@@ -103,6 +104,14 @@ export class RegistryStorage {
    */
   public head(key: string): Promise<IObjectInfo | null> {
     return this.parts.documents.head(key);
+  }
+
+  /**
+   * Whether there is a document: `deleted` if there was one, `absent` if there never was. What was deleted here is not
+   * looked for elsewhere: its name belongs to this registry.
+   */
+  public presence(key: string): Promise<TPresence> {
+    return this.parts.documents.presence(key);
   }
 
   /** `head` on behalf of a caller who will be given the content: runs `beforeGet` and, where it exists, `afterGet`. */

@@ -105,8 +105,8 @@ export class NpmRegistry extends BaseRegistry {
       { method: 'DELETE', path: '/-/npm/v1/tokens/token/{token+}', access: 'authenticated', handle: deleteToken },
       { method: 'DELETE', path: '/-/user/token/{token+}', access: 'authenticated', handle: logout },
 
-      { method: 'PUT', path: USER, access: 'public', handle: couchLogin },
-      { method: 'PUT', path: `${USER}/-rev/{revision}`, access: 'public', handle: couchLogin },
+      { method: 'PUT', path: USER, access: 'public', allowBackslash: true, handle: couchLogin },
+      { method: 'PUT', path: `${USER}/-rev/{revision}`, access: 'public', allowBackslash: true, handle: couchLogin },
       { method: 'POST', path: '/-/v1/login', access: 'public', handle: (call) => beginLogin(call, npm) },
       { method: 'GET', path: '/-/v1/login/{login}', access: 'public', handle: (call) => showLogin(call, npm) },
       { method: 'POST', path: '/-/v1/login/{login}', access: 'public', handle: (call) => submitLogin(call, npm) },

@@ -1,10 +1,12 @@
 import type { ResumableUploads } from '../core/storage/classes.resumableuploads.js';
+import type { OciTokens } from './classes.ocitokens.js';
 import type { ReferrerLists } from './classes.referrerlists.js';
 import type { IOciConfig } from './interfaces.config.js';
 
 /** What handlers share. */
 export interface IOciParts {
   config: IOciConfig;
+  tokens: OciTokens;
   uploads: ResumableUploads;
   referrers: ReferrerLists;
   /** whether this tag stays where it is once it is pushed */
