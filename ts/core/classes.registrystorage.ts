@@ -9,7 +9,7 @@ import type {
   IObjectStore,
 } from './objectstore/interfaces.objectstore.js';
 import { DocumentCache } from './storage/classes.documentcache.js';
-import { HookRunner } from './storage/classes.hookrunner.js';
+import { HookRunner, type IHookSubject } from './storage/classes.hookrunner.js';
 import { StagedObject, stageBody } from './storage/classes.stagedobject.js';
 import { UpdateQueue } from './storage/classes.updatequeue.js';
 import { WriteProtocol } from './storage/classes.writeprotocol.js';
@@ -164,6 +164,16 @@ export class RegistryStorage {
     const { hooks } = this.parts;
     await hooks.ask('beforeGet', this.origin, { key, metadata: about });
     return () => hooks.tellLater('afterGet', this.origin, { key, metadata: about });
+  }
+
+  /** Asks a `before…` hook about content that is written or deleted without `publish` and `remove`. */
+  public ask(name: 'beforePut' | 'beforeDelete', subject: IHookSubject): Promise<void> {
+    return this.parts.hooks.ask(name, this.origin, subject);
+  }
+
+  /** Waits for an `after…` hook; never rejects. */
+  public tell(name: 'afterPut' | 'afterDelete', subject: IHookSubject): Promise<void> {
+    return this.parts.hooks.tell(name, this.origin, subject);
   }
 
   /** Asks `beforePut` (phase `start`) about an upload whose size or digest is not known yet. */

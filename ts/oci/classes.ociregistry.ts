@@ -8,6 +8,9 @@ import { respond } from '../core/pipeline/helpers.http.js';
 import type { IRoute } from '../core/pipeline/helpers.routes.js';
 import type { IRegistryServices, TAccess, TParams } from '../core/pipeline/interfaces.pipeline.js';
 import { ResumableUploads } from '../core/storage/classes.resumableuploads.js';
+import type { IGarbageOptions, IGarbageReport } from '../core/storage/interfaces.garbage.js';
+import { LRUCache } from '../plugins.js';
+import { GarbageCollection } from './classes.garbagecollection.js';
 import { ReferrerLists } from './classes.referrerlists.js';
 import { deleteBlob, getBlob } from './handlers.blobs.js';
 import { listRepositories } from './handlers.catalog.js';
@@ -17,7 +20,7 @@ import { listReferrers } from './handlers.referrers.js';
 import { listTags } from './handlers.tags.js';
 import { getToken, postToken } from './handlers.token.js';
 import * as uploads from './handlers.uploads.js';
-import { collectBlobs } from './helpers.collector.js';
+import { migrateLinks } from './helpers.migration.js';
 import type { IOciConfig } from './interfaces.config.js';
 import type { IOciParts } from './interfaces.parts.js';
 import { uploadsPrefix } from './keys.oci.js';
@@ -28,6 +31,8 @@ import { bearerChallenge, type INeededScope } from './wire.scopes.js';
 const HOUR_MS = 60 * 60 * 1000;
 /** what a crash left out of a list of referrers is missing for this long, and once more until the chore runs */
 const LAG_MS = 30_000;
+/** a few hundred bytes each; of a manifest that is not among them a guard is looked at once more */
+const REMEMBERED_COPIES = 1000;
 const VERSION = { 'Docker-Distribution-API-Version': 'registry/2.0' };
 
 const right = (action: string): TAccess => ({
@@ -54,6 +59,7 @@ export class OciRegistry extends BaseRegistry {
       config,
       uploads: new ResumableUploads(storage, uploadsPrefix),
       referrers: new ReferrerLists(storage),
+      copies: new LRUCache<string, string>({ max: REMEMBERED_COPIES }),
       isImmutable: globMatcher(config.immutableTags ?? []),
     };
   }
@@ -70,7 +76,7 @@ export class OciRegistry extends BaseRegistry {
       { method: 'GET', path: '/_catalog', access: 'identified', handle: listRepositories },
       { method: 'GET', path: '/{name+}/tags/list', access: pull, handle: listTags },
       { method: 'GET', path: '/{name+}/referrers/{digest}', access: pull, handle: listReferrers },
-      { method: 'GET', path: MANIFEST, access: pull, handle: getManifest },
+      { method: 'GET', path: MANIFEST, access: pull, handle: (call) => getManifest(call, oci) },
       { method: 'PUT', path: MANIFEST, access: push, handle: (call) => putManifest(call, oci) },
       { method: 'POST', path: `${BLOBS}/uploads/`, access: push, handle: (call) => uploads.beginUpload(call, oci) },
       { method: 'POST', path: `${BLOBS}/uploads`, access: push, handle: (call) => uploads.beginUpload(call, oci) },
@@ -103,8 +109,17 @@ export class OciRegistry extends BaseRegistry {
     ];
   }
 
-  public override sweepOrphans(options: { olderThanMs?: number } = {}): Promise<number> {
-    return collectBlobs(this.services.storage, options);
+  public override collectGarbage(options: IGarbageOptions = {}): Promise<IGarbageReport> {
+    return new GarbageCollection(this.services.storage.for({ protocol: this.protocol }), this.parts, options).run();
+  }
+
+  public override async sweepOrphans(options: { olderThanMs?: number } = {}): Promise<number> {
+    const { removed } = await this.collectGarbage({ graceMs: options.olderThanMs });
+    return Object.values(removed).reduce((sum, count) => sum + count, 0);
+  }
+
+  public override init(): Promise<void> {
+    return migrateLinks(this.services.storage);
   }
 
   public override clientSetup(url: string): string[] {

@@ -1,19 +1,20 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { RegistryError } from '../core/classes.registryerror.js';
+import type { RegistryStorage } from '../core/classes.registrystorage.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
-import type { IArtifactPlan } from '../core/storage/interfaces.plans.js';
-import { isLinked } from './classes.blobs.js';
-import { keepRepository, readTags } from './handlers.tags.js';
+import { inParallel } from '../core/storage/classes.contentlinks.js';
+import type { IHookSubject } from '../core/storage/classes.hookrunner.js';
+import { ManifestStore } from './classes.manifeststore.js';
+import { readTags, tagsSubject, updateTags } from './handlers.tags.js';
+import { blobsOf } from './helpers.blobs.js';
 import type { IOciParts } from './interfaces.parts.js';
 import { manifestKey, tagsKey } from './keys.oci.js';
 import { assertDigest, type IDigest, looksLikeDigest, readDigest } from './wire.digests.js';
-import { describe, type IChild, type IManifest, MAX_MANIFEST, parseManifest } from './wire.manifests.js';
+import { describe, type IManifest, MAX_MANIFEST, parseManifest } from './wire.manifests.js';
 import { assertTag, isTag } from './wire.names.js';
 import { digestOfTag, type ITags, NO_TAGS, tagsCodec, withTag } from './wire.tags.js';
 
-/** children that are looked for at once */
-const LOOKS_AT_ONCE = 16;
 const MAX_TAGS = 100;
 
 export const unknownManifest = (reference: string): RegistryError =>
@@ -25,32 +26,61 @@ export const unknownManifest = (reference: string): RegistryError =>
 const nameOf = (call: RegistryCall): string => call.params.name as string;
 
 /** GET and HEAD /{name}/manifests/{reference}: the exact bytes in their own type, whatever Accept says. */
-export const getManifest = async (call: RegistryCall): Promise<IResponse> => {
+export const getManifest = async (call: RegistryCall, oci: IOciParts): Promise<IResponse> => {
   const { name, reference } = call.params as { name: string; reference: string };
-  let digest: IDigest | null;
-  let listedBy: { key: string; etag: string } | undefined;
-  const byTag = !looksLikeDigest(reference);
-  if (byTag) {
-    const key = tagsKey(name);
-    const tags = isTag(reference) ? await call.storage.read<ITags>(key, tagsCodec) : null;
-    digest = tags && readDigest(digestOfTag(tags.value, reference));
-    // no tag points to what is not there
-    listedBy = tags ? { key, etag: tags.etag } : undefined;
-  } else {
-    digest = assertDigest(reference);
-  }
-  const served =
-    digest &&
-    (await call.serveImmutable(manifestKey(name, digest), {
-      etag: digest.text,
-      listedBy,
-      repeatable: true,
-      immutable: !byTag,
-      headers: { 'Docker-Content-Digest': digest.text },
-      about: { kind: 'artifact', packageName: name, version: reference, digest: digest.text },
-    }));
+  const served = await (looksLikeDigest(reference)
+    ? serveByDigest(call, name, assertDigest(reference))
+    : serveByTag(call, oci, name, reference));
   if (!served) throw unknownManifest(reference);
   return served;
+};
+
+const optionsFor = (call: RegistryCall, name: string, digest: IDigest) => ({
+  etag: digest.text,
+  repeatable: true,
+  headers: { 'Docker-Content-Digest': digest.text },
+  about: {
+    kind: 'artifact' as const,
+    packageName: name,
+    version: call.params.reference as string,
+    digest: digest.text,
+  },
+});
+
+const serveByDigest = async (call: RegistryCall, name: string, digest: IDigest): Promise<IResponse | null> => {
+  const manifests = new ManifestStore(call.storage);
+  const options = { ...optionsFor(call, name, digest), immutable: true };
+  if (call.storage.watchesGets) {
+    // a hook that keeps content back is asked before the store is
+    const { copy } = await manifests.guard(name, digest).read();
+    return copy === null ? null : call.serveImmutable(manifests.key(name, digest, copy), options);
+  }
+  const found = await manifests.find(name, digest);
+  return found && call.serveImmutable(found.info.key, { ...options, listedBy: found.info });
+};
+
+/** No tag points to what is not there, so the document of the tags is all that has to be looked at each time. */
+const serveByTag = async (
+  call: RegistryCall,
+  { copies }: IOciParts,
+  name: string,
+  tag: string,
+): Promise<IResponse | null> => {
+  const key = tagsKey(name);
+  const tags = isTag(tag) ? await call.storage.read<ITags>(key, tagsCodec) : null;
+  const digest = tags && readDigest(digestOfTag(tags.value, tag));
+  if (!digest) return null;
+  const options = { ...optionsFor(call, name, digest), listedBy: { key, etag: tags.etag } };
+  const manifests = new ManifestStore(call.storage);
+  const about = `${name}@${digest.text}`;
+  const known = copies.get(about);
+  const served = known === undefined ? null : await call.serveImmutable(known, options);
+  if (served) return served;
+  const { copy } = await manifests.guard(name, digest).read();
+  if (copy === null) return null;
+  const current = manifests.key(name, digest, copy);
+  copies.set(about, current);
+  return call.serveImmutable(current, options);
 };
 
 const digestOf = (bytes: Uint8Array, algorithm: IDigest['algorithm']): IDigest => {
@@ -74,27 +104,82 @@ const readTarget = (call: RegistryCall, bytes: Uint8Array): { digest: IDigest; t
   return { digest, tags };
 };
 
-const assertChildren = async (call: RegistryCall, { blobs, manifests }: IManifest): Promise<void> => {
-  const name = nameOf(call);
-  const look = (child: IChild, kind: 'blob' | 'manifest') => ({ child, kind });
-  const children = [...blobs.map((child) => look(child, 'blob')), ...manifests.map((child) => look(child, 'manifest'))];
+/** What the manifest names and the repository must have, each once. */
+const childrenOf = ({ blobs, manifests }: IManifest): { digest: IDigest; isBlob: boolean }[] => {
+  const children = new Map<string, { digest: IDigest; isBlob: boolean }>();
+  for (const { digest } of blobs) children.set(`blob ${digest.text}`, { digest, isBlob: true });
+  for (const { digest } of manifests) children.set(digest.text, { digest, isBlob: false });
+  return [...children.values()];
+};
+
+/** The digests for which `look` finds nothing. */
+const missingOf = async (
+  manifest: IManifest,
+  look: (digest: IDigest, isBlob: boolean) => Promise<boolean>,
+): Promise<string[]> => {
   const missing: string[] = [];
-  for (let at = 0; at < children.length; at += LOOKS_AT_ONCE) {
-    const some = children.slice(at, at + LOOKS_AT_ONCE);
-    const found = await Promise.all(
-      some.map(async ({ child: { digest }, kind }) =>
-        kind === 'blob'
-          ? isLinked(call.storage, name, digest)
-          : (await call.storage.head(manifestKey(name, digest))) !== null,
-      ),
-    );
-    missing.push(...some.filter((_, index) => !found[index]).map(({ child }) => child.digest.text));
-  }
+  await inParallel(childrenOf(manifest), async ({ digest, isBlob }) => {
+    if (!(await look(digest, isBlob))) missing.push(digest.text);
+  });
+  return missing;
+};
+
+const assertNone = (missing: string[]): void => {
   if (missing.length === 0) return;
   throw new RegistryError('invalid', 'The manifest names content that the repository does not have', {
     wireCode: 'MANIFEST_BLOB_UNKNOWN',
     detail: { digests: missing.slice(0, 20) },
   });
+};
+
+/** Before anything is written. */
+const findChildren = (storage: RegistryStorage, name: string, manifest: IManifest): Promise<string[]> => {
+  const manifests = new ManifestStore(storage);
+  const blobs = blobsOf(storage);
+  return missingOf(manifest, async (digest, isBlob) =>
+    isBlob ? (await blobs.keysFor(name, digest)).length > 0 : manifests.exists(name, digest),
+  );
+};
+
+/**
+ * When the manifest can be seen: a collector that is about to remove one of the children has left a mark or condemned
+ * it, which is undone here, or finds the manifest when it looks at the repository again.
+ * @param had the children were there before the manifest was placed
+ */
+const assureChildren = (
+  storage: RegistryStorage,
+  name: string,
+  manifest: IManifest,
+  had: boolean,
+): Promise<string[]> => {
+  const manifests = new ManifestStore(storage);
+  const blobs = blobsOf(storage);
+  return missingOf(manifest, async (digest, isBlob) => {
+    if (isBlob) return blobs.assure(name, digest, { had });
+    const found = await manifests.find(name, digest);
+    return found !== null && manifests.guard(name, digest).keep(found.copy);
+  });
+};
+
+/**
+ * The manifest was placed by this call and some of its children went meanwhile. Somebody else may have pushed the same
+ * manifest and may count on it: such a one has looked at the children after it was placed, and keeps it after that.
+ */
+const takeBack = async (
+  storage: RegistryStorage,
+  name: string,
+  digest: IDigest,
+  manifest: IManifest,
+  copy: string,
+): Promise<void> => {
+  const manifests = new ManifestStore(storage);
+  const guard = manifests.guard(name, digest);
+  const by = randomUUID();
+  if (!(await guard.condemn(copy, by))) return;
+  const missing = await assureChildren(storage, name, manifest, false);
+  const tags = await readTags(storage, name);
+  if (missing.length === 0 || tags?.digests.includes(digest.text)) await guard.spare(copy, by);
+  else if (await guard.doom(copy, by)) await manifests.removeObject(manifests.key(name, digest, copy));
 };
 
 const pointTags = (current: ITags | null, tags: string[], digest: IDigest, { isImmutable }: IOciParts): ITags => {
@@ -109,6 +194,9 @@ const pointTags = (current: ITags | null, tags: string[], digest: IDigest, { isI
   return next;
 };
 
+/** times that a push points its tags again because its manifest was deleted meanwhile */
+const ATTEMPTS = 4;
+
 /** PUT /{name}/manifests/{reference}. */
 export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<IResponse> => {
   const name = nameOf(call);
@@ -117,36 +205,45 @@ export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<I
   const { digest, tags } = readTarget(call, bytes);
   const manifest = parseManifest(bytes, call.header('content-type'));
   const { subject, mediaType } = manifest;
-  const key = manifestKey(name, digest);
-  const exists = (await storage.head(key)) !== null;
+  const manifests = new ManifestStore(storage);
+  const there = await manifests.find(name, digest);
+  const exists = there?.info.size === bytes.byteLength;
   const reference = subject && { repository: name, subject, descriptor: describe(manifest, digest, bytes.byteLength) };
-  // of what is there all of this was looked at when it came
+  // of what is there this was looked at when it came
   if (!exists) {
     if (reference) await oci.referrers.assertRoom(reference);
-    await assertChildren(call, manifest);
+    assertNone(await findChildren(storage, name, manifest));
   }
-  const plan = async (): Promise<IArtifactPlan> => ({
-    staged: await storage.stage(bytes, { hashes: [digest.algorithm] }),
-    key,
-    contentType: mediaType,
-    digestAlgorithm: digest.algorithm,
-    shared: true,
-  });
-  const common = { packageName: name, version: tags[0] ?? digest.text };
-  const isNew = tags.length > 0 || (await readTags(storage, name)) === null;
-  const apply = (current: ITags | null): ITags => pointTags(current, tags, digest, oci);
+  const version = tags[0] ?? digest.text;
+  const current = await readTags(storage, name);
+  const setsTags = pointTags(current, tags, digest, oci) !== current;
+  const artifact: IHookSubject = {
+    key: manifestKey(name, digest),
+    metadata: {
+      ...{ contentType: mediaType, size: bytes.byteLength, digest: digest.text },
+      ...{ packageName: name, version, kind: 'artifact' },
+    },
+    phase: 'commit',
+  };
+  const document = tagsSubject(name, version, 'commit');
+  if (!exists) await storage.ask('beforePut', artifact);
+  if (setsTags) await storage.ask('beforePut', document);
+
   await oci.referrers.follow(reference, async () => {
-    if (!isNew && exists) return;
-    if (!isNew) {
-      await storage.place({ ...common, artifacts: [await plan()] });
-      await keepRepository(storage, name);
-      return;
+    let copy = there && exists ? there.copy : await manifests.put(name, digest, bytes, mediaType);
+    const missing = await assureChildren(storage, name, manifest, !exists);
+    if (missing.length > 0 && !exists) await takeBack(storage, name, digest, manifest, copy);
+    assertNone(missing);
+    for (let tries = 1; ; tries++) {
+      await updateTags(storage, name, (now) => pointTags(now, tags, digest, oci));
+      // a delete of the same manifest may have come in between; when its turn is over, the tag wins
+      if (await manifests.guard(name, digest).keep(copy)) break;
+      if (tries === ATTEMPTS) throw new RegistryError('conflict', 'The manifest is being deleted; try again');
+      copy = await manifests.put(name, digest, bytes, mediaType);
     }
-    const document = { key: tagsKey(name), codec: tagsCodec, apply };
-    await storage.publish<ITags>({ ...common, artifacts: exists ? [] : [await plan()], document });
-    // a delete of the same manifest may have come in between; where its turn is over, the tag wins
-    if ((await storage.head(key)) === null) await storage.place({ ...common, artifacts: [await plan()] });
   });
+  if (!exists) await storage.tell('afterPut', artifact);
+  if (setsTags) await storage.tell('afterPut', document);
   const headers: Record<string, string> = {
     Location: `${call.mount}/${name}/manifests/${digest.text}`,
     'Docker-Content-Digest': digest.text,
