@@ -36,8 +36,8 @@ export const startRegistry = async (
 /** All keys of the store, except the users and tokens of the test itself, and what says how the store is laid out. */
 export const storedKeys = async (registry: SmartRegistry): Promise<string[]> => {
   const keys: string[] = [];
-  for await (const item of registry.getStorage().store.list({ prefix: '' })) {
-    if ('key' in item && !item.key.startsWith('auth/') && item.key !== 'oci/layout.json') keys.push(item.key);
+  for await (const { key } of registry.getStorage().listDocuments({ prefix: '' })) {
+    if (!key.startsWith('auth/') && key !== 'oci/layout.json') keys.push(key);
   }
   return keys;
 };

@@ -2,6 +2,7 @@ import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
+import { AskedHooks } from '../core/storage/classes.askedhooks.js';
 import type { IHookSubject } from '../core/storage/classes.hookrunner.js';
 import { ManifestStore } from './classes.manifeststore.js';
 import { unknownManifest } from './handlers.manifests.js';
@@ -34,10 +35,12 @@ const deleteTag = async (call: RegistryCall, oci: IOciParts, name: string, tag: 
   const { storage } = call;
   const isThere = (tags: ITags | null): tags is ITags => tags !== null && digestOfTag(tags, tag) !== undefined;
   if (!isThere(await readTags(storage, name))) throw unknownManifest(tag);
-  const document = tagsSubject(name, tag);
-  await storage.ask('beforeDelete', document);
-  await updateTags(storage, name, (current) => current && withoutTags(current, (other) => other === tag));
-  await storage.tell('afterDelete', document);
+  const hooks = new AskedHooks(storage);
+  await hooks.settle(async () => {
+    await hooks.ask('beforeDelete', tagsSubject(name, tag));
+    await updateTags(storage, name, (current) => current && withoutTags(current, (other) => other === tag));
+    await hooks.tell();
+  });
 };
 
 const deleteByDigest = async (call: RegistryCall, oci: IOciParts, name: string, digest: IDigest): Promise<void> => {
@@ -53,23 +56,24 @@ const deleteByDigest = async (call: RegistryCall, oci: IOciParts, name: string, 
   assertMovable(own, oci);
   const artifact: IHookSubject = {
     key: manifestKey(name, digest),
-    metadata: { packageName: name, version: digest.text, digest: digest.text, kind: 'artifact' },
+    metadata: { packageName: name, version: digest.text, digest: digest.text, size: found.size, kind: 'artifact' },
   };
-  const document = own.length > 0 ? tagsSubject(name, digest.text) : undefined;
-  await storage.ask('beforeDelete', artifact);
-  if (document) await storage.ask('beforeDelete', document);
-  await oci.referrers.follow(reference, async () => {
-    await updateTags(storage, name, (current) => {
-      assertMovable(current ? tagsOfDigest(current, digest.text) : [], oci);
-      return current && withoutTags(current, pointsHere);
+  const hooks = new AskedHooks(storage);
+  await hooks.settle(async () => {
+    await hooks.ask('beforeDelete', artifact);
+    if (own.length > 0) await hooks.ask('beforeDelete', tagsSubject(name, digest.text));
+    await oci.referrers.follow(reference, async () => {
+      await updateTags(storage, name, (current) => {
+        assertMovable(current ? tagsOfDigest(current, digest.text) : [], oci);
+        return current && withoutTags(current, pointsHere);
+      });
+      await manifests.remove(name, digest, found.copy);
     });
-    await manifests.remove(name, digest, found.copy);
+    // a push may have pointed a tag here while the manifest was being taken away; even an immutable one is void then
+    await updateTags(storage, name, (current) => current && withoutTags(current, pointsHere));
+    await dropIfEmpty(storage, name);
+    await hooks.tell();
   });
-  // a push may have pointed a tag here while the manifest was being taken away; even an immutable one is void then
-  await updateTags(storage, name, (current) => current && withoutTags(current, pointsHere));
-  await dropIfEmpty(storage, name);
-  await storage.tell('afterDelete', artifact);
-  if (document) await storage.tell('afterDelete', document);
 };
 
 /** DELETE /{name}/manifests/{reference}: a tag alone, or a manifest with all tags that point to it. */

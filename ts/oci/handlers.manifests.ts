@@ -1,8 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { toReadableStream } from '../core/base/helpers.streams.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
+import { AskedHooks } from '../core/storage/classes.askedhooks.js';
 import { inParallel } from '../core/storage/classes.contentlinks.js';
 import type { IHookSubject } from '../core/storage/classes.hookrunner.js';
 import { ManifestStore } from './classes.manifeststore.js';
@@ -224,26 +226,27 @@ export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<I
       ...{ packageName: name, version, kind: 'artifact' },
     },
     phase: 'commit',
+    open: () => toReadableStream(bytes),
   };
-  const document = tagsSubject(name, version, 'commit');
-  if (!exists) await storage.ask('beforePut', artifact);
-  if (setsTags) await storage.ask('beforePut', document);
-
-  await oci.referrers.follow(reference, async () => {
-    let copy = there && exists ? there.copy : await manifests.put(name, digest, bytes, mediaType);
-    const missing = await assureChildren(storage, name, manifest, !exists);
-    if (missing.length > 0 && !exists) await takeBack(storage, name, digest, manifest, copy);
-    assertNone(missing);
-    for (let tries = 1; ; tries++) {
-      await updateTags(storage, name, (now) => pointTags(now, tags, digest, oci));
-      // a delete of the same manifest may have come in between; when its turn is over, the tag wins
-      if (await manifests.guard(name, digest).keep(copy)) break;
-      if (tries === ATTEMPTS) throw new RegistryError('conflict', 'The manifest is being deleted; try again');
-      copy = await manifests.put(name, digest, bytes, mediaType);
-    }
+  const hooks = new AskedHooks(storage);
+  await hooks.settle(async () => {
+    if (!exists) await hooks.ask('beforePut', artifact);
+    if (setsTags) await hooks.ask('beforePut', tagsSubject(name, version, 'commit'));
+    await oci.referrers.follow(reference, async () => {
+      let copy = there && exists ? there.copy : await manifests.put(name, digest, bytes, mediaType);
+      const missing = await assureChildren(storage, name, manifest, !exists);
+      if (missing.length > 0 && !exists) await takeBack(storage, name, digest, manifest, copy);
+      assertNone(missing);
+      for (let tries = 1; ; tries++) {
+        await updateTags(storage, name, (now) => pointTags(now, tags, digest, oci));
+        // a delete of the same manifest may have come in between; when its turn is over, the tag wins
+        if (await manifests.guard(name, digest).keep(copy)) break;
+        if (tries === ATTEMPTS) throw new RegistryError('conflict', 'The manifest is being deleted; try again');
+        copy = await manifests.put(name, digest, bytes, mediaType);
+      }
+    });
+    await hooks.tell();
   });
-  if (!exists) await storage.tell('afterPut', artifact);
-  if (setsTags) await storage.tell('afterPut', document);
   const headers: Record<string, string> = {
     Location: `${call.mount}/${name}/manifests/${digest.text}`,
     'Docker-Content-Digest': digest.text,

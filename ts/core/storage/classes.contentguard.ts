@@ -1,18 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IContentStorage } from './interfaces.content.js';
 
-/**
- * The stored guard of one piece of content. `id` is new in each version: no two versions have the same bytes, so that a
- * conditional write that arrives late never meets an ETag that it knows.
- */
-interface IGuardDocument {
-  copy: string | null;
-  /** copies with this number or a lower one are never named again */
-  floor: number;
-  condemned?: string;
-  id: string;
-}
-
+/** The stored guard of one piece of content: a document, whose bytes are never the same in two versions. */
 export interface IGuardState {
   /** the current copy; null: there is none, the next one gets a key that was never used */
   copy: string | null;
@@ -55,7 +44,7 @@ export class ContentGuard {
   ) {}
 
   public async read(): Promise<IGuardState> {
-    return (await this.storage.read<IGuardDocument>(this.key))?.value ?? UNTOUCHED;
+    return (await this.storage.read<IGuardState>(this.key))?.value ?? UNTOUCHED;
   }
 
   /** Whether the copy is the current one. What a collector has condemned is kept by that. */
@@ -122,16 +111,7 @@ export class ContentGuard {
   }
 
   private async change(fn: (state: IGuardState) => IGuardState | undefined): Promise<IGuardState> {
-    const id = randomUUID();
-    const { value } = await this.storage.update<IGuardDocument>(
-      this.key,
-      (current) => {
-        const next = fn(current ?? UNTOUCHED);
-        return next && { ...next, id };
-      },
-      // a lost answer: the version that is there is the one that this call wrote
-      { applied: (current) => current.id === id },
-    );
+    const { value } = await this.storage.update<IGuardState>(this.key, (current) => fn(current ?? UNTOUCHED));
     return value ?? UNTOUCHED;
   }
 }

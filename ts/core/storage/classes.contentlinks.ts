@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { forEachAtOnce } from '../base/helpers.concurrency.js';
 import { type ContentGuard, isCopyId, numberOfCopy } from './classes.contentguard.js';
 import { persist } from './helpers.persist.js';
 import type { IContentDigest, IContentStorage, ILink } from './interfaces.content.js';
@@ -10,9 +11,8 @@ const LINK = new RegExp(`^(${UUID})(?:\\.([0-9]+-${UUID}))?(?:~(${UUID}))?$`);
 const AT_ONCE = 16;
 
 /** Runs `work` on all items, so many at once. */
-export const inParallel = async <T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> => {
-  for (let at = 0; at < items.length; at += AT_ONCE) await Promise.all(items.slice(at, at + AT_ONCE).map(work));
-};
+export const inParallel = <T>(items: Iterable<T>, work: (item: T) => Promise<unknown>): Promise<void> =>
+  forEachAtOnce(items, AT_ONCE, async (item) => void (await work(item)));
 
 const folderName = (owner: string): string => owner.replaceAll('/', ':');
 const ownerOfFolder = (name: string): string => name.replaceAll(':', '/');

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import { fromIterable, iterate } from '../base/helpers.streams.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { IPutOptions } from '../objectstore/interfaces.objectstore.js';
 import { PLACED_AT } from './classes.artifactplacer.js';
+import { AskedHooks } from './classes.askedhooks.js';
 import { ContentGuard, type IGuardState, keyOfCopy, newCopy, numberOfCopy } from './classes.contentguard.js';
 import { ContentLinks, copiesOf, inParallel, isMarked, pathOf } from './classes.contentlinks.js';
 import { ContentSource, type TPlaced } from './classes.contentsource.js';
 import type { IHookSubject } from './classes.hookrunner.js';
-import { isLarge, type StagedObject } from './classes.stagedobject.js';
+import { isLarge, StagedObject } from './classes.stagedobject.js';
 import { VerifiedBody } from './classes.verifiedbody.js';
 import { WRITE_ID } from './helpers.conditionalwrite.js';
 import type { IContentDigest, IContentFolders, IContentStorage, ILink } from './interfaces.content.js';
@@ -21,6 +23,10 @@ export interface IAssureOptions {
   renewBefore?: number;
   /** the owner had a link a moment ago; if a collector has removed it since, the owner gets another one */
   had?: boolean;
+}
+
+async function* readLater(staged: StagedObject): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* iterate(await staged.open());
 }
 
 const lost = (): RegistryError =>
@@ -69,21 +75,24 @@ export class ContentStore {
    * @throws RegistryError `unavailable` with Retry-After, if the body is spent and the copy that it was for is gone
    */
   public async put(owner: string, digest: IContentDigest, content: StagedObject | VerifiedBody): Promise<void> {
-    const about = (): IHookSubject => this.subject(owner, digest, content.size);
+    const hooks = new AskedHooks(this.storage);
+    const about = (): IHookSubject => this.subject(owner, digest, content);
     let asked: Promise<void> | undefined;
     const admit = (): Promise<void> => {
-      asked ??= this.storage.ask('beforePut', about());
+      asked ??= hooks.ask('beforePut', about());
       return asked;
     };
     try {
-      if (content instanceof VerifiedBody && isLarge(content.announced)) {
-        const { key, metadata } = about();
-        await this.storage.announce({ ...metadata, key }, content.announced);
-      }
-      const source = new ContentSource(this.storage.store, content, admit);
-      await source.begin();
-      const key = await this.take(owner, digest, source);
-      if (key !== null) await this.storage.tell('afterPut', { ...about(), key });
+      await hooks.settle(async () => {
+        if (content instanceof VerifiedBody && isLarge(content.announced)) {
+          const { key, metadata } = about();
+          await this.storage.announce({ ...metadata, key }, content.announced);
+        }
+        const source = new ContentSource(this.storage.store, content, admit);
+        await source.begin();
+        const key = await this.take(owner, digest, source);
+        if (key !== null) await hooks.tell(() => key);
+      });
     } finally {
       await content.discard().catch((error: unknown) => {
         this.storage.logger.warn('A staged upload could not be removed; a sweep will', { error: String(error) });
@@ -97,20 +106,28 @@ export class ContentStore {
     const { copy } = await guard.read();
     const there = copy !== null && (await this.storage.head(this.key(digest, copy)));
     if (copy === null || !there) return false;
-    const subject = { ...this.subject(owner, digest, there.size), key: this.links.folder(owner, digest) };
-    await this.storage.ask('beforePut', subject);
-    if (!(await this.link(owner, digest, copy, guard))) return false;
-    await this.storage.tell('afterPut', subject);
-    return true;
+    const key = this.links.folder(owner, digest);
+    const hooks = new AskedHooks(this.storage);
+    return hooks.settle(async () => {
+      await hooks.ask('beforePut', { ...this.subject(owner, digest, { size: there.size }), key });
+      if (await this.link(owner, digest, copy, guard)) {
+        await hooks.tell();
+        return true;
+      }
+      await hooks.abort();
+      return false;
+    });
   }
 
   /** Takes the content from the owner. The bytes are deleted by a collector, when nobody has them. */
   public async unlink(owner: string, digest: IContentDigest): Promise<void> {
     const metadata = { packageName: owner, digest: digest.text, kind: 'artifact' as const };
-    const subject = { key: this.links.folder(owner, digest), metadata };
-    await this.storage.ask('beforeDelete', subject);
-    await this.links.removeAll(owner, digest);
-    await this.storage.tell('afterDelete', subject);
+    const hooks = new AskedHooks(this.storage);
+    await hooks.settle(async () => {
+      await hooks.ask('beforeDelete', { key: this.links.folder(owner, digest), metadata });
+      await this.links.removeAll(owner, digest);
+      await hooks.tell();
+    });
   }
 
   /**
@@ -221,9 +238,11 @@ export class ContentStore {
     });
   }
 
-  private subject(owner: string, digest: IContentDigest, size: number): IHookSubject {
+  private subject(owner: string, digest: IContentDigest, content: { size: number }): IHookSubject {
     const { contentType } = this;
+    const { size } = content;
     const metadata = { contentType, size, digest: digest.text, packageName: owner, kind: 'artifact' as const };
-    return { key: this.key(digest), metadata, phase: 'commit' };
+    const open = content instanceof StagedObject ? { open: () => fromIterable(readLater(content)) } : {};
+    return { key: this.key(digest), metadata, phase: 'commit', ...open };
   }
 }

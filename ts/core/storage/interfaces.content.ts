@@ -21,7 +21,7 @@ export interface IContentStorage {
   update<T>(key: string, fn: TUpdateFunction<T>, options?: IUpdateOptions<T>): Promise<IUpdateResult<T>>;
   announce(about: IStageAbout, size?: number): Promise<void>;
   ask(name: 'beforePut' | 'beforeDelete', subject: IHookSubject): Promise<void>;
-  tell(name: 'afterPut' | 'afterDelete', subject: IHookSubject): Promise<void>;
+  tell(name: 'afterPut' | 'afterDelete' | 'afterAbort', subject: IHookSubject): Promise<void>;
 }
 
 export interface IContentDigest {
