@@ -15,7 +15,7 @@ import { manifestKey, tagsKey } from './keys.oci.js';
 import { assertDigest, type IDigest, looksLikeDigest, readDigest } from './wire.digests.js';
 import { describe, type IManifest, MAX_MANIFEST, parseManifest } from './wire.manifests.js';
 import { assertTag, isTag } from './wire.names.js';
-import { digestOfTag, type ITags, NO_TAGS, tagsCodec, withTag } from './wire.tags.js';
+import { digestOfTag, type ITags, NO_TAGS, tagsCodec, withoutTags, withTag } from './wire.tags.js';
 
 const MAX_TAGS = 100;
 
@@ -166,6 +166,7 @@ const assureChildren = (
 /**
  * The manifest was placed by this call and some of its children went meanwhile. Somebody else may have pushed the same
  * manifest and may count on it: such a one has looked at the children after it was placed, and keeps it after that.
+ * @param before where the tags pointed that were set already
  */
 const takeBack = async (
   storage: RegistryStorage,
@@ -173,8 +174,15 @@ const takeBack = async (
   digest: IDigest,
   manifest: IManifest,
   copy: string,
+  before: ReadonlyMap<string, string | undefined>,
 ): Promise<void> => {
   const manifests = new ManifestStore(storage);
+  const restored = new Map<string, string>();
+  for (const [tag, text] of before) {
+    const former = readDigest(text);
+    if (former && former.text !== digest.text && (await manifests.exists(name, former))) restored.set(tag, former.text);
+  }
+  await updateTags(storage, name, (now) => now && movedBack(now, digest, before, restored));
   const guard = manifests.guard(name, digest);
   const by = randomUUID();
   if (!(await guard.condemn(copy, by))) return;
@@ -184,13 +192,33 @@ const takeBack = async (
   else if (await guard.doom(copy, by)) await manifests.removeObject(manifests.key(name, digest, copy));
 };
 
-const pointTags = (current: ITags | null, tags: string[], digest: IDigest, { isImmutable }: IOciParts): ITags => {
+const movedBack = (
+  now: ITags,
+  digest: IDigest,
+  before: ReadonlyMap<string, string | undefined>,
+  restored: ReadonlyMap<string, string>,
+): ITags => {
+  const own = (tag: string, text: string): boolean => text === digest.text && before.has(tag);
+  let next = withoutTags(now, (tag, text) => own(tag, text) && !restored.has(tag));
+  for (const [tag, text] of restored) if (digestOfTag(next, tag) === digest.text) next = withTag(next, tag, text);
+  return next;
+};
+
+/** @param formerly is told where the tags pointed that are moved */
+const pointTags = (
+  current: ITags | null,
+  tags: string[],
+  digest: IDigest,
+  { isImmutable }: IOciParts,
+  formerly?: Map<string, string | undefined>,
+): ITags => {
   let next = current ?? NO_TAGS;
   for (const tag of tags) {
     const before = digestOfTag(next, tag);
     if (before !== undefined && before !== digest.text && isImmutable(tag)) {
       throw new RegistryError('forbidden', `The tag ${tag} is immutable and points to ${before}`);
     }
+    if (before !== digest.text) formerly?.set(tag, before);
     next = withTag(next, tag, digest.text);
   }
   return next;
@@ -234,12 +262,15 @@ export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<I
     if (setsTags) await hooks.ask('beforePut', tagsSubject(name, version, 'commit'));
     await oci.referrers.follow(reference, async () => {
       let copy = there && exists ? there.copy : await manifests.put(name, digest, bytes, mediaType);
-      const missing = await assureChildren(storage, name, manifest, !exists);
-      if (missing.length > 0 && !exists) await takeBack(storage, name, digest, manifest, copy);
-      assertNone(missing);
+      const before = new Map<string, string | undefined>();
       for (let tries = 1; ; tries++) {
-        await updateTags(storage, name, (now) => pointTags(now, tags, digest, oci));
-        // a delete of the same manifest may have come in between; when its turn is over, the tag wins
+        const missing = await assureChildren(storage, name, manifest, !exists || tries > 1);
+        if (missing.length > 0) {
+          if (!exists || tries > 1) await takeBack(storage, name, digest, manifest, copy, before);
+          assertNone(missing);
+        }
+        await updateTags(storage, name, (now) => pointTags(now, tags, digest, oci, before));
+        // it may have been deleted in between; when its turn is over, the tag wins
         if (await manifests.guard(name, digest).keep(copy)) break;
         if (tries === ATTEMPTS) throw new RegistryError('conflict', 'The manifest is being deleted; try again');
         copy = await manifests.put(name, digest, bytes, mediaType);
