@@ -60,7 +60,11 @@ const checkWhole = async (t: Test, actor: Actor, inner: MemoryObjectStore, what:
     t.ok(held.has(/\w{64}/.exec(key)?.[0]), `${what}: no bytes without a link`);
   }
   t.same(inner.keys('oci/pending/'), [], `${what}: no marker`);
-  t.same(inner.keys('oci/links/').filter((key) => key.includes('~')), [], `${what}: no mark`);
+  t.same(
+    inner.keys('oci/links/').filter((key) => key.includes('~')),
+    [],
+    `${what}: no mark`,
+  );
   t.same(inner.keys('staging/'), [], `${what}: nothing staged`);
 };
 

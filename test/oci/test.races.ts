@@ -200,7 +200,8 @@ for (const [name, push] of Object.entries(ways)) {
 const imageWorks: Record<string, (actor: Actor) => Promise<number>> = {
   'the push of a manifest by tag': async (actor) => (await actor.pushManifest('a', 'v1', one)).status,
   'the push of a manifest by digest': async (actor) => (await actor.pushManifest('a', one.digest, one)).status,
-  'the push of an image': async (actor) => (await actor.pushImage('a', 'v1', one).catch(() => ({ status: 503 }))).status,
+  'the push of an image': async (actor) =>
+    (await actor.pushImage('a', 'v1', one).catch(() => ({ status: 503 }))).status,
   'the push of an index': async (actor) => (await actor.pushManifest('a', 'list', index([one]))).status,
   'a tag for a manifest that is there': async (actor) => (await actor.pushManifest('a', 'v2', one)).status,
   'the delete of a manifest': async (actor) => (await actor.delete(`/a/manifests/${one.digest}`)).status,

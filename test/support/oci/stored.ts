@@ -31,7 +31,11 @@ export const collectCopies = async (
 const isWhole = async (storage: RegistryStorage, key: string, { algorithm, hex }: IDigest): Promise<boolean> => {
   const found = await storage.store.get(key);
   if (!found || found === 'notModified') return false;
-  return createHash(algorithm).update(await streamToBuffer(found.body)).digest('hex') === hex;
+  return (
+    createHash(algorithm)
+      .update(await streamToBuffer(found.body))
+      .digest('hex') === hex
+  );
 };
 
 /**
