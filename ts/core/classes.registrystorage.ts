@@ -11,10 +11,11 @@ import type {
 } from './objectstore/interfaces.objectstore.js';
 import { CommitRun } from './storage/classes.commitrun.js';
 import type { IHookSubject } from './storage/classes.hookrunner.js';
+import { type IPackageSweep, PackageSweep } from './storage/classes.packagesweep.js';
 import { StagedObject, stageBody } from './storage/classes.stagedobject.js';
 import { type IRegistryStorageOptions, type IRepairable, StorageParts } from './storage/classes.storageparts.js';
 import { listDocuments } from './storage/helpers.listdocuments.js';
-import { sweepOrphans, sweepStaging } from './storage/helpers.sweep.js';
+import { sweepStaging } from './storage/helpers.sweep.js';
 import type { IStorageHookMetadata } from './storage/interfaces.hooks.js';
 import type {
   ICommitPlan,
@@ -36,6 +37,7 @@ import type {
   TUpdateFunction,
 } from './storage/interfaces.storage.js';
 
+export type { IPackageSweep, ISweepOptions } from './storage/classes.packagesweep.js';
 export type { IRegistryStorageOptions, IRepairable } from './storage/classes.storageparts.js';
 export type * from './storage/interfaces.plans.js';
 export type * from './storage/interfaces.storage.js';
@@ -305,16 +307,9 @@ export class RegistryStorage {
     return { staged, unfinished, repaired };
   }
 
-  /**
-   * Deletes objects below `prefix` that are older than `olderThanMs` (default 24 h) and that no document names.
-   * `isListed` must read the document afresh (`read` does). Answers how many.
-   */
-  public sweepOrphans(
-    prefix: string,
-    isListed: (key: string) => boolean | Promise<boolean>,
-    options: { olderThanMs?: number } = {},
-  ): Promise<number> {
-    return sweepOrphans(this.parts, prefix, isListed, options.olderThanMs ?? DAY_MS);
+  /** Deletes artifacts that no document names, package by package. Returns how many. */
+  public sweepPackages<T>(sweep: IPackageSweep<T>): Promise<number> {
+    return new PackageSweep(this.parts, sweep).run();
   }
 
   /** Has `sweep` repair this listing too. */

@@ -26,11 +26,8 @@ export const tarballKey = (name: string, version: string): string =>
 export const provenanceKey = (name: string, version: string): string =>
   `${packagesPrefix}/${name}/${baseName(name)}-${version}.sigstore`;
 
-/** The package that a key below `npm/packages/` belongs to, and whether it is that package's document. */
-export const ownerOf = (key: string): { name: string; isDocument: boolean } => {
-  const end = key.lastIndexOf('/');
-  return { name: key.slice(packagesPrefix.length + 1, end), isDocument: key.slice(end + 1) === 'index.json' };
-};
+/** The package that a key below `npm/packages/` belongs to: that of a document, or of an artifact. */
+export const ownerOf = (key: string): string => key.slice(packagesPrefix.length + 1, key.lastIndexOf('/'));
 
 /** @param expires seconds since the epoch */
 export const loginKey = (expires: number, id: string): string =>

@@ -175,6 +175,16 @@ export class DocumentCache {
     return this.keep(key, bytes, headOf(found.info), codec).get();
   }
 
+  /** The document as the store has it now, for work over all packages: it takes no place from what is in use. */
+  public async pass<T>(key: string, codec: ICodec<T>): Promise<T | null> {
+    const hit = this.lookUp(key, codec);
+    const found = await this.store.get(key, hit ? { ifNoneMatch: hit.etag } : {});
+    if (found === 'notModified') return hit!.get().value;
+    if (!found) return null;
+    const bytes = await streamToBuffer(found.body);
+    return isTombstone(found.info) ? null : new CachedDocument(key, bytes, headOf(found.info), codec).get().value;
+  }
+
   /**
    * What this process saw last: possibly out of date, good for a write under the condition of its ETag, or that nothing
    * be there. undefined: nothing is known.
