@@ -62,7 +62,7 @@ export abstract class BaseRegistry {
   public async collectGarbage(options: IGarbageOptions = {}): Promise<IGarbageReport> {
     if (options.dryRun) return { protocol: this.protocol, removed: {}, bytes: 0 };
     options.signal?.throwIfAborted();
-    const orphans = await this.sweepOrphans({ olderThanMs: options.graceMs });
+    const orphans = await this.sweepOrphans({ olderThanMs: options.graceMs, signal: options.signal });
     return { protocol: this.protocol, removed: { orphans }, bytes: 0 };
   }
 

@@ -17,14 +17,7 @@ import { type IRegistryStorageOptions, type IRepairable, StorageParts } from './
 import { listDocuments } from './storage/helpers.listdocuments.js';
 import { sweepStaging } from './storage/helpers.sweep.js';
 import type { IStorageHookMetadata } from './storage/interfaces.hooks.js';
-import type {
-  ICommitPlan,
-  IDisplacePlan,
-  IPlacedArtifact,
-  IPlacePlan,
-  IPublishPlan,
-  IRemovePlan,
-} from './storage/interfaces.plans.js';
+import type { ICommitPlan, IPlacedArtifact, IPublishPlan, IRemovePlan } from './storage/interfaces.plans.js';
 import type {
   ICodec,
   IStageAbout,
@@ -261,21 +254,6 @@ export class RegistryStorage {
     const { writeId, ...kept } = document;
     const applied = writeId && ((current: T, stamp: IWriteStamp) => writeId(current) === stamp.id);
     return (await this.commit<T>({ ...rest, place: artifacts, document: { ...kept, applied } })) as T;
-  }
-
-  /**
-   * The write protocol for content whose key is its digest and that needs no document: `beforePut` once for each
-   * artifact that is not `silent`, before any can be seen (of a body that streams to its key: when all but its last
-   * chunk is there); artifacts to their keys in order; `afterPut` for those that were new. What fails half-way
-   * leaves at most artifacts before the last one, which decides.
-   */
-  public place(plan: IPlacePlan): Promise<IPlacedArtifact[]> {
-    return this.parts.protocol.place(plan, this.origin);
-  }
-
-  /** Deletes what `place` placed: `beforeDelete`, artifacts in order, `afterDelete`. */
-  public displace(plan: IDisplacePlan): Promise<void> {
-    return this.parts.protocol.displace(plan, this.origin);
   }
 
   /** A `commit` that places nothing. */

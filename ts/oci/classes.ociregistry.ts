@@ -2,6 +2,7 @@ import { globMatcher } from '../core/auth/helpers.scopes.js';
 import type { IChore } from '../core/base/classes.housekeeper.js';
 import { BaseRegistry } from '../core/classes.baseregistry.js';
 import { RegistryError } from '../core/classes.registryerror.js';
+import type { ISweepOptions } from '../core/classes.registrystorage.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { respond } from '../core/pipeline/helpers.http.js';
@@ -114,8 +115,8 @@ export class OciRegistry extends BaseRegistry {
     return new GarbageCollection(this.services.storage.for({ protocol: this.protocol }), this.parts, options).run();
   }
 
-  public override async sweepOrphans(options: { olderThanMs?: number } = {}): Promise<number> {
-    const { removed } = await this.collectGarbage({ graceMs: options.olderThanMs });
+  public override async sweepOrphans({ olderThanMs: graceMs, signal }: ISweepOptions = {}): Promise<number> {
+    const { removed } = await this.collectGarbage({ graceMs, signal });
     return Object.values(removed).reduce((sum, count) => sum + count, 0);
   }
 
