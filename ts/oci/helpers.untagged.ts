@@ -28,35 +28,65 @@ const loadAll = async (storage: RegistryStorage, repository: string): Promise<Ma
   return held;
 };
 
-/**
- * Manifests that nothing leads to: no tag, no index that is kept, no subject that is kept, and not pushed since `before`.
- */
-const unwantedOf = async (
-  storage: RegistryStorage,
-  repository: string,
-  held: Map<string, IHeld>,
-  before: number,
-): Promise<IHeld[]> => {
+/** What a manifest keeps: the manifests that it names, and those that refer to it. */
+const followersOf = (held: Map<string, IHeld>): ((digest: string) => string[]) => {
   const referrers = new Map<string, string[]>();
   for (const [text, { manifest }] of held) {
     if (!manifest.subject) continue;
     referrers.set(manifest.subject.text, [...(referrers.get(manifest.subject.text) ?? []), text]);
   }
-  const young = [...held].filter(([, { info }]) => info.lastModified.getTime() > before).map(([text]) => text);
-  const open = [...((await readTags(storage, repository))?.digests ?? []), ...young];
-  const kept = new Set<string>();
+  return (text) => [
+    ...(held.get(text)?.manifest.manifests ?? []).map(({ digest }) => digest.text),
+    ...(referrers.get(text) ?? []),
+  ];
+};
+
+/** Adds these, and all that they keep. */
+const spread = (kept: Set<string>, from: Iterable<string>, followers: (digest: string) => string[]): void => {
+  const open = [...from];
   for (let text = open.pop(); text !== undefined; text = open.pop()) {
     if (kept.has(text)) continue;
     kept.add(text);
-    for (const { digest } of held.get(text)?.manifest.manifests ?? []) open.push(digest.text);
-    open.push(...(referrers.get(text) ?? []));
+    open.push(...followers(text));
   }
-  return [...held].filter(([text]) => !kept.has(text)).map(([, one]) => one);
+};
+
+/** All of these, each before what it keeps. */
+const parentsFirst = (all: string[], followers: (digest: string) => string[]): string[] => {
+  const done = new Set<string>();
+  const order: string[] = [];
+  const visit = (text: string): void => {
+    if (done.has(text)) return;
+    done.add(text);
+    for (const follower of followers(text)) visit(follower);
+    order.push(text);
+  };
+  for (const text of all) visit(text);
+  return order.reverse();
+};
+
+/**
+ * The manifests that are wanted: a tag leads to them, an index that is wanted, a subject that is wanted; or they are
+ * young, or were not there when `known` was read.
+ */
+const wantedOf = async (
+  storage: RegistryStorage,
+  repository: string,
+  held: Map<string, IHeld>,
+  before: number,
+  known: Map<string, IHeld> = held,
+): Promise<Set<string>> => {
+  const wanted = new Set<string>();
+  const fresh = [...held].filter(([text, { info }]) => info.lastModified.getTime() > before || !known.has(text));
+  const roots = [...((await readTags(storage, repository))?.digests ?? []), ...fresh.map(([text]) => text)];
+  spread(wanted, roots, followersOf(held));
+  return wanted;
 };
 
 /**
  * Deletes the untagged manifests of one repository. Each is condemned first, and then everything is looked at once more:
- * who tags one of them, or names it in an index, keeps it after that, and then it cannot be deleted (`ContentGuard`).
+ * whoever tags one of them, or names it in an index, keeps it after that, and then it cannot be deleted
+ * (`ContentGuard`). What is kept so keeps all that follows from it, so each manifest is deleted before what it names.
  * A `beforeDelete` hook that refuses keeps a manifest.
  * @param before ms since the epoch; younger manifests stay
  */
@@ -67,25 +97,32 @@ export const retireUntagged = async (
   { before, dryRun }: { before: number; dryRun: boolean },
 ): Promise<{ count: number; bytes: number }> => {
   const result = { count: 0, bytes: 0 };
-  const candidates = await unwantedOf(storage, repository, await loadAll(storage, repository), before);
+  const held = await loadAll(storage, repository);
+  const wanted = await wantedOf(storage, repository, held, before);
+  const candidates = [...held.values()].filter(({ digest }) => !wanted.has(digest.text));
   if (dryRun) {
     for (const { size } of candidates) result.bytes += size;
     return { ...result, count: candidates.length };
   }
   const manifests = new ManifestStore(storage);
   const by = randomUUID();
-  const condemned: IHeld[] = [];
+  const condemned = new Map<string, IHeld>();
   for (const one of candidates) {
     if (!(await isAllowed(storage, subjectOf(repository, one)))) continue;
-    if (await manifests.guard(repository, one.digest).condemn(one.copy, by)) condemned.push(one);
+    if (await manifests.guard(repository, one.digest).condemn(one.copy, by)) condemned.set(one.digest.text, one);
   }
-  if (condemned.length === 0) return result;
-  const again = await unwantedOf(storage, repository, await loadAll(storage, repository), before);
-  const unwanted = new Set(again.map(({ digest }) => digest.text));
-  for (const one of condemned) {
+  if (condemned.size === 0) return result;
+  const now = await loadAll(storage, repository);
+  const followers = followersOf(now);
+  const kept = await wantedOf(storage, repository, now, before, held);
+  // what a hook keeps keeps what it names
+  for (const { digest } of candidates) if (!condemned.has(digest.text)) spread(kept, [digest.text], followers);
+  for (const text of parentsFirst([...condemned.keys()], followers)) {
+    const one = condemned.get(text);
+    if (!one) continue;
     const { digest, copy, manifest, size } = one;
     const guard = manifests.guard(repository, digest);
-    if (!unwanted.has(digest.text)) {
+    if (kept.has(text)) {
       await guard.spare(copy, by);
       continue;
     }
@@ -96,7 +133,10 @@ export const retireUntagged = async (
       isGone = await guard.doom(copy, by);
       if (isGone) await manifests.removeObject(manifests.key(repository, digest, copy));
     });
-    if (!isGone) continue;
+    if (!isGone) {
+      spread(kept, [text], followers);
+      continue;
+    }
     result.count++;
     result.bytes += size;
     await storage.tell('afterDelete', subjectOf(repository, one));
