@@ -11,13 +11,19 @@ import type {
 } from './objectstore/interfaces.objectstore.js';
 import { CommitRun } from './storage/classes.commitrun.js';
 import type { IHookSubject } from './storage/classes.hookrunner.js';
-import { type IPackageSweep, PackageSweep } from './storage/classes.packagesweep.js';
+import { PackageSweep } from './storage/classes.packagesweep.js';
 import { StagedObject, stageBody } from './storage/classes.stagedobject.js';
 import { type IRegistryStorageOptions, type IRepairable, StorageParts } from './storage/classes.storageparts.js';
 import { listDocuments } from './storage/helpers.listdocuments.js';
 import { sweepStaging } from './storage/helpers.sweep.js';
 import type { IStorageHookMetadata } from './storage/interfaces.hooks.js';
-import type { ICommitPlan, IPlacedArtifact, IPublishPlan, IRemovePlan } from './storage/interfaces.plans.js';
+import type {
+  ICommitPlan,
+  IPackageSweep,
+  IPlacedArtifact,
+  IPublishPlan,
+  IRemovePlan,
+} from './storage/interfaces.plans.js';
 import type {
   ICodec,
   IStageAbout,
@@ -30,7 +36,6 @@ import type {
   TUpdateFunction,
 } from './storage/interfaces.storage.js';
 
-export type { IPackageSweep, ISweepOptions } from './storage/classes.packagesweep.js';
 export type { IRegistryStorageOptions, IRepairable } from './storage/classes.storageparts.js';
 export type * from './storage/interfaces.plans.js';
 export type * from './storage/interfaces.storage.js';
@@ -42,10 +47,10 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
  * All that the registry keeps goes through here: documents with one door for read-modify-write, artifacts with one
- * write protocol, hooks, limits. It stands over any `IObjectStore`.
+ * commit protocol, hooks, limits. It stands over any `IObjectStore`.
  *
- * Hooks run in `publish`, `remove`, `stage` (see there), and in `open` and `headForGet` where the caller says what the
- * object is. `read`, `update`, `head`, `delete` and `list` are the registry's own business and run none.
+ * Hooks run in `commit` and `stage` (see there), and in `open` and `headForGet` if the caller says what the object is.
+ * `read`, `update`, `head`, `delete` and `list` are the registry's own business and run none.
  */
 export class RegistryStorage {
   private staged: Set<StagedObject> | undefined;
@@ -191,12 +196,13 @@ export class RegistryStorage {
   }
 
   /**
-   * Receives a body: hashed, counted, and kept where it waits for `publish`. Up to 256 KiB (and bytes that are in
+   * Receives a body: hashed, counted, and kept while it waits for `commit`. Up to 256 KiB (and bytes that are in
    * memory anyway) stay in memory, more goes to `staging/{yyyy-mm-dd}/{uuid}`. A source that fails, or is too long
    * (`tooLarge`), or has another length than promised (`invalid`) leaves nothing.
    *
    * With `about`, a body that is a stream of unknown length, or known not to fit in memory, is announced to
-   * `beforePut` once with phase `start` before its first byte is read (kind `artifact`, `size` where known).
+   * `beforePut` once with phase `start` before its first byte is read (kind `artifact`, `size` if known). If nothing
+   * comes of it, `afterAbort` is called with phase `start`.
    */
   public async stage(
     body: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | Uint8Array,

@@ -1,8 +1,11 @@
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { RegistryError } from '../../../ts/core/classes.registryerror.js';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
+import { temporaryFolder } from '../../support/registry.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
+import { startS3Server } from '../../support/store/s3-server.js';
+import { openStore, type TStoreConfig } from '../../support/store/store-open.js';
 import * as toy from '../../support/toy-packages.js';
 
 const NAME = 'pad';
@@ -190,6 +193,37 @@ t.test('a failed write takes back its own keys only after a look at the document
   t.equal(files(inner).length, 3, '0.9.0, the orphan, and the winner');
 });
 
+t.test(
+  'an artifact is placed where another replica has just deleted the one before: its delete may come twice',
+  async (t) => {
+    for (const size of [SMALL, LARGE]) {
+      const { inner, store, storage, other } = memory();
+      await toy.publishToy(other, NAME, '1.0.0', content('a', size));
+      let left = 1;
+      store.before = async ({ verb, key }) => {
+        // after the dry run, before the placing
+        if ((verb === 'put' || verb === 'compose') && key === KEY && left-- > 0)
+          await toy.removeToy(other, NAME, '1.0.0');
+      };
+      const document = await toy.publishToy(storage, NAME, '1.0.0', content('b', size), undefined, true);
+      await inner.delete(KEY);
+      t.not(document.versions[0]?.key, KEY);
+      t.same(await toy.readToy(inner, NAME, '1.0.0'), content('b', size));
+    }
+  },
+);
+
+t.test('a store that refuses what it has done: nothing that the document names is taken back', async (t) => {
+  const { inner, store, storage } = memory();
+  await inner.put(KEY, content('x'), { immutable: true });
+  store.after = ({ verb, key }) => {
+    // a proxy that answers 403 for a request that came through
+    if (verb === 'put' && key === DOCUMENT) throw new RegistryError('forbidden', 'no');
+  };
+  await t.rejects(toy.publishToy(storage, NAME, '1.0.0', content('a')), { kind: 'forbidden' } as unknown as Error);
+  t.same(await toy.readToy(inner, NAME, '1.0.0'), content('a'));
+});
+
 t.test('dropped artifacts are noted as spent by the write that drops them', async (t) => {
   const { inner, storage, other } = memory();
   await toy.publishToy(storage, NAME, '1.0.0', content('a'));
@@ -238,4 +272,38 @@ t.test('how many operations of the store a publish costs', async (t) => {
   t.equal(await cost(() => toy.publishToy(storage, NAME, '2.0.0', content('a'), catalog)), expected);
   const removal = await cost(() => toy.removeToy(storage, NAME, '1.0.0', catalog));
   t.equal(removal, 'head put put put delete delete');
+});
+
+/** The sweep of another replica takes a large artifact for an orphan, just before it is named; its deletes come late. */
+const moveLargeArtifact = async (t: Test, config: TStoreConfig) => {
+  const real = await openStore(config);
+  await real.init?.();
+  t.teardown(() => real.destroy?.());
+  const store = new FaultObjectStore(real);
+  const sweeping = new FaultObjectStore(real);
+  const late: string[] = [];
+  sweeping.before = ({ verb, key }) => {
+    if (verb !== 'delete') return;
+    late.push(key);
+    throw new RegistryError('outcomeUnknown', 'it will arrive in an hour');
+  };
+  beforeCommit(store, () => toy.sweepToys(new RegistryStorage(sweeping), { olderThanMs: -60_000 }));
+  const document = await toy.publishToy(new RegistryStorage(store), NAME, '1.0.0', content('a', 9 * 1024 * 1024));
+  t.same(late, [KEY]);
+  for (const key of late) await real.delete(key);
+  t.match(document.versions[0]?.key, /\.bin\.[0-9a-f-]{36}$/);
+  t.same(await toy.readToy(real, NAME, '1.0.0'), content('a', 9 * 1024 * 1024));
+  t.same(await toy.allKeys(real, `toy/packages/${NAME}/files/`), [document.versions[0]?.key]);
+  t.same(await toy.allKeys(real, 'staging/'), []);
+};
+
+t.test('a large artifact that a sweep took for an orphan is moved, directory driver', async (t) => {
+  await moveLargeArtifact(t, { directory: await temporaryFolder(t) });
+});
+
+t.test('a large artifact that a sweep took for an orphan is moved, S3', async (t) => {
+  const server = await startS3Server();
+  if (!server) return t.plan(0, 'no S3 server is installed');
+  t.teardown(() => server.stop());
+  await moveLargeArtifact(t, server.config);
 });

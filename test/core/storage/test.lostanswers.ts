@@ -179,6 +179,16 @@ t.test('npm publish whose answer is lost: 201, not "previously published"', asyn
   }
 });
 
+t.test('npm publish whose answer is lost, with more tags set since than the document remembers writes', async (t) => {
+  const { store, one, two } = await twoReplicas(t);
+  await one.writer.publish('a', '1.0.0');
+  loseNextWrite(store, documentKey('a'), async () => {
+    for (let n = 0; n < 10; n++) await two.writer.put(`/-/package/a/dist-tags/t${n}`, '1.1.0');
+  });
+  const { status, text } = await one.writer.publish('a', '1.1.0');
+  t.equal(status, 201, text);
+});
+
 t.test('npm unpublish whose answer is lost: 200, and the version is gone once', async (t) => {
   const { store, one, two } = await twoReplicas(t);
   for (const version of ['1.0.0', '1.1.0', '1.2.0']) await one.writer.publish('a', version);

@@ -20,6 +20,14 @@ const PARSED_WEIGHT = 3;
 
 type TPresent<T> = IDocumentState<T> & IStoredDocument<T>;
 
+const parseDocument = <T>(key: string, bytes: Uint8Array, codec: ICodec<T>): T => {
+  try {
+    return codec.parse(bytes);
+  } catch (cause) {
+    throw new RegistryError('internal', `The stored document ${key} cannot be parsed`, { cause });
+  }
+};
+
 /** One version of a document: parsed when it is first asked for, so that a publisher need not parse what it wrote. */
 class CachedDocument<T> {
   private bytes: Uint8Array | undefined;
@@ -52,12 +60,7 @@ class CachedDocument<T> {
   }
 
   private parse(): T {
-    let value: T;
-    try {
-      value = this.codec.parse(this.bytes!);
-    } catch (cause) {
-      throw new RegistryError('internal', `The stored document ${this.key} cannot be parsed`, { cause });
-    }
+    const value = parseDocument(this.key, this.bytes as Uint8Array, this.codec);
     this.bytes = undefined;
     return this.codec.keepsValues ? value : deepFreeze(value);
   }
@@ -182,7 +185,7 @@ export class DocumentCache {
     if (found === 'notModified') return hit!.get().value;
     if (!found) return null;
     const bytes = await streamToBuffer(found.body);
-    return isTombstone(found.info) ? null : new CachedDocument(key, bytes, headOf(found.info), codec).get().value;
+    return isTombstone(found.info) ? null : parseDocument(key, bytes, codec);
   }
 
   /**

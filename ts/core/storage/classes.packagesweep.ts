@@ -6,29 +6,8 @@ import { PLACED_AT } from './classes.artifactplacer.js';
 import type { DocumentCache } from './classes.documentcache.js';
 import type { UpdateQueue } from './classes.updatequeue.js';
 import { olderThan } from './helpers.sweep.js';
+import type { IPackageSweep } from './interfaces.plans.js';
 import type { ICodec } from './interfaces.storage.js';
-
-export interface ISweepOptions {
-  /** Younger orphans stay: a write under way would have to place its artifacts again. Default 24 h */
-  olderThanMs?: number;
-  /** ends the sweep after the packages that are being looked at */
-  signal?: AbortSignal;
-  /** only calls `onOrphan` */
-  dryRun?: boolean;
-  /** is told of each orphan that was deleted (in a dry run: would be), with its bytes */
-  onOrphan?(key: string, size: number): void;
-}
-
-/** Which objects below a prefix belong to which document, and which of them it names. */
-export interface IPackageSweep<T> extends ISweepOptions {
-  /** documents and their artifacts lie below it */
-  prefix: string;
-  codec?: ICodec<T>;
-  /** The key of the document that alone may name the object at `key`; of a document its own key. */
-  ownerOf(key: string): string;
-  /** The keys of all artifacts that the document names. */
-  named(document: T): Iterable<string>;
-}
 
 export interface IPackageSweepParts {
   store: IObjectStore;
