@@ -19,6 +19,7 @@ import { respond, withoutForbiddenBody } from './core/pipeline/helpers.http.js';
 import { normalizePath } from './core/pipeline/helpers.routes.js';
 import type { IRegistryServices } from './core/pipeline/interfaces.pipeline.js';
 import { ChoreRecords } from './core/storage/classes.chores.js';
+import type { IGarbageOptions, IGarbageReport } from './core/storage/interfaces.garbage.js';
 import { checkConfig, PROTOCOLS, type TBuiltInProtocol } from './helpers.config.js';
 import type { IRegistryConfig, TStorageConfig } from './interfaces.config.js';
 
@@ -131,6 +132,18 @@ export class SmartRegistry {
       this.logger.warn('The storage does not answer', { cause: RegistryError.from(error).message });
       return false;
     }
+  }
+
+  /**
+   * Removes what nothing names any more, protocol by protocol, beside everything else that goes on; a chore does the same
+   * once a day. With `dryRun` it only counts. Rejects with the reason of `signal` when that aborts: what is left then is
+   * for the next time.
+   */
+  public async collectGarbage(options: IGarbageOptions = {}): Promise<IGarbageReport[]> {
+    this.ready();
+    const reports: IGarbageReport[] = [];
+    for (const registry of this.registries.values()) reports.push(await registry.collectGarbage(options));
+    return reports;
   }
 
   /** Frees everything; the object cannot be used again. */

@@ -17,6 +17,7 @@ export { respond } from './core/pipeline/helpers.http.js';
 export type { IRoute } from './core/pipeline/helpers.routes.js';
 export type * from './core/pipeline/interfaces.form.js';
 export type { IRegistryServices, TAccess } from './core/pipeline/interfaces.pipeline.js';
+export type * from './core/storage/interfaces.garbage.js';
 export type * from './core/storage/interfaces.hooks.js';
 export type * from './core/storage/interfaces.plans.js';
 export type * from './core/storage/interfaces.storage.js';

@@ -7,6 +7,7 @@ import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { respond } from '../core/pipeline/helpers.http.js';
 import type { IRoute } from '../core/pipeline/helpers.routes.js';
 import type { IRegistryServices, TAccess } from '../core/pipeline/interfaces.pipeline.js';
+import type { IGarbageOptions, IGarbageReport } from '../core/storage/interfaces.garbage.js';
 import { LoginSessions } from './classes.loginsessions.js';
 import { SearchIndex } from './classes.searchindex.js';
 import * as account from './handlers.account.js';
@@ -130,6 +131,20 @@ export class NpmRegistry extends BaseRegistry {
 
   public override sweepOrphans(options: ISweepOptions = {}): Promise<number> {
     return this.services.storage.sweepPackages({ ...orphanSweep, ...options });
+  }
+
+  public override async collectGarbage(options: IGarbageOptions = {}): Promise<IGarbageReport> {
+    const { graceMs: olderThanMs, signal, dryRun, onProgress } = options;
+    signal?.throwIfAborted();
+    const report = { protocol: this.protocol, removed: { tarballs: 0 }, bytes: 0 };
+    const onOrphan = (_key: string, size: number): void => {
+      report.bytes += size;
+      report.removed.tarballs++;
+      onProgress?.({ protocol: this.protocol, phase: 'tarballs', done: report.removed.tarballs });
+    };
+    await this.sweepOrphans({ signal, dryRun, onOrphan, ...(olderThanMs !== undefined && { olderThanMs }) });
+    signal?.throwIfAborted();
+    return report;
   }
 
   /** npm prints `error`. */
