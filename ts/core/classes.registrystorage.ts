@@ -10,6 +10,7 @@ import type {
 } from './objectstore/interfaces.objectstore.js';
 import { DocumentCache } from './storage/classes.documentcache.js';
 import { HookRunner } from './storage/classes.hookrunner.js';
+import { type IPendingOptions, PendingMarkers } from './storage/classes.pending.js';
 import { StagedObject, stageBody } from './storage/classes.stagedobject.js';
 import { UpdateQueue } from './storage/classes.updatequeue.js';
 import { WriteProtocol } from './storage/classes.writeprotocol.js';
@@ -48,6 +49,8 @@ export interface IRegistryStorageOptions {
 /** What `sweep` asks of a listing that can be repaired; `PackageCatalog` enlists itself. */
 export interface IRepairable {
   repair(olderThanMs: number, forgetAfterMs?: number): Promise<number>;
+  /** Removes what nothing needs any more and is older than this. */
+  sweep?(olderThanMs: number): Promise<number>;
 }
 
 /** Storage that is used on nobody's behalf. */
@@ -299,6 +302,7 @@ export class RegistryStorage {
     let repaired = 0;
     for (const listing of this.parts.listings) {
       repaired += await listing.repair(Math.min(olderThanMs, 20_000), Math.min(olderThanMs, 15 * 60_000));
+      await listing.sweep?.(olderThanMs);
     }
     return { staged, unfinished, repaired };
   }
@@ -313,6 +317,13 @@ export class RegistryStorage {
     options: { olderThanMs?: number } = {},
   ): Promise<number> {
     return sweepOrphans(this.parts, prefix, isListed, options.olderThanMs ?? DAY_MS);
+  }
+
+  /** Markers of writes under way, from which derived state is repaired; see `PendingMarkers`. */
+  public pendingMarkers<TSubject, TTruth>(
+    options: IPendingOptions<TSubject, TTruth>,
+  ): PendingMarkers<TSubject, TTruth> {
+    return new PendingMarkers(this.parts, options);
   }
 
   /** Has `sweep` repair this listing too. */

@@ -23,7 +23,7 @@ import { revisionOf } from './helpers.document.js';
 import { isNamed } from './helpers.orphans.js';
 import type { INpmDocument, INpmSearchEntry } from './interfaces.npm.js';
 import type { INpmParts } from './interfaces.parts.js';
-import { catalogPrefix, documentKey, packagesPrefix } from './keys.npm.js';
+import { catalogPrefix, documentKey, documentNameOf, packagesPrefix } from './keys.npm.js';
 import { NAME } from './routes.npm.js';
 import { searchEntryOf } from './wire.packument.js';
 
@@ -45,6 +45,7 @@ export class NpmRegistry extends BaseRegistry {
     const catalog = new PackageCatalog<INpmDocument, INpmSearchEntry>(services.storage, {
       prefix: catalogPrefix,
       documentKey,
+      documents: { prefix: `${packagesPrefix}/`, nameOf: documentNameOf },
       entry: (_name, document) => searchEntryOf(document),
       revision: revisionOf,
     });

@@ -32,6 +32,12 @@ export const ownerOf = (key: string): { name: string; isDocument: boolean } => {
   return { name: key.slice(packagesPrefix.length + 1, end), isDocument: key.slice(end + 1) === 'index.json' };
 };
 
+/** The package whose document this key is; undefined for the key of an artifact. */
+export const documentNameOf = (key: string): string | undefined => {
+  const { name, isDocument } = ownerOf(key);
+  return isDocument ? name : undefined;
+};
+
 /** @param expires seconds since the epoch */
 export const loginKey = (expires: number, id: string): string =>
   `${loginPrefix}/${expires.toString(16).padStart(10, '0')}-${id}.json`;
