@@ -55,7 +55,10 @@ export class ListingFolder<TEntry> {
     const rows = await this.unfolded(view, () => true);
     if (rows.length > 0 || batches.length > 0) {
       const replaced = await this.rewrite(segments, rows);
-      if (!replaced) return false;
+      if (!replaced) {
+        view.lost = base;
+        return false;
+      }
       const dropped = [...replaced.dropped, ...batches.map(({ id }) => id)];
       const change: IManifestChange = { generation, dropped, segments: replaced.written, batches: [] };
       if (!(await this.replace(view, change))) return true;

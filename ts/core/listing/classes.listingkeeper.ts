@@ -195,5 +195,7 @@ export class ListingKeeper<TDoc, TEntry> {
     view.isComplete = true;
     if (lost || count > 0) this.parts.storage.logger.info('A package listing was rebuilt', { documents: count });
     await this.folder.writeAnew(view, lost);
+    // only one that could not be written is not tried again at once
+    this.restoredAt = Number.NEGATIVE_INFINITY;
   }
 }
