@@ -3,7 +3,7 @@ import t from 'tap';
 import { plainEnv, run, top } from '../support/program.js';
 
 const child = async (...args: string[]): Promise<{ worked: number; rested: number }> => {
-  const file = join(top, 'test', 'helpers', 'rest-child.ts');
+  const file = join(top, 'test', 'support', 'rest-child.ts');
   const { stdout } = await run(process.execPath, ['--import', 'tsx', file, ...args], { env: plainEnv(), cwd: top });
   return JSON.parse(stdout) as { worked: number; rested: number };
 };

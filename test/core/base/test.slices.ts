@@ -1,5 +1,5 @@
 import t from 'tap';
-import { eachOf, Slices, sortInSlices } from '../../../ts/core/base/helpers.slices.js';
+import { Slices, sortInSlices } from '../../../ts/core/base/helpers.slices.js';
 
 t.test('long work gives others their turn', async (t) => {
   let turns = 0;
@@ -23,19 +23,4 @@ t.test('sorting in slices is sorting', async (t) => {
     const expected = [...items].sort(compare);
     t.same(await sortInSlices(items, compare), expected, `${length} items, equal ones in their order`);
   }
-});
-
-t.test('when one item fails no other is begun, and none is under way any more', async (t) => {
-  const done: number[] = [];
-  let underWay = 0;
-  const work = async (n: number) => {
-    underWay++;
-    await new Promise((resolve) => setTimeout(resolve, n));
-    underWay--;
-    if (n === 3) throw new Error('three');
-    done.push(n);
-  };
-  await t.rejects(eachOf([1, 2, 3, 30, 40, 50], 3, work), /three/);
-  t.equal(underWay, 0);
-  t.same(done, [1, 2, 30, 40]);
 });

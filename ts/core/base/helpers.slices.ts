@@ -56,21 +56,3 @@ const merge = async <T>(a: T[], b: T[], compare: (a: T, b: T) => number, slices:
   }
   return merged;
 };
-
-/** Runs `work` on all items, `width` at a time; rejects with the first failure, when no work is under way any more. */
-export const eachOf = async <T>(items: Iterable<T>, width: number, work: (item: T) => Promise<void>): Promise<void> => {
-  const left = items[Symbol.iterator]();
-  let failed = false;
-  const worker = async (): Promise<void> => {
-    for (let next = left.next(); !next.done && !failed; next = left.next()) {
-      try {
-        await work(next.value);
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }
-  };
-  const ended = await Promise.allSettled(Array.from({ length: width }, worker));
-  for (const outcome of ended) if (outcome.status === 'rejected') throw outcome.reason;
-};

@@ -1,5 +1,6 @@
 import * as plugins from '../../plugins.js';
-import { eachOf } from '../base/helpers.slices.js';
+import { forEachAtOnce } from '../base/helpers.concurrency.js';
+
 import { streamToBuffer } from '../base/helpers.streams.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
 import { OutcomeUnknownError } from '../storage/helpers.conditionalwrite.js';
@@ -116,7 +117,7 @@ export class ListingBase<TEntry> {
 
   /** Removes pieces that the manifest does not name any more. A reader that misses one reads the manifest again. */
   public async drop(ids: readonly string[]): Promise<void> {
-    await eachOf(ids, WIDTH, (id) => this.storage.store.delete(this.pieceKey(id), { scratch: true }));
+    await forEachAtOnce(ids, WIDTH, (id) => this.storage.store.delete(this.pieceKey(id), { scratch: true }));
   }
 
   /**
@@ -136,7 +137,7 @@ export class ListingBase<TEntry> {
     if (!stored) return 0;
     const named = new Set(pieceIds(stored.manifest).map((id) => this.pieceKey(id)));
     const orphans = old.filter((key) => !named.has(key));
-    await eachOf(orphans, WIDTH, (key) => storage.store.delete(key, { scratch: true }));
+    await forEachAtOnce(orphans, WIDTH, (key) => storage.store.delete(key, { scratch: true }));
     return orphans.length;
   }
 

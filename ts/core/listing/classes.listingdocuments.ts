@@ -1,7 +1,9 @@
 import { jsonCodec } from '../base/helpers.codec.js';
-import { eachOf } from '../base/helpers.slices.js';
+import { forEachAtOnce } from '../base/helpers.concurrency.js';
+
 import { streamToBuffer } from '../base/helpers.streams.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
+import { headOf, isTombstone } from '../storage/helpers.documentstate.js';
 import type { ICodec } from '../storage/interfaces.storage.js';
 import type { ICatalogEntry } from './helpers.rows.js';
 import type { IPackageCatalogOptions, TRebuildProgress } from './interfaces.listing.js';
@@ -27,8 +29,10 @@ export class ListingDocuments<TDoc, TEntry> {
     return this.options.documents !== undefined;
   }
 
-  public rowOf(name: string, document: TDoc): ICatalogEntry<TEntry> {
-    return { name, revision: this.options.revision(document), entry: this.options.entry(name, document) };
+  /** @param revision as storage counts it */
+  public rowOf(name: string, document: TDoc | null, revision: number): ICatalogEntry<TEntry> {
+    if (document === null) return { name, revision, entry: null };
+    return { name, revision: this.options.revision?.(document) ?? revision, entry: this.options.entry(name, document) };
   }
 
   /**
@@ -45,7 +49,7 @@ export class ListingDocuments<TDoc, TEntry> {
     let count = 0;
     let names: string[] = [];
     const flush = async (): Promise<void> => {
-      await eachOf(names, WIDTH, async (name) => {
+      await forEachAtOnce(names, WIDTH, async (name) => {
         const row = await this.row(name);
         if (row) await take(row);
       });
@@ -64,15 +68,17 @@ export class ListingDocuments<TDoc, TEntry> {
   }
 
   /**
-   * The row that the package's document makes; null if there is none, or it is damaged. Throws if the store fails: what
-   * could not be asked for may not be taken for absent.
+   * The row that the package's document makes; one without an entry if it was deleted; null if there never was one, or it
+   * is damaged. Throws if the store fails: what could not be asked for may not be taken for absent.
    */
   public async row(name: string): Promise<ICatalogEntry<TEntry> | null> {
-    const found = await this.storage.open(this.options.documentKey(name));
+    const found = await this.storage.store.get(this.options.documentKey(name));
     if (!found || found === 'notModified') return null;
     const bytes = await streamToBuffer(found.body);
+    const { revision } = headOf(found.info);
+    if (isTombstone(found.info)) return this.rowOf(name, null, revision);
     try {
-      return this.rowOf(name, this.codec.parse(bytes));
+      return this.rowOf(name, this.codec.parse(bytes), revision);
     } catch (error) {
       this.storage.logger.error('A document cannot be read, so its package is not listed', {
         key: found.info.key,

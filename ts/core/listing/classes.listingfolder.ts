@@ -1,5 +1,6 @@
 import * as plugins from '../../plugins.js';
-import { eachOf, sortInSlices } from '../base/helpers.slices.js';
+import { forEachAtOnce } from '../base/helpers.concurrency.js';
+import { sortInSlices } from '../base/helpers.slices.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
 import type { ListingBase } from './classes.listingbase.js';
 import type { ListingView } from './classes.listingview.js';
@@ -94,7 +95,7 @@ export class ListingFolder<TEntry> {
 
   public async deleteEntries(keys: readonly string[]): Promise<void> {
     // one that a loss of power brings back is deleted by the next fold
-    await eachOf(keys, WIDTH, (key) => this.storage.store.delete(key, { scratch: true }));
+    await forEachAtOnce(keys, WIDTH, (key) => this.storage.store.delete(key, { scratch: true }));
   }
 
   private unfolded(view: ListingView<TEntry>, counts: (where: string) => boolean): Promise<ICatalogEntry<TEntry>[]> {
@@ -121,7 +122,7 @@ export class ListingFolder<TEntry> {
     const dropped: string[] = [];
     const written: ISegment[] = [];
     let isLost = false;
-    await eachOf(groups, SEGMENTS_WIDTH, async ([index, group]) => {
+    await forEachAtOnce(groups, SEGMENTS_WIDTH, async ([index, group]) => {
       if (isLost) return;
       const old = segments[index];
       const before = old ? await this.base.readPiece(old.id) : [];

@@ -1,4 +1,5 @@
-import { eachOf, Slices } from '../base/helpers.slices.js';
+import { forEachAtOnce } from '../base/helpers.concurrency.js';
+import { Slices } from '../base/helpers.slices.js';
 import { streamToJson } from '../base/helpers.streams.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
 import type { ListingBase } from './classes.listingbase.js';
@@ -52,7 +53,7 @@ export class ListingReader<TEntry> {
       const best = Math.max(newer.get(segment)?.revision ?? -1, view.revisionOf(segment));
       if (revision > best) newer.set(segment, { key: item.key, revision });
     }
-    await eachOf(newer.values(), WIDTH, async ({ key }) => {
+    await forEachAtOnce(newer.values(), WIDTH, async ({ key }) => {
       const found = await store.get(key);
       if (found && found !== 'notModified') {
         view.absorb(await streamToJson<ICatalogEntry<TEntry>>(found.body), 'entry');
@@ -64,7 +65,7 @@ export class ListingReader<TEntry> {
 
   private async readGathered(view: ListingView<TEntry>, keys: string[]): Promise<void> {
     const sizes = new Map<string, number>();
-    await eachOf(keys, WIDTH, async (key) => {
+    await forEachAtOnce(keys, WIDTH, async (key) => {
       let size = view.gathered.get(key);
       if (size === undefined) {
         const found = await this.storage.store.get(key);
@@ -111,8 +112,8 @@ export class ListingReader<TEntry> {
       view.pieces.add(id);
     };
     const { segments, batches } = stored.manifest;
-    await eachOf(segments, PIECES_WIDTH, ({ id }) => read(id, 'segment'));
-    await eachOf(batches, PIECES_WIDTH, ({ id }) => read(id, 'batch'));
+    await forEachAtOnce(segments, PIECES_WIDTH, ({ id }) => read(id, 'segment'));
+    await forEachAtOnce(batches, PIECES_WIDTH, ({ id }) => read(id, 'batch'));
     if (missing) return false;
     view.pieces = new Set(pieceIds(stored.manifest));
     view.base = stored;

@@ -1,5 +1,6 @@
 import * as plugins from '../../plugins.js';
-import { eachOf, sortInSlices } from '../base/helpers.slices.js';
+import { forEachAtOnce } from '../base/helpers.concurrency.js';
+import { sortInSlices } from '../base/helpers.slices.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
 import type { ListingBase } from './classes.listingbase.js';
 import type { ListingDocuments } from './classes.listingdocuments.js';
@@ -82,7 +83,7 @@ export class ListingRebuild<TDoc, TEntry> {
       }
       for (const { name, revision } of rows) if (revision > (this.rows.get(name)?.revision ?? -1)) names.add(name);
     }
-    await eachOf(names, WIDTH, async (name) => {
+    await forEachAtOnce(names, WIDTH, async (name) => {
       const row = await documents.row(name);
       if (row) this.take(row);
       else this.rows.delete(name);

@@ -1,5 +1,5 @@
-import { jsonCodec } from '../base/helpers.codec.js';
-import { eachOf } from '../base/helpers.slices.js';
+import { forEachAtOnce } from '../base/helpers.concurrency.js';
+
 import { RegistryError } from '../classes.registryerror.js';
 import type { IRepairable, RegistryStorage } from '../classes.registrystorage.js';
 import type { PendingMarkers } from '../storage/classes.pending.js';
@@ -54,7 +54,7 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
 
   constructor(
     private readonly storage: RegistryStorage,
-    private readonly options: IPackageCatalogOptions<TDoc, TEntry>,
+    options: IPackageCatalogOptions<TDoc, TEntry>,
   ) {
     this.keys = listingKeys(options.prefix, options.baseKey);
     this.documents = new ListingDocuments(storage, options);
@@ -63,7 +63,7 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
     this.pending = storage.pendingMarkers({
       prefix: this.keys.pending,
       what: 'A package listing',
-      look: ({ name }) => this.rowNow(name),
+      look: ({ name }) => this.documents.row(name),
       follow: (_subject, row) => this.follow(row),
       isSame: (one, other) => one?.revision === other?.revision,
       label: ({ name }) => markerLabel(name),
@@ -101,8 +101,8 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
    * Takes notice of a document as it is stored now. An older revision than the known one changes nothing. With a marker,
    * and while others publish, it is not waited for that the note is stored: it goes with theirs, and can be repaired.
    */
-  public async note(name: string, document: TDoc, marker?: string): Promise<void> {
-    const noted = this.documents.rowOf(name, document);
+  public async note(name: string, document: TDoc | null, marker?: string, revision = 0): Promise<void> {
+    const noted = this.documents.rowOf(name, document, revision);
     newEntryName(name, noted.revision); // refuses what can be no name, before it gets among those of others
     const lingers = marker !== undefined && this.othersPublish(marker);
     const written = this.writer.add({ noted, marker }, lingers);
@@ -158,12 +158,6 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
     throw new RegistryError('unsupported', 'This listing has no way to find its documents');
   }
 
-  private async rowNow(name: string): Promise<ICatalogEntry<TEntry> | null> {
-    const codec = this.options.codec ?? (jsonCodec as NonNullable<IPackageCatalogOptions<TDoc, TEntry>['codec']>);
-    const document = await this.storage.read(this.options.documentKey(name), codec);
-    return document && this.documents.rowOf(name, document.value);
-  }
-
   private async follow(row: ICatalogEntry<TEntry> | null): Promise<boolean> {
     if (!row || row.revision <= (this.keeper.view.row(row.name)?.revision ?? -1)) return false;
     await this.writer.add({ noted: row }, false);
@@ -193,7 +187,7 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
     await store.put(key, bytes, { contentType: 'application/json', immutable: true, ifNoneMatch });
     this.keeper.noted(key, entries);
     const markers = notes.flatMap(({ marker }) => marker ?? []);
-    await eachOf(markers, WIDTH, (marker) => this.unmark(marker));
+    await forEachAtOnce(markers, WIDTH, (marker) => this.unmark(marker));
   }
 
   private async refreshed(options: IListingReadOptions): Promise<void> {

@@ -14,8 +14,11 @@ export interface IPackageCatalogOptions<TDoc, TEntry> {
   codec?: ICodec<TDoc>;
   /** what listings show of a package; JSON; null = it is not listed (deleted) */
   entry(name: string, document: TDoc): TEntry | null;
-  /** a whole number that grows with every write of the document, also when the package is deleted and comes back */
-  revision(document: TDoc): number;
+  /**
+   * a whole number that grows with every write of the document, also when the package is deleted and comes back;
+   * default: the revision that storage counts. A protocol that deletes documents leaves it at that.
+   */
+  revision?(document: TDoc): number;
 }
 
 export interface IListingReadOptions {
