@@ -171,6 +171,12 @@ export class AuthManager {
     return !isStranger || this.provider.authorize(null, `${protocol}:${type}:*`, action);
   }
 
+  /** Whether the caller may do this to every name; false also of a provider that decides name by name. */
+  public async allowsAll(token: IAuthToken | null, { protocol, type, action }: IRight): Promise<boolean> {
+    if (token && !this.#mayUse(token, protocol, action)) return false;
+    return (await this.#permissions(token))?.allowsAll(protocol, type, action) ?? false;
+  }
+
   /** Those of `names` that the caller may see (or whatever the action is), in order: the filter of every listing. */
   public async allowedNames(token: IAuthToken | null, right: IRight, names: Iterable<string>): Promise<string[]> {
     const { protocol, type, action } = right;

@@ -19,6 +19,7 @@ import { type IRendered, Rendering } from './classes.rendercache.js';
 import { RequestBody } from './classes.requestbody.js';
 import { abandonBody } from './helpers.bodysource.js';
 import { headerOf, originOf } from './helpers.http.js';
+import { type IServedListing, type IServeListingOptions, serveListing } from './helpers.listing.js';
 import {
   type IServeObjectOptions,
   type IServeRequest,
@@ -271,6 +272,18 @@ export class RegistryCall implements IServeRequest {
     const response = await serveRendering(this, rendering, info.lastModified, options.headers ?? {});
     if (options.repeatable) this.mayRepeat(response, info, name);
     return response;
+  }
+
+  /** All packages that the caller may see, of any number; see `IListingRender` for how they are written. */
+  public serveListing<TEntry>(
+    listing: IServedListing<TEntry>,
+    options: IServeListingOptions<TEntry>,
+  ): Promise<IResponse> {
+    const row = typeof this.access === 'object' ? this.access : undefined;
+    const type = options.right?.type ?? row?.type;
+    if (!type) throw new RegistryError('internal', `A listing of ${this.protocol} has no type to filter by`);
+    const action = options.right?.action ?? row?.action ?? 'read';
+    return serveListing(this, listing, { protocol: this.protocol, type, action }, options);
   }
 
   private mayRepeat(response: IResponse, { key, etag }: IDocumentVersion, name: string): void {

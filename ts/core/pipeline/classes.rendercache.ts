@@ -10,6 +10,8 @@ export interface IRendered {
   body: string | Uint8Array | object;
   contentType: string;
   lastModified?: Date;
+  /** if it is known already; default: made from the bytes */
+  etag?: string;
 }
 
 /** One representation of a document: its bytes, a strong ETag of those bytes, and the gzip form once somebody asked. */
@@ -21,7 +23,8 @@ export class Rendering {
   private packing: Promise<Buffer> | undefined;
   private packed: Buffer | undefined;
 
-  constructor({ body, contentType, lastModified }: IRendered) {
+  constructor({ body, contentType, lastModified, etag }: IRendered) {
+    this.hashed = etag;
     this.bytes =
       body instanceof Uint8Array
         ? Buffer.from(body.buffer, body.byteOffset, body.byteLength)
