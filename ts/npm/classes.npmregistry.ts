@@ -2,12 +2,12 @@ import { BaseRegistry } from '../core/classes.baseregistry.js';
 import type { RegistryError } from '../core/classes.registryerror.js';
 import type { IProtocolConfig, IResponse } from '../core/interfaces.core.js';
 import { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
+import { SearchIndex } from '../core/listing/classes.searchindex.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { respond } from '../core/pipeline/helpers.http.js';
 import type { IRoute } from '../core/pipeline/helpers.routes.js';
 import type { IRegistryServices, TAccess } from '../core/pipeline/interfaces.pipeline.js';
 import { LoginSessions } from './classes.loginsessions.js';
-import { SearchIndex } from './classes.searchindex.js';
 import * as account from './handlers.account.js';
 import { auditBulk, auditTree } from './handlers.audit.js';
 import { deleteTag, getTags, putTag } from './handlers.disttags.js';
@@ -26,6 +26,7 @@ import type { INpmParts } from './interfaces.parts.js';
 import { catalogPrefix, documentKey, documentNameOf, packagesPrefix } from './keys.npm.js';
 import { NAME } from './routes.npm.js';
 import { searchEntryOf } from './wire.packument.js';
+import { byDate, closeness, searchFields } from './wire.search.js';
 
 const USER = '/-/user/org.couchdb.user:{user}';
 
@@ -50,7 +51,8 @@ export class NpmRegistry extends BaseRegistry {
       revision: revisionOf,
     });
     const logins = new LoginSessions(services.storage);
-    this.parts = { catalog, search: new SearchIndex(catalog), logins, config };
+    const search = new SearchIndex(catalog, { fields: searchFields, closeness, compare: byDate });
+    this.parts = { catalog, search, logins, config };
   }
 
   protected routes(): IRoute[] {

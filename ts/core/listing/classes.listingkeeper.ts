@@ -120,23 +120,25 @@ export class ListingKeeper<TDoc, TEntry> {
     try {
       const outcome = await this.reader.read(next);
       if (outcome !== 'current') return outcome;
-      await this.logDifference(this.view, next);
+      const changed = await this.difference(this.current, next);
       this.current = next;
+      // in the same turn: whoever sees a version of the log sees the view that it belongs to
+      for (const name of changed) this.log.add(name);
       return outcome;
     } finally {
       this.next = undefined;
     }
   }
 
-  private async logDifference(before: ListingView<TEntry>, after: ListingView<TEntry>): Promise<void> {
+  private async difference(before: ListingView<TEntry>, after: ListingView<TEntry>): Promise<string[]> {
     const slices = new Slices();
-    const names = new Set([...before.listed.keys(), ...after.listed.keys()]);
-    for (const name of names) {
-      const isSame =
-        before.row(name)?.revision === after.row(name)?.revision && before.listed.has(name) === after.listed.has(name);
-      if (!isSame) this.log.add(name);
+    const changed: string[] = [];
+    for (const name of new Set([...before.listed.keys(), ...after.listed.keys()])) {
+      const isSame = before.row(name)?.revision === after.row(name)?.revision;
+      if (!isSame || before.listed.has(name) !== after.listed.has(name)) changed.push(name);
       if (slices.due) await slices.rest();
     }
+    return changed;
   }
 
   /** A share of all packages, so that segments are rewritten ever more rarely as there are more of them. */
