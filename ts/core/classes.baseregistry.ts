@@ -3,6 +3,7 @@ import type { TPresentedCredential } from './auth/interfaces.auth.js';
 import type { IChore } from './base/classes.housekeeper.js';
 import { RegistryError } from './classes.registryerror.js';
 import type { IProtocolConfig, IRequestContext, IResponse, TRegistryProtocol } from './interfaces.core.js';
+import type { IRebuildable } from './listing/interfaces.listing.js';
 import { RegistryCall } from './pipeline/classes.registrycall.js';
 import { parseAuthorization, respond, toResponse, withoutForbiddenBody } from './pipeline/helpers.http.js';
 import { type IRoute, type IRouteMatch, RouteTable } from './pipeline/helpers.routes.js';
@@ -51,6 +52,11 @@ export abstract class BaseRegistry {
    */
   public async sweepOrphans(_options: { olderThanMs?: number } = {}): Promise<number> {
     return 0;
+  }
+
+  /** Listings that can be made anew from what they list; see `SmartRegistry.rebuildListings`. */
+  public listings(): IRebuildable[] {
+    return [];
   }
 
   /** Work that is to be done now and then, beside the daily `sweepOrphans`. */

@@ -3,6 +3,7 @@ import type { RegistryError } from '../core/classes.registryerror.js';
 import type { IProtocolConfig, IResponse } from '../core/interfaces.core.js';
 import { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
 import { SearchIndex } from '../core/listing/classes.searchindex.js';
+import type { IRebuildable } from '../core/listing/interfaces.listing.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { respond } from '../core/pipeline/helpers.http.js';
 import type { IRoute } from '../core/pipeline/helpers.routes.js';
@@ -128,6 +129,10 @@ export class NpmRegistry extends BaseRegistry {
         handle: (call) => auditTree(call, npm),
       },
     ];
+  }
+
+  public override listings(): IRebuildable[] {
+    return [this.parts.catalog];
   }
 
   public override sweepOrphans(options: { olderThanMs?: number } = {}): Promise<number> {
