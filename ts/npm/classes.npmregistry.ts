@@ -1,3 +1,4 @@
+import type { IChore } from '../core/base/classes.housekeeper.js';
 import { BaseRegistry } from '../core/classes.baseregistry.js';
 import type { RegistryError } from '../core/classes.registryerror.js';
 import type { IProtocolConfig, IResponse } from '../core/interfaces.core.js';
@@ -28,6 +29,10 @@ import { catalogPrefix, documentKey, documentNameOf, packagesPrefix } from './ke
 import { NAME } from './routes.npm.js';
 import { searchEntryOf } from './wire.packument.js';
 import { byDate, closeness, searchFields } from './wire.search.js';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** Two days, so that a daily run may fail once, and clocks may differ by hours. */
+const RECONCILE_MS = 2 * DAY_MS;
 
 const USER = '/-/user/org.couchdb.user:{user}';
 
@@ -133,6 +138,14 @@ export class NpmRegistry extends BaseRegistry {
 
   public override listings(): IRebuildable[] {
     return [this.parts.catalog];
+  }
+
+  public override chores(): IChore[] {
+    const work = async () => {
+      const since = new Date(this.services.storage.now().getTime() - RECONCILE_MS);
+      return { packages: await this.parts.catalog.reconcile(since) };
+    };
+    return [{ name: 'Listing packages whose listing was missed', everyMs: DAY_MS, work }];
   }
 
   public override sweepOrphans(options: { olderThanMs?: number } = {}): Promise<number> {
