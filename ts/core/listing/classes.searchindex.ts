@@ -38,8 +38,10 @@ interface IIndexed {
 
 /** Words of a search that count: each costs a walk through the index, and few people type more. */
 const MAX_WORDS = 4;
-/** Places of words in packages that one search looks at, about 15 ms of them; beyond that a word tells little. */
-const MAX_PLACES = 20_000;
+/** Places of words in packages that one search scores, some 12 ms of CPU time; what is in more of them tells little. */
+const MAX_PLACES = 8000;
+/** Beginnings of words count from this length: two letters begin too many words to walk through. */
+const PREFIX_FROM = 3;
 /** Shorter words are like too many others; longer ones are typed by no person, and cost the more. */
 const FUZZY_FROM = 4;
 const FUZZY_TO = 24;
@@ -165,15 +167,16 @@ export class SearchIndex<TEntry> {
   }
 
   private find(words: readonly string[], text: string): { hits: ISearchHit<TEntry>[]; isFuzzy: boolean } {
-    let hits = this.search(words, text, { combineWith: 'AND' });
+    let hits = this.search(words, text, MAX_PLACES, { combineWith: 'AND' });
     if (hits.length > 0) return { hits, isFuzzy: false };
     // a letter may be wrong; rather a part of what was asked than nothing
-    hits = this.search(words, text, { combineWith: 'AND', fuzzy: editsOf });
-    if (hits.length === 0 && words.length > 1) hits = this.search(words, text, { combineWith: 'OR' });
+    const places = MAX_PLACES / 2;
+    hits = this.search(words, text, places, { combineWith: 'AND', fuzzy: editsOf });
+    if (hits.length === 0 && words.length > 1) hits = this.search(words, text, places, { combineWith: 'OR' });
     return { hits, isFuzzy: true };
   }
 
-  private search(words: readonly string[], text: string, options: SearchOptions): ISearchHit<TEntry>[] {
+  private search(words: readonly string[], text: string, most: number, options: SearchOptions): ISearchHit<TEntry>[] {
     const hits: ISearchHit<TEntry>[] = [];
     let places = 0;
     const add = (name: string, score: number): void => {
@@ -183,7 +186,7 @@ export class SearchIndex<TEntry> {
     this.index?.search(words.join(' '), {
       ...options,
       // names come first, then the other fields in their order: what is passed over is what counts least
-      boostDocument: () => (places++ < MAX_PLACES ? 1 : 0),
+      boostDocument: () => (places++ < most ? 1 : 0),
       // taken here, because MiniSearch would sort them all in one go
       filter: ({ id, score }) => {
         add(id as string, score);
@@ -191,7 +194,7 @@ export class SearchIndex<TEntry> {
       },
     });
     // the package of that name is never passed over
-    if (places > MAX_PLACES && !hits.some(({ name }) => name === text)) add(text, 1);
+    if (places > most && !hits.some(({ name }) => name === text)) add(text, 1);
     return hits;
   }
 
@@ -221,7 +224,7 @@ export class SearchIndex<TEntry> {
       autoVacuum: { batchSize: 100, batchWait: 10, minDirtCount: 1000, minDirtFactor: 0.1 },
       searchOptions: {
         boost: Object.fromEntries(Object.entries(fields).map(([key, { boost }]) => [fieldKey(key), boost])),
-        prefix: (term) => term.length > 1,
+        prefix: (term) => term.length >= PREFIX_FROM,
         weights: { fuzzy: 0.3, prefix: 0.6 },
       },
     });
