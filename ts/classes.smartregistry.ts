@@ -38,6 +38,13 @@ const SILENT: ILogger = { info: () => {}, warn: () => {}, error: () => {} };
 
 const HOUR_MS = 60 * 60 * 1000;
 
+export interface IRebuildOptions {
+  /** default: all that are enabled */
+  protocols?: TRegistryProtocol[];
+  /** called now and then with the number of documents that were read so far */
+  progress?(protocol: TRegistryProtocol, documents: number): void;
+}
+
 interface IMount {
   prefix: string;
   registry: BaseRegistry;
@@ -111,6 +118,25 @@ export class SmartRegistry {
   /** The enabled protocols. */
   public protocols(): TRegistryProtocol[] {
     return [...this.registries.keys()];
+  }
+
+  /**
+   * Makes the listings of all packages anew from the packages' documents, of these protocols or (default) of all. Other
+   * replicas follow by themselves, and everything goes on meanwhile. A listing that is lost or damaged is rebuilt without
+   * this. Returns the number of documents of each protocol that has listings.
+   */
+  public async rebuildListings(options: IRebuildOptions = {}): Promise<Map<TRegistryProtocol, number>> {
+    const { protocols = this.protocols(), progress } = options;
+    this.ready();
+    const counts = new Map<TRegistryProtocol, number>();
+    for (const protocol of protocols) {
+      const registry = this.registries.get(protocol);
+      if (!registry) throw new RegistryError('invalid', `The protocol "${protocol}" is not enabled`);
+      for (const listing of registry.listings()) {
+        counts.set(protocol, await listing.rebuild((documents) => progress?.(protocol, documents)));
+      }
+    }
+    return counts;
   }
 
   public isInitialized(): boolean {

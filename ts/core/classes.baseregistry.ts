@@ -3,6 +3,7 @@ import type { IChore } from './base/classes.housekeeper.js';
 import { RegistryError } from './classes.registryerror.js';
 import type { ISweepOptions } from './classes.registrystorage.js';
 import type { IProtocolConfig, IRequestContext, IResponse, TRegistryProtocol } from './interfaces.core.js';
+import type { IRebuildable } from './listing/interfaces.listing.js';
 import { RegistryCall } from './pipeline/classes.registrycall.js';
 import { parseAuthorization, respond, toResponse, withoutForbiddenBody } from './pipeline/helpers.http.js';
 import { type IRoute, type IRouteMatch, RouteTable, type TTrailingSlash } from './pipeline/helpers.routes.js';
@@ -49,6 +50,11 @@ export abstract class BaseRegistry {
    */
   public async sweepOrphans(_options: ISweepOptions = {}): Promise<number> {
     return 0;
+  }
+
+  /** Listings that can be made anew from what they list; see `SmartRegistry.rebuildListings`. */
+  public listings(): IRebuildable[] {
+    return [];
   }
 
   /**

@@ -12,6 +12,7 @@ import type {
 import { CommitRun } from './storage/classes.commitrun.js';
 import type { IHookSubject } from './storage/classes.hookrunner.js';
 import { PackageSweep } from './storage/classes.packagesweep.js';
+import { type IPendingOptions, PendingMarkers } from './storage/classes.pending.js';
 import { StagedObject, stageBody } from './storage/classes.stagedobject.js';
 import { type IRegistryStorageOptions, type IRepairable, StorageParts } from './storage/classes.storageparts.js';
 import { listDocuments } from './storage/helpers.listdocuments.js';
@@ -298,6 +299,7 @@ export class RegistryStorage {
     for (const listing of this.parts.listings) {
       signal?.throwIfAborted();
       repaired += await listing.repair(Math.min(olderThanMs, 20_000), Math.min(olderThanMs, 15 * 60_000));
+      await listing.sweep?.(olderThanMs);
     }
     return { staged, unfinished, repaired };
   }
@@ -305,6 +307,13 @@ export class RegistryStorage {
   /** Deletes artifacts that no document names, package by package. Returns how many. */
   public sweepPackages<T>(sweep: IPackageSweep<T>): Promise<number> {
     return new PackageSweep(this.parts, sweep).run();
+  }
+
+  /** Markers of writes under way, from which derived state is repaired; see `PendingMarkers`. */
+  public pendingMarkers<TSubject, TTruth>(
+    options: IPendingOptions<TSubject, TTruth>,
+  ): PendingMarkers<TSubject, TTruth> {
+    return new PendingMarkers(this.parts, options);
   }
 
   /** Has `sweep` repair this listing too. */
