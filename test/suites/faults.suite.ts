@@ -28,11 +28,12 @@ const inLanes = async <T>(items: T[], lanes: number, work: (item: T, lane: numbe
  * operation once without a fault.
  */
 export const faultSuite = (t: Test, backend: IBackend, options: IFaultSuiteOptions): void => {
-  const { operations, models, faults = FAULTS, choose = () => true } = options;
+  const { operations, faults = FAULTS, choose = () => true } = options;
   const table = new FaultTable();
   const only = process.env.FAULTS_ONLY;
   for (const operation of operations) {
     if (only && !operation.name.includes(only)) continue;
+    const models = options.models.filter(({ protocol }) => protocol === operation.protocol);
     t.test(`${backend.name}: ${operation.name}`, async (t) => {
       const { calls, violations } = await record(backend, 0, operation, models);
       t.same(violations, [], 'without a fault');

@@ -1,4 +1,5 @@
 import { sleep } from '../../../ts/core/storage/helpers.conditionalwrite.js';
+import { arrivalOf } from './faulty-store.js';
 import type { IBackend, IFault, IFaultOperation, IProtocolModel, ISeenCall } from './interfaces.js';
 import { type Replica, ReplicaDied } from './replica.js';
 import { sweepAll, World } from './world.js';
@@ -14,6 +15,8 @@ export const FAULTS: IFault[] = [
   { name: 'late: sent again', applied: 'repeated', answer: 'lost', writesOnly: true },
   { name: 'late: others wrote', applied: 'others', answer: 'lost', writesOnly: true },
   { name: 'late: swept', applied: 'swept', answer: 'lost', writesOnly: true },
+  { name: 'twice: at once', applied: 'now', answer: 'given', twice: 'nextCall', writesOnly: true },
+  { name: 'twice: others wrote', applied: 'now', answer: 'given', twice: 'others', writesOnly: true },
   { name: 'others write before', applied: 'now', answer: 'given', others: 'before' },
   { name: 'others write after', applied: 'now', answer: 'given', others: 'after', writesOnly: true },
   { name: 'two others write', applied: 'now', answer: 'given', others: 'before', together: true },
@@ -72,9 +75,9 @@ export const record = async (
     if (!isFine(status)) world.violation(`without any fault it is answered ${status}`);
     const calls = victim.gate?.calls.slice(before).map((call) => ({ ...call, at: call.at - before })) ?? [];
     await world.check(other);
-    await sweepAll(await world.replica('S'));
-    if (operation.collects) world.letUnnamedGo();
-    await world.checkSwept(await world.replica('C'));
+    await sweepAll(other);
+    world.letUnnamedGo();
+    await world.checkSwept(other);
     await world.close();
     return { calls, violations: world.violations };
   });
@@ -108,7 +111,7 @@ const runCase = async (
     await Promise.race([Promise.all(all), sleep(OTHERS_MS)]);
   };
   const late = async (moment: string): Promise<void> => {
-    if (fault.applied !== moment) return;
+    if (arrivalOf(fault) !== moment) return;
     world.clock.advance(moment === 'answered' ? LATE_MS : HOURS_MS);
     await gate.release();
   };
@@ -142,7 +145,7 @@ const runCase = async (
   await world.check(fresh);
   await world.check(repeating);
 
-  if (fault.applied === 'others') {
+  if (arrivalOf(fault) === 'others') {
     world.enter('others');
     if (operation.afterwards) await operation.afterwards(other);
     else for (const work of Object.values(operation.interfere)) await work(other);
@@ -151,11 +154,11 @@ const runCase = async (
   }
 
   world.enter('swept');
-  await sweepAll(await world.replica('S'));
+  await sweepAll(fresh);
   await late('swept');
-  if (fault.applied === 'swept') await sweepAll(fresh);
+  if (arrivalOf(fault) === 'swept') await sweepAll(fresh);
   world.letUnnamedGo();
-  await world.checkSwept(await world.replica('D'));
+  await world.checkSwept(fresh);
   return { status, again: repeated };
 };
 

@@ -97,7 +97,7 @@ export class FaultyStore implements IObjectStore, IFaultGate {
     if (struck && armed?.fault.answer === '403' && struck.what === call.what) throw denied(call);
     if (armed?.at !== call.at || struck) {
       const result = await apply();
-      if (struck && armed?.fault.applied === 'nextCall') await this.release();
+      if (struck && armed && arrivalOf(armed.fault) === 'nextCall') await this.release();
       if (this.isDead) throw new RegistryError('unavailable', 'This process has ended');
       return result;
     }
@@ -121,6 +121,7 @@ export class FaultyStore implements IObjectStore, IFaultGate {
     } else if (fault.applied !== 'never') {
       this.held = apply;
     }
+    if (fault.twice) this.held = apply;
     if (fault.others === 'after') await interfere();
     if (fault.answer === 'never') this.isDead = true;
     if (fault.answer === '503') throw new RegistryError('unavailable', `${call.what} was answered with 503`);
@@ -133,6 +134,9 @@ export class FaultyStore implements IObjectStore, IFaultGate {
     throw new RegistryError(call.isWrite ? 'outcomeUnknown' : 'unavailable', `The answer to ${call.what} was lost`);
   }
 }
+
+/** When what is held back is to arrive. */
+export const arrivalOf = ({ applied, twice }: IFault): string | undefined => twice ?? applied;
 
 const denied = ({ what }: ISeenCall): RegistryError =>
   new RegistryError('unavailable', `${what} was answered with 403`);

@@ -29,6 +29,8 @@ export interface IFault {
   /** column of the table */
   name: string;
   applied: 'now' | 'never' | TArrival;
+  /** applied now, and once more at this moment: a proxy on the way repeated it */
+  twice?: TArrival;
   /** `never`: the process has ended, and none of its later calls is made. `403` holds for every repetition as well. */
   answer: 'given' | 'lost' | '503' | '403' | 'never';
   /** other replicas write at this moment: before the call is applied, or before it is answered */

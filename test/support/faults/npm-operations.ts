@@ -76,7 +76,10 @@ export const unpublishVersion = async (by: Replica, version: string): Promise<nu
   const tags = Object.entries(document['dist-tags']);
   const left = Object.fromEntries(tags.filter(([, to]) => to !== version));
   left.latest ??= Object.keys(versions).at(-1) as string;
-  const effects: Record<string, string> = { [versionThing(NAME, version)]: ABSENT };
+  const effects: Record<string, string> = {
+    [versionThing(NAME, version)]: ABSENT,
+    [deprecationThing(NAME, version)]: ANY,
+  };
   for (const [tag] of tags) effects[tagThing(NAME, tag)] = ANY;
   const body = JSON.stringify({ ...document, versions, 'dist-tags': left });
   const changed = await by.send('PUT', `/npm/${NAME}/-rev/${document._rev}`, { body, headers: json }, effects);
@@ -84,15 +87,19 @@ export const unpublishVersion = async (by: Replica, version: string): Promise<nu
   const after = await packument(by);
   if (after.status !== 200) return after.status;
   const file = new URL(gone?.dist.tarball ?? '').pathname;
-  // it was done with the document, so the outcome of this alone decides nothing
-  return (await by.send('DELETE', `${file}/-rev/${after.document._rev}`)).status;
+  // of a version that somebody has published again meanwhile this takes back the version
+  for (const tag of Object.keys(after.document['dist-tags'])) effects[tagThing(NAME, tag)] = ANY;
+  return (await by.send('DELETE', `${file}/-rev/${after.document._rev}`, {}, effects)).status;
 };
 
 export const unpublishAll = async (by: Replica): Promise<number> => {
   const { status, document } = await packument(by);
   if (status !== 200) return status;
   const effects: Record<string, string> = {};
-  for (const version of Object.keys(document.versions)) effects[versionThing(NAME, version)] = ABSENT;
+  for (const version of Object.keys(document.versions)) {
+    effects[versionThing(NAME, version)] = ABSENT;
+    effects[deprecationThing(NAME, version)] = ANY;
+  }
   for (const tag of Object.keys(document['dist-tags'])) effects[tagThing(NAME, tag)] = ANY;
   return (await by.send('DELETE', `/npm/${NAME}/-rev/${document._rev}`, {}, effects)).status;
 };
@@ -142,7 +149,8 @@ const operations: Omit<IFaultOperation, 'protocol'>[] = [
     name: 'publish, first version',
     prepare: async () => {},
     run: (by: Replica) => publish(by, '9.0.0'),
-    interfere: { 'other version': publishes['other version'], 'same version': publishes['same version'] },
+    // the first version becomes the latest in any case
+    interfere: { 'other version': (by) => publish(by, '3.0.0'), 'same version': publishes['same version'] },
     again: [403],
     refusals: [403],
   },
