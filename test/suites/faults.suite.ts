@@ -1,62 +1,54 @@
-import { availableParallelism } from 'node:os';
 import type { Test } from 'tap';
-import { enumerate, FAULTS, type ICase, type IOutcome, record, runOne, shown } from '../support/faults/cases.js';
-import type { IBackend, IFault, IFaultOperation, IProtocolModel } from '../support/faults/interfaces.js';
+import type { TBackendConfig } from '../support/faults/backends.js';
+import { FAULTS, shown } from '../support/faults/cases.js';
+import { operations } from '../support/faults/list.js';
+import { runOnPool } from '../support/faults/pool.js';
 import { FaultTable, violationLines } from '../support/faults/table.js';
 
 export interface IFaultSuiteOptions {
-  operations: IFaultOperation[];
-  models: IProtocolModel[];
-  faults?: IFault[];
-  /** which of an operation's cases are tried; default: all */
-  choose?: (one: ICase, index: number) => boolean;
+  /** one case of so many is tried; default: every one */
+  oneOf?: number;
+  /** names of the operations; default: all */
+  operations?: string[];
+  /** default 2, as many as the machines of CI have processors */
+  processes?: number;
 }
 
 /** violations of one cell that are printed; the others are of the same kind mostly */
 const PRINTED = 8;
 
-const inLanes = async <T>(items: T[], lanes: number, work: (item: T, lane: number) => Promise<void>): Promise<void> => {
-  const waiting = [...items];
-  const lane = async (_: unknown, number: number): Promise<void> => {
-    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item, number);
-  };
-  await Promise.all(Array.from({ length: Math.min(lanes, items.length) }, lane));
-};
-
 /**
  * Every call that every operation makes to the store has every fate, one at a time. The calls are found by running the
- * operation once without a fault.
+ * operation once without a fault. FAULTS_ONLY=text takes the operations with this in their names.
  */
-export const faultSuite = (t: Test, backend: IBackend, options: IFaultSuiteOptions): void => {
-  const { operations, faults = FAULTS, choose = () => true } = options;
+export const faultSuite = (t: Test, backend: TBackendConfig, options: IFaultSuiteOptions = {}): void => {
+  const { oneOf = 1, processes = 2 } = options;
   const table = new FaultTable();
-  const only = process.env.FAULTS_ONLY;
-  for (const operation of operations) {
-    if (only && !operation.name.includes(only)) continue;
-    const models = options.models.filter(({ protocol }) => protocol === operation.protocol);
-    t.test(`${backend.name}: ${operation.name}`, async (t) => {
-      const { calls, violations } = await record(backend, 0, operation, models);
+  const only = process.env.FAULTS_ONLY ?? '';
+  const all = options.operations ?? operations.map(({ name }) => name);
+  const names = all.filter((name) => name.includes(only));
+  const { results, close } = runOnPool({ backend, oneOf }, names, processes);
+  const label = backend.kind;
+  for (const name of names) {
+    t.test(`${label}: ${name}`, async (t) => {
+      const { calls, violations, outcomes } = await results.get(name)!;
       t.same(violations, [], 'without a fault');
-      t.comment(`${operation.name}: ${calls.length} calls: ${calls.map(({ what }) => shown(what)).join(', ')}`);
-      const cases = enumerate(operation, calls, faults).filter(choose);
-      const outcomes: IOutcome[] = [];
-      const run = async (one: ICase, lane: number) => void outcomes.push(await runOne(backend, lane, one, models));
-      await inLanes(cases, backend.lanes, run);
+      t.comment(`${name}: ${calls.length} calls: ${calls.map(({ what }) => shown(what)).join(', ')}`);
       for (const outcome of outcomes) table.add(outcome);
-      for (const { name } of faults) {
-        const tried = cases.filter(({ fault }) => fault.name === name).length;
+      for (const fault of FAULTS) {
+        const tried = outcomes.filter((outcome) => outcome.fault?.name === fault.name).length;
         if (tried === 0) continue;
-        const wrong = table.violations(operation.name, name);
+        const wrong = table.violations(name, fault.name);
         for (const outcome of wrong.slice(0, PRINTED)) for (const line of violationLines(outcome)) t.comment(line);
-        t.equal(wrong.length, 0, `${name}: ${tried} cases`);
+        t.equal(wrong.length, 0, `${fault.name}: ${tried} cases`);
       }
     });
   }
-  t.test(`${backend.name}: the table`, async (t) => {
-    const names = faults.map(({ name }) => name);
-    for (const line of table.lines(names)) t.comment(line);
+  t.test(`${label}: the table`, async (t) => {
+    await close();
+    for (const line of table.lines(FAULTS.map(({ name }) => name))) t.comment(line);
     const { cases, done, unavailable, refused, violated } = table.totals();
     t.comment(`${cases} cases: ${done} done, ${unavailable} x 503, ${refused} refused, ${violated} wrong`);
-    t.ok(cases > 0, `${cases} cases on ${availableParallelism()} processors`);
+    t.ok(cases > 0, 'there were cases');
   });
 };

@@ -45,3 +45,9 @@ export const directoryBackend = (lanes = 8): IBackend => ({
     };
   },
 });
+
+/** What a process needs to know to make one of them. */
+export type TBackendConfig = { kind: 'memory' } | { kind: 'directory' };
+
+export const backendOf = async (config: TBackendConfig): Promise<IBackend> =>
+  config.kind === 'memory' ? memoryBackend() : directoryBackend();

@@ -171,16 +171,21 @@ export const runOne = async (
 ): Promise<IOutcome> => {
   const world = new World(await backend.open(lane), one.operation.config, models);
   return world.clock.run(async () => {
+    let timer: NodeJS.Timeout | undefined;
+    const isLate = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, CASE_MS);
+    });
     const ended = await Promise.race([
       runCase(world, one).catch((error: unknown) => {
         world.violation(`the case ended with ${error instanceof Error ? error.stack : String(error)}`);
         return { status: 503, again: 0 } as const;
       }),
-      sleep(CASE_MS).then(() => {
+      isLate.then(() => {
         world.violation(`it does not end within ${CASE_MS / 1000} s`);
         return { status: 'hung', again: 0 } as const;
       }),
     ]);
+    clearTimeout(timer);
     await world.close();
     return { ...one, ...ended, violations: world.violations, log: world.log };
   });

@@ -1,5 +1,11 @@
 import type { IObjectStore } from '../../../ts/core/objectstore/interfaces.objectstore.js';
-import { type IRegistryConfig, type IResponse, SmartRegistry, streamToBuffer } from '../../../ts/index.js';
+import {
+  type IAuthProvider,
+  type IRegistryConfig,
+  type IResponse,
+  SmartRegistry,
+  streamToBuffer,
+} from '../../../ts/index.js';
 import type { TEffects } from './history.js';
 import type { IFaultGate } from './interfaces.js';
 import type { World } from './world.js';
@@ -13,6 +19,16 @@ export interface IReplicaRequest {
   body?: string | Uint8Array;
   headers?: Record<string, string>;
 }
+
+/** Users cost a scrypt each, and are none of what is tried here: everybody is somebody and may do everything. */
+const EVERYBODY: IAuthProvider = {
+  authenticate: async ({ username }) => username,
+  validateToken: async () => null,
+  createToken: async () => '',
+  revokeToken: async () => {},
+  authorize: async () => true,
+};
+const BASIC = `Basic ${Buffer.from('somebody:password').toString('base64')}`;
 
 /** The process ended before its client had an answer. */
 export class ReplicaDied extends Error {}
@@ -39,13 +55,8 @@ export class Replica {
       oci: { enabled: true },
       logger: { info: () => {}, warn: log('warn'), error: log('error') },
       ...config,
-      auth: {
-        jwtSecret: 'a-secret-of-the-tests-that-is-long-enough',
-        tokenStore: 'memory',
-        // users cost a scrypt each, and are none of what is tried here
-        anonymousScopes: ['*:*:*:*'],
-        ...config.auth,
-      },
+      auth: { jwtSecret: 'a-secret-of-the-tests-that-is-long-enough', tokenStore: 'memory' },
+      authProvider: EVERYBODY,
       storage: { objectStore: store },
     });
     await registry.init();
@@ -71,7 +82,7 @@ export class Replica {
       const response = await this.registry.handleRequest({
         method,
         path: url.pathname,
-        headers: { host: url.host, ...length, ...headers },
+        headers: { host: url.host, authorization: BASIC, ...length, ...headers },
         query: Object.fromEntries(url.searchParams),
         body,
       });
