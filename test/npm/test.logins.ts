@@ -7,7 +7,7 @@ import { temporaryFolder } from '../support/registry.js';
 
 const keysOf = async (storage: RegistryStorage): Promise<string[]> => {
   const keys: string[] = [];
-  for await (const item of storage.list({ prefix: '' })) if ('key' in item) keys.push(item.key);
+  for await (const item of storage.listDocuments({ prefix: '' })) keys.push(item.key);
   return keys;
 };
 
@@ -50,9 +50,9 @@ t.test('strangers cannot begin logins without end', async (t) => {
     delete: async () => {},
     async *list() {},
     update: async (key, fn) => {
-      const value = fn(null) ?? null;
+      const value = fn(null, { revision: 0, isSpent: () => false }) ?? null;
       kept.set(key, value);
-      return { value, etag: 'x' };
+      return { value, etag: 'x', revision: 1 };
     },
   });
   for (let count = 0; count < 1000; count++) await logins.begin(false);

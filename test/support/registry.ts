@@ -36,8 +36,8 @@ export const startRegistry = async (
 /** All keys of the store, except the users and tokens of the test itself. */
 export const storedKeys = async (registry: SmartRegistry): Promise<string[]> => {
   const keys: string[] = [];
-  for await (const item of registry.getStorage().store.list({ prefix: '' })) {
-    if ('key' in item && !item.key.startsWith('auth/')) keys.push(item.key);
+  for await (const { key } of registry.getStorage().listDocuments({ prefix: '' })) {
+    if (!key.startsWith('auth/')) keys.push(key);
   }
   return keys;
 };

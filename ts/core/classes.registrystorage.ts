@@ -1,5 +1,6 @@
+import * as plugins from '../plugins.js';
 import { jsonCodec } from './base/helpers.codec.js';
-import type { ILimits, ILogger } from './interfaces.core.js';
+import type { ILogger } from './interfaces.core.js';
 import type {
   IGetOptions,
   IListOptions,
@@ -8,14 +9,14 @@ import type {
   IObjectPrefix,
   IObjectStore,
 } from './objectstore/interfaces.objectstore.js';
-import { DocumentCache } from './storage/classes.documentcache.js';
-import { HookRunner } from './storage/classes.hookrunner.js';
+import { CommitRun } from './storage/classes.commitrun.js';
 import { StagedObject, stageBody } from './storage/classes.stagedobject.js';
-import { UpdateQueue } from './storage/classes.updatequeue.js';
-import { WriteProtocol } from './storage/classes.writeprotocol.js';
+import { type IRegistryStorageOptions, type IRepairable, StorageParts } from './storage/classes.storageparts.js';
+import { listDocuments } from './storage/helpers.listdocuments.js';
 import { sweepOrphans, sweepStaging } from './storage/helpers.sweep.js';
-import type { IStorageHookMetadata, IStorageHooks } from './storage/interfaces.hooks.js';
+import type { IStorageHookMetadata } from './storage/interfaces.hooks.js';
 import type {
+  ICommitPlan,
   IDisplacePlan,
   IPlacedArtifact,
   IPlacePlan,
@@ -30,62 +31,18 @@ import type {
   IStoredDocument,
   IUpdateOptions,
   IUpdateResult,
+  IWriteStamp,
   TUpdateFunction,
 } from './storage/interfaces.storage.js';
 
+export type { IRegistryStorageOptions, IRepairable } from './storage/classes.storageparts.js';
 export type * from './storage/interfaces.plans.js';
 export type * from './storage/interfaces.storage.js';
 export { jsonCodec, StagedObject };
 
-export interface IRegistryStorageOptions {
-  hooks?: IStorageHooks;
-  /** default: silent */
-  logger?: ILogger;
-  limits?: ILimits;
-  now?: () => Date;
-}
-
-/** What `sweep` asks of a listing that can be repaired; `PackageCatalog` enlists itself. */
-export interface IRepairable {
-  repair(olderThanMs: number, forgetAfterMs?: number): Promise<number>;
-}
-
 /** Storage that is used on nobody's behalf. */
 const ITSELF: IStorageOrigin = { protocol: 'registry' };
-const SILENT: ILogger = { info: () => {}, warn: () => {}, error: () => {} };
 const DAY_MS = 24 * 60 * 60 * 1000;
-const MIB = 1024 * 1024;
-
-/** Everything that the views of one storage share. */
-class StorageParts {
-  public readonly logger: ILogger;
-  public readonly now: () => Date;
-  public readonly maxArtifactSize: number;
-  public readonly documents: DocumentCache;
-  public readonly updates: UpdateQueue;
-  public readonly hooks: HookRunner;
-  public readonly protocol: WriteProtocol;
-  public readonly listings = new Set<IRepairable>();
-  public readonly background = new Set<Promise<void>>();
-
-  constructor(
-    public readonly store: IObjectStore,
-    options: IRegistryStorageOptions,
-  ) {
-    const { limits = {} } = options;
-    this.logger = options.logger ?? SILENT;
-    this.now = options.now ?? (() => new Date());
-    this.maxArtifactSize = limits.maxArtifactSize ?? 10 * 1024 * MIB;
-    this.documents = new DocumentCache(store, limits.metadataCacheSize ?? 64 * MIB);
-    this.updates = new UpdateQueue(store, this.documents);
-    this.hooks = new HookRunner(options.hooks ?? {}, {
-      timeoutMs: limits.hookTimeoutMs ?? 30_000,
-      logger: this.logger,
-      now: this.now,
-    });
-    this.protocol = new WriteProtocol(this);
-  }
-}
 
 /**
  * All that the registry keeps goes through here: documents with one door for read-modify-write, artifacts with one
@@ -96,6 +53,7 @@ class StorageParts {
  */
 export class RegistryStorage {
   private staged: Set<StagedObject> | undefined;
+  private operationId: string | undefined;
 
   /** `origin` and `parts` are for `for()`. */
   constructor(
@@ -139,7 +97,7 @@ export class RegistryStorage {
 
   /**
    * What the store says of the key now. Callers that come while a HEAD of the key is under way share the next one,
-   * never one that began before they asked.
+   * never one that began before they asked. The tombstone of a deleted document is null, as for `open` and `read`.
    */
   public head(key: string): Promise<IObjectInfo | null> {
     return this.parts.documents.head(key);
@@ -180,10 +138,10 @@ export class RegistryStorage {
     options: IGetOptions = {},
     about?: IStorageHookMetadata,
   ): Promise<IObject | 'notModified' | null> {
-    const { hooks, store } = this.parts;
+    const { hooks, documents } = this.parts;
     const signal = options.signal ?? this.origin.signal;
     if (about) await hooks.ask('beforeGet', this.origin, { key, metadata: about });
-    const found = await store.get(key, { ...options, signal });
+    const found = await documents.open(key, { ...options, signal });
     if (about && found && found !== 'notModified') hooks.tellLater('afterGet', this.origin, { key, metadata: about });
     return found;
   }
@@ -201,20 +159,29 @@ export class RegistryStorage {
    * `fn` on the result of the one before; one that throws drops out alone with its own error. A write that lost to
    * another process runs all of them again. Result: the document as written, with everybody's changes.
    *
-   * Throws `unavailable` where the store fails, or where other writers kept winning for 30 s. Where it is not known
-   * whether the write was done, the error is an `OutcomeUnknownError` (also `unavailable`).
+   * Throws `unavailable` if the store fails, or if other writers kept winning for 30 s. If it is not known whether the
+   * write was done, the error is an `OutcomeUnknownError` (also `unavailable`); in all other cases it was not.
    */
   public update<T>(key: string, fn: TUpdateFunction<T>, options: IUpdateOptions<T> = {}): Promise<IUpdateResult<T>> {
     return this.parts.updates.add(key, fn, options);
   }
 
-  /** Deleting what is absent is fine. */
+  /**
+   * Deletes the object, not leaving a tombstone; deleting what is absent is fine. For keys that are unique to one write:
+   * a document whose key may be written again is deleted by an `update` that returns null.
+   */
   public delete(key: string): Promise<void> {
     return this.store.delete(key);
   }
 
+  /** The objects themselves, tombstones of deleted documents included. */
   public list(options: IListOptions): AsyncIterable<IObjectInfo | IObjectPrefix> {
     return this.store.list(options);
+  }
+
+  /** The documents below a prefix, in key order, without the tombstones of deleted ones. */
+  public listDocuments(options: Omit<IListOptions, 'delimiter'>): AsyncIterable<IObjectInfo> {
+    return listDocuments(this.store, options);
   }
 
   /**
@@ -229,7 +196,7 @@ export class RegistryStorage {
     body: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | Uint8Array,
     options: IStageOptions,
   ): Promise<StagedObject> {
-    const staged = await stageBody(this.parts, this.origin, body, options);
+    const staged = await stageBody(this.parts, this.operation, body, options);
     if (this.origin !== ITSELF) {
       this.staged ??= new Set();
       this.staged.add(staged);
@@ -248,19 +215,39 @@ export class RegistryStorage {
     }
   }
 
+  /** The origin with the id that hooks are told for all that belongs to this view's next commit. */
+  private get operation(): IStorageOrigin {
+    if (this.origin === ITSELF) return this.origin;
+    this.operationId ??= plugins.crypto.randomUUID();
+    return { ...this.origin, operationId: this.operationId };
+  }
+
   /**
-   * The write protocol. Order: dry run of `apply` on the current document (an early refusal costs nothing); `beforePut`
-   * once for each artifact in the order of the plan and once for the document (phase `commit`); artifacts to their
-   * keys and, meanwhile, the marker; `update(document)`, which alone decides; catalog entry;
-   * marker away (both a moment later where others publish too); `afterPut` in the same order, waited for; staging away.
-   * Nothing before the commit is visible to readers.
+   * The commit protocol: the one way in which packages are published, changed and removed. Order: dry run of `apply` on
+   * the current document (an early refusal costs nothing); `beforePut` once for each artifact in the order of the plan,
+   * `beforeDelete` once for each key to drop, then the document (`beforeDelete` in a removal, else `beforePut`);
+   * artifacts to their keys and, meanwhile, the marker; `update(document)`, which alone decides; catalog entry; marker
+   * away (both a moment later if others write too); dropped artifacts deleted; `after…` hooks in the same order, waited
+   * for; staging away. Nothing before the commit is visible to readers: they believe documents only.
    *
-   * Hooks are called once each, never again for retries. A refusal (`forbidden`) or an error before the commit removes
-   * what was placed. Where it is not known whether the commit happened (`OutcomeUnknownError`) nothing is removed. What
-   * fails after the commit is logged and repaired later; the publish stands. Staged objects are spent either way.
+   * An artifact lies at its layout key, or at `<key>.<write id>` if that one is taken or somebody has tried to delete
+   * it. Hooks are called once each, never again for retries. An error before the commit leaves at most an orphan at a
+   * layout key, which a sweep takes. If it is not known whether the commit happened (`OutcomeUnknownError`) nothing is
+   * deleted. What fails after the commit is logged and repaired later; the write stands. Staged objects are spent
+   * either way. Returns the document as it was written, with everybody's changes.
    */
-  public publish<T>(plan: IPublishPlan<T>): Promise<T> {
-    return this.parts.protocol.publish(plan, this.origin);
+  public async commit<T>(plan: ICommitPlan<T>): Promise<T | null> {
+    const { operation } = this;
+    this.operationId = undefined;
+    return new CommitRun(this.parts, plan, operation).run();
+  }
+
+  /** A `commit` that drops nothing. */
+  public async publish<T>(plan: IPublishPlan<T>): Promise<T> {
+    const { artifacts, document, ...rest } = plan;
+    const { writeId, ...kept } = document;
+    const applied = writeId && ((current: T, stamp: IWriteStamp) => writeId(current) === stamp.id);
+    return (await this.commit<T>({ ...rest, place: artifacts, document: { ...kept, applied } })) as T;
   }
 
   /**
@@ -278,12 +265,16 @@ export class RegistryStorage {
     return this.parts.protocol.displace(plan, this.origin);
   }
 
-  /**
-   * Takes something back: dry run of `apply`; `beforeDelete` once for each artifact and once for the document; marker;
-   * `update(document)`; catalog entry; marker away; artifacts deleted; `afterDelete` in the same order, waited for.
-   */
-  public remove<T>(plan: IRemovePlan<T>): Promise<T> {
-    return this.parts.protocol.remove(plan, this.origin);
+  /** A `commit` that places nothing. */
+  public async remove<T>(plan: IRemovePlan<T>): Promise<T> {
+    const { artifacts, document, ...rest } = plan;
+    const apply = (current: T | null, _placed: IPlacedArtifact[], stamp: IWriteStamp): T =>
+      document.apply(current, stamp);
+    const drop =
+      typeof artifacts === 'function'
+        ? (before: T | null, after: T | null) => artifacts(before, after as T)
+        : artifacts;
+    return (await this.commit<T>({ ...rest, drop, document: { ...document, apply } })) as T;
   }
 
   /**

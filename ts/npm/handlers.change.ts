@@ -9,9 +9,11 @@ import {
   deprecate,
   existing,
   type IStamp,
+  isAtWrite,
   nextRevision,
   removeVersions,
   replaceTags,
+  written,
 } from './helpers.document.js';
 import type { INpmDocument } from './interfaces.npm.js';
 import type { INpmParts } from './interfaces.parts.js';
@@ -88,17 +90,17 @@ export const changeDocument = async (call: RegistryCall, npm: INpmParts, change:
     return tags === undefined ? marked : { ...replaceTags(marked, tags, stamp), ...nextRevision(found, stamp) };
   };
 
-  let written: INpmDocument;
+  let result: INpmDocument;
   if (revision !== undefined && gone.length > 0) {
     await call.authorize(name, { action: 'delete' });
-    written = await removePackageVersions(call, npm, { name, versions: gone, apply: changed });
+    result = await removePackageVersions(call, npm, { name, versions: gone, apply: changed });
   } else {
-    written = await call.storage.publish<INpmDocument>({
+    const document = await call.storage.commit<INpmDocument>({
       packageName: name,
-      artifacts: [],
-      document: { key, apply: (document, _placed, stamp) => changed(document, stamp) },
+      document: { key, apply: (document, _placed, stamp) => changed(document, stamp), applied: isAtWrite },
       catalog: npm.catalog,
     });
+    result = written(document, name);
   }
-  return respond(200, { ok: true, id: name, rev: written._rev });
+  return respond(200, { ok: true, id: name, rev: result._rev });
 };

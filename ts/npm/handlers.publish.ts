@@ -6,7 +6,7 @@ import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { respond } from '../core/pipeline/helpers.http.js';
 import type { IArtifactPlan, IPlacedArtifact } from '../core/storage/interfaces.plans.js';
 import { changeDocument } from './handlers.change.js';
-import { addVersions, assertRevision } from './helpers.document.js';
+import { addVersions, assertRevision, written } from './helpers.document.js';
 import type {
   INpmArtifact,
   INpmDocument,
@@ -122,10 +122,10 @@ const publish = async (
     plans.push({ version, provenance: true });
   }
   const first = versions[0]?.version as string;
-  return call.storage.publish<INpmDocument>({
+  const document = await call.storage.commit<INpmDocument>({
     packageName: name,
     version: versions.length === 1 ? first : undefined,
-    artifacts,
+    place: artifacts,
     document: {
       key: documentKey(name),
       apply: (current, placed, stamp) => {
@@ -137,11 +137,12 @@ const publish = async (
           artifacts: artifactsOf(plans, placed, stamp.id),
         });
       },
-      writeId: ({ _registry }) =>
-        Object.hasOwn(_registry.artifacts, first) ? _registry.artifacts[first]?.writeId : undefined,
+      applied: ({ _registry }, { id }) =>
+        Object.hasOwn(_registry.artifacts, first) && _registry.artifacts[first]?.writeId === id,
     },
     catalog: npm.catalog,
   });
+  return written(document, name);
 };
 
 /**

@@ -3,14 +3,14 @@ import type { IResponse } from '../core/interfaces.core.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { respond } from '../core/pipeline/helpers.http.js';
 import { packageOf } from './handlers.packument.js';
-import { assertRevision, existing, type IStamp, removeVersions } from './helpers.document.js';
+import { assertRevision, existing, type IStamp, isAtWrite, removeVersions, written } from './helpers.document.js';
 import type { INpmDocument } from './interfaces.npm.js';
 import type { INpmParts } from './interfaces.parts.js';
 import { documentKey } from './keys.npm.js';
 import { versionOfFile } from './wire.names.js';
 
 /** Keys that `before` names and `after` does not: what can be deleted once the write is done. */
-const keysGone = (before: INpmDocument | null, after: INpmDocument): string[] => {
+const keysGone = (before: INpmDocument | null, after: INpmDocument | null): string[] => {
   const keysOf = (document: INpmDocument | null): string[] =>
     Object.values(document?._registry.artifacts ?? {}).flatMap(({ key, provenance }) =>
       provenance ? [key, provenance.key] : [key],
@@ -26,20 +26,25 @@ export interface IRemoval {
   apply(current: INpmDocument | null, stamp: IStamp): INpmDocument;
 }
 
-/** Unpublishes: the document first, then what it named. */
-export const removePackageVersions = (call: RegistryCall, npm: INpmParts, removal: IRemoval): Promise<INpmDocument> =>
-  call.storage.remove<INpmDocument>({
+/** Unpublishes: the document first, then what it named. The document stays as the memory of what was here. */
+export const removePackageVersions = async (
+  call: RegistryCall,
+  npm: INpmParts,
+  removal: IRemoval,
+): Promise<INpmDocument> => {
+  const document = await call.storage.commit<INpmDocument>({
     packageName: removal.name,
     version: removal.versions.length === 1 ? removal.versions[0] : undefined,
     document: {
       key: documentKey(removal.name),
-      apply: removal.apply,
-      // the revision holds the id of the write
-      applied: (current, stamp) => current._rev.endsWith(`-${stamp.id.replaceAll('-', '')}`),
+      apply: (current, _placed, stamp) => removal.apply(current, stamp),
+      applied: isAtWrite,
     },
-    artifacts: keysGone,
+    drop: keysGone,
     catalog: npm.catalog,
   });
+  return written(document, removal.name);
+};
 
 const removeAtRevision = async (
   call: RegistryCall,

@@ -28,6 +28,10 @@ export const nextRevision = (document: INpmDocument, stamp: IStamp): Pick<INpmDo
   _rev: `${revisionOf(document) + 1}-${stamp.id.replaceAll('-', '')}`,
 });
 
+/** Whether the document is just as this write has made it: its revision holds the id of the write. */
+export const isAtWrite = (document: INpmDocument, stamp: IStamp): boolean =>
+  document._rev.endsWith(`-${stamp.id.replaceAll('-', '')}`);
+
 const touched = (document: INpmDocument, stamp: IStamp): INpmDocument => ({
   ...document,
   ...nextRevision(document, stamp),
@@ -53,6 +57,12 @@ const notFound = (message: string): RegistryError => new RegistryError('notFound
 export const existing = (document: INpmDocument | null | undefined, name: string): INpmDocument => {
   if (!document || isTombstone(document)) throw notFound(`${name} is not in this registry`);
   return document;
+};
+
+/** What a commit returns: the document of a package is never deleted, it stays as the memory of what was here. */
+export const written = (document: INpmDocument | null, name: string): INpmDocument => {
+  if (document) return document;
+  throw new RegistryError('internal', `The document of ${name} is gone`);
 };
 
 /** `conflict` unless the caller has seen the document as it is. */

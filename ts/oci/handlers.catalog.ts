@@ -41,9 +41,8 @@ export const listRepositories = async (call: RegistryCall): Promise<IResponse> =
   };
   const after = last !== undefined && isRepository(last) ? tagsKey(last) : undefined;
   // one more than asked for tells whether there is a next page
-  for await (const item of call.storage.list({ prefix: `${tagsPrefix}/`, after })) {
-    if (!('key' in item)) continue;
-    names.push(repositoryOfTags(item.key));
+  for await (const { key } of call.storage.listDocuments({ prefix: `${tagsPrefix}/`, after })) {
+    names.push(repositoryOfTags(key));
     if (names.length < Math.min(BATCH, count + 1)) continue;
     await flush();
     if (repositories.length > count) break;

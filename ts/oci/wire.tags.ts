@@ -63,14 +63,18 @@ export const pageOfTags = (
   return { tags: names.slice(from, to), more: to < names.length && to > from };
 };
 
-/** `{"tags": {"<tag>": "<digest>", …}}`. Neither tags nor digests hold a character that JSON would escape. */
+/**
+ * `{"tags": {"<tag>": "<digest>", …}, "revision": <n>}`. Neither tags nor digests hold a character that JSON would
+ * escape. A tag may be moved away and back: the revision makes the bytes, and so the ETag, different all the same.
+ */
 export const tagsCodec: ICodec<ITags> = {
   contentType: 'application/json',
   keepsValues: true,
-  serialize: ({ names, digests }) => {
+  serialize: ({ names, digests }, stamp) => {
     const lines = new Array<string>(names.length);
     for (let index = 0; index < names.length; index++) lines[index] = `"${names[index]}":"${digests[index]}"`;
-    return `{"tags":{\n${lines.join(',\n')}\n}}\n`;
+    const revision = stamp ? `,"revision":${stamp.revision}` : '';
+    return `{"tags":{\n${lines.join(',\n')}\n}${revision}}\n`;
   },
   parse: (bytes) => {
     const { tags } = JSON.parse(new TextDecoder().decode(bytes)) as { tags: Record<string, string> };

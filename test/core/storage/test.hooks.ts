@@ -55,7 +55,11 @@ t.test('a publish asks once for each artifact and the document, then tells', asy
   const artifact = artifactKey(NAME, '1.0.0');
   const document = documentKey(NAME);
   t.same(told(), [`beforePut ${artifact}`, `beforePut ${document}`, `afterPut ${artifact}`, `afterPut ${document}`]);
-  t.same(calls[0], {
+  const [{ operationId, open, ...first }] = calls as [TCall];
+  t.match(operationId, /^[0-9a-f-]{36}$/);
+  t.same(new Set(calls.map((call) => call.operationId)), new Set([operationId]), 'one write, one id');
+  t.type(open, 'function');
+  t.same(first, {
     hook: 'beforePut',
     operation: 'put',
     key: artifact,

@@ -82,7 +82,7 @@ t.test('read: parsed once per ETag, deep-frozen, another replica is seen at once
       parsed++;
       return JSON.parse(Buffer.from(bytes).toString());
     },
-    serialize: JSON.stringify,
+    serialize: (value) => JSON.stringify(value),
   };
   const read = async () => (await storage.read('doc', codec))!;
   const first = await read();

@@ -1,7 +1,20 @@
+import { RegistryError } from '../classes.registryerror.js';
+
+/** Which version of a document is written: `revision` grows with every write of its key, `id` is the UUID of the write. */
+export interface IDocumentStamp {
+  revision: number;
+  id: string;
+}
+
 /** How a document's bytes and its value become each other. Codecs are compared by identity: use one object per kind. */
 export interface ICodec<T> {
   parse(bytes: Uint8Array): T;
-  serialize(value: T): Uint8Array | string;
+  /**
+   * ETags on S3 are hashes of the content, so a conditional write that arrives late would take equal bytes of a later
+   * version for the version that it was meant for. A codec whose values can return to an earlier state therefore writes
+   * `stamp.revision` into its text.
+   */
+  serialize(value: T, stamp?: IDocumentStamp): Uint8Array | string;
   contentType: string;
   /**
    * What is parsed is exactly what was serialised, so a value that was written need not be parsed to be read again; and
@@ -12,11 +25,34 @@ export interface ICodec<T> {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Documents as JSON; the default. */
+/** The member that `jsonCodec` adds at the end of an object. */
+const REVISION_MEMBER = '$revision';
+
+const serializeJson = (value: unknown, stamp?: IDocumentStamp): string => {
+  const text = JSON.stringify(value);
+  if (!stamp || typeof text !== 'string' || !text.startsWith('{')) return text;
+  if (Object.hasOwn(value as object, REVISION_MEMBER)) {
+    throw new RegistryError('internal', `A document may not have a member ${REVISION_MEMBER}`);
+  }
+  const comma = text === '{}' ? '' : ',';
+  return `${text.slice(0, -1)}${comma}"${REVISION_MEMBER}":${stamp.revision}}`;
+};
+
+const parseJson = (bytes: Uint8Array): unknown => {
+  const value: unknown = JSON.parse(utf8.decode(bytes));
+  if (typeof value === 'object' && value !== null) delete (value as Record<string, unknown>)[REVISION_MEMBER];
+  return value;
+};
+
+/**
+ * Documents as JSON; the default. An object carries its revision as its last member `$revision`, which is not part of
+ * the value. Other values (arrays, strings, numbers) have no place for one: two versions with the same value have the
+ * same bytes, so keep an object if a value can return.
+ */
 export const jsonCodec: ICodec<unknown> = {
   contentType: 'application/json',
-  parse: (bytes) => JSON.parse(utf8.decode(bytes)),
-  serialize: (value) => JSON.stringify(value),
+  parse: parseJson,
+  serialize: serializeJson,
 };
 
 export const encode = (serialized: Uint8Array | string): Uint8Array =>

@@ -91,14 +91,16 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
    * Takes notice of a document as it is stored now. An older revision than the known one changes nothing. With a marker,
    * and while others publish, it is not waited for that the note is stored: it goes with theirs, and can be repaired.
    */
-  public async note(name: string, document: TDoc, marker?: string): Promise<void> {
-    const revision = this.options.revision(document);
-    const noted: ICatalogEntry<TEntry> = { name, revision, entry: this.options.entry(name, document) };
+  public async note(name: string, document: TDoc | null, marker?: string, written = 0): Promise<void> {
+    const noted: ICatalogEntry<TEntry> =
+      document === null
+        ? { name, revision: written, entry: null }
+        : { name, revision: this.options.revision(document), entry: this.options.entry(name, document) };
     nameSegment(name); // refuses what can be no name, before it gets among those of others
     const lingers = marker !== undefined && this.othersPublish(marker);
-    const written = this.writer.add({ noted, marker }, lingers);
-    if (lingers) this.storage.runBehind('Noting packages in a listing', written);
-    else await written;
+    const stored = this.writer.add({ noted, marker }, lingers);
+    if (lingers) this.storage.runBehind('Noting packages in a listing', stored);
+    else await stored;
   }
 
   public async mark(name: string): Promise<string> {

@@ -16,21 +16,23 @@ const SMALL = 64 * 1024;
 export interface IPlacerParts {
   store: IObjectStore;
   logger: ILogger;
-  /** layout keys that publications of this process are using now; what keeps them apart where the store cannot */
+  /** layout keys that publications of this process are using now; what keeps them apart if the store cannot */
   reserved: Set<string>;
 }
 
 /**
- * Step 4 of the write protocol for one publication. Everything it places is its own: a key that is taken, by the orphan
- * of a crashed publish or by somebody who is publishing right now, is not shared, even if the bytes are the same.
- * So a loser can delete what it placed, and a sweeper an orphan, without taking it from somebody else.
+ * Step 4 of the commit protocol for one write. Everything it places is its own: a key that is taken, by the orphan of a
+ * crashed publish or by somebody who is publishing right now, is not shared, even if the bytes are the same. A key that
+ * somebody has tried to delete is not used again, for the delete may arrive late.
  *
  * Content whose key is its digest is the exception (`shared`): whoever placed it placed the same bytes, so it is taken
  * as it is, and nobody takes it back.
  */
 export class ArtifactPlacer {
-  /** keys that were tried; whether we know that the object there is ours */
-  private readonly tried = new Map<string, 'ours' | 'perhaps'>();
+  /** the keys of this write alone that were tried */
+  private readonly ownKeys: string[] = [];
+  /** where each artifact lies that this write placed and nobody else may use */
+  private readonly places = new Map<IPlacedArtifact, IArtifactPlan>();
   private readonly reservations: string[] = [];
 
   constructor(
@@ -38,40 +40,78 @@ export class ArtifactPlacer {
     private readonly stamp: IWriteStamp,
   ) {}
 
-  /** @param admit is asked once everything about the artifact is known, before it can be seen */
-  public async place(plan: IArtifactPlan, admit: () => Promise<void>): Promise<IPlacedArtifact> {
+  /**
+   * @param admit is asked once everything about the artifact is known, before it can be seen
+   * @param isSpent whether the key may not be used any more
+   */
+  public async place(
+    plan: IArtifactPlan,
+    admit: () => Promise<void>,
+    isSpent: (key: string) => boolean = () => false,
+  ): Promise<IPlacedArtifact> {
     const { staged, contentType } = plan;
     if (plan.shared) return this.share(plan, admit);
     if (staged instanceof VerifiedBody)
       throw new RegistryError('internal', 'Only shared artifacts stream to their key');
     await admit();
-    const ownKey = `${plan.key}.${this.stamp.id}`;
-    const key = (await this.reserve(plan.key)) && (await this.tryAt(plan.key, plan, '*')) ? plan.key : ownKey;
-    if (key === ownKey && !(await this.tryAt(ownKey, plan, undefined))) {
-      throw new RegistryError('unavailable', 'The store refuses to take this artifact');
-    }
-    return { key, size: staged.size, digests: staged.digests, contentType, found: false };
+    const isFree = !isSpent(plan.key) && (await this.reserve(plan.key)) && (await this.tryAt(plan.key, plan, '*'));
+    const key = isFree ? plan.key : await this.placeAtOwnKey(plan);
+    const placed = { key, size: staged.size, digests: staged.digests, contentType, found: false };
+    this.places.set(placed, plan);
+    return placed;
   }
 
-  /** Deletes what this publication placed. What cannot be deleted now is an orphan that a sweep will find. */
-  public async withdraw(): Promise<void> {
-    const { store, logger } = this.parts;
-    for (const [key, whose] of this.tried) {
-      try {
-        if (whose === 'ours' || (await this.isOurs(key))) await store.delete(key);
-      } catch (error) {
-        logger.warn('An artifact of a failed publish could not be removed; a sweep will', {
-          key,
-          error: String(error),
-        });
-      }
-    }
-    this.tried.clear();
+  /** Whether this write alone placed it. */
+  public isOwn(placed: IPlacedArtifact): boolean {
+    return this.places.has(placed);
   }
 
-  /** When the publication is over, either way. */
+  /**
+   * Puts an artifact, whose layout key has become spent since it was placed, at a key of this write alone. What lies at
+   * the layout key is an orphan then.
+   */
+  public async moveToOwnKey(placed: IPlacedArtifact): Promise<IPlacedArtifact> {
+    const plan = this.places.get(placed);
+    if (!plan) throw new RegistryError('internal', 'Only what this write placed can be moved');
+    const key = plan.staged.isReplayable ? await this.placeAtOwnKey(plan) : await this.copyToOwnKey(placed, plan);
+    const moved = { ...placed, key };
+    this.places.delete(placed);
+    this.places.set(moved, plan);
+    return moved;
+  }
+
+  /** The keys that no other write ever uses: after a failed write, what lies there can be deleted. */
+  public get tried(): readonly string[] {
+    return this.ownKeys;
+  }
+
+  /** When the write is over, either way. */
   public finish(): void {
     for (const key of this.reservations) this.parts.reserved.delete(key);
+  }
+
+  private ownKeyOf(plan: IArtifactPlan): string {
+    const key = `${plan.key}.${this.stamp.id}`;
+    if (!this.ownKeys.includes(key)) this.ownKeys.push(key);
+    return key;
+  }
+
+  private async placeAtOwnKey(plan: IArtifactPlan): Promise<string> {
+    const key = this.ownKeyOf(plan);
+    if (await this.tryAt(key, plan, undefined)) return key;
+    throw new RegistryError('unavailable', 'The store refuses to take this artifact');
+  }
+
+  /** The staged bytes were spent when the artifact was placed; what was placed may be deleted at any moment. */
+  private async copyToOwnKey(placed: IPlacedArtifact, plan: IArtifactPlan): Promise<string> {
+    const key = this.ownKeyOf(plan);
+    try {
+      await this.parts.store.compose(key, [placed.key], { ...this.options(plan), sizes: [placed.size] });
+    } catch (error) {
+      if (RegistryError.is(error, 'notFound')) throw sweptAway(error);
+      if (!isDoubtful(error) || !(await this.isOursDespite(key, error))) throw error;
+    }
+    return key;
   }
 
   private async share(plan: IArtifactPlan, admit: () => Promise<void>): Promise<IPlacedArtifact> {
@@ -161,29 +201,23 @@ export class ArtifactPlacer {
     return (await store.head(key)) === null;
   }
 
-  /** Whether the artifact is at `key` now; false where something else is. */
+  /** Whether the artifact is at `key` now; false if something else is. */
   private async tryAt(key: string, plan: IArtifactPlan, ifNoneMatch: '*' | undefined): Promise<boolean> {
     for (let tries = 1; ; tries++) {
-      this.tried.set(key, 'perhaps');
       try {
         await this.write(key, plan, ifNoneMatch);
-        break;
+        return true;
       } catch (error) {
         const isTaken = RegistryError.is(error, 'preconditionFailed') || RegistryError.is(error, 'unsupported');
         if (RegistryError.is(error, 'notFound')) throw sweptAway(error);
         if (!isTaken && !isDoubtful(error)) throw error;
-        if (await this.isOursDespite(key, error)) break;
-        if (isTaken) {
-          this.tried.delete(key);
-          return false;
-        }
+        if (await this.isOursDespite(key, error)) return true;
+        if (isTaken) return false;
         // the store may have spent a staged object's bytes already; bytes in memory can be sent again
         if (tries === 2 || !plan.staged.isReplayable) throw error;
         await sleep(50);
       }
     }
-    this.tried.set(key, 'ours');
-    return true;
   }
 
   private async write(key: string, plan: IArtifactPlan, ifNoneMatch: '*' | undefined): Promise<void> {

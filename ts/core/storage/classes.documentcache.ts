@@ -2,50 +2,69 @@ import * as plugins from '../../plugins.js';
 import { deepFreeze } from '../base/helpers.codec.js';
 import { streamToBuffer } from '../base/helpers.streams.js';
 import { RegistryError } from '../classes.registryerror.js';
-import type { IObjectInfo, IObjectStore } from '../objectstore/interfaces.objectstore.js';
+import type { IGetOptions, IObject, IObjectInfo, IObjectStore } from '../objectstore/interfaces.objectstore.js';
+import {
+  headOf,
+  type IDocumentState,
+  isTombstone,
+  NEVER_WRITTEN,
+  type TDocumentHead,
+} from './helpers.documentstate.js';
 import type { ICodec, IStoredDocument } from './interfaces.storage.js';
 
-/** Keys of which it is remembered that nothing was there. */
+/** Keys of which it is remembered that no document was there. */
 const ABSENT = 1000;
 
 /** What a parsed document weighs in memory compared with its bytes: a cautious guess for JSON. */
 const PARSED_WEIGHT = 3;
 
+type TPresent<T> = IDocumentState<T> & IStoredDocument<T>;
+
 /** One version of a document: parsed when it is first asked for, so that a publisher need not parse what it wrote. */
 class CachedDocument<T> {
   private bytes: Uint8Array | undefined;
-  private document: IStoredDocument<T> | undefined;
+  private state: TPresent<T> | undefined;
   public readonly weight: number;
 
   constructor(
     private readonly key: string,
     bytes: Uint8Array,
-    public readonly etag: string,
+    private readonly head: TDocumentHead,
     public readonly codec: ICodec<T>,
     value?: T,
   ) {
-    if (codec.keepsValues && value !== undefined) this.document = Object.freeze({ value, etag });
+    if (codec.keepsValues && value !== undefined) this.state = this.stateOf(value, head);
     else this.bytes = bytes;
     this.weight = bytes.byteLength * PARSED_WEIGHT + key.length + 512;
   }
 
-  public get(): IStoredDocument<T> {
-    if (!this.document) {
-      try {
-        const value = this.codec.parse(this.bytes!);
-        this.document = Object.freeze({ value: this.codec.keepsValues ? value : deepFreeze(value), etag: this.etag });
-      } catch (cause) {
-        throw new RegistryError('internal', `The stored document ${this.key} cannot be parsed`, { cause });
-      }
-      this.bytes = undefined;
-    }
-    return this.document;
+  public get etag(): string {
+    return this.head.etag as string;
   }
-}
 
-/** A document with the metadata that its object carries. */
-export interface ILoadedDocument<T> extends IStoredDocument<T> {
-  metadata: Record<string, string>;
+  /** @param lastModified as the store tells it; of what this process wrote, only its own clock is known at first */
+  public get(lastModified?: Date): TPresent<T> {
+    this.state ??= this.stateOf(this.parse(), this.head);
+    if (lastModified && lastModified.getTime() !== this.state.lastModified.getTime()) {
+      this.state = this.stateOf(this.state.value, { ...this.head, lastModified });
+    }
+    return this.state;
+  }
+
+  private parse(): T {
+    let value: T;
+    try {
+      value = this.codec.parse(this.bytes!);
+    } catch (cause) {
+      throw new RegistryError('internal', `The stored document ${this.key} cannot be parsed`, { cause });
+    }
+    this.bytes = undefined;
+    return this.codec.keepsValues ? value : deepFreeze(value);
+  }
+
+  private stateOf(value: T, head: TDocumentHead): TPresent<T> {
+    return Object.freeze({ ...head, value }) as TPresent<T>;
+  }
 }
 
 interface IFlight {
@@ -56,7 +75,8 @@ interface IFlight {
 /** Documents by key, parsed once per ETag, bounded by bytes, never believed without asking the store. */
 export class DocumentCache {
   private readonly cached: plugins.LRUCache<string, CachedDocument<unknown>>;
-  private readonly absent = new plugins.LRUCache<string, true>({ max: ABSENT });
+  /** where no document was: nothing at all, or a tombstone */
+  private readonly absent = new plugins.LRUCache<string, IDocumentState<never>>({ max: ABSENT });
   private readonly flights = new Map<string, IFlight>();
   private readonly loads = new Map<string, { etag: string; codec: unknown; loaded: Promise<unknown> }>();
 
@@ -70,11 +90,32 @@ export class DocumentCache {
     });
   }
 
+  /** What the store says of the key now; a tombstone is nothing. */
+  public async head(key: string): Promise<IObjectInfo | null> {
+    const info = await this.rawHead(key);
+    return info && isTombstone(info) ? null : info;
+  }
+
+  /** The object with its body; a tombstone is nothing. */
+  public async open(key: string, options: IGetOptions): Promise<IObject | 'notModified' | null> {
+    let found: IObject | 'notModified' | null;
+    try {
+      found = await this.store.get(key, options);
+    } catch (error) {
+      // the range may be outside a tombstone, which is not there for readers
+      if (RegistryError.is(error, 'rangeInvalid') && (await this.head(key)) === null) return null;
+      throw error;
+    }
+    if (!found || found === 'notModified' || !isTombstone(found.info)) return found;
+    await found.body.cancel();
+    return null;
+  }
+
   /**
-   * Collapsed revalidation. Whoever comes while a HEAD is under way waits for it to end and then shares a new one:
+   * Collapsed revalidation. Callers that come while a HEAD is under way wait for it to end and then share a new one:
    * an answer given to a caller always began after the caller asked, or it could miss a write that the caller knows of.
    */
-  public head(key: string): Promise<IObjectInfo | null> {
+  private rawHead(key: string): Promise<IObjectInfo | null> {
     const flight = this.flights.get(key);
     if (!flight) return this.startHead(key);
     const again = () => this.startHead(key);
@@ -92,21 +133,28 @@ export class DocumentCache {
     return flight.current;
   }
 
+  /** The document, or null; a tombstone is null. */
   public async read<T>(key: string, codec: ICodec<T>): Promise<IStoredDocument<T> | null> {
+    const state = await this.current(key, codec);
+    return state.value === null ? null : (state as TPresent<T>);
+  }
+
+  /** The document as the store has it now, or the absence of one with what is remembered about it. */
+  public async current<T>(key: string, codec: ICodec<T>): Promise<IDocumentState<T>> {
     for (;;) {
-      const info = await this.head(key);
-      if (!info) return this.missed(key);
+      const info = await this.rawHead(key);
+      if (!info || isTombstone(info)) return this.missed(key, info);
       const hit = this.lookUp(key, codec);
-      if (hit?.etag === info.etag) return hit.get();
+      if (hit?.etag === info.etag) return hit.get(info.lastModified);
       const load = this.loads.get(key);
       if (load?.etag !== info.etag || load.codec !== codec) return this.startLoad(key, info.etag, codec);
-      const shared = (await load.loaded) as IStoredDocument<T> | null;
-      // a load that somebody else began may have seen a version from before our HEAD (written over, and back again)
-      if (shared?.etag === info.etag) return shared;
+      const shared = (await load.loaded) as IDocumentState<T>;
+      // a load that somebody else began may have seen a version from before our HEAD
+      if (shared.etag === info.etag) return shared;
     }
   }
 
-  private async startLoad<T>(key: string, etag: string, codec: ICodec<T>): Promise<IStoredDocument<T> | null> {
+  private async startLoad<T>(key: string, etag: string, codec: ICodec<T>): Promise<IDocumentState<T>> {
     const entry = { etag, codec, loaded: this.load(key, codec) };
     this.loads.set(key, entry);
     try {
@@ -116,42 +164,43 @@ export class DocumentCache {
     }
   }
 
-  /** The document as the store has it now, in one operation. Where it is cached no body is sent, and no metadata. */
-  public async load<T>(key: string, codec: ICodec<T>): Promise<ILoadedDocument<T> | null> {
+  /** The document as the store has it now, in one operation. If it is cached no body is sent. */
+  public async load<T>(key: string, codec: ICodec<T>): Promise<IDocumentState<T>> {
     const hit = this.lookUp(key, codec);
     const found = await this.store.get(key, hit ? { ifNoneMatch: hit.etag } : {});
-    if (found === 'notModified') return { ...hit!.get(), metadata: {} };
-    if (!found) return this.missed(key);
+    if (found === 'notModified') return hit!.get();
+    if (!found) return this.missed(key, null);
     const bytes = await streamToBuffer(found.body);
-    const { etag, metadata = {} } = found.info;
-    return { ...this.keep(key, bytes, etag, codec).get(), metadata };
+    if (isTombstone(found.info)) return this.missed(key, found.info);
+    return this.keep(key, bytes, headOf(found.info), codec).get();
   }
 
   /**
    * What this process saw last: possibly out of date, good for a write under the condition of its ETag, or that nothing
-   * be there (null). undefined: nothing is known.
+   * be there. undefined: nothing is known.
    */
-  public peek<T>(key: string, codec: ICodec<T>): IStoredDocument<T> | null | undefined {
-    return this.lookUp(key, codec)?.get() ?? (this.absent.has(key) ? null : undefined);
+  public peek<T>(key: string, codec: ICodec<T>): IDocumentState<T> | undefined {
+    return this.lookUp(key, codec)?.get() ?? this.absent.get(key);
   }
 
-  /** @param value what the bytes were made of, deep-frozen, where that is known */
-  public keep<T>(key: string, bytes: Uint8Array, etag: string, codec: ICodec<T>, value?: T): CachedDocument<T> {
-    const entry = new CachedDocument(key, bytes, etag, codec, value);
+  /** @param value what the bytes were made of, deep-frozen, if that is known */
+  public keep<T>(key: string, bytes: Uint8Array, head: TDocumentHead, codec: ICodec<T>, value?: T): CachedDocument<T> {
+    const entry = new CachedDocument(key, bytes, head, codec, value);
     this.cached.set(key, entry as CachedDocument<unknown>);
     this.absent.delete(key);
     return entry;
   }
 
-  public forget(key: string): void {
+  /** Remembers that there is no document; `head` is that of its tombstone. */
+  public keepAbsent(key: string, head: TDocumentHead): IDocumentState<never> {
+    const state = Object.freeze({ ...head, value: null });
     this.cached.delete(key);
-    this.absent.delete(key);
+    this.absent.set(key, state);
+    return state;
   }
 
-  private missed(key: string): null {
-    this.cached.delete(key);
-    this.absent.set(key, true);
-    return null;
+  private missed(key: string, tombstone: IObjectInfo | null): IDocumentState<never> {
+    return this.keepAbsent(key, tombstone ? headOf(tombstone) : NEVER_WRITTEN);
   }
 
   private lookUp<T>(key: string, codec: ICodec<T>): CachedDocument<T> | undefined {

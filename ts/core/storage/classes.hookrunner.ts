@@ -1,10 +1,11 @@
+import * as plugins from '../../plugins.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { ILogger } from '../interfaces.core.js';
 import type { IStorageHookContext, IStorageHookMetadata, IStorageHooks } from './interfaces.hooks.js';
 import type { IStageAbout, IStorageOrigin } from './interfaces.storage.js';
 
 export type TAskHook = 'beforePut' | 'beforeDelete' | 'beforeGet';
-export type TTellHook = 'afterPut' | 'afterDelete' | 'afterGet';
+export type TTellHook = 'afterPut' | 'afterDelete' | 'afterGet' | 'afterAbort';
 
 const OPERATION = {
   beforePut: 'put',
@@ -13,12 +14,16 @@ const OPERATION = {
   afterDelete: 'delete',
   beforeGet: 'get',
   afterGet: 'get',
+  afterAbort: 'put',
 } as const;
 
 export interface IHookSubject {
+  /** of `afterAbort`: what did not happen */
+  operation?: 'put' | 'delete';
   key: string;
   metadata?: IStorageHookMetadata;
   phase?: 'start' | 'commit';
+  open?(): ReadableStream<Uint8Array>;
 }
 
 export interface IHookRunnerOptions {
@@ -84,13 +89,15 @@ export class HookRunner {
 
   private context(name: TAskHook | TTellHook, origin: IStorageOrigin, subject: IHookSubject): IStorageHookContext {
     return {
-      operation: OPERATION[name],
+      operation: subject.operation ?? OPERATION[name],
       key: subject.key,
       protocol: origin.protocol,
       actor: origin.actor,
       timestamp: this.options.now(),
       metadata: subject.metadata && { ...subject.metadata },
       phase: subject.phase,
+      operationId: origin.operationId ?? plugins.crypto.randomUUID(),
+      ...(name === 'beforePut' && subject.open && { open: subject.open }),
     };
   }
 

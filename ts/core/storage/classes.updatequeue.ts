@@ -1,78 +1,83 @@
 import * as plugins from '../../plugins.js';
-import { deepFreeze, encode, jsonCodec } from '../base/helpers.codec.js';
+import { encode, jsonCodec } from '../base/helpers.codec.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { IObjectStore } from '../objectstore/interfaces.objectstore.js';
-import type { DocumentCache, ILoadedDocument } from './classes.documentcache.js';
-import { OutcomeUnknownError, settleWrite, sleep, WRITE_ID } from './helpers.conditionalwrite.js';
-import type { ICodec, IStoredDocument, IUpdateOptions, IUpdateResult, TUpdateFunction } from './interfaces.storage.js';
+import type { DocumentCache } from './classes.documentcache.js';
+import { OutcomeUnknownError, settleWrite, sleep, type TWriteOutcome } from './helpers.conditionalwrite.js';
+import { type IDocumentState, metadataOf, nextHead, tombstoneBytes, whereIs } from './helpers.documentstate.js';
+import {
+  answer,
+  type IBatchRun,
+  type ICaller,
+  type IStep,
+  needsWrite,
+  runBatch,
+  type TRunFunction,
+} from './helpers.updatesteps.js';
+import type { ICodec, IUpdateOptions, IUpdateResult } from './interfaces.storage.js';
 
 type TCodec = ICodec<unknown>;
-type TDocument = IStoredDocument<unknown> | null;
+type TState = IDocumentState<unknown>;
+type TNotWritten = Exclude<TWriteOutcome, { kind: 'written' }>;
 
-/** One caller of `update` who waits. */
-interface IWaiting {
-  fn: TUpdateFunction<unknown>;
-  applied: ((current: unknown) => boolean) | undefined;
+/** One write of a batch. */
+interface IAttempt {
+  key: string;
   codec: TCodec;
-  since: number;
-  resolve(result: IUpdateResult<unknown>): void;
-  reject(error: unknown): void;
+  id: string;
+  base: TState;
+  /** what is stored once it is written; its ETag is known then */
+  next: TState;
+  bytes: Uint8Array;
+  /** the steps whose callers wait for this write */
+  steps: IStep[];
 }
 
-/** What one caller's function did: wrote, left the value as it was, or threw; and whether it saw only stored state. */
-interface IStep {
-  caller: IWaiting;
-  did: 'wrote' | 'left' | 'threw';
-  error?: unknown;
-  sawStored: boolean;
+/** The callers that go out together, and those that have come since. */
+interface IWork {
+  key: string;
+  batch: ICaller[];
+  queue: ICaller[];
 }
-
-const runStep = (caller: IWaiting, current: unknown, sawStored: boolean): { step: IStep; value: unknown } => {
-  try {
-    if (current !== null && caller.applied?.(current))
-      return { step: { caller, did: 'left', sawStored }, value: current };
-    const result = caller.fn(current);
-    if (result === undefined || result === current) return { step: { caller, did: 'left', sawStored }, value: current };
-    return { step: { caller, did: 'wrote', sawStored }, value: caller.codec.keepsValues ? result : deepFreeze(result) };
-  } catch (error) {
-    return { step: { caller, did: 'threw', error, sawStored }, value: current };
-  }
-};
-
-/** Everybody in turn, each on the result of the one before. */
-const runAll = (stored: unknown, batch: IWaiting[]): { steps: IStep[]; value: unknown } => {
-  let value = stored;
-  const steps = batch.map((caller) => {
-    const ran = runStep(caller, value, value === stored);
-    value = ran.value;
-    return ran.step;
-  });
-  return { steps, value };
-};
-
-const answer = (step: IStep, value: unknown, etag: string | null): void => {
-  if (step.did === 'threw') step.caller.reject(step.error);
-  else step.caller.resolve({ value, etag });
-};
 
 /**
  * Read-modify-write, one writer per key and process: callers that wait go out together in one conditional write, so
  * the contention between processes grows with their number and not with the number of updates.
+ *
+ * How a batch ends is decided here and nowhere else. A write either is certain, or the document is read again:
+ *
+ * | the write        | the document read again              | callers that wrote                        |
+ * |------------------|--------------------------------------|-------------------------------------------|
+ * | written          | not read                             | success                                   |
+ * | lost, unknown    | our id is among its last writes      | success (an answer was lost, or a proxy   |
+ * |                  |                                      | repeated our request)                     |
+ * | lost             | it is not                            | their functions run again                 |
+ * | lost             | cannot be read                       | the store's error: nothing was applied    |
+ * | unknown          | all writes since our base are others'| their functions run again: ours was not   |
+ * |                  |                                      | and can never be applied                  |
+ * | unknown          | does not tell; `applied` returns true| success                                   |
+ * | unknown          | does not tell                        | `OutcomeUnknownError`                     |
+ * | unknown          | cannot be read                       | `OutcomeUnknownError`                     |
+ * | store's error    | not read                             | that error: nothing was applied           |
+ *
+ * So no caller is in doubt when its function runs again, and what ends it later (its own error, too many losses, a store
+ * that fails) is certain. Callers that wrote nothing but saw what others of the batch made run again, or get the
+ * store's error.
  */
 export class UpdateQueue {
-  private readonly queues = new Map<string, IWaiting[]>();
+  private readonly queues = new Map<string, ICaller[]>();
 
   constructor(
     private readonly store: IObjectStore,
     private readonly documents: DocumentCache,
-    /** how long a caller may lose to other processes before it is told `unavailable` */
+    /** ms that a caller may lose to other processes before it is told `unavailable`; a client waits about a minute */
     private readonly patienceMs = 30_000,
   ) {}
 
-  public add<T>(key: string, fn: TUpdateFunction<T>, options: IUpdateOptions<T>): Promise<IUpdateResult<T>> {
+  public add<T>(key: string, fn: TRunFunction<T>, options: IUpdateOptions<T>): Promise<IUpdateResult<T>> {
     return new Promise<IUpdateResult<T>>((resolve, reject) => {
       const codec = options.codec ?? jsonCodec;
-      const caller = { fn, applied: options.applied, codec, since: performance.now(), resolve, reject } as IWaiting;
+      const caller = { fn, applied: options.applied, codec, since: performance.now(), resolve, reject } as ICaller;
       const queue = this.queues.get(key);
       if (queue) {
         queue.push(caller);
@@ -84,121 +89,135 @@ export class UpdateQueue {
     });
   }
 
-  private async drain(key: string, queue: IWaiting[]): Promise<void> {
+  private async drain(key: string, queue: ICaller[]): Promise<void> {
     await Promise.resolve(); // callers of the same tick go together
     while (queue.length > 0) {
-      const batch: IWaiting[] = [];
-      this.join(batch, queue);
+      const work: IWork = { key, batch: [], queue };
+      this.join(work);
       try {
-        await this.settle(key, batch, queue);
+        await this.bringIn(work);
       } catch (error) {
-        // those who have their answer already do not hear this
-        for (const caller of batch) caller.reject(error);
+        // callers that have their answer already do not hear this
+        for (const caller of work.batch) caller.reject(error);
       }
     }
     this.queues.delete(key);
   }
 
-  /** Takes those who wait at the front and share the batch's codec. */
-  private join(batch: IWaiting[], queue: IWaiting[]): void {
-    const { codec } = (batch[0] ?? queue[0])!;
+  /** Takes the callers that wait at the front and share the batch's codec. */
+  private join({ batch, queue }: IWork): void {
+    const codec = (batch[0] ?? queue[0])?.codec;
     let count = 0;
-    while (queue[count]?.codec === codec) count++;
+    while (queue[count]?.codec === codec && count < queue.length) count++;
     batch.push(...queue.splice(0, count));
   }
 
-  private async settle(key: string, batch: IWaiting[], queue: IWaiting[]): Promise<void> {
-    const { codec } = batch[0]!;
-    // What this process saw last will do for a write: its condition fails where it is out of date.
+  private async bringIn(work: IWork): Promise<void> {
+    const { key, batch } = work;
+    const { codec } = batch[0] as ICaller;
+    // What this process saw last will do for a write: its condition fails if it is out of date.
     const seen = this.store.conditionalWrites ? this.documents.peek(key, codec) : undefined;
     let isFresh = seen === undefined;
-    let stored: TDocument = seen === undefined ? await this.documents.load(key, codec) : seen;
+    let base: TState = seen ?? (await this.documents.load(key, codec));
     for (let losses = 0; batch.length > 0; ) {
-      const base: unknown = stored?.value ?? null;
-      const { steps, value } = runAll(base, batch);
-      const etag = stored?.etag ?? null;
-      if (!isFresh && (value === base || steps.some((step) => step.did !== 'wrote'))) {
+      const run = runBatch(base, batch);
+      if (!isFresh && (!run.changed || run.steps.some(({ did }) => did !== 'wrote'))) {
         // a refusal, or "nothing to do", must not rest on what may be out of date
-        stored = await this.documents.load(key, codec);
+        base = await this.documents.load(key, codec);
         isFresh = true;
         continue;
       }
-      if (value === base) {
-        for (const step of steps) answer(step, base, etag);
-        return;
-      }
-      // those who saw nothing but stored state need not wait for the write, nor share its fate
-      const open = steps.filter((step) => step.did === 'wrote' || !step.sawStored);
-      for (const step of steps) if (!open.includes(step)) answer(step, base, etag);
-      batch.splice(0, batch.length, ...open.map((step) => step.caller));
-
-      const bytes = await this.serialize(key, codec, value, batch, queue);
-      if (bytes === undefined) return;
-      const id = plugins.crypto.randomUUID();
-      const outcome = await settleWrite(this.store, { key, bytes, contentType: codec.contentType, base: etag, id });
-      if (outcome.kind === 'written') {
-        if (bytes && outcome.etag) this.documents.keep(key, bytes, outcome.etag, codec, value);
-        else this.documents.forget(key);
-        for (const step of open) answer(step, value, outcome.etag);
-        return;
-      }
+      const attempt = await this.prepare(work, run, base);
+      if (!attempt) return;
+      const outcome = await this.send(attempt);
+      if (outcome.kind === 'written') return;
+      // other processes get out of step with each other: 4 ms and twice as much each time, 100 ms at most
       if (isFresh) await sleep(Math.random() * Math.min(100, 4 * 2 ** losses++));
-      const now: ILoadedDocument<unknown> | null = await this.reload(key, codec, outcome);
-      if (now?.metadata[WRITE_ID] === id) {
-        // a proxy that repeats requests turns our own write into a failed condition
-        for (const step of open) answer(step, now.value, now.etag);
-        return;
-      }
-      if (outcome.kind === 'overtaken') this.dropUnsure(batch, open, outcome.error);
-      this.dropLate(batch);
-      if (batch.length > 0 && queue.length > 0) this.join(batch, queue);
-      stored = now;
+      base = await this.lookAgain(work, attempt, outcome);
       isFresh = true;
+      this.dropLate(work);
+      if (batch.length > 0) this.join(work);
     }
   }
 
-  /** The new bytes, null for a deletion; undefined where they cannot be made and the callers were dealt with. */
-  private async serialize(
-    key: string,
-    codec: TCodec,
-    value: unknown,
-    batch: IWaiting[],
-    queue: IWaiting[],
-  ): Promise<Uint8Array | null | undefined> {
-    if (value === null) return null;
+  /** The write that the batch comes to; undefined if there is none and all callers have their answers. */
+  private async prepare(work: IWork, run: IBatchRun, base: TState): Promise<IAttempt | undefined> {
+    const { key, batch, queue } = work;
+    const steps = run.changed ? run.steps.filter(needsWrite) : [];
+    for (const step of run.steps) if (!steps.includes(step)) answer(step, base);
+    batch.splice(0, batch.length, ...steps.map(({ caller }) => caller));
+    if (batch.length === 0) return undefined;
+
+    const { codec } = batch[0] as ICaller;
+    const id = plugins.crypto.randomUUID();
+    const { value } = run;
+    const next: TState = { ...nextHead(base, id, run.spent), value };
     try {
-      return encode(codec.serialize(value));
+      const stamp = { revision: next.revision, id };
+      const bytes = value === null ? tombstoneBytes(id) : encode(codec.serialize(value, stamp));
+      return { key, codec, id, base, next, bytes, steps };
     } catch (error) {
       if (batch.length === 1) throw error;
       // one of them made what cannot be written: alone, each finds out about itself
       queue.unshift(...batch.splice(1));
-      await this.settle(key, batch, []);
+      await this.bringIn({ key, batch, queue: [] });
       return undefined;
     }
   }
 
-  private async reload(
-    key: string,
-    codec: TCodec,
-    outcome: { kind: 'lost' } | { kind: 'overtaken'; error: unknown },
-  ): Promise<ILoadedDocument<unknown> | null> {
+  private async send(attempt: IAttempt): Promise<TWriteOutcome> {
+    const { key, codec, id, base, bytes, steps } = attempt;
+    const isDeleted = attempt.next.value === null;
+    const contentType = isDeleted ? jsonCodec.contentType : codec.contentType;
+    const metadata = metadataOf(attempt.next, id, isDeleted);
+    const outcome = await settleWrite(this.store, { key, bytes, contentType, metadata, base: base.etag });
+    if (outcome.kind !== 'written') return outcome;
+    const next = { ...attempt.next, etag: outcome.etag };
+    if (isDeleted) this.documents.keepAbsent(key, next);
+    else this.documents.keep(key, bytes, next, codec, next.value);
+    for (const step of steps) answer(step, next);
+    return outcome;
+  }
+
+  /** After a write that is not known to be in: who is in, who runs again, and of whom it cannot be told. */
+  private async lookAgain(work: IWork, attempt: IAttempt, outcome: TNotWritten): Promise<TState> {
+    const { key, codec, id, base, steps } = attempt;
+    let now: TState;
     try {
-      return await this.documents.load(key, codec);
+      now = await this.documents.load(key, codec);
     } catch (error) {
-      throw outcome.kind === 'overtaken' ? new OutcomeUnknownError(outcome.error) : error;
+      if (outcome.kind === 'unknown') this.leaveUnknown(work, steps, outcome.error);
+      throw error;
+    }
+    const where = whereIs(id, base, now);
+    if (where === 'in') {
+      for (const step of steps) answer(step, now);
+      work.batch.length = 0;
+    } else if (outcome.kind === 'unknown' && where === 'unknown') {
+      this.acceptApplied(work, steps, now);
+      this.leaveUnknown(work, steps, outcome.error);
+    }
+    return now;
+  }
+
+  private acceptApplied({ batch }: IWork, steps: IStep[], now: TState): void {
+    for (const step of steps) {
+      if (step.did !== 'wrote' || now.value === null || !step.caller.applied?.(now.value)) continue;
+      answer(step, now);
+      batch.splice(batch.indexOf(step.caller), 1);
     }
   }
 
-  /** Who wrote and cannot recognise the own write in what others made of it must not run twice. */
-  private dropUnsure(batch: IWaiting[], steps: IStep[], error: unknown): void {
+  private leaveUnknown({ batch }: IWork, steps: IStep[], error: unknown): void {
     for (const { caller, did } of steps) {
-      if (did !== 'wrote' || caller.applied) continue;
+      const at = batch.indexOf(caller);
+      if (did !== 'wrote' || at < 0) continue;
       caller.reject(new OutcomeUnknownError(error));
-      batch.splice(batch.indexOf(caller), 1);
+      batch.splice(at, 1);
     }
   }
 
-  private dropLate(batch: IWaiting[]): void {
+  private dropLate({ batch }: IWork): void {
     const from = performance.now() - this.patienceMs;
     for (const caller of batch.filter(({ since }) => since < from)) {
       caller.reject(

@@ -16,28 +16,24 @@ export class OutcomeUnknownError extends RegistryError {
 
 export interface IConditionalWrite {
   key: string;
-  /** null deletes */
-  bytes: Uint8Array | null;
+  bytes: Uint8Array;
   contentType: string;
-  /** the ETag that is to be replaced; null where no object may be */
+  /** holds `WRITE_ID` */
+  metadata: Record<string, string>;
+  /** the ETag that is to be replaced; null: no object may be there */
   base: string | null;
-  /** UUID of this write */
-  id: string;
 }
 
 /**
- * `lost`: somebody else wrote first, ours is not in. `overtaken`: an answer of ours was lost and somebody else's
- * version is there now; whether that one was built upon ours only its content can tell.
+ * `lost`: somebody else wrote first; this write was not and will not be applied. `unknown`: an attempt was in doubt, and
+ * what is stored now is not this write; it may have been applied and built upon, or may still arrive.
  */
-export type TWriteOutcome =
-  | { kind: 'written'; etag: string | null }
-  | { kind: 'lost' }
-  | { kind: 'overtaken'; error: unknown };
+export type TWriteOutcome = { kind: 'written'; etag: string } | { kind: 'lost' } | { kind: 'unknown'; error: unknown };
 
 const DOUBTFUL = new Set<TErrorKind>(['outcomeUnknown', 'unavailable', 'internal', 'timeout']);
 const ATTEMPTS = 3;
 const PAUSE_MS = 50;
-/** A store that takes its time to fail is not asked for ever: somebody waits for the answer. */
+/** ms. A store that is slow to fail is not asked for ever: somebody waits for the answer. When it ends, the outcome is unknown. */
 const PATIENCE_MS = 20_000;
 
 /** Whether the store may have done what it threw this error for. */
@@ -45,41 +41,30 @@ export const isDoubtful = (error: unknown): boolean => !(error instanceof Regist
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-const attempt = async (store: IObjectStore, write: IConditionalWrite): Promise<string | null> => {
-  const { key, bytes, base, contentType } = write;
-  const ifMatch = base ?? undefined;
-  if (bytes === null) {
-    await store.delete(key, { ifMatch });
-    return null;
-  }
-  const ifNoneMatch = base === null ? '*' : undefined;
-  const metadata = { [WRITE_ID]: write.id };
-  return (await store.put(key, bytes, { size: bytes.byteLength, contentType, metadata, ifMatch, ifNoneMatch })).etag;
+const attempt = async (store: IObjectStore, write: IConditionalWrite): Promise<string> => {
+  const { key, bytes, base, contentType, metadata } = write;
+  const conditions = base === null ? ({ ifNoneMatch: '*' } as const) : { ifMatch: base };
+  return (await store.put(key, bytes, { size: bytes.byteLength, contentType, metadata, ...conditions })).etag;
 };
 
 /** HEAD that does not give up at once: the store has just failed, and a moment later it often answers again. */
-const look = async (
-  store: IObjectStore,
-  key: string,
-  doubt: unknown,
-  isLate: () => boolean,
-): Promise<IObjectInfo | null> => {
+const look = async (store: IObjectStore, key: string, isLate: () => boolean): Promise<IObjectInfo | null> => {
   for (let tries = 1; ; tries++) {
     try {
       return await store.head(key);
-    } catch {
-      // the failure to report is the write's, which is the cause of this look
-      if (tries === ATTEMPTS || isLate()) throw new OutcomeUnknownError(doubt);
+    } catch (error) {
+      if (tries === ATTEMPTS || isLate()) throw error;
       await sleep(PAUSE_MS * 4 ** (tries - 1));
     }
   }
 };
 
 /**
- * One conditional write, brought to a certain end where possible. A lost answer is looked up: the object carries our id
- * -> written. The base is still current -> not done so far, but it may be under way in the network still; writing the
- * same once more settles it, because afterwards the first one's condition cannot hold. Throws `OutcomeUnknownError`
- * where the store keeps failing, and the store's own error where that says that nothing was done.
+ * One conditional write, brought to a certain end if possible. After an attempt in doubt the object is looked at: it
+ * carries our write id -> written. The base is still current -> not applied so far, but the request may be under way in
+ * the network still; writing the same once more settles it, because afterwards the first one's condition cannot hold.
+ * A driver's `preconditionFailed` is certain, and trusted as `lost` if no attempt before it was in doubt. Throws the
+ * store's own error if that says that nothing was applied.
  */
 export const settleWrite = async (store: IObjectStore, write: IConditionalWrite): Promise<TWriteOutcome> => {
   const until = performance.now() + PATIENCE_MS;
@@ -89,19 +74,20 @@ export const settleWrite = async (store: IObjectStore, write: IConditionalWrite)
     try {
       return { kind: 'written', etag: await attempt(store, write) };
     } catch (error) {
-      if (RegistryError.is(error, 'preconditionFailed')) {
-        if (doubt === undefined) return { kind: 'lost' };
-      } else if (isDoubtful(error)) {
-        doubt = error ?? new Error('The store failed without an error');
-      } else if (doubt === undefined) {
-        throw error;
-      }
+      if (isDoubtful(error)) doubt = error ?? new Error('The store failed without an error');
+      else if (doubt === undefined && RegistryError.is(error, 'preconditionFailed')) return { kind: 'lost' };
+      else if (doubt === undefined) throw error;
     }
-    const info = await look(store, write.key, doubt, isLate);
-    const isOurs = write.bytes === null ? info === null : info?.metadata?.[WRITE_ID] === write.id;
-    if (isOurs) return { kind: 'written', etag: info?.etag ?? null };
-    if ((info?.etag ?? null) !== write.base) return { kind: 'overtaken', error: doubt };
-    if (tries === ATTEMPTS || isLate()) throw new OutcomeUnknownError(doubt);
+    let info: IObjectInfo | null;
+    try {
+      info = await look(store, write.key, isLate);
+    } catch {
+      // the failure to report is the write's, which is the cause of this look
+      return { kind: 'unknown', error: doubt };
+    }
+    if (info && info.metadata?.[WRITE_ID] === write.metadata[WRITE_ID]) return { kind: 'written', etag: info.etag };
+    const isBaseCurrent = (info?.etag ?? null) === write.base;
+    if (!isBaseCurrent || tries === ATTEMPTS || isLate()) return { kind: 'unknown', error: doubt };
     await sleep(PAUSE_MS * tries);
   }
 };

@@ -21,6 +21,10 @@ export interface IStorageHookContext {
   metadata?: IStorageHookMetadata;
   /** `start`: before a body that is long, or of unknown length, is received; `commit`: everything about it is known */
   phase?: 'start' | 'commit';
+  /** the same in all calls of one write */
+  operationId: string;
+  /** `beforePut` in phase `commit`: the bytes of the artifact, for scanners; each call reads them anew */
+  open?(): ReadableStream<Uint8Array>;
 }
 
 export interface IHookVerdict {
@@ -31,7 +35,7 @@ export interface IHookVerdict {
 
 /**
  * A `before…` hook that answers `allowed: false`, throws, or does not answer within `limits.hookTimeoutMs` refuses the
- * operation, and nothing is left behind. An `after…` hook that throws is logged; what it came after stands.
+ * operation. An `after…` hook that throws is logged; what it came after stands.
  */
 export interface IStorageHooks {
   beforePut?(context: IStorageHookContext): Promise<IHookVerdict>;
@@ -40,4 +44,9 @@ export interface IStorageHooks {
   afterDelete?(context: IStorageHookContext): Promise<void>;
   beforeGet?(context: IStorageHookContext): Promise<IHookVerdict>;
   afterGet?(context: IStorageHookContext): Promise<void>;
+  /**
+   * Something that `beforePut` or `beforeDelete` allowed did not happen: another hook refused, the write failed, or
+   * there was nothing left to write. It is not called if the store does not say whether the write was done.
+   */
+  afterAbort?(context: IStorageHookContext): Promise<void>;
 }

@@ -56,8 +56,45 @@ export interface IDerivedListing<T> {
   mark(name: string): Promise<string>;
   /** Takes that back. */
   unmark(id: string): Promise<void>;
-  /** The document is written; takes back the marker, now or soon. */
-  note(name: string, document: T, marker?: string): Promise<void>;
+  /**
+   * The document is written; takes back the marker, now or soon.
+   * @param document null: it was deleted
+   * @param revision of the document, as storage counts it
+   */
+  note(name: string, document: T | null, marker?: string, revision?: number): Promise<void>;
+}
+
+/**
+ * One write of a package: artifacts that are placed, the document that names them, artifacts that it no longer names.
+ * See `RegistryStorage.commit`.
+ */
+export interface ICommitPlan<T> {
+  packageName: string;
+  version?: string;
+  /** artifacts to put, never over anything */
+  place?: IArtifactPlan[];
+  document: {
+    key: string;
+    codec?: ICodec<T>;
+    /**
+     * Pure, may run several times. `current` is frozen. Throws the protocol's own "already exists" or `notFound`.
+     * Returning `current` itself means that there is nothing to write, and `commit` returns it. `null` deletes.
+     */
+    apply(current: T | null, placed: IPlacedArtifact[], stamp: IWriteStamp): T | null;
+    /**
+     * Whether this very write is in `current`, by the id that it left there. It is asked when the store's answer was
+     * lost and others have written so often since that the object's metadata no longer tells.
+     */
+    applied?(current: T, stamp: IWriteStamp): boolean;
+  };
+  /**
+   * Keys that the new document no longer names. They are noted as spent in the same write and deleted afterwards.
+   * A plan that has `drop` and places nothing is a removal: hooks hear of it as a delete.
+   */
+  drop?: string[] | ((before: T | null, after: T | null) => string[]);
+  /** of the dropped content, for the hooks */
+  digest?: string;
+  catalog?: IDerivedListing<T>;
 }
 
 export interface IPublishPlan<T> {

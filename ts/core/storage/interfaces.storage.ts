@@ -1,4 +1,4 @@
-import type { ICodec } from '../base/helpers.codec.js';
+import type { ICodec, IDocumentStamp } from '../base/helpers.codec.js';
 import type { IRequestActor, TRegistryProtocol } from '../interfaces.core.js';
 
 /** On whose behalf storage is used; what hooks are told. */
@@ -7,27 +7,49 @@ export interface IStorageOrigin {
   actor?: IRequestActor;
   /** ends reading and staging of bodies when the client is gone; a commit that has begun is finished all the same */
   signal?: AbortSignal;
+  /** the write that hooks are called for; core sets it */
+  operationId?: string;
 }
 
 /** A parsed document, deep-frozen: change a copy. */
 export interface IStoredDocument<T> {
   readonly value: T;
   readonly etag: string;
+  /** how often the document's key was written, deletes included; grows with every write */
+  readonly revision: number;
+  readonly lastModified: Date;
 }
 
-/** Pure and synchronous: it may run several times. `null` deletes the document, `undefined` leaves it as it is. */
-export type TUpdateFunction<T> = (current: T | null) => T | null | undefined;
+/** What core keeps about a document beside its value. */
+export interface IDocumentAbout {
+  /** of the stored version, or of the tombstone that a deleted document left; 0: the key was never written */
+  readonly revision: number;
+  /** Whether somebody has tried, or is about to try, to delete this artifact key: nothing may be put there again. */
+  isSpent(key: string): boolean;
+}
+
+/**
+ * Pure and synchronous: it may run several times. `null` deletes the document (a tombstone keeps its revision),
+ * `undefined` leaves it as it is.
+ */
+export type TUpdateFunction<T> = (current: T | null, about: IDocumentAbout) => T | null | undefined;
 
 export interface IUpdateOptions<T> {
   codec?: ICodec<T>;
-  /** Whether this very update is in `current` already; settles the case where the store's answer was lost. */
+  /**
+   * Whether this very update is in `current` already. It is asked when the store's answer was lost and others have
+   * written so often since that the object's metadata no longer tells.
+   */
   applied?(current: T): boolean;
 }
 
-/** The document as it stands after the write; both `null` where there is none. */
+/** The document as it stands after the write. */
 export interface IUpdateResult<T> {
+  /** null: there is no document */
   value: T | null;
+  /** of the stored object, so also of a tombstone; null: the key was never written */
   etag: string | null;
+  revision: number;
 }
 
 export type THashName = 'sha1' | 'sha256' | 'sha512' | 'md5';
@@ -58,4 +80,4 @@ export interface IWriteStamp {
   time: string;
 }
 
-export type { ICodec };
+export type { ICodec, IDocumentStamp };

@@ -1,0 +1,23 @@
+/** Works through all items, at most `atOnce` of them at a time; the first failure ends it when what runs has ended. */
+export const forEachAtOnce = async <T>(
+  items: Iterable<T> | AsyncIterable<T>,
+  atOnce: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> => {
+  const running = new Set<Promise<void>>();
+  const failures: unknown[] = [];
+  for await (const item of items) {
+    if (failures.length > 0) break;
+    const one: Promise<void> = work(item).then(
+      () => void running.delete(one),
+      (error: unknown) => {
+        failures.push(error);
+        running.delete(one);
+      },
+    );
+    running.add(one);
+    if (running.size >= atOnce) await Promise.race(running);
+  }
+  await Promise.all(running);
+  if (failures.length > 0) throw failures[0];
+};

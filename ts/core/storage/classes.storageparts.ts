@@ -1,0 +1,56 @@
+import type { ILimits, ILogger } from '../interfaces.core.js';
+import type { IObjectStore } from '../objectstore/interfaces.objectstore.js';
+import type { ICommitParts } from './classes.commitrun.js';
+import { DocumentCache } from './classes.documentcache.js';
+import { HookRunner } from './classes.hookrunner.js';
+import { UpdateQueue } from './classes.updatequeue.js';
+import { WriteProtocol } from './classes.writeprotocol.js';
+import type { IStorageHooks } from './interfaces.hooks.js';
+
+export interface IRegistryStorageOptions {
+  hooks?: IStorageHooks;
+  /** default: silent */
+  logger?: ILogger;
+  limits?: ILimits;
+  now?: () => Date;
+}
+
+/** What `sweep` asks of a listing that can be repaired; `PackageCatalog` enlists itself. */
+export interface IRepairable {
+  repair(olderThanMs: number, forgetAfterMs?: number): Promise<number>;
+}
+
+const SILENT: ILogger = { info: () => {}, warn: () => {}, error: () => {} };
+const MIB = 1024 * 1024;
+
+/** Everything that the views of one storage share. */
+export class StorageParts implements ICommitParts {
+  public readonly logger: ILogger;
+  public readonly now: () => Date;
+  public readonly maxArtifactSize: number;
+  public readonly documents: DocumentCache;
+  public readonly updates: UpdateQueue;
+  public readonly hooks: HookRunner;
+  public readonly protocol: WriteProtocol;
+  public readonly reserved = new Set<string>();
+  public readonly listings = new Set<IRepairable>();
+  public readonly background = new Set<Promise<void>>();
+
+  constructor(
+    public readonly store: IObjectStore,
+    options: IRegistryStorageOptions,
+  ) {
+    const { limits = {} } = options;
+    this.logger = options.logger ?? SILENT;
+    this.now = options.now ?? (() => new Date());
+    this.maxArtifactSize = limits.maxArtifactSize ?? 10 * 1024 * MIB;
+    this.documents = new DocumentCache(store, limits.metadataCacheSize ?? 64 * MIB);
+    this.updates = new UpdateQueue(store, this.documents);
+    this.hooks = new HookRunner(options.hooks ?? {}, {
+      timeoutMs: limits.hookTimeoutMs ?? 30_000,
+      logger: this.logger,
+      now: this.now,
+    });
+    this.protocol = new WriteProtocol(this);
+  }
+}

@@ -1,0 +1,41 @@
+import * as plugins from '../../plugins.js';
+
+/**
+ * The artifact keys of one document that somebody has tried, or is about to try, to delete. A delete may arrive hours
+ * later, so nothing may be put at such a key again. Kept as text in the metadata of the document's object: eight hex
+ * digits of each key's SHA-256, one after the other, or `*` for "every key".
+ */
+export type TSpentKeys = string;
+
+/** Eight digits tell 64 keys apart with a chance of 1 in 10^6 of a mistake, which costs a longer key and nothing else. */
+const DIGITS = 8;
+/** 64 keys are 512 bytes; S3 allows 2 KiB of metadata for everything. */
+const MAX_KEYS = 64;
+const EVERY_KEY = '*';
+
+/** `<key>.<write id>`: a key that one write has for itself. No other write ever uses it, so it need not be noted. */
+const OWN_KEY = /\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+export const isOwnKey = (key: string): boolean => OWN_KEY.test(key);
+
+const digestOf = (key: string): string =>
+  plugins.crypto.createHash('sha256').update(key).digest('hex').slice(0, DIGITS);
+
+const holds = (spent: TSpentKeys, digest: string): boolean => {
+  for (let at = 0; at < spent.length; at += DIGITS) if (spent.startsWith(digest, at)) return true;
+  return false;
+};
+
+export const isSpent = (spent: TSpentKeys, key: string): boolean => {
+  if (spent === '' || isOwnKey(key)) return false;
+  return spent === EVERY_KEY || holds(spent, digestOf(key));
+};
+
+export const withSpent = (spent: TSpentKeys, keys: Iterable<string>): TSpentKeys => {
+  let all = spent;
+  for (const key of keys) {
+    if (all === EVERY_KEY || isOwnKey(key)) continue;
+    const digest = digestOf(key);
+    if (!holds(all, digest)) all = all.length < MAX_KEYS * DIGITS ? all + digest : EVERY_KEY;
+  }
+  return all;
+};
