@@ -14,7 +14,12 @@ export const memoryBackend = (lanes = 32): IBackend => ({
   lanes,
   open: async () => {
     const inner = new MemoryObjectStore();
-    return { direct: async () => inner, faulty: async () => wrapped(new FaultyStore(inner)), close: async () => {} };
+    return {
+      movesClock: true,
+      direct: async () => inner,
+      faulty: async () => wrapped(new FaultyStore(inner)),
+      close: async () => {},
+    };
   },
 });
 
@@ -36,6 +41,7 @@ export const directoryBackend = (lanes = 8): IBackend => ({
       return store;
     };
     return {
+      movesClock: true,
       direct,
       faulty: async () => wrapped(new FaultyStore(await direct())),
       close: async () => {

@@ -69,6 +69,7 @@ export const record = async (
   return world.clock.run(async () => {
     const other = await world.replica('B');
     await operation.prepare(other, world);
+    world.grow();
     const victim = await world.faultyReplica();
     const before = victim.gate?.calls.length ?? 0;
     const status = await operation.run(victim);
@@ -100,6 +101,7 @@ const runCase = async (
 ): Promise<Omit<IOutcome, 'violations' | 'log'>> => {
   const other = await world.replica('B');
   await operation.prepare(other, world);
+  world.grow();
   const victim = await world.faultyReplica();
   const third = fault.together ? await world.replica('C') : undefined;
   const gate = victim.gate!;

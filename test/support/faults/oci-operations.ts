@@ -3,7 +3,7 @@ import { content, descriptorOf, type IContent, type IImage, image, MANIFEST } fr
 import { ABSENT, PRESENT } from './history.js';
 import type { IFaultOperation } from './interfaces.js';
 import type { Replica } from './replica.js';
-import { sweepAll } from './world.js';
+import { sweepOnce } from './world.js';
 
 export const blobThing = (repository: string, digest: string): string => `oci:${repository} blob ${digest}`;
 export const manifestThing = (repository: string, digest: string): string => `oci:${repository} manifest ${digest}`;
@@ -112,7 +112,7 @@ const deleteManifest = async (
 
 const collect = async (by: Replica): Promise<number> => {
   try {
-    await sweepAll(by);
+    await sweepOnce(by);
     return 200;
   } catch (error) {
     by.world.note(by.name, 'warn', 'a collector failed', String(error));

@@ -20,6 +20,16 @@ export class World {
     private readonly models: IProtocolModel[],
   ) {}
 
+  /** Whether what is stored grows old with the clock of the case. */
+  public get movesClock(): boolean {
+    return this.opened.movesClock;
+  }
+
+  /** All that is there is old from now on. */
+  public grow(): void {
+    if (this.movesClock) this.clock.advance(A_DAY_LATER);
+  }
+
   public note(by: string, level: string, message: string, fields?: unknown): void {
     this.log.push(`${this.stage}: ${by} ${level}: ${message} ${fields === undefined ? '' : JSON.stringify(fields)}`);
   }
@@ -83,16 +93,25 @@ export class World {
   }
 }
 
-/** Repairs and sweeps as a replica does in its life, with nothing too young for it. */
-export const sweepAll = async ({ registry }: Replica): Promise<void> => {
-  // a second into the future: what was written in this very millisecond counts as old
-  const options = { olderThanMs: -1000 };
+/** ms; more than the 24 hours that sweeps spare what is young */
+const A_DAY_LATER = 26 * 60 * 60 * 1000;
+
+/** Repairs and sweeps as a replica does in its life, by the ages that are usual. */
+export const sweepOnce = async ({ registry, world }: Replica): Promise<void> => {
+  // where the time of the store cannot be moved: a second into the future, so that nothing is too young
+  const options = world.movesClock ? {} : { olderThanMs: -1000 };
   await registry.getStorage().sweep(options);
   for (const protocol of registry.protocols()) {
     const served = registry.getRegistry(protocol);
     for (const { work } of served?.chores() ?? []) await work();
     await served?.sweepOrphans(options);
   }
+};
+
+/** The same when everything has become old. */
+export const sweepAll = async (by: Replica): Promise<void> => {
+  by.world.grow();
+  await sweepOnce(by);
 };
 
 export const allKeys = async (store: IObjectStore): Promise<string[]> => {
