@@ -8,8 +8,8 @@ import { FaultTable, violationLines } from '../support/faults/table.js';
 export interface IFaultSuiteOptions {
   /** one case of so many is tried; default: every one */
   oneOf?: number;
-  /** names of the operations; default: all */
-  operations?: string[];
+  /** names of faults of which every case is tried all the same */
+  always?: string[];
   /** default 2, as many as the machines of CI have processors */
   processes?: number;
 }
@@ -19,15 +19,16 @@ const PRINTED = 8;
 
 /**
  * Every call that every operation makes to the store has every fate, one at a time. The calls are found by running the
- * operation once without a fault. FAULTS_ONLY=text takes the operations with this in their names.
+ * operation once without a fault. FAULTS_ONLY=text takes the operations with this in their names,
+ * FAULTS_ONE_OF=n one case of so many.
  */
 export const faultSuite = (t: Test, backend: TBackendConfig, options: IFaultSuiteOptions = {}): void => {
-  const { oneOf = 1, processes = 2 } = options;
+  const { always = [], processes = 2 } = options;
+  const oneOf = Number(process.env.FAULTS_ONE_OF ?? options.oneOf ?? 1);
   const table = new FaultTable();
   const only = process.env.FAULTS_ONLY ?? '';
-  const all = options.operations ?? operations.map(({ name }) => name);
-  const names = all.filter((name) => name.includes(only));
-  const { results, close } = runOnPool({ backend, oneOf }, names, processes);
+  const names = operations.map(({ name }) => name).filter((name) => name.includes(only));
+  const { results, close } = runOnPool({ backend, oneOf, always }, names, processes);
   const label = backend.kind;
   for (const name of names) {
     t.test(`${label}: ${name}`, async (t) => {

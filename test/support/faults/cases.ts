@@ -114,16 +114,18 @@ const runCase = async (
   };
   const late = async (moment: string): Promise<void> => {
     if (arrivalOf(fault) !== moment) return;
-    world.clock.advance(moment === 'answered' ? LATE_MS : HOURS_MS);
+    world.pass(moment === 'answered' ? LATE_MS : HOURS_MS);
     await gate.release();
   };
 
   world.enter('during');
   gate.arm(gate.calls.length + call.at, fault, interfere);
-  let status: number | 'ended' = await operation.run(victim).catch((error: unknown) => {
+  const running = operation.run(victim).catch((error: unknown) => {
     if (error instanceof ReplicaDied) return 'ended' as const;
     throw error;
   });
+  // nobody waits for what a process that has ended is still trying to do
+  let status: number | 'ended' = await Promise.race([running, gate.died.then(() => 'ended' as const)]);
   if (fault.answer === 'never') status = 'ended';
   await Promise.all(meddling);
   gate.disarm();

@@ -18,12 +18,23 @@ const WRITES = new Set<TVerb>(['put', 'compose', 'delete']);
 /** What stands between the registry of one replica and the store: numbers the calls, and one of them has a fate. */
 export class FaultyStore implements IObjectStore, IFaultGate {
   public readonly calls: ISeenCall[] = [];
+  public readonly died: Promise<void>;
   public isDead = false;
+  private announceDeath!: () => void;
   private armed: { at: number; fault: IFault; interfere: () => Promise<void> } | undefined;
   private struck: ISeenCall | undefined;
   private held: (() => Promise<unknown>) | undefined;
 
-  constructor(private readonly inner: IObjectStore) {}
+  constructor(private readonly inner: IObjectStore) {
+    this.died = new Promise((resolve) => {
+      this.announceDeath = resolve;
+    });
+  }
+
+  private end(): void {
+    this.isDead = true;
+    this.announceDeath();
+  }
 
   public arm(at: number, fault: IFault, interfere: () => Promise<void>): void {
     this.armed = { at, fault, interfere };
@@ -111,7 +122,7 @@ export class FaultyStore implements IObjectStore, IFaultGate {
     apply: () => Promise<T>,
   ): Promise<T> {
     if (fault.others === 'before') await interfere();
-    if (fault.answer === 'never' && fault.applied === 'never') this.isDead = true;
+    if (fault.answer === 'never' && fault.applied === 'never') this.end();
     let outcome: { result: T } | { thrown: unknown } | undefined;
     if (fault.applied === 'now') {
       outcome = await apply().then(
@@ -123,7 +134,7 @@ export class FaultyStore implements IObjectStore, IFaultGate {
     }
     if (fault.twice) this.held = apply;
     if (fault.others === 'after') await interfere();
-    if (fault.answer === 'never') this.isDead = true;
+    if (fault.answer === 'never') this.end();
     if (fault.answer === '503') throw new RegistryError('unavailable', `${call.what} was answered with 503`);
     if (fault.answer === '403') throw denied(call);
     if (fault.answer === 'given' && outcome) {

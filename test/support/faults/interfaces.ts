@@ -45,6 +45,8 @@ export interface IFault {
 export interface IFaultGate {
   readonly calls: ISeenCall[];
   readonly isDead: boolean;
+  /** resolves when the process has ended, if it does */
+  readonly died: Promise<void>;
   /** @param at number of the call, counted from 1 since the gate was made */
   arm(at: number, fault: IFault, interfere: () => Promise<void>): void;
   disarm(): void;

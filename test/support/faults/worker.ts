@@ -18,8 +18,10 @@ export interface IOperationResult {
 
 export interface IWorkerTask {
   backend: TBackendConfig;
-  /** one case of so many is tried */
+  /** one case of so many is tried, */
   oneOf: number;
+  /** and all cases of these faults */
+  always: string[];
 }
 
 const inLanes = async <T>(items: T[], lanes: number, work: (item: T, lane: number) => Promise<void>): Promise<void> => {
@@ -30,26 +32,32 @@ const inLanes = async <T>(items: T[], lanes: number, work: (item: T, lane: numbe
   await Promise.all(Array.from({ length: Math.min(lanes, items.length) }, lane));
 };
 
-const runOperation = async (backend: IBackend, name: string, oneOf: number): Promise<IOperationResult> => {
+const runOperation = async (
+  backend: IBackend,
+  name: string,
+  { oneOf, always }: IWorkerTask,
+): Promise<IOperationResult> => {
   const operation = operations.find((one) => one.name === name);
   if (!operation) throw new Error(`there is no operation ${name}`);
   const own = models.filter(({ protocol }) => protocol === operation.protocol);
   const { calls, violations } = await record(backend, 0, operation, own);
-  const cases = enumerate(operation, calls, FAULTS).filter((_, at) => at % oneOf === 0);
+  const cases = enumerate(operation, calls, FAULTS).filter(
+    (one, at) => at % oneOf === 0 || always.includes(one.fault.name),
+  );
   const outcomes: IOutcome[] = [];
   const run = async (one: ICase, lane: number) => void outcomes.push(await runOne(backend, lane, one, own));
   await inLanes(cases, backend.lanes, run);
   return { operation: name, calls, violations, outcomes };
 };
 
-const { backend: config, oneOf } = JSON.parse(process.argv[2]!) as IWorkerTask;
-const backend = await backendOf(config);
+const task = JSON.parse(process.argv[2]!) as IWorkerTask;
+const backend = await backendOf(task.backend);
 process.on('message', (message: { operation?: string; end?: true }) => {
   if (message.end) {
     void (backend.close?.() ?? Promise.resolve()).then(() => process.disconnect());
     return;
   }
-  runOperation(backend, message.operation!, oneOf).then(
+  runOperation(backend, message.operation!, task).then(
     (result) => process.send?.({ result }),
     (error: Error) => process.send?.({ error: `${error.stack}` }),
   );

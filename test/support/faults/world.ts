@@ -27,7 +27,11 @@ export class World {
 
   /** All that is there is old from now on. */
   public grow(): void {
-    if (this.movesClock) this.clock.advance(A_DAY_LATER);
+    this.pass(A_DAY_LATER);
+  }
+
+  public pass(ms: number): void {
+    if (this.movesClock) this.clock.advance(ms);
   }
 
   public note(by: string, level: string, message: string, fields?: unknown): void {
@@ -88,7 +92,8 @@ export class World {
   }
 
   public async close(): Promise<void> {
-    for (const replica of this.replicas) await replica.stop();
+    // one that has ended waits for a store that it cannot reach any more
+    for (const replica of this.replicas) if (!replica.isDead) await replica.stop();
     await this.opened.close();
   }
 }
