@@ -47,6 +47,7 @@ export const directoryBackend = (lanes = 8): IBackend => ({
     };
     return {
       movesClock: true,
+      folder,
       direct,
       faulty: async () => wrapped(new FaultyStore(await direct())),
       close: async () => {

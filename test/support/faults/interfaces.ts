@@ -66,6 +66,8 @@ export interface IBackend {
 export interface IOpenStore {
   /** whether the times of its objects are those of the clock of the case */
   movesClock: boolean;
+  /** where it is one */
+  folder?: string;
   /** as another replica sees it */
   direct(): Promise<IObjectStore>;
   /** as the replica sees it that things happen to */
