@@ -8,6 +8,10 @@ import { sweepAll, World } from './world.js';
 export const FAULTS: IFault[] = [
   { name: 'answer lost', applied: 'now', answer: 'lost' },
   { name: 'answer lost, others write', applied: 'now', answer: 'lost', others: 'after', writesOnly: true },
+  { name: 'the same, no look', applied: 'now', answer: 'lost', others: 'after', writesOnly: true, looks: 0 },
+  { name: 'the same, one look', applied: 'now', answer: 'lost', others: 'after', writesOnly: true, looks: 1 },
+  // a driver looks twice before it says that somebody else was first
+  { name: 'the same, two looks', applied: 'now', answer: 'lost', others: 'after', writesOnly: true, looks: 2 },
   { name: 'call lost', applied: 'never', answer: 'lost', writesOnly: true },
   { name: 'call lost, others write', applied: 'never', answer: 'lost', others: 'after', writesOnly: true },
   { name: 'late: before a look', applied: 'nextCall', answer: 'lost', writesOnly: true },

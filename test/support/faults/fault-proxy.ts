@@ -17,6 +17,8 @@ interface IReply {
   body: Buffer;
 }
 
+const keyOf = ({ what }: ISeenCall): string => what.slice(what.indexOf(' ') + 1).split('?')[0] as string;
+
 /** Breaks the connection: no answer comes. */
 const LOST = Symbol('lost');
 
@@ -33,6 +35,7 @@ class ProxyGate implements IFaultGate {
   private announceDeath!: () => void;
   private armed: { at: number; fault: IFault; interfere: () => Promise<void> } | undefined;
   private struck: ISeenCall | undefined;
+  private looks = 0;
   private held: (() => Promise<unknown>) | undefined;
 
   constructor(
@@ -76,6 +79,9 @@ class ProxyGate implements IFaultGate {
     };
     this.calls.push(call);
     const { armed, struck } = this;
+    if (struck && armed?.fault.looks !== undefined && !isWrite && keyOf(struck) === keyOf(call)) {
+      if (this.looks++ >= armed.fault.looks) return errorReply(503, 'ServiceUnavailable');
+    }
     if (struck && armed?.fault.answer === '403' && struck.what === call.what) return errorReply(403, 'AccessDenied');
     if (armed?.at !== call.at || struck) {
       const reply = await this.forward(exchange);

@@ -23,6 +23,7 @@ export class FaultyStore implements IObjectStore, IFaultGate {
   private announceDeath!: () => void;
   private armed: { at: number; fault: IFault; interfere: () => Promise<void> } | undefined;
   private struck: ISeenCall | undefined;
+  private looks = 0;
   private held: (() => Promise<unknown>) | undefined;
 
   constructor(private readonly inner: IObjectStore) {
@@ -105,6 +106,9 @@ export class FaultyStore implements IObjectStore, IFaultGate {
     const call: ISeenCall = { at: this.calls.length + 1, what: `${verb} ${key}`, isWrite: WRITES.has(verb) };
     this.calls.push(call);
     const { armed, struck } = this;
+    if (struck && armed?.fault.looks !== undefined && !call.isWrite && struck.what.endsWith(` ${key}`)) {
+      if (this.looks++ >= armed.fault.looks) throw new RegistryError('unavailable', `${call.what} failed as well`);
+    }
     if (struck && armed?.fault.answer === '403' && struck.what === call.what) throw denied(call);
     if (armed?.at !== call.at || struck) {
       const result = await apply();

@@ -35,6 +35,8 @@ export interface IFault {
   answer: 'given' | 'lost' | '503' | '403' | 'never';
   /** other replicas write at this moment: before the call is applied, or before it is answered */
   others?: 'before' | 'after';
+  /** Later reads of the same key fail until the request is answered; this many of them still succeed. */
+  looks?: number;
   /** of calls that only read there is nothing to lose but the answer */
   writesOnly?: boolean;
   /** all interferers at once, each on a replica of its own */
