@@ -20,7 +20,8 @@ const PRINTED = 8;
 /**
  * Every call that every operation makes to the store has every fate, one at a time. The calls are found by running the
  * operation once without a fault. FAULTS_ONLY=text takes the operations with this in their names,
- * FAULTS_ONE_OF=n one case of so many.
+ * FAULTS_ONE_OF=n one case of so many, FAULTS_LOG=1 shows
+ * what the replicas logged in the cases that went wrong.
  */
 export const faultSuite = (t: Test, backend: TBackendConfig, options: IFaultSuiteOptions = {}): void => {
   const { always = [], processes = 2 } = options;

@@ -7,6 +7,7 @@ import { DirectoryObjectStore } from '../../../ts/core/objectstore/directory/cla
 import { S3ObjectStore } from '../../../ts/core/objectstore/s3/classes.s3objectstore.js';
 import type { IS3StorageConfig } from '../../../ts/interfaces.config.js';
 import { MemoryObjectStore } from '../store/memory-objectstore.js';
+import { inRealTime } from './clock.js';
 import { startFaultProxy } from './fault-proxy.js';
 import { FaultyStore } from './faulty-store.js';
 import type { IBackend } from './interfaces.js';
@@ -31,6 +32,17 @@ export const memoryBackend = (lanes = 32): IBackend => ({
 /** In memory where the system has a folder there: what a disk does is not what is tried here. */
 const MEMORY_FOLDER = '/dev/shm';
 
+/** Objects hold their own time, by the clock of the case. What was left in `tmp/` is as old as the file system says. */
+class DirectoryStore extends DirectoryObjectStore {
+  public override init(): Promise<void> {
+    return inRealTime(() => super.init());
+  }
+
+  public override sweep(olderThanMs: number): Promise<number> {
+    return inRealTime(() => super.sweep(olderThanMs));
+  }
+}
+
 /** Each replica has a driver of its own, as if it were a process of its own. */
 export const directoryBackend = (lanes = 8): IBackend => ({
   name: 'directory',
@@ -38,9 +50,9 @@ export const directoryBackend = (lanes = 8): IBackend => ({
   open: async () => {
     const parent = existsSync(MEMORY_FOLDER) ? MEMORY_FOLDER : tmpdir();
     const folder = await mkdtemp(join(parent, 'smartregistry-faults-'));
-    const stores: DirectoryObjectStore[] = [];
+    const stores: DirectoryStore[] = [];
     const direct = async () => {
-      const store = new DirectoryObjectStore(folder);
+      const store = new DirectoryStore(folder);
       await store.init();
       stores.push(store);
       return store;

@@ -18,6 +18,9 @@ export class CaseClock {
   }
 }
 
+/** Runs `work` by the real clock: for what compares with the times of files. */
+export const inRealTime = <T>(work: () => T): T => clocks.exit(work);
+
 const clocks = new AsyncLocalStorage<CaseClock>();
 const offset = (): number => clocks.getStore()?.offsetMs ?? 0;
 let isInstalled = false;

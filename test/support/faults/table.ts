@@ -67,4 +67,5 @@ export class FaultTable {
 export const violationLines = (outcome: IOutcome): string[] => [
   `${describe(outcome as ICase)}: first ${outcome.status}, again ${outcome.again}`,
   ...outcome.violations.map((text) => `    ${text}`),
+  ...(process.env.FAULTS_LOG ? outcome.log.map((text) => `        ${text}`) : []),
 ];
