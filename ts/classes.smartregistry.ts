@@ -18,6 +18,7 @@ import { RenderCache } from './core/pipeline/classes.rendercache.js';
 import { respond, withoutForbiddenBody } from './core/pipeline/helpers.http.js';
 import { normalizePath } from './core/pipeline/helpers.routes.js';
 import type { IRegistryServices } from './core/pipeline/interfaces.pipeline.js';
+import { ChoreRecords } from './core/storage/classes.chores.js';
 import { checkConfig, PROTOCOLS, type TBuiltInProtocol } from './helpers.config.js';
 import type { IRegistryConfig, TStorageConfig } from './interfaces.config.js';
 
@@ -151,7 +152,7 @@ export class SmartRegistry {
     this.services = { storage, auth, logger, limits, renders, answers, trustProxy: config.trustProxy ?? false };
     try {
       await storage.init();
-      this.housekeeper = new Housekeeper(logger);
+      this.housekeeper = new Housekeeper(logger, new ChoreRecords(storage));
       await auth.init();
       await this.startRegistries(this.services);
       this.keepHouse(this.housekeeper, storage, auth);
@@ -163,17 +164,33 @@ export class SmartRegistry {
   }
 
   private keepHouse(housekeeper: Housekeeper, storage: RegistryStorage, auth: AuthManager): void {
-    const sweepStaging = { name: 'Sweeping unfinished uploads', everyMs: HOUR_MS, work: () => storage.sweep() };
-    housekeeper.add(sweepStaging);
-    const sweepTokens = async () => ({ expired: await auth.sweep() });
-    housekeeper.add({ name: 'Sweeping expired tokens', everyMs: 24 * HOUR_MS, work: sweepTokens });
-    const sweepOrphans = async () => {
-      let orphans = 0;
-      for (const registry of this.registries.values()) orphans += await registry.sweepOrphans();
-      return { orphans };
-    };
-    housekeeper.add({ name: 'Sweeping artifacts that no document names', everyMs: 24 * HOUR_MS, work: sweepOrphans });
-    for (const registry of this.registries.values()) for (const chore of registry.chores()) housekeeper.add(chore);
+    housekeeper.add({
+      name: 'Sweeping unfinished uploads',
+      everyMs: HOUR_MS,
+      work: ({ signal }) => storage.sweep({ signal }),
+    });
+    housekeeper.add({
+      name: 'Sweeping expired tokens',
+      everyMs: 24 * HOUR_MS,
+      perProcess: this.config.auth.tokenStore === 'memory',
+      work: async () => ({ expired: await auth.sweep() }),
+    });
+    housekeeper.add({
+      name: 'Sweeping artifacts that no document names',
+      everyMs: 24 * HOUR_MS,
+      work: async ({ signal }) => {
+        let orphans = 0;
+        for (const registry of this.registries.values()) {
+          signal.throwIfAborted();
+          orphans += await registry.sweepOrphans({ signal });
+        }
+        return { orphans };
+      },
+    });
+    for (const registry of this.registries.values()) {
+      // two registries may have a chore of the same name, and each has a record of its own
+      for (const chore of registry.chores()) housekeeper.add({ ...chore, name: `${registry.protocol}: ${chore.name}` });
+    }
   }
 
   private async startRegistries(services: IRegistryServices): Promise<void> {

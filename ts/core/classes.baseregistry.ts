@@ -1,6 +1,7 @@
 import type { TPresentedCredential } from './auth/interfaces.auth.js';
 import type { IChore } from './base/classes.housekeeper.js';
 import { RegistryError } from './classes.registryerror.js';
+import type { ISweepOptions } from './classes.registrystorage.js';
 import type { IProtocolConfig, IRequestContext, IResponse, TRegistryProtocol } from './interfaces.core.js';
 import { RegistryCall } from './pipeline/classes.registrycall.js';
 import { parseAuthorization, respond, toResponse, withoutForbiddenBody } from './pipeline/helpers.http.js';
@@ -42,14 +43,14 @@ export abstract class BaseRegistry {
 
   /**
    * Deletes artifacts that no document names: what a publish that was killed half-way left behind. Run once a day
-   * with the default age of 24 hours, which spares publishes under way. Answers how many; see
-   * `RegistryStorage.sweepOrphans`.
+   * with the default age of 24 hours, which spares publishes under way. Returns how many; see
+   * `RegistryStorage.sweepPackages`.
    */
-  public async sweepOrphans(_options: { olderThanMs?: number } = {}): Promise<number> {
+  public async sweepOrphans(_options: ISweepOptions = {}): Promise<number> {
     return 0;
   }
 
-  /** Work that is to be done now and then, beside the daily `sweepOrphans`. */
+  /** Work that is to be done now and then, beside the daily `sweepOrphans`. Each `work` gets a `signal`: see `IChore`. */
   public chores(): IChore[] {
     return [];
   }

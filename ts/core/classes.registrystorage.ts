@@ -10,14 +10,16 @@ import type {
   IObjectStore,
 } from './objectstore/interfaces.objectstore.js';
 import { CommitRun } from './storage/classes.commitrun.js';
+import { PackageSweep } from './storage/classes.packagesweep.js';
 import { StagedObject, stageBody } from './storage/classes.stagedobject.js';
 import { type IRegistryStorageOptions, type IRepairable, StorageParts } from './storage/classes.storageparts.js';
 import { listDocuments } from './storage/helpers.listdocuments.js';
-import { sweepOrphans, sweepStaging } from './storage/helpers.sweep.js';
+import { sweepStaging } from './storage/helpers.sweep.js';
 import type { IStorageHookMetadata } from './storage/interfaces.hooks.js';
 import type {
   ICommitPlan,
   IDisplacePlan,
+  IPackageSweep,
   IPlacedArtifact,
   IPlacePlan,
   IPublishPlan,
@@ -47,10 +49,10 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
  * All that the registry keeps goes through here: documents with one door for read-modify-write, artifacts with one
- * write protocol, hooks, limits. It stands over any `IObjectStore`.
+ * commit protocol, hooks, limits. It stands over any `IObjectStore`.
  *
- * Hooks run in `publish`, `remove`, `stage` (see there), and in `open` and `headForGet` where the caller says what the
- * object is. `read`, `update`, `head`, `delete` and `list` are the registry's own business and run none.
+ * Hooks run in `commit` and `stage` (see there), and in `open` and `headForGet` if the caller says what the object is.
+ * `read`, `update`, `head`, `delete` and `list` are the registry's own business and run none.
  */
 export class RegistryStorage {
   private staged: Set<StagedObject> | undefined;
@@ -194,12 +196,13 @@ export class RegistryStorage {
   }
 
   /**
-   * Receives a body: hashed, counted, and kept where it waits for `publish`. Up to 256 KiB (and bytes that are in
+   * Receives a body: hashed, counted, and kept while it waits for `commit`. Up to 256 KiB (and bytes that are in
    * memory anyway) stay in memory, more goes to `staging/{yyyy-mm-dd}/{uuid}`. A source that fails, or is too long
    * (`tooLarge`), or has another length than promised (`invalid`) leaves nothing.
    *
    * With `about`, a body that is a stream of unknown length, or known not to fit in memory, is announced to
-   * `beforePut` once with phase `start` before its first byte is read (kind `artifact`, `size` where known).
+   * `beforePut` once with phase `start` before its first byte is read (kind `artifact`, `size` if known). If nothing
+   * comes of it, `afterAbort` is called with phase `start`.
    */
   public async stage(
     body: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | Uint8Array,
@@ -291,28 +294,23 @@ export class RegistryStorage {
    * repairs listings from their markers.
    */
   public async sweep(
-    options: { olderThanMs?: number } = {},
+    options: { olderThanMs?: number; signal?: AbortSignal } = {},
   ): Promise<{ staged: number; unfinished: number; repaired: number }> {
-    const olderThanMs = options.olderThanMs ?? DAY_MS;
-    const staged = await sweepStaging(this.parts, olderThanMs);
+    const { olderThanMs = DAY_MS, signal } = options;
+    const staged = await sweepStaging(this.parts, olderThanMs, signal);
+    signal?.throwIfAborted();
     const unfinished = (await this.store.sweep?.(olderThanMs)) ?? 0;
     let repaired = 0;
     for (const listing of this.parts.listings) {
+      signal?.throwIfAborted();
       repaired += await listing.repair(Math.min(olderThanMs, 20_000), Math.min(olderThanMs, 15 * 60_000));
     }
     return { staged, unfinished, repaired };
   }
 
-  /**
-   * Deletes objects below `prefix` that are older than `olderThanMs` (default 24 h) and that no document names.
-   * `isListed` must read the document afresh (`read` does). Answers how many.
-   */
-  public sweepOrphans(
-    prefix: string,
-    isListed: (key: string) => boolean | Promise<boolean>,
-    options: { olderThanMs?: number } = {},
-  ): Promise<number> {
-    return sweepOrphans(this.parts, prefix, isListed, options.olderThanMs ?? DAY_MS);
+  /** Deletes artifacts that no document names, package by package. Returns how many. */
+  public sweepPackages<T>(sweep: IPackageSweep<T>): Promise<number> {
+    return new PackageSweep(this.parts, sweep).run();
   }
 
   /** Has `sweep` repair this listing too. */

@@ -1,5 +1,6 @@
 import { BaseRegistry } from '../core/classes.baseregistry.js';
 import type { RegistryError } from '../core/classes.registryerror.js';
+import type { ISweepOptions } from '../core/classes.registrystorage.js';
 import type { IProtocolConfig, IResponse } from '../core/interfaces.core.js';
 import { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
@@ -20,10 +21,10 @@ import { createToken, deleteToken, listTokens, logout } from './handlers.tokens.
 import { deletePackage, deleteTarball } from './handlers.unpublish.js';
 import { beginLogin, collectLogin, showLogin, submitLogin } from './handlers.weblogin.js';
 import { revisionOf } from './helpers.document.js';
-import { isNamed } from './helpers.orphans.js';
+import { orphanSweep } from './helpers.orphans.js';
 import type { INpmDocument, INpmSearchEntry } from './interfaces.npm.js';
 import type { INpmParts } from './interfaces.parts.js';
-import { catalogPrefix, documentKey, packagesPrefix } from './keys.npm.js';
+import { catalogPrefix, documentKey } from './keys.npm.js';
 import { NAME } from './routes.npm.js';
 import { searchEntryOf } from './wire.packument.js';
 
@@ -127,9 +128,8 @@ export class NpmRegistry extends BaseRegistry {
     ];
   }
 
-  public override sweepOrphans(options: { olderThanMs?: number } = {}): Promise<number> {
-    const { storage } = this.services;
-    return storage.sweepOrphans(`${packagesPrefix}/`, (key) => isNamed(storage, key), options);
+  public override sweepOrphans(options: ISweepOptions = {}): Promise<number> {
+    return this.services.storage.sweepPackages({ ...orphanSweep, ...options });
   }
 
   /** npm prints `error`. */

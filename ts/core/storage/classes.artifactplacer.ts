@@ -1,3 +1,4 @@
+import * as plugins from '../../plugins.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { ILogger } from '../interfaces.core.js';
 import type { IObjectStore, IPutOptions } from '../objectstore/interfaces.objectstore.js';
@@ -67,13 +68,14 @@ export class ArtifactPlacer {
   }
 
   /**
-   * Puts an artifact, whose layout key has become spent since it was placed, at a key of this write alone. What lies at
-   * the layout key is an orphan then.
+   * Puts an artifact, whose key may have become that of an orphan since it was placed, at a new key of this write alone.
+   * What lies at the old key is an orphan then.
    */
   public async moveToOwnKey(placed: IPlacedArtifact): Promise<IPlacedArtifact> {
     const plan = this.places.get(placed);
     if (!plan) throw new RegistryError('internal', 'Only what this write placed can be moved');
-    const key = plan.staged.isReplayable ? await this.placeAtOwnKey(plan) : await this.copyToOwnKey(placed, plan);
+    const id = plugins.crypto.randomUUID();
+    const key = await (plan.staged.isReplayable ? this.placeAtOwnKey(plan, id) : this.copyToOwnKey(placed, plan, id));
     const moved = { ...placed, key };
     this.places.delete(placed);
     this.places.set(moved, plan);
@@ -90,26 +92,26 @@ export class ArtifactPlacer {
     for (const key of this.reservations) this.parts.reserved.delete(key);
   }
 
-  private ownKeyOf(plan: IArtifactPlan): string {
-    const key = `${plan.key}.${this.stamp.id}`;
-    if (!this.ownKeys.includes(key)) this.ownKeys.push(key);
+  private ownKeyOf(plan: IArtifactPlan, id: string): string {
+    const key = `${plan.key}.${id}`;
+    this.ownKeys.push(key);
     return key;
   }
 
-  private async placeAtOwnKey(plan: IArtifactPlan): Promise<string> {
-    const key = this.ownKeyOf(plan);
+  private async placeAtOwnKey(plan: IArtifactPlan, id = this.stamp.id): Promise<string> {
+    const key = this.ownKeyOf(plan, id);
     if (await this.tryAt(key, plan, undefined)) return key;
     throw new RegistryError('unavailable', 'The store refuses to take this artifact');
   }
 
   /** The staged bytes were spent when the artifact was placed; what was placed may be deleted at any moment. */
-  private async copyToOwnKey(placed: IPlacedArtifact, plan: IArtifactPlan): Promise<string> {
-    const key = this.ownKeyOf(plan);
+  private async copyToOwnKey(placed: IPlacedArtifact, plan: IArtifactPlan, id: string): Promise<string> {
+    const key = this.ownKeyOf(plan, id);
     try {
       await this.parts.store.compose(key, [placed.key], { ...this.options(plan), sizes: [placed.size] });
     } catch (error) {
-      if (RegistryError.is(error, 'notFound')) throw sweptAway(error);
-      if (!isDoubtful(error) || !(await this.isOursDespite(key, error))) throw error;
+      if (isDoubtful(error) && (await this.isOursDespite(key, error))) return key;
+      throw (await this.parts.store.head(placed.key)) ? error : sweptAway(error);
     }
     return key;
   }

@@ -2,7 +2,7 @@ import * as plugins from '../../plugins.js';
 import { ArtifactPlacer } from './classes.artifactplacer.js';
 import { artifactSubject } from './classes.commithooks.js';
 import type { ICommitParts } from './classes.commitrun.js';
-import { isLarge } from './classes.stagedobject.js';
+import { isLarge, StagedObject } from './classes.stagedobject.js';
 import { VerifiedBody } from './classes.verifiedbody.js';
 import type { IArtifactPlan, IDisplacePlan, IPlacedArtifact, IPlacePlan } from './interfaces.plans.js';
 import type { IStorageOrigin, IWriteStamp } from './interfaces.storage.js';
@@ -59,6 +59,7 @@ export class WriteProtocol {
     for (const artifact of plan.artifacts) {
       if (artifact.silent) continue;
       await this.parts.hooks.ask('beforePut', origin, artifactSubject(plan, artifact, artifact.key));
+      if (artifact.staged instanceof StagedObject) artifact.staged.unused = undefined;
     }
   }
 

@@ -132,3 +132,21 @@ export interface IRemovePlan<T> {
   digest?: string;
   catalog?: IDerivedListing<T>;
 }
+
+export interface ISweepOptions {
+  /** Younger orphans stay: a write under way would have to place its artifacts again. Default 24 h */
+  olderThanMs?: number;
+  /** ends the sweep after the packages that are being looked at */
+  signal?: AbortSignal;
+}
+
+/** Which objects below a prefix belong to which document, and which of them it names. */
+export interface IPackageSweep<T> extends ISweepOptions {
+  /** documents and their artifacts lie below it */
+  prefix: string;
+  codec?: ICodec<T>;
+  /** The key of the document that alone may name the object at `key`; of a document its own key. */
+  ownerOf(key: string): string;
+  /** The keys of all artifacts that the document names. */
+  named(document: T): Iterable<string>;
+}
