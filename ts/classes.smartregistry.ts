@@ -19,6 +19,7 @@ import { respond, withoutForbiddenBody } from './core/pipeline/helpers.http.js';
 import { normalizePath } from './core/pipeline/helpers.routes.js';
 import type { IRegistryServices } from './core/pipeline/interfaces.pipeline.js';
 import { ChoreRecords } from './core/storage/classes.chores.js';
+import type { IGarbageOptions, IGarbageReport } from './core/storage/interfaces.garbage.js';
 import { checkConfig, PROTOCOLS, type TBuiltInProtocol } from './helpers.config.js';
 import type { IRegistryConfig, TStorageConfig } from './interfaces.config.js';
 
@@ -36,6 +37,13 @@ export const availableProtocols = (): TBuiltInProtocol[] => PROTOCOLS.filter((pr
 const SILENT: ILogger = { info: () => {}, warn: () => {}, error: () => {} };
 
 const HOUR_MS = 60 * 60 * 1000;
+
+export interface IRebuildOptions {
+  /** default: all that are enabled */
+  protocols?: TRegistryProtocol[];
+  /** called now and then with the number of documents that were read so far */
+  progress?(protocol: TRegistryProtocol, documents: number): void;
+}
 
 interface IMount {
   prefix: string;
@@ -112,6 +120,25 @@ export class SmartRegistry {
     return [...this.registries.keys()];
   }
 
+  /**
+   * Makes the listings of all packages anew from the packages' documents, of these protocols or (default) of all. Other
+   * replicas follow by themselves, and everything goes on meanwhile. A listing that is lost or damaged is rebuilt without
+   * this. Returns the number of documents of each protocol that has listings.
+   */
+  public async rebuildListings(options: IRebuildOptions = {}): Promise<Map<TRegistryProtocol, number>> {
+    const { protocols = this.protocols(), progress } = options;
+    this.ready();
+    const counts = new Map<TRegistryProtocol, number>();
+    for (const protocol of protocols) {
+      const registry = this.registries.get(protocol);
+      if (!registry) throw new RegistryError('invalid', `The protocol "${protocol}" is not enabled`);
+      for (const listing of registry.listings()) {
+        counts.set(protocol, await listing.rebuild((documents) => progress?.(protocol, documents)));
+      }
+    }
+    return counts;
+  }
+
   public isInitialized(): boolean {
     return this.state === 'ready';
   }
@@ -131,6 +158,18 @@ export class SmartRegistry {
       this.logger.warn('The storage does not answer', { cause: RegistryError.from(error).message });
       return false;
     }
+  }
+
+  /**
+   * Removes what nothing names any more, protocol by protocol, beside everything else that goes on; a chore does the same
+   * once a day. With `dryRun` it only counts. Rejects with the reason of `signal` when that aborts: what is left then is
+   * for the next time.
+   */
+  public async collectGarbage(options: IGarbageOptions = {}): Promise<IGarbageReport[]> {
+    this.ready();
+    const reports: IGarbageReport[] = [];
+    for (const registry of this.registries.values()) reports.push(await registry.collectGarbage(options));
+    return reports;
   }
 
   /** Frees everything; the object cannot be used again. */

@@ -14,7 +14,7 @@ const empty = content('');
 /** the keys that a blob of one repository has */
 const keysOf = (name: string, digest: string): string[] => {
   const [algorithm, hex] = digest.split(':') as [string, string];
-  const link = `oci/links/${algorithm}/${hex}:${name.replaceAll('/', ':')}`;
+  const link = `oci/links/${algorithm}/${hex}/${name.replaceAll('/', ':')}`;
   return [`oci/blobs/${algorithm}/${hex}`, link];
 };
 

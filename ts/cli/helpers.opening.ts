@@ -85,6 +85,12 @@ const sharedSecret = async (config: TCliConfig): Promise<string> => {
   }
 };
 
+/** All protocols of the configuration, and a secret that nothing that is stored depends on. */
+export const openForMaintenance = async (config: TCliConfig, logger: ILogger): Promise<SmartRegistry> => {
+  await prepareDirectory(config);
+  return open({ ...config, auth: { ...config.auth, jwtSecret: config.auth.jwtSecret || newSecret() }, logger });
+};
+
 /** The registry as `serve` runs it. */
 export const openForService = async (config: TCliConfig, logger: ILogger): Promise<SmartRegistry> => {
   // only to have the configuration checked before anything is made for it

@@ -181,6 +181,11 @@ export class AuthManager {
     return this.#rights.holdsSome(token, { protocol, type, action });
   }
 
+  /** Whether the caller has this right to every name; false also of a provider that decides name by name. */
+  public allowsAll(token: IAuthToken | null, right: IRight): Promise<boolean> {
+    return this.#rights.allowsAll(token, right);
+  }
+
   /** Those of `names` that the caller has the right to, in the same order: the filter of every listing. */
   public allowedNames(token: IAuthToken | null, right: IRight, names: Iterable<string>): Promise<string[]> {
     return this.#rights.allowedNames(token, right, names);

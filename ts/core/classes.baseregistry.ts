@@ -3,10 +3,12 @@ import type { IChore } from './base/classes.housekeeper.js';
 import { RegistryError } from './classes.registryerror.js';
 import type { ISweepOptions } from './classes.registrystorage.js';
 import type { IProtocolConfig, IRequestContext, IResponse, TRegistryProtocol } from './interfaces.core.js';
+import type { IRebuildable } from './listing/interfaces.listing.js';
 import { RegistryCall } from './pipeline/classes.registrycall.js';
 import { parseAuthorization, respond, toResponse, withoutForbiddenBody } from './pipeline/helpers.http.js';
 import { type IRoute, type IRouteMatch, RouteTable, type TTrailingSlash } from './pipeline/helpers.routes.js';
 import type { IRegistryServices, TAccess } from './pipeline/interfaces.pipeline.js';
+import type { IGarbageOptions, IGarbageReport } from './storage/interfaces.garbage.js';
 
 /** Some protocols put a token into the path, as `npm logout` does: of such a path the log has the pattern only. */
 const loggedPath = (call: RegistryCall): string =>
@@ -48,6 +50,22 @@ export abstract class BaseRegistry {
    */
   public async sweepOrphans(_options: ISweepOptions = {}): Promise<number> {
     return 0;
+  }
+
+  /** Listings that can be made anew from what they list; see `SmartRegistry.rebuildListings`. */
+  public listings(): IRebuildable[] {
+    return [];
+  }
+
+  /**
+   * Removes what nothing names any more, and reports what it was. A protocol whose artifacts are named by documents has
+   * nothing to add to `sweepOrphans`.
+   */
+  public async collectGarbage(options: IGarbageOptions = {}): Promise<IGarbageReport> {
+    if (options.dryRun) return { protocol: this.protocol, removed: {}, bytes: 0 };
+    options.signal?.throwIfAborted();
+    const orphans = await this.sweepOrphans({ olderThanMs: options.graceMs, signal: options.signal });
+    return { protocol: this.protocol, removed: { orphans }, bytes: 0 };
   }
 
   /** Work that is to be done now and then, beside the daily `sweepOrphans`. Each `work` gets a `signal`: see `IChore`. */

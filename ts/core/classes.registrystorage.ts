@@ -10,7 +10,9 @@ import type {
   IObjectStore,
 } from './objectstore/interfaces.objectstore.js';
 import { CommitRun } from './storage/classes.commitrun.js';
+import type { IHookSubject } from './storage/classes.hookrunner.js';
 import { PackageSweep } from './storage/classes.packagesweep.js';
+import { type IPendingOptions, PendingMarkers } from './storage/classes.pending.js';
 import { StagedObject, stageBody } from './storage/classes.stagedobject.js';
 import { type IRegistryStorageOptions, type IRepairable, StorageParts } from './storage/classes.storageparts.js';
 import { listDocuments } from './storage/helpers.listdocuments.js';
@@ -18,10 +20,8 @@ import { sweepStaging } from './storage/helpers.sweep.js';
 import type { IStorageHookMetadata } from './storage/interfaces.hooks.js';
 import type {
   ICommitPlan,
-  IDisplacePlan,
   IPackageSweep,
   IPlacedArtifact,
-  IPlacePlan,
   IPublishPlan,
   IRemovePlan,
 } from './storage/interfaces.plans.js';
@@ -135,9 +135,19 @@ export class RegistryStorage {
     return () => hooks.tellLater('afterGet', this.origin, { key, metadata: about });
   }
 
+  /** Asks a `before…` hook about content that is written or deleted without `commit`; see `AskedHooks`. */
+  public ask(name: 'beforePut' | 'beforeDelete', subject: IHookSubject): Promise<void> {
+    return this.parts.hooks.ask(name, this.operation, subject);
+  }
+
+  /** Waits for an `after…` hook; never rejects. */
+  public tell(name: 'afterPut' | 'afterDelete' | 'afterAbort', subject: IHookSubject): Promise<void> {
+    return this.parts.hooks.tell(name, this.operation, subject);
+  }
+
   /** Asks `beforePut` (phase `start`) about an upload whose size or digest is not known yet. */
   public announce(about: IStageAbout, size?: number): Promise<void> {
-    return this.parts.hooks.announce(this.origin, about, size);
+    return this.parts.hooks.announce(this.operation, about, size);
   }
 
   /**
@@ -262,21 +272,6 @@ export class RegistryStorage {
     return (await this.commit<T>({ ...rest, place: artifacts, document: { ...kept, applied } })) as T;
   }
 
-  /**
-   * The write protocol for content whose key is its digest and that needs no document: `beforePut` once for each
-   * artifact that is not `silent`, before any can be seen (of a body that streams to its key: when all but its last
-   * chunk is there); artifacts to their keys in order; `afterPut` for those that were new. What fails half-way
-   * leaves at most artifacts before the last one, which decides.
-   */
-  public place(plan: IPlacePlan): Promise<IPlacedArtifact[]> {
-    return this.parts.protocol.place(plan, this.origin);
-  }
-
-  /** Deletes what `place` placed: `beforeDelete`, artifacts in order, `afterDelete`. */
-  public displace(plan: IDisplacePlan): Promise<void> {
-    return this.parts.protocol.displace(plan, this.origin);
-  }
-
   /** A `commit` that places nothing. */
   public async remove<T>(plan: IRemovePlan<T>): Promise<T> {
     const { artifacts, document, ...rest } = plan;
@@ -304,6 +299,7 @@ export class RegistryStorage {
     for (const listing of this.parts.listings) {
       signal?.throwIfAborted();
       repaired += await listing.repair(Math.min(olderThanMs, 20_000), Math.min(olderThanMs, 15 * 60_000));
+      await listing.sweep?.(olderThanMs);
     }
     return { staged, unfinished, repaired };
   }
@@ -311,6 +307,13 @@ export class RegistryStorage {
   /** Deletes artifacts that no document names, package by package. Returns how many. */
   public sweepPackages<T>(sweep: IPackageSweep<T>): Promise<number> {
     return new PackageSweep(this.parts, sweep).run();
+  }
+
+  /** Markers of writes under way, from which derived state is repaired; see `PendingMarkers`. */
+  public pendingMarkers<TSubject, TTruth>(
+    options: IPendingOptions<TSubject, TTruth>,
+  ): PendingMarkers<TSubject, TTruth> {
+    return new PendingMarkers(this.parts, options);
   }
 
   /** Has `sweep` repair this listing too. */

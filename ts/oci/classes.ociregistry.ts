@@ -2,23 +2,28 @@ import { globMatcher } from '../core/auth/helpers.scopes.js';
 import type { IChore } from '../core/base/classes.housekeeper.js';
 import { BaseRegistry } from '../core/classes.baseregistry.js';
 import { RegistryError } from '../core/classes.registryerror.js';
+import type { ISweepOptions } from '../core/classes.registrystorage.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { respond } from '../core/pipeline/helpers.http.js';
 import type { IRoute } from '../core/pipeline/helpers.routes.js';
 import type { IRegistryServices, TAccess, TParams } from '../core/pipeline/interfaces.pipeline.js';
 import { ResumableUploads } from '../core/storage/classes.resumableuploads.js';
+import type { IGarbageOptions, IGarbageReport } from '../core/storage/interfaces.garbage.js';
+import { LRUCache } from '../plugins.js';
+import { GarbageCollection } from './classes.garbagecollection.js';
 import { OciTokens } from './classes.ocitokens.js';
 import { ReferrerLists } from './classes.referrerlists.js';
 import { deleteBlob, getBlob } from './handlers.blobs.js';
 import { listRepositories } from './handlers.catalog.js';
 import { deleteManifest } from './handlers.deletemanifest.js';
-import { getManifest, putManifest } from './handlers.manifests.js';
+import { getManifest } from './handlers.manifests.js';
+import { putManifest } from './handlers.putmanifest.js';
 import { listReferrers } from './handlers.referrers.js';
 import { listTags } from './handlers.tags.js';
 import { getToken, postToken } from './handlers.token.js';
 import * as uploads from './handlers.uploads.js';
-import { collectBlobs } from './helpers.collector.js';
+import { migrateLinks } from './helpers.migration.js';
 import type { IOciConfig } from './interfaces.config.js';
 import type { IOciParts } from './interfaces.parts.js';
 import { uploadsPrefix } from './keys.oci.js';
@@ -29,6 +34,8 @@ import { CATALOG, type INeededScope } from './wire.scopes.js';
 const HOUR_MS = 60 * 60 * 1000;
 /** what a crash left out of a list of referrers is missing for this long, and once more until the chore runs */
 const LAG_MS = 30_000;
+/** a few hundred bytes each; of a manifest that is not among them a guard is looked at once more */
+const REMEMBERED_COPIES = 1000;
 const VERSION = { 'Docker-Distribution-API-Version': 'registry/2.0' };
 
 const right = (action: string): TAccess => ({
@@ -56,6 +63,7 @@ export class OciRegistry extends BaseRegistry {
       tokens: new OciTokens(auth),
       uploads: new ResumableUploads(storage, uploadsPrefix),
       referrers: new ReferrerLists(storage),
+      copies: new LRUCache<string, string>({ max: REMEMBERED_COPIES }),
       isImmutable: globMatcher(config.immutableTags ?? []),
     };
   }
@@ -72,7 +80,7 @@ export class OciRegistry extends BaseRegistry {
       { method: 'GET', path: '/_catalog', access: 'identified', handle: (call) => listRepositories(call, oci) },
       { method: 'GET', path: '/{name+}/tags/list', access: pull, handle: listTags },
       { method: 'GET', path: '/{name+}/referrers/{digest}', access: pull, handle: listReferrers },
-      { method: 'GET', path: MANIFEST, access: pull, handle: getManifest },
+      { method: 'GET', path: MANIFEST, access: pull, handle: (call) => getManifest(call, oci) },
       { method: 'PUT', path: MANIFEST, access: push, handle: (call) => putManifest(call, oci) },
       { method: 'POST', path: `${BLOBS}/uploads/`, access: push, handle: (call) => uploads.beginUpload(call, oci) },
       { method: 'POST', path: `${BLOBS}/uploads`, access: push, handle: (call) => uploads.beginUpload(call, oci) },
@@ -105,8 +113,17 @@ export class OciRegistry extends BaseRegistry {
     ];
   }
 
-  public override sweepOrphans(options: { olderThanMs?: number } = {}): Promise<number> {
-    return collectBlobs(this.services.storage, options);
+  public override collectGarbage(options: IGarbageOptions = {}): Promise<IGarbageReport> {
+    return new GarbageCollection(this.services.storage.for({ protocol: this.protocol }), this.parts, options).run();
+  }
+
+  public override async sweepOrphans({ olderThanMs: graceMs, signal }: ISweepOptions = {}): Promise<number> {
+    const { removed } = await this.collectGarbage({ graceMs, signal });
+    return Object.values(removed).reduce((sum, count) => sum + count, 0);
+  }
+
+  public override init(): Promise<void> {
+    return migrateLinks(this.services.storage);
   }
 
   public override clientSetup(url: string): string[] {

@@ -1,4 +1,5 @@
 import type { ResumableUploads } from '../core/storage/classes.resumableuploads.js';
+import type { LRUCache } from '../plugins.js';
 import type { OciTokens } from './classes.ocitokens.js';
 import type { ReferrerLists } from './classes.referrerlists.js';
 import type { IOciConfig } from './interfaces.config.js';
@@ -9,6 +10,8 @@ export interface IOciParts {
   tokens: OciTokens;
   uploads: ResumableUploads;
   referrers: ReferrerLists;
+  /** where the manifests were that were read by tag last: `<repository>@<digest>` -> key */
+  copies: LRUCache<string, string>;
   /** whether this tag stays where it is once it is pushed */
   isImmutable(tag: string): boolean;
 }

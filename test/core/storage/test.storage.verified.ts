@@ -2,7 +2,12 @@ import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import t from 'tap';
 import { streamToBuffer, toReadableStream } from '../../../ts/core/base/helpers.streams.js';
-import { type ICodec, RegistryStorage, StagedObject } from '../../../ts/core/classes.registrystorage.js';
+import {
+  type ICodec,
+  type IPlacedArtifact,
+  RegistryStorage,
+  StagedObject,
+} from '../../../ts/core/classes.registrystorage.js';
 import { nodeFiles } from '../../../ts/core/objectstore/directory/helpers.files.js';
 import { AnswerCache } from '../../../ts/core/pipeline/classes.answercache.js';
 import { RegistryCall } from '../../../ts/core/pipeline/classes.registrycall.js';
@@ -154,10 +159,15 @@ t.test('a staged object of several keys: read in order, as often as needed, dele
   for (let time = 0; time < 2; time++) t.same(await streamToBuffer(await staged.open()), WHOLE);
   t.notOk(staged.isReplayable);
   const storage = new RegistryStorage(store);
-  const artifact = { staged, key: 'there', contentType: 'x/y', shared: true };
-  const [placed] = await storage.place({ packageName: 'p', artifacts: [artifact] });
-  t.match(placed, { key: 'there', size: WHOLE.byteLength, found: false, digests: { sha256: hex } });
-  t.same(store.keys(), ['there']);
+  const artifact = { staged, key: 'there', contentType: 'x/y' };
+  let named: IPlacedArtifact[] = [];
+  const apply = (_current: unknown, placed: IPlacedArtifact[]) => {
+    named = placed;
+    return {};
+  };
+  await storage.commit({ packageName: 'p', place: [artifact], document: { key: 'document', apply } });
+  t.match(named, [{ key: 'there', size: WHOLE.byteLength, digests: { sha256: hex } }]);
+  t.same(store.keys(), ['document', 'there']);
   t.same(Buffer.from(store.objects.get('there')!.bytes), WHOLE);
   t.throws(() => staged.peek(), kind('internal'));
   await staged.discard();

@@ -78,6 +78,12 @@ export class Rights {
     );
   }
 
+  /** Whether the caller has this right to every name; false also of a provider that decides name by name. */
+  public async allowsAll(token: IAuthToken | null, { protocol, type, action }: IRight): Promise<boolean> {
+    if (token && !this.#mayUse(token, protocol, action)) return false;
+    return (await this.permissions(token))?.allowsAll(protocol, type, action) ?? false;
+  }
+
   /** Those of `names` that the caller has the right to, in the same order: the filter of every listing. */
   public async allowedNames(token: IAuthToken | null, right: IRight, names: Iterable<string>): Promise<string[]> {
     const { protocol, type, action } = right;

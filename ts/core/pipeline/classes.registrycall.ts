@@ -19,6 +19,7 @@ import { Rendering } from './classes.rendercache.js';
 import { RequestBody } from './classes.requestbody.js';
 import { abandonBody } from './helpers.bodysource.js';
 import { headerOf, originOf } from './helpers.http.js';
+import { type IServedListing, type IServeListingOptions, serveListing } from './helpers.listing.js';
 import { datedSince, type IServeRequest, serveExact, serveObject, serveRendering } from './helpers.serving.js';
 import type { IRegistryServices, TAccess, TParams } from './interfaces.pipeline.js';
 import type { IServeDocumentOptions, IServeObjectOptions } from './interfaces.serving.js';
@@ -291,6 +292,18 @@ export class RegistryCall implements IServeRequest {
       this.mayRepeat(response, info, name, isDated ? validUntil : Math.min(validUntil, datedFrom));
     }
     return response;
+  }
+
+  /** All packages that the caller may see, of any number; see `IListingRender` for how they are written. */
+  public serveListing<TEntry>(
+    listing: IServedListing<TEntry>,
+    options: IServeListingOptions<TEntry>,
+  ): Promise<IResponse> {
+    const row = typeof this.access === 'object' ? this.access : undefined;
+    const type = options.right?.type ?? row?.type;
+    if (!type) throw new RegistryError('internal', `A listing of ${this.protocol} has no type to filter by`);
+    const action = options.right?.action ?? row?.action ?? 'read';
+    return serveListing(this, listing, { protocol: this.protocol, type, action }, options);
   }
 
   private mayRepeat(

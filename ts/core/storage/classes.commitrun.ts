@@ -121,7 +121,6 @@ export class CommitRun<T> {
       size,
       digests,
       contentType,
-      found: false,
     }));
   }
 
@@ -137,7 +136,7 @@ export class CommitRun<T> {
   private async ask(drops: string[]): Promise<void> {
     const { plan, hooks } = this;
     for (const artifact of this.artifacts) {
-      if (!artifact.silent) await hooks.askPut(artifactSubject(plan, artifact, artifact.key));
+      await hooks.askPut(artifactSubject(plan, artifact, artifact.key));
       // from here on this write says what became of the upload
       if (artifact.staged instanceof StagedObject) artifact.staged.unused = undefined;
     }
@@ -161,11 +160,7 @@ export class CommitRun<T> {
 
   private async place(spent: string): Promise<void> {
     for (const artifact of this.artifacts) {
-      const placed = await this.placer.place(
-        artifact,
-        async () => {},
-        (key) => isSpent(spent, key),
-      );
+      const placed = await this.placer.place(artifact, (key) => isSpent(spent, key));
       this.placed.push(placed);
     }
   }

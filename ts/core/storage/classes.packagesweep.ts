@@ -74,10 +74,19 @@ export class PackageSweep<T> {
 
   private async sweepPackage({ documentKey, keys }: IGroup): Promise<void> {
     const document = await this.parts.documents.pass(documentKey, this.codec);
-    const orphans: string[] = [];
-    for (const key of this.unnamed(document, keys)) if (await this.isOld(key)) orphans.push(key);
-    if (orphans.length === 0 || this.sweep.signal?.aborted) return;
-    for (const key of await this.condemn(documentKey, orphans)) await this.delete(key);
+    const orphans = new Map<string, number>();
+    for (const key of this.unnamed(document, keys)) {
+      const size = await this.oldSize(key);
+      if (size !== null) orphans.set(key, size);
+    }
+    if (orphans.size === 0 || this.sweep.signal?.aborted) return;
+    if (this.sweep.dryRun) {
+      for (const [key, size] of orphans) this.sweep.onOrphan?.(key, size);
+      return;
+    }
+    for (const key of await this.condemn(documentKey, [...orphans.keys()])) {
+      if (await this.delete(key)) this.sweep.onOrphan?.(key, orphans.get(key) ?? 0);
+    }
   }
 
   private unnamed(document: T | null, keys: string[]): string[] {
@@ -85,11 +94,11 @@ export class PackageSweep<T> {
     return keys.filter((key) => !named.has(key));
   }
 
-  /** The time of an object may be that of the upload that was moved to its key. */
-  private async isOld(key: string): Promise<boolean> {
+  /** Bytes of an old object, null for others. Its time may be that of the upload that was moved to its key. */
+  private async oldSize(key: string): Promise<number | null> {
     const seen: IObjectInfo | null = await this.parts.store.head(key);
     const placedAt = seen?.metadata?.[PLACED_AT];
-    return seen !== null && (placedAt === undefined || Date.parse(placedAt) <= this.before);
+    return seen !== null && (placedAt === undefined || Date.parse(placedAt) <= this.before) ? seen.size : null;
   }
 
   /** Writes into the document that they are deleted; those that it names after all are spared. */
@@ -108,12 +117,14 @@ export class PackageSweep<T> {
   }
 
   /** Sent once; what is not known to be deleted is left to the next sweep. */
-  private async delete(key: string): Promise<void> {
+  private async delete(key: string): Promise<boolean> {
     try {
       await this.parts.store.delete(key);
       this.count++;
+      return true;
     } catch (error) {
       this.parts.logger.warn('An orphan could not be deleted; the next sweep will try', { key, error: String(error) });
+      return false;
     }
   }
 }

@@ -4,7 +4,6 @@ import type { ICommitParts } from './classes.commitrun.js';
 import { DocumentCache } from './classes.documentcache.js';
 import { HookRunner } from './classes.hookrunner.js';
 import { UpdateQueue } from './classes.updatequeue.js';
-import { WriteProtocol } from './classes.writeprotocol.js';
 import type { IStorageHooks } from './interfaces.hooks.js';
 
 export interface IRegistryStorageOptions {
@@ -18,6 +17,8 @@ export interface IRegistryStorageOptions {
 /** What `sweep` asks of a listing that can be repaired; `PackageCatalog` enlists itself. */
 export interface IRepairable {
   repair(olderThanMs: number, forgetAfterMs?: number): Promise<number>;
+  /** Removes what nothing needs any more and is older than this. */
+  sweep?(olderThanMs: number): Promise<number>;
 }
 
 const SILENT: ILogger = { info: () => {}, warn: () => {}, error: () => {} };
@@ -31,7 +32,6 @@ export class StorageParts implements ICommitParts {
   public readonly documents: DocumentCache;
   public readonly updates: UpdateQueue;
   public readonly hooks: HookRunner;
-  public readonly protocol: WriteProtocol;
   public readonly reserved = new Set<string>();
   public readonly listings = new Set<IRepairable>();
   public readonly background = new Set<Promise<void>>();
@@ -51,6 +51,5 @@ export class StorageParts implements ICommitParts {
       logger: this.logger,
       now: this.now,
     });
-    this.protocol = new WriteProtocol(this);
   }
 }
