@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import express from 'express';
 import t, { type Test } from 'tap';
 import { type ILogger, type IObjectStore, type SmartRegistry, toNodeListener } from '../../../ts/index.js';
+import { documentKey } from '../../../ts/npm/keys.npm.js';
 import { depot } from '../../support/depot.js';
 import { multipart } from '../../support/multipart.js';
 import { npmWorld } from '../../support/npm/actors.js';
@@ -299,10 +300,12 @@ t.test('no date is told, and none believed, while a second change of the same se
 });
 
 t.test('an answer that was remembered without a date gets one as soon as it has one', async (t) => {
-  const { anon, writer } = await npmWorld(t);
+  const { anon, writer, registry } = await npmWorld(t);
   t.equal((await writer.publish('a', '1.0.0')).status, 201);
   for (let count = 0; count < 3; count++) t.equal((await anon.get('/a')).headers['Last-Modified'], undefined);
   await new Promise((resolve) => setTimeout(resolve, 2_100));
+  // the memory of answers is asked only of documents that were looked at a moment ago
+  await registry.getStorage().head(documentKey('a'));
   t.ok((await anon.get('/a')).headers['Last-Modified']);
 });
 
