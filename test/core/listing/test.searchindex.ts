@@ -151,6 +151,9 @@ t.test('a word that is everywhere does not hide the package of that name', async
   await built(find, 'itself');
   const found = await find('react');
   t.equal(found[0], 'react');
+  source.put('rare-thing', 'for react');
+  t.same(await find('react rare'), ['rare-thing'], 'nor what has a rare word as well');
+  t.same(await find('rare react'), ['rare-thing']);
   t.ok(found.length > 3000);
 });
 

@@ -20,6 +20,7 @@ import {
   listingKeys,
   markerLabel,
   nameOfSegment,
+  nameSegment,
   newEntryName,
   newGatheredName,
 } from './keys.listing.js';
@@ -103,7 +104,7 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
    */
   public async note(name: string, document: TDoc | null, marker?: string, revision = 0): Promise<void> {
     const noted = this.documents.rowOf(name, document, revision);
-    newEntryName(name, noted.revision); // refuses what can be no name, before it gets among those of others
+    nameSegment(name); // refuses what can be no name, before it gets among those of others
     const lingers = marker !== undefined && this.othersPublish(marker);
     const written = this.writer.add({ noted, marker }, lingers);
     if (lingers) this.storage.runBehind('Noting packages in a listing', written);

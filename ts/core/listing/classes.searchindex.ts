@@ -1,4 +1,4 @@
-import MiniSearch, { type SearchOptions } from 'minisearch';
+import MiniSearch from 'minisearch';
 import { Slices, sortInSlices } from '../base/helpers.slices.js';
 import { type ISearchHit, SearchAnswers } from './classes.searchanswers.js';
 import { wordsOf } from './helpers.words.js';
@@ -34,6 +34,15 @@ export interface ISearchOptions<TEntry> {
 interface IIndexed {
   name: string;
   [field: string]: string;
+}
+
+/** What was found of one word. */
+interface IFound {
+  word: string;
+  /** by package */
+  scores: Map<string, number>;
+  /** whether it is in more places than were looked at */
+  isCut: boolean;
 }
 
 /** Words of a search that count: each costs a walk through the index, and few people type more. */
@@ -167,35 +176,66 @@ export class SearchIndex<TEntry> {
   }
 
   private find(words: readonly string[], text: string): { hits: ISearchHit<TEntry>[]; isFuzzy: boolean } {
-    let hits = this.search(words, text, MAX_PLACES, { combineWith: 'AND' });
-    if (hits.length > 0) return { hits, isFuzzy: false };
-    // a letter may be wrong; rather a part of what was asked than nothing
-    const places = MAX_PLACES / 2;
-    hits = this.search(words, text, places, { combineWith: 'AND', fuzzy: editsOf });
-    if (hits.length === 0 && words.length > 1) hits = this.search(words, text, places, { combineWith: 'OR' });
-    return { hits, isFuzzy: true };
-  }
-
-  private search(words: readonly string[], text: string, most: number, options: SearchOptions): ISearchHit<TEntry>[] {
+    const most = Math.floor(MAX_PLACES / words.length);
+    let isFuzzy = false;
+    const found = words.map((word) => {
+      const exact = this.lookUp(word, most, false);
+      if (exact.scores.size > 0) return exact;
+      isFuzzy = true; // a letter may be wrong
+      return this.lookUp(word, most, true);
+    });
+    const inAll = this.inAll(found);
+    // rather a part of what was asked than nothing
+    const scores = inAll.size > 0 ? inAll : inSome(found);
+    // the package of that name is never passed over
+    if (!scores.has(text) && found.some(({ isCut }) => isCut)) scores.set(text, 1);
     const hits: ISearchHit<TEntry>[] = [];
-    let places = 0;
-    const add = (name: string, score: number): void => {
+    for (const [name, score] of scores) {
       const entry = this.known.get(name);
       if (entry !== undefined) hits.push({ name, entry, score: score * this.options.closeness(name, text) });
-    };
-    this.index?.search(words.join(' '), {
-      ...options,
-      // names come first, then the other fields in their order: what is passed over is what counts least
+    }
+    return { hits, isFuzzy };
+  }
+
+  private lookUp(word: string, most: number, isFuzzy: boolean): IFound {
+    const scores = new Map<string, number>();
+    let places = 0;
+    this.index?.search(word, {
+      fuzzy: isFuzzy && editsOf,
+      // exact matches come first, and names before the other fields: what is passed over is what counts least
       boostDocument: () => (places++ < most ? 1 : 0),
       // taken here, because MiniSearch would sort them all in one go
       filter: ({ id, score }) => {
-        add(id as string, score);
+        scores.set(id as string, score);
         return false;
       },
     });
-    // the package of that name is never passed over
-    if (places > most && !hits.some(({ name }) => name === text)) add(text, 1);
-    return hits;
+    return { word, scores, isCut: places > most };
+  }
+
+  /** Packages that have all the words; where the places of a word were too many, the package itself is looked at. */
+  private inAll(found: readonly IFound[]): Map<string, number> {
+    const [rarest, ...others] = [...found].sort(
+      (a, b) => Number(a.isCut) - Number(b.isCut) || a.scores.size - b.scores.size,
+    );
+    const scores = new Map<string, number>();
+    for (const [name, score] of rarest?.scores ?? []) {
+      let sum = score;
+      for (const { word, scores: own, isCut } of others) {
+        sum += own.get(name) ?? (isCut && this.hasWord(name, word) ? 0 : Number.NaN);
+      }
+      if (!Number.isNaN(sum)) scores.set(name, sum);
+    }
+    return scores;
+  }
+
+  private hasWord(name: string, word: string): boolean {
+    const entry = this.known.get(name);
+    if (entry === undefined) return false;
+    const words = new Set<string>();
+    this.addWords(words, this.indexed(name, entry));
+    for (const own of words) if (own.startsWith(word)) return true;
+    return false;
   }
 
   /** While there is no index: packages whose names have all the words. */
@@ -257,6 +297,15 @@ export class SearchIndex<TEntry> {
 
 /** A field of a protocol may be called `name`, which here is the id. */
 const fieldKey = (key: string): string => `in ${key}`;
+
+/** Packages that have some of the words: the more of them the better. */
+const inSome = (found: readonly IFound[]): Map<string, number> => {
+  const scores = new Map<string, number>();
+  for (const { scores: own } of found) {
+    for (const [name, score] of own) scores.set(name, 2 * (scores.get(name) ?? 0) + score);
+  }
+  return scores;
+};
 
 const editsOf = (word: string): number | false => {
   if (word.length < FUZZY_FROM || word.length > FUZZY_TO) return false;
