@@ -106,10 +106,11 @@ export class OciRegistry extends BaseRegistry {
   public override chores(): IChore[] {
     const olderThanMs = this.config.uploadExpiryMs ?? 24 * HOUR_MS;
     const work = async () => ({ uploads: await this.parts.uploads.sweep(olderThanMs) });
+    // by each process: a lease and a record cost more than the look, and a holder that died would delay the repair
     const repair = async () => ({ lists: await this.parts.referrers.repair(LAG_MS) });
     return [
       { name: 'Sweeping unfinished container uploads', everyMs: Math.min(HOUR_MS, olderThanMs), work },
-      { name: 'Repairing lists of referrers', everyMs: LAG_MS, work: repair },
+      { name: 'Repairing lists of referrers', everyMs: LAG_MS, perProcess: true, work: repair },
     ];
   }
 
