@@ -18,6 +18,7 @@ import { RenderCache } from './core/pipeline/classes.rendercache.js';
 import { respond, withoutForbiddenBody } from './core/pipeline/helpers.http.js';
 import { normalizePath } from './core/pipeline/helpers.routes.js';
 import type { IRegistryServices } from './core/pipeline/interfaces.pipeline.js';
+import { ChoreRecords } from './core/storage/classes.chores.js';
 import type { IGarbageOptions, IGarbageReport } from './core/storage/interfaces.garbage.js';
 import { checkConfig, PROTOCOLS, type TBuiltInProtocol } from './helpers.config.js';
 import type { IRegistryConfig, TStorageConfig } from './interfaces.config.js';
@@ -36,6 +37,13 @@ export const availableProtocols = (): TBuiltInProtocol[] => PROTOCOLS.filter((pr
 const SILENT: ILogger = { info: () => {}, warn: () => {}, error: () => {} };
 
 const HOUR_MS = 60 * 60 * 1000;
+
+export interface IRebuildOptions {
+  /** default: all that are enabled */
+  protocols?: TRegistryProtocol[];
+  /** called now and then with the number of documents that were read so far */
+  progress?(protocol: TRegistryProtocol, documents: number): void;
+}
 
 interface IMount {
   prefix: string;
@@ -85,8 +93,6 @@ export class SmartRegistry {
   public async handleRequest(context: IRequestContext): Promise<IResponse> {
     if (this.state !== 'ready') throw this.notReady();
     const path = normalizePath(context.path);
-    const known = this.services?.answers.find(context, path);
-    if (known) return known;
     for (const { prefix, registry } of this.mounts) {
       if (!path.startsWith(prefix)) continue;
       const rest = path.slice(prefix.length);
@@ -112,6 +118,25 @@ export class SmartRegistry {
   /** The enabled protocols. */
   public protocols(): TRegistryProtocol[] {
     return [...this.registries.keys()];
+  }
+
+  /**
+   * Makes the listings of all packages anew from the packages' documents, of these protocols or (default) of all. Other
+   * replicas follow by themselves, and everything goes on meanwhile. A listing that is lost or damaged is rebuilt without
+   * this. Returns the number of documents of each protocol that has listings.
+   */
+  public async rebuildListings(options: IRebuildOptions = {}): Promise<Map<TRegistryProtocol, number>> {
+    const { protocols = this.protocols(), progress } = options;
+    this.ready();
+    const counts = new Map<TRegistryProtocol, number>();
+    for (const protocol of protocols) {
+      const registry = this.registries.get(protocol);
+      if (!registry) throw new RegistryError('invalid', `The protocol "${protocol}" is not enabled`);
+      for (const listing of registry.listings()) {
+        counts.set(protocol, await listing.rebuild((documents) => progress?.(protocol, documents)));
+      }
+    }
+    return counts;
   }
 
   public isInitialized(): boolean {
@@ -166,7 +191,7 @@ export class SmartRegistry {
     this.services = { storage, auth, logger, limits, renders, answers, trustProxy: config.trustProxy ?? false };
     try {
       await storage.init();
-      this.housekeeper = new Housekeeper(logger);
+      this.housekeeper = new Housekeeper(logger, new ChoreRecords(storage));
       await auth.init();
       await this.startRegistries(this.services);
       this.keepHouse(this.housekeeper, storage, auth);
@@ -178,17 +203,33 @@ export class SmartRegistry {
   }
 
   private keepHouse(housekeeper: Housekeeper, storage: RegistryStorage, auth: AuthManager): void {
-    const sweepStaging = { name: 'Sweeping unfinished uploads', everyMs: HOUR_MS, work: () => storage.sweep() };
-    housekeeper.add(sweepStaging);
-    const sweepTokens = async () => ({ expired: await auth.sweep() });
-    housekeeper.add({ name: 'Sweeping expired tokens', everyMs: 24 * HOUR_MS, work: sweepTokens });
-    const sweepOrphans = async () => {
-      let orphans = 0;
-      for (const registry of this.registries.values()) orphans += await registry.sweepOrphans();
-      return { orphans };
-    };
-    housekeeper.add({ name: 'Sweeping artifacts that no document names', everyMs: 24 * HOUR_MS, work: sweepOrphans });
-    for (const registry of this.registries.values()) for (const chore of registry.chores()) housekeeper.add(chore);
+    housekeeper.add({
+      name: 'Sweeping unfinished uploads',
+      everyMs: HOUR_MS,
+      work: ({ signal }) => storage.sweep({ signal }),
+    });
+    housekeeper.add({
+      name: 'Sweeping expired tokens',
+      everyMs: 24 * HOUR_MS,
+      perProcess: this.config.auth.tokenStore === 'memory',
+      work: async () => ({ expired: await auth.sweep() }),
+    });
+    housekeeper.add({
+      name: 'Sweeping artifacts that no document names',
+      everyMs: 24 * HOUR_MS,
+      work: async ({ signal }) => {
+        let orphans = 0;
+        for (const registry of this.registries.values()) {
+          signal.throwIfAborted();
+          orphans += await registry.sweepOrphans({ signal });
+        }
+        return { orphans };
+      },
+    });
+    for (const registry of this.registries.values()) {
+      // two registries may have a chore of the same name, and each has a record of its own
+      for (const chore of registry.chores()) housekeeper.add({ ...chore, name: `${registry.protocol}: ${chore.name}` });
+    }
   }
 
   private async startRegistries(services: IRegistryServices): Promise<void> {

@@ -1,5 +1,7 @@
 import t from 'tap';
-import { type Actor, npmWorld } from '../support/npm/actors.js';
+import type { IAuthProvider, IObjectStore } from '../../ts/index.js';
+import { Actor, npmWorld } from '../support/npm/actors.js';
+import { startRegistry } from '../support/registry.js';
 
 interface IFound {
   objects: { package: { name: string; version: string; [field: string]: unknown }; searchScore: number }[];
@@ -61,4 +63,45 @@ t.test('another replica finds it within a second or so', async (t) => {
   while ((await find(two.anon, 'text=a')).total === 0 && Date.now() < deadline)
     await new Promise((done) => setTimeout(done, 50));
   t.same(names(await find(two.anon, 'text=a')), ['a']);
+});
+
+t.test('scores and totals are those of what the caller may see', async (t) => {
+  const { anon, writer } = await npmWorld(t, { auth: { anonymousScopes: ['npm:package:pub-*:read'] } });
+  await writer.publish('gadget', '1.0.0');
+  await writer.publish('pub-thing', '1.0.0', { manifest: { description: 'another gadget' } });
+  const all = await find(writer, 'text=gadget');
+  t.same(names(all), ['gadget', 'pub-thing']);
+  t.ok((all.objects[1]?.searchScore ?? 1) < 1);
+  const seen = await find(anon, 'text=gadget');
+  t.same(names(seen), ['pub-thing']);
+  t.equal(seen.total, 1);
+  t.match(seen.objects[0], { searchScore: 1, score: { final: 1 } }, 'the best of them');
+});
+
+t.test('a provider that decides name by name is asked a bounded number of questions', async (t) => {
+  const filling = await npmWorld(t);
+  const { store } = filling.registry.getStorage();
+  const rows = Array.from({ length: 6000 }, (_, n) => {
+    const name = `package-${n}`;
+    const entry = { name, version: '1.0.0', rev: 1, date: '2026-01-01', keywords: [], links: {}, maintainers: [] };
+    return [name, 1, entry];
+  });
+  await store.put('npm/catalog/base.json', Buffer.from(JSON.stringify(rows)));
+  let questions = 0;
+  const authProvider: IAuthProvider = {
+    authenticate: async () => null,
+    validateToken: async () => null,
+    createToken: async () => 'x',
+    revokeToken: async () => {},
+    // the first question is whether a stranger may see anything at all
+    authorize: async () => ++questions % 2 === 1,
+  };
+  const storage: { objectStore: IObjectStore } = { objectStore: store };
+  const anon = new Actor(await startRegistry(t, { npm: { enabled: true }, storage, authProvider }));
+  for (const query of ['text=&from=20001', 'text=&size=250']) {
+    questions = 0;
+    const { total } = await find(anon, query);
+    t.ok(questions <= 5001, `${questions} questions`);
+    t.ok(total >= 2400 && total <= 2500, `${total} hits`);
+  }
 });

@@ -52,7 +52,12 @@ t.test('parts of a blob', async (t) => {
     t.equal(past.status, 416);
     t.equal(past.headers['Content-Range'], 'bytes */100000', range);
   }
-  for (const range of ['bytes=0-1,5-6', 'lines=0-1', 'nonsense']) {
+  const several = await writer.get(path, { range: 'bytes=0-1,5-6' });
+  t.equal(several.status, 206, 'several parts of a layer, as lazy pullers ask for them');
+  t.match(several.headers['Content-Type'], /^multipart\/byteranges; boundary=/);
+  const [, first, second] = /\r\n\r\n(..)\r\n--\w+\r\n[\s\S]*\r\n\r\n(..)\r\n--\w+--\r\n$/.exec(several.text) ?? [];
+  t.same([first, second], [`${blob.bytes.subarray(0, 2)}`, `${blob.bytes.subarray(5, 7)}`]);
+  for (const range of ['lines=0-1', 'nonsense']) {
     t.match(await writer.get(path, { range }), { status: 200, bytes: blob.bytes }, range);
   }
   t.equal((await writer.get(path, { range: 'bytes=0-9', 'if-range': '"other"' })).status, 200);

@@ -28,7 +28,7 @@ const start = async (t: Test) => {
 const clean = async (actor: Actor): Promise<void> => {
   const { registry } = actor;
   await registry.getStorage().sweep({ olderThanMs: -1000 });
-  for (const { work } of registry.getRegistry('oci')!.chores()) await work();
+  for (const { work } of registry.getRegistry('oci')!.chores()) await work({ signal: new AbortController().signal });
   await collectCopies(registry.getStorage());
 };
 

@@ -277,7 +277,7 @@ t.test('unfinished uploads expire by the age of their last chunk', async (t) => 
     .chores()
     .find(({ name }) => /upload/.test(name))!;
   t.ok(chore.everyMs <= hour);
-  t.same(await chore.work(), { uploads: 1 });
+  t.same(await chore.work({ signal: new AbortController().signal }), { uploads: 1 });
   t.equal(refusal(await writer.get(old)), '404 BLOB_UPLOAD_UNKNOWN');
   for (const location of [going, fresh]) t.equal((await writer.get(location)).status, 204);
   t.equal(store.keys('oci/uploads/').length, 3);

@@ -27,6 +27,10 @@ export interface IToyDocument {
 export type TToyEntry = { versions: string[] };
 
 export const documentKey = (name: string): string => `toy/packages/${encodeURIComponent(name)}/doc.json`;
+const toyNameOf = (key: string): string | undefined => {
+  const [, segment] = /^toy\/packages\/([^/]+)\/doc\.json$/.exec(key) ?? [];
+  return segment === undefined ? undefined : decodeURIComponent(segment);
+};
 export const artifactKey = (name: string, version: string): string =>
   `toy/packages/${encodeURIComponent(name)}/files/${version}.bin`;
 
@@ -36,6 +40,7 @@ export const toyCatalog = (storage: RegistryStorage): PackageCatalog<IToyDocumen
   new PackageCatalog<IToyDocument, TToyEntry>(storage, {
     prefix: 'toy/catalog',
     documentKey,
+    documents: { prefix: 'toy/packages/', nameOf: toyNameOf },
     entry: (_name, doc) => (doc.versions.length > 0 ? { versions: doc.versions.map(({ version }) => version) } : null),
     revision: (doc) => doc.revision,
   });

@@ -2,6 +2,7 @@ import { commitinfo } from '../00_commitinfo_data.js';
 import { ConfigError } from '../core/classes.configerror.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import { gc } from './commands.gc.js';
+import { rebuild } from './commands.rebuild.js';
 import { serve } from './commands.serve.js';
 import { tokenCreate, tokenList, tokenRevoke } from './commands.token.js';
 import { userAdd, userList, userPasswd, userRemove } from './commands.user.js';
@@ -17,6 +18,7 @@ const COMMANDS: Record<string, ICommand> = {
   'token create': tokenCreate,
   'token list': tokenList,
   'token revoke': tokenRevoke,
+  rebuild,
 };
 
 const HELP = `Usage: smartregistry COMMAND [options]
@@ -25,6 +27,7 @@ const HELP = `Usage: smartregistry COMMAND [options]
   user add|passwd|remove|list        accounts
   token create|list|revoke           tokens for package managers and CI
   gc                                 remove what nothing names any more
+  rebuild [PROTOCOL ...]             make the listings of packages anew
 
   smartregistry COMMAND --help       what a command takes
   smartregistry --version

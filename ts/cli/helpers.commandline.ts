@@ -27,13 +27,14 @@ type TOptions = NonNullable<ParseArgsConfig['options']>;
 type TParsed<T extends TOptions> = ReturnType<typeof parseArgs<{ options: T; strict: true; allowPositionals: true }>>;
 
 /**
- * The options' values and exactly the operands that are named.
+ * The options' values and exactly the operands that are named, or also further ones.
  * @throws UsageError
  */
 export const parseCommand = <T extends TOptions>(
   args: string[],
   options: T,
   operands: string[] = [],
+  { more = false }: { more?: boolean } = {},
 ): { values: TParsed<T>['values']; operands: string[] } => {
   let parsed: TParsed<T>;
   try {
@@ -45,7 +46,7 @@ export const parseCommand = <T extends TOptions>(
   const { positionals } = parsed as { positionals: string[] };
   const missing = operands[positionals.length];
   if (missing !== undefined) throw new UsageError(`${missing} is missing`);
-  if (positionals.length > operands.length) {
+  if (positionals.length > operands.length && !more) {
     throw new UsageError(`"${positionals[operands.length]}" is one argument too many`);
   }
   return { values: parsed.values, operands: positionals };

@@ -12,6 +12,7 @@ import type {
 import { CommitRun } from './storage/classes.commitrun.js';
 import type { IHookSubject } from './storage/classes.hookrunner.js';
 import { PackageSweep } from './storage/classes.packagesweep.js';
+import { type IPendingOptions, PendingMarkers } from './storage/classes.pending.js';
 import { StagedObject, stageBody } from './storage/classes.stagedobject.js';
 import { type IRegistryStorageOptions, type IRepairable, StorageParts } from './storage/classes.storageparts.js';
 import { listDocuments } from './storage/helpers.listdocuments.js';
@@ -33,6 +34,7 @@ import type {
   IUpdateOptions,
   IUpdateResult,
   IWriteStamp,
+  TPresence,
   TUpdateFunction,
 } from './storage/interfaces.storage.js';
 
@@ -102,6 +104,14 @@ export class RegistryStorage {
    */
   public head(key: string): Promise<IObjectInfo | null> {
     return this.parts.documents.head(key);
+  }
+
+  /**
+   * Whether there is a document: `deleted` if there was one, `absent` if there never was. What was deleted here is not
+   * looked for elsewhere: its name belongs to this registry.
+   */
+  public presence(key: string): Promise<TPresence> {
+    return this.parts.documents.presence(key);
   }
 
   /** `head` on behalf of a caller who will be given the content: runs `beforeGet` and, where it exists, `afterGet`. */
@@ -279,14 +289,17 @@ export class RegistryStorage {
    * repairs listings from their markers.
    */
   public async sweep(
-    options: { olderThanMs?: number } = {},
+    options: { olderThanMs?: number; signal?: AbortSignal } = {},
   ): Promise<{ staged: number; unfinished: number; repaired: number }> {
-    const olderThanMs = options.olderThanMs ?? DAY_MS;
-    const staged = await sweepStaging(this.parts, olderThanMs);
+    const { olderThanMs = DAY_MS, signal } = options;
+    const staged = await sweepStaging(this.parts, olderThanMs, signal);
+    signal?.throwIfAborted();
     const unfinished = (await this.store.sweep?.(olderThanMs)) ?? 0;
     let repaired = 0;
     for (const listing of this.parts.listings) {
+      signal?.throwIfAborted();
       repaired += await listing.repair(Math.min(olderThanMs, 20_000), Math.min(olderThanMs, 15 * 60_000));
+      await listing.sweep?.(olderThanMs);
     }
     return { staged, unfinished, repaired };
   }
@@ -294,6 +307,13 @@ export class RegistryStorage {
   /** Deletes artifacts that no document names, package by package. Returns how many. */
   public sweepPackages<T>(sweep: IPackageSweep<T>): Promise<number> {
     return new PackageSweep(this.parts, sweep).run();
+  }
+
+  /** Markers of writes under way, from which derived state is repaired; see `PendingMarkers`. */
+  public pendingMarkers<TSubject, TTruth>(
+    options: IPendingOptions<TSubject, TTruth>,
+  ): PendingMarkers<TSubject, TTruth> {
+    return new PendingMarkers(this.parts, options);
   }
 
   /** Has `sweep` repair this listing too. */

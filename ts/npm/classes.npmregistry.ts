@@ -1,15 +1,17 @@
+import type { IChore } from '../core/base/classes.housekeeper.js';
 import { BaseRegistry } from '../core/classes.baseregistry.js';
 import type { RegistryError } from '../core/classes.registryerror.js';
 import type { ISweepOptions } from '../core/classes.registrystorage.js';
 import type { IProtocolConfig, IResponse } from '../core/interfaces.core.js';
 import { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
+import { SearchIndex } from '../core/listing/classes.searchindex.js';
+import type { IRebuildable } from '../core/listing/interfaces.listing.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { respond } from '../core/pipeline/helpers.http.js';
 import type { IRoute } from '../core/pipeline/helpers.routes.js';
 import type { IRegistryServices, TAccess } from '../core/pipeline/interfaces.pipeline.js';
 import type { IGarbageOptions, IGarbageReport } from '../core/storage/interfaces.garbage.js';
 import { LoginSessions } from './classes.loginsessions.js';
-import { SearchIndex } from './classes.searchindex.js';
 import * as account from './handlers.account.js';
 import { auditBulk, auditTree } from './handlers.audit.js';
 import { deleteTag, getTags, putTag } from './handlers.disttags.js';
@@ -25,9 +27,14 @@ import { revisionOf } from './helpers.document.js';
 import { orphanSweep } from './helpers.orphans.js';
 import type { INpmDocument, INpmSearchEntry } from './interfaces.npm.js';
 import type { INpmParts } from './interfaces.parts.js';
-import { catalogPrefix, documentKey } from './keys.npm.js';
+import { catalogPrefix, documentKey, documentNameOf, packagesPrefix } from './keys.npm.js';
 import { NAME } from './routes.npm.js';
 import { searchEntryOf } from './wire.packument.js';
+import { byDate, closeness, searchFields } from './wire.search.js';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** Two days, so that a daily run may fail once, and clocks may differ by hours. */
+const RECONCILE_MS = 2 * DAY_MS;
 
 const USER = '/-/user/org.couchdb.user:{user}';
 
@@ -47,11 +54,13 @@ export class NpmRegistry extends BaseRegistry {
     const catalog = new PackageCatalog<INpmDocument, INpmSearchEntry>(services.storage, {
       prefix: catalogPrefix,
       documentKey,
+      documents: { prefix: `${packagesPrefix}/`, nameOf: documentNameOf },
       entry: (_name, document) => searchEntryOf(document),
       revision: revisionOf,
     });
     const logins = new LoginSessions(services.storage);
-    this.parts = { catalog, search: new SearchIndex(catalog), logins, config };
+    const search = new SearchIndex(catalog, { fields: searchFields, closeness, compare: byDate });
+    this.parts = { catalog, search, logins, config };
   }
 
   protected routes(): IRoute[] {
@@ -106,8 +115,8 @@ export class NpmRegistry extends BaseRegistry {
       { method: 'DELETE', path: '/-/npm/v1/tokens/token/{token+}', access: 'authenticated', handle: deleteToken },
       { method: 'DELETE', path: '/-/user/token/{token+}', access: 'authenticated', handle: logout },
 
-      { method: 'PUT', path: USER, access: 'public', handle: couchLogin },
-      { method: 'PUT', path: `${USER}/-rev/{revision}`, access: 'public', handle: couchLogin },
+      { method: 'PUT', path: USER, access: 'public', allowBackslash: true, handle: couchLogin },
+      { method: 'PUT', path: `${USER}/-rev/{revision}`, access: 'public', allowBackslash: true, handle: couchLogin },
       { method: 'POST', path: '/-/v1/login', access: 'public', handle: (call) => beginLogin(call, npm) },
       { method: 'GET', path: '/-/v1/login/{login}', access: 'public', handle: (call) => showLogin(call, npm) },
       { method: 'POST', path: '/-/v1/login/{login}', access: 'public', handle: (call) => submitLogin(call, npm) },
@@ -127,6 +136,18 @@ export class NpmRegistry extends BaseRegistry {
         handle: (call) => auditTree(call, npm),
       },
     ];
+  }
+
+  public override listings(): IRebuildable[] {
+    return [this.parts.catalog];
+  }
+
+  public override chores(): IChore[] {
+    const work = async () => {
+      const since = new Date(this.services.storage.now().getTime() - RECONCILE_MS);
+      return { packages: await this.parts.catalog.reconcile(since) };
+    };
+    return [{ name: 'Listing packages whose listing was missed', everyMs: DAY_MS, work }];
   }
 
   public override sweepOrphans(options: ISweepOptions = {}): Promise<number> {

@@ -1,13 +1,13 @@
 import type { IProtocolConfig } from '../core/interfaces.core.js';
 import type { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
+import type { SearchIndex } from '../core/listing/classes.searchindex.js';
 import type { LoginSessions } from './classes.loginsessions.js';
-import type { SearchIndex } from './classes.searchindex.js';
 import type { INpmDocument, INpmSearchEntry } from './interfaces.npm.js';
 
 /** What handlers share. */
 export interface INpmParts {
   catalog: PackageCatalog<INpmDocument, INpmSearchEntry>;
-  search: SearchIndex;
+  search: SearchIndex<INpmSearchEntry>;
   logins: LoginSessions;
   config: IProtocolConfig;
 }

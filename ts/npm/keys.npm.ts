@@ -29,6 +29,12 @@ export const provenanceKey = (name: string, version: string): string =>
 /** The package that a key below `npm/packages/` belongs to: that of a document, or of an artifact. */
 export const ownerOf = (key: string): string => key.slice(packagesPrefix.length + 1, key.lastIndexOf('/'));
 
+/** The package whose document this key is; undefined for the key of an artifact. */
+export const documentNameOf = (key: string): string | undefined => {
+  const name = ownerOf(key);
+  return key === documentKey(name) ? name : undefined;
+};
+
 /** @param expires seconds since the epoch */
 export const loginKey = (expires: number, id: string): string =>
   `${loginPrefix}/${expires.toString(16).padStart(10, '0')}-${id}.json`;

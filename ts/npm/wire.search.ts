@@ -1,4 +1,5 @@
 import type { INpmPerson, INpmSearchEntry } from './interfaces.npm.js';
+import { baseName } from './keys.npm.js';
 
 /**
  * `/-/v1/search`: the query's text and the answer's shape.
@@ -23,6 +24,8 @@ export interface IScored {
 
 const MAX_TEXT = 512;
 const MAX_PAGE = 250;
+/** hits that are counted, and so the last that a page may begin with */
+export const MAX_HITS = 5000;
 
 /** Splits `foo keywords:a,b author:x` into free words and qualifiers; what is no known qualifier stays a word. */
 export const parseSearchText = (source: string): ISearchQuery => {
@@ -39,6 +42,29 @@ export const parseSearchText = (source: string): ISearchQuery => {
   query.text = words.join(' ');
   return query;
 };
+
+/** How near a name is to what was typed: the name itself, the name without scope or punctuation, a part of it. */
+export const closeness = (name: string, text: string): number => {
+  if (name === text) return 100;
+  const base = baseName(name);
+  if (base === text || name.replaceAll(/[@/]/g, ' ').trim() === text) return 10;
+  return base.includes(text) ? 1 + text.length / base.length : 1;
+};
+
+const peopleOf = ({ author, publisher, maintainers }: INpmSearchEntry): string =>
+  [author, publisher, ...maintainers].map((person) => person?.name ?? '').join(' ');
+
+/** What is searched, and how much a word counts where it stands. */
+export const searchFields = {
+  name: { boost: 8, text: ({ name }: INpmSearchEntry) => name },
+  keywords: { boost: 3, text: ({ keywords }: INpmSearchEntry) => keywords.join(' ') },
+  description: { boost: 1, text: ({ description }: INpmSearchEntry) => description ?? '' },
+  people: { boost: 0.5, text: peopleOf },
+};
+
+/** The newest first. */
+export const byDate = (a: INpmSearchEntry, b: INpmSearchEntry): number =>
+  a.date < b.date ? 1 : a.date > b.date ? -1 : 0;
 
 const named = (person: INpmPerson | undefined, wanted: string): boolean =>
   person !== undefined && (person.name.toLowerCase() === wanted || person.email?.toLowerCase() === wanted);
@@ -60,7 +86,7 @@ const whole = (value: string | undefined, otherwise: number, most: number): numb
 };
 
 export const parsePage = (from: string | undefined, size: string | undefined): { from: number; size: number } => ({
-  from: whole(from, 0, Number.MAX_SAFE_INTEGER),
+  from: whole(from, 0, MAX_HITS),
   size: whole(size, 20, MAX_PAGE),
 });
 

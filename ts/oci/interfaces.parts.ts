@@ -1,11 +1,13 @@
 import type { ResumableUploads } from '../core/storage/classes.resumableuploads.js';
 import type { LRUCache } from '../plugins.js';
+import type { OciTokens } from './classes.ocitokens.js';
 import type { ReferrerLists } from './classes.referrerlists.js';
 import type { IOciConfig } from './interfaces.config.js';
 
 /** What handlers share. */
 export interface IOciParts {
   config: IOciConfig;
+  tokens: OciTokens;
   uploads: ResumableUploads;
   referrers: ReferrerLists;
   /** where the manifests were that were read by tag last: `<repository>@<digest>` -> key */

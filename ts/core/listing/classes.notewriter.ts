@@ -1,4 +1,4 @@
-import type { ICatalogEntry } from './helpers.catalog.js';
+import type { ICatalogEntry } from './helpers.rows.js';
 
 /** ms that a note waits for those of other publishes under way */
 const LINGER_MS = 50;

@@ -1,231 +1,173 @@
-import { deepFreeze, jsonCodec } from '../base/helpers.codec.js';
-import { Collapsed } from '../base/helpers.collapse.js';
-import { streamToBuffer, streamToJson } from '../base/helpers.streams.js';
+import { forEachAtOnce } from '../base/helpers.concurrency.js';
+
+import { RegistryError } from '../classes.registryerror.js';
 import type { IRepairable, RegistryStorage } from '../classes.registrystorage.js';
+import type { PendingMarkers } from '../storage/classes.pending.js';
 import type { IDerivedListing } from '../storage/interfaces.plans.js';
-import type { ICodec } from '../storage/interfaces.storage.js';
+import { ListingDocuments } from './classes.listingdocuments.js';
+import { ListingKeeper } from './classes.listingkeeper.js';
 import { type INote, NoteWriter } from './classes.notewriter.js';
+import type { ICatalogEntry } from './helpers.rows.js';
+import type {
+  IListingReadOptions,
+  IListingSnapshot,
+  IPackageCatalogOptions,
+  IRebuildable,
+  TRebuildProgress,
+} from './interfaces.listing.js';
 import {
-  baseCodec,
-  eachOf,
-  type ICatalogEntry,
-  isBatchKey,
-  joinEntries,
+  type IListingKeys,
+  listingKeys,
+  markerLabel,
+  nameOfSegment,
   nameSegment,
-  newBatchName,
-  newMarkerName,
-  parseEntryKey,
-  parseMarkerKey,
-} from './helpers.catalog.js';
+  newEntryName,
+  newGatheredName,
+} from './keys.listing.js';
 
-export interface IPackageCatalogOptions<TDoc, TEntry> {
-  /** key prefix without a trailing slash, e.g. `npm/catalog` */
-  prefix: string;
-  documentKey(name: string): string;
-  codec?: ICodec<TDoc>;
-  /** what listings show of a package; JSON; null = it is not listed (deleted) */
-  entry(name: string, document: TDoc): TEntry | null;
-  /** a whole number that grows with every write of the document, also when the package is deleted and comes back */
-  revision(document: TDoc): number;
-}
+export type { IPackageCatalogOptions };
 
-/** Entries that wait to be folded before anybody bothers. */
-const FOLD_FROM = 256;
+/** Markers younger than this belong to publishes under way. */
 const REPAIR_AFTER_MS = 20_000;
 const REPAIR_EVERY_MS = 30_000;
-/** A publish may still be on its way from marker to commit; after this it is not. */
-const FORGET_AFTER_MS = 15 * 60_000;
-const WIDTH = 16;
 /** Another publish that has not come to its note after this long is not waited for. */
 const PUBLISH_MS = 5_000;
+/** Objects that are written or deleted at the same time. */
+const WIDTH = 16;
 
 /**
  * The list of all packages of one protocol. Publishing adds one small object, whatever the number of packages; now and
- * then these are folded into one base. The documents stay the truth: everything here can be derived from them again,
- * and what only grows (revisions) can be joined in any order by any number of processes.
+ * then these are moved into a base that is made of pieces (see keys.listing.ts). The documents stay the truth: a base that
+ * is lost or damaged is rebuilt from them. What only grows (revisions) can be joined in any order by any number of
+ * processes.
  */
-export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRepairable {
-  private readonly codec: ICodec<TDoc>;
-  private readonly baseCodec = baseCodec<TEntry>();
-  /** by key segment; with the deleted ones */
-  private readonly known = new Map<string, ICatalogEntry<TEntry>>();
-  private readonly listed = new Map<string, TEntry>();
-  private readonly refresher = new Collapsed(() => this.refresh());
+export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRepairable, IRebuildable {
+  private readonly keys: IListingKeys;
+  private readonly documents: ListingDocuments<TDoc, TEntry>;
+  private readonly keeper: ListingKeeper<TDoc, TEntry>;
+  private readonly pending: PendingMarkers<{ name: string }, ICatalogEntry<TEntry> | null>;
   private readonly writer = new NoteWriter<TEntry>((notes) => this.writeNotes(notes));
   /** markers of publishes under way, and since when */
   private readonly open = new Map<string, number>();
-  private entryKeys: string[] = [];
-  /** how many packages are in each batch that was read or written */
-  private batches = new Map<string, number>();
-  private baseEtag: string | undefined;
-  private changes = 0;
-  private notes = 0;
-  private isFolding = false;
+  /** markers that are being stored */
+  private marking = 0;
   private repairedAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly storage: RegistryStorage,
-    private readonly options: IPackageCatalogOptions<TDoc, TEntry>,
+    options: IPackageCatalogOptions<TDoc, TEntry>,
   ) {
-    this.codec = options.codec ?? (jsonCodec as ICodec<TDoc>);
+    this.keys = listingKeys(options.prefix, options.baseKey);
+    this.documents = new ListingDocuments(storage, options);
+    const { keys, documents } = this;
+    this.keeper = new ListingKeeper({ storage, keys, documents, repair: () => this.repairNowAndThen() });
+    this.pending = storage.pendingMarkers({
+      prefix: this.keys.pending,
+      what: 'A package listing',
+      look: ({ name }) => this.documents.row(name),
+      follow: (_subject, row) => this.follow(row),
+      isSame: (one, other) => one?.revision === other?.revision,
+      label: ({ name }) => markerLabel(name),
+      labelled: (label) => ({ name: nameOfSegment(label) as string }),
+    });
     storage.enlist(this);
   }
 
-  /** Grows whenever the map that `entries` answers with has changed: the name of an index built on it. */
+  /** Grows by one with each change of a package: the name of what is built on this listing. */
   public get version(): number {
-    return this.changes;
+    return this.keeper.log.version;
+  }
+
+  /** The packages that changed since that version; undefined if it is too long ago to be known: then it may be all. */
+  public changedSince(version: number): ReadonlySet<string> | undefined {
+    return this.keeper.log.since(version);
   }
 
   /**
    * All listed packages, in no particular order; frozen entries in a live map (copy it where you wait while you read
-   * it). `maxAgeMs` (default 1,000): how old this process's view of what other processes wrote may be; what this
-   * process noted is always in it. Throws `unavailable` where the store fails.
+   * it). Throws `unavailable` if the store fails, or while a lost base is being rebuilt.
    */
-  public async entries(options: { maxAgeMs?: number } = {}): Promise<ReadonlyMap<string, TEntry>> {
-    await this.writer.settle();
-    await this.refresher.fresh(options.maxAgeMs ?? 1000);
-    return this.listed;
+  public async entries(options: IListingReadOptions = {}): Promise<ReadonlyMap<string, TEntry>> {
+    await this.refreshed(options);
+    return this.keeper.view.listed;
+  }
+
+  /** All listed packages in their order, as they are at this moment; else as `entries`. */
+  public async sorted(options: IListingReadOptions = {}): Promise<IListingSnapshot<TEntry>> {
+    await this.refreshed(options);
+    return { version: this.version, packages: this.keeper.view.sorted() };
   }
 
   /**
    * Takes notice of a document as it is stored now. An older revision than the known one changes nothing. With a marker,
    * and while others publish, it is not waited for that the note is stored: it goes with theirs, and can be repaired.
    */
-  public async note(name: string, document: TDoc | null, marker?: string, written = 0): Promise<void> {
-    const noted: ICatalogEntry<TEntry> =
-      document === null
-        ? { name, revision: written, entry: null }
-        : { name, revision: this.options.revision(document), entry: this.options.entry(name, document) };
+  public async note(name: string, document: TDoc | null, marker?: string, revision = 0): Promise<void> {
+    const noted = this.documents.rowOf(name, document, revision);
     nameSegment(name); // refuses what can be no name, before it gets among those of others
     const lingers = marker !== undefined && this.othersPublish(marker);
-    const stored = this.writer.add({ noted, marker }, lingers);
-    if (lingers) this.storage.runBehind('Noting packages in a listing', stored);
-    else await stored;
+    const written = this.writer.add({ noted, marker }, lingers);
+    if (lingers) this.storage.runBehind('Noting packages in a listing', written);
+    else await written;
   }
 
   public async mark(name: string): Promise<string> {
-    const id = newMarkerName(name);
-    this.open.set(id, performance.now());
+    this.marking++;
     try {
-      await this.putMarker(id, name);
+      const id = await this.pending.mark({ name });
+      this.open.set(id, performance.now());
       return id;
-    } catch (error) {
-      // it may be there, and is of no use; where it stays, `repair` takes it away
-      await this.unmark(id).catch(() => this.storage.logger.debug?.('A marker may have been left behind', { id }));
-      throw error;
+    } finally {
+      this.marking--;
     }
   }
 
   public unmark(id: string): Promise<void> {
     this.open.delete(id);
-    return this.take(`${this.prefix('pending')}${id}`);
+    return this.pending.unmark(id);
+  }
+
+  /** See `PendingMarkers.repair`. Returns how many packages were not as their documents are. */
+  public repair(olderThanMs: number, forgetAfterMs?: number): Promise<number> {
+    return this.pending.repair(olderThanMs, forgetAfterMs);
+  }
+
+  /** Removes pieces of the base that nothing names; see `RegistryStorage.sweep`. */
+  public sweep(olderThanMs: number): Promise<number> {
+    return this.keeper.sweep(olderThanMs);
   }
 
   /**
-   * Notes the documents that markers older than `olderThanMs` name, and removes the markers that are older than
-   * `forgetAfterMs` (default 15 minutes; a younger one's publish may have its commit before it). Answers how many
-   * packages were not as their documents are.
+   * Notes the packages whose documents were written since then and are not listed as they are: for a write that took
+   * effect when its marker was gone. Returns how many. It lists all documents and reads the new ones.
    */
-  public async repair(olderThanMs: number, forgetAfterMs = FORGET_AFTER_MS): Promise<number> {
-    const { storage } = this;
-    let repaired = 0;
-    for await (const item of storage.list({ prefix: this.prefix('pending') })) {
-      if (!('key' in item)) continue;
-      const age = storage.now().getTime() - item.lastModified.getTime();
-      if (age < olderThanMs) continue;
-      try {
-        if (await this.repairFrom(item.key)) repaired++;
-      } catch (error) {
-        // one bad package must not keep the others from being repaired
-        storage.logger.warn('A package listing could not be repaired', { key: item.key, error: String(error) });
-        continue;
-      }
-      if (age >= forgetAfterMs) await this.take(item.key);
-    }
-    return repaired;
-  }
-
-  private async repairFrom(markerKey: string): Promise<boolean> {
-    const name = await this.markedName(markerKey);
-    if (name === undefined) return false;
-    const document = await this.storage.read(this.options.documentKey(name), this.codec);
-    const known = this.known.get(nameSegment(name))?.revision ?? -1;
-    if (!document || this.options.revision(document.value) <= known) return false;
-    await this.note(name, document.value);
-    return true;
-  }
-
-  /** The key tells the name, unless that is too long for it. */
-  private async putMarker(id: string, name: string): Promise<void> {
-    const key = `${this.prefix('pending')}${id}`;
-    const isTold = parseMarkerKey(key) !== undefined;
-    await this.put(key, isTold ? {} : { name }, { isNew: true, common: isTold });
-  }
-
-  private async markedName(markerKey: string): Promise<string | undefined> {
-    const told = parseMarkerKey(markerKey);
-    if (told !== undefined) return told;
-    const marker = await this.storage.store.get(markerKey);
-    if (!marker || marker === 'notModified') return undefined;
-    return (await streamToJson<{ name: string }>(marker.body)).name;
-  }
-
-  /**
-   * What others wrote since. Entries are listed before the base is read: one that a fold takes away in between is in
-   * the base that is read afterwards.
-   */
-  private async refresh(): Promise<void> {
-    await this.repairNowAndThen();
-    const { store } = this.storage;
-    const keys: string[] = [];
-    const newer = new Map<string, { key: string; revision: number }>();
-    const batches: string[] = [];
-    for await (const item of store.list({ prefix: this.prefix('entries') })) {
-      if (!('key' in item)) continue;
-      if (isBatchKey(item.key)) batches.push(item.key);
-      const parsed = parseEntryKey(item.key);
-      if (!parsed) continue;
-      keys.push(item.key);
-      const { segment, revision } = parsed;
-      const best = Math.max(newer.get(segment)?.revision ?? -1, this.known.get(segment)?.revision ?? -1);
-      if (revision > best) newer.set(segment, { key: item.key, revision });
-    }
-    await eachOf(newer.values(), WIDTH, async ({ key }) => {
-      const found = await store.get(key);
-      if (found && found !== 'notModified') this.absorb(await streamToJson<ICatalogEntry<TEntry>>(found.body));
-    });
-    const inBatches = await this.readBatches(batches);
-    const base = await store.get(this.baseKey, { ifNoneMatch: this.baseEtag });
-    if (base && base !== 'notModified') {
-      for (const entry of this.baseCodec.parse(await streamToBuffer(base.body))) this.absorb(entry);
-      this.baseEtag = base.info.etag;
-    }
-    this.entryKeys = [...keys, ...batches];
-    if (keys.length + inBatches >= this.foldFrom) this.foldBehind();
-  }
-
-  /** Answers how many packages are in these. */
-  private async readBatches(keys: string[]): Promise<number> {
-    const sizes = new Map<string, number>();
+  public async reconcile(since: Date): Promise<number> {
+    await this.refreshed({ maxAgeMs: 0 });
     let count = 0;
-    await eachOf(keys, WIDTH, async (key) => {
-      let size = this.batches.get(key);
-      if (size === undefined) {
-        const found = await this.storage.store.get(key);
-        if (!found || found === 'notModified') return;
-        const entries = await streamToJson<ICatalogEntry<TEntry>[]>(found.body);
-        for (const entry of entries) this.absorb(entry);
-        size = entries.length;
-      }
-      sizes.set(key, size);
-      count += size;
-    });
-    this.batches = sizes;
+    await this.documents.each(
+      async (row) => {
+        if (await this.follow(row)) count++;
+      },
+      { since },
+    );
     return count;
+  }
+
+  /** Makes the base anew from the documents and nothing else; see `ListingRebuild`. */
+  public async rebuild(progress?: TRebuildProgress): Promise<number> {
+    if (this.documents.areKnown) return this.keeper.rebuild(progress);
+    throw new RegistryError('unsupported', 'This listing has no way to find its documents');
+  }
+
+  private async follow(row: ICatalogEntry<TEntry> | null): Promise<boolean> {
+    if (!row || row.revision <= (this.keeper.view.row(row.name)?.revision ?? -1)) return false;
+    await this.writer.add({ noted: row }, false);
+    return true;
   }
 
   private othersPublish(marker: string): boolean {
     this.open.delete(marker);
+    if (this.marking > 0) return true;
     const before = performance.now() - PUBLISH_MS;
     for (const [id, since] of this.open) {
       if (since > before) return true;
@@ -238,57 +180,21 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
     const entries = notes.map(({ noted }) => noted);
     const [first] = entries;
     const isAlone = entries.length === 1;
-    const name = isAlone ? `${nameSegment(first!.name)}=${first!.revision}` : newBatchName();
-    const key = `${this.prefix('entries')}${name}`;
-    await this.put(key, isAlone ? first : entries, { isNew: !isAlone });
-    if (!isAlone) this.batches.set(key, entries.length);
-    for (const entry of entries) this.absorb(entry);
-    this.notes += entries.length;
-    if (this.notes >= this.foldFrom) this.foldBehind();
+    const key = this.keys.entries + (isAlone ? newEntryName(first!.name, first!.revision) : newGatheredName());
+    const { store } = this.storage;
+    // nobody else has this key: to say so spares a driver the look at what is there
+    const ifNoneMatch = store.conditionalWrites ? ('*' as const) : undefined;
+    const bytes = Buffer.from(JSON.stringify(isAlone ? first : entries));
+    await store.put(key, bytes, { contentType: 'application/json', immutable: true, ifNoneMatch });
+    this.keeper.noted(key, entries);
     const markers = notes.flatMap(({ marker }) => marker ?? []);
-    await eachOf(markers, WIDTH, (marker) => this.unmark(marker));
+    await forEachAtOnce(markers, WIDTH, (marker) => this.unmark(marker));
   }
 
-  private absorb(entry: ICatalogEntry<TEntry>): void {
-    const { name, revision } = entry;
-    const segment = nameSegment(name);
-    const known = this.known.get(segment);
-    if (known && known.revision >= revision) return;
-    this.known.set(segment, deepFreeze(entry));
-    if (entry.entry !== null) this.listed.set(name, entry.entry);
-    else if (!this.listed.delete(name)) return;
-    this.changes++;
-  }
-
-  /** A share of all packages, so that the base is rewritten ever more rarely as it grows. */
-  private get foldFrom(): number {
-    return Math.max(FOLD_FROM, this.known.size >> 4);
-  }
-
-  private foldBehind(): void {
-    if (this.isFolding) return;
-    this.isFolding = true;
-    this.notes = 0;
-    const done = () => {
-      this.isFolding = false;
-    };
-    this.storage.runBehind('Folding a package listing', this.fold().finally(done));
-  }
-
-  /** Moves the entries into the base. An entry is deleted only when a base that covers it is stored. */
-  private async fold(): Promise<void> {
-    await this.refresher.fresh(0);
-    const keys = this.entryKeys;
-    const { storage } = this;
-    const { value, etag } = await storage.update<readonly ICatalogEntry<TEntry>[]>(
-      this.baseKey,
-      (base) => joinEntries(base ?? [], this.known.values()),
-      { codec: this.baseCodec },
-    );
-    // what was just written need not be read again
-    for (const entry of value ?? []) this.absorb(entry);
-    this.baseEtag = etag ?? undefined;
-    await eachOf(keys, WIDTH, (key) => this.take(key));
+  private async refreshed(options: IListingReadOptions): Promise<void> {
+    await this.writer.settle();
+    // a second: as long as a person needs to go from a publish to a search
+    await this.keeper.refreshed(options.maxAgeMs ?? 1000);
   }
 
   private async repairNowAndThen(): Promise<void> {
@@ -299,27 +205,5 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
     } catch (error) {
       this.storage.logger.warn('A package listing could not be repaired', { error: String(error) });
     }
-  }
-
-  /** @param options.isNew nobody else has this key: to say so spares a driver the look at what is there */
-  private async put(key: string, value: unknown, options: { isNew: boolean; common?: boolean }): Promise<void> {
-    const bytes = Buffer.from(JSON.stringify(value));
-    const { store } = this.storage;
-    const { isNew, common } = options;
-    const ifNoneMatch = isNew && store.conditionalWrites ? ('*' as const) : undefined;
-    await store.put(key, bytes, { contentType: 'application/json', immutable: true, ifNoneMatch, common });
-  }
-
-  /** Markers and entries that have done their service harm nobody if they come back. */
-  private take(key: string): Promise<void> {
-    return this.storage.store.delete(key, { scratch: true });
-  }
-
-  private get baseKey(): string {
-    return `${this.options.prefix}/base.json`;
-  }
-
-  private prefix(folder: 'entries' | 'pending'): string {
-    return `${this.options.prefix}/${folder}/`;
   }
 }

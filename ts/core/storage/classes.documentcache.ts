@@ -10,7 +10,7 @@ import {
   NEVER_WRITTEN,
   type TDocumentHead,
 } from './helpers.documentstate.js';
-import type { ICodec, IStoredDocument } from './interfaces.storage.js';
+import type { ICodec, IStoredDocument, TPresence } from './interfaces.storage.js';
 
 /** Keys of which it is remembered that no document was there. */
 const ABSENT = 1000;
@@ -97,6 +97,12 @@ export class DocumentCache {
   public async head(key: string): Promise<IObjectInfo | null> {
     const info = await this.rawHead(key);
     return info && isTombstone(info) ? null : info;
+  }
+
+  /** Whether there is a document, was one, or never was. */
+  public async presence(key: string): Promise<TPresence> {
+    const info = await this.rawHead(key);
+    return info ? (isTombstone(info) ? 'deleted' : 'present') : 'absent';
   }
 
   /** The object with its body; a tombstone is nothing. */

@@ -18,9 +18,10 @@ export async function* olderThan(
 }
 
 /** Deletes staged uploads that nobody finished. Answers how many. */
-export const sweepStaging = async (parts: ISweepParts, olderThanMs: number): Promise<number> => {
+export const sweepStaging = async (parts: ISweepParts, olderThanMs: number, signal?: AbortSignal): Promise<number> => {
   let count = 0;
   for await (const { key } of olderThan(parts.store, STAGING_PREFIX, parts.now().getTime() - olderThanMs)) {
+    signal?.throwIfAborted();
     await parts.store.delete(key);
     count++;
   }

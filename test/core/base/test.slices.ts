@@ -1,0 +1,26 @@
+import t from 'tap';
+import { Slices, sortInSlices } from '../../../ts/core/base/helpers.slices.js';
+
+t.test('long work gives others their turn', async (t) => {
+  let turns = 0;
+  let goesOn = true;
+  const others = (): void => {
+    turns++;
+    if (goesOn) setImmediate(others);
+  };
+  setImmediate(others);
+  const slices = new Slices();
+  const end = performance.now() + 100;
+  while (performance.now() < end) if (slices.due) await slices.rest();
+  goesOn = false;
+  t.ok(turns >= 2, `${turns} turns in 100 ms`);
+});
+
+t.test('sorting in slices is sorting', async (t) => {
+  for (const length of [0, 1, 999, 1000, 1001, 2500, 20_000]) {
+    const items = Array.from({ length }, (_, n) => ({ key: (n * 7919) % 1009, n }));
+    const compare = (a: { key: number }, b: { key: number }) => a.key - b.key;
+    const expected = [...items].sort(compare);
+    t.same(await sortInSlices(items, compare), expected, `${length} items, equal ones in their order`);
+  }
+});

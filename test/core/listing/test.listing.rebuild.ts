@@ -1,0 +1,226 @@
+import t from 'tap';
+import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
+import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
+import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
+import { documentKey, publishToy, removeToy, toyCatalog } from '../../support/toy-packages.js';
+
+const FRESH = { maxAgeMs: 0 };
+const MANIFEST = 'toy/catalog/manifest.json';
+const PIECES = 'toy/catalog/pieces/';
+
+const replica = (inner: MemoryObjectStore, now?: () => Date) => {
+  const store = new FaultObjectStore(inner);
+  const logged: string[] = [];
+  const log = (message: string) => void logged.push(message);
+  const storage = new RegistryStorage(store, { now, logger: { info: log, warn: log, error: log } });
+  return { store, storage, logged, catalog: toyCatalog(storage) };
+};
+
+const names = Array.from({ length: 300 }, (_, n) => `p${String(n).padStart(3, '0')}`);
+
+/** A store with packages that are all folded into the base, and one that was removed. */
+const filled = async (count = names.length) => {
+  const inner = new MemoryObjectStore();
+  const { storage, catalog } = replica(inner);
+  for (const name of names.slice(0, count)) await publishToy(storage, name, '1.0.0', Buffer.from('x'), catalog);
+  await publishToy(storage, 'gone', '1.0.0', Buffer.from('x'), catalog);
+  await removeToy(storage, 'gone', '1.0.0', catalog);
+  await storage.destroy();
+  const folding = replica(inner);
+  await folding.catalog.entries(FRESH);
+  await folding.storage.destroy();
+  return inner;
+};
+
+const listed = async ({ catalog }: Pick<ReturnType<typeof replica>, 'catalog'>) =>
+  [...(await catalog.entries(FRESH)).keys()].sort();
+
+const damages: [string, (inner: MemoryObjectStore) => Promise<void>][] = [
+  ['the manifest is lost', (inner) => inner.delete(MANIFEST)],
+  [
+    'the manifest is cut off',
+    async (inner) => void (await inner.put(MANIFEST, Buffer.from('{"generation":"x","segm'))),
+  ],
+  ['the manifest is other JSON', async (inner) => void (await inner.put(MANIFEST, Buffer.from('[[1]]')))],
+  [
+    'the manifest names what is no segment',
+    async (inner) => void (await inner.put(MANIFEST, Buffer.from('{"generation":"x","segments":[{}],"batches":[]}'))),
+  ],
+  ['a segment is lost', (inner) => inner.delete(inner.keys(PIECES)[0]!)],
+  ['a segment is cut off', async (inner) => void (await inner.put(inner.keys(PIECES)[0]!, Buffer.from('[["p0",')))],
+  ['a segment has other rows', async (inner) => void (await inner.put(inner.keys(PIECES)[0]!, Buffer.from('[{}]')))],
+  [
+    'all of the listing is lost',
+    async (inner) => {
+      for (const key of inner.keys('toy/catalog/')) await inner.delete(key);
+    },
+  ],
+];
+
+for (const [what, damage] of damages) {
+  t.test(`${what}: the listing is whole all the same, for new and for old replicas, and goes on`, async (t) => {
+    const inner = await filled();
+    const old = replica(inner);
+    t.same(await listed(old), names);
+    await damage(inner);
+    const fresh = replica(inner);
+    t.same(await listed(fresh), names);
+    await fresh.storage.destroy();
+    const next = replica(inner);
+    t.same(await listed(next), names);
+    t.equal(next.store.count('list', 'toy/packages/'), 0, 'the base is sound again');
+    t.same(await listed(old), names);
+    await publishToy(fresh.storage, 'new', '1.0.0', Buffer.from('x'), fresh.catalog);
+    t.same(await listed(old), ['new', ...names]);
+    t.same(await listed(replica(inner)), ['new', ...names]);
+  });
+}
+
+t.test('a replica that runs mends the base as well', async (t) => {
+  const inner = await filled();
+  const running = replica(inner);
+  t.same(await listed(running), names);
+  await inner.put(MANIFEST, Buffer.from('{'));
+  t.same(await listed(running), names, 'and goes on from memory');
+  await running.storage.destroy();
+  t.same(JSON.parse(inner.objects.get(MANIFEST)!.bytes.toString()).batches, []);
+  // it has read the segment and does not miss it, until it is to be written anew
+  await inner.delete(inner.keys(PIECES)[0]!);
+  const more = names.map((name) => `q${name}`);
+  for (const name of more) await publishToy(running.storage, name, '1.0.0', Buffer.from('x'), running.catalog);
+  await running.storage.destroy();
+  const other = replica(inner);
+  t.same(await listed(other), [...names, ...more]);
+  t.equal(other.store.count('list', 'toy/packages/'), 0);
+});
+
+t.test('listings fail only as long as the store does', async (t) => {
+  const inner = await filled();
+  await inner.delete(MANIFEST);
+  const one = replica(inner);
+  one.store.before = ({ key }) => {
+    if (key.startsWith('toy/packages/')) throw new Error('down');
+  };
+  await t.rejects(one.catalog.entries(FRESH));
+  one.store.before = undefined;
+  t.same(await listed(one), names);
+});
+
+t.test('a document that cannot be read does not keep the others from being listed', async (t) => {
+  const inner = await filled(20);
+  await inner.put(documentKey('p003'), Buffer.from('{"name":'));
+  for (const key of inner.keys('toy/catalog/')) await inner.delete(key);
+  const one = replica(inner);
+  t.equal((await listed(one)).length, 19);
+  t.match(one.logged, [/cannot be read/]);
+});
+
+t.test('the base of 0.2.0 is taken over, and a damaged one rebuilt', async (t) => {
+  for (const base of [JSON.stringify(names.map((name) => [name, 1, { versions: ['1.0.0'] }])), '[["p000",1,{"ver']) {
+    const inner = await filled();
+    for (const key of inner.keys('toy/catalog/')) await inner.delete(key);
+    await inner.put('toy/catalog/base.json', Buffer.from(base));
+    await inner.put(
+      'toy/catalog/entries/p000=2',
+      Buffer.from('{"name":"p000","revision":2,"entry":{"versions":["2"]}}'),
+    );
+    const one = replica(inner);
+    t.same(await listed(one), names);
+    t.same((await one.catalog.entries()).get('p000'), { versions: ['2'] });
+    await one.storage.destroy();
+    t.same(inner.keys('toy/catalog/entries/'), []);
+    t.notOk(inner.objects.has('toy/catalog/base.json'));
+    const other = replica(inner);
+    t.same(await listed(other), names);
+    t.equal(other.store.count('list', 'toy/packages/'), 0, 'nobody has to read the documents');
+    t.same((await other.catalog.entries()).get('p000'), { versions: ['2'] });
+  }
+});
+
+t.test('a rebuild by command takes the documents at their word, and every replica with it', async (t) => {
+  const inner = await filled();
+  const running = replica(inner);
+  t.same(await listed(running), names);
+  const { version } = running.catalog;
+  // somebody works in the bucket by hand
+  for (const key of inner.keys('toy/packages/p000/')) await inner.delete(key);
+  const one = replica(inner);
+  await publishToy(one.storage, 'unnoted', '1.0.0', Buffer.from('x'));
+  t.ok((await listed(one)).includes('p000'));
+  const progress: number[] = [];
+  t.equal(await one.catalog.rebuild((count) => progress.push(count)), 301, 'with the one that has no versions');
+  t.equal(progress.at(-1), 301);
+  const after = [...names.slice(1), 'unnoted'];
+  t.same(await listed(one), after);
+  t.same(await listed(running), after);
+  t.same([...(running.catalog.changedSince(version) ?? [])].sort(), ['p000', 'unnoted'], 'which says what changed');
+  t.same(await listed(replica(inner)), after);
+  // the package may come back, although its revisions begin anew
+  await publishToy(one.storage, 'p000', '2.0.0', Buffer.from('x'), one.catalog);
+  t.same((await running.catalog.entries(FRESH)).get('p000'), { versions: ['2.0.0'] });
+  t.same(await listed(replica(inner)), [...names, 'unnoted']);
+});
+
+t.test('a rebuild while others publish and fold loses nothing', async (t) => {
+  const inner = await filled();
+  const one = replica(inner);
+  const other = replica(inner);
+  await other.catalog.entries(FRESH);
+  let count = 0;
+  const more: string[] = [];
+  const publish = async (times: number) => {
+    for (let n = 0; n < times; n++) {
+      const name = `q${String(count++).padStart(4, '0')}`;
+      await publishToy(other.storage, name, '1.0.0', Buffer.from('x'), other.catalog);
+      more.push(name);
+    }
+  };
+  // after the documents were listed, before the manifest is written: publishes that are folded at once
+  let slipped = false;
+  one.store.before = async ({ verb, key }) => {
+    if (slipped || verb !== 'put' || !key.startsWith(PIECES)) return;
+    slipped = true;
+    await publish(600);
+    await other.catalog.entries(FRESH);
+    await other.storage.destroy();
+  };
+  const publishing = publish(50);
+  await one.catalog.rebuild();
+  await publishing;
+  t.ok(slipped);
+  const all = [...names, ...more].sort();
+  t.equal(more.length, 650);
+  t.same(await listed(one), all);
+  t.same(await listed(other), all);
+  t.same(await listed(replica(inner)), all);
+});
+
+t.test('pieces that nobody names are swept by age', async (t) => {
+  let now = new Date('2026-01-01T00:00:00Z');
+  const inner = new MemoryObjectStore({ now: () => now });
+  const one = replica(inner, () => now);
+  for (const name of names) await publishToy(one.storage, name, '1.0.0', Buffer.from('x'), one.catalog);
+  await one.storage.destroy();
+  const named = inner.keys(PIECES);
+  t.ok(named.length > 0);
+  await inner.put(`${PIECES}6b9ab0f6-6c4b-4b0e-9d1c-7e5a1c9ad0a1.json`, Buffer.from('[]'));
+  await one.storage.sweep();
+  t.equal(inner.keys(PIECES).length, named.length + 1, 'a fold may be about to name it');
+  now = new Date('2026-01-02T00:00:01Z');
+  await one.storage.sweep();
+  t.same(inner.keys(PIECES), named);
+});
+
+t.test('a write that took effect after its marker was forgotten is found by its time', async (t) => {
+  let now = new Date('2026-01-01T00:00:00Z');
+  const inner = new MemoryObjectStore({ now: () => now });
+  const one = replica(inner, () => now);
+  for (const name of names.slice(0, 3)) await publishToy(one.storage, name, '1.0.0', Buffer.from('x'), one.catalog);
+  t.equal((await listed(one)).length, 3);
+  now = new Date('2026-01-05T00:00:00Z');
+  await publishToy(one.storage, 'late', '1.0.0', Buffer.from('x'));
+  t.equal((await listed(one)).length, 3);
+  t.equal(await one.catalog.reconcile(new Date('2026-01-04T00:00:00Z')), 1);
+  t.equal((await listed(one)).length, 4);
+  t.equal(await one.catalog.reconcile(new Date('2026-01-04T00:00:00Z')), 0);
+});

@@ -1,0 +1,171 @@
+import t from 'tap';
+import { type ISearchOptions, SearchIndex } from '../../../ts/core/listing/classes.searchindex.js';
+
+interface IEntry {
+  text: string;
+  date: number;
+}
+
+/** A listing that a test writes to, and that can be held up. */
+class Source {
+  public readonly map = new Map<string, IEntry>();
+  public looks = 0;
+  /** changes before this are not remembered */
+  public forgotten = 0;
+  private readonly log: string[] = [];
+
+  public get version(): number {
+    return this.log.length;
+  }
+
+  public async entries() {
+    this.looks++;
+    return this.map;
+  }
+
+  public changedSince(version: number) {
+    return version < this.forgotten ? undefined : new Set(this.log.slice(version));
+  }
+
+  public put(name: string, text = '', date = 0) {
+    this.map.set(name, { text, date });
+    this.log.push(name);
+  }
+
+  public drop(name: string) {
+    this.map.delete(name);
+    this.log.push(name);
+  }
+}
+
+const options: ISearchOptions<IEntry> = {
+  fields: {
+    name: { boost: 8, text: (_entry, name) => name },
+    text: { boost: 1, text: ({ text }) => text },
+  },
+  closeness: (name, text) => (name === text ? 100 : 1),
+  compare: (a, b) => b.date - a.date,
+};
+
+const start = (...names: string[]) => {
+  const source = new Source();
+  for (const name of names) source.put(name);
+  const index = new SearchIndex<IEntry>(source, options);
+  const find = async (text: string) => (await index.ranked(text)).map(({ name }) => name);
+  return { source, index, find };
+};
+
+/** Until the index is built, which on a busy machine takes longer than a search waits for it. */
+const built = async (find: (text: string) => Promise<string[]>, word: string) => {
+  while ((await find(word)).length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+};
+
+t.test('what is published, changed and deleted while the index is built is in it', async (t) => {
+  const { source, find } = start();
+  for (let n = 0; n < 3000; n++) source.put(`p${n}`, 'before');
+  const first = find('before');
+  // the index is being built now
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  source.put('newcomer', 'during');
+  source.put('p7', 'during');
+  source.drop('p8');
+  await first;
+  await built(find, 'before');
+  t.same((await find('during')).sort(), ['newcomer', 'p7']);
+  t.equal((await find('before')).length, 2998);
+});
+
+t.test('a search that begins after a change has it, also while others search', async (t) => {
+  const { source, find } = start('a');
+  const seen = await Promise.all(
+    Array.from({ length: 50 }, async (_, n) => {
+      source.put(`word${n}x`);
+      return (await find(`word${n}x`))[0];
+    }),
+  );
+  t.same(
+    seen,
+    Array.from({ length: 50 }, (_, n) => `word${n}x`),
+  );
+});
+
+t.test('a change costs one package, and drops no answers but those that it may concern', async (t) => {
+  const { source, index, find } = start('red-one', 'red-two', 'blue-one');
+  const red = await index.ranked('red');
+  const blue = await index.ranked('blue');
+  const none = await index.ranked('purple');
+  t.same(none, []);
+  source.put('green-one');
+  t.equal(await index.ranked('red'), red, 'the same answer');
+  t.equal(await index.ranked('blue'), blue);
+  source.put('blue-one', 'now also reddish');
+  t.same((await find('red')).sort(), ['blue-one', 'red-one', 'red-two'], 'a new word');
+  source.put('blue-one', 'no more');
+  t.same((await find('red')).sort(), ['red-one', 'red-two'], 'a word that is gone');
+  source.drop('red-two');
+  t.same(await find('red'), ['red-one']);
+  source.put('purple');
+  t.same(await find('purple'), ['purple'], 'what nobody found before');
+});
+
+t.test('more changes than the listing remembers are all taken over', async (t) => {
+  const { source, find } = start('a', 'b');
+  t.same(await find('a'), ['a']);
+  for (let n = 0; n < 100; n++) source.put(`c${n}`);
+  source.drop('a');
+  source.forgotten = source.version - 1;
+  t.same(await find('c7'), ['c7', ...(await find('c7')).slice(1)]);
+  await built(find, 'c7');
+  t.same((await find('')).length, 101);
+});
+
+t.test('without a text: every package, the newest first', async (t) => {
+  const { source, find } = start();
+  source.put('old', '', 1);
+  source.put('new', '', 3);
+  source.put('b', '', 2);
+  source.put('a', '', 2);
+  t.same(await find(''), ['new', 'a', 'b', 'old']);
+  source.put('old', '', 4);
+  source.drop('b');
+  t.same(await find(''), ['old', 'new', 'a']);
+  t.same(await find('!!!'), [], 'no words are no wish for everything');
+});
+
+t.test('letters may be wrong, where nothing matches otherwise', async (t) => {
+  const { find } = start('express', 'expression-parser', 'impress', 'framework');
+  t.same((await find('express')).slice(0, 1), ['express']);
+  t.notOk((await find('express')).includes('impress'), 'what is only alike does not count then');
+  t.same(await find('exprss'), ['express', ...(await find('exprss')).slice(1)], 'one letter of a short word');
+  t.same(await find('framewrok'), ['framework'], 'two letters of a long one');
+  t.same(await find('frxxxrok'), [], 'not more');
+  t.same(await find(`${'framework'.repeat(20)}x`), [], 'nothing is like a word that nobody types');
+  t.same(await find('express nonsense'), await find('express nonsense'));
+  t.equal((await find('express nonsense'))[0], 'express', 'rather a part of it than nothing');
+});
+
+t.test('a word that is everywhere does not hide the package of that name', async (t) => {
+  const { source, find } = start();
+  for (let n = 0; n < 25_000; n++) source.put(`react-${n}`, 'for react');
+  source.put('react', 'itself');
+  await built(find, 'itself');
+  const found = await find('react');
+  t.equal(found[0], 'react');
+  source.put('rare-thing', 'for react');
+  t.same(await find('react rare'), ['rare-thing'], 'nor what has a rare word as well');
+  t.same(await find('rare react'), ['rare-thing']);
+  t.ok(found.length > 3000);
+});
+
+t.test('until the index is there packages are found by their names', async (t) => {
+  const { source, find } = start();
+  for (let n = 0; n < 60_000; n++)
+    source.put(`package-${n}`, `which is about number ${n} and many other things, of ${n % 97} kinds`);
+  source.put('@s/wanted-thing', 'described');
+  const begun = performance.now();
+  t.same(await find('wanted thing'), ['@s/wanted-thing']);
+  const waited = performance.now() - begun;
+  t.comment(`${Math.round(waited)} ms`);
+  await built(find, 'described');
+  t.same(await find('described'), ['@s/wanted-thing']);
+});

@@ -1,0 +1,186 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { gunzipSync } from 'node:zlib';
+import t from 'tap';
+import type { IAuthProvider, IObjectStore } from '../../../ts/index.js';
+import { indexProtocol } from '../../support/index-registry.js';
+import { send, startRegistry } from '../../support/registry.js';
+import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
+
+const users = [{ username: 'ann', password: 'correct horse', scopes: ['*:*:*:*'] }];
+const auth = { jwtSecret: 'a-secret-of-the-tests', tokenStore: 'memory' as const, users };
+const FORGET_MS = 1100;
+
+/** A registry with a listing, as one replica of several over `store`. */
+const start = async (
+  t: Parameters<typeof startRegistry>[0],
+  store: IObjectStore = new MemoryObjectStore(),
+  more: Parameters<typeof startRegistry>[1] = {},
+) => {
+  const { entry, made } = indexProtocol();
+  const registry = await startRegistry(t, { auth, registries: [entry], storage: { objectStore: store }, ...more });
+  const as = async (scopes: string[]) => {
+    const token = await registry.getAuthManager().createToken('ann', 'index', { scopes });
+    return { Authorization: `Bearer ${token}` };
+  };
+  const get = (path: string, headers: Record<string, string> = {}) =>
+    send(registry, 'GET', `/index${path}`, { headers });
+  const put = async (...names: string[]) => {
+    const headers = await as(['index:*:*:*']);
+    for (const name of names) {
+      const { status, text } = await send(registry, 'PUT', `/index/${encodeURIComponent(name)}`, { headers });
+      if (status !== 201) throw new Error(text);
+    }
+  };
+  const remove = async (name: string) =>
+    send(registry, 'DELETE', `/index/${name}`, { headers: await as(['index:*:*:*']) });
+  return { registry, index: made.registry!, as, get, put, remove, store };
+};
+
+t.test('all packages in one order, the same on every replica', async (t) => {
+  const one = await start(t);
+  t.same((await one.get('/all.json')).json(), {});
+  const names = ['b', 'a', 'B', 'a-b', 'ab', 'a10', 'a9', 'ä', 'hidden-1', 'z'];
+  await one.put(...names);
+  const other = await start(t, one.store);
+  const answers = [await one.get('/all.json'), await other.get('/all.json')];
+  for (const { json, headers } of answers) {
+    t.same(Object.keys(json()), [...names].sort());
+    t.match(headers, { 'Content-Type': 'application/json', 'X-Kind': 'all', 'Cache-Control': 'no-cache' });
+    t.notOk(headers['Last-Modified'], 'replicas learn of changes at different times');
+  }
+  t.equal(answers[0]!.headers.ETag, answers[1]!.headers.ETag, 'and under one ETag');
+  const text = await one.get('/all.txt');
+  t.equal(
+    text.text,
+    [...names]
+      .sort()
+      .filter((name) => name !== 'hidden-1')
+      .map((name) => `${name}\n`)
+      .join(''),
+  );
+});
+
+t.test('a listing is rendered once for each of its versions, and its client told whether it changed', async (t) => {
+  const one = await start(t);
+  await one.put('a', 'b');
+  const first = await one.get('/all.json');
+  const again = await Promise.all(Array.from({ length: 5 }, () => one.get('/all.json', { 'Accept-Encoding': 'gzip' })));
+  for (const { text, headers } of again) {
+    t.equal(text, first.text);
+    t.equal(headers['Content-Encoding'], undefined, 'too small to gain');
+  }
+  t.equal(one.index.rendered, 2);
+  const etag = first.headers.ETag!;
+  t.match(await one.get('/all.json', { 'If-None-Match': etag }), { status: 304, text: '', headers: { ETag: etag } });
+  t.equal(one.index.rendered, 2);
+  await one.put('c');
+  const changed = await one.get('/all.json', { 'If-None-Match': etag });
+  t.equal(changed.status, 200);
+  t.same(Object.keys(changed.json()), ['a', 'b', 'c']);
+  t.equal(one.index.rendered, 5);
+  await one.remove('b');
+  t.same(Object.keys((await one.get('/all.json')).json()), ['a', 'c']);
+  const head = await one.registry.handleRequest({ method: 'HEAD', path: '/index/all.json', headers: {}, query: {} });
+  t.equal(head.status, 200);
+  t.equal(head.body, undefined);
+});
+
+t.test('what was deleted and what its listing learnt late of does not come back', async (t) => {
+  const one = await start(t);
+  await one.put('a', 'b');
+  await one.remove('a');
+  await one.index.catalog.note('a', { text: 'of an earlier write' }, undefined, 1);
+  t.same(Object.keys((await one.get('/all.json')).json()), ['b']);
+  for (const rebuild of [false, true]) {
+    if (rebuild) await one.index.catalog.rebuild();
+    const other = await start(t, one.store);
+    t.same(Object.keys((await other.get('/all.json')).json()), ['b']);
+  }
+  // the process ends between the deletion and its note
+  const marker = await one.index.catalog.mark('b');
+  await one.registry.getStorage().update(`index/packages/b.json`, () => null);
+  t.same(Object.keys((await one.get('/all.json')).json()), ['b']);
+  t.equal(await one.index.catalog.repair(0), 1);
+  await one.index.catalog.unmark(marker);
+  t.same(Object.keys((await one.get('/all.json')).json()), []);
+});
+
+t.test('every caller sees what it may read, and callers with equal rights share a rendering', async (t) => {
+  const one = await start(t, undefined, { auth: { ...auth, anonymousScopes: ['index:page:pub-*:read'] } });
+  await one.put('pub-1', 'pub-2', 'team-1', 'team-2', 'secret');
+  const seen = async (headers: Record<string, string> = {}) => {
+    const answer = await one.get('/all.json', headers);
+    return answer.status === 200 ? Object.keys(answer.json()) : answer.status;
+  };
+  t.same(await seen(), ['pub-1', 'pub-2']);
+  t.equal(one.index.rendered, 2);
+  const team = await one.as(['index:page:team-*:read']);
+  t.same(await seen(team), ['pub-1', 'pub-2', 'team-1', 'team-2']);
+  t.equal(one.index.rendered, 6);
+  t.same(await seen(await one.as(['index:page:team-?:read', 'index:page:team-*:read'])), await seen(team));
+  t.equal(one.index.rendered, 6, 'equal rights, one rendering');
+  t.equal(((await seen(await one.as(['index:*:*:*']))) as string[]).length, 5);
+  t.equal(((await seen(await one.as(['index:page:*:read']))) as string[]).length, 5);
+  t.equal(one.index.rendered, 11, 'all who see everything share one');
+  t.not((await one.get('/all.json')).headers.ETag, (await one.get('/all.json', team)).headers.ETag);
+
+  const closed = await start(t, one.store, { auth: { ...auth, anonymousScopes: [] } });
+  t.equal((await closed.get('/all.json')).status, 401);
+});
+
+t.test('a provider that decides name by name is asked for each', async (t) => {
+  const asked: string[] = [];
+  const authProvider: IAuthProvider = {
+    authenticate: async () => null,
+    validateToken: async () => null,
+    createToken: async () => 'x',
+    revokeToken: async () => {},
+    authorize: async (_token, resource) => {
+      asked.push(resource);
+      return resource.endsWith('*') || resource.endsWith('2');
+    },
+  };
+  const filling = await start(t);
+  await filling.put('a1', 'a2', 'b1', 'b2');
+  const one = await start(t, filling.store, { authProvider });
+  t.same(Object.keys((await one.get('/all.json')).json()), ['a2', 'b2']);
+  t.ok(asked.includes('index:page:a1'));
+});
+
+t.test('100,000 packages', async (t) => {
+  const store = new MemoryObjectStore();
+  const nameOf = (n: number): string => `package-${String(n).padStart(6, '0')}`;
+  const rows = Array.from({ length: 100_000 }, (_, n) =>
+    JSON.stringify([nameOf(n), 1, { text: `what package number ${n} is about, in some words` }]),
+  );
+  await store.put('index/catalog/base.json', Buffer.from(`[${rows.join(',\n')}]`));
+  const one = await start(t, store, { auth: { ...auth, anonymousScopes: ['index:page:package-0000*:read'] } });
+  const all = await one.as(['index:*:*:*']);
+
+  const delay = monitorEventLoopDelay({ resolution: 5 });
+  delay.enable();
+  const whole = await one.get('/all.json', all);
+  t.equal(Object.keys(whole.json()).length, 100_000);
+  delay.disable();
+  t.comment(`first: the loop was held for ${Math.round(delay.max / 1e6)} ms at most`);
+  // nobody else parses 8 MB of JSON in one go, as this test does
+  const packed = await one.get('/all.json', { ...all, 'Accept-Encoding': 'gzip' });
+  t.equal(packed.headers['Content-Encoding'], 'gzip');
+  t.ok(gunzipSync(packed.bytes).equals(whole.bytes));
+  t.not(packed.headers.ETag, whole.headers.ETag);
+  t.equal((await one.get('/all.json', { ...all, 'If-None-Match': packed.headers.ETag! })).status, 304);
+  t.equal(one.index.rendered, 100_000);
+
+  const some = await one.get('/all.json');
+  t.equal(Object.keys(some.json()).length, 100);
+  t.equal(one.index.rendered, 100_100);
+
+  // a change, and another replica that reads the pieces
+  await one.put('package-new');
+  const changed = await one.get('/all.json', all);
+  t.equal(Object.keys(changed.json()).length, 100_001);
+  await new Promise((resolve) => setTimeout(resolve, FORGET_MS));
+  const other = await start(t, store);
+  const same = await other.get('/all.json', await other.as(['index:*:*:*']));
+  t.equal(same.headers.ETag, changed.headers.ETag);
+});

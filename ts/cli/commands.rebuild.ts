@@ -1,0 +1,41 @@
+import type { TRegistryProtocol } from '../core/interfaces.core.js';
+import { loadConfig } from './helpers.cliconfig.js';
+import { type ICommand, parseCommand, STORE_OPTIONS, UsageError } from './helpers.commandline.js';
+import { lineLogger } from './helpers.log.js';
+import { openForService } from './helpers.opening.js';
+
+const HELP = `Usage: smartregistry rebuild [PROTOCOL ...] [options]
+
+Makes the listings of all packages (search, indexes) anew from the packages themselves: after packages were restored or
+removed in the store by hand. A listing that is lost or damaged is rebuilt without being told. Servers go on meanwhile.
+Without a PROTOCOL it rebuilds those of every protocol that is enabled.
+
+  --data DIRECTORY   the store (SMARTREGISTRY_DATA, default ./data)
+  --config FILE      the configuration that says where the store is (SMARTREGISTRY_CONFIG)
+`;
+
+/** A line that is written over on a terminal; elsewhere nothing, as the last line says it all. */
+const showProgress = (protocol: TRegistryProtocol, documents: number): void => {
+  if (process.stderr.isTTY) process.stderr.write(`\r${protocol}: ${documents} packages read`);
+};
+
+export const rebuild: ICommand = {
+  help: HELP,
+  async run(args, env) {
+    const { values, operands } = parseCommand(args, STORE_OPTIONS, [], { more: true });
+    const registry = await openForService(await loadConfig(values, env), lineLogger);
+    try {
+      const enabled = registry.protocols();
+      for (const name of operands) {
+        if (!enabled.includes(name)) throw new UsageError(`"${name}" is not enabled; there is: ${enabled.join(', ')}`);
+      }
+      const protocols = operands.length > 0 ? operands : undefined;
+      const counts = await registry.rebuildListings({ protocols, progress: showProgress });
+      if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+      for (const [protocol, count] of counts) process.stdout.write(`${protocol}: rebuilt from ${count} packages\n`);
+      return 0;
+    } finally {
+      await registry.destroy();
+    }
+  },
+};

@@ -1,0 +1,58 @@
+import { setImmediate } from 'node:timers/promises';
+
+/**
+ * ms of one slice. Work over all packages may hold the event loop for at most 20 ms at a time: this leaves room for two
+ * such works at once, and for a collection of garbage between them.
+ */
+const SLICE_MS = 5;
+
+/** Long work on the event loop, cut into slices: `if (slices.due) await slices.rest()` after each item. */
+export class Slices {
+  private until = performance.now() + SLICE_MS;
+
+  public get due(): boolean {
+    return performance.now() >= this.until;
+  }
+
+  /** Other requests get their turn; the next slice begins. */
+  public async rest(): Promise<void> {
+    await setImmediate();
+    this.until = performance.now() + SLICE_MS;
+  }
+}
+
+/** Items that are sorted in one go: about 1 ms. */
+const RUN = 1000;
+/** Items that are moved between two looks at the clock. */
+const MOVES = 256;
+
+/** A sorted copy, by merging sorted runs; the loop is never held for longer than a slice. */
+export const sortInSlices = async <T>(items: readonly T[], compare: (a: T, b: T) => number): Promise<T[]> => {
+  const slices = new Slices();
+  let runs: T[][] = [];
+  for (let at = 0; at < items.length; at += RUN) {
+    runs.push(items.slice(at, at + RUN).sort(compare));
+    if (slices.due) await slices.rest();
+  }
+  while (runs.length > 1) {
+    const merged: T[][] = [];
+    for (let at = 0; at < runs.length; at += 2) {
+      merged.push(await merge(runs[at] as T[], runs[at + 1] ?? [], compare, slices));
+    }
+    runs = merged;
+  }
+  return runs[0] ?? [];
+};
+
+const merge = async <T>(a: T[], b: T[], compare: (a: T, b: T) => number, slices: Slices): Promise<T[]> => {
+  if (b.length === 0) return a;
+  const merged: T[] = [];
+  let inA = 0;
+  let inB = 0;
+  while (inA < a.length || inB < b.length) {
+    const isFromA = inB >= b.length || (inA < a.length && compare(a[inA] as T, b[inB] as T) <= 0);
+    merged.push((isFromA ? a[inA++] : b[inB++]) as T);
+    if (merged.length % MOVES === 0 && slices.due) await slices.rest();
+  }
+  return merged;
+};

@@ -1,0 +1,147 @@
+import * as plugins from '../../plugins.js';
+import { forEachAtOnce } from '../base/helpers.concurrency.js';
+
+import { streamToBuffer } from '../base/helpers.streams.js';
+import type { RegistryStorage } from '../classes.registrystorage.js';
+import { OutcomeUnknownError } from '../storage/helpers.conditionalwrite.js';
+import {
+  type IManifest,
+  type IPiece,
+  type ISegment,
+  type IStoredManifest,
+  manifestCodec,
+  pieceIds,
+} from './helpers.manifest.js';
+import { type ICatalogEntry, parseRows, serializeRows } from './helpers.rows.js';
+import type { IListingKeys } from './keys.listing.js';
+
+/**
+ * Rows of one segment: small enough to be parsed, joined and written within a slice (about 300 KB, 3 ms each), large
+ * enough that a manifest of 100,000 packages names 100 of them and not thousands.
+ */
+const SEGMENT_ROWS = 1000;
+/** Objects that are deleted at the same time. */
+const WIDTH = 16;
+
+/** The stored base of a listing: its manifest and its pieces. Nothing of it goes through the document cache. */
+export class ListingBase<TEntry> {
+  constructor(
+    private readonly storage: RegistryStorage,
+    private readonly keys: IListingKeys,
+  ) {}
+
+  /** @param known the manifest that the caller has */
+  public async readManifest(known?: IStoredManifest): Promise<IStoredManifest | null> {
+    const found = await this.storage.store.get(this.keys.manifest, { ifNoneMatch: known?.etag });
+    if (found === 'notModified') return known ?? null;
+    if (!found) return null;
+    return { manifest: manifestCodec.parse(await streamToBuffer(found.body)), etag: found.info.etag };
+  }
+
+  /** Null if the piece is not there, or is damaged. */
+  public async readPiece(id: string): Promise<ICatalogEntry<TEntry>[] | null> {
+    const found = await this.storage.store.get(this.pieceKey(id));
+    if (!found || found === 'notModified') return null;
+    const bytes = await streamToBuffer(found.body);
+    try {
+      return parseRows<TEntry>(bytes);
+    } catch (error) {
+      this.storage.logger.error('A piece of a package listing is damaged', {
+        key: found.info.key,
+        error: String(error),
+      });
+      return null;
+    }
+  }
+
+  /** The base as 0.2.0 wrote it, as it is stored; null if it is not there. */
+  public async readOld(): Promise<Uint8Array | null> {
+    const found = await this.storage.store.get(this.keys.oldBase);
+    return found && found !== 'notModified' ? streamToBuffer(found.body) : null;
+  }
+
+  public dropOld(): Promise<void> {
+    return this.storage.store.delete(this.keys.oldBase);
+  }
+
+  /** Stores rows, which are in order, as segments of even size. */
+  public async writeSegments(rows: readonly ICatalogEntry<TEntry>[]): Promise<ISegment[]> {
+    const count = Math.max(1, Math.round(rows.length / SEGMENT_ROWS));
+    const segments: ISegment[] = [];
+    for (let part = 0; part < count; part++) {
+      const own = rows.slice(Math.floor((part * rows.length) / count), Math.floor(((part + 1) * rows.length) / count));
+      const [first] = own;
+      if (first) segments.push({ ...(await this.writePiece(own)), first: first.name });
+    }
+    return segments;
+  }
+
+  public async writePiece(rows: readonly ICatalogEntry<TEntry>[]): Promise<IPiece> {
+    const id = plugins.crypto.randomUUID();
+    const { store } = this.storage;
+    const ifNoneMatch = store.conditionalWrites ? ('*' as const) : undefined;
+    const options = { contentType: 'application/json', immutable: true, ifNoneMatch };
+    await store.put(this.pieceKey(id), serializeRows(rows), options);
+    return { id, count: rows.length };
+  }
+
+  /**
+   * Writes the manifest that `fn` makes, for which the pieces `written` were stored. They are removed if another replica
+   * was quicker (`fn` returns undefined; so does this) or the write failed for certain; if its outcome is not known they
+   * stay, as the manifest may name them.
+   */
+  public async update(
+    written: readonly IPiece[],
+    fn: (current: IManifest | null) => IManifest | undefined,
+  ): Promise<IStoredManifest | undefined> {
+    const ids = written.map(({ id }) => id);
+    let made: IManifest | undefined;
+    try {
+      const options = { codec: manifestCodec };
+      const { value, etag } = await this.storage.update<IManifest>(
+        this.keys.manifest,
+        (current) => {
+          made = fn(current);
+          return made;
+        },
+        options,
+      );
+      if (made && value && etag) return { manifest: value, etag };
+    } catch (error) {
+      if (!(error instanceof OutcomeUnknownError)) await this.drop(ids);
+      throw error;
+    }
+    await this.drop(ids);
+    return undefined;
+  }
+
+  /** Removes pieces that the manifest does not name any more. A reader that misses one reads the manifest again. */
+  public async drop(ids: readonly string[]): Promise<void> {
+    await forEachAtOnce(ids, WIDTH, (id) => this.storage.store.delete(this.pieceKey(id), { scratch: true }));
+  }
+
+  /**
+   * Removes pieces older than this that the manifest does not name: what a process left that ended half-way. If a write
+   * of the manifest that names one arrives later still, the listing is found damaged and rebuilt.
+   */
+  public async sweep(olderThanMs: number): Promise<number> {
+    const { storage, keys } = this;
+    const before = storage.now().getTime() - olderThanMs;
+    const old: string[] = [];
+    for await (const item of storage.list({ prefix: keys.pieces })) {
+      if ('key' in item && item.lastModified.getTime() <= before) old.push(item.key);
+    }
+    if (old.length === 0) return 0;
+    const stored = await this.readManifest();
+    // without a manifest nobody knows which hold good; a rebuild comes first
+    if (!stored) return 0;
+    const named = new Set(pieceIds(stored.manifest).map((id) => this.pieceKey(id)));
+    const orphans = old.filter((key) => !named.has(key));
+    await forEachAtOnce(orphans, WIDTH, (key) => storage.store.delete(key, { scratch: true }));
+    return orphans.length;
+  }
+
+  private pieceKey(id: string): string {
+    return `${this.keys.pieces}${id}.json`;
+  }
+}

@@ -1,0 +1,90 @@
+import { jsonCodec } from '../base/helpers.codec.js';
+import { forEachAtOnce } from '../base/helpers.concurrency.js';
+
+import { streamToBuffer } from '../base/helpers.streams.js';
+import type { RegistryStorage } from '../classes.registrystorage.js';
+import { headOf, isTombstone } from '../storage/helpers.documentstate.js';
+import type { ICodec } from '../storage/interfaces.storage.js';
+import type { ICatalogEntry } from './helpers.rows.js';
+import type { IPackageCatalogOptions, TRebuildProgress } from './interfaces.listing.js';
+
+/** Documents that are read at the same time. */
+const WIDTH = 16;
+/** Keys that are listed before their documents are read. */
+const PAGE = 1000;
+
+/** The source of a listing: the documents of all packages. They are read past the document cache, which they would flood. */
+export class ListingDocuments<TDoc, TEntry> {
+  private readonly codec: ICodec<TDoc>;
+
+  constructor(
+    private readonly storage: RegistryStorage,
+    private readonly options: IPackageCatalogOptions<TDoc, TEntry>,
+  ) {
+    this.codec = options.codec ?? (jsonCodec as ICodec<TDoc>);
+  }
+
+  /** Whether they can be enumerated. */
+  public get areKnown(): boolean {
+    return this.options.documents !== undefined;
+  }
+
+  /** @param revision as storage counts it */
+  public rowOf(name: string, document: TDoc | null, revision: number): ICatalogEntry<TEntry> {
+    if (document === null) return { name, revision, entry: null };
+    return { name, revision: this.options.revision?.(document) ?? revision, entry: this.options.entry(name, document) };
+  }
+
+  /**
+   * Calls `take` with the row of every document that was written at `since` or later (default: all of them). A document
+   * that cannot be read is logged and passed over: one must not keep the others from being listed.
+   */
+  public async each(
+    take: (row: ICatalogEntry<TEntry>) => Promise<void> | void,
+    options: { progress?: TRebuildProgress; since?: Date } = {},
+  ): Promise<number> {
+    const { documents } = this.options;
+    if (!documents) return 0;
+    const since = options.since?.getTime() ?? Number.NEGATIVE_INFINITY;
+    let count = 0;
+    let names: string[] = [];
+    const flush = async (): Promise<void> => {
+      await forEachAtOnce(names, WIDTH, async (name) => {
+        const row = await this.row(name);
+        if (row) await take(row);
+      });
+      count += names.length;
+      names = [];
+      options.progress?.(count);
+    };
+    for await (const item of this.storage.list({ prefix: documents.prefix })) {
+      if (!('key' in item) || item.lastModified.getTime() < since) continue;
+      const name = documents.nameOf(item.key);
+      if (name !== undefined) names.push(name);
+      if (names.length >= PAGE) await flush();
+    }
+    await flush();
+    return count;
+  }
+
+  /**
+   * The row that the package's document makes; one without an entry if it was deleted; null if there never was one, or it
+   * is damaged. Throws if the store fails: what could not be asked for may not be taken for absent.
+   */
+  public async row(name: string): Promise<ICatalogEntry<TEntry> | null> {
+    const found = await this.storage.store.get(this.options.documentKey(name));
+    if (!found || found === 'notModified') return null;
+    const bytes = await streamToBuffer(found.body);
+    const { revision } = headOf(found.info);
+    if (isTombstone(found.info)) return this.rowOf(name, null, revision);
+    try {
+      return this.rowOf(name, this.codec.parse(bytes), revision);
+    } catch (error) {
+      this.storage.logger.error('A document cannot be read, so its package is not listed', {
+        key: found.info.key,
+        error: String(error),
+      });
+      return null;
+    }
+  }
+}

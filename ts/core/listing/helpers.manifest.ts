@@ -1,0 +1,91 @@
+import type { ICodec } from '../storage/interfaces.storage.js';
+
+/** An object of rows, written once. */
+export interface IPiece {
+  /** UUID; part of its key */
+  id: string;
+  /** rows in it */
+  count: number;
+}
+
+/** The rows of all names from `first` up to the first of the next segment. */
+export interface ISegment extends IPiece {
+  first: string;
+}
+
+/**
+ * The one object of a listing that changes: it names the pieces that hold good. Segments divide all names among them;
+ * batches hold rows that came since and are newer than those of the segments.
+ */
+export interface IManifest {
+  /** UUID; another one after a rebuild: then rows that came before it are void */
+  generation: string;
+  segments: ISegment[];
+  batches: IPiece[];
+}
+
+export interface IStoredManifest {
+  manifest: IManifest;
+  etag: string;
+}
+
+/** Stands for bytes that are no manifest: it can be written over, which a document that throws cannot. */
+export const DAMAGED: IManifest = Object.freeze({ generation: '', segments: [], batches: [] });
+
+const isPiece = (piece: IPiece): boolean => typeof piece.id === 'string' && Number.isSafeInteger(piece.count);
+
+const parse = (text: string): IManifest => {
+  const { generation, segments, batches } = JSON.parse(text) as IManifest;
+  const isSound =
+    typeof generation === 'string' &&
+    segments.every((segment) => isPiece(segment) && typeof segment.first === 'string') &&
+    batches.every(isPiece);
+  return isSound ? { generation, segments, batches } : DAMAGED;
+};
+
+export const manifestCodec: ICodec<IManifest> = {
+  contentType: 'application/json',
+  parse: (bytes) => {
+    try {
+      return parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    } catch {
+      return DAMAGED;
+    }
+  },
+  // the revision is there to make the bytes, and so the ETag, of each revision unique
+  serialize: (manifest: IManifest, stamp?: { revision: number }) =>
+    JSON.stringify({ revision: stamp?.revision, ...manifest }),
+};
+
+export const pieceIds = ({ segments, batches }: IManifest): string[] => [...segments, ...batches].map(({ id }) => id);
+
+/** Index of the segment that a name belongs to; 0 also if there is none yet. */
+export const segmentOf = (segments: readonly ISegment[], name: string): number => {
+  let low = 0;
+  let high = segments.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (segments[middle]!.first <= name) low = middle + 1;
+    else high = middle;
+  }
+  return Math.max(0, low - 1);
+};
+
+export interface IManifestChange {
+  generation: string;
+  /** ids of pieces that the change replaces */
+  dropped: readonly string[];
+  segments: readonly ISegment[];
+  batches: readonly IPiece[];
+}
+
+/** The manifest after a change; undefined if another replica has replaced the same pieces, or rebuilt everything. */
+export const applyChange = (current: IManifest, change: IManifestChange): IManifest | undefined => {
+  const there = new Set(pieceIds(current));
+  if (current.generation !== change.generation || !change.dropped.every((id) => there.has(id))) return undefined;
+  const dropped = new Set(change.dropped);
+  const kept = <T extends IPiece>(pieces: readonly T[]): T[] => pieces.filter(({ id }) => !dropped.has(id));
+  const segments = [...kept(current.segments), ...change.segments];
+  segments.sort((a, b) => (a.first < b.first ? -1 : 1));
+  return { generation: current.generation, segments, batches: [...kept(current.batches), ...change.batches] };
+};
