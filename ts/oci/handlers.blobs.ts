@@ -33,7 +33,7 @@ export const getBlob = async (call: RegistryCall): Promise<IResponse> => {
     headers: { 'Docker-Content-Digest': digest.text },
     about: { kind: 'artifact' as const, packageName: name, digest: digest.text, contentType: BLOB_TYPE },
   };
-  for (const key of await blobsOf(call.storage).keysFor(name, digest)) {
+  for await (const key of blobsOf(call.storage).keysFor(name, digest)) {
     const [served, isGood] = await Promise.all([call.serveObject(key, options), isThereForPush(call, name, digest)]);
     if (!isGood) break;
     if (served) return served;
@@ -46,7 +46,7 @@ export const deleteBlob = async (call: RegistryCall): Promise<IResponse> => {
   const { name, digest: text } = call.params as { name: string; digest: string };
   const digest = assertDigest(text);
   const blobs = blobsOf(call.storage);
-  if ((await blobs.keysFor(name, digest)).length === 0) throw unknown(digest);
+  if (!(await blobs.has(name, digest))) throw unknown(digest);
   await blobs.unlink(name, digest);
   return { status: 202, headers: { 'Content-Length': '0' } };
 };

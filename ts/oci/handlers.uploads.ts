@@ -81,7 +81,7 @@ const mount = async (call: RegistryCall, text: string): Promise<IDigest | null> 
     if (!isRepository(repository)) continue;
     // the right comes first: who may not read there must not learn what is there
     if (!(await call.can({ type: 'repository', name: repository, action: 'pull' }))) continue;
-    if ((await blobs.keysFor(repository, digest)).length === 0) continue;
+    if (!(await blobs.has(repository, digest))) continue;
     if (await blobs.mount(nameOf(call), digest)) return digest;
   }
   return null;

@@ -39,7 +39,7 @@ export const findChildren = (storage: RegistryStorage, name: string, manifest: I
   const manifests = new ManifestStore(storage);
   const blobs = blobsOf(storage);
   return missingOf(manifest, async (digest, isBlob) =>
-    isBlob ? (await blobs.keysFor(name, digest)).length > 0 : manifests.exists(name, digest),
+    isBlob ? blobs.has(name, digest) : manifests.exists(name, digest),
   );
 };
 

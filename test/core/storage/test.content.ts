@@ -33,7 +33,7 @@ const processOn = (store: MemoryObjectStore | FaultObjectStore) => {
     );
   };
   const get = async (owner: string, bytes: Uint8Array): Promise<Buffer | null> => {
-    for (const key of await content.keysFor(owner, digestOf(bytes))) {
+    for await (const key of content.keysFor(owner, digestOf(bytes))) {
       const found = await store.get(key);
       if (found && found !== 'notModified') return streamToBuffer(found.body);
     }

@@ -97,8 +97,9 @@ export const ociModel: IProtocolModel = {
       return links.some((link) => link.includes(hex));
     };
     return keys.filter((key) => {
-      // manifests stand for themselves; the others are documents, or their tombstones
-      if (/^oci\/(manifests|tags|referrers)\//.test(key)) return false;
+      // manifests stand for themselves; the others are documents (guards among them), or their tombstones
+      if (/^oci\/(manifests|tags|referrers|copies|layout\.json$)/.test(key)) return false;
+      if (key.includes('~')) return true;
       if (key.startsWith('oci/blobs/')) return !isLinked(key);
       return !key.startsWith('oci/links/');
     });

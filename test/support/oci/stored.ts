@@ -66,9 +66,10 @@ export const problemsOf = async (storage: RegistryStorage): Promise<string[]> =>
     if (!(await isWhole(storage, info.key, digest))) problems.push(`${what} has other bytes`);
     const loaded = await manifests.read(info.key);
     for (const child of loaded?.manifest.blobs ?? []) {
-      const keys = await blobs.keysFor(repository, child.digest);
-      const whole = await Promise.all(keys.map((key) => isWhole(storage, key, child.digest)));
-      if (!whole.includes(true)) problems.push(`${what} lacks its blob ${child.digest.text}`);
+      let whole = false;
+      for await (const key of blobs.keysFor(repository, child.digest))
+        whole ||= await isWhole(storage, key, child.digest);
+      if (!whole) problems.push(`${what} lacks its blob ${child.digest.text}`);
     }
     for (const child of loaded?.manifest.manifests ?? []) {
       if (!(await manifests.exists(repository, child.digest))) problems.push(`${what} lacks ${child.digest.text}`);

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import * as plugins from '../../plugins.js';
 import { forEachAtOnce } from '../base/helpers.concurrency.js';
+import type { IObjectStore } from '../objectstore/interfaces.objectstore.js';
 import { type ContentGuard, isCopyId, numberOfCopy } from './classes.contentguard.js';
 import { persist } from './helpers.persist.js';
 import type { IContentDigest, IContentStorage, ILink } from './interfaces.content.js';
@@ -18,6 +20,17 @@ const folderName = (owner: string): string => owner.replaceAll('/', ':');
 const ownerOfFolder = (name: string): string => name.replaceAll(':', '/');
 
 export const pathOf = ({ algorithm, hex }: Pick<IContentDigest, 'algorithm' | 'hex'>): string => `${algorithm}/${hex}`;
+
+/** about 500 bytes each */
+const REMEMBERED = 5000;
+
+/** The links that this process saw last: one object for all views of a store. */
+const seenLinks = new WeakMap<IObjectStore, plugins.LRUCache<string, string>>();
+const seenOn = (store: IObjectStore): plugins.LRUCache<string, string> => {
+  const seen = seenLinks.get(store) ?? new plugins.LRUCache<string, string>({ max: REMEMBERED });
+  seenLinks.set(store, seen);
+  return seen;
+};
 
 /** A link or a mark, read from its key below the prefix of all links; null for anything else. */
 export interface ILinkKey {
@@ -71,14 +84,32 @@ export const isMarked = ({ marks }: ILink): boolean => marks.length > 0;
  * Each object is put once under a key of its own, and nothing is ever put there again, so a delete may arrive late.
  */
 export class ContentLinks {
+  /** by folder */
+  private readonly seen: plugins.LRUCache<string, string>;
+
   constructor(
     private readonly storage: IContentStorage,
     public readonly prefix: string,
-  ) {}
+  ) {
+    this.seen = seenOn(storage.store);
+  }
 
   /** Where the links of this owner lie; what hooks are told for the link. */
   public folder(owner: string, digest: IContentDigest): string {
     return `${this.prefix}/${pathOf(digest)}/${folderName(owner)}`;
+  }
+
+  /**
+   * The link that this process saw last, if it is there still: as nothing is ever put at its key again, that is a link of
+   * the owner now. Reading goes by it, for one HEAD; it may have a mark.
+   */
+  public async known(owner: string, digest: IContentDigest): Promise<Pick<ILink, 'copy'> | undefined> {
+    const folder = this.folder(owner, digest);
+    const key = this.seen.get(folder);
+    if (key === undefined) return undefined;
+    if (await this.storage.head(key)) return readLinkKey(this.prefix, key) ?? undefined;
+    this.seen.delete(folder);
+    return undefined;
   }
 
   /** @param limit objects looked at; all unless given */
@@ -92,6 +123,9 @@ export class ContentLinks {
       const read = 'key' in item ? readLinkKey(this.prefix, item.key) : null;
       if (read && 'key' in item) group.add(item.key, item.lastModified, read);
     }
+    const newest = copiesOf(group.links)[0];
+    const seen = group.links.find(({ copy }) => copy === newest);
+    if (seen) this.seen.set(this.folder(owner, digest), seen.key);
     return group;
   }
 
@@ -99,6 +133,7 @@ export class ContentLinks {
   public async put(owner: string, digest: IContentDigest, copy: string): Promise<string> {
     const key = `${this.folder(owner, digest)}/${randomUUID()}${copy && `.${copy}`}`;
     await this.putKey(key);
+    this.seen.set(this.folder(owner, digest), key);
     return key;
   }
 

@@ -63,10 +63,18 @@ export class ContentStore {
     return new ContentGuard(this.storage, `${this.folders.guards}/${pathOf(digest)}.json`);
   }
 
+  public async has(owner: string, digest: IContentDigest): Promise<boolean> {
+    for await (const _key of this.keysFor(owner, digest)) return true;
+    return false;
+  }
+
   /** Where a reader finds what this owner has, in the order in which to try; none if the owner has no such content. */
-  public async keysFor(owner: string, digest: IContentDigest): Promise<string[]> {
-    const links = await this.links.of(owner, digest, LOOKED_AT);
-    return copiesOf(links).map((copy) => this.key(digest, copy));
+  public async *keysFor(owner: string, digest: IContentDigest): AsyncGenerator<string, void, undefined> {
+    const known = await this.links.known(owner, digest);
+    if (known) yield this.key(digest, known.copy);
+    for (const copy of copiesOf(await this.links.of(owner, digest, LOOKED_AT))) {
+      if (copy !== known?.copy) yield this.key(digest, copy);
+    }
   }
 
   /**
