@@ -18,6 +18,8 @@ import { RenderCache } from './core/pipeline/classes.rendercache.js';
 import { respond, withoutForbiddenBody } from './core/pipeline/helpers.http.js';
 import { normalizePath } from './core/pipeline/helpers.routes.js';
 import type { IRegistryServices } from './core/pipeline/interfaces.pipeline.js';
+import { ChoreRecords } from './core/storage/classes.chores.js';
+import type { IGarbageOptions, IGarbageReport } from './core/storage/interfaces.garbage.js';
 import { checkConfig, PROTOCOLS, type TBuiltInProtocol } from './helpers.config.js';
 import type { IRegistryConfig, TStorageConfig } from './interfaces.config.js';
 
@@ -91,8 +93,6 @@ export class SmartRegistry {
   public async handleRequest(context: IRequestContext): Promise<IResponse> {
     if (this.state !== 'ready') throw this.notReady();
     const path = normalizePath(context.path);
-    const known = this.services?.answers.find(context, path);
-    if (known) return known;
     for (const { prefix, registry } of this.mounts) {
       if (!path.startsWith(prefix)) continue;
       const rest = path.slice(prefix.length);
@@ -160,6 +160,18 @@ export class SmartRegistry {
     }
   }
 
+  /**
+   * Removes what nothing names any more, protocol by protocol, beside everything else that goes on; a chore does the same
+   * once a day. With `dryRun` it only counts. Rejects with the reason of `signal` when that aborts: what is left then is
+   * for the next time.
+   */
+  public async collectGarbage(options: IGarbageOptions = {}): Promise<IGarbageReport[]> {
+    this.ready();
+    const reports: IGarbageReport[] = [];
+    for (const registry of this.registries.values()) reports.push(await registry.collectGarbage(options));
+    return reports;
+  }
+
   /** Frees everything; the object cannot be used again. */
   public async destroy(): Promise<void> {
     if (this.state === 'destroyed') return;
@@ -179,7 +191,7 @@ export class SmartRegistry {
     this.services = { storage, auth, logger, limits, renders, answers, trustProxy: config.trustProxy ?? false };
     try {
       await storage.init();
-      this.housekeeper = new Housekeeper(logger);
+      this.housekeeper = new Housekeeper(logger, new ChoreRecords(storage));
       await auth.init();
       await this.startRegistries(this.services);
       this.keepHouse(this.housekeeper, storage, auth);
@@ -191,17 +203,33 @@ export class SmartRegistry {
   }
 
   private keepHouse(housekeeper: Housekeeper, storage: RegistryStorage, auth: AuthManager): void {
-    const sweepStaging = { name: 'Sweeping unfinished uploads', everyMs: HOUR_MS, work: () => storage.sweep() };
-    housekeeper.add(sweepStaging);
-    const sweepTokens = async () => ({ expired: await auth.sweep() });
-    housekeeper.add({ name: 'Sweeping expired tokens', everyMs: 24 * HOUR_MS, work: sweepTokens });
-    const sweepOrphans = async () => {
-      let orphans = 0;
-      for (const registry of this.registries.values()) orphans += await registry.sweepOrphans();
-      return { orphans };
-    };
-    housekeeper.add({ name: 'Sweeping artifacts that no document names', everyMs: 24 * HOUR_MS, work: sweepOrphans });
-    for (const registry of this.registries.values()) for (const chore of registry.chores()) housekeeper.add(chore);
+    housekeeper.add({
+      name: 'Sweeping unfinished uploads',
+      everyMs: HOUR_MS,
+      work: ({ signal }) => storage.sweep({ signal }),
+    });
+    housekeeper.add({
+      name: 'Sweeping expired tokens',
+      everyMs: 24 * HOUR_MS,
+      perProcess: this.config.auth.tokenStore === 'memory',
+      work: async () => ({ expired: await auth.sweep() }),
+    });
+    housekeeper.add({
+      name: 'Sweeping artifacts that no document names',
+      everyMs: 24 * HOUR_MS,
+      work: async ({ signal }) => {
+        let orphans = 0;
+        for (const registry of this.registries.values()) {
+          signal.throwIfAborted();
+          orphans += await registry.sweepOrphans({ signal });
+        }
+        return { orphans };
+      },
+    });
+    for (const registry of this.registries.values()) {
+      // two registries may have a chore of the same name, and each has a record of its own
+      for (const chore of registry.chores()) housekeeper.add({ ...chore, name: `${registry.protocol}: ${chore.name}` });
+    }
   }
 
   private async startRegistries(services: IRegistryServices): Promise<void> {

@@ -1,7 +1,7 @@
 import { DEFAULT_LIMITS } from './core/base/helpers.limits.js';
 import { ConfigError } from './core/classes.configerror.js';
 import type { IProtocolConfig } from './core/interfaces.core.js';
-import type { IRegistryConfig } from './interfaces.config.js';
+import type { IOciConfig, IRegistryConfig } from './interfaces.config.js';
 
 export const PROTOCOLS = ['oci', 'npm', 'maven', 'cargo', 'composer', 'pypi', 'rubygems'] as const;
 export type TBuiltInProtocol = (typeof PROTOCOLS)[number];
@@ -83,6 +83,12 @@ const checkProtocol = (config: unknown, field: string): void => {
   }
 };
 
+const checkOci = ({ untaggedManifests: policy }: IOciConfig): void => {
+  if (policy === undefined || policy === 'keep') return;
+  if (isObject(policy) && typeof policy.deleteAfterMs === 'number' && policy.deleteAfterMs >= 0) return;
+  throw new ConfigError('oci.untaggedManifests', "must be 'keep' or { deleteAfterMs: a number of milliseconds }");
+};
+
 const checkLimits = (limits: unknown): void => {
   if (!isObject(limits)) throw new ConfigError('limits', 'must be an object');
   for (const [name, value] of Object.entries(limits)) {
@@ -99,6 +105,7 @@ export const checkConfig = (config: IRegistryConfig): void => {
   for (const protocol of PROTOCOLS) {
     if (config[protocol] !== undefined) checkProtocol(config[protocol], protocol);
   }
+  if (config.oci) checkOci(config.oci);
   const { registries = [] } = config;
   if (!Array.isArray(registries)) throw new ConfigError('registries', 'must be a list');
   registries.forEach((entry, index) => {

@@ -1,4 +1,4 @@
-import { rename, writeFile } from 'node:fs/promises';
+import { rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { basic, oneLine, run, serve } from '../support/cli.js';
@@ -65,4 +65,12 @@ t.test('what cannot be used is said in one line, before anything is made', async
   const file = await run(['serve', '--port', '0', '--data', 'cert.pem'], { cwd });
   t.match(file, { code: 1, out: '' });
   oneLine(t, file, /^smartregistry: The storage directory .*cert\.pem cannot be made: EEXIST$/m);
+  if (process.platform === 'linux') {
+    const nowhere = await run(['serve', '--port', '0', '--data', '/proc/x/data'], { cwd });
+    t.match(nowhere, { code: 1, out: '' });
+    oneLine(t, nowhere, /^smartregistry: The storage directory \/proc\/x\/data cannot be made: ENOENT$/m);
+  }
+  const deep = await serve(t, ['--data', 'new/data'], { cwd, env: { SMARTREGISTRY_ADMIN_PASSWORD: 'given' } });
+  t.equal((await ask(deep.port, '/-/health')).status, 200, 'a directory is made with those above it');
+  t.equal((await stat(join(cwd, 'new', 'data'))).mode & 0o777, 0o700, 'for its owner alone');
 });

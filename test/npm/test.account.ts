@@ -53,6 +53,28 @@ t.test('npm login --auth-type=legacy', async (t) => {
   t.match(known.headers['WWW-Authenticate'], /^Basic/);
 });
 
+t.test('a user of a Windows domain logs in', async (t) => {
+  const { registry, anon } = await npmWorld(t, { auth: { selfRegistration: true } });
+  const name = 'DOMAIN\\ann';
+  const path = '/-/user/org.couchdb.user:DOMAIN%5Cann';
+  const made = await anon.put(path, couch(name, 'a long password', { email: 'ann@example.org' }));
+  t.equal(made.status, 201);
+  const answer = await anon.put(path, couch(name, 'a long password'));
+  t.equal(answer.status, 201);
+  t.same((await new Actor(registry, answer.json().token as string).get('/-/whoami')).json(), { username: name });
+  t.equal((await anon.put('/-/user/org.couchdb.user:a%00', couch('a\0', 'a long password'))).status, 400);
+});
+
+t.test('a path with a trailing slash is the same resource', async (t) => {
+  const { anon, writer } = await npmWorld(t);
+  t.equal((await writer.publish('a', '1.0.0')).status, 201);
+  t.equal((await writer.publish('@s/a', '1.0.0')).status, 201);
+  for (const path of ['/a', '/a/1.0.0', '/@s%2fa', '/@s/a', '/a/-/a-1.0.0.tgz', '/-/ping']) {
+    const [without, slashed] = [await anon.get(path), await anon.get(`${path}/`)];
+    t.same([slashed.status, slashed.text], [200, without.text], path);
+  }
+});
+
 t.test('npm adduser where people may register themselves', async (t) => {
   const { registry, anon } = await npmWorld(t, { auth: { selfRegistration: true } });
   const email = 'eve@example.org';

@@ -2,6 +2,7 @@ import t, { type Test } from 'tap';
 import { SmartRegistry } from '../../ts/index.js';
 import { Actor, configOf, ociWorld } from '../support/oci/actors.js';
 import { content, descriptorOf, image, index, MANIFEST } from '../support/oci/samples.js';
+import { collectCopies } from '../support/oci/stored.js';
 import { FaultObjectStore } from '../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../support/store/memory-objectstore.js';
 
@@ -27,8 +28,8 @@ const start = async (t: Test) => {
 const clean = async (actor: Actor): Promise<void> => {
   const { registry } = actor;
   await registry.getStorage().sweep({ olderThanMs: -1000 });
-  for (const { work } of registry.getRegistry('oci')!.chores()) await work();
-  await registry.getRegistry('oci')!.sweepOrphans({ olderThanMs: -1000 });
+  for (const { work } of registry.getRegistry('oci')!.chores()) await work({ signal: new AbortController().signal });
+  await collectCopies(registry.getStorage());
 };
 
 const referrersOf = async (actor: Actor): Promise<string[]> => {
@@ -54,10 +55,16 @@ const checkWhole = async (t: Test, actor: Actor, inner: MemoryObjectStore, what:
   }
   const seen = await actor.get(`/a/blobs/${blob.digest}`);
   if (seen.status === 200) t.same(seen.bytes, blob.bytes, what);
-  const held = new Set(inner.keys('oci/links/').map((key) => key.replace(/^oci\/links\/(\w+)\/(\w+):.*$/, '$1/$2')));
-  for (const key of inner.keys('oci/blobs/')) t.ok(held.has(key.slice(10)), `${what}: no bytes without a link`);
+  const held = new Set(inner.keys('oci/links/').map((key) => key.split('/')[3]));
+  for (const key of inner.keys('oci/blobs/')) {
+    t.ok(held.has(/\w{64}/.exec(key)?.[0]), `${what}: no bytes without a link`);
+  }
   t.same(inner.keys('oci/pending/'), [], `${what}: no marker`);
-  t.same(inner.keys('oci/collecting/'), [], `${what}: no mark`);
+  t.same(
+    inner.keys('oci/links/').filter((key) => key.includes('~')),
+    [],
+    `${what}: no mark`,
+  );
   t.same(inner.keys('staging/'), [], `${what}: nothing staged`);
 };
 

@@ -66,7 +66,7 @@ t.test('a blob: its digest, size, repository and who pushes it, once, whatever t
   await writer.send('POST', `/c/blobs/uploads/?mount=${blob.digest}&from=a/b`);
   t.match(
     told[0],
-    { ...about, hook: 'beforePut', key: `oci/links/sha256/${hex(blob)}:c`, packageName: 'c' },
+    { ...about, hook: 'beforePut', key: `oci/links/sha256/${hex(blob)}/c`, packageName: 'c' },
     'a mount',
   );
   heard();

@@ -68,7 +68,7 @@ t.test('the answer to a push, and what is stored', async (t) => {
     await stored(),
     [
       ...blobs.map((hex) => `oci/blobs/sha256/${hex}`),
-      ...blobs.map((hex) => `oci/links/sha256/${hex}:a:b`),
+      ...blobs.map((hex) => `oci/links/sha256/${hex}/a:b`),
       `oci/manifests/a/b/${one.digest}`,
       'oci/tags/a/b/tags.json',
     ].sort(),
@@ -175,7 +175,7 @@ t.test('a tag is deleted alone, a manifest with its tags', async (t) => {
   t.equal(refusal(await admin.get('/a/tags/list')), '404 NAME_UNKNOWN', 'without manifests there is no repository');
   t.same((await admin.get('/_catalog')).json(), { repositories: [] });
   t.same(
-    (await stored()).filter((key) => !/^oci\/(blobs|links)/.test(key)),
+    (await stored()).filter((key) => !/^oci\/(blobs|links|copies)/.test(key)),
     [],
   );
   t.equal((await admin.pushManifest('a', 'v1', one)).status, 201, 'and it can begin again');

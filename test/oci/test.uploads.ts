@@ -14,7 +14,7 @@ const empty = content('');
 /** the keys that a blob of one repository has */
 const keysOf = (name: string, digest: string): string[] => {
   const [algorithm, hex] = digest.split(':') as [string, string];
-  const link = `oci/links/${algorithm}/${hex}:${name.replaceAll('/', ':')}`;
+  const link = `oci/links/${algorithm}/${hex}/${name.replaceAll('/', ':')}`;
   return [`oci/blobs/${algorithm}/${hex}`, link];
 };
 
@@ -277,7 +277,7 @@ t.test('unfinished uploads expire by the age of their last chunk', async (t) => 
     .chores()
     .find(({ name }) => /upload/.test(name))!;
   t.ok(chore.everyMs <= hour);
-  t.same(await chore.work(), { uploads: 1 });
+  t.same(await chore.work({ signal: new AbortController().signal }), { uploads: 1 });
   t.equal(refusal(await writer.get(old)), '404 BLOB_UPLOAD_UNKNOWN');
   for (const location of [going, fresh]) t.equal((await writer.get(location)).status, 204);
   t.equal(store.keys('oci/uploads/').length, 3);

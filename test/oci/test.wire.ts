@@ -191,12 +191,12 @@ t.test('keys: no repository shares one with another, and none is the folder of a
   const owned = names.flatMap((name) => [
     keys.tagsKey(name),
     ...digests.flatMap((digest) => [
-      keys.linkKey(name, digest),
+      keys.manifestGuardKey(name, digest),
       keys.manifestKey(name, digest),
       keys.referrersKey(name, digest),
     ]),
   ]);
-  const all = [...owned, ...digests.flatMap((digest) => [keys.blobKey(digest), keys.collectingKey(digest)])];
+  const all = [...owned, ...digests.map((digest) => keys.blobKey(digest))];
   t.equal(new Set(all).size, all.length);
   for (const key of all)
     t.notOk(
@@ -205,7 +205,13 @@ t.test('keys: no repository shares one with another, and none is the folder of a
     );
   for (const name of names) {
     t.equal(keys.repositoryOfTags(keys.tagsKey(name)), name);
-    for (const digest of digests) t.equal(keys.repositoryOfLink(keys.linkKey(name, digest)), name);
+    for (const digest of digests) {
+      const copy = '7-00000000-0000-4000-8000-000000000000';
+      const manifest = { repository: name, digest: digest.text };
+      t.same(keys.readManifestKey(keys.manifestKey(name, digest)), { ...manifest, copy: '' });
+      t.same(keys.readManifestKey(`${keys.manifestKey(name, digest)}.${copy}`), { ...manifest, copy });
+      t.same(keys.readManifestGuardKey(keys.manifestGuardKey(name, digest)), { ...manifest, copy: '' });
+    }
   }
   t.equal(keys.tagsKey('library/nginx'), 'oci/tags/library/nginx/tags.json', 'as the readme has it');
   t.equal(keys.blobKey(digests[0]!), `oci/blobs/sha256/${digests[0]!.hex}`);

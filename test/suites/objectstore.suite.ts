@@ -4,8 +4,9 @@ import { bodiesScenes } from './objectstore.bodies.js';
 import { composeScenes } from './objectstore.compose.js';
 import { conditionsScenes } from './objectstore.conditions.js';
 import { listingScenes } from './objectstore.listing.js';
+import { lossyScenes } from './objectstore.lossy.js';
 
-export type { IObjectStoreSuiteOptions } from '../support/store/objectstore-bench.js';
+export type { ILossyStore, IObjectStoreSuiteOptions } from '../support/store/objectstore-bench.js';
 
 export interface IObjectStoreUnderTest {
   store: IObjectStore;
@@ -25,4 +26,5 @@ export const objectStoreSuite = (
     await conditionsScenes(bench);
     await listingScenes(bench);
     await composeScenes(bench);
+    await lossyScenes(bench);
   });

@@ -1,5 +1,6 @@
 import { RegistryStorage } from '../../ts/core/classes.registrystorage.js';
 import { AuthManager, type IAuthConfig, type IAuthProvider, type ILogger } from '../../ts/index.js';
+import { OciTokens } from '../../ts/oci/classes.ocitokens.js';
 import { MemoryObjectStore } from './memory-store.js';
 
 export const SECRET = 'a-secret-of-the-tests-long-enough-to-be-one';
@@ -41,8 +42,10 @@ export const startAuth = async (setup: ISetup = {}) => {
   const storage = new RegistryStorage(store, { logger, now: clock.now });
   const config: IAuthConfig = { jwtSecret: SECRET, tokenStore: 'bucket', ...setup.config };
   const auth = new AuthManager(config, { storage, provider, logger, now: clock.now });
+  // as the OCI registry does it
+  const tokens = new OciTokens(auth);
   await auth.init();
-  return { auth, store, clock, log };
+  return { auth, tokens, store, clock, log };
 };
 
 /** The code of an error, or what came instead of one. */

@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto';
 import { streamToBuffer } from '../../ts/core/base/helpers.streams.js';
 import { RegistryError } from '../../ts/core/classes.registryerror.js';
-import type { IPublishPlan, RegistryStorage } from '../../ts/core/classes.registrystorage.js';
+import type {
+  IArtifactPlan,
+  ICommitPlan,
+  ISweepOptions,
+  RegistryStorage,
+} from '../../ts/core/classes.registrystorage.js';
 import { PackageCatalog } from '../../ts/core/listing/classes.packagecatalog.js';
 import type { IObjectStore } from '../../ts/core/objectstore/interfaces.objectstore.js';
 
@@ -40,29 +45,37 @@ export const toyCatalog = (storage: RegistryStorage): PackageCatalog<IToyDocumen
     revision: (doc) => doc.revision,
   });
 
+/** With `replaces`, a version that is there gets other bytes, as a Maven SNAPSHOT does. */
 export const toyPlan = (
   name: string,
   version: string,
-  artifacts: IPublishPlan<IToyDocument>['artifacts'],
+  artifacts: IArtifactPlan[],
   catalog?: PackageCatalog<IToyDocument, TToyEntry>,
-): IPublishPlan<IToyDocument> => ({
+  replaces = false,
+): ICommitPlan<IToyDocument> => ({
   packageName: name,
   version,
-  artifacts,
+  place: artifacts,
   document: {
     key: documentKey(name),
     apply: (current, placed, stamp) => {
-      if (current?.versions.some((entry) => entry.version === version)) {
+      const others = current?.versions.filter((entry) => entry.version !== version) ?? [];
+      if (!replaces && others.length < (current?.versions.length ?? 0)) {
         throw new RegistryError('alreadyExists', `${name} ${version} exists`);
       }
       const { key, digests } = placed[0]!;
       const added = { version, key, sha256: digests.sha256!, writeId: stamp.id };
-      return { name, revision: (current?.revision ?? 0) + 1, versions: [...(current?.versions ?? []), added] };
+      return { name, revision: (current?.revision ?? 0) + 1, versions: [...others, added] };
     },
-    writeId: (current) => current.versions.find((entry) => entry.version === version)?.writeId,
+    applied: (current, stamp) => current.versions.some((entry) => entry.writeId === stamp.id),
   },
+  ...(replaces && { drop: keysGone }),
   catalog,
 });
+
+const keysOf = (document: IToyDocument | null): string[] => document?.versions.map(({ key }) => key) ?? [];
+const keysGone = (before: IToyDocument | null, after: IToyDocument | null): string[] =>
+  keysOf(before).filter((key) => !keysOf(after).includes(key));
 
 export const publishToy = async (
   storage: RegistryStorage,
@@ -70,6 +83,7 @@ export const publishToy = async (
   version: string,
   bytes: Uint8Array,
   catalog?: PackageCatalog<IToyDocument, TToyEntry>,
+  replaces = false,
 ): Promise<IToyDocument> => {
   // as a stream, so that it is treated as an upload
   const body = new ReadableStream<Uint8Array>({
@@ -80,16 +94,16 @@ export const publishToy = async (
   });
   const staged = await storage.stage(body, { hashes: ['sha256'] });
   const artifact = { staged, key: artifactKey(name, version), contentType: 'application/octet-stream' };
-  return storage.publish(toyPlan(name, version, [artifact], catalog));
+  return (await storage.commit(toyPlan(name, version, [artifact], catalog, replaces)))!;
 };
 
-export const removeToy = (
+export const removeToy = async (
   storage: RegistryStorage,
   name: string,
   version: string,
   catalog?: PackageCatalog<IToyDocument, TToyEntry>,
-): Promise<IToyDocument> =>
-  storage.remove<IToyDocument>({
+): Promise<IToyDocument> => {
+  const document = await storage.commit<IToyDocument>({
     packageName: name,
     version,
     document: {
@@ -102,12 +116,11 @@ export const removeToy = (
         return { ...current, revision: current.revision + 1, versions };
       },
     },
-    artifacts: (before, after) => {
-      const left = new Set(after.versions.map(({ key }) => key));
-      return (before?.versions ?? []).map(({ key }) => key).filter((key) => !left.has(key));
-    },
+    drop: keysGone,
     catalog,
   });
+  return document!;
+};
 
 export const allKeys = async (store: IObjectStore, prefix = ''): Promise<string[]> => {
   const keys: string[] = [];
@@ -131,14 +144,16 @@ export const readToy = async (store: IObjectStore, name: string, version: string
   return bytes;
 };
 
+export const sweepToys = (storage: RegistryStorage, options: ISweepOptions = { olderThanMs: 0 }): Promise<number> =>
+  storage.sweepPackages<IToyDocument>({
+    prefix: 'toy/packages/',
+    ownerOf: (key) => key.replace(/^(toy\/packages\/[^/]+\/).*$/, '$1doc.json'),
+    named: keysOf,
+    ...options,
+  });
+
 /** Everything that a sweep removes, as if a day had passed. */
 export const sweepAll = async (storage: RegistryStorage): Promise<void> => {
   await storage.sweep({ olderThanMs: 0 });
-  const named = async (key: string): Promise<boolean> => {
-    const [folder] = /^toy\/packages\/[^/]+\//.exec(key) ?? [''];
-    if (key === `${folder}doc.json`) return true;
-    const document = await storage.read<IToyDocument>(`${folder}doc.json`);
-    return document?.value.versions.some((entry) => entry.key === key) ?? false;
-  };
-  await storage.sweepOrphans('toy/packages/', named, { olderThanMs: 0 });
+  await sweepToys(storage);
 };

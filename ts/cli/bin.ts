@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 import { main } from './commands.main.js';
-import { collectAtOnce, collectAtRest } from './helpers.gc.js';
 
 // who reads our output may have gone (`serve | head -1`); that ends no server
 for (const output of [process.stdout, process.stderr]) {
@@ -9,8 +8,6 @@ for (const output of [process.stdout, process.stderr]) {
   });
 }
 
-collectAtOnce();
-collectAtRest();
 process.exitCode = await main(process.argv.slice(2), process.env);
 // a socket that some library keeps open must not keep the process; without one this timer does not hold it either
 setTimeout(() => process.exit(), 1_000).unref();

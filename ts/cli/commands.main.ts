@@ -1,6 +1,7 @@
 import { commitinfo } from '../00_commitinfo_data.js';
 import { ConfigError } from '../core/classes.configerror.js';
 import { RegistryError } from '../core/classes.registryerror.js';
+import { gc } from './commands.gc.js';
 import { rebuild } from './commands.rebuild.js';
 import { serve } from './commands.serve.js';
 import { tokenCreate, tokenList, tokenRevoke } from './commands.token.js';
@@ -9,6 +10,7 @@ import { CommandError, type ICommand, type TEnvironment, UsageError } from './he
 
 const COMMANDS: Record<string, ICommand> = {
   serve,
+  gc,
   'user add': userAdd,
   'user passwd': userPasswd,
   'user remove': userRemove,
@@ -24,12 +26,13 @@ const HELP = `Usage: smartregistry COMMAND [options]
   serve                              run the registry
   user add|passwd|remove|list        accounts
   token create|list|revoke           tokens for package managers and CI
+  gc                                 remove what nothing names any more
   rebuild [PROTOCOL ...]             make the listings of packages anew
 
   smartregistry COMMAND --help       what a command takes
   smartregistry --version
 
-The user and token commands work on the same store as a running server, which need not be stopped.
+The other commands work on the same store as a running server, which need not be stopped.
 `;
 
 /** The longest command that the arguments begin with. */

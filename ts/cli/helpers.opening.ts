@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { SmartRegistry } from '../classes.smartregistry.js';
 import type { ILogger } from '../core/interfaces.core.js';
 import type { IRegistryConfig } from '../interfaces.config.js';
@@ -26,11 +27,27 @@ const open = async (config: IRegistryConfig): Promise<SmartRegistry> => {
   return registry;
 };
 
-/** The store holds secrets and hashes: a directory that we make is its owner's alone. */
+/**
+ * The store holds secrets and hashes: a directory that we make is its owner's alone. Node's own `recursive` tries for
+ * ever where a directory cannot be made although the one above is there (ENOENT in `/proc`).
+ */
+const makeDirectory = async (directory: string): Promise<void> => {
+  const make = () => mkdir(directory, { mode: 0o700 });
+  try {
+    await make();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && (await stat(directory)).isDirectory()) return;
+    if (code !== 'ENOENT' || dirname(directory) === directory) throw error;
+    await makeDirectory(dirname(directory));
+    await make();
+  }
+};
+
 const prepareDirectory = async ({ storage }: TCliConfig): Promise<void> => {
   if (!('directory' in storage)) return;
   try {
-    await mkdir(storage.directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(resolve(storage.directory));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new CommandError(`The storage directory ${storage.directory} cannot be made: ${code}`);
@@ -66,6 +83,12 @@ const sharedSecret = async (config: TCliConfig): Promise<string> => {
   } finally {
     await registry.destroy();
   }
+};
+
+/** All protocols of the configuration, and a secret that nothing that is stored depends on. */
+export const openForMaintenance = async (config: TCliConfig, logger: ILogger): Promise<SmartRegistry> => {
+  await prepareDirectory(config);
+  return open({ ...config, auth: { ...config.auth, jwtSecret: config.auth.jwtSecret || newSecret() }, logger });
 };
 
 /** The registry as `serve` runs it. */

@@ -1,9 +1,9 @@
-import { DefaultAuthProvider, type TStanding } from './auth/classes.defaultauthprovider.js';
-import { type IIssuedOciToken, OciAuthority } from './auth/classes.ociauthority.js';
-import { OciTokens } from './auth/classes.ocitokens.js';
+import { CallerMemory } from './auth/classes.callermemory.js';
+import { BELIEVED_MS, DefaultAuthProvider } from './auth/classes.defaultauthprovider.js';
+import { type IRight, Rights } from './auth/classes.rights.js';
+import { SessionTokens } from './auth/classes.sessiontokens.js';
 import type { UserStore } from './auth/classes.userstore.js';
-import { isReadAction } from './auth/helpers.scopes.js';
-import { areTokensEnabled, checkTokenOptions } from './auth/helpers.tokenoptions.js';
+import { areTokensEnabled, checkTokenOptions, tokenSettings } from './auth/helpers.tokenoptions.js';
 import type {
   IAuthConfig,
   IAuthProvider,
@@ -13,8 +13,10 @@ import type {
   ITokenInfo,
   ITokenOptions,
   IUserProfile,
+  IVerifiedCaller,
   TPresentedCredential,
 } from './auth/interfaces.auth.js';
+import type { IIssuedSessionToken, ISessionClaims, ISessionFormat } from './auth/interfaces.sessions.js';
 import { createTokenStore } from './auth/tokenstores/create.js';
 import type { ITokenStore } from './auth/tokenstores/interfaces.tokenstore.js';
 import { ConfigError } from './classes.configerror.js';
@@ -22,40 +24,36 @@ import { RegistryError } from './classes.registryerror.js';
 import type { RegistryStorage } from './classes.registrystorage.js';
 import type { ILogger, TRegistryProtocol } from './interfaces.core.js';
 
-export type { IIssuedOciToken };
-
 export interface IAuthManagerDependencies {
-  storage: Pick<RegistryStorage, 'read' | 'update' | 'delete' | 'list'>;
+  storage: Pick<RegistryStorage, 'read' | 'update' | 'delete' | 'list' | 'listDocuments'>;
   /** default: the registry's own users and tokens */
   provider?: IAuthProvider;
   logger?: ILogger;
   now?: () => Date;
 }
 
-/** What `holdsSome` and `allowedNames` ask about. */
-export interface IRight {
-  protocol: TRegistryProtocol;
-  type: string;
-  action: string;
-}
-
-/** Names put to a custom provider at once. */
-const QUESTIONS_AT_ONCE = 32;
+/** characters; RFC 7518 section 3.2 wants a key of 256 bits for HS256 */
 const SHORT_SECRET = 32;
 
+/** Callers of a custom provider are verified each time. */
+const NOT_REMEMBERED = 0;
+
 /**
- * The one place that says who a caller is and what a caller may do. Users, tokens and rights come from the provider; what
- * holds for every provider is here: tokens are good for their own protocol, read-only and expired ones stay so, OCI JWTs
- * are minted and checked, and a disabled kind of token does not exist.
+ * The one place that verifies callers and decides what they may do. Users, tokens and rights come from the provider; what
+ * holds for every provider is here: a token is good for its own protocol, read-only and expired tokens stay so, session
+ * tokens are signed and checked, and a disabled kind of token does not exist.
  */
 export class AuthManager {
   public readonly provider: IAuthProvider;
+  /** undefined if the embedder brought a provider, also one that extends the default: it may decide otherwise */
   readonly #own: DefaultAuthProvider | undefined;
   readonly #config: IAuthConfig;
   readonly #logger: ILogger | undefined;
   readonly #store: ITokenStore;
-  readonly #jwts: OciTokens;
-  readonly #oci: OciAuthority;
+  readonly #sessions: SessionTokens;
+  readonly #rights: Rights;
+  readonly #callers: CallerMemory;
+  readonly #anonymous: IVerifiedCaller;
   readonly #now: () => Date;
 
   /** @throws ConfigError naming the field that is wrong */
@@ -65,14 +63,21 @@ export class AuthManager {
     this.#config = config;
     this.#logger = logger;
     this.#now = now;
-    this.#store = createTokenStore(config.tokenStore, storage);
-    // one that extends it may well decide otherwise
-    this.#own = dependencies.provider
+    const store = createTokenStore(config.tokenStore, storage);
+    this.#store = store;
+    const callers = new CallerMemory(() => now().getTime());
+    this.#callers = callers;
+    const onChange = () => callers.forgetAll();
+    const own = dependencies.provider
       ? undefined
-      : new DefaultAuthProvider(config, { storage, tokens: this.#store, now });
-    this.provider = dependencies.provider ?? (this.#own as DefaultAuthProvider);
-    this.#jwts = new OciTokens(config.jwtSecret, config.ociTokens);
-    this.#oci = new OciAuthority(this.#jwts, { store: this.#store, provider: this.provider, now });
+      : new DefaultAuthProvider(config, { storage, tokens: store, now, onChange });
+    this.#own = own;
+    const provider = dependencies.provider ?? (own as DefaultAuthProvider);
+    this.provider = provider;
+    this.#sessions = new SessionTokens({ secret: config.jwtSecret, store, provider, now });
+    this.#rights = new Rights(provider, this.#sessions);
+    const validUntil = own ? Number.POSITIVE_INFINITY : NOT_REMEMBERED;
+    this.#anonymous = Object.freeze({ token: null, validUntil, revision: 0 });
   }
 
   /** @throws ConfigError for a token store that this release does not have */
@@ -95,105 +100,100 @@ export class AuthManager {
     throw new RegistryError('unsupported', 'Users are kept by the auth provider of this registry');
   }
 
-  /** `service` of the OCI challenge and `aud` of its tokens. */
-  public get ociService(): string {
-    return this.#jwts.service;
+  /** The block of the configuration for tokens of this protocol, e.g. `auth.ociTokens`; `{}` if there is none. */
+  public tokenSettings(protocol: TRegistryProtocol): Readonly<Record<string, unknown>> {
+    return tokenSettings(this.#config, protocol);
   }
 
-  /** Where OCI clients are sent for a token; `undefined` = the registry's own token endpoint. */
-  public get ociRealm(): string | undefined {
-    return this.#config.ociTokens?.realm;
-  }
-
-  /** The user's id, or `null` where name and password do not belong together. */
+  /** The user's id, or `null` if name and password do not belong together. */
   public authenticate(credentials: ICredentials): Promise<string | null> {
     return this.provider.authenticate(credentials);
   }
 
   /**
-   * Who a request comes from; `null` = it presents something that is not valid. Of Basic credentials the password may be
-   * a token (then the name does not matter), or the name where the password is empty.
+   * The caller behind what a request presents (`null` = nothing); `null` for a credential that is not valid. With the
+   * default provider a caller is remembered for at most 5 s, and forgotten at once if this process changes users or tokens.
+   */
+  public async verify(
+    credential: TPresentedCredential | null,
+    protocol: TRegistryProtocol,
+  ): Promise<IVerifiedCaller | null> {
+    const remembered = this.remembered(credential, protocol);
+    if (remembered) return remembered;
+    if (!credential) return this.#anonymous;
+    const verification = this.#callers.begin();
+    const token = await this.identify(credential, protocol);
+    if (!token) return null;
+    const believed = this.#own
+      ? (this.#sessions.believedUntil(token) ?? this.#own.believedUntil(token))
+      : NOT_REMEMBERED;
+    const validUntil = Math.min(believed, verification.since + BELIEVED_MS);
+    return this.#callers.keep(credential, protocol, verification, { token, validUntil });
+  }
+
+  /** What `verify` would return without any work; `undefined` = it has to look. */
+  public remembered(credential: TPresentedCredential | null, protocol: TRegistryProtocol): IVerifiedCaller | undefined {
+    if (!this.#own) return undefined;
+    return credential ? this.#callers.peek(credential, protocol) : this.#anonymous;
+  }
+
+  /**
+   * The token behind a credential, verified anew; `null` = it is not valid. Of Basic credentials the password may be a
+   * token (then the name does not matter), or the name if the password is empty.
    */
   public async identify(credential: TPresentedCredential, protocol: TRegistryProtocol): Promise<IAuthToken | null> {
     if (credential.kind === 'token') return this.validateToken(credential.token, protocol);
     const { username, password } = credential;
     const token = await this.validateToken(password || username, protocol);
     if (token) return token;
+    // an LDAP server answers a bind with an empty password with success (RFC 4513 section 5.1.2)
     const userId = password === '' ? null : await this.authenticate({ username, password });
     return userId === null ? null : { type: protocol, userId, scopes: [`${protocol}:*:*:*`] };
   }
 
-  /** `null` where the token is unknown, revoked, expired, of another protocol, or of a user who is gone. */
+  /** `null` if the token is unknown, revoked, expired, of another protocol, or of a user who is gone. */
   public async validateToken(token: string, protocol?: TRegistryProtocol): Promise<IAuthToken | null> {
     if (!token) return null;
-    let found = await this.#oci.validate(token);
+    let found = await this.#sessions.validate(token);
     if (found === undefined) found = await this.#validateAtProvider(token, protocol);
-    if (!found || this.#oci.isOver(found)) return null;
+    if (!found || this.#sessions.isOver(found)) return null;
     const { type } = found;
     if (type === undefined) return found;
-    return (protocol === undefined || type === protocol) && this.#isEnabled(type) ? found : null;
+    return (protocol === undefined || type === protocol) && this.areTokensEnabled(type) ? found : null;
   }
 
   /**
-   * A test whether a token that `identify` has just given (`null` = an anonymous caller) is still good and still allows
-   * what it did. undefined where that has to be asked each time: of custom providers, of passwords.
-   */
-  public standing(token: IAuthToken | null): TStanding | undefined {
-    if (token && this.#oci.isJwt(token)) return this.#own && this.#oci.standing(token);
-    return this.#own?.standing(token);
-  }
-
-  /**
-   * @param token as `validateToken` or `identify` gave it; `null` = an anonymous caller
+   * @param token as `validateToken`, `identify` or `verify` gave it; `null` = an anonymous caller
    * @param resource `{protocol}:{type}:{name}`, e.g. `npm:package:@scope/x`
    * @param action read | write | delete | pull | push
    */
-  public async authorize(token: IAuthToken | null, resource: string, action: string): Promise<boolean> {
-    if (!token) return this.provider.authorize(null, resource, action);
-    if (!this.#mayUse(token, resource.slice(0, Math.max(0, resource.indexOf(':'))), action)) return false;
-    const permissions = await this.#oci.permissions(token);
-    if (permissions) return permissions.allows(resource, action);
-    return this.provider.authorize(this.#oci.asProviderCaller(token, resource, action), resource, action);
+  public authorize(token: IAuthToken | null, resource: string, action: string): Promise<boolean> {
+    return this.#rights.authorize(token, resource, action);
   }
 
-  /** Whether the caller may do this to any name at all: asked where the name is known only after the body was read. */
-  public async holdsSome(
+  /** Whether the caller may do this to any name at all: asked if the name is known only after the body was read. */
+  public holdsSome(
     token: IAuthToken | null,
     protocol: TRegistryProtocol,
     type: string,
     action: string,
   ): Promise<boolean> {
-    if (token && !this.#mayUse(token, protocol, action)) return false;
-    const permissions = await this.#permissions(token);
-    if (permissions) return permissions.allowsSome(protocol, type, action);
-    // a provider that decides name by name cannot be asked for "some"; of a stranger it is asked for "all"
-    const isStranger = !token || token.userId === '';
-    return !isStranger || this.provider.authorize(null, `${protocol}:${type}:*`, action);
+    return this.#rights.holdsSome(token, { protocol, type, action });
   }
 
-  /** Whether the caller may do this to every name; false also of a provider that decides name by name. */
-  public async allowsAll(token: IAuthToken | null, { protocol, type, action }: IRight): Promise<boolean> {
-    if (token && !this.#mayUse(token, protocol, action)) return false;
-    return (await this.#permissions(token))?.allowsAll(protocol, type, action) ?? false;
+  /** Whether the caller has this right to every name; false also of a provider that decides name by name. */
+  public allowsAll(token: IAuthToken | null, right: IRight): Promise<boolean> {
+    return this.#rights.allowsAll(token, right);
   }
 
-  /** Those of `names` that the caller may see (or whatever the action is), in order: the filter of every listing. */
-  public async allowedNames(token: IAuthToken | null, right: IRight, names: Iterable<string>): Promise<string[]> {
-    const { protocol, type, action } = right;
-    const all = [...names];
-    if (token && !this.#mayUse(token, protocol, action)) return [];
-    const permissions = await this.#permissions(token);
-    if (permissions?.allowsAll(protocol, type, action)) return all;
-    if (permissions) return all.filter((name) => permissions.allows(`${protocol}:${type}:${name}`, action));
-    const allowed: string[] = [];
-    for (let at = 0; at < all.length; at += QUESTIONS_AT_ONCE) {
-      const some = all.slice(at, at + QUESTIONS_AT_ONCE);
-      const answers = await Promise.all(
-        some.map((name) => this.authorize(token, `${protocol}:${type}:${name}`, action)),
-      );
-      allowed.push(...some.filter((_, index) => answers[index]));
-    }
-    return allowed;
+  /** Those of `names` that the caller has the right to, in the same order: the filter of every listing. */
+  public allowedNames(token: IAuthToken | null, right: IRight, names: Iterable<string>): Promise<string[]> {
+    return this.#rights.allowedNames(token, right, names);
+  }
+
+  /** All that the caller may do, at once; `undefined` if the provider decides name by name. */
+  public permissions(token: IAuthToken | null): Promise<IPermissions | undefined> {
+    return this.#rights.permissions(token);
   }
 
   /**
@@ -232,72 +232,90 @@ export class AuthManager {
   }
 
   /**
-   * A JWT for OCI clients. It carries only what the user holds of `scopes`; the long-lived password for `podman login` is
-   * `createToken(userId, 'oci')`.
+   * A session token for OCI clients. It carries only what the user holds of `scopes`; the long-lived password for
+   * `podman login` is `createToken(userId, 'oci')`.
    * @param expiresIn seconds
    */
   public async createOciToken(userId: string, scopes: string[], expiresIn = 3600): Promise<string> {
     const caller: IAuthToken = { type: 'oci', userId, scopes: ['oci:*:*:*'] };
-    return (await this.issueOciToken(caller, scopes, expiresIn)).token;
+    return (await this.issueSessionToken(caller, 'oci', { scopes, expiresIn })).token;
   }
 
   /**
-   * The answer of the OCI token endpoint: what the caller holds of `scopes`, which may be nothing. The token is void as soon
-   * as the one that the caller presented is. `null` = an anonymous caller; the token then has an empty `userId`.
-   * @param expiresIn seconds
-   * @param options.catalog the token is to list repositories: those that the caller may pull
+   * A short JWT on behalf of the caller with what the caller holds of `scopes`, which may be nothing. It is void as soon
+   * as the token that the caller presented is, and does not outlive it.
+   * @param caller `null` = anonymous; the token then has an empty `userId`
+   * @param options.expiresIn seconds
+   * @param options.granted further scopes, about which the protocol has decided; the provider is asked about each use
+   * @param options.claims claims of the protocol's own
+   * @throws RegistryError `forbidden` (a session token was presented; tokens of this protocol are disabled), `invalid`
    */
-  public async issueOciToken(
+  public async issueSessionToken(
     caller: IAuthToken | null,
-    scopes: readonly string[],
-    expiresIn = 3600,
-    options: { catalog?: boolean } = {},
-  ): Promise<IIssuedOciToken> {
-    this.#requireEnabled('oci');
-    const checked = checkTokenOptions({ scopes: [...scopes], expiresIn }, 'oci');
-    return this.#oci.issue(caller, checked.scopes ?? [], expiresIn, options);
+    protocol: TRegistryProtocol,
+    options: {
+      scopes: readonly string[];
+      expiresIn: number;
+      granted?: readonly string[];
+      claims?: Readonly<Record<string, unknown>>;
+    },
+  ): Promise<IIssuedSessionToken> {
+    this.#requireEnabled(protocol);
+    const { expiresIn, claims } = options;
+    const { scopes = [] } = checkTokenOptions({ scopes: [...options.scopes], expiresIn }, protocol);
+    if (caller && this.#sessions.isSession(caller)) {
+      throw new RegistryError('forbidden', 'A session token cannot be exchanged for another one');
+    }
+    const { actions } = this.#sessions.formatOf(protocol);
+    const held = await this.#rights.narrow(caller, protocol, scopes, actions);
+    const granted = [...held, ...(options.granted ?? [])];
+    return this.#sessions.issue(protocol, { caller, granted, expiresIn, claims });
   }
 
-  /** Whether a token that `validateToken` gave is an OCI JWT, which allows what it names and nothing else. */
-  public isOciJwt(token: IAuthToken): boolean {
-    return this.#oci.isJwt(token);
+  /** Gives the session tokens of a protocol a format of their own, e.g. the claims that its clients know. */
+  public declareSessions(format: ISessionFormat): void {
+    this.#sessions.declare(format);
   }
 
-  /** The caller as the listing of OCI repositories is to see it. */
-  public forOciCatalog(token: IAuthToken | null): IAuthToken | null {
-    return this.#oci.forCatalog(token);
+  /** The claims of a session token that `validateToken` gave; `undefined` for any other token. */
+  public sessionClaims(token: IAuthToken): ISessionClaims | undefined {
+    return this.#sessions.claimsOf(token);
   }
 
   /** Whether tokens of this protocol exist here; without them callers present user names and passwords. */
   public areTokensEnabled(protocol: TRegistryProtocol): boolean {
-    return this.#isEnabled(protocol);
+    return areTokensEnabled(this.#config, protocol);
   }
 
-  /** Takes the secret, or the id that `listTokens` shows. Whether the caller may is for the caller to have checked. */
+  /** Takes the secret, or the id that `listTokens` shows. Nobody's rights are asked. */
   public async revokeToken(token: string): Promise<void> {
-    if (!(await this.#oci.revoke(token))) await this.provider.revokeToken(token);
+    try {
+      if (!(await this.#sessions.revoke(token))) await this.provider.revokeToken(token);
+    } finally {
+      this.#callers.forgetAll();
+    }
   }
 
-  /** As `revokeToken`, for a token of this user only; false where it is not one. */
+  /** As `revokeToken`, for a token of this user only; false if it is not one. */
   public async revokeTokenOf(userId: string, token: string): Promise<boolean> {
     if (!(await this.#isTokenOf(userId, token))) return false;
     await this.revokeToken(token);
     return true;
   }
 
-  /** Without OCI JWTs, which are not kept. @throws RegistryError `unsupported` where the provider has no such list */
+  /** Without session tokens, which are not kept. @throws RegistryError `unsupported` if the provider has no such list */
   public async listTokens(userId: string): Promise<ITokenInfo[]> {
     if (this.provider.listTokens) return this.provider.listTokens(userId);
     throw new RegistryError('unsupported', 'The auth provider of this registry does not list tokens');
   }
 
-  /** Makes an account for a stranger (`npm adduser`). @throws RegistryError `forbidden` where that is not allowed */
+  /** Makes an account for a stranger (`npm adduser`). @throws RegistryError `forbidden` if that is not allowed */
   public async register(credentials: ICredentials, profile: { email?: string } = {}): Promise<string> {
     if (this.provider.createUser) return this.provider.createUser(credentials, profile);
     throw new RegistryError('forbidden', 'This registry does not let users register themselves');
   }
 
-  /** What may be shown of a user; only the id where the provider tells nothing. */
+  /** What may be shown of a user; only the id if the provider tells nothing. */
   public async getUser(userId: string): Promise<IUserProfile | null> {
     return this.provider.getUser ? this.provider.getUser(userId) : { userId };
   }
@@ -315,29 +333,15 @@ export class AuthManager {
     return { ...found, type: found.type ?? protocol, scopes: found.scopes ?? [`${protocol ?? '*'}:*:*:*`] };
   }
 
-  async #permissions(token: IAuthToken | null): Promise<IPermissions | undefined> {
-    const own = token && (await this.#oci.permissions(token));
-    return own ?? this.provider.permissions?.(token);
-  }
-
-  #mayUse(token: IAuthToken, protocol: string, action: string): boolean {
-    if (token.type !== undefined && token.type !== protocol) return false;
-    return !this.#oci.isOver(token) && !(token.readonly && !isReadAction(action));
-  }
-
   async #isTokenOf(userId: string, token: string): Promise<boolean> {
-    const owner = this.#oci.ownerOf(token);
+    const owner = this.#sessions.ownerOf(token);
     if (owner !== undefined) return owner === userId;
     if ((await this.provider.validateToken(token))?.userId === userId) return true;
     return (await this.provider.listTokens?.(userId))?.some(({ id }) => id === token) ?? false;
   }
 
-  #isEnabled(protocol: TRegistryProtocol): boolean {
-    return areTokensEnabled(this.#config, protocol);
-  }
-
   #requireEnabled(protocol: TRegistryProtocol): void {
-    if (this.#isEnabled(protocol)) return;
+    if (this.areTokensEnabled(protocol)) return;
     throw new RegistryError('forbidden', `Tokens for ${protocol} are disabled (auth.${protocol}Tokens.enabled)`);
   }
 }

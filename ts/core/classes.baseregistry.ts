@@ -1,16 +1,14 @@
-import { always } from './auth/classes.defaultauthprovider.js';
 import type { TPresentedCredential } from './auth/interfaces.auth.js';
 import type { IChore } from './base/classes.housekeeper.js';
 import { RegistryError } from './classes.registryerror.js';
+import type { ISweepOptions } from './classes.registrystorage.js';
 import type { IProtocolConfig, IRequestContext, IResponse, TRegistryProtocol } from './interfaces.core.js';
 import type { IRebuildable } from './listing/interfaces.listing.js';
 import { RegistryCall } from './pipeline/classes.registrycall.js';
 import { parseAuthorization, respond, toResponse, withoutForbiddenBody } from './pipeline/helpers.http.js';
-import { type IRoute, type IRouteMatch, RouteTable } from './pipeline/helpers.routes.js';
+import { type IRoute, type IRouteMatch, RouteTable, type TTrailingSlash } from './pipeline/helpers.routes.js';
 import type { IRegistryServices, TAccess } from './pipeline/interfaces.pipeline.js';
-
-const isSame = (one: TPresentedCredential, other: TPresentedCredential | null): boolean =>
-  JSON.stringify(one) === JSON.stringify(other);
+import type { IGarbageOptions, IGarbageReport } from './storage/interfaces.garbage.js';
 
 /** Some protocols put a token into the path, as `npm logout` does: of such a path the log has the pattern only. */
 const loggedPath = (call: RegistryCall): string =>
@@ -47,10 +45,10 @@ export abstract class BaseRegistry {
 
   /**
    * Deletes artifacts that no document names: what a publish that was killed half-way left behind. Run once a day
-   * with the default age of 24 hours, which spares publishes under way. Answers how many; see
-   * `RegistryStorage.sweepOrphans`.
+   * with the default age of 24 hours, which spares publishes under way. Returns how many; see
+   * `RegistryStorage.sweepPackages`.
    */
-  public async sweepOrphans(_options: { olderThanMs?: number } = {}): Promise<number> {
+  public async sweepOrphans(_options: ISweepOptions = {}): Promise<number> {
     return 0;
   }
 
@@ -59,7 +57,18 @@ export abstract class BaseRegistry {
     return [];
   }
 
-  /** Work that is to be done now and then, beside the daily `sweepOrphans`. */
+  /**
+   * Removes what nothing names any more, and reports what it was. A protocol whose artifacts are named by documents has
+   * nothing to add to `sweepOrphans`.
+   */
+  public async collectGarbage(options: IGarbageOptions = {}): Promise<IGarbageReport> {
+    if (options.dryRun) return { protocol: this.protocol, removed: {}, bytes: 0 };
+    options.signal?.throwIfAborted();
+    const orphans = await this.sweepOrphans({ olderThanMs: options.graceMs, signal: options.signal });
+    return { protocol: this.protocol, removed: { orphans }, bytes: 0 };
+  }
+
+  /** Work that is to be done now and then, beside the daily `sweepOrphans`. Each `work` gets a `signal`: see `IChore`. */
   public chores(): IChore[] {
     return [];
   }
@@ -73,13 +82,18 @@ export abstract class BaseRegistry {
   }
 
   public get routeTable(): RouteTable {
-    this.table ??= new RouteTable(this.routes());
+    this.table ??= new RouteTable(this.routes(), this.trailingSlash);
     return this.table;
   }
 
+  /** What a path with a trailing slash means if no row names it; protocols whose paths are files say `notFound`. */
+  protected get trailingSlash(): TTrailingSlash {
+    return 'same';
+  }
+
   /**
-   * What the caller presents; null for nothing. Overridden where clients have habits of their own, which are looked at by
-   * `call.header`: answers are remembered by the headers that were.
+   * What the caller presents; null for nothing. Overridden if clients have habits of their own. It is also asked before the
+   * route is known, for the memory of answers: then without `call.params`.
    */
   protected credentials(call: RegistryCall): TPresentedCredential | null {
     if (call.context.token !== undefined) return { kind: 'token', token: call.context.token };
@@ -98,6 +112,8 @@ export abstract class BaseRegistry {
     try {
       const { protocol, services, config } = this;
       call = new RegistryCall({ protocol, services, config, context, mount, path });
+      const repeated = this.repeat(call);
+      if (repeated) return repeated;
       const { route, params }: IRouteMatch = this.routeTable.match(call.method, path);
       call.params = params;
       call.access = route.access;
@@ -116,6 +132,17 @@ export abstract class BaseRegistry {
     }
   }
 
+  /** The answer that this caller got to the same request, if it would be the same now. */
+  private repeat(call: RegistryCall): IResponse | undefined {
+    const { answers, auth } = this.services;
+    const caller = () => auth.remembered(this.presented(call), this.protocol);
+    return answers.find(call.context, call.mount + call.path, caller);
+  }
+
+  private presented(call: RegistryCall): TPresentedCredential | null {
+    return call.readCredential(() => this.credentials(call));
+  }
+
   private remember(call: RegistryCall, response: IResponse): void {
     const basis = call.basisOf(response);
     if (basis) this.services.answers.keep(call.mount + call.path, basis);
@@ -124,7 +151,7 @@ export abstract class BaseRegistry {
   /** Authentication, then authorisation, both before anything is looked up: an outsider cannot probe what exists. */
   private async admit(call: RegistryCall, access: TAccess): Promise<void> {
     if (access === 'public') {
-      call.standing = always;
+      call.audience = 'anybody';
       return;
     }
     await this.identify(call);
@@ -145,17 +172,10 @@ export abstract class BaseRegistry {
 
   /** Sets `call.token` from what the caller presents; a credential that is not valid is `unauthenticated`. */
   protected async identify(call: RegistryCall): Promise<void> {
-    const presented = this.credentials(call);
-    if (!presented) {
-      call.standing = this.services.auth.standing(null);
-      return;
-    }
-    call.token = await this.services.auth.identify(presented, this.protocol);
-    if (!call.token) throw new RegistryError('unauthenticated', 'The credentials are not valid');
-    // of a credential from elsewhere nobody noted where it stood, and another caller must not be taken for this one
-    if (isSame(presented, parseAuthorization(call.header('authorization')))) {
-      call.standing = this.services.auth.standing(call.token);
-    }
+    const caller = await this.services.auth.verify(this.presented(call), this.protocol);
+    if (!caller) throw new RegistryError('unauthenticated', 'The credentials are not valid');
+    call.token = caller.token;
+    call.audience = caller;
   }
 
   private failed(thrown: unknown, call: RegistryCall | null): IResponse {

@@ -10,17 +10,18 @@ import type {
   IObjectStore,
 } from './objectstore/interfaces.objectstore.js';
 import { CommitRun } from './storage/classes.commitrun.js';
+import type { IHookSubject } from './storage/classes.hookrunner.js';
+import { PackageSweep } from './storage/classes.packagesweep.js';
 import { type IPendingOptions, PendingMarkers } from './storage/classes.pending.js';
 import { StagedObject, stageBody } from './storage/classes.stagedobject.js';
 import { type IRegistryStorageOptions, type IRepairable, StorageParts } from './storage/classes.storageparts.js';
 import { listDocuments } from './storage/helpers.listdocuments.js';
-import { sweepOrphans, sweepStaging } from './storage/helpers.sweep.js';
+import { sweepStaging } from './storage/helpers.sweep.js';
 import type { IStorageHookMetadata } from './storage/interfaces.hooks.js';
 import type {
   ICommitPlan,
-  IDisplacePlan,
+  IPackageSweep,
   IPlacedArtifact,
-  IPlacePlan,
   IPublishPlan,
   IRemovePlan,
 } from './storage/interfaces.plans.js';
@@ -33,6 +34,7 @@ import type {
   IUpdateOptions,
   IUpdateResult,
   IWriteStamp,
+  TPresence,
   TUpdateFunction,
 } from './storage/interfaces.storage.js';
 
@@ -47,10 +49,10 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
  * All that the registry keeps goes through here: documents with one door for read-modify-write, artifacts with one
- * write protocol, hooks, limits. It stands over any `IObjectStore`.
+ * commit protocol, hooks, limits. It stands over any `IObjectStore`.
  *
- * Hooks run in `publish`, `remove`, `stage` (see there), and in `open` and `headForGet` where the caller says what the
- * object is. `read`, `update`, `head`, `delete` and `list` are the registry's own business and run none.
+ * Hooks run in `commit` and `stage` (see there), and in `open` and `headForGet` if the caller says what the object is.
+ * `read`, `update`, `head`, `delete` and `list` are the registry's own business and run none.
  */
 export class RegistryStorage {
   private staged: Set<StagedObject> | undefined;
@@ -104,6 +106,14 @@ export class RegistryStorage {
     return this.parts.documents.head(key);
   }
 
+  /**
+   * Whether there is a document: `deleted` if there was one, `absent` if there never was. What was deleted here is not
+   * looked for elsewhere: its name belongs to this registry.
+   */
+  public presence(key: string): Promise<TPresence> {
+    return this.parts.documents.presence(key);
+  }
+
   /** `head` on behalf of a caller who will be given the content: runs `beforeGet` and, where it exists, `afterGet`. */
   public async headForGet(key: string, about: IStorageHookMetadata): Promise<IObjectInfo | null> {
     const admitted = await this.admitGet(key, about);
@@ -125,9 +135,19 @@ export class RegistryStorage {
     return () => hooks.tellLater('afterGet', this.origin, { key, metadata: about });
   }
 
+  /** Asks a `before…` hook about content that is written or deleted without `commit`; see `AskedHooks`. */
+  public ask(name: 'beforePut' | 'beforeDelete', subject: IHookSubject): Promise<void> {
+    return this.parts.hooks.ask(name, this.operation, subject);
+  }
+
+  /** Waits for an `after…` hook; never rejects. */
+  public tell(name: 'afterPut' | 'afterDelete' | 'afterAbort', subject: IHookSubject): Promise<void> {
+    return this.parts.hooks.tell(name, this.operation, subject);
+  }
+
   /** Asks `beforePut` (phase `start`) about an upload whose size or digest is not known yet. */
   public announce(about: IStageAbout, size?: number): Promise<void> {
-    return this.parts.hooks.announce(this.origin, about, size);
+    return this.parts.hooks.announce(this.operation, about, size);
   }
 
   /**
@@ -186,12 +206,13 @@ export class RegistryStorage {
   }
 
   /**
-   * Receives a body: hashed, counted, and kept where it waits for `publish`. Up to 256 KiB (and bytes that are in
+   * Receives a body: hashed, counted, and kept while it waits for `commit`. Up to 256 KiB (and bytes that are in
    * memory anyway) stay in memory, more goes to `staging/{yyyy-mm-dd}/{uuid}`. A source that fails, or is too long
    * (`tooLarge`), or has another length than promised (`invalid`) leaves nothing.
    *
    * With `about`, a body that is a stream of unknown length, or known not to fit in memory, is announced to
-   * `beforePut` once with phase `start` before its first byte is read (kind `artifact`, `size` where known).
+   * `beforePut` once with phase `start` before its first byte is read (kind `artifact`, `size` if known). If nothing
+   * comes of it, `afterAbort` is called with phase `start`.
    */
   public async stage(
     body: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | Uint8Array,
@@ -251,21 +272,6 @@ export class RegistryStorage {
     return (await this.commit<T>({ ...rest, place: artifacts, document: { ...kept, applied } })) as T;
   }
 
-  /**
-   * The write protocol for content whose key is its digest and that needs no document: `beforePut` once for each
-   * artifact that is not `silent`, before any can be seen (of a body that streams to its key: when all but its last
-   * chunk is there); artifacts to their keys in order; `afterPut` for those that were new. What fails half-way
-   * leaves at most artifacts before the last one, which decides.
-   */
-  public place(plan: IPlacePlan): Promise<IPlacedArtifact[]> {
-    return this.parts.protocol.place(plan, this.origin);
-  }
-
-  /** Deletes what `place` placed: `beforeDelete`, artifacts in order, `afterDelete`. */
-  public displace(plan: IDisplacePlan): Promise<void> {
-    return this.parts.protocol.displace(plan, this.origin);
-  }
-
   /** A `commit` that places nothing. */
   public async remove<T>(plan: IRemovePlan<T>): Promise<T> {
     const { artifacts, document, ...rest } = plan;
@@ -283,29 +289,24 @@ export class RegistryStorage {
    * repairs listings from their markers.
    */
   public async sweep(
-    options: { olderThanMs?: number } = {},
+    options: { olderThanMs?: number; signal?: AbortSignal } = {},
   ): Promise<{ staged: number; unfinished: number; repaired: number }> {
-    const olderThanMs = options.olderThanMs ?? DAY_MS;
-    const staged = await sweepStaging(this.parts, olderThanMs);
+    const { olderThanMs = DAY_MS, signal } = options;
+    const staged = await sweepStaging(this.parts, olderThanMs, signal);
+    signal?.throwIfAborted();
     const unfinished = (await this.store.sweep?.(olderThanMs)) ?? 0;
     let repaired = 0;
     for (const listing of this.parts.listings) {
+      signal?.throwIfAborted();
       repaired += await listing.repair(Math.min(olderThanMs, 20_000), Math.min(olderThanMs, 15 * 60_000));
       await listing.sweep?.(olderThanMs);
     }
     return { staged, unfinished, repaired };
   }
 
-  /**
-   * Deletes objects below `prefix` that are older than `olderThanMs` (default 24 h) and that no document names.
-   * `isListed` must read the document afresh (`read` does). Answers how many.
-   */
-  public sweepOrphans(
-    prefix: string,
-    isListed: (key: string) => boolean | Promise<boolean>,
-    options: { olderThanMs?: number } = {},
-  ): Promise<number> {
-    return sweepOrphans(this.parts, prefix, isListed, options.olderThanMs ?? DAY_MS);
+  /** Deletes artifacts that no document names, package by package. Returns how many. */
+  public sweepPackages<T>(sweep: IPackageSweep<T>): Promise<number> {
+    return new PackageSweep(this.parts, sweep).run();
   }
 
   /** Markers of writes under way, from which derived state is repaired; see `PendingMarkers`. */

@@ -31,9 +31,14 @@ class Departure {
 
 const ignore = (): void => {};
 
-/** What a body parser of the host application left of the body, where one ran before us. */
-const parsedBody = (request: IncomingMessage): unknown =>
-  request.readableDidRead ? (request as IncomingMessage & { body?: unknown }).body : undefined;
+/**
+ * What a body parser of the host application left of the body, if one ran before us. Files that multer took are found on
+ * the request itself, so that is handed over where there are any.
+ */
+const parsedBody = (request: IncomingMessage & { body?: unknown; file?: unknown; files?: unknown }): unknown => {
+  if (!request.readableDidRead) return undefined;
+  return request.file !== undefined || request.files !== undefined ? request : request.body;
+};
 
 /**
  * The registry as a listener for `http.createServer`, `https.createServer`, and any framework that hands out Node's

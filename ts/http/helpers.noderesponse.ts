@@ -106,12 +106,6 @@ const sourceOf = (body: ReadableStream<Uint8Array>): IBufferSource => {
   };
 };
 
-/** As `write`; gives the memory back when it is sent. What a client that is gone never took is left to the collector. */
-const writeAndRelease = (response: ServerResponse, chunk: Uint8Array, source: IBufferSource): boolean =>
-  response.write(chunk, (error) => {
-    if (!error && !response.destroyed) source.release?.(chunk);
-  });
-
 /**
  * Sends a stream with backpressure. The header goes out with the first chunk, so that a body which fails at once is
  * still an error and not a broken 200. Rejects when the body fails or is not as long as its Content-Length says.
@@ -135,7 +129,7 @@ const sendChunks = async (
       sent += chunk.byteLength;
       if (length !== undefined && sent > length)
         throw new Error(`The body is longer than its Content-Length ${length}`);
-      if (!writeAndRelease(response, chunk, source)) await drained(response, exchange.idleTimeoutMs);
+      if (!response.write(chunk)) await drained(response, exchange.idleTimeoutMs);
       if (response.destroyed) return;
     }
     if (response.destroyed) return;

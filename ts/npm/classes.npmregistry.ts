@@ -1,6 +1,7 @@
 import type { IChore } from '../core/base/classes.housekeeper.js';
 import { BaseRegistry } from '../core/classes.baseregistry.js';
 import type { RegistryError } from '../core/classes.registryerror.js';
+import type { ISweepOptions } from '../core/classes.registrystorage.js';
 import type { IProtocolConfig, IResponse } from '../core/interfaces.core.js';
 import { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
 import { SearchIndex } from '../core/listing/classes.searchindex.js';
@@ -9,6 +10,7 @@ import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { respond } from '../core/pipeline/helpers.http.js';
 import type { IRoute } from '../core/pipeline/helpers.routes.js';
 import type { IRegistryServices, TAccess } from '../core/pipeline/interfaces.pipeline.js';
+import type { IGarbageOptions, IGarbageReport } from '../core/storage/interfaces.garbage.js';
 import { LoginSessions } from './classes.loginsessions.js';
 import * as account from './handlers.account.js';
 import { auditBulk, auditTree } from './handlers.audit.js';
@@ -22,7 +24,7 @@ import { createToken, deleteToken, listTokens, logout } from './handlers.tokens.
 import { deletePackage, deleteTarball } from './handlers.unpublish.js';
 import { beginLogin, collectLogin, showLogin, submitLogin } from './handlers.weblogin.js';
 import { revisionOf } from './helpers.document.js';
-import { isNamed } from './helpers.orphans.js';
+import { orphanSweep } from './helpers.orphans.js';
 import type { INpmDocument, INpmSearchEntry } from './interfaces.npm.js';
 import type { INpmParts } from './interfaces.parts.js';
 import { catalogPrefix, documentKey, documentNameOf, packagesPrefix } from './keys.npm.js';
@@ -113,8 +115,8 @@ export class NpmRegistry extends BaseRegistry {
       { method: 'DELETE', path: '/-/npm/v1/tokens/token/{token+}', access: 'authenticated', handle: deleteToken },
       { method: 'DELETE', path: '/-/user/token/{token+}', access: 'authenticated', handle: logout },
 
-      { method: 'PUT', path: USER, access: 'public', handle: couchLogin },
-      { method: 'PUT', path: `${USER}/-rev/{revision}`, access: 'public', handle: couchLogin },
+      { method: 'PUT', path: USER, access: 'public', allowBackslash: true, handle: couchLogin },
+      { method: 'PUT', path: `${USER}/-rev/{revision}`, access: 'public', allowBackslash: true, handle: couchLogin },
       { method: 'POST', path: '/-/v1/login', access: 'public', handle: (call) => beginLogin(call, npm) },
       { method: 'GET', path: '/-/v1/login/{login}', access: 'public', handle: (call) => showLogin(call, npm) },
       { method: 'POST', path: '/-/v1/login/{login}', access: 'public', handle: (call) => submitLogin(call, npm) },
@@ -148,9 +150,22 @@ export class NpmRegistry extends BaseRegistry {
     return [{ name: 'Listing packages whose listing was missed', everyMs: DAY_MS, work }];
   }
 
-  public override sweepOrphans(options: { olderThanMs?: number } = {}): Promise<number> {
-    const { storage } = this.services;
-    return storage.sweepOrphans(`${packagesPrefix}/`, (key) => isNamed(storage, key), options);
+  public override sweepOrphans(options: ISweepOptions = {}): Promise<number> {
+    return this.services.storage.sweepPackages({ ...orphanSweep, ...options });
+  }
+
+  public override async collectGarbage(options: IGarbageOptions = {}): Promise<IGarbageReport> {
+    const { graceMs: olderThanMs, signal, dryRun, onProgress } = options;
+    signal?.throwIfAborted();
+    const report = { protocol: this.protocol, removed: { tarballs: 0 }, bytes: 0 };
+    const onOrphan = (_key: string, size: number): void => {
+      report.bytes += size;
+      report.removed.tarballs++;
+      onProgress?.({ protocol: this.protocol, phase: 'tarballs', done: report.removed.tarballs });
+    };
+    await this.sweepOrphans({ signal, dryRun, onOrphan, ...(olderThanMs !== undefined && { olderThanMs }) });
+    signal?.throwIfAborted();
+    return report;
   }
 
   /** npm prints `error`. */

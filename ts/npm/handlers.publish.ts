@@ -4,6 +4,7 @@ import type { StagedObject } from '../core/classes.registrystorage.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { respond } from '../core/pipeline/helpers.http.js';
+import { MAX_JSON_VALUES } from '../core/pipeline/helpers.jsonvalues.js';
 import type { IArtifactPlan, IPlacedArtifact } from '../core/storage/interfaces.plans.js';
 import { changeDocument } from './handlers.change.js';
 import { addVersions, assertRevision, written } from './helpers.document.js';
@@ -58,7 +59,10 @@ const receive = async (call: RegistryCall, name: string): Promise<IReceived> => 
   const limit = Math.ceil(maxArtifactSize / 3) * 4 + maxMetadataSize;
   const document =
     parsed === undefined
-      ? await readPublishDocument(call.body.chunks({ limit }), { maxMetadataSize, onAttachment })
+      ? await readPublishDocument(call.body.chunks({ limit, maxValues: MAX_JSON_VALUES }), {
+          maxMetadataSize,
+          onAttachment,
+        })
       : await readParsedDocument(parsed, { onAttachment });
   return { document, tarballs, staged };
 };

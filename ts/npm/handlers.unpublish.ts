@@ -4,19 +4,16 @@ import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { respond } from '../core/pipeline/helpers.http.js';
 import { packageOf } from './handlers.packument.js';
 import { assertRevision, existing, type IStamp, isAtWrite, removeVersions, written } from './helpers.document.js';
+import { namedKeys } from './helpers.orphans.js';
 import type { INpmDocument } from './interfaces.npm.js';
 import type { INpmParts } from './interfaces.parts.js';
 import { documentKey } from './keys.npm.js';
 import { versionOfFile } from './wire.names.js';
 
-/** Keys that `before` names and `after` does not: what can be deleted once the write is done. */
+/** Keys that `before` names and `after` does not. */
 const keysGone = (before: INpmDocument | null, after: INpmDocument | null): string[] => {
-  const keysOf = (document: INpmDocument | null): string[] =>
-    Object.values(document?._registry.artifacts ?? {}).flatMap(({ key, provenance }) =>
-      provenance ? [key, provenance.key] : [key],
-    );
-  const left = new Set(keysOf(after));
-  return keysOf(before).filter((key) => !left.has(key));
+  const left = new Set(after ? namedKeys(after) : []);
+  return (before ? namedKeys(before) : []).filter((key) => !left.has(key));
 };
 
 export interface IRemoval {

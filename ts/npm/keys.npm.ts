@@ -7,8 +7,8 @@
  *     npm/catalog/…                            what search and listings know of each package (core's PackageCatalog)
  *     npm/logins/{expiry}-{id}.json            web logins under way; {expiry} is hex seconds, so the oldest sort first
  *
- * `@scope/x` is the two segments `@scope` and `x`. An artifact whose key was taken by a publish that broke off lies at
- * its key with `.{write id}` behind it; the document names the key that holds. No key is a directory of another: a
+ * `@scope/x` is the two segments `@scope` and `x`. An artifact whose key was taken by a publish that broke off, or
+ * that somebody has tried to delete, lies at its key with `.{write id}` behind it; the document names the key that holds. No key is a directory of another: a
  * name is never only a scope, and what follows a name always has an ending.
  */
 export const packagesPrefix = 'npm/packages';
@@ -26,16 +26,13 @@ export const tarballKey = (name: string, version: string): string =>
 export const provenanceKey = (name: string, version: string): string =>
   `${packagesPrefix}/${name}/${baseName(name)}-${version}.sigstore`;
 
-/** The package that a key below `npm/packages/` belongs to, and whether it is that package's document. */
-export const ownerOf = (key: string): { name: string; isDocument: boolean } => {
-  const end = key.lastIndexOf('/');
-  return { name: key.slice(packagesPrefix.length + 1, end), isDocument: key.slice(end + 1) === 'index.json' };
-};
+/** The package that a key below `npm/packages/` belongs to: that of a document, or of an artifact. */
+export const ownerOf = (key: string): string => key.slice(packagesPrefix.length + 1, key.lastIndexOf('/'));
 
 /** The package whose document this key is; undefined for the key of an artifact. */
 export const documentNameOf = (key: string): string | undefined => {
-  const { name, isDocument } = ownerOf(key);
-  return isDocument ? name : undefined;
+  const name = ownerOf(key);
+  return key === documentKey(name) ? name : undefined;
 };
 
 /** @param expires seconds since the epoch */

@@ -2,32 +2,40 @@ import { globMatcher } from '../core/auth/helpers.scopes.js';
 import type { IChore } from '../core/base/classes.housekeeper.js';
 import { BaseRegistry } from '../core/classes.baseregistry.js';
 import { RegistryError } from '../core/classes.registryerror.js';
+import type { ISweepOptions } from '../core/classes.registrystorage.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { respond } from '../core/pipeline/helpers.http.js';
 import type { IRoute } from '../core/pipeline/helpers.routes.js';
 import type { IRegistryServices, TAccess, TParams } from '../core/pipeline/interfaces.pipeline.js';
 import { ResumableUploads } from '../core/storage/classes.resumableuploads.js';
+import type { IGarbageOptions, IGarbageReport } from '../core/storage/interfaces.garbage.js';
+import { LRUCache } from '../plugins.js';
+import { GarbageCollection } from './classes.garbagecollection.js';
+import { OciTokens } from './classes.ocitokens.js';
 import { ReferrerLists } from './classes.referrerlists.js';
 import { deleteBlob, getBlob } from './handlers.blobs.js';
 import { listRepositories } from './handlers.catalog.js';
 import { deleteManifest } from './handlers.deletemanifest.js';
-import { getManifest, putManifest } from './handlers.manifests.js';
+import { getManifest } from './handlers.manifests.js';
+import { putManifest } from './handlers.putmanifest.js';
 import { listReferrers } from './handlers.referrers.js';
 import { listTags } from './handlers.tags.js';
 import { getToken, postToken } from './handlers.token.js';
 import * as uploads from './handlers.uploads.js';
-import { collectBlobs } from './helpers.collector.js';
+import { migrateLinks } from './helpers.migration.js';
 import type { IOciConfig } from './interfaces.config.js';
 import type { IOciParts } from './interfaces.parts.js';
 import { uploadsPrefix } from './keys.oci.js';
 import { earlyCode, renderOciError } from './wire.errors.js';
 import { assertRepository } from './wire.names.js';
-import { bearerChallenge, type INeededScope } from './wire.scopes.js';
+import { CATALOG, type INeededScope } from './wire.scopes.js';
 
 const HOUR_MS = 60 * 60 * 1000;
 /** what a crash left out of a list of referrers is missing for this long, and once more until the chore runs */
 const LAG_MS = 30_000;
+/** a few hundred bytes each; of a manifest that is not among them a guard is looked at once more */
+const REMEMBERED_COPIES = 1000;
 const VERSION = { 'Docker-Distribution-API-Version': 'registry/2.0' };
 
 const right = (action: string): TAccess => ({
@@ -49,11 +57,13 @@ export class OciRegistry extends BaseRegistry {
     protected override readonly config: IOciConfig,
   ) {
     super(services, config);
-    const { storage } = services;
+    const { storage, auth } = services;
     this.parts = {
       config,
+      tokens: new OciTokens(auth),
       uploads: new ResumableUploads(storage, uploadsPrefix),
       referrers: new ReferrerLists(storage),
+      copies: new LRUCache<string, string>({ max: REMEMBERED_COPIES }),
       isImmutable: globMatcher(config.immutableTags ?? []),
     };
   }
@@ -65,12 +75,12 @@ export class OciRegistry extends BaseRegistry {
     const UPLOAD = `${BLOBS}/uploads/{upload}`;
     const rows: IRoute[] = [
       { method: 'GET', path: '/', access: 'identified', handle: async () => respond(200, {}, VERSION) },
-      { method: 'GET', path: '/token', access: 'public', handle: getToken },
-      { method: 'POST', path: '/token', access: 'public', handle: postToken },
-      { method: 'GET', path: '/_catalog', access: 'identified', handle: listRepositories },
+      { method: 'GET', path: '/token', access: 'public', handle: (call) => getToken(call, oci) },
+      { method: 'POST', path: '/token', access: 'public', handle: (call) => postToken(call, oci) },
+      { method: 'GET', path: '/_catalog', access: 'identified', handle: (call) => listRepositories(call, oci) },
       { method: 'GET', path: '/{name+}/tags/list', access: pull, handle: listTags },
       { method: 'GET', path: '/{name+}/referrers/{digest}', access: pull, handle: listReferrers },
-      { method: 'GET', path: MANIFEST, access: pull, handle: getManifest },
+      { method: 'GET', path: MANIFEST, access: pull, handle: (call) => getManifest(call, oci) },
       { method: 'PUT', path: MANIFEST, access: push, handle: (call) => putManifest(call, oci) },
       { method: 'POST', path: `${BLOBS}/uploads/`, access: push, handle: (call) => uploads.beginUpload(call, oci) },
       { method: 'POST', path: `${BLOBS}/uploads`, access: push, handle: (call) => uploads.beginUpload(call, oci) },
@@ -103,8 +113,17 @@ export class OciRegistry extends BaseRegistry {
     ];
   }
 
-  public override sweepOrphans(options: { olderThanMs?: number } = {}): Promise<number> {
-    return collectBlobs(this.services.storage, options);
+  public override collectGarbage(options: IGarbageOptions = {}): Promise<IGarbageReport> {
+    return new GarbageCollection(this.services.storage.for({ protocol: this.protocol }), this.parts, options).run();
+  }
+
+  public override async sweepOrphans({ olderThanMs: graceMs, signal }: ISweepOptions = {}): Promise<number> {
+    const { removed } = await this.collectGarbage({ graceMs, signal });
+    return Object.values(removed).reduce((sum, count) => sum + count, 0);
+  }
+
+  public override init(): Promise<void> {
+    return migrateLinks(this.services.storage);
   }
 
   public override clientSetup(url: string): string[] {
@@ -114,12 +133,12 @@ export class OciRegistry extends BaseRegistry {
   }
 
   /**
-   * A JWT that does not name what is asked for is answered like no token, so that the client gets itself another one;
-   * any other credential that does not suffice is refused for good.
+   * A session token that does not name what is asked for is answered like no token, so that the client gets itself another
+   * one; any other credential that does not suffice is refused for good.
    */
   protected renderError(error: RegistryError, call: RegistryCall | null): IResponse {
     const lacks = error.kind === 'forbidden' && (error.detail as INeededScope | undefined)?.action !== undefined;
-    const insufficient = lacks && call?.token ? this.services.auth.isOciJwt(call.token) : false;
+    const insufficient = lacks && call?.token ? this.parts.tokens.isSession(call.token) : false;
     if (!call || (error.kind !== 'unauthenticated' && !insufficient)) {
       return renderOciError(error, error.status, earlyCode(error, call));
     }
@@ -127,7 +146,7 @@ export class OciRegistry extends BaseRegistry {
     try {
       challenge = this.challengeFor(call, error, insufficient);
     } catch (thrown) {
-      // of a caller whose Host header is none it cannot be said where a token is to be had
+      // without a usable Host header there is no URL of the token endpoint to send
       return renderOciError(RegistryError.from(thrown));
     }
     const response = renderOciError(error, 401, 'UNAUTHORIZED');
@@ -135,8 +154,6 @@ export class OciRegistry extends BaseRegistry {
   }
 
   private challengeFor(call: RegistryCall, error: RegistryError, insufficient: boolean): string {
-    const { auth } = this.services;
-    if (!auth.areTokensEnabled('oci')) return 'Basic realm="oci"';
     const needed: INeededScope[] = [];
     const lacking = error.detail as INeededScope | undefined;
     if (lacking?.action !== undefined) needed.push(lacking);
@@ -144,9 +161,7 @@ export class OciRegistry extends BaseRegistry {
     if (from !== undefined && call.query('mount') !== undefined) {
       needed.push({ type: 'repository', name: from, action: 'pull' });
     }
-    if (call.route === '/_catalog' && needed.length === 0)
-      needed.push({ type: 'registry', name: 'catalog', action: '*' });
-    const realm = auth.ociRealm ?? `${call.publicUrl}/token`;
-    return bearerChallenge({ realm, service: auth.ociService, needed, insufficient });
+    if (call.route === '/_catalog' && needed.length === 0) needed.push(CATALOG);
+    return this.parts.tokens.challenge({ endpoint: () => `${call.publicUrl}/token`, needed, insufficient });
   }
 }

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { streamToJson } from '../core/base/helpers.streams.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { IRepairable, RegistryStorage } from '../core/classes.registrystorage.js';
+import { ManifestStore } from './classes.manifeststore.js';
 import type { IReferrersDocument } from './interfaces.oci.js';
-import { manifestKey, pendingPrefix, referrersKey } from './keys.oci.js';
+import { pendingPrefix, referrersKey } from './keys.oci.js';
 import { assertDigest, type IDigest } from './wire.digests.js';
 import type { IDescriptor } from './wire.manifests.js';
 
@@ -81,7 +82,8 @@ export class ReferrerLists implements IRepairable {
    */
   private async settle({ repository, subject, descriptor }: IReference): Promise<void> {
     const { digest } = descriptor;
-    const look = async () => (await this.storage.head(manifestKey(repository, assertDigest(digest)))) !== null;
+    const manifests = new ManifestStore(this.storage);
+    const look = () => manifests.exists(repository, assertDigest(digest));
     let exists = await look();
     for (let settled = false; !settled; ) {
       const there = exists;

@@ -1,8 +1,9 @@
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
-import { isLinked, unlinkBlob } from './classes.blobs.js';
-import { BLOB_TYPE, blobKey } from './keys.oci.js';
+import { DEFAULT_GRACE_MS } from '../core/storage/interfaces.garbage.js';
+import { blobsOf } from './helpers.blobs.js';
+import { BLOB_TYPE } from './keys.oci.js';
 import { assertDigest, type IDigest } from './wire.digests.js';
 
 const unknown = ({ text }: IDigest): RegistryError =>
@@ -11,28 +12,41 @@ const unknown = ({ text }: IDigest): RegistryError =>
     detail: { digest: text },
   });
 
+/**
+ * A client that may push asks whether it has to: what it is told to be there it does not send, and names in a manifest a
+ * while later. So the link must be good, and young enough to last until then.
+ */
+const isThereForPush = async (call: RegistryCall, name: string, digest: IDigest): Promise<boolean> => {
+  if (call.method !== 'HEAD' || !(await call.can({ type: 'repository', name, action: 'push' }))) return true;
+  const renewBefore = call.storage.now().getTime() - DEFAULT_GRACE_MS / 2;
+  return blobsOf(call.storage).assure(name, digest, { renewBefore });
+};
+
 /** GET and HEAD /{name}/blobs/{digest}. */
 export const getBlob = async (call: RegistryCall): Promise<IResponse> => {
   const { name, digest: text } = call.params as { name: string; digest: string };
   const digest = assertDigest(text);
-  const served =
-    (await isLinked(call.storage, name, digest)) &&
-    (await call.serveObject(blobKey(digest), {
-      contentType: BLOB_TYPE,
-      etag: digest.text,
-      immutable: true,
-      headers: { 'Docker-Content-Digest': digest.text },
-      about: { kind: 'artifact', packageName: name, digest: digest.text, contentType: BLOB_TYPE },
-    }));
-  if (!served) throw unknown(digest);
-  return served;
+  const options = {
+    contentType: BLOB_TYPE,
+    etag: digest.text,
+    immutable: true,
+    headers: { 'Docker-Content-Digest': digest.text },
+    about: { kind: 'artifact' as const, packageName: name, digest: digest.text, contentType: BLOB_TYPE },
+  };
+  for (const key of await blobsOf(call.storage).keysFor(name, digest)) {
+    const [served, isGood] = await Promise.all([call.serveObject(key, options), isThereForPush(call, name, digest)]);
+    if (!isGood) break;
+    if (served) return served;
+  }
+  throw unknown(digest);
 };
 
 /** DELETE /{name}/blobs/{digest}. */
 export const deleteBlob = async (call: RegistryCall): Promise<IResponse> => {
   const { name, digest: text } = call.params as { name: string; digest: string };
   const digest = assertDigest(text);
-  if (!(await isLinked(call.storage, name, digest))) throw unknown(digest);
-  await unlinkBlob(call.storage, name, digest);
+  const blobs = blobsOf(call.storage);
+  if ((await blobs.keysFor(name, digest)).length === 0) throw unknown(digest);
+  await blobs.unlink(name, digest);
   return { status: 202, headers: { 'Content-Length': '0' } };
 };

@@ -1,8 +1,7 @@
-import type { IAuthToken } from '../core/auth/interfaces.auth.js';
-import { RegistryError } from '../core/classes.registryerror.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { respond } from '../core/pipeline/helpers.http.js';
+import type { IOciParts } from './interfaces.parts.js';
 import { repositoryOfTags, tagsKey, tagsPrefix } from './keys.oci.js';
 import { isRepository } from './wire.names.js';
 import { nextLink, parseCount } from './wire.ranges.js';
@@ -13,25 +12,14 @@ const MAX_COUNT = 1000;
 const BATCH = 500;
 
 /**
- * For whom the list is. A JWT has to be one that was got for it: its caller then sees all that it may pull, and not only
- * what the token names.
- */
-const readerOf = ({ auth, token }: RegistryCall): IAuthToken | null => {
-  const reader = auth.forOciCatalog(token);
-  if (!token || reader !== token || !auth.isOciJwt(token)) return reader;
-  const detail = { type: 'registry', name: 'catalog', action: '*' };
-  throw new RegistryError('forbidden', 'This token was not made to list repositories', { detail });
-};
-
-/**
- * GET /_catalog, with `n` and `last`: the repositories that the caller may pull. Without a token it is 401 even where
+ * GET /_catalog, with `n` and `last`: the repositories that the caller may pull. Without a token it is 401 even if
  * everybody may pull something, for clients that know a password offer it only then. There is one key for each of them, so a
  * page costs what it holds; the order is that of the keys.
  */
-export const listRepositories = async (call: RegistryCall): Promise<IResponse> => {
+export const listRepositories = async (call: RegistryCall, oci: IOciParts): Promise<IResponse> => {
   const count = Math.min(parseCount(call.query('n')) ?? DEFAULT_COUNT, MAX_COUNT);
   const last = call.query('last');
-  const reader = readerOf(call);
+  const reader = oci.tokens.catalogReader(call.token);
   const right = { protocol: 'oci', type: 'repository', action: 'pull' };
   const repositories: string[] = [];
   let names: string[] = [];

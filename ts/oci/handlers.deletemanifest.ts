@@ -1,17 +1,18 @@
-import { streamToBuffer } from '../core/base/helpers.streams.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
-import type { IReference } from './classes.referrerlists.js';
+import { AskedHooks } from '../core/storage/classes.askedhooks.js';
+import type { IHookSubject } from '../core/storage/classes.hookrunner.js';
+import { ManifestStore } from './classes.manifeststore.js';
 import { unknownManifest } from './handlers.manifests.js';
-import { keepRepository, readTags } from './handlers.tags.js';
+import { keepRepository, readTags, tagsSubject, updateTags } from './handlers.tags.js';
 import type { IOciParts } from './interfaces.parts.js';
-import { manifestKey, tagsKey } from './keys.oci.js';
+import { manifestKey } from './keys.oci.js';
 import { assertDigest, type IDigest, looksLikeDigest } from './wire.digests.js';
-import { describe, parseManifest } from './wire.manifests.js';
+import { describe } from './wire.manifests.js';
 import { assertTag } from './wire.names.js';
-import { digestOfTag, type ITags, NO_TAGS, tagsCodec, tagsOfDigest, withoutTags } from './wire.tags.js';
+import { digestOfTag, type ITags, tagsOfDigest, withoutTags } from './wire.tags.js';
 
 const DELETED: IResponse = { status: 202, headers: { 'Content-Length': '0' } };
 
@@ -20,78 +21,59 @@ const assertMovable = (tags: string[], { isImmutable }: IOciParts): void => {
   if (fixed !== undefined) throw new RegistryError('forbidden', `The tag ${fixed} is immutable`);
 };
 
+/** A repository without a manifest is none. */
+export const dropIfEmpty = async (storage: RegistryStorage, name: string): Promise<void> => {
+  const manifests = new ManifestStore(storage);
+  if (!(await readTags(storage, name)) || !(await manifests.isEmpty(name))) return;
+  await updateTags(storage, name, (current) => (current?.names.length === 0 ? null : undefined));
+  // a manifest may have come by its digest in between
+  if (!(await manifests.isEmpty(name))) await keepRepository(storage, name);
+};
+
 const deleteTag = async (call: RegistryCall, oci: IOciParts, name: string, tag: string): Promise<void> => {
   assertMovable([tag], oci);
-  await call.storage.remove<ITags>({
-    packageName: name,
-    version: tag,
-    artifacts: [],
-    document: {
-      key: tagsKey(name),
-      codec: tagsCodec,
-      apply: (current) => {
-        if (!current || digestOfTag(current, tag) === undefined) throw unknownManifest(tag);
-        return withoutTags(current, (other) => other === tag);
-      },
-    },
+  const { storage } = call;
+  const isThere = (tags: ITags | null): tags is ITags => tags !== null && digestOfTag(tags, tag) !== undefined;
+  if (!isThere(await readTags(storage, name))) throw unknownManifest(tag);
+  const hooks = new AskedHooks(storage);
+  await hooks.settle(async () => {
+    await hooks.ask('beforeDelete', tagsSubject(name, tag));
+    await updateTags(storage, name, (current) => current && withoutTags(current, (other) => other === tag));
+    await hooks.tell();
   });
-};
-
-/** What this manifest refers to, if it does. */
-const referenceOf = async (
-  storage: RegistryStorage,
-  name: string,
-  digest: IDigest,
-): Promise<IReference | undefined> => {
-  const found = await storage.open(manifestKey(name, digest));
-  if (!found || found === 'notModified') throw unknownManifest(digest.text);
-  const bytes = await streamToBuffer(found.body);
-  const manifest = parseManifest(bytes, found.info.contentType);
-  const { subject } = manifest;
-  return subject && { repository: name, subject, descriptor: describe(manifest, digest, bytes.byteLength) };
-};
-
-const isEmpty = async (storage: RegistryStorage, name: string): Promise<boolean> => {
-  for (const algorithm of ['sha256', 'sha512'] as const) {
-    const prefix = manifestKey(name, { algorithm, hex: '', text: `${algorithm}:` });
-    for await (const _item of storage.list({ prefix, limit: 1 })) return false;
-  }
-  return true;
 };
 
 const deleteByDigest = async (call: RegistryCall, oci: IOciParts, name: string, digest: IDigest): Promise<void> => {
   const { storage } = call;
-  const key = manifestKey(name, digest);
-  const reference = await referenceOf(storage, name, digest);
-  const common = { packageName: name, version: digest.text };
+  const manifests = new ManifestStore(storage);
+  const found = await manifests.load(name, digest);
+  if (!found) throw unknownManifest(digest.text);
+  const { subject } = found.manifest;
+  const reference = subject && { repository: name, subject, descriptor: describe(found.manifest, digest, found.size) };
   const pointsHere = (_tag: string, pointsTo: string): boolean => pointsTo === digest.text;
-  let hadTags = false;
-  const untag = (current: ITags | null): ITags => {
-    const tags = current ?? NO_TAGS;
-    const own = tagsOfDigest(tags, digest.text);
-    hadTags = own.length > 0;
-    assertMovable(own, oci);
-    return withoutTags(tags, pointsHere);
-  };
-  const document = { key: tagsKey(name), codec: tagsCodec, apply: untag };
   const tags = await readTags(storage, name);
-  await oci.referrers.follow(reference, async () => {
-    if (tags?.digests.includes(digest.text)) {
-      await storage.remove<ITags>({ ...common, artifacts: [key], digest: digest.text, document });
-    }
-    // also where its last tag was moved elsewhere a moment ago, so that nothing was removed
-    if (!hadTags) await storage.displace({ ...common, artifacts: [{ key, digest: digest.text }] });
+  const own = tags ? tagsOfDigest(tags, digest.text) : [];
+  assertMovable(own, oci);
+  const artifact: IHookSubject = {
+    key: manifestKey(name, digest),
+    metadata: { packageName: name, version: digest.text, digest: digest.text, size: found.size, kind: 'artifact' },
+  };
+  const hooks = new AskedHooks(storage);
+  await hooks.settle(async () => {
+    await hooks.ask('beforeDelete', artifact);
+    if (own.length > 0) await hooks.ask('beforeDelete', tagsSubject(name, digest.text));
+    await oci.referrers.follow(reference, async () => {
+      await updateTags(storage, name, (current) => {
+        assertMovable(current ? tagsOfDigest(current, digest.text) : [], oci);
+        return current && withoutTags(current, pointsHere);
+      });
+      await manifests.remove(name, digest, found.copy);
+    });
+    // a push may have pointed a tag here while the manifest was being taken away; even an immutable one is void then
+    await updateTags(storage, name, (current) => current && withoutTags(current, pointsHere));
+    await dropIfEmpty(storage, name);
+    await hooks.tell();
   });
-  // a push may have pointed a tag here while the manifest was being taken away; even an immutable one is void then
-  await storage.update<ITags>(document.key, (current) => current && withoutTags(current, pointsHere), {
-    codec: tagsCodec,
-  });
-  if (tags && (await isEmpty(storage, name))) {
-    const dropEmpty = (current: ITags | null) => (current?.names.length === 0 ? null : undefined);
-    await storage.update<ITags>(document.key, dropEmpty, { codec: tagsCodec });
-    // a manifest may have come by its digest in between
-    if (!(await isEmpty(storage, name))) await keepRepository(storage, name);
-  }
 };
 
 /** DELETE /{name}/manifests/{reference}: a tag alone, or a manifest with all tags that point to it. */

@@ -1,25 +1,23 @@
-import { streamToBuffer } from '../core/base/helpers.streams.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { respond } from '../core/pipeline/helpers.http.js';
+import { inParallel } from '../core/storage/classes.contentlinks.js';
+import { ManifestStore } from './classes.manifeststore.js';
 import { readTags } from './handlers.tags.js';
 import type { IReferrersDocument } from './interfaces.oci.js';
-import { manifestKey, referrersKey } from './keys.oci.js';
+import { referrersKey } from './keys.oci.js';
 import { assertDigest, type IDigest, readDigest, referrersTag } from './wire.digests.js';
-import { describe, type IDescriptor, IMAGE_INDEX, MAX_MANIFEST, parseManifest } from './wire.manifests.js';
+import { describe, type IDescriptor, IMAGE_INDEX, MAX_MANIFEST } from './wire.manifests.js';
 import { nextLink } from './wire.ranges.js';
 import { digestOfTag } from './wire.tags.js';
 
 /** entries of a fallback index that are looked up */
 const MAX_FALLBACK = 1000;
 
-const load = async (storage: RegistryStorage, name: string, digest: IDigest) => {
-  const found = await storage.open(manifestKey(name, digest));
-  if (!found || found === 'notModified') return null;
-  const bytes = await streamToBuffer(found.body);
-  return { manifest: parseManifest(bytes, found.info.contentType), size: bytes.byteLength };
-};
+/** null for what is not there. */
+const load = async (storage: RegistryStorage, name: string, digest: IDigest) =>
+  new ManifestStore(storage).load(name, digest);
 
 /**
  * What older clients listed by the fallback tag, as far as it is there and refers to the subject (distribution-spec,
@@ -36,14 +34,14 @@ const fromFallback = async (
   const index = target && (await load(storage, name, target));
   if (!index) return [];
   const known = new Set(listed.map(({ digest }) => digest));
-  const more: IDescriptor[] = [];
-  for (const { digest } of index.manifest.manifests.slice(0, MAX_FALLBACK)) {
-    if (known.has(digest.text)) continue;
-    known.add(digest.text);
+  const children = new Map(index.manifest.manifests.slice(0, MAX_FALLBACK).map(({ digest }) => [digest.text, digest]));
+  const more: (IDescriptor | undefined)[] = [];
+  const wanted = [...children.values()].filter(({ text }) => !known.has(text));
+  await inParallel([...wanted.entries()], async ([at, digest]) => {
     const found = await load(storage, name, digest);
-    if (found?.manifest.subject?.text === subject.text) more.push(describe(found.manifest, digest, found.size));
-  }
-  return more;
+    if (found?.manifest.subject?.text === subject.text) more[at] = describe(found.manifest, digest, found.size);
+  });
+  return more.filter((one) => one !== undefined);
 };
 
 /** As many descriptors behind `last`, by digest, as one manifest may hold: `last` itself may be gone by now. */

@@ -3,6 +3,7 @@ import type { RegistryStorage } from '../core/classes.registrystorage.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { respond } from '../core/pipeline/helpers.http.js';
+import type { IHookSubject } from '../core/storage/classes.hookrunner.js';
 import { tagsKey } from './keys.oci.js';
 import { nextLink, parseCount } from './wire.ranges.js';
 import { type ITags, NO_TAGS, pageOfTags, tagsCodec } from './wire.tags.js';
@@ -10,6 +11,24 @@ import { type ITags, NO_TAGS, pageOfTags, tagsCodec } from './wire.tags.js';
 /** The tags of a repository; null where there is no such repository. */
 export const readTags = async (storage: RegistryStorage, repository: string): Promise<ITags | null> =>
   (await storage.read<ITags>(tagsKey(repository), tagsCodec))?.value ?? null;
+
+/** Changes the tags; a change that gives the same object writes nothing. */
+export const updateTags = async (
+  storage: RegistryStorage,
+  repository: string,
+  fn: (current: ITags | null) => ITags | null | undefined,
+): Promise<void> => {
+  // tags are pointed and removed with the same result however often it is done: when an answer was lost, and others
+  // have written so often since that nothing tells, the function may run again
+  await storage.update<ITags>(tagsKey(repository), fn, { codec: tagsCodec, applied: (now) => fn(now) === now });
+};
+
+/** What hooks are told of the document of the tags. */
+export const tagsSubject = (repository: string, version: string, phase?: 'commit'): IHookSubject => ({
+  key: tagsKey(repository),
+  metadata: { contentType: tagsCodec.contentType, packageName: repository, version, kind: 'document' },
+  ...(phase && { phase }),
+});
 
 /** A repository with a manifest in it is one, also without tags. */
 export const keepRepository = async (storage: RegistryStorage, name: string): Promise<void> => {

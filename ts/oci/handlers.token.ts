@@ -3,12 +3,12 @@ import { RegistryError } from '../core/classes.registryerror.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { parseAuthorization, respond } from '../core/pipeline/helpers.http.js';
+import type { IOciParts } from './interfaces.parts.js';
 import { parseScopes } from './wire.scopes.js';
 
-/** bytes */
+/** bytes; a hundred long scopes have 30 KB */
 const MAX_FORM = 64 * 1024;
-/** seconds */
-const LIFETIME = 3600;
+/** seconds; a client that was not used for a season logs in again */
 const REFRESH_LIFETIME = 90 * 24 * 3600;
 
 const refused = (message: string): RegistryError =>
@@ -22,10 +22,10 @@ interface ITokenRequest {
   refreshToken?: string;
 }
 
-const identify = async (call: RegistryCall, credential: TPresentedCredential): Promise<IAuthToken> => {
-  const caller = await call.auth.identify(credential, 'oci');
+const identify = async (call: RegistryCall, oci: IOciParts, credential: TPresentedCredential): Promise<IAuthToken> => {
+  const caller = (await call.auth.verify(credential, 'oci'))?.token;
   if (!caller) throw refused('Wrong user name, password or token');
-  if (call.auth.isOciJwt(caller)) throw refused('A token of this endpoint cannot be exchanged for another one');
+  if (oci.tokens.isSession(caller)) throw refused('A token of this endpoint cannot be exchanged for another one');
   return caller;
 };
 
@@ -38,10 +38,9 @@ const refreshTokenFor = async (call: RegistryCall, caller: IAuthToken, secret: s
 const secretOf = (credential: TPresentedCredential): string =>
   credential.kind === 'token' ? credential.token : credential.password;
 
-const issue = async (call: RegistryCall, request: ITokenRequest): Promise<IResponse> => {
+const issue = async (oci: IOciParts, request: ITokenRequest): Promise<IResponse> => {
   const { caller, refreshToken } = request;
-  const { scopes, catalog } = parseScopes(request.scopes);
-  const issued = await call.auth.issueOciToken(caller, scopes, LIFETIME, { catalog });
+  const issued = await oci.tokens.issue(caller, parseScopes(request.scopes));
   const body = {
     token: issued.token,
     access_token: issued.token,
@@ -57,14 +56,14 @@ const issue = async (call: RegistryCall, request: ITokenRequest): Promise<IRespo
  * GET /token: Basic credentials, or none, for a JWT with the allowed part of what is asked for.
  * @see https://distribution.github.io/distribution/spec/auth/token/
  */
-export const getToken = async (call: RegistryCall): Promise<IResponse> => {
+export const getToken = async (call: RegistryCall, oci: IOciParts): Promise<IResponse> => {
   const { token } = call.context;
   const credential: TPresentedCredential | null =
     token === undefined ? parseAuthorization(call.header('authorization')) : { kind: 'token', token };
-  const caller = credential && (await identify(call, credential));
+  const caller = credential && (await identify(call, oci, credential));
   const stays = caller && call.query('offline_token') === 'true';
   const refreshToken = stays ? await refreshTokenFor(call, caller, secretOf(credential)) : undefined;
-  return issue(call, { caller, scopes: call.queryAll('scope'), refreshToken });
+  return issue(oci, { caller, scopes: call.queryAll('scope'), refreshToken });
 };
 
 const formOf = async (call: RegistryCall): Promise<URLSearchParams> => {
@@ -81,13 +80,13 @@ const formOf = async (call: RegistryCall): Promise<URLSearchParams> => {
  * POST /token: the same with the credentials in a form (`grant_type` `password` or `refresh_token`).
  * @see https://distribution.github.io/distribution/spec/auth/oauth/
  */
-export const postToken = async (call: RegistryCall): Promise<IResponse> => {
+export const postToken = async (call: RegistryCall, oci: IOciParts): Promise<IResponse> => {
   const form = await formOf(call);
   const grant = form.get('grant_type');
   const scopes = form.getAll('scope');
   if (grant === 'refresh_token') {
     const token = form.get('refresh_token') ?? '';
-    return issue(call, { caller: await identify(call, { kind: 'token', token }), scopes, refreshToken: token });
+    return issue(oci, { caller: await identify(call, oci, { kind: 'token', token }), scopes, refreshToken: token });
   }
   if (grant !== 'password') {
     throw new RegistryError('invalid', 'grant_type is neither password nor refresh_token', { wireCode: 'UNSUPPORTED' });
@@ -97,8 +96,8 @@ export const postToken = async (call: RegistryCall): Promise<IResponse> => {
     username: form.get('username') ?? '',
     password: form.get('password') ?? '',
   };
-  const caller = await identify(call, credential);
+  const caller = await identify(call, oci, credential);
   const stays = form.get('access_type') === 'offline';
   const refreshToken = stays ? await refreshTokenFor(call, caller, credential.password) : undefined;
-  return issue(call, { caller, scopes, refreshToken });
+  return issue(oci, { caller, scopes, refreshToken });
 };

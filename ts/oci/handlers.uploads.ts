@@ -3,7 +3,7 @@ import type { IResponse } from '../core/interfaces.core.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { wrongOffset } from '../core/storage/classes.resumableuploads.js';
 import { VerifiedBody } from '../core/storage/classes.verifiedbody.js';
-import { holdersOf, isLinked, mountBlob, placeBlob } from './classes.blobs.js';
+import { blobsOf } from './helpers.blobs.js';
 import type { IOciParts } from './interfaces.parts.js';
 import { BLOB_TYPE, uploadsPrefix } from './keys.oci.js';
 import { assertAlgorithm, assertDigest, type IDigest, readDigest } from './wire.digests.js';
@@ -62,7 +62,7 @@ const placeBody = async (call: RegistryCall, digest: IDigest): Promise<void> => 
   const { algorithm, hex } = digest;
   const body = call.body.exists ? call.body.stream({ limit }) : new Blob([]).stream();
   const size = call.body.exists ? announcedSize(call) : 0;
-  await placeBlob(call.storage, nameOf(call), digest, new VerifiedBody(body, { algorithm, hex, size, limit }));
+  await blobsOf(call.storage).put(nameOf(call), digest, new VerifiedBody(body, { algorithm, hex, size, limit }));
 };
 
 /** The digest that the client promises; undefined where it promises none. Two of them promise nothing. */
@@ -75,13 +75,14 @@ const mount = async (call: RegistryCall, text: string): Promise<IDigest | null> 
   const digest = readDigest(text);
   if (!digest) return null;
   const from = call.query('from');
-  const candidates = from === undefined ? await holdersOf(call.storage, digest, MAX_HOLDERS) : [from];
+  const blobs = blobsOf(call.storage);
+  const candidates = from === undefined ? await blobs.links.owners(digest, MAX_HOLDERS) : [from];
   for (const repository of candidates) {
     if (!isRepository(repository)) continue;
     // the right comes first: who may not read there must not learn what is there
     if (!(await call.can({ type: 'repository', name: repository, action: 'pull' }))) continue;
-    if (!(await isLinked(call.storage, repository, digest))) continue;
-    if (await mountBlob(call.storage, nameOf(call), digest)) return digest;
+    if ((await blobs.keysFor(repository, digest)).length === 0) continue;
+    if (await blobs.mount(nameOf(call), digest)) return digest;
   }
   return null;
 };
@@ -158,7 +159,7 @@ export const finishUpload = (call: RegistryCall, oci: IOciParts): Promise<IRespo
     }
     if (call.body.exists) await takeChunk(call, oci, range, id);
     const staged = await uploads.assemble(id, { owner, algorithm: digest.algorithm, hex: digest.hex });
-    await placeBlob(call.storage, owner, digest, staged);
+    await blobsOf(call.storage).put(owner, digest, staged);
     return blobCreated(call, digest);
   });
 

@@ -5,4 +5,10 @@ export interface IOciConfig extends IProtocolConfig {
   immutableTags?: string[];
   /** ms without a chunk after which an unfinished upload is given up; default 86,400,000 (a day) */
   uploadExpiryMs?: number;
+  /**
+   * What the daily garbage collection does with manifests that no tag leads to: neither directly, nor through an index,
+   * nor as something that refers to a manifest that is kept. `deleteAfterMs`: they are deleted so many ms after they were
+   * pushed, unless a `beforeDelete` hook refuses it. Default `'keep'`: clients may pull them by digest.
+   */
+  untaggedManifests?: 'keep' | { deleteAfterMs: number };
 }

@@ -4,24 +4,26 @@ import type { IDigest } from './wire.digests.js';
  * The storage layout of the OCI registry.
  *
  *     oci/blobs/{algorithm}/{hex}                      the bytes, once for all repositories
- *     oci/links/{algorithm}/{hex}:{repository}         that the repository has this blob; `/` of the name is `:` here. In
- *                                                      the order of the blobs, so that one walk finds what nobody has
- *     oci/collecting/{algorithm}/{hex}                 these bytes are about to be removed, should nobody link them
+ *     oci/links/{algorithm}/{hex}/{repository}/{write id}  that the repository has this blob; `/` of the name is `:` here
  *     oci/manifests/{repository}/{algorithm}:{hex}     a manifest, byte for byte
+ *     oci/copies/blobs/…, oci/copies/manifests/…       guards: which copy of content that was deleted once is the current
+ *                                                      one. Later copies lie at `{key}.{number}-{uuid}`
  *     oci/tags/{repository}/tags.json                  all tags of a repository: the document that decides
  *     oci/referrers/{repository}/{algorithm}:{hex}.json  who refers to this subject
  *     oci/pending/{uuid}                               a subject whose list of referrers may have to be repaired
  *     oci/uploads/{uuid}.…                             uploads under way (core's ResumableUploads)
+ *     oci/layout.json                                  which version of this layout the store has
  *
  * A repository sees a blob only through its own link. Digests hold a colon and names do not, so what is kept for a
  * repository never lies in the folder of another one; `tags.json` is a legal last component of a name, and is escaped.
  */
-export const blobsPrefix = 'oci/blobs';
-export const allLinksPrefix = 'oci/links';
+export const blobFolders = { bytes: 'oci/blobs', guards: 'oci/copies/blobs', links: 'oci/links' };
+export const manifestsPrefix = 'oci/manifests';
+export const manifestGuardsPrefix = 'oci/copies/manifests';
 export const tagsPrefix = 'oci/tags';
 export const uploadsPrefix = 'oci/uploads';
 export const pendingPrefix = 'oci/pending';
-export const collectingPrefix = 'oci/collecting';
+export const layoutKey = 'oci/layout.json';
 const TAGS_FILE = 'tags.json';
 
 const pathOf = (repository: string): string => {
@@ -31,33 +33,42 @@ const pathOf = (repository: string): string => {
     .map((component) => (component === TAGS_FILE ? `${component}~` : component))
     .join('/');
 };
+const repositoryOf = (path: string): string => path.replaceAll(`${TAGS_FILE}~`, TAGS_FILE);
 
-export const blobKey = ({ algorithm, hex }: IDigest): string => `${blobsPrefix}/${algorithm}/${hex}`;
-export const linksPrefix = ({ algorithm, hex }: IDigest): string => `${allLinksPrefix}/${algorithm}/${hex}:`;
-/** Servers that keep objects as files take no longer segment; the longest names go on in another one. */
-const MAX_SEGMENT = 255;
-const CONTINUED = '~';
-export const linkKey = (repository: string, digest: IDigest): string => {
-  const name = repository.replaceAll('/', ':');
-  const room = MAX_SEGMENT - digest.hex.length - ':'.length;
-  if (name.length <= room) return linksPrefix(digest) + name;
-  const cut = room - CONTINUED.length;
-  return `${linksPrefix(digest)}${name.slice(0, cut)}${CONTINUED}/${name.slice(cut)}`;
-};
-export const repositoryOfLink = (key: string): string =>
-  key
-    .slice(key.indexOf(':') + 1)
-    .replace(`${CONTINUED}/`, '')
-    .replaceAll(':', '/');
-export const collectingKey = ({ algorithm, hex }: IDigest): string => `${collectingPrefix}/${algorithm}/${hex}`;
-export const manifestKey = (repository: string, digest: IDigest): string =>
-  `oci/manifests/${pathOf(repository)}/${digest.text}`;
+export const blobKey = ({ algorithm, hex }: IDigest): string => `${blobFolders.bytes}/${algorithm}/${hex}`;
+/** The first copy of a manifest. */
+export const manifestKey = (repository: string, { text }: Pick<IDigest, 'text'>): string =>
+  `${manifestsPrefix}/${pathOf(repository)}/${text}`;
+export const manifestGuardKey = (repository: string, { text }: Pick<IDigest, 'text'>): string =>
+  `${manifestGuardsPrefix}/${pathOf(repository)}/${text}.json`;
 export const tagsKey = (repository: string): string => `${tagsPrefix}/${pathOf(repository)}/${TAGS_FILE}`;
 export const referrersKey = (repository: string, subject: IDigest): string =>
   `oci/referrers/${pathOf(repository)}/${subject.text}.json`;
 
 /** The repository whose document this is. */
 export const repositoryOfTags = (key: string): string =>
-  key.slice(tagsPrefix.length + 1, -(TAGS_FILE.length + 1)).replaceAll(`${TAGS_FILE}~`, TAGS_FILE);
+  repositoryOf(key.slice(tagsPrefix.length + 1, -(TAGS_FILE.length + 1)));
+
+/** Begins all keys of the repository's manifests, and those of few other repositories (`a/sha` of `a`). */
+export const manifestsOfPrefix = (repository: string): string => `${manifestsPrefix}/${pathOf(repository)}/sha`;
+
+export interface IManifestKey {
+  repository: string;
+  /** `<algorithm>:<hex>` */
+  digest: string;
+  /** '' is the first copy */
+  copy: string;
+}
+
+/** null for a key that is none of a manifest. */
+export const readManifestKey = (key: string): IManifestKey | null => {
+  const match = /^oci\/manifests\/(.+)\/(sha\d+:[0-9a-f]+)(?:\.([0-9a-f-]+))?$/.exec(key);
+  if (!match) return null;
+  const [, path, digest, copy = ''] = match as unknown as [string, string, string, string?];
+  return { repository: repositoryOf(path), digest, copy };
+};
+
+export const readManifestGuardKey = (key: string): IManifestKey | null =>
+  readManifestKey(manifestsPrefix + key.slice(manifestGuardsPrefix.length, -'.json'.length));
 
 export const BLOB_TYPE = 'application/octet-stream';

@@ -8,6 +8,9 @@ export interface IRequestedScopes {
   catalog: boolean;
 }
 
+/** what a client asks the token endpoint for to list repositories */
+export const CATALOG: Readonly<INeededScope> = { type: 'registry', name: 'catalog', action: '*' };
+
 /** a client names what it is about to do; more than this is not a client */
 const MAX_SCOPES = 100;
 const ACTIONS = new Set(['pull', 'push', 'delete', '*']);
@@ -26,7 +29,7 @@ export const parseScopes = (values: string[]): IRequestedScopes => {
     // a class may follow the type: `repository(plugin)`
     const type = word.slice(0, first).replace(/\([a-z0-9]+\)$/, '');
     const name = word.slice(first + 1, Math.max(first + 1, last));
-    if (type === 'registry' && name === 'catalog') catalog = true;
+    if (type === CATALOG.type && name === CATALOG.name) catalog = true;
     if (type !== 'repository' || !isRepository(name)) continue;
     for (const action of word.slice(last + 1).split(',')) {
       if (ACTIONS.has(action)) scopes.add(`oci:repository:${name}:${action}`);
@@ -42,7 +45,7 @@ export interface INeededScope {
   action: string;
 }
 
-/** Who pushes also has to read what is there. */
+/** A client that pushes also reads what is there. */
 const actionsOf = (action: string): string => (action === 'push' ? 'pull,push' : action);
 
 const quoted = (text: string): string => text.replaceAll(/[^\x20-\x7e]|["\\]/g, '');

@@ -216,7 +216,8 @@ t.test('a user who is gone takes all tokens along, also when the name comes back
   await here.auth.users.remove('eve');
   t.equal(await here.auth.validateToken(secret), null);
   t.notOk(await here.auth.authorize(mine, 'npm:package:x', 'write'), 'in the middle of a request too');
-  t.same(store.keys(), [], 'nothing is left of user and tokens');
+  t.same(store.keys(), ['auth/users/eve.json'], 'nothing is left of user and tokens but the revision of the account');
+  t.notMatch(store.dump(), /scrypt|eve@|scopes/);
 
   // as if the removal had been cut short: the tokens are still there when the name is taken again
   for (const [key, object] of records) if (!key.startsWith('auth/users/')) store.objects.set(key, object);
@@ -227,6 +228,21 @@ t.test('a user who is gone takes all tokens along, also when the name comes back
   clock.forward(5);
   t.equal(await there.auth.validateToken(secret), null);
   t.notOk(await there.auth.authorize(theirs, 'npm:package:x', 'write'));
+});
+
+t.test('what a crash between token and list leaves is swept, but not what is being written', async (t) => {
+  const { auth, store, clock } = await startAuth({ config: PRIVATE });
+  for (let i = 0; i < 3; i++) await auth.createNpmToken('ann');
+  const entries = store.keys().filter((key) => key.startsWith('auth/user-tokens/'));
+  const [old, fresh, whole] = entries as [string, string, string];
+  for (const key of [old, fresh]) store.objects.delete(key.replace(/user-tokens\/ann/, 'tokens'));
+  store.objects.get(fresh)!.info.lastModified = clock.now();
+  await auth.sweep();
+  t.same(
+    store.keys().filter((key) => key.startsWith('auth/user-tokens/')),
+    [fresh, whole],
+  );
+  t.equal((await auth.listTokens('ann')).length, 1);
 });
 
 t.test('identify: every way in which a client may present itself', async (t) => {

@@ -2,9 +2,8 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import { Pace } from '../../../ts/core/objectstore/directory/classes.pace.js';
 import { type IFiles, nodeFiles } from '../../../ts/core/objectstore/directory/helpers.files.js';
-import { makeDirectory, openStore, textOf } from '../../support/store/objectstore-directory.js';
+import { Gate, makeDirectory, openStore, textOf } from '../../support/store/objectstore-directory.js';
 
 const COMMON = { immutable: true, ifNoneMatch: '*', common: true, contentType: 'a/b' } as const;
 const file = (directory: string, key: string): string => join(directory, 'objects', `${key}=`);
@@ -91,13 +90,14 @@ t.test('its content is synced before a name leads to it, and its own name goes s
 
 t.test('a disk that fails while the file is made fails all who wait for it, and nobody after', async (t) => {
   const directory = await makeDirectory(t);
-  let broken = true;
+  let broken = false;
   const store = await openStore(directory, {
     write: async (fd, bytes, position) => {
       if (broken) return nodeFiles.write(-1, bytes, position);
       return nodeFiles.write(fd, bytes, position);
     },
   });
+  broken = true;
   const puts = await Promise.allSettled(['a', 'b'].map((key) => store.put(key, Buffer.from('{}'), COMMON)));
   t.same(
     puts.map(({ status }) => status),
@@ -109,41 +109,25 @@ t.test('a disk that fails while the file is made fails all who wait for it, and 
   t.equal(await textOf(store, 'a'), '{}');
 });
 
-t.test('calls are made at once until that proves to be dear, and again after a while', async (t) => {
-  let now = 0;
-  const pace = new Pace(() => now);
-  const call = async (milliseconds: number): Promise<string> =>
-    pace.run(
-      () => {
-        now += milliseconds;
-        return 'at once';
-      },
-      async () => 'later',
-    );
-  const many = async (count: number, milliseconds: number): Promise<string[]> => {
-    const ways = new Set<string>();
-    for (let n = 0; n < count; n++) ways.add(await call(milliseconds));
-    return [...ways];
-  };
-  t.same(await many(1000, 0.01), ['at once']);
-  for (let n = 0; n < 50; n++) {
-    t.equal(await call(90), 'at once', 'the processor was away for once');
-    await many(20, 0.01);
-  }
-  t.same(await many(10, 10), ['at once', 'later'], 'a disk that is waited for');
-  now += 1000;
-  t.equal(await call(0.01), 'later');
-  now += 2000;
-  t.same(await many(100, 0.01), ['at once'], 'it has recovered');
-  t.same(await many(30, 0.3), ['at once', 'later'], 'dearer than the detour');
-  now += 3000;
-  await t.rejects(
-    pace.run(
-      () => {
-        throw new Error('no');
-      },
-      async () => 'later',
-    ),
-    { message: 'no' },
-  );
+t.test('one that is put over the tombstone of its key is a generation that remembers those before', async (t) => {
+  const directory = await makeDirectory(t);
+  const store = await openStore(directory);
+  const { etag } = await store.put('k', Buffer.from('{}'));
+  // a writer that looked before the delete, and goes on after the new object is there
+  const gate = new Gate();
+  const slow = await openStore(directory, {
+    link: async (from, to) => {
+      if (to.includes('/k=/')) await gate.pass();
+      return nodeFiles.link(from, to);
+    },
+  });
+  const late = slow.put('k', Buffer.from('late'), { ifMatch: etag });
+  await gate.arrived;
+  await store.delete('k');
+  await store.put('k', Buffer.from('{}'), COMMON);
+  gate.open();
+  await t.rejects(late, { kind: 'preconditionFailed' } as never, 'it lost, and learns it');
+  t.equal(await textOf(store, 'k'), '{}');
+  const names = await readdir(file(directory, 'k'));
+  t.equal(names.filter((name) => name.endsWith('.3')).length, 1, `${names}`);
 });

@@ -74,7 +74,7 @@ t.test('four processes count to 600, each falling asleep now and then', TIMEOUT,
   );
   const store = await openStore(directory);
   t.equal(await textOf(store, 'counter'), '600');
-  t.equal((await readdir(join(directory, 'objects/counter='))).length, 2, 'the mark and one generation are left');
+  t.equal((await readdir(join(directory, 'objects/counter='))).length, 2, 'the marker and one generation are left');
   t.same(await readdir(join(directory, 'tmp')), []);
 });
 

@@ -28,7 +28,8 @@ const held = async (
   return { store, gate };
 };
 
-const published = (path: string): boolean => path.includes('/objects/');
+/** the name of an object, and not of what init() tries */
+const published = (path: string): boolean => path.includes('/objects/') && !path.includes('#probe');
 const bytes = (text: string): Buffer => Buffer.from(text);
 
 const kindOf = async (action: Promise<unknown>): Promise<string> => {
@@ -67,7 +68,7 @@ t.test('a writer that sleeps before its link, until its number was used and remo
   for (let round = 1; round <= 3; round++) {
     ({ etag } = await fast.put('doc', bytes(`fast ${round}`), { ifMatch: etag }));
   }
-  t.equal((await tree(directory)).length, 3, 'the mark, the highest generation and the draft of the late one');
+  t.equal((await tree(directory)).length, 3, 'the marker, the highest generation and the draft of the late one');
   gate.open();
   t.equal(await late, 'preconditionFailed');
   t.equal(await textOf(fast, 'doc'), 'fast 3');
@@ -120,7 +121,7 @@ t.test('one that is built upon more often than is remembered learns that nobody 
   await gate.arrived;
   for (let round = 1; round <= 300; round++) await fast.put('doc', bytes(`built ${round}`));
   gate.open();
-  t.equal(await late, 'unavailable', 'neither won nor lost would be true for certain');
+  t.equal(await late, 'outcomeUnknown', 'neither won nor lost would be true for certain');
   t.equal(await textOf(slow, 'doc'), 'built 300');
 });
 
@@ -232,6 +233,7 @@ t.test('a reader never sees the bytes of a writer that lost', async (t) => {
       const [before, after] = [new Gate(), new Gate()];
       const slow = await openStore(directory, {
         link: async (from, to) => {
+          if (!published(to)) return nodeFiles.link(from, to);
           await before.pass();
           await nodeFiles.link(from, to);
           await after.pass();

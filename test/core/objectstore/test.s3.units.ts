@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
+import type { RegistryError } from '../../../ts/core/classes.registryerror.js';
 import { S3ObjectStore } from '../../../ts/core/objectstore/s3/classes.s3objectstore.js';
 import { type IPiece, planCompose } from '../../../ts/core/objectstore/s3/helpers.compose.js';
 import { readSettings } from '../../../ts/core/objectstore/s3/helpers.settings.js';
@@ -180,7 +181,13 @@ t.test('a server with too much to do', async (t) => {
   const tries = async (action: () => Promise<unknown>) => {
     server.seen.length = 0;
     server.intercept(() => slow);
-    await t.rejects(action(), { kind: 'unavailable', status: 503, message: /SlowDown|HTTP 503/ });
+    const error = await action().then(
+      () => null,
+      (thrown: unknown) => thrown as RegistryError,
+    );
+    t.match(error, { kind: 'unavailable', status: 503, headers: { 'Retry-After': '5' } });
+    t.notMatch(error?.message, /SlowDown|503/, "S3's code is for the log");
+    t.match(error?.cause, { $metadata: { httpStatusCode: 503 } });
     server.intercept(() => undefined);
     return server.seen.length;
   };
@@ -189,6 +196,7 @@ t.test('a server with too much to do', async (t) => {
   t.ok((await tries(() => store.put('key', Buffer.from('new')))) >= 3);
   t.ok((await tries(() => store.put('key', Buffer.from('new'), { ifNoneMatch: '*' }))) >= 3);
   t.ok((await tries(async () => store.list({ prefix: '' })[Symbol.asyncIterator]().next())) >= 3);
+  t.equal(await tries(() => store.delete('key')), 1, 'a delete is sent once');
 
   const answers = [slow, { status: 409, code: 'ConditionalRequestConflict' }, { status: 500, code: 'InternalError' }];
   server.intercept(({ method }) => (method === 'PUT' ? answers.shift() : undefined));
@@ -202,22 +210,79 @@ t.test('errors are not absence', async (t) => {
   const server = await startSmallServer({ conditions: true });
   t.teardown(() => server.stop());
   const store = await withStore(server);
-  for (const [status, code] of [
-    [404, 'NoSuchBucket'],
-    [403, 'AccessDenied'],
-    [400, 'WhateverElse'],
-    [500, 'InternalError'],
+  for (const [status, code, written] of [
+    [404, 'NoSuchBucket', 'unavailable'],
+    [403, 'AccessDenied', 'unavailable'],
+    [400, 'WhateverElse', 'unavailable'],
+    [500, 'InternalError', 'outcomeUnknown'],
   ] as const) {
     server.intercept(() => ({ status, code }));
-    await t.rejects(store.get('key'), ofKind('unavailable'), code);
-    await t.rejects(store.put('key', Buffer.from('x')), ofKind('unavailable'), code);
-    await t.rejects(store.delete('key'), ofKind('unavailable'), code);
+    await t.rejects(store.head('key'), ofKind('unavailable'), `HEAD: ${code}`);
+    await t.rejects(store.get('key'), ofKind('unavailable'), `GET: ${code}`);
+    await t.rejects(store.put('key', Buffer.from('x')), ofKind(written), `PUT: ${code}`);
+    await t.rejects(store.delete('key'), ofKind(written), `DELETE: ${code}`);
   }
+  server.intercept(() => ({ status: 404, code: 'NoSuchKey' }));
+  t.equal(await store.head('key'), null, 'but NoSuchKey is');
+  t.equal(await store.get('key'), null);
+  await store.delete('key');
+
+  // a balancer whose servers are away answers all of it with a page of its own
+  server.intercept(() => ({ status: 404, html: '<html><h1>404 Not Found</h1></html>' }));
+  await t.rejects(store.head('key'), ofKind('unavailable'), 'HEAD: a page');
+  await t.rejects(store.get('key'), ofKind('unavailable'), 'GET: a page');
+  await t.rejects(store.put('key', Buffer.from('x'), { ifNoneMatch: '*' }), ofKind('outcomeUnknown'), 'PUT: a page');
+  await t.rejects(store.put('key', Buffer.from('x'), { ifMatch: 'x' }), ofKind('outcomeUnknown'), 'PUT: a page');
+  await t.rejects(store.delete('key'), ofKind('outcomeUnknown'), 'DELETE: a page');
+  server.intercept(() => undefined);
+  await store.put('key', Buffer.from('x'));
+  server.intercept(({ method }) => (method === 'HEAD' ? { status: 404, html: '' } : undefined));
+  t.match(await store.head('key'), { size: 1 }, 'what is there by the time of the second look is there');
+
   server.intercept(({ method }) => (method === 'HEAD' ? { status: 403, code: 'AccessDenied' } : undefined));
   await t.rejects(store.head('key'), ofKind('unavailable'));
   await store.destroy();
   await server.stop();
   await t.rejects(withStore(server), { kind: 'unavailable', message: /"bucket" at .* cannot be used\. ECONNREFUSED/ });
+});
+
+t.test('a HEAD that returns half of two writes', async (t) => {
+  const server = await startSmallServer({ conditions: true });
+  t.teardown(() => server.stop());
+  const store = await withStore(server);
+  const { etag } = await store.put('key', Buffer.from('old'));
+  let id = '';
+  let looks = 0;
+  server.lose(
+    ({ method, headers }) => {
+      if (method !== 'PUT' || id) return undefined;
+      id = String(headers['x-amz-meta-smartregistry-write']);
+      return 'answer';
+    },
+    async () => void server.objects.set('key', { bytes: Buffer.from('theirs'), headers: {} }),
+  );
+  server.intercept(({ method }) => {
+    if (method !== 'HEAD' || looks++ > 0) return undefined;
+    const headers = { etag: `"${etag}"`, 'x-amz-meta-smartregistry-write': id, 'content-length': '3' };
+    return { status: 200, headers };
+  });
+  const put = store.put('key', Buffer.from('mine'), { ifMatch: etag });
+  await t.rejects(put, ofKind('outcomeUnknown'), 'two that agree decide');
+  t.equal(looks, 3);
+  await store.destroy();
+});
+
+t.test('of two replicas that start in the same instant, one at most runs', async (t) => {
+  const server = await startSmallServer();
+  t.teardown(() => server.stop());
+  for (let round = 0; round < 5; round++) {
+    const stores = [0, 1].map(() => new S3ObjectStore(server.config, { replicaBeatMs: 200 }));
+    const started = await Promise.allSettled(stores.map((store) => store.init()));
+    const running = started.filter(({ status }) => status === 'fulfilled').length;
+    t.ok(running <= 1, `${running} run`);
+    await Promise.all(stores.map((store) => store.destroy()));
+    server.objects.clear();
+  }
 });
 
 t.test('what is sent', async (t) => {

@@ -8,6 +8,7 @@ import { RenderCache, Rendering } from '../../../ts/core/pipeline/classes.render
 import {
   BaseRegistry,
   type IAuthProvider,
+  type IAuthToken,
   type IProtocolConfig,
   type IRegistryConfig,
   type IRegistryServices,
@@ -33,6 +34,7 @@ class Notes extends BaseRegistry {
     const handle = (call: RegistryCall) => this.show(call);
     return [
       { method: 'GET', path: '/open/{note}', access: 'public', handle },
+      { method: 'GET', path: '/until/{note}', access: 'public', handle: (call) => this.show(call, 2000) },
       { method: 'GET', path: '/{note}', access: { type: 'note', action: 'read', name: 'note' }, handle },
       {
         method: 'GET',
@@ -47,13 +49,14 @@ class Notes extends BaseRegistry {
     return respond(error.status, { problem: error.message });
   }
 
-  private async show(call: RegistryCall): Promise<IResponse> {
+  private async show(call: RegistryCall, validUntil?: number): Promise<IResponse> {
     this.handled++;
     const language = call.header('accept-language') ?? 'en';
     const { publicUrl } = call;
     const served = await call.serveDocument<{ text: string }>(`notes/${call.params.note}`, {
       variant: language,
       repeatable: true,
+      validUntil,
       about: { kind: 'document', packageName: call.params.note },
       render: ({ text }) => ({
         body: `${text} in ${language} at ${publicUrl} ${'.'.repeat(2000)}`,
@@ -68,7 +71,9 @@ class Notes extends BaseRegistry {
 const world = async (t: Test, config: Partial<IRegistryConfig> = {}) => {
   const storage = config.storage ?? { directory: await temporaryFolder(t) };
   let notes: Notes | undefined;
+  let given: IRegistryServices | undefined;
   const create = (services: IRegistryServices, settings: IProtocolConfig) => {
+    given = services;
     notes = new Notes(services, settings);
     return notes;
   };
@@ -82,12 +87,14 @@ const world = async (t: Test, config: Partial<IRegistryConfig> = {}) => {
   await write('first');
   const get = (path: string, headers: Record<string, string> = {}) =>
     send(registry, 'GET', `/notes${path}`, { headers: { host: 'reg.example.org', ...headers } });
+  /** Looks at the document, as other requests do: only of what was looked at just now the memory of answers is asked. */
+  const look = (note = 'a') => registry.getStorage().head(`notes/${note}`);
   const handled = async (act: () => Promise<unknown>): Promise<number> => {
     const before = notes!.handled;
     await act();
     return notes!.handled - before;
   };
-  return { registry, storage, write, get, handled };
+  return { registry, storage, services: () => given!, write, look, get, handled };
 };
 
 const words = ({ text }: { text: string }): string => text.split(' .')[0] as string;
@@ -144,25 +151,29 @@ t.test('another path, header, method or origin is another question', async (t) =
 });
 
 t.test('what changed is seen at once: here, by another process, and when it is gone', async (t) => {
-  const { registry, storage, get, write } = await world(t);
+  const { registry, storage, get, look, write, handled } = await world(t);
   await get('/a');
   await write('second');
+  await look();
   t.match(words(await get('/a')), /^second/);
   await get('/a');
   const other = new SmartRegistry({ storage, auth: { jwtSecret: 'x'.repeat(32), tokenStore: 'memory' } });
   await other.init();
   t.teardown(() => other.destroy());
   await other.getStorage().update('notes/a', () => ({ text: 'third' }));
-  t.match(words(await get('/a')), /^third/);
-  await get('/a');
+  await get('/a', { 'accept-language': 'de' });
+  t.match(words(await get('/a')), /^third/, 'another variant was asked for first');
+  t.equal(await handled(() => get('/a')), 0);
   await other.getStorage().delete('notes/a');
+  await look();
   t.equal((await get('/a')).status, 404);
   await registry.getStorage().update('notes/a', () => ({ text: 'fourth' }));
+  await look();
   t.match(words(await get('/a')), /^fourth/);
 });
 
 t.test('an answer is for whom it was made', async (t) => {
-  const { registry, get, handled } = await world(t, {
+  const { registry, get, look, handled } = await world(t, {
     auth: { jwtSecret: 'x'.repeat(32), tokenStore: 'memory', anonymousScopes: [] },
   });
   const auth = registry.getAuthManager();
@@ -192,11 +203,48 @@ t.test('an answer is for whom it was made', async (t) => {
 
   const basic = { authorization: `Basic ${Buffer.from('bob:long enough').toString('base64')}` };
   t.equal((await get('/a', basic)).status, 200);
-  t.equal(await handled(() => get('/a', basic)), 1, 'passwords are checked each time');
-  t.equal(await handled(() => send(registry, 'GET', '/notes/open/a', { token: 'x' })), 1);
+  t.equal(await handled(() => get('/a', basic)), 0, 'a password that was verified just now');
+  await auth.users.setPassword('bob', 'another one');
+  await look();
+  t.equal((await get('/a', basic)).status, 401, 'is forgotten when it is changed');
 });
 
-t.test('a credential that a protocol takes from elsewhere is looked at each time', async (t) => {
+t.test('a token that the embedder hands over is looked at, whoever asked before', async (t) => {
+  const { registry, look, handled } = await world(t, {
+    auth: {
+      jwtSecret: 'x'.repeat(32),
+      tokenStore: 'memory',
+      anonymousScopes: ['notes:note:a:read'],
+      users: [{ username: 'ann', password: 'long enough' }],
+    },
+  });
+  const ask = (token?: string) => send(registry, 'GET', '/notes/a', { headers: { host: 'x' }, token });
+  for (let i = 0; i < 3; i++) t.equal((await ask()).status, 200);
+  t.equal(await handled(() => ask()), 0);
+  t.equal((await ask('nonsense')).status, 401);
+  const token = await registry.getAuthManager().createToken('ann', 'notes');
+  t.equal((await ask(token)).status, 200);
+  t.equal(await handled(() => ask(token)), 0, 'it is part of the key');
+  await registry.getAuthManager().revokeToken(token);
+  await look();
+  t.equal((await ask(token)).status, 401);
+  t.equal(await handled(() => ask()), 0);
+});
+
+t.test('an answer ends at the time that its handler gave it', async (t) => {
+  const { services, look, get, handled } = await world(t);
+  let now = 1000;
+  // the clock of the memory of answers alone
+  Object.assign(services().answers, { now: () => now });
+  await get('/until/a');
+  await look();
+  t.equal(await handled(() => get('/until/a')), 0);
+  now = 2000;
+  t.equal(await handled(() => get('/until/a')), 1);
+  t.equal(await handled(() => get('/until/a')), 1, 'what is over when it comes is not kept');
+});
+
+t.test('a credential that a protocol takes from elsewhere is nobody else’s', async (t) => {
   class Keyed extends Notes {
     protected override credentials(call: RegistryCall) {
       const key = call.context.headers['x-api-key'];
@@ -212,16 +260,20 @@ t.test('a credential that a protocol takes from elsewhere is looked at each time
       users: [{ username: 'ann', password: 'long enough' }],
     },
   });
+  const notes = registry.getRegistry('notes') as Notes;
   await registry.getStorage().update<{ text: string }>('notes/a', () => ({ text: 'first' }));
   const key = await registry.getAuthManager().createToken('ann', 'notes');
   const get = (headers: Record<string, string>) => send(registry, 'GET', '/notes/a', { headers });
   for (let i = 0; i < 2; i++) t.equal((await get({ 'x-api-key': key })).status, 200);
+  t.equal(notes.handled, 1);
   t.equal((await get({})).status, 401, 'nobody else is taken for its owner');
+  t.equal((await get({ 'x-api-key': `${key}x` })).status, 401);
   for (let i = 0; i < 2; i++) t.equal((await get({ authorization: key })).status, 200);
+  t.equal(notes.handled, 1, 'the same credential in another header is the same caller');
 });
 
 t.test('a token ends at its time', async (t) => {
-  const { registry, get, handled } = await world(t, {
+  const { registry, get, look, handled } = await world(t, {
     auth: {
       jwtSecret: 'x'.repeat(32),
       tokenStore: 'memory',
@@ -234,6 +286,7 @@ t.test('a token ends at its time', async (t) => {
   t.equal((await get('/a', headers)).status, 200);
   t.equal(await handled(() => get('/a', headers)), 0);
   await new Promise((resolve) => setTimeout(resolve, 1050));
+  await look();
   t.equal((await get('/a', headers)).status, 401);
 });
 
@@ -267,8 +320,10 @@ t.test('OCI tokens: an answer ends with the token, its account, and the token it
   const pull = (token: string, tag = 'latest') =>
     send(registry, 'GET', `/v2/private/manifests/${tag}`, { headers: bearer(token) });
 
+  const issue = (caller: IAuthToken | null) =>
+    auth.issueSessionToken(caller, 'oci', { scopes: ['oci:repository:private:pull'], expiresIn: 3600 });
   const caller = await auth.validateToken(push, 'oci');
-  const { token } = await auth.issueOciToken(caller, ['oci:repository:private:pull']);
+  const { token } = await issue(caller);
   const first = await pull(token);
   t.equal(first.status, 200);
   t.equal(first.text, manifest);
@@ -277,7 +332,7 @@ t.test('OCI tokens: an answer ends with the token, its account, and the token it
   const changed = `${manifest} `;
   t.equal((await put('latest', changed)).status, 201);
   t.equal((await pull(token)).text, changed, 'a tag that was moved is followed at once');
-  const stranger = await auth.issueOciToken(null, ['oci:repository:private:pull']);
+  const stranger = await issue(null);
   t.equal((await pull(stranger.token)).status, 401);
   t.equal((await pull(token)).status, 200);
   await auth.users.setScopes('ann', ['npm:*:*:*']);
@@ -333,8 +388,14 @@ t.test('a provider that extends the default one is asked each time', async (t) =
   class Mine extends DefaultAuthProvider {}
   const tokens = createTokenStore('memory', storage);
   const provider = new Mine(config, { storage, tokens, now: () => new Date() });
-  t.equal(new AuthManager(config, { storage, provider }).standing(null), undefined);
-  t.equal(new AuthManager(config, { storage }).standing(null)?.(), true);
+  const [mine, own] = [new AuthManager(config, { storage, provider }), new AuthManager(config, { storage })];
+  for (const auth of [mine, own]) {
+    if (auth === mine) await auth.users.create({ username: 'ann', password: 'long enough' });
+    const credential = { kind: 'token', token: await auth.createToken('ann', 'notes') } as const;
+    t.match(await auth.verify(credential, 'notes'), { token: { userId: 'ann' } });
+    t.equal(auth.remembered(credential, 'notes') !== undefined, auth === own);
+    t.equal(auth.remembered(null, 'notes') !== undefined, auth === own);
+  }
 });
 
 t.test('what a caller does to an answer is not seen by the next', async (t) => {
@@ -382,15 +443,17 @@ t.test('memory is bounded: long requests are not kept, and old ones make room', 
   const answers = new AnswerCache(store, renders);
   const accept = 'y'.repeat(3000);
   const basis = {
+    audience: 'anybody' as const,
+    validUntil: Number.POSITIVE_INFINITY,
     headers: [['accept', accept]] as [string, string][],
     baseUrl: undefined,
-    standing: () => true,
     document: { key: 'k', etag: 'e' },
     rendering: { name: 'rendering', packed: false },
     status: 200,
     responseHeaders: {},
   };
-  const find = (path: string) => answers.find({ method: 'GET', path, query: {}, headers: { accept } }, path);
+  const find = (path: string) =>
+    answers.find({ method: 'GET', path, query: {}, headers: { accept } }, path, () => undefined);
   for (let i = 0; i < 5000; i++) answers.keep(`/${i}`, basis);
   t.equal(find('/4999')?.status, 200);
   t.equal(find('/0'), undefined, 'the oldest went');

@@ -7,7 +7,6 @@ import {
   negotiate,
   originOf,
   parseAuthorization,
-  parseRange,
   respond,
   toResponse,
   withoutForbiddenBody,
@@ -42,16 +41,6 @@ t.test('If-None-Match compares weakly and knows lists', async (t) => {
   t.equal(matchesEtag('*', ['a']), true);
   t.equal(matchesEtag('a', ['a']), true, 'some clients forget the quotes');
   t.equal(matchesEtag('"b"', ['a']), false);
-});
-
-t.test('a byte range is read as RFC 9110 says', async (t) => {
-  t.same(parseRange('bytes=0-9'), { start: 0, end: 9 });
-  t.same(parseRange('bytes=5-'), { start: 5 });
-  t.same(parseRange('bytes=-100'), { suffix: 100 });
-  for (const ignored of [undefined, 'bytes=-', 'bytes=0-1,3-4', 'items=0-1', 'bytes=a-b']) {
-    t.equal(parseRange(ignored), undefined, `${ignored}`);
-  }
-  t.throws(() => parseRange('bytes=9-5'), ofKind('rangeInvalid'));
 });
 
 t.test('gzip is sent to those who take it', async (t) => {

@@ -1,4 +1,6 @@
-import t from 'tap';
+import { randomBytes } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
+import t, { type Test } from 'tap';
 import { RequestBody } from '../../../ts/core/pipeline/classes.requestbody.js';
 
 /** A sender who says nothing, and whether it was let go. */
@@ -39,3 +41,145 @@ t.test(
     await t.rejects(unread.getReader().read(), { kind: 'internal' } as never);
   },
 );
+
+/** Timers, listeners on the signal, and the source: what a body holds while it is read. */
+const counted = (t: Test, body: 'silent' | 'flowing' | 'gzip') => {
+  const timers = new Set<unknown>();
+  const { setInterval: start, clearInterval: stop } = globalThis;
+  globalThis.setInterval = ((...args: Parameters<typeof start>) => {
+    const timer = start(...args);
+    timers.add(timer);
+    return timer;
+  }) as typeof start;
+  globalThis.clearInterval = ((timer: Parameters<typeof stop>[0]) => {
+    timers.delete(timer);
+    stop(timer);
+  }) as typeof stop;
+  t.teardown(() => {
+    Object.assign(globalThis, { setInterval: start, clearInterval: stop });
+  });
+  const { signal } = new AbortController();
+  let listeners = 0;
+  const { addEventListener: add, removeEventListener: remove } = signal;
+  signal.addEventListener = (...args: unknown[]) => {
+    listeners += 1;
+    return add.apply(signal, args as never);
+  };
+  signal.removeEventListener = (...args: unknown[]) => {
+    listeners -= 1;
+    return remove.apply(signal, args as never);
+  };
+  let isOpen = true;
+  const content = body === 'gzip' ? gzipSync(randomBytes(500_000)) : Buffer.alloc(500_000);
+  let at = 0;
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      pull: (controller) => {
+        if (body === 'silent') return new Promise<void>(() => {});
+        controller.enqueue(content.subarray(at, at + 50_000));
+        at += 50_000;
+        if (at < content.byteLength) return undefined;
+        isOpen = false;
+        return controller.close();
+      },
+      cancel: () => {
+        isOpen = false;
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  const contentEncoding = body === 'gzip' ? 'gzip' : undefined;
+  const held = () => ({ timers: timers.size, listeners, isOpen });
+  const contentType = 'multipart/form-data; boundary=b';
+  return { request: new RequestBody(stream, { ...OPTIONS, contentEncoding, contentType, signal }), held };
+};
+
+t.test('a body is freed in every state that a request may leave it in', async (t) => {
+  const nothing = { timers: 0, listeners: 0, isOpen: false };
+  const quiet = (promise: Promise<unknown>) => void promise.catch(() => undefined);
+  const states: [string, (body: RequestBody) => unknown][] = [
+    ['untouched', () => undefined],
+    ['a stream of it that was never read', (body) => body.stream()],
+    ['a stream of it that was left after one chunk', (body) => void quiet(body.stream().getReader().read())],
+    ['chunks that were left after one', (body) => void quiet(body.chunks().next())],
+    ['still being read as a whole', (body) => quiet(body.bytes({ limit: 1e9 }))],
+    ['still being read as JSON', (body) => quiet(body.json({ limit: 1e9 }))],
+    ['a reader that was never asked', (body) => body.reader()],
+    ['a frame that was left half-way', (body) => quiet(body.reader().takeStream(1e6).getReader().read())],
+    ['a form that still waits', (body) => quiet(body.form())],
+    ['a part that still waits', (body) => quiet(body.reader({ limit: 1e9 }).take(1e8))],
+  ];
+  for (const kind of ['silent', 'flowing', 'gzip'] as const) {
+    for (const [state, reach] of states) {
+      await t.test(`${kind}: ${state}`, async (t) => {
+        const { request, held } = counted(t, kind);
+        reach(request);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        request.dispose();
+        request.dispose();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        t.same(held(), nothing);
+      });
+    }
+  }
+  await t.test('a stream that was begun and left cannot be read on', async (t) => {
+    const { request } = counted(t, 'flowing');
+    const reader = request.stream().getReader();
+    await reader.read();
+    request.dispose();
+    await t.rejects(reader.read(), { kind: 'internal' } as never);
+  });
+});
+
+t.test('the idle time-out counts the silence of the sender, not the time that a reader takes', async (t) => {
+  async function* steady(): AsyncGenerator<Uint8Array> {
+    for (let count = 0; count < 3; count++) yield Buffer.from('x');
+  }
+  const body = new RequestBody(steady(), { ...OPTIONS, idleTimeoutMs: 40 });
+  for await (const _chunk of body.chunks()) await new Promise((resolve) => setTimeout(resolve, 120));
+  t.pass('a slow reader got all of it');
+  const idle = new RequestBody(silent().stream, { ...OPTIONS, idleTimeoutMs: 40 });
+  await t.rejects(idle.bytes(), { kind: 'timeout' } as never);
+});
+
+t.test('an abort is heard while a sender is silent', async (t) => {
+  const gone = new AbortController();
+  const body = new RequestBody(silent().stream, { ...OPTIONS, idleTimeoutMs: 60_000, signal: gone.signal });
+  const began = Date.now();
+  setTimeout(() => gone.abort(), 20);
+  await t.rejects(body.bytes(), { kind: 'timeout' } as never);
+  t.ok(Date.now() - began < 10_000, 'long before the idle time-out');
+});
+
+t.test('JSON of many small values is refused while it comes in', async (t) => {
+  let sent = 0;
+  async function* many(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from('[');
+    for (;;) {
+      sent += 30_000;
+      yield Buffer.from('[],'.repeat(10_000));
+    }
+  }
+  const endless = new RequestBody(many(), { ...OPTIONS, defaultLimit: 32 * 1024 * 1024 });
+  await t.rejects(endless.json(), { kind: 'tooLarge', message: /1000000 values/ } as never);
+  t.ok(sent < 2_000_000, `${sent} bytes were taken`);
+  const texts: [string, number][] = [
+    ['1', 1],
+    ['[1,2,3]', 4],
+    ['{"a":{"b":[]},"c":"x,y[{"}', 4],
+    ['{"a\\\\":"\\",\\"[","b":2}', 3],
+  ];
+  for (const [text, atMost] of texts) {
+    for (let size = 1; size <= text.length; size++) {
+      const open = (maxValues: number) => {
+        const bytes = Buffer.from(text);
+        const chunks = async function* () {
+          for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+        };
+        return new RequestBody(chunks(), OPTIONS).json({ maxValues });
+      };
+      t.same(await open(atMost + 1), JSON.parse(text), `${text}, ${size} bytes at a time`);
+      await t.rejects(open(atMost - 1), { kind: 'tooLarge' } as never, text);
+    }
+  }
+});

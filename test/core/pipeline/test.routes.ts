@@ -102,6 +102,33 @@ t.test('what could lead elsewhere is refused in every spelling', async (t) => {
   t.equal(refused('GET', '/a/../b/manifests/latest').status, 400);
 });
 
+t.test('a trailing slash is the same resource, or a folder that is not there', async (t) => {
+  for (const path of ['/-/ping/', '/foo/', '/@scope%2ffoo/', '/foo/1.0.0/', '/foo/-/foo-1.0.0.tgz/']) {
+    const without = table.match('GET', path.slice(0, -1));
+    const match = table.match('GET', path);
+    t.equal(match.route, without.route, path);
+    t.same(match.params, without.params, path);
+  }
+  t.equal(table.match('POST', '/a/blobs/uploads/').route.path, '/{name+}/blobs/uploads/', 'a row may name the slash');
+  t.equal(refused('DELETE', '/foo/').status, 405);
+  t.equal(refused('GET', '/a/b/c/d/').status, 404);
+  const files = new RouteTable([row('GET', '/{path+}'), row('PUT', '/{path+}'), row('GET', '/index/')], 'notFound');
+  t.equal(files.match('GET', '/org/lib/1.0/lib.jar').params.path, 'org/lib/1.0/lib.jar');
+  t.equal(files.match('GET', '/index/').route.path, '/index/');
+  for (const method of ['GET', 'HEAD', 'PUT', 'DELETE']) {
+    t.throws(() => files.match(method, '/org/lib/'), ofKind('notFound'), `${method} of a folder`);
+  }
+});
+
+t.test('a row may allow backslashes, and nothing else', async (t) => {
+  const users = new RouteTable([{ ...row('PUT', '/user/{name}'), allowBackslash: true }, row('GET', '/user/{name}')]);
+  t.equal(users.match('PUT', '/user/DOMAIN%5Cann').params.name, 'DOMAIN\\ann');
+  t.throws(() => users.match('GET', '/user/DOMAIN%5Cann'), ofKind('invalid'));
+  for (const trick of ['..', '%00', 'a%2f..', '%0a']) {
+    t.throws(() => users.match('PUT', `/user/${trick}`), ofKind('invalid'), trick);
+  }
+});
+
 t.test('doubled slashes collapse and a query is cut off', async (t) => {
   t.equal(normalizePath('//a///b/'), '/a/b/');
   t.equal(normalizePath('/a?x=/b//c'), '/a');

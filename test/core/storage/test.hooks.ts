@@ -1,5 +1,6 @@
 import t from 'tap';
 import { streamToBuffer } from '../../../ts/core/base/helpers.streams.js';
+import { RegistryError } from '../../../ts/core/classes.registryerror.js';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
 import type { IStorageHookContext, IStorageHooks } from '../../../ts/core/storage/interfaces.hooks.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
@@ -26,7 +27,15 @@ const origin = { protocol: 'toy', actor };
 /** Hooks that write down their calls; `answers` may put something else in the place of "yes". */
 const recorder = (answers: Partial<Record<keyof IStorageHooks, (context: IStorageHookContext) => unknown>> = {}) => {
   const calls: TCall[] = [];
-  const names = ['beforePut', 'afterPut', 'beforeDelete', 'afterDelete', 'beforeGet', 'afterGet'] as const;
+  const names = [
+    'beforePut',
+    'afterPut',
+    'beforeDelete',
+    'afterDelete',
+    'beforeGet',
+    'afterGet',
+    'afterAbort',
+  ] as const;
   const hooks = Object.fromEntries(
     names.map((hook) => [
       hook,
@@ -125,7 +134,7 @@ for (const [what, answer, message] of [
         const before = inner.keys();
         await t.rejects(publishToy(storage, NAME, '1.0.0', bytes, toyCatalog(storage)), kind('forbidden', message));
         t.same(inner.keys(), before);
-        t.notOk(told().some((call) => call.startsWith('after')));
+        t.notOk(told().some((call) => call.startsWith('afterPut')));
       }
     });
   }
@@ -233,7 +242,7 @@ t.test('what has nothing to write asks nobody', async (t) => {
   const same = toyPlan(NAME, '1.0.0', []);
   same.document.apply = (current) => current!;
   store.reset();
-  t.equal((await storage.publish(same)).versions.length, 1);
+  t.equal((await storage.commit(same))?.versions.length, 1);
   t.equal(store.count('put'), 0);
   t.same(told(), []);
 });
@@ -244,7 +253,7 @@ t.test('an update of the document alone (a tag, a yank) is asked about as a docu
   await publishToy(plain, NAME, '1.0.0', BYTES);
   const tag = toyPlan(NAME, '1.0.0', []);
   tag.document.apply = (current) => ({ ...current!, revision: current!.revision + 1 });
-  t.equal((await storage.publish(tag)).revision, 2);
+  t.equal((await storage.commit(tag))?.revision, 2);
   t.same(told(), [`beforePut ${documentKey(NAME)}`, `afterPut ${documentKey(NAME)}`]);
 });
 
@@ -330,4 +339,144 @@ t.test('a body that does not fit in memory is asked about before its first byte'
   t.equal(pulled, 0);
   t.ok(cancelled, 'its source is freed');
   t.same(inner.keys(), []);
+});
+
+/**
+ * Bytes in use as a quota hook would count them: reserved when allowed, given back when it did not happen. By operation
+ * and version, because an artifact may be put at another key than the one that was asked about.
+ */
+const quota = () => {
+  const reserved = new Map<string, number>();
+  let used = 0;
+  const idOf = ({ operationId, metadata }: IStorageHookContext): string => `${operationId} ${metadata?.version}`;
+  const reserve = (context: IStorageHookContext) => {
+    const { kind: what, size } = context.metadata ?? {};
+    if (what === 'artifact' && size !== undefined) reserved.set(idOf(context), size);
+  };
+  const take = (context: IStorageHookContext): number => {
+    if (context.metadata?.kind !== 'artifact') return 0;
+    const size = reserved.get(idOf(context)) ?? 0;
+    reserved.delete(idOf(context));
+    return size;
+  };
+  const hooks: IStorageHooks = {
+    beforePut: async (context) => {
+      reserve(context);
+      return { allowed: true };
+    },
+    afterPut: async (context) => {
+      used += take(context);
+    },
+    afterDelete: async ({ metadata }) => {
+      if (metadata?.kind === 'artifact') used -= metadata.size ?? Number.NaN;
+    },
+    afterAbort: async (context) => {
+      if (context.operation === 'put') take(context);
+    },
+  };
+  return { hooks, count: () => ({ used, reserved: reserved.size }) };
+};
+
+t.test('a quota that is kept by hooks is right under failures, losers, replacements and deletes', async (t) => {
+  for (const bytes of [BYTES, BIG]) {
+    const size = bytes.byteLength;
+    const { hooks, count } = quota();
+    const { store, storage, plain } = setUp(hooks);
+    await publishToy(storage, NAME, '1.0.0', bytes);
+    t.same(count(), { used: size, reserved: 0 });
+    await t.rejects(publishToy(storage, NAME, '1.0.0', bytes), kind('alreadyExists'));
+    await storage.release();
+    t.same(count(), { used: size, reserved: 0 }, 'refused in the dry run');
+    let left = 1;
+    store.before = async ({ verb, key }) => {
+      if (verb === 'put' && key === documentKey(NAME) && left-- > 0) await publishToy(plain, NAME, '2.0.0', bytes);
+    };
+    await t.rejects(publishToy(storage, NAME, '2.0.0', bytes), kind('alreadyExists'));
+    t.same(count(), { used: size, reserved: 0 }, 'lost at the commit');
+    store.before = ({ verb, key }) => {
+      if (verb === 'put' && key === documentKey(NAME)) throw new RegistryError('forbidden', 'read-only');
+    };
+    await t.rejects(publishToy(storage, NAME, '3.0.0', bytes), kind('forbidden'));
+    t.same(count(), { used: size, reserved: 0 }, 'the store refused');
+    store.before = undefined;
+    await publishToy(storage, NAME, '1.0.0', bytes, undefined, true);
+    t.same(count(), { used: size, reserved: 0 }, 'replaced by as many bytes');
+    await removeToy(storage, NAME, '1.0.0');
+    t.same(count(), { used: 0, reserved: 0 });
+  }
+});
+
+t.test('an upload that breaks off after it was announced is told as aborted', async (t) => {
+  const { hooks, calls } = recorder();
+  const { storage } = setUp(hooks);
+  const broken = async function* () {
+    yield BIG;
+    throw new Error('the client is gone');
+  };
+  const about = { key: 'k', contentType: 'x/y', packageName: NAME, version: '1.0.0' };
+  await t.rejects(storage.stage(broken(), { hashes: [], about }), /client is gone/);
+  const unused = await storage.stage(
+    (async function* () {
+      yield BIG;
+    })(),
+    { hashes: [], about },
+  );
+  t.equal(unused.size, BIG.byteLength);
+  await storage.release();
+  t.same(
+    calls.map(({ hook, phase, operation, key }) => [hook, phase, operation, key]),
+    [
+      ['beforePut', 'start', 'put', 'k'],
+      ['afterAbort', 'start', 'put', 'k'],
+      ['beforePut', 'start', 'put', 'k'],
+      ['afterAbort', 'start', 'put', 'k'],
+    ],
+  );
+});
+
+t.test('a hook that refuses the document: what was allowed before it is told as aborted', async (t) => {
+  const { hooks, told } = recorder({
+    beforePut: ({ metadata }) => ({ allowed: metadata?.kind === 'artifact' }),
+  });
+  const { storage } = setUp(hooks);
+  await t.rejects(publishToy(storage, NAME, '1.0.0', BYTES), kind('forbidden'));
+  const artifact = artifactKey(NAME, '1.0.0');
+  t.same(told(), [`beforePut ${artifact}`, `beforePut ${documentKey(NAME)}`, `afterAbort ${artifact}`]);
+});
+
+t.test('a write of unknown outcome is told neither as done nor as aborted', async (t) => {
+  const { hooks, told } = recorder();
+  const { store, storage } = setUp(hooks);
+  let isDown = false;
+  store.before = ({ key }) => {
+    if (isDown && key === documentKey(NAME)) throw new RegistryError('unavailable', 'down');
+  };
+  store.after = ({ verb, key }) => {
+    if (verb !== 'put' || key !== documentKey(NAME)) return;
+    isDown = true;
+    throw new RegistryError('outcomeUnknown', 'lost');
+  };
+  await t.rejects(publishToy(storage, NAME, '1.0.0', BYTES), kind('unavailable'));
+  t.same(told(), [`beforePut ${artifactKey(NAME, '1.0.0')}`, `beforePut ${documentKey(NAME)}`]);
+});
+
+t.test('a scanner reads the bytes before they are published, as often as it likes', async (t) => {
+  for (const bytes of [BYTES, BIG]) {
+    const seen: Buffer[] = [];
+    const { hooks } = recorder({
+      beforePut: async ({ open, phase, metadata }) => {
+        if (phase === 'commit' && metadata?.kind === 'artifact') {
+          for (let n = 0; n < 2; n++) seen.push(await streamToBuffer(open!()));
+          await open!().cancel();
+        }
+        return { allowed: !seen.some((content) => content.includes('virus')) };
+      },
+    });
+    const { inner, storage } = setUp(hooks);
+    await publishToy(storage, NAME, '1.0.0', bytes);
+    t.same(seen, [bytes, bytes]);
+    const infected = Buffer.concat([bytes, Buffer.from('virus')]);
+    await t.rejects(publishToy(storage, NAME, '2.0.0', infected), kind('forbidden'));
+    t.equal(await readToy(inner, NAME, '2.0.0'), null);
+  }
 });

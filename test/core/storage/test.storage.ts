@@ -318,43 +318,6 @@ t.test('sweep: has the store remove what only the store knows of', async (t) => 
   t.same(asked, [24 * 60 * 60 * 1000, 1_000]);
 });
 
-t.test(
-  'sweepOrphans: spares what is named, what is young, and what was placed a moment ago from an old upload',
-  async (t) => {
-    const now = new Date('2026-01-03T00:00:00Z');
-    let written = new Date('2026-01-01T00:00:00Z');
-    const store = new MemoryObjectStore({ now: () => written });
-    const storage = new RegistryStorage(store, { now: () => now });
-    await store.put('p/named', bytesOf(1));
-    await store.put('p/orphan', bytesOf(1));
-    await store.put('p/placed', bytesOf(1), { metadata: { 'placed-at': '2026-01-02T23:00:00.000Z' } });
-    await store.put('q/elsewhere', bytesOf(1));
-    written = new Date('2026-01-02T12:00:00Z');
-    await store.put('p/young', bytesOf(1));
-    t.equal(await storage.sweepOrphans('p/', (key) => key === 'p/named'), 1);
-    t.same(store.keys(), ['p/named', 'p/placed', 'p/young', 'q/elsewhere']);
-  },
-);
-
-t.test('sweepOrphans: takes nothing that was placed where the orphan had been a moment before', async (t) => {
-  const now = new Date('2026-01-03T00:00:00Z');
-  let written = new Date('2026-01-01T00:00:00Z');
-  const store = new MemoryObjectStore({ now: () => written });
-  const storage = new RegistryStorage(store, { now: () => now });
-  await store.put('p/orphan', bytesOf(1));
-  const head = store.head.bind(store);
-  store.head = async (key) => {
-    const info = await head(key);
-    // another replica sweeps it, and somebody publishes
-    written = now;
-    await store.delete(key);
-    await store.put(key, bytesOf(2));
-    return info;
-  };
-  t.equal(await storage.sweepOrphans('p/', () => false), 0);
-  t.same(store.keys(), ['p/orphan']);
-});
-
 t.test('init warns where the store ignores conditions', async (t) => {
   const warnings: string[] = [];
   const logger = { info: () => {}, error: () => {}, warn: (message: string) => void warnings.push(message) };

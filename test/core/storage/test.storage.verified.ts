@@ -1,12 +1,18 @@
+import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import t from 'tap';
 import { streamToBuffer, toReadableStream } from '../../../ts/core/base/helpers.streams.js';
-import { type ICodec, RegistryStorage, StagedObject } from '../../../ts/core/classes.registrystorage.js';
+import {
+  type ICodec,
+  type IPlacedArtifact,
+  RegistryStorage,
+  StagedObject,
+} from '../../../ts/core/classes.registrystorage.js';
 import { nodeFiles } from '../../../ts/core/objectstore/directory/helpers.files.js';
 import { AnswerCache } from '../../../ts/core/pipeline/classes.answercache.js';
 import { RegistryCall } from '../../../ts/core/pipeline/classes.registrycall.js';
 import { RenderCache } from '../../../ts/core/pipeline/classes.rendercache.js';
-import { VerifiedBody } from '../../../ts/core/storage/classes.verifiedbody.js';
+import { type IVerifiedBodyOptions, VerifiedBody } from '../../../ts/core/storage/classes.verifiedbody.js';
 import type { IRegistryServices } from '../../../ts/index.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
@@ -37,7 +43,7 @@ const bodyOf = (chunks: string[], end: 'close' | 'fail' | 'silence' = 'close') =
   );
   return { body, state };
 };
-const verified = (chunks = CHUNKS, more: { hex?: string; size?: number; limit?: number } = {}) =>
+const verified = (chunks = CHUNKS, more: Partial<IVerifiedBodyOptions> = {}) =>
   new VerifiedBody(bodyOf(chunks).body, { algorithm: 'sha256', hex, limit: 1000, ...more });
 
 t.test('a verified body gives everything but its last chunk before it is found right and admitted', async (t) => {
@@ -95,6 +101,56 @@ t.test('a verified body that nobody reads is freed; one that is read is not', as
   await broken.discard();
 });
 
+t.test('a verified body of several digests is right only if all of them are', async (t) => {
+  const hash = (algorithm: string) => createHash(algorithm).update(WHOLE).digest('hex');
+  const further = { md5: hash('md5'), sha1: hash('sha1'), sha512: hash('sha512') };
+  const right = verified(CHUNKS, { further });
+  t.same(await right.collect(async () => {}), WHOLE);
+  t.same(right.digests, { sha256: hex, ...further });
+  for (const algorithm of Object.keys(further)) {
+    const got: string[] = [];
+    const wrong = verified(CHUNKS, { further: { ...further, [algorithm]: '00' } });
+    const read = async () => {
+      for await (const chunk of wrong.open(async () => {})) got.push(Buffer.from(chunk).toString());
+    };
+    await t.rejects(read(), { kind: 'digestMismatch', message: new RegExp(`${algorithm}:`) } as never, algorithm);
+    t.same(got, ['one ', 'two '], 'the end was held back');
+  }
+});
+
+t.test('a chunk tap sees what the store gets, and never the end of content that is wrong', async (t) => {
+  const order: string[] = [];
+  const onChunk = async (chunk: Uint8Array) => {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    order.push(`tap ${Buffer.from(chunk)}`);
+  };
+  const one = verified(CHUNKS, { onChunk });
+  for await (const chunk of one.open(async () => void order.push('admitted')))
+    order.push(`store ${Buffer.from(chunk)}`);
+  const both = CHUNKS.map((chunk) => [`tap ${chunk}`, `store ${chunk}`]);
+  t.same(order, [...(both[0] ?? []), ...(both[1] ?? []), 'admitted', ...(both[2] ?? [])]);
+  for (const chunks of [['one ', 'two ', 'thr33'], ['one two thr33']]) {
+    order.length = 0;
+    await t.rejects(
+      verified(chunks, { onChunk }).drain(async () => {}),
+      kind('digestMismatch'),
+    );
+    t.same(
+      order,
+      chunks.slice(0, -1).map((chunk) => `tap ${chunk}`),
+    );
+  }
+  const full = () => {
+    throw new Error('no room');
+  };
+  const failed = verified(CHUNKS, { onChunk: full });
+  await t.rejects(
+    failed.drain(async () => {}),
+    { message: 'no room' },
+  );
+  t.match(failed.failure, { message: 'no room' });
+});
+
 t.test('a staged object of several keys: read in order, as often as needed, deleted together', async (t) => {
   const store = new MemoryObjectStore();
   for (const [at, chunk] of CHUNKS.entries()) await store.put(`part/${at}`, Buffer.from(chunk));
@@ -103,10 +159,15 @@ t.test('a staged object of several keys: read in order, as often as needed, dele
   for (let time = 0; time < 2; time++) t.same(await streamToBuffer(await staged.open()), WHOLE);
   t.notOk(staged.isReplayable);
   const storage = new RegistryStorage(store);
-  const artifact = { staged, key: 'there', contentType: 'x/y', shared: true };
-  const [placed] = await storage.place({ packageName: 'p', artifacts: [artifact] });
-  t.match(placed, { key: 'there', size: WHOLE.byteLength, found: false, digests: { sha256: hex } });
-  t.same(store.keys(), ['there']);
+  const artifact = { staged, key: 'there', contentType: 'x/y' };
+  let named: IPlacedArtifact[] = [];
+  const apply = (_current: unknown, placed: IPlacedArtifact[]) => {
+    named = placed;
+    return {};
+  };
+  await storage.commit({ packageName: 'p', place: [artifact], document: { key: 'document', apply } });
+  t.match(named, [{ key: 'there', size: WHOLE.byteLength, digests: { sha256: hex } }]);
+  t.same(store.keys(), ['document', 'there']);
   t.same(Buffer.from(store.objects.get('there')!.bytes), WHOLE);
   t.throws(() => staged.peek(), kind('internal'));
   await staged.discard();

@@ -41,14 +41,14 @@ export class OciStore {
     return new OciServer(server);
   }
 
-  /** All that is kept of what was uploaded; what users and tokens need is left out. */
+  /** All that is kept of what was uploaded; what users and tokens need, and how the store is laid out, is left out. */
   async contents(): Promise<string[]> {
     const { storage } = this;
     const found: string[] = [];
     const store = await openStore(storage);
     await store.init?.();
     for await (const item of store.list({ prefix: '' })) {
-      if ('key' in item && !item.key.startsWith('auth/')) {
+      if ('key' in item && !item.key.startsWith('auth/') && item.key !== 'oci/layout.json') {
         found.push(item.key);
       }
     }

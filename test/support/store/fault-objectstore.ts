@@ -41,6 +41,11 @@ export class FaultObjectStore implements IObjectStore {
     return this.inner.conditionalWrites;
   }
 
+  /** Sends all deletes of the log once more, as a network may that held them back for hours. */
+  public async repeatDeletes(): Promise<void> {
+    for (const { verb, key } of [...this.log]) if (verb === 'delete') await this.inner.delete(key);
+  }
+
   /** Forgets log and fault. */
   public reset(fault?: IFault): void {
     this.log.length = 0;

@@ -8,6 +8,20 @@ import type {
 } from '../../../ts/core/objectstore/interfaces.objectstore.js';
 import { readAll } from './objectstore-bytes.js';
 
+/** A store whose requests get lost on the way, for drivers that reach their bytes over a network. */
+export interface ILossyStore {
+  store: IObjectStore;
+  /** the same bytes without losses */
+  direct: IObjectStore;
+  /**
+   * Loses the next request of this kind: a lost `call` never arrives, of a lost `answer` the request was applied.
+   * `meanwhile` runs after that, and before the store finds out.
+   */
+  lose(verb: 'put' | 'delete', what: 'call' | 'answer', meanwhile?: () => Promise<unknown>): void;
+  /** requests of this kind since the last `lose` */
+  sent(verb: 'put' | 'delete'): number;
+}
+
 export interface IObjectStoreSuiteOptions {
   /** the reason, where the store is not there */
   skip?: string | false;
@@ -25,6 +39,8 @@ export interface IObjectStoreSuiteOptions {
   held?: () => number | Promise<number>;
   /** bytes of the big stream. Default 200 MiB */
   big?: number;
+  /** opens a store that loses requests; absent: the driver has no network to lose them on */
+  lossy?: () => Promise<ILossyStore>;
 }
 
 /** What every scene of the suite works with. */

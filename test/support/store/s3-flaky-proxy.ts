@@ -10,8 +10,9 @@ import type { IS3StorageConfig } from '../../../ts/interfaces.config.js';
  * - `dieInBody`: half the answer's body comes, then the connection breaks
  * - `stallInBody`: half the answer's body comes, then nothing more
  * - `silence`: no answer at all
+ * - `late`: the connection breaks at once, and the request is forwarded when `deliver` is called
  */
-export type TFate = 'pass' | 'dropRequest' | 'dropReply' | 'dieInBody' | 'stallInBody' | 'silence';
+export type TFate = 'pass' | 'dropRequest' | 'dropReply' | 'late' | 'dieInBody' | 'stallInBody' | 'silence';
 
 export interface ISeenRequest {
   method: string;
@@ -30,6 +31,10 @@ export interface IFlakyProxy {
   bytes: { up: number; down: number };
   /** decides about every later request; default: pass */
   decide(fate: (request: Omit<ISeenRequest, 'fate'>) => TFate | Promise<TFate>): void;
+  /** runs before the connection of a `dropRequest` or `dropReply` breaks: what another writer does meanwhile */
+  onLoss(meanwhile: () => Promise<void>): void;
+  /** forwards the requests that are late; resolves when they are answered */
+  deliver(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -41,10 +46,13 @@ export const startFlakyProxy = async (config: IS3StorageConfig): Promise<IFlakyP
   const bytes = { up: 0, down: 0 };
   const sockets = new Set<Socket>();
   let decide: (request: Omit<ISeenRequest, 'fate'>) => TFate | Promise<TFate> = () => 'pass';
+  let meanwhile = async (): Promise<void> => {};
+  const late: (() => Promise<void>)[] = [];
+  const lose = (to: http.ServerResponse): void => void meanwhile().finally(() => to.destroy());
 
   const answer = (fate: TFate, from: http.IncomingMessage, to: http.ServerResponse): void => {
     if (fate === 'dropReply') {
-      from.resume().on('end', () => to.destroy());
+      from.resume().on('end', () => lose(to));
       return;
     }
     to.writeHead(from.statusCode ?? 500, from.rawHeaders as unknown as http.OutgoingHttpHeaders);
@@ -77,10 +85,27 @@ export const startFlakyProxy = async (config: IS3StorageConfig): Promise<IFlakyP
     const fate = await decide(about);
     seen.push({ ...about, fate });
     if (fate === 'silence') return request.resume();
-    if (fate === 'dropRequest') return request.resume().on('end', () => reply.destroy());
+    if (fate === 'dropRequest') {
+      // a request without a body may have ended already, and emits no `end` any more
+      for await (const _ of request);
+      return lose(reply);
+    }
     const { method, path } = about;
     const headers = request.rawHeaders as unknown as http.OutgoingHttpHeaders;
-    const forward = http.request({ host: target.hostname, port: target.port, agent, method, path, headers });
+    const to = { host: target.hostname, port: target.port, agent, method, path, headers };
+    if (fate === 'late') {
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk as Buffer);
+      late.push(
+        () =>
+          new Promise((resolve, reject) => {
+            const done = (response: http.IncomingMessage) => response.resume().on('end', resolve);
+            http.request(to, done).on('error', reject).end(Buffer.concat(chunks));
+          }),
+      );
+      return reply.destroy();
+    }
+    const forward = http.request(to);
     forward.on('response', (response) => answer(fate, response, reply));
     forward.on('error', () => reply.destroy());
     // a client that breaks off breaks off upstream too
@@ -99,6 +124,12 @@ export const startFlakyProxy = async (config: IS3StorageConfig): Promise<IFlakyP
     bytes,
     decide(fate) {
       decide = fate;
+    },
+    async deliver() {
+      for (const send of late.splice(0)) await send();
+    },
+    onLoss(work) {
+      meanwhile = work;
     },
     async stop() {
       for (const socket of sockets) socket.destroy();

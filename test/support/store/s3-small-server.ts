@@ -11,12 +11,16 @@ export interface ISmallRequest {
   headers: http.IncomingHttpHeaders;
 }
 
+export type TInstead = { status: number } & ({ code: string } | { html: string } | { headers: Record<string, string> });
+
 export interface ISmallServer {
   config: IS3StorageConfig;
   objects: Map<string, { bytes: Buffer; headers: Record<string, string> }>;
   seen: ISmallRequest[];
-  /** answers in the server's place where it returns a status (with S3's code for the error document) */
-  intercept(answer: (request: ISmallRequest) => { status: number; code: string } | undefined): void;
+  /** answers in the server's place if it returns a status, with S3's code in an error document or with a page */
+  intercept(answer: (request: ISmallRequest) => TInstead | undefined): void;
+  /** breaks the connection if it returns something: `call` before the request is applied, `answer` after that */
+  lose(decide: (request: ISmallRequest) => 'call' | 'answer' | undefined, meanwhile?: () => Promise<void>): void;
   stop(): Promise<void>;
 }
 
@@ -32,13 +36,20 @@ const listing = (keys: string[]): string =>
  * As much of an S3 server as small objects need, for what real ones cannot be asked to do: it believes every signature,
  * ignores conditions unless told otherwise, and fails when it is told to.
  */
-export const startSmallServer = async (options: { conditions?: boolean } = {}): Promise<ISmallServer> => {
+export const startSmallServer = async (
+  options: { conditions?: boolean; deleteConditions?: boolean } = {},
+): Promise<ISmallServer> => {
   const objects: ISmallServer['objects'] = new Map();
   const seen: ISmallRequest[] = [];
-  let intercept: (request: ISmallRequest) => { status: number; code: string } | undefined = () => undefined;
+  let intercept: (request: ISmallRequest) => TInstead | undefined = () => undefined;
+  let lose: (request: ISmallRequest) => 'call' | 'answer' | undefined = () => undefined;
+  let meanwhile = async (): Promise<void> => {};
 
   const refusal = ({ method, key, headers }: ISmallRequest): number | undefined => {
     const found = objects.get(key);
+    if (method === 'DELETE' && options.deleteConditions && found) {
+      return headers['if-match'] && headers['if-match'] !== etagOf(found.bytes) ? 412 : undefined;
+    }
     if (method === 'PUT' && options.conditions) {
       if (headers['if-none-match'] === '*' && found) return 412;
       if (headers['if-match'] && (!found || headers['if-match'] !== etagOf(found.bytes))) return found ? 412 : 404;
@@ -51,6 +62,11 @@ export const startSmallServer = async (options: { conditions?: boolean } = {}): 
     reply.writeHead(status, { 'content-type': 'application/xml' }).end(body);
   };
 
+  const breakOff = async (reply: http.ServerResponse): Promise<void> => {
+    await meanwhile();
+    reply.destroy();
+  };
+
   const server = http.createServer(async (request, reply) => {
     const url = new URL(request.url ?? '/', 'http://localhost');
     const key = decodeURIComponent(url.pathname.split('/').slice(2).join('/'));
@@ -59,7 +75,14 @@ export const startSmallServer = async (options: { conditions?: boolean } = {}): 
     const about = { method: request.method ?? '', key, query: url.searchParams, headers: request.headers };
     seen.push(about);
     const instead = intercept(about);
+    if (instead && 'html' in instead) {
+      reply.writeHead(instead.status, { 'content-type': 'text/html' });
+      return reply.end(about.method === 'HEAD' ? undefined : instead.html);
+    }
+    if (instead && 'headers' in instead) return reply.writeHead(instead.status, instead.headers).end();
     if (instead) return fail(reply, about.method, instead.status, instead.code);
+    const loss = lose(about);
+    if (loss === 'call') return breakOff(reply);
     if (about.method === 'POST') return fail(reply, about.method, 501, 'NotImplemented');
     const status = refusal(about);
     if (status) return fail(reply, about.method, status, status === 404 ? 'NoSuchKey' : 'PreconditionFailed');
@@ -69,15 +92,20 @@ export const startSmallServer = async (options: { conditions?: boolean } = {}): 
         ([name]) => name === 'content-type' || name.startsWith('x-amz-meta-'),
       );
       objects.set(key, { bytes, headers: Object.fromEntries(kept) as Record<string, string> });
-      return reply.writeHead(200, { etag: etagOf(bytes) }).end();
+      return loss ? breakOff(reply) : reply.writeHead(200, { etag: etagOf(bytes) }).end();
     }
     if (about.method === 'DELETE') {
       objects.delete(key);
-      return reply.writeHead(204).end();
+      return loss ? breakOff(reply) : reply.writeHead(204).end();
     }
     const found = objects.get(key);
     if (!found) return reply.writeHead(200, { 'content-type': 'application/xml' }).end(listing([...objects.keys()]));
-    const headers = { ...found.headers, etag: etagOf(found.bytes), 'content-length': String(found.bytes.length) };
+    const headers = {
+      ...found.headers,
+      etag: etagOf(found.bytes),
+      'last-modified': new Date().toUTCString(),
+      'content-length': String(found.bytes.length),
+    };
     return reply.writeHead(200, headers).end(about.method === 'HEAD' ? undefined : found.bytes);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -93,6 +121,10 @@ export const startSmallServer = async (options: { conditions?: boolean } = {}): 
     seen,
     intercept(answer) {
       intercept = answer;
+    },
+    lose(decide, work = async () => {}) {
+      lose = decide;
+      meanwhile = work;
     },
     async stop() {
       server.closeAllConnections();

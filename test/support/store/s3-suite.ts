@@ -1,6 +1,7 @@
 import t from 'tap';
 import { S3ObjectStore } from '../../../ts/core/objectstore/s3/classes.s3objectstore.js';
 import { objectStoreSuite } from '../../suites/objectstore.suite.js';
+import { lossyByProxy } from './s3-lossy.js';
 import { startS3Server, type TS3Kind } from './s3-server.js';
 
 /** Sockets of requests that are not over: the idle ones of the pool do not keep the process alive and do not count. */
@@ -25,6 +26,11 @@ export const s3Suite = async (kind: TS3Kind): Promise<void> => {
     held: socketsInUse,
     // MinIO deletes whatever the condition says; the store compares first, which is not atomic
     conditionalDelete: kind === 'versitygw',
+    lossy: async () => {
+      const lossy = await lossyByProxy({ ...server!.config, directoryPath: 'some/folder' });
+      t.teardown(() => lossy.stop());
+      return lossy;
+    },
     // one look at a big body is enough
     big: kind === 'versitygw' ? undefined : 20 * 1024 ** 2,
   });

@@ -6,7 +6,7 @@ import type { TRegistryProtocol } from '../interfaces.core.js';
 import { Permissions } from './classes.permissions.js';
 import { type IAccount, UserStore } from './classes.userstore.js';
 import { DEFAULT_ANONYMOUS_SCOPES, normalizeScopes } from './helpers.scopes.js';
-import { hashToken, idOfToken, isTokenId, looksLikeOpaqueToken, newTokenSecret, tokenHint } from './helpers.tokens.js';
+import { hashToken, isTokenId, looksLikeOpaqueToken, newTokenSecret, tokenHint } from './helpers.tokens.js';
 import type {
   IAuthConfig,
   IAuthProvider,
@@ -19,9 +19,11 @@ import type {
 import type { ITokenRecord, ITokenStore } from './tokenstores/interfaces.tokenstore.js';
 
 export interface IDefaultAuthProviderOptions {
-  storage: Pick<RegistryStorage, 'read' | 'update' | 'list'>;
+  storage: Pick<RegistryStorage, 'read' | 'update' | 'listDocuments'>;
   tokens: ITokenStore;
   now(): Date;
+  /** called after every change to users and tokens that takes rights away, or may have */
+  onChange?(): void;
 }
 
 /**
@@ -34,12 +36,6 @@ interface ICachedToken {
   record: ITokenRecord;
   token: IAuthToken;
 }
-
-/** Whether something about a caller is still as it was. */
-export type TStanding = () => boolean;
-
-/** Of what cannot change. */
-export const always: TStanding = () => true;
 
 /** An error of the scopes list as one of the config. */
 const configuredScopes = (list: readonly string[], field: string): readonly string[] => {
@@ -59,18 +55,22 @@ export class DefaultAuthProvider implements IAuthProvider {
   public readonly users: UserStore;
   readonly #store: ITokenStore;
   readonly #now: () => Date;
+  readonly #onChange: () => void;
   readonly #anybody: readonly string[];
   readonly #selfRegistration: boolean;
   readonly #tokens: FreshCache<ICachedToken>;
-  /** which account a token that was handed out belongs to */
+  /** the `uid` of the account that a token which was handed out belongs to */
   readonly #owners = new WeakMap<IAuthToken, string>();
+  /** session tokens of another token service: their scopes are not bound to an account here */
+  readonly #foreign = new WeakSet<IAuthToken>();
   readonly #anonymous: Permissions;
   readonly #nothing = new Permissions({ layers: [], anybody: [] });
 
   constructor(config: IAuthConfig, options: IDefaultAuthProviderOptions) {
-    const { storage, tokens, now } = options;
+    const { storage, tokens, now, onChange = () => {} } = options;
     this.#store = tokens;
     this.#now = now;
+    this.#onChange = onChange;
     this.#selfRegistration = config.selfRegistration === true;
     this.#anybody = configuredScopes(config.anonymousScopes ?? DEFAULT_ANONYMOUS_SCOPES, 'auth.anonymousScopes');
     this.#anonymous = new Permissions({ layers: [], anybody: this.#anybody });
@@ -81,6 +81,7 @@ export class DefaultAuthProvider implements IAuthProvider {
       configured: config.users,
       now,
       maxAgeMs: BELIEVED_MS,
+      onChange,
       onRemoved: (userId) => this.#forgetTokens(userId),
     });
   }
@@ -91,7 +92,7 @@ export class DefaultAuthProvider implements IAuthProvider {
 
   public async validateToken(token: string, protocol?: TRegistryProtocol): Promise<IAuthToken | null> {
     if (!looksLikeOpaqueToken(token)) return null;
-    const found = await this.#find(idOfToken(token));
+    const found = await this.#find(hashToken(token));
     return found && (protocol === undefined || found.record.protocol === protocol) ? found.token : null;
   }
 
@@ -119,11 +120,12 @@ export class DefaultAuthProvider implements IAuthProvider {
 
   /** Of a token that is not there, nothing is said. */
   public async revokeToken(token: string): Promise<void> {
-    const hash = isTokenId(token) ? token : idOfToken(token);
+    const hash = isTokenId(token) ? token : hashToken(token);
     try {
       await this.#store.delete(hash);
     } finally {
       this.#tokens.drop(hash);
+      this.#onChange();
     }
   }
 
@@ -132,39 +134,35 @@ export class DefaultAuthProvider implements IAuthProvider {
   }
 
   public async permissions(token: IAuthToken | null): Promise<Permissions> {
-    if (!token) return this.#anonymous;
+    if (!token || token.userId === '') return this.#anonymous;
+    if (this.#foreign.has(token)) return new Permissions({ layers: [token.scopes], anybody: this.#anybody });
     const account = await this.users.account(token.userId);
     if (!account || (this.#owners.get(token) ?? account.uid) !== account.uid) return this.#nothing;
     const layers = [token.scopes, account.scopes];
     return new Permissions({ layers, anybody: this.#anybody, readonly: token.readonly });
   }
 
+  /** Binds a session token to the account with this `uid`; `undefined` = another token service made the token. */
+  public adopt(token: IAuthToken, uid: string | undefined): void {
+    if (uid === undefined) this.#foreign.add(token);
+    else this.#owners.set(token, uid);
+  }
+
   /**
-   * A test whether a token that `validateToken` has just given, `null` for a stranger, would be given again and allow the
-   * same: without asking the store, for as long as that is believed. undefined = there is no telling.
+   * ms until which the store is not asked again whether a token of `validateToken` is good, or a password's account is
+   * there; -Infinity if it is asked the next time.
    */
-  public standing(token: IAuthToken | null): TStanding | undefined {
-    if (!token) return always;
-    const { tokenId } = token;
-    return tokenId !== undefined && this.#owners.has(token) ? this.standingOf(tokenId) : undefined;
+  public believedUntil(token: IAuthToken): number {
+    const { tokenId, userId } = token;
+    return tokenId === undefined ? this.users.believedUntil(userId) : this.tokenBelievedUntil(tokenId);
   }
 
-  /** `standing` of the token with this id. */
-  public standingOf(tokenId: string): TStanding | undefined {
+  /** `believedUntil` of the token with this id. */
+  public tokenBelievedUntil(tokenId: string): number {
     const found = this.#tokens.peek(tokenId);
-    const account = found && this.standingOfAccount(found.record.userId, found.record.uid);
-    return account && (() => this.#tokens.peek(tokenId) === found && !this.#isOver(found.token) && account());
-  }
-
-  /** `standing` of the account itself, with all that it holds. */
-  public standingOfAccount(userId: string, uid: string): TStanding | undefined {
-    const account = this.users.peek(userId);
-    return account?.uid === uid ? () => this.users.peek(userId) === account : undefined;
-  }
-
-  /** Of a JWT that another token service made: its scopes are not bound to an account here. */
-  public foreignPermissions(token: IAuthToken): Permissions {
-    return new Permissions({ layers: [token.scopes], anybody: this.#anybody, readonly: token.readonly });
+    if (!found) return Number.NEGATIVE_INFINITY;
+    const end = found.token.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY;
+    return Math.min(this.#tokens.freshUntil(tokenId), end, this.users.believedUntil(found.record.userId));
   }
 
   public async listTokens(userId: string): Promise<ITokenInfo[]> {

@@ -40,7 +40,7 @@ export interface IUserInfo extends IUserProfile {
 }
 
 export interface IUserStoreOptions {
-  storage: Pick<RegistryStorage, 'read' | 'update' | 'list'>;
+  storage: Pick<RegistryStorage, 'read' | 'update' | 'listDocuments'>;
   /** keys what is remembered of passwords */
   secret: string;
   /** `auth.users` of the config */
@@ -48,6 +48,8 @@ export interface IUserStoreOptions {
   now(): Date;
   /** ms for which another process may not yet see a change made here */
   maxAgeMs: number;
+  /** called after every change to an account that was there */
+  onChange?(): void;
   /** called when an account is gone */
   onRemoved?(userId: string): Promise<void>;
 }
@@ -133,9 +135,8 @@ export class UserStore {
   /** By name. */
   public async list(): Promise<IUserInfo[]> {
     const users = [...this.#configured.values()].map((account) => this.#describe(account));
-    for await (const object of this.#options.storage.list({ prefix: PREFIX })) {
-      if (!('key' in object)) continue;
-      const document = await this.#options.storage.read<IUserDocument>(object.key);
+    for await (const { key } of this.#options.storage.listDocuments({ prefix: PREFIX })) {
+      const document = await this.#options.storage.read<IUserDocument>(key);
       // removed since, or hidden by a name of the config
       if (!document || this.#configured.has(document.value.name)) continue;
       users.push(this.#describe(this.#toAccount(document.value)));
@@ -143,14 +144,14 @@ export class UserStore {
     return users.sort((a, b) => (a.userId < b.userId ? -1 : 1));
   }
 
-  /** The account as `account` would give it, where it may still be believed; another object once it was looked up anew. */
-  public peek(userId: string): IAccount | undefined {
-    return this.#configured.get(userId) ?? this.#accounts.peek(userId);
+  /** ms until which the store is not asked again for this account; -Infinity if it is asked the next time. */
+  public believedUntil(userId: string): number {
+    return this.#configured.has(userId) ? Number.POSITIVE_INFINITY : this.#accounts.freshUntil(userId);
   }
 
   /** The account under which requests of this user run, at most a few seconds old; `null` where there is none. */
   public async account(username: string): Promise<IAccount | null> {
-    const known = this.peek(username);
+    const known = this.#configured.get(username) ?? this.#accounts.peek(username);
     if (known) return known;
     const name = toUserName(username);
     if (name === null) return null;
@@ -189,6 +190,7 @@ export class UserStore {
       });
     } finally {
       this.#accounts.drop(name);
+      this.#options.onChange?.();
     }
   }
 

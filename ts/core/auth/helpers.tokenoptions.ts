@@ -6,12 +6,19 @@ import type { IAuthConfig, ITokenOptions } from './interfaces.auth.js';
 const MAX_SECONDS = 100 * 365 * 24 * 60 * 60;
 const MAX_NAME_LENGTH = 200;
 
-/** A block that is missing means enabled. */
-export const areTokensEnabled = (config: IAuthConfig, protocol: TRegistryProtocol): boolean => {
+/** `auth.{protocol}Tokens` of the configuration. Of an eighth protocol the block may be there too. */
+export const tokenSettings = (
+  config: IAuthConfig,
+  protocol: TRegistryProtocol,
+): Readonly<{ enabled?: boolean } & Record<string, unknown>> => {
   const field = `${protocol}Tokens`;
   const block = Object.hasOwn(config, field) ? (config as unknown as Record<string, unknown>)[field] : undefined;
-  return (block as { enabled?: boolean } | undefined)?.enabled !== false;
+  return (block as Record<string, unknown> | undefined) ?? {};
 };
+
+/** A block that is missing means enabled. */
+export const areTokensEnabled = (config: IAuthConfig, protocol: TRegistryProtocol): boolean =>
+  tokenSettings(config, protocol).enabled !== false;
 
 /**
  * Only what is given, checked.

@@ -1,5 +1,4 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { LRUCache } from '../../plugins.js';
 import type { TRegistryProtocol } from '../interfaces.core.js';
 
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
@@ -28,21 +27,6 @@ export const looksLikeOpaqueToken = (text: string): boolean => UUID.test(text) |
 
 /** sha256, hex. The secrets have 122 random bits and more, so a plain hash cannot be searched. */
 export const hashToken = (secret: string): string => createHash('sha256').update(secret).digest('hex');
-
-/** characters; a JWT with many scopes has a few thousand */
-const MAX_REMEMBERED = 8 * 1024;
-const ids = new LRUCache<string, string>({ max: 1000 });
-
-/** `hashToken`, remembered: clients send the same token with each request, and a hash costs more than all else in it. */
-export const idOfToken = (secret: string): string => {
-  if (secret.length > MAX_REMEMBERED) return hashToken(secret);
-  let id = ids.get(secret);
-  if (id === undefined) {
-    id = hashToken(secret);
-    ids.set(secret, id);
-  }
-  return id;
-};
 
 /** Whether this is the id of a token, as listings show it, and not its secret. */
 export const isTokenId = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);

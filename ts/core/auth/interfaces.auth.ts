@@ -21,6 +21,19 @@ export interface IAuthToken {
   metadata?: Record<string, unknown>;
 }
 
+/**
+ * Who a request comes from. One object stands for one verification: as long as it is remembered, the same credential
+ * gives the same object.
+ */
+export interface IVerifiedCaller {
+  /** `null` = an anonymous caller */
+  readonly token: IAuthToken | null;
+  /** ms since 1970; at this time the credential is verified anew; 0 = each time */
+  readonly validUntil: number;
+  /** the count of changes to tokens and users of this process, at the start of the verification */
+  readonly revision: number;
+}
+
 export interface ITokenOptions {
   /** default: all that the user may do within the protocol */
   scopes?: string[];
@@ -60,8 +73,8 @@ export interface IAuthProvider {
   createUser?(credentials: ICredentials, profile?: { email?: string }): Promise<string>;
   getUser?(userId: string): Promise<IUserProfile | null>;
   /**
-   * All that a caller may do, at once. Where it is absent each question goes to `authorize`: that is right, but a listing
-   * then asks once for every item.
+   * All that a caller may do, at once. If it is absent, or a subclass overrides only `authorize`, each question goes to
+   * `authorize`: a listing then asks once for every item.
    */
   permissions?(token: IAuthToken | null): Promise<IPermissions>;
   destroy?(): Promise<void>;

@@ -32,6 +32,12 @@ export class FreshCache<V extends object> {
     return age >= 0 && age < this.#options.maxAgeMs ? entry.value : undefined;
   }
 
+  /** ms until which `peek` gives the value that it gives now; -Infinity if it gives none. */
+  public freshUntil(key: string): number {
+    const entry = this.#entries.get(key);
+    return entry && this.peek(key) !== undefined ? entry.since + this.#options.maxAgeMs : Number.NEGATIVE_INFINITY;
+  }
+
   public async get(key: string, load: () => Promise<V | null>): Promise<V | null> {
     const fresh = this.peek(key);
     if (fresh !== undefined) return fresh;

@@ -1,53 +1,145 @@
 import { RegistryError } from '../classes.registryerror.js';
 import type { ILogger } from '../interfaces.core.js';
 
+/** Work that is done now and then, without a request. Two runs of it at once, on two replicas, must be harmless. */
 export interface IChore {
   name: string;
   everyMs: number;
-  /** answers what is worth a line in the log, or nothing */
-  work(): Promise<Record<string, number> | undefined>;
+  /** every process has something of its own to do (what it keeps in memory): no turn is asked for, no run recorded */
+  perProcess?: boolean;
+  /**
+   * Returns what is worth a line in the log, or nothing. It ends soon after `signal` aborts, and throws or returns then;
+   * what it has not done is left to the next run.
+   */
+  work(options: { signal: AbortSignal }): Promise<Record<string, number> | undefined>;
 }
 
+/** A turn at a chore that was taken from the others. */
+export interface IChoreTurn {
+  /** Gives the turn back. `completed`: the chore is not due again before its interval is over. */
+  end(completed: boolean): Promise<void>;
+}
+
+/** What all processes on one store know of their chores together. */
+export interface IChoreRecords {
+  /** A turn, if the chore is due and nobody runs it, else the ms after which it is worth asking again. */
+  begin(chore: IChore): Promise<IChoreTurn | number>;
+}
+
+export interface IHousekeeperOptions {
+  /** ms from the start to the first look at each chore */
+  firstLookMs?: number;
+  /** ms that `stop` waits for the turns to be given back */
+  stopMs?: number;
+}
+
+/** A start has enough to do at first. A process that lives for less has no time for chores either. */
+const FIRST_LOOK_MS = 60_000;
+/**
+ * A look costs one read of a small document. At least one per hour: the process that runs the chore may have died, and
+ * the timers of Node end at 24 days.
+ */
+const LONGEST_PAUSE_MS = 60 * 60_000;
+/** After a failure: time for an outage to pass. A chore with a shorter interval comes at its interval. */
+const RETRY_MS = 10 * 60_000;
+/** Two writes to a store that works. A turn that is not given back ends by itself (`IChoreRecords`). */
+const STOP_MS = 2_000;
+/** Share of a pause by which it varies, so that replicas that were started together do not look together. */
 const SPREAD = 0.2;
 
 /**
- * Runs chores now and then, without keeping the process alive and without two of one kind at once. The pauses vary, so
- * that replicas that were started together do not work together.
+ * Runs chores when they are due, without keeping the process alive and without two runs of one chore at once in this
+ * process. When a chore was last run stands in the store, so a process that is restarted every day still runs what is
+ * due once a day. `stop` aborts what runs and does not wait for the work to end.
  */
 export class Housekeeper {
   private readonly timers = new Map<string, ReturnType<typeof setTimeout>>();
   private readonly running = new Set<Promise<void>>();
-  private stopped = false;
+  private readonly stopping = new AbortController();
+  private readonly firstLookMs: number;
+  private readonly stopMs: number;
 
-  constructor(private readonly logger: ILogger) {}
+  constructor(
+    private readonly logger: ILogger,
+    private readonly records: IChoreRecords,
+    options: IHousekeeperOptions = {},
+  ) {
+    this.firstLookMs = options.firstLookMs ?? FIRST_LOOK_MS;
+    this.stopMs = options.stopMs ?? STOP_MS;
+  }
 
   public add(chore: IChore): void {
-    if (this.stopped) return;
-    const pause = chore.everyMs * (1 + (Math.random() - 0.5) * SPREAD);
+    this.schedule(chore, this.firstLookMs);
+  }
+
+  /** Aborts the chores that run and gives their turns back; nothing is begun any more. */
+  public async stop(): Promise<void> {
+    this.stopping.abort(new RegistryError('unavailable', 'The registry is being stopped'));
+    for (const timer of this.timers.values()) clearTimeout(timer);
+    this.timers.clear();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const patience = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, this.stopMs);
+    });
+    await Promise.race([Promise.all(this.running), patience]);
+    clearTimeout(timer);
+  }
+
+  private schedule(chore: IChore, pauseMs: number): void {
+    if (this.stopping.signal.aborted) return;
+    const pause = Math.min(pauseMs, LONGEST_PAUSE_MS) * (1 + (Math.random() - 0.5) * SPREAD);
     const timer = setTimeout(() => {
-      const run = this.run(chore);
-      this.running.add(run);
-      void run.finally(() => this.running.delete(run));
+      const look = this.look(chore);
+      this.running.add(look);
+      void look.finally(() => this.running.delete(look));
     }, pause);
+    // Deno and Bun have timers of another kind
     if (typeof timer === 'object') timer.unref();
     this.timers.set(chore.name, timer);
   }
 
-  /** Waits for what runs; nothing is begun any more. */
-  public async stop(): Promise<void> {
-    this.stopped = true;
-    for (const timer of this.timers.values()) clearTimeout(timer);
-    await Promise.all(this.running);
+  private async look(chore: IChore): Promise<void> {
+    let pauseMs = Math.min(chore.everyMs, RETRY_MS);
+    try {
+      const turn = chore.perProcess ? { end: async () => {} } : await this.records.begin(chore);
+      if (typeof turn === 'number') {
+        pauseMs = turn;
+      } else {
+        const completed = await this.run(chore);
+        if (completed) pauseMs = chore.everyMs;
+        await turn.end(completed);
+      }
+    } catch (error) {
+      this.warn(`The record of a chore cannot be used: ${chore.name}`, error);
+    }
+    this.schedule(chore, pauseMs);
   }
 
-  private async run(chore: IChore): Promise<void> {
+  private async run(chore: IChore): Promise<boolean> {
+    const { signal } = this.stopping;
+    if (signal.aborted) return false;
     try {
-      const done = await chore.work();
+      const done = await untilAborted(chore.work({ signal }), signal);
       if (done && Object.values(done).some((count) => count > 0)) this.logger.info(chore.name, done);
+      return true;
     } catch (error) {
-      const { message, cause } = RegistryError.from(error);
-      this.logger.warn(`${chore.name} failed and will be tried again`, { message, cause: String(cause) });
+      // what was aborted has not failed
+      if (!signal.aborted) this.warn(`${chore.name} failed and will be tried again`, error);
+      return false;
     }
-    this.add(chore);
+  }
+
+  private warn(what: string, error: unknown): void {
+    const { message, cause } = RegistryError.from(error);
+    this.logger.warn(what, { message, cause: String(cause) });
   }
 }
+
+/** What `work` resolves with; rejects as soon as `signal` aborts. */
+const untilAborted = <T>(work: Promise<T>, signal: AbortSignal): Promise<T> =>
+  new Promise<T>((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    // after an abort nobody hears how the work ended: it may find the store closed
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });

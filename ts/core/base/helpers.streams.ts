@@ -85,20 +85,10 @@ export interface IChunkSource {
 export interface IBufferSource {
   /** null at the end */
   next(): Promise<Uint8Array | null>;
-  /** takes back memory that `next` gave and that nobody reads any more, to be used again; who does not call it may keep it */
-  release?(bytes: Uint8Array): void;
   close(): Promise<void>;
 }
 
 const sources = new WeakMap<ReadableStream<Uint8Array>, IChunkSource | IBufferSource>();
-
-/** For a reader who may keep it: what is a small piece of a large buffer would keep all of it alive. */
-const keepable = (source: IBufferSource, bytes: Uint8Array): Uint8Array => {
-  if (bytes.byteLength * 2 >= bytes.buffer.byteLength) return bytes;
-  const copy = Buffer.from(bytes);
-  source.release?.(bytes);
-  return copy;
-};
 
 const streamOfNext = (source: IBufferSource, behind: IChunkSource | IBufferSource): ReadableStream<Uint8Array> => {
   const stream = new ReadableStream<Uint8Array>(
@@ -107,7 +97,7 @@ const streamOfNext = (source: IBufferSource, behind: IChunkSource | IBufferSourc
         sources.delete(stream);
         const bytes = await source.next();
         if (bytes === null) controller.close();
-        else controller.enqueue(source.release ? keepable(source, bytes) : bytes);
+        else controller.enqueue(bytes);
       },
       cancel: () => source.close(),
     },

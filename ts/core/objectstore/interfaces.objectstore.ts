@@ -61,8 +61,8 @@ export interface IPutOptions {
   /** an intermediate result: it need not survive a loss of power, so a driver may skip what makes writes durable */
   scratch?: boolean;
   /**
-   * there are many objects of just this content and metadata, which say something by their keys alone: a driver may keep
-   * it once for those of the same second, and tell the time and the ETag of the first of them for all
+   * there are many objects with just this content and metadata, and only their keys matter: a driver may keep one file
+   * for those of the same second, with the time and the ETag of the first of them for all
    */
   common?: boolean;
   signal?: AbortSignal;

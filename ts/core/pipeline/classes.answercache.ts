@@ -1,5 +1,5 @@
 import { LRUCache } from '../../plugins.js';
-import type { TStanding } from '../auth/classes.defaultauthprovider.js';
+import type { IVerifiedCaller } from '../auth/interfaces.auth.js';
 import { responseOfBytes } from '../base/helpers.streams.js';
 import type { IRequestContext, IResponse } from '../interfaces.core.js';
 import type { IObjectStore } from '../objectstore/interfaces.objectstore.js';
@@ -12,13 +12,17 @@ export interface IDocumentVersion {
   etag: string;
 }
 
+/** Whom an answer is for: anybody (a public route, which looks at no credentials), or one verified caller. */
+export type TAudience = 'anybody' | IVerifiedCaller;
+
 /** All that an answer was made from. While it holds, the same request would get the same answer. */
 export interface IAnswerBasis {
-  /** the headers that were looked at, by lower-case name, with what they said */
+  audience: TAudience;
+  /** ms since 1970; the caller has to be verified anew, or the handler gave its answer an end */
+  validUntil: number;
+  /** the headers that were looked at, by lower-case name, with their values; without those of the credential */
   headers: readonly (readonly [name: string, value: string | undefined])[];
   baseUrl: string | undefined;
-  /** false from the moment when the caller's credential, or what it allows, may have changed */
-  standing: TStanding;
   document: IDocumentVersion;
   /** as the `RenderCache` has it; packed = the gzip form was sent */
   rendering: { name: string; packed: boolean };
@@ -26,7 +30,7 @@ export interface IAnswerBasis {
   responseHeaders: Record<string, string>;
 }
 
-/** characters of names and headers that are kept, about */
+/** characters of names and headers that are kept, about; some 6,000 everyday requests */
 const MAX_SIZE = 4 * 1024 * 1024;
 /** a request with longer headers than this is not an everyday one */
 const MAX_REQUEST = 4 * 1024;
@@ -36,19 +40,19 @@ const MAX_VARIANTS = 8;
 const sizeOf = ({ headers }: IAnswerBasis): number =>
   headers.reduce((sum, [name, value]) => sum + name.length + (value?.length ?? 0), 600);
 
-/** What a request has that is no header and could bear on its answer, beside its path and `baseUrl`. */
-const isPlain = ({ method, token, body, query }: IRequestContext): boolean => {
-  if (method !== 'GET' || token !== undefined || (body !== undefined && body !== null)) return false;
+/** Whether a request has nothing that could bear on its answer beside its path, its headers, its caller and `baseUrl`. */
+const isPlain = ({ method, body, query }: IRequestContext): boolean => {
+  if (method !== 'GET' || (body !== undefined && body !== null)) return false;
   for (const _name in query) return false;
   return true;
 };
 
 /**
  * Clients ask for the same documents again and again. For such a request it suffices to find that nothing its answer
- * was made from has changed: the headers, the caller's rights, the stored document. The store is asked each time, so
+ * was made from has changed: the verified caller, the headers, the stored document. The store is asked each time, so
  * another replica's write is seen at once, as everywhere.
  *
- * Only where the store can be asked without waiting; elsewhere the way to the store costs far more than the pipeline.
+ * Only if the store can be asked without waiting; elsewhere the way to the store costs far more than the pipeline.
  */
 export class AnswerCache {
   private readonly entries = new LRUCache<string, IAnswerBasis[]>({
@@ -59,6 +63,7 @@ export class AnswerCache {
   constructor(
     private readonly store: IObjectStore,
     private readonly renders: RenderCache,
+    private readonly now: () => number = Date.now,
   ) {}
 
   /** Whether a request is of the kind that is remembered. */
@@ -66,25 +71,51 @@ export class AnswerCache {
     return this.store.glance !== undefined && isPlain(context);
   }
 
-  /** The answer to a request as the pipeline would give it; undefined = ask the pipeline. */
-  public find(context: IRequestContext, path: string): IResponse | undefined {
+  /**
+   * The answer to a request as the pipeline would give it; undefined = ask the pipeline.
+   * @param caller who asks, if that is known without any work; called only if it matters
+   */
+  public find(
+    context: IRequestContext,
+    path: string,
+    caller: () => IVerifiedCaller | undefined,
+  ): IResponse | undefined {
     const variants = this.entries.get(path);
     if (!variants || !isPlain(context)) return undefined;
-    const basis = variants.find((one) => isFor(one, context));
-    if (!basis?.standing()) return undefined;
-    const { document, status } = basis;
+    let asked: IVerifiedCaller | undefined;
+    for (const basis of variants) {
+      if (!isFor(basis, context)) continue;
+      if (basis.audience !== 'anybody') {
+        asked ??= caller();
+        if (!asked) return undefined;
+        if (basis.audience !== asked) continue;
+      }
+      return this.now() < basis.validUntil ? this.answer(basis) : undefined;
+    }
+    return undefined;
+  }
+
+  private answer({
+    document,
+    rendering: { name, packed },
+    status,
+    responseHeaders,
+  }: IAnswerBasis): IResponse | undefined {
     if (this.store.glance?.(document.key)?.etag !== document.etag) return undefined;
-    const rendering = this.renders.peek(basis.rendering.name);
-    const headers = { ...basis.responseHeaders };
+    const rendering = this.renders.peek(name);
+    const headers = { ...responseHeaders };
     if (status === 304) return rendering && { status, headers };
-    const bytes = rendering && bytesOf(rendering, basis.rendering.packed);
+    const bytes = rendering && bytesOf(rendering, packed);
     return bytes && responseOfBytes(status, headers, bytes);
   }
 
   public keep(path: string, basis: IAnswerBasis): void {
-    if (sizeOf(basis) > MAX_REQUEST) return;
+    const now = this.now();
+    if (sizeOf(basis) > MAX_REQUEST || basis.validUntil <= now) return;
     const request = { baseUrl: basis.baseUrl, headers: Object.fromEntries(basis.headers) };
-    const others = (this.entries.get(path) ?? []).filter((one) => !isFor(one, request));
+    const isReplaced = (one: IAnswerBasis): boolean =>
+      one.validUntil <= now || (one.audience === basis.audience && isFor(one, request));
+    const others = (this.entries.get(path) ?? []).filter((one) => !isReplaced(one));
     this.entries.set(path, [basis, ...others].slice(0, MAX_VARIANTS));
   }
 }

@@ -1,9 +1,8 @@
-import type { TStanding } from '../auth/classes.defaultauthprovider.js';
 import type { IAuthToken } from '../auth/interfaces.auth.js';
 import { streamToBuffer } from '../base/helpers.streams.js';
 import type { AuthManager } from '../classes.authmanager.js';
 import { RegistryError } from '../classes.registryerror.js';
-import type { ICodec, RegistryStorage } from '../classes.registrystorage.js';
+import type { IStageOptions, RegistryStorage } from '../classes.registrystorage.js';
 import type {
   ILimits,
   ILogger,
@@ -13,37 +12,19 @@ import type {
   IResponse,
   TRegistryProtocol,
 } from '../interfaces.core.js';
-import type { IStorageHookMetadata } from '../storage/interfaces.hooks.js';
-import type { IAnswerBasis, IDocumentVersion } from './classes.answercache.js';
-import { type IRendered, Rendering } from './classes.rendercache.js';
+import type { TBody } from '../storage/classes.stagedobject.js';
+import type { IAnswerBasis, IDocumentVersion, TAudience } from './classes.answercache.js';
+import { LateContent } from './classes.latecontent.js';
+import { Rendering } from './classes.rendercache.js';
 import { RequestBody } from './classes.requestbody.js';
 import { abandonBody } from './helpers.bodysource.js';
 import { headerOf, originOf } from './helpers.http.js';
 import { type IServedListing, type IServeListingOptions, serveListing } from './helpers.listing.js';
-import {
-  type IServeObjectOptions,
-  type IServeRequest,
-  serveExact,
-  serveObject,
-  serveRendering,
-} from './helpers.serving.js';
+import { datedSince, type IServeRequest, serveExact, serveObject, serveRendering } from './helpers.serving.js';
 import type { IRegistryServices, TAccess, TParams } from './interfaces.pipeline.js';
+import type { IServeDocumentOptions, IServeObjectOptions } from './interfaces.serving.js';
 
-export interface IServeDocumentOptions<T> {
-  codec?: ICodec<T>;
-  /** names the representation, e.g. `abbreviated`; the public URL is always part of the name */
-  variant: string;
-  /** pure; null = this document is not to be seen (then the answer is null, as for an absent one) */
-  render(value: T): IRendered | null;
-  headers?: Record<string, string>;
-  /** runs the get hooks */
-  about?: IStorageHookMetadata;
-  /**
-   * The answer depends on nothing but this document, the path, the caller's rights, and headers that were read by
-   * `call.header`: asked the same again while all of these are as they were, it may be given without the handler.
-   */
-  repeatable?: boolean;
-}
+type TRepeat = Pick<IServeDocumentOptions<unknown>, 'repeatable' | 'validUntil'>;
 
 export interface ICallOptions {
   protocol: TRegistryProtocol;
@@ -59,6 +40,8 @@ export interface ICallOptions {
 /** bytes; larger ones cost more to keep than to read again */
 const SMALL_ARTIFACT = 64 * 1024;
 
+const NO_PARAMS: TParams = Object.freeze(Object.create(null));
+
 /** One request as a handler sees it. */
 export class RegistryCall implements IServeRequest {
   public readonly protocol: TRegistryProtocol;
@@ -67,19 +50,23 @@ export class RegistryCall implements IServeRequest {
   public readonly mount: string;
   public readonly path: string;
   /** set by the pipeline from the matched route */
-  public params: TParams = Object.create(null);
+  public params: TParams = NO_PARAMS;
   public access: TAccess = 'public';
   /** the matched row's path, as the table has it */
   public route = '';
   /** null for an anonymous caller, and on public routes */
   public token: IAuthToken | null = null;
 
-  /** whether the caller's credentials still mean what they meant; undefined where only the auth manager can say */
-  public standing: TStanding | undefined;
+  /** whom a remembered answer would be for; undefined as long as that is not known */
+  public audience: TAudience | undefined;
 
-  /** headers that were looked at, where the answer may be remembered */
-  private readonly looked: [name: string, value: string | undefined][] | undefined;
-  private repeatable: (Pick<IAnswerBasis, 'document' | 'rendering'> & { response: IResponse }) | undefined;
+  /** `authorize` has succeeded for the type and action of the row */
+  private isAuthorized = false;
+  /** headers that were looked at, if the answer may be remembered */
+  private looked: [name: string, value: string | undefined][] | undefined;
+  private repeatable:
+    | (Pick<IAnswerBasis, 'document' | 'rendering' | 'validUntil'> & { response: IResponse })
+    | undefined;
   private ownStorage: RegistryStorage | undefined;
   private ownBody: RequestBody | undefined;
   private readonly services: IRegistryServices;
@@ -114,7 +101,7 @@ export class RegistryCall implements IServeRequest {
   }
 
   /** Whom hooks hear of: what the embedder said, completed by whom the credentials belong to. */
-  private get actor(): IRequestActor | undefined {
+  public get actor(): IRequestActor | undefined {
     const { token, userId } = this;
     const { actor } = this.context;
     if (!token || userId === undefined) return actor;
@@ -126,7 +113,9 @@ export class RegistryCall implements IServeRequest {
     this.ownBody ??= new RequestBody(context.body, {
       contentLength: this.header('content-length'),
       contentEncoding: this.header('content-encoding'),
+      contentType: this.header('content-type'),
       defaultLimit: services.limits.maxMetadataSize,
+      fileLimit: services.limits.maxArtifactSize,
       idleTimeoutMs: services.limits.bodyIdleTimeoutMs,
       get signal() {
         return context.signal;
@@ -171,6 +160,17 @@ export class RegistryCall implements IServeRequest {
     return value;
   }
 
+  /** Reads headers of the credential: the verified caller stands for them in the key of a remembered answer. */
+  public readCredential<T>(read: () => T): T {
+    const { looked } = this;
+    this.looked = undefined;
+    try {
+      return read();
+    } finally {
+      this.looked = looked;
+    }
+  }
+
   /** The first value of a query parameter. */
   public query(name: string): string | undefined {
     return this.queryAll(name)[0];
@@ -199,9 +199,20 @@ export class RegistryCall implements IServeRequest {
     if (!type || !action)
       throw new RegistryError('internal', `A route of ${this.protocol} authorises without type and action`);
     const right = { type, name, action };
-    if (await this.can(right)) return;
+    if (await this.can(right)) {
+      this.isAuthorized ||= row === undefined || (type === row.type && action === ('action' in row && row.action));
+      return;
+    }
     if (!this.userId) throw new RegistryError('unauthenticated', 'Authentication is required', { detail: right });
     throw new RegistryError('forbidden', `This token does not allow ${action} on ${type} ${name}`, { detail: right });
+  }
+
+  /**
+   * Stages a body for a row that is `late`, the caller's right to whose name is not known yet: the content can be looked
+   * at, and used only after `authorize(name)` has succeeded.
+   */
+  public async stageLate(body: TBody, options: IStageOptions): Promise<LateContent> {
+    return new LateContent(await this.storage.stage(body, options), () => this.isAuthorized);
   }
 
   public can(right: { type: string; name: string; action: string }): Promise<boolean> {
@@ -230,7 +241,7 @@ export class RegistryCall implements IServeRequest {
    */
   public async serveImmutable(
     key: string,
-    options: IServeObjectOptions & { etag: string; size?: number; listedBy?: IDocumentVersion; repeatable?: boolean },
+    options: IServeObjectOptions & { etag: string; size?: number; listedBy?: IDocumentVersion } & TRepeat,
   ): Promise<IResponse | null> {
     const { storage } = this;
     const { about, listedBy, size } = options;
@@ -250,7 +261,7 @@ export class RegistryCall implements IServeRequest {
     if (!rendering) return null;
     admitted?.();
     const response = serveExact(this, rendering, options);
-    if (options.repeatable) this.mayRepeat(response, info, name);
+    if (options.repeatable) this.mayRepeat(response, info, name, options.validUntil);
     return response;
   }
 
@@ -262,15 +273,24 @@ export class RegistryCall implements IServeRequest {
     const { storage } = this;
     const info = options.about ? await storage.headForGet(key, options.about) : await storage.head(key);
     if (!info) return null;
-    const name = `${key}\n${info.etag}\n${options.variant}\n${this.publicUrl}`;
-    const rendering = await this.services.renders.get(name, async () => {
+    const nameOf = (etag: string) => `${key}\n${etag}\n${options.variant}\n${this.publicUrl}`;
+    const name = nameOf(info.etag);
+    const rendering = await this.services.renders.get(name, async (keepAs) => {
       const document = await storage.read<T>(key, options.codec);
+      // written since it was looked at
+      if (document && document.etag !== info.etag) keepAs(nameOf(document.etag));
       const rendered = document && options.render(document.value);
-      return rendered ? new Rendering(rendered) : null;
+      return rendered ? new Rendering({ lastModified: document.lastModified, ...rendered }) : null;
     });
     if (!rendering) return null;
-    const response = await serveRendering(this, rendering, info.lastModified, options.headers ?? {});
-    if (options.repeatable) this.mayRepeat(response, info, name);
+    const response = await serveRendering(this, rendering, info.lastModified, options);
+    if (options.repeatable) {
+      // what says nothing of its date, because that is too young, says it once it is older
+      const { validUntil = Number.POSITIVE_INFINITY } = options;
+      const isDated = response.headers['Last-Modified'] !== undefined;
+      const datedFrom = datedSince(rendering.lastModified ?? info.lastModified);
+      this.mayRepeat(response, info, name, isDated ? validUntil : Math.min(validUntil, datedFrom));
+    }
     return response;
   }
 
@@ -286,20 +306,28 @@ export class RegistryCall implements IServeRequest {
     return serveListing(this, listing, { protocol: this.protocol, type, action }, options);
   }
 
-  private mayRepeat(response: IResponse, { key, etag }: IDocumentVersion, name: string): void {
+  private mayRepeat(
+    response: IResponse,
+    { key, etag }: IDocumentVersion,
+    name: string,
+    validUntil = Number.POSITIVE_INFINITY,
+  ): void {
     // somebody wants to be asked, or to hear of it, each time
     if (this.storage.watchesGets) return;
     const packed = response.headers['Content-Encoding'] === 'gzip';
-    this.repeatable = { response, document: { key, etag }, rendering: { name, packed } };
+    this.repeatable = { response, document: { key, etag }, rendering: { name, packed }, validUntil };
   }
 
-  /** What `response`, the end of this call, was made from; undefined where that cannot be told again. */
+  /** What `response`, the end of this call, was made from; undefined if it must not be given again. */
   public basisOf(response: IResponse): IAnswerBasis | undefined {
-    const { looked: headers, standing, repeatable, context } = this;
-    if (!headers || !standing || repeatable?.response !== response) return undefined;
+    const { looked: headers, audience, repeatable, context } = this;
+    if (!headers || !audience || repeatable?.response !== response) return undefined;
     const { document, rendering } = repeatable;
+    const validUntil =
+      audience === 'anybody' ? repeatable.validUntil : Math.min(audience.validUntil, repeatable.validUntil);
     const { status, headers: responseHeaders } = response;
     const { baseUrl } = context;
-    return { headers, baseUrl, standing, document, rendering, status, responseHeaders: { ...responseHeaders } };
+    const request = { audience, validUntil, headers, baseUrl };
+    return { ...request, document, rendering, status, responseHeaders: { ...responseHeaders } };
   }
 }

@@ -9,9 +9,12 @@ const GZIP_FROM = 1024;
 export interface IRendered {
   body: string | Uint8Array | object;
   contentType: string;
+  /** when the content last changed, if the document knows; default: when its object was stored */
   lastModified?: Date;
-  /** if it is known already; default: made from the bytes */
+  /** a strong ETag, without quotes, for clients that need one of their own kind (Bundler: md5); default: made here */
   etag?: string;
+  /** false = never sent as gzip, for clients that take the ETag for a digest of what they unpack */
+  compressible?: boolean;
 }
 
 /** One representation of a document: its bytes, a strong ETag of those bytes, and the gzip form once somebody asked. */
@@ -20,11 +23,14 @@ export class Rendering {
   public readonly contentType: string;
   public readonly lastModified: Date | undefined;
   private hashed: string | undefined;
+  private digest: string | undefined;
+  private readonly mayPack: boolean;
   private packing: Promise<Buffer> | undefined;
   private packed: Buffer | undefined;
 
-  constructor({ body, contentType, lastModified, etag }: IRendered) {
+  constructor({ body, contentType, lastModified, etag, compressible = true }: IRendered) {
     this.hashed = etag;
+    this.mayPack = compressible;
     this.bytes =
       body instanceof Uint8Array
         ? Buffer.from(body.buffer, body.byteOffset, body.byteLength)
@@ -34,12 +40,18 @@ export class Rendering {
   }
 
   public get etag(): string {
-    this.hashed ??= plugins.crypto.createHash('sha256').update(this.bytes).digest('base64url').slice(0, 27);
+    this.hashed ??= Buffer.from(this.sha256, 'hex').toString('base64url').slice(0, 27);
     return this.hashed;
   }
 
+  /** of the bytes, in hex */
+  public get sha256(): string {
+    this.digest ??= plugins.crypto.createHash('sha256').update(this.bytes).digest('hex');
+    return this.digest;
+  }
+
   public get compressible(): boolean {
-    return this.bytes.byteLength >= GZIP_FROM;
+    return this.mayPack && this.bytes.byteLength >= GZIP_FROM;
   }
 
   /** The gzip form where it is there already. */
@@ -80,15 +92,26 @@ export class RenderCache {
     return this.entries.get(name);
   }
 
-  /** The rendering under this name; made by `make` once, however many callers wait for it. */
-  public async get(name: string, make: () => Promise<Rendering | null>): Promise<Rendering | null> {
+  /**
+   * The rendering under this name; made by `make` once, however many callers wait for it. `make` says under which name
+   * it is kept if what it has read turns out to be another version than the one that was asked for: under the older name
+   * it would be given again when a write brings the older content, and so its ETag, back.
+   */
+  public async get(
+    name: string,
+    make: (keepAs: (name: string) => void) => Promise<Rendering | null>,
+  ): Promise<Rendering | null> {
     const hit = this.entries.get(name);
     if (hit) return hit;
     let making = this.underWay.get(name);
     if (!making) {
-      making = make()
+      let kept = name;
+      const keepAs = (other: string) => {
+        kept = other;
+      };
+      making = make(keepAs)
         .then((rendering) => {
-          if (rendering) this.entries.set(name, rendering);
+          if (rendering) this.entries.set(kept, rendering);
           return rendering;
         })
         .finally(() => this.underWay.delete(name));

@@ -1,36 +1,54 @@
 import * as plugins from '../../plugins.js';
 import { fromIterable, gather } from '../base/helpers.streams.js';
 import { RegistryError } from '../classes.registryerror.js';
+import { BodyReader } from './classes.bodyreader.js';
+import { readForm } from './classes.formreader.js';
+import { WatchedSource } from './classes.watchedsource.js';
 import { abandonBody, isParsed, openBodySource } from './helpers.bodysource.js';
+import { countingValues, MAX_JSON_VALUES } from './helpers.jsonvalues.js';
+import { filesOfHost, leftByHost, readParsedForm } from './helpers.parsedform.js';
+import type { IFormFields, IFormOptions } from './interfaces.form.js';
 
 export interface IBodyOptions {
   contentLength?: string;
   contentEncoding?: string;
+  contentType?: string;
   /** bytes that `bytes()`, `text()` and `json()` accept unless told otherwise */
   defaultLimit: number;
+  /** bytes of one file of a form, unless told otherwise; default: any number */
+  fileLimit?: number;
   idleTimeoutMs: number;
   signal?: AbortSignal;
 }
 
 const ENCODINGS = new Set(['identity', 'gzip', 'x-gzip']);
 
-/** The one reader of request bodies, in every shape that an embedder may pass them. It can be read once. */
+/**
+ * The one reader of request bodies, in every shape that an embedder may pass them: bytes, text, a stream, what a parser
+ * of the host made of it, or the host's own request object, also one whose body a parser has read. It can be read once.
+ */
 export class RequestBody {
   private taken = false;
   private begun = false;
+  /** frees what reading has opened, and fails who still waits for it */
+  private readonly held: ((error: RegistryError) => void)[] = [];
+
+  private readonly source: unknown;
 
   constructor(
-    private readonly source: unknown,
+    private readonly handedOver: unknown,
     private readonly options: IBodyOptions,
-  ) {}
+  ) {
+    this.source = leftByHost(handedOver);
+  }
 
-  /** False where there certainly is no body. */
+  /** False if there certainly is no body. */
   public get exists(): boolean {
     return this.source !== undefined && this.source !== null && this.options.contentLength !== '0';
   }
 
   /** What the embedder had parsed already (Express' `req.body`), else undefined. */
-  public get parsed(): unknown {
+  public get parsed(): object | undefined {
     return isParsed(this.source) ? this.source : undefined;
   }
 
@@ -42,8 +60,17 @@ export class RequestBody {
     return fromIterable(this.chunks(options));
   }
 
-  /** The same without a stream around it, for who reads it in any case. */
-  public chunks(options: { limit?: number } = {}): AsyncGenerator<Uint8Array> {
+  /**
+   * The same without a stream around it, for callers that read it in any case. With `maxValues`, of a JSON body: throws
+   * `tooLarge` as soon as more values have come in.
+   */
+  public chunks(options: { limit?: number; maxValues?: number } = {}): AsyncGenerator<Uint8Array> {
+    const { limit, maxValues } = options;
+    const chunks = this.decoded({ limit });
+    return maxValues === undefined ? chunks : countingValues(chunks, maxValues);
+  }
+
+  private decoded(options: { limit?: number }): AsyncGenerator<Uint8Array> {
     const limit = options.limit ?? Number.POSITIVE_INFINITY;
     const declared = this.declaredLength();
     if (declared !== undefined && declared > limit) throw tooLarge(limit);
@@ -72,23 +99,51 @@ export class RequestBody {
     return (await this.bytes(options)).toString('utf8');
   }
 
-  /** The parsed JSON body; `invalid` where it is not JSON. */
-  public async json<T = unknown>(options: { limit?: number } = {}): Promise<T> {
+  /**
+   * The parsed JSON body; throws `invalid` if it is not JSON, and `tooLarge` as soon as more than `maxValues` values have
+   * come in: many small values take far more time and memory than their bytes tell.
+   */
+  public async json<T = unknown>(options: { limit?: number; maxValues?: number } = {}): Promise<T> {
     if (this.parsed !== undefined) return this.parsed as T;
-    const text = await this.text(options);
+    const { limit = this.options.defaultLimit, maxValues = MAX_JSON_VALUES } = options;
+    const bytes = await gather(this.chunks({ limit, maxValues }));
     try {
-      return JSON.parse(text) as T;
+      return JSON.parse(bytes.toString('utf8')) as T;
     } catch (cause) {
       throw new RegistryError('invalid', 'The request body is not valid JSON', { cause });
     }
   }
 
-  /** Frees a body that nobody read. */
+  /**
+   * A form, `multipart/form-data` or `application/x-www-form-urlencoded`. Files are handed to `onFile` one after the
+   * other in the order of the form, each as a stream with backpressure; the fields are the result. A form that a parser
+   * of the host has read works too: an object of fields, `FormData`, and the request object of Express after multer.
+   *
+   * Throws `invalid` for a form that is malformed, breaks off, or holds what is not expected, `tooLarge` past a limit,
+   * and whatever `onFile` throws.
+   */
+  public async form(options: IFormOptions = {}): Promise<IFormFields> {
+    const { defaultLimit, fileLimit, contentType } = this.options;
+    const limits = { defaultLimit, fileLimit };
+    const { parsed } = this;
+    if (parsed !== undefined) return readParsedForm(parsed, filesOfHost(this.handedOver), options, limits);
+    return readForm((limit) => this.chunks({ limit }), contentType, options, limits);
+  }
+
+  /** Reads the body piece by piece. `limit`: bytes that one `take` may ask for; `total`: bytes of the whole body. */
+  public reader(options: { limit?: number; total?: number } = {}): BodyReader {
+    return new BodyReader(this.chunks({ limit: options.total }), options.limit ?? this.options.defaultLimit);
+  }
+
+  /**
+   * The end of the request: frees the body in every state, whether nobody read it, somebody has a stream that was never
+   * read from, or one that was left half-way. Who reads on gets an error. Twice is fine.
+   */
   public dispose(): void {
-    // also where somebody has a stream of it and never read from that
     if (!this.begun) abandonBody(this.source);
     this.taken = true;
     this.begun = true;
+    for (const free of this.held.splice(0)) free(isOver());
   }
 
   private declaredLength(): number | undefined {
@@ -103,38 +158,14 @@ export class RequestBody {
 
   /** The bytes as they come. One generator for all that is watched: each costs as much per chunk as hashing a few KiB. */
   private async *received(counter: Counter): AsyncGenerator<Uint8Array> {
-    if (this.begun) throw new RegistryError('internal', 'The request body was read after the request was over');
+    if (this.begun) throw isOver();
     this.begun = true;
-    const source = openBodySource(this.source);
-    const { idleTimeoutMs, signal } = this.options;
-    let waitingSince = 0;
-    let failure: RegistryError | undefined;
-    // a fresh promise for each chunk: racing against one long-lived promise would keep every chunk alive
-    let reject: (error: RegistryError) => void = () => undefined;
-    const giveUp = (error: RegistryError) => {
-      failure ??= error;
-      reject(failure);
-    };
-    const onAbort = () => giveUp(new RegistryError('timeout', 'The client went away', { cause: signal?.reason }));
-    const onTick = () => {
-      if (waitingSince === 0 || Date.now() - waitingSince <= idleTimeoutMs) return;
-      giveUp(new RegistryError('timeout', `No byte of the request body came for ${idleTimeoutMs} ms`));
-    };
-    const timer = setInterval(onTick, Math.max(10, Math.min(idleTimeoutMs / 4, 5_000)));
-    signal?.addEventListener('abort', onAbort, { once: true });
-    if (signal?.aborted) onAbort();
-    let ended = false;
+    const source = new WatchedSource(openBodySource(this.source), this.options);
+    this.held.push((error) => source.close(error));
     try {
       for (;;) {
-        if (failure) throw failure;
-        waitingSince = Date.now();
-        const { done, value } = await new Promise<IteratorResult<Uint8Array, unknown>>((resolve, refuse) => {
-          reject = refuse;
-          source.next().then(resolve, refuse);
-        });
-        waitingSince = 0;
-        ended = done === true;
-        if (ended) return counter.finish();
+        const { done, value } = await source.next();
+        if (done) return counter.finish();
         const bytes = counter.take(value as Uint8Array | string);
         if (bytes.byteLength > 0) yield bytes;
       }
@@ -143,9 +174,7 @@ export class RequestBody {
         ? error
         : new RegistryError('invalid', 'The request body broke off', { cause: error });
     } finally {
-      clearInterval(timer);
-      signal?.removeEventListener('abort', onAbort);
-      if (!ended) source.abandon();
+      source.close();
     }
   }
 
@@ -161,6 +190,7 @@ export class RequestBody {
     const gunzip = plugins.zlib.createGunzip();
     // errors of either side reach the loop below through gunzip, which pipeline destroys with them
     plugins.pipeline(plugins.Readable.from(whole), gunzip, () => undefined);
+    this.held.push((error) => gunzip.destroy(error));
     try {
       for await (const chunk of gunzip) yield chunk as Uint8Array;
     } catch (error) {
@@ -213,3 +243,6 @@ const tooLarge = (limit: number): RegistryError =>
 
 const wrongLength = (): RegistryError =>
   new RegistryError('invalid', 'The request body is not as long as its Content-Length says');
+
+const isOver = (): RegistryError =>
+  new RegistryError('internal', 'The request body was read after the request was over');

@@ -2,7 +2,6 @@ import type { TPresentedCredential } from '../auth/interfaces.auth.js';
 import { discardBody, responseOfBytes } from '../base/helpers.streams.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { IRequestContext, IResponse } from '../interfaces.core.js';
-import type { TObjectRange } from '../objectstore/interfaces.objectstore.js';
 
 type TMultiValue = string | string[] | undefined;
 
@@ -27,6 +26,8 @@ export const headerOf = (headers: Record<string, TMultiValue>, name: string): st
  */
 export const parseAuthorization = (header: string | undefined): TPresentedCredential | null => {
   if (!header) return null;
+  // nearly every request, some with long JWTs
+  if (header.startsWith('Bearer ')) return { kind: 'token', token: header.slice('Bearer '.length).trim() };
   const [, scheme, rest] = /^(\S+)(?:\s+(.*))?$/s.exec(header.trim()) ?? [];
   if (scheme === undefined) return null;
   if (rest === undefined) return { kind: 'token', token: /^(basic|bearer)$/i.test(scheme) ? '' : scheme };
@@ -45,21 +46,6 @@ export const matchesEtag = (header: string, etags: string[]): boolean => {
     if (etags.includes((match[1] ?? match[2]) as string)) return true;
   }
   return false;
-};
-
-/**
- * A Range header with one byte range (RFC 9110 section 14.1.2). Undefined for what a server may ignore: another unit,
- * several ranges, bad syntax. A range that ends before it begins throws `rangeInvalid` (section 14.2 lets a server choose).
- */
-export const parseRange = (header: string | undefined): TObjectRange | undefined => {
-  const match = header === undefined ? null : /^bytes=(\d*)-(\d*)$/i.exec(header.trim());
-  if (!match) return undefined;
-  const [, first, last] = match as unknown as [string, string, string];
-  if (first === '') return last === '' ? undefined : { suffix: Number(last) };
-  if (last !== '' && Number(last) < Number(first)) {
-    throw new RegistryError('rangeInvalid', 'The range ends before it begins');
-  }
-  return last === '' ? { start: Number(first) } : { start: Number(first), end: Number(last) };
 };
 
 /** Is a coding acceptable by Accept-Encoding (RFC 9110 section 12.5.3)? */

@@ -1,7 +1,8 @@
 import * as plugins from '../../plugins.js';
+import type { IRight } from '../auth/classes.rights.js';
 import type { IAuthToken } from '../auth/interfaces.auth.js';
 import { Slices } from '../base/helpers.slices.js';
-import type { AuthManager, IRight } from '../classes.authmanager.js';
+import type { AuthManager } from '../classes.authmanager.js';
 import type { IResponse } from '../interfaces.core.js';
 import type { IListedPackage, IListingSnapshot } from '../listing/interfaces.listing.js';
 import { Rendering } from './classes.rendercache.js';

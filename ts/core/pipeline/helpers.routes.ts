@@ -12,6 +12,8 @@ export interface IRoute {
    */
   path: string;
   access: TAccess;
+  /** parameters may hold backslashes, as names of users do (`DOMAIN\\user`); default: refused, as they part paths on some systems */
+  allowBackslash?: boolean;
   handle(call: RegistryCall): Promise<IResponse | object | string | Uint8Array>;
 }
 
@@ -48,12 +50,13 @@ export const compilePath = (path: string): { pattern: RegExp; names: string[] } 
 };
 
 const FORBIDDEN = /[\u0000-\u001f\u007f\\]/;
+const FORBIDDEN_EXCEPT_BACKSLASH = /[\u0000-\u001f\u007f]/;
 
 /**
  * One decoded parameter. Decoding happens exactly once (RFC 3986 section 2.4), and what could lead a key or a file
  * name elsewhere is refused afterwards, so `%2e%2e`, `%00` and `\` are caught in every spelling.
  */
-export const decodeParameter = (raw: string): string => {
+export const decodeParameter = (raw: string, allowBackslash = false): string => {
   let value = raw;
   if (raw.includes('%')) {
     try {
@@ -62,7 +65,8 @@ export const decodeParameter = (raw: string): string => {
       throw new RegistryError('invalid', 'The path holds a percent-encoding that is not valid UTF-8', { cause });
     }
   }
-  if (FORBIDDEN.test(value)) throw new RegistryError('invalid', 'The path holds a character that is not allowed');
+  if ((allowBackslash ? FORBIDDEN_EXCEPT_BACKSLASH : FORBIDDEN).test(value))
+    throw new RegistryError('invalid', 'The path holds a character that is not allowed');
   for (const segment of value.split('/')) {
     if (segment === '' || segment === '.' || segment === '..') {
       throw new RegistryError('invalid', 'The path holds an empty, "." or ".." segment');
@@ -79,37 +83,59 @@ export const normalizePath = (raw: string): string => {
   return rooted.includes('//') ? rooted.replace(/\/{2,}/g, '/') : rooted;
 };
 
+/**
+ * What a path with a trailing slash means if no row names it: `'same'` = the resource without it, `'notFound'` = a folder,
+ * which there is nothing to show of (Maven's clients take 404 for "not here" and 400 for broken).
+ */
+export type TTrailingSlash = 'same' | 'notFound';
+
 /** A protocol's routes, compiled once. Rows are tried in their order. */
 export class RouteTable {
   private readonly compiled: ICompiledRoute[];
+  private readonly folders: ICompiledRoute[];
 
-  constructor(public readonly routes: IRoute[]) {
+  constructor(
+    public readonly routes: IRoute[],
+    private readonly trailingSlash: TTrailingSlash = 'same',
+  ) {
     this.compiled = routes.map((route) => ({ route, ...compilePath(route.path) }));
+    this.folders = this.compiled.filter(({ route }) => route.path.endsWith('/'));
   }
 
   /** Throws `methodNotAllowed` (with `Allow`) for a path known under another method, `notFound` otherwise. */
   public match(method: string, path: string): IRouteMatch {
-    const wanted = method === 'HEAD' ? 'GET' : method;
-    const allowed = new Set<string>();
-    for (const { route, pattern, names } of this.compiled) {
-      if (route.method !== wanted && route.method !== method && allowed.has(route.method)) continue;
-      const found = pattern.exec(path);
-      if (!found) continue;
-      if (route.method === wanted || route.method === method) {
-        const params: TParams = Object.create(null);
-        names.forEach((name, index) => {
-          params[name] = decodeParameter(found[index + 1] as string);
-        });
-        return { route, params };
-      }
-      allowed.add(route.method);
-      if (route.method === 'GET') allowed.add('HEAD');
+    let found: IRouteMatch | undefined;
+    if (path === '/' || !path.endsWith('/')) {
+      found = find(this.compiled, method, path);
+    } else {
+      found = find(this.folders, method, path);
+      if (!found && this.trailingSlash === 'same') found = find(this.compiled, method, path.slice(0, -1));
     }
-    if (allowed.size > 0) {
-      throw new RegistryError('methodNotAllowed', `${method} is not possible here`, {
-        headers: { Allow: [...allowed].sort().join(', ') },
-      });
-    }
+    if (found) return found;
     throw new RegistryError('notFound', 'There is nothing at this path');
   }
 }
+
+/** Undefined for a path that no row knows. */
+const find = (rows: ICompiledRoute[], method: string, path: string): IRouteMatch | undefined => {
+  const wanted = method === 'HEAD' ? 'GET' : method;
+  const allowed = new Set<string>();
+  for (const { route, pattern, names } of rows) {
+    if (route.method !== wanted && route.method !== method && allowed.has(route.method)) continue;
+    const found = pattern.exec(path);
+    if (!found) continue;
+    if (route.method === wanted || route.method === method) {
+      const params: TParams = Object.create(null);
+      names.forEach((name, index) => {
+        params[name] = decodeParameter(found[index + 1] as string, route.allowBackslash);
+      });
+      return { route, params };
+    }
+    allowed.add(route.method);
+    if (route.method === 'GET') allowed.add('HEAD');
+  }
+  if (allowed.size === 0) return undefined;
+  throw new RegistryError('methodNotAllowed', `${method} is not possible here`, {
+    headers: { Allow: [...allowed].sort().join(', ') },
+  });
+};

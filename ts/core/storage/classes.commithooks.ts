@@ -1,7 +1,7 @@
 import { fromIterable, iterate } from '../base/helpers.streams.js';
 import type { IObjectInfo } from '../objectstore/interfaces.objectstore.js';
 import type { HookRunner, IHookSubject } from './classes.hookrunner.js';
-import { StagedObject } from './classes.stagedobject.js';
+import type { StagedObject } from './classes.stagedobject.js';
 import type { IStorageHookMetadata } from './interfaces.hooks.js';
 import type { IArtifactPlan } from './interfaces.plans.js';
 import type { IStorageOrigin } from './interfaces.storage.js';
@@ -20,11 +20,15 @@ async function* readLater(staged: StagedObject): AsyncGenerator<Uint8Array, void
 
 export const artifactSubject = (plan: ISubjectOf, artifact: IArtifactPlan, key: string): IHookSubject => {
   const { packageName } = plan;
-  const { contentType, staged, version = plan.version, standsFor } = artifact;
-  const content = standsFor ?? { contentType, size: staged.size, digest: digestOf(artifact) };
+  const { contentType, staged, version = plan.version } = artifact;
+  const content = { contentType, size: staged.size, digest: digestOf(artifact) };
   const metadata = { ...content, packageName, version };
-  const open = staged instanceof StagedObject ? { open: () => fromIterable(readLater(staged)) } : {};
-  return { key, metadata: { ...metadata, kind: 'artifact' }, phase: 'commit', ...open };
+  return {
+    key,
+    metadata: { ...metadata, kind: 'artifact' },
+    phase: 'commit',
+    open: () => fromIterable(readLater(staged)),
+  };
 };
 
 export const documentSubject = (plan: ISubjectOf, key: string, contentType: string): IHookSubject => {

@@ -8,10 +8,11 @@ import { ArtifactPlacer } from './classes.artifactplacer.js';
 import { artifactSubject, CommitHooks, documentSubject } from './classes.commithooks.js';
 import type { DocumentCache } from './classes.documentcache.js';
 import type { HookRunner } from './classes.hookrunner.js';
+import { StagedObject } from './classes.stagedobject.js';
 import type { UpdateQueue } from './classes.updatequeue.js';
 import { OutcomeUnknownError } from './helpers.conditionalwrite.js';
 import type { IDocumentState } from './helpers.documentstate.js';
-import { isOwnKey, isSpent } from './helpers.spentkeys.js';
+import { isOwnKey, isSpent, textNames } from './helpers.spentkeys.js';
 import type { IUpdateRun } from './helpers.updatesteps.js';
 import type { IArtifactPlan, ICommitPlan, IPlacedArtifact } from './interfaces.plans.js';
 import type { ICodec, IStorageOrigin, IUpdateResult, IWriteStamp } from './interfaces.storage.js';
@@ -41,7 +42,10 @@ class UnaskedError extends Error {
   }
 }
 
-/** Since they were placed, somebody has noted that the keys of these artifacts are about to be deleted. */
+/**
+ * Since they were placed, somebody has noted that the keys of these artifacts may be deleted: as spent, or in a sweep,
+ * which cannot know what is about to be named.
+ */
 class SpentKeyError extends Error {
   constructor(public readonly placed: IPlacedArtifact[]) {
     super('The keys of the artifacts may be deleted at any moment');
@@ -61,6 +65,8 @@ export class CommitRun<T> {
   private dropped: string[] = [];
   private marker: string | undefined;
   private wrote = false;
+  /** the revision of the document before the artifacts were placed: sweeps since then may have taken them for orphans */
+  private seenRevision = 0;
 
   constructor(
     private readonly parts: ICommitParts,
@@ -89,6 +95,7 @@ export class CommitRun<T> {
   private async steps(): Promise<T | null> {
     const { documents } = this.parts;
     const current = await documents.current(this.plan.document.key, this.codec);
+    this.seenRevision = current.revision;
     const dry = this.plan.document.apply(current.value, this.placesToBe(), this.stamp);
     if (dry === current.value) return dry;
     let result: IUpdateResult<T>;
@@ -114,7 +121,6 @@ export class CommitRun<T> {
       size,
       digests,
       contentType,
-      found: false,
     }));
   }
 
@@ -130,7 +136,9 @@ export class CommitRun<T> {
   private async ask(drops: string[]): Promise<void> {
     const { plan, hooks } = this;
     for (const artifact of this.artifacts) {
-      if (!artifact.silent) await hooks.askPut(artifactSubject(plan, artifact, artifact.key));
+      await hooks.askPut(artifactSubject(plan, artifact, artifact.key));
+      // from here on this write says what became of the upload
+      if (artifact.staged instanceof StagedObject) artifact.staged.unused = undefined;
     }
     await hooks.askDrops(drops);
     const { phase, ...subject } = documentSubject(plan, plan.document.key, this.codec.contentType);
@@ -152,11 +160,7 @@ export class CommitRun<T> {
 
   private async place(spent: string): Promise<void> {
     for (const artifact of this.artifacts) {
-      const placed = await this.placer.place(
-        artifact,
-        async () => {},
-        (key) => isSpent(spent, key),
-      );
+      const placed = await this.placer.place(artifact, (key) => isSpent(spent, key));
       this.placed.push(placed);
     }
   }
@@ -194,7 +198,9 @@ export class CommitRun<T> {
       run.spend(this.dropped);
       return undefined;
     }
-    const spent = own.filter(({ key }) => run.isSpent(key));
+    const isSwept = run.swept > this.seenRevision;
+    this.seenRevision = run.revision;
+    const spent = own.filter(({ key }) => isSwept || run.isSpent(key));
     if (spent.length > 0) throw new SpentKeyError(spent);
     this.dropped = this.dropsOf(current, next);
     const unasked = this.hooks.unasked(this.dropped);
@@ -209,12 +215,9 @@ export class CommitRun<T> {
     }
   }
 
-  /** Whether the text of the document holds this key, or the id of this write in one of its two spellings. */
+  /** For keys that are to be deleted: whether the document names them, however its codec spells it. */
   private isNamed(document: T | null, key: string): boolean {
-    if (document === null) return false;
-    const text = Buffer.from(encode(this.codec.serialize(document)));
-    const names = isOwnKey(key) ? [this.stamp.id, this.stamp.id.replaceAll('-', '')] : [key, JSON.stringify(key)];
-    return names.some((name) => text.includes(name));
+    return document !== null && textNames(encode(this.codec.serialize(document)), key);
   }
 
   /**

@@ -10,7 +10,7 @@ import {
   NEVER_WRITTEN,
   type TDocumentHead,
 } from './helpers.documentstate.js';
-import type { ICodec, IStoredDocument } from './interfaces.storage.js';
+import type { ICodec, IStoredDocument, TPresence } from './interfaces.storage.js';
 
 /** Keys of which it is remembered that no document was there. */
 const ABSENT = 1000;
@@ -19,6 +19,14 @@ const ABSENT = 1000;
 const PARSED_WEIGHT = 3;
 
 type TPresent<T> = IDocumentState<T> & IStoredDocument<T>;
+
+const parseDocument = <T>(key: string, bytes: Uint8Array, codec: ICodec<T>): T => {
+  try {
+    return codec.parse(bytes);
+  } catch (cause) {
+    throw new RegistryError('internal', `The stored document ${key} cannot be parsed`, { cause });
+  }
+};
 
 /** One version of a document: parsed when it is first asked for, so that a publisher need not parse what it wrote. */
 class CachedDocument<T> {
@@ -52,12 +60,7 @@ class CachedDocument<T> {
   }
 
   private parse(): T {
-    let value: T;
-    try {
-      value = this.codec.parse(this.bytes!);
-    } catch (cause) {
-      throw new RegistryError('internal', `The stored document ${this.key} cannot be parsed`, { cause });
-    }
+    const value = parseDocument(this.key, this.bytes as Uint8Array, this.codec);
     this.bytes = undefined;
     return this.codec.keepsValues ? value : deepFreeze(value);
   }
@@ -94,6 +97,12 @@ export class DocumentCache {
   public async head(key: string): Promise<IObjectInfo | null> {
     const info = await this.rawHead(key);
     return info && isTombstone(info) ? null : info;
+  }
+
+  /** Whether there is a document, was one, or never was. */
+  public async presence(key: string): Promise<TPresence> {
+    const info = await this.rawHead(key);
+    return info ? (isTombstone(info) ? 'deleted' : 'present') : 'absent';
   }
 
   /** The object with its body; a tombstone is nothing. */
@@ -173,6 +182,16 @@ export class DocumentCache {
     const bytes = await streamToBuffer(found.body);
     if (isTombstone(found.info)) return this.missed(key, found.info);
     return this.keep(key, bytes, headOf(found.info), codec).get();
+  }
+
+  /** The document as the store has it now, for work over all packages: it takes no place from what is in use. */
+  public async pass<T>(key: string, codec: ICodec<T>): Promise<T | null> {
+    const hit = this.lookUp(key, codec);
+    const found = await this.store.get(key, hit ? { ifNoneMatch: hit.etag } : {});
+    if (found === 'notModified') return hit!.get().value;
+    if (!found) return null;
+    const bytes = await streamToBuffer(found.body);
+    return isTombstone(found.info) ? null : parseDocument(key, bytes, codec);
   }
 
   /**

@@ -69,6 +69,12 @@ export class HookRunner {
     return this.ask('beforePut', origin, { key, metadata: { ...known, size, kind: 'artifact' }, phase: 'start' });
   }
 
+  /** An upload that was announced came to nothing. */
+  public tellUnused(origin: IStorageOrigin, about: IStageAbout, size: number | undefined): Promise<void> {
+    const { key, ...known } = about;
+    return this.tell('afterAbort', origin, { key, metadata: { ...known, size, kind: 'artifact' }, phase: 'start' });
+  }
+
   /** Waits for the hook, within its time; never rejects. */
   public async tell(name: TTellHook, origin: IStorageOrigin, subject: IHookSubject): Promise<void> {
     if (!this.hooks[name]) return;

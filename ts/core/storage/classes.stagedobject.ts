@@ -32,6 +32,8 @@ export async function* readAll(store: IObjectStore, keys: string[]): AsyncGenera
 /** A received body, hashed and counted, that nobody can see until it is published. */
 export class StagedObject {
   private content: TStagedContent | undefined;
+  /** Tells the hooks that allowed this upload to begin that nothing came of it. */
+  public unused: (() => Promise<void>) | undefined;
 
   constructor(
     private readonly store: IObjectStore,
@@ -63,8 +65,10 @@ export class StagedObject {
 
   /** Forgets the bytes; doing it twice is fine. */
   public async discard(): Promise<void> {
-    const { content } = this;
+    const { content, unused } = this;
     this.content = undefined;
+    this.unused = undefined;
+    await unused?.();
     if (content && 'keys' in content) for (const key of content.keys) await this.store.delete(key, { scratch: true });
   }
 }
@@ -140,9 +144,9 @@ export const stageBody = async (
   body: TBody,
   options: IStageOptions,
 ): Promise<StagedObject> => {
-  const { store } = parts;
   const { size, about } = options;
   const inMemory = body instanceof Uint8Array;
+  const announces = about !== undefined && !inMemory && isLarge(size);
   let meter: Meter;
   try {
     meter = new Meter(
@@ -150,17 +154,37 @@ export const stageBody = async (
       size ?? (inMemory ? body.byteLength : undefined),
       options.hashes,
     );
-    if (about && !inMemory && isLarge(size)) await parts.hooks.announce(origin, about, size);
+    if (announces) await parts.hooks.announce(origin, about, size);
   } catch (error) {
     return refuse(body, error);
   }
+  if (!announces) return receive(parts, origin, body, options, meter);
+  const unused = () => parts.hooks.tellUnused(origin, about, size);
+  try {
+    const staged = await receive(parts, origin, body, options, meter);
+    staged.unused = unused;
+    return staged;
+  } catch (error) {
+    await unused();
+    throw error;
+  }
+};
 
+const receive = async (
+  parts: IStageParts,
+  origin: IStorageOrigin,
+  body: TBody,
+  { size }: IStageOptions,
+  meter: Meter,
+): Promise<StagedObject> => {
+  const inMemory = body instanceof Uint8Array;
   const chunks = chunksOf(body, origin.signal);
   const held: Uint8Array[] = [];
   try {
     for (let next = await chunks.next(); !next.done; next = await chunks.next()) {
       meter.add(next.value);
       held.push(next.value);
+      // not awaited: from here on the store's reading ends the source
       if (!inMemory && meter.size > MEMORY_LIMIT) return stageInStore(parts, held, chunks, meter, size, origin.signal);
     }
   } catch (error) {
@@ -168,7 +192,8 @@ export const stageBody = async (
     throw error;
   }
   const digests = meter.finish();
-  return new StagedObject(store, { bytes: held.length === 1 ? held[0]! : Buffer.concat(held) }, meter.size, digests);
+  const bytes = held.length === 1 ? held[0]! : Buffer.concat(held);
+  return new StagedObject(parts.store, { bytes }, meter.size, digests);
 };
 
 const stageInStore = async (

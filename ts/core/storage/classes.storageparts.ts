@@ -4,7 +4,6 @@ import type { ICommitParts } from './classes.commitrun.js';
 import { DocumentCache } from './classes.documentcache.js';
 import { HookRunner } from './classes.hookrunner.js';
 import { UpdateQueue } from './classes.updatequeue.js';
-import { WriteProtocol } from './classes.writeprotocol.js';
 import type { IStorageHooks } from './interfaces.hooks.js';
 
 export interface IRegistryStorageOptions {
@@ -33,7 +32,6 @@ export class StorageParts implements ICommitParts {
   public readonly documents: DocumentCache;
   public readonly updates: UpdateQueue;
   public readonly hooks: HookRunner;
-  public readonly protocol: WriteProtocol;
   public readonly reserved = new Set<string>();
   public readonly listings = new Set<IRepairable>();
   public readonly background = new Set<Promise<void>>();
@@ -53,6 +51,5 @@ export class StorageParts implements ICommitParts {
       logger: this.logger,
       now: this.now,
     });
-    this.protocol = new WriteProtocol(this);
   }
 }

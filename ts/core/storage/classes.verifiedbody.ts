@@ -7,10 +7,17 @@ export interface IVerifiedBodyOptions {
   algorithm: THashName;
   /** the promised digest */
   hex: string;
+  /** further digests that were promised (algorithm -> hex): all of them have to be right */
+  further?: Partial<Record<THashName, string>>;
   /** bytes, where announced */
   size?: number;
   /** bytes */
   limit: number;
+  /**
+   * Sees each chunk just before the store gets it, the last one only when all digests are right and the content is
+   * admitted: what was seen whole is right. It is waited for, and if it throws, the body fails with its error.
+   */
+  onChunk?(chunk: Uint8Array): void | Promise<void>;
 }
 
 /**
@@ -32,9 +39,9 @@ export class VerifiedBody {
     private readonly body: ReadableStream<Uint8Array>,
     private readonly options: IVerifiedBodyOptions,
   ) {
-    const { algorithm, hex, limit, size } = options;
-    this.digests = { [algorithm]: hex };
-    this.meter = new Meter(limit, size, [algorithm]);
+    const { algorithm, hex, further, limit, size } = options;
+    this.digests = { ...further, [algorithm]: hex };
+    this.meter = new Meter(limit, size, Object.keys(this.digests));
   }
 
   /** bytes; before the end is reached, what was announced, if anything was */
@@ -72,16 +79,22 @@ export class VerifiedBody {
 
   private async *withheld(admit: () => Promise<void>): AsyncGenerator<Uint8Array, void, undefined> {
     this.begun = true;
+    const { onChunk } = this.options;
     try {
       let last: Uint8Array | undefined;
       for await (const chunk of iterate(this.body)) {
         this.meter.add(chunk);
-        if (last) yield last;
+        if (last) {
+          if (onChunk) await onChunk(last);
+          yield last;
+        }
         last = chunk;
       }
       this.verify();
       await admit();
-      if (last) yield last;
+      if (!last) return;
+      if (onChunk) await onChunk(last);
+      yield last;
     } catch (error) {
       this.failure = error;
       throw error;
@@ -89,12 +102,13 @@ export class VerifiedBody {
   }
 
   private verify(): void {
-    const { algorithm, hex } = this.options;
-    const found = this.meter.finish()[algorithm];
-    if (found === hex) return;
-    throw new RegistryError(
-      'digestMismatch',
-      `The content has the digest ${algorithm}:${found}, not ${algorithm}:${hex}`,
-    );
+    const found = this.meter.finish();
+    for (const [algorithm, hex] of Object.entries(this.digests)) {
+      if (found[algorithm] === hex) continue;
+      throw new RegistryError(
+        'digestMismatch',
+        `The content has the digest ${algorithm}:${found[algorithm]}, not ${algorithm}:${hex}`,
+      );
+    }
   }
 }

@@ -6,6 +6,7 @@ import type { TSpentKeys } from './helpers.spentkeys.js';
 const REVISION = 'revision';
 const TOMBSTONE = 'tombstone';
 const SPENT = 'spent';
+const SWEPT = 'swept';
 const WRITERS = 'writers';
 
 /** Twelve hex digits of a UUID name a write among its neighbours. */
@@ -25,10 +26,15 @@ export interface IDocumentState<T> {
   /** how often the key was written, deletes included; 0: never */
   readonly revision: number;
   readonly spent: TSpentKeys;
+  /** the revision in which a sweep last noted that it deletes what the document does not name; 0: never */
+  readonly swept: number;
   /** the ids of the last writes, newest first, in `WRITER_DIGITS` each */
   readonly writers: string;
   readonly lastModified: Date;
 }
+
+/** What core notes about the artifacts of a document. */
+export type TDocumentNotes = Pick<IDocumentState<unknown>, 'spent' | 'swept'>;
 
 export type TDocumentHead = Omit<IDocumentState<unknown>, 'value'>;
 
@@ -37,6 +43,7 @@ export const NEVER_WRITTEN: IDocumentState<never> = Object.freeze({
   etag: null,
   revision: 0,
   spent: '',
+  swept: 0,
   writers: '',
   lastModified: new Date(0),
 });
@@ -50,23 +57,26 @@ export const tombstoneBytes = (writeId: string): Uint8Array => Buffer.from(`{"to
 /** bytes; always the same, so that a listing can tell by the size which objects may be tombstones */
 export const TOMBSTONE_SIZE = tombstoneBytes('00000000-0000-0000-0000-000000000000').byteLength;
 
+const numberOf = (text: string | undefined): number => Number.parseInt(text ?? '', 10) || 0;
+
 export const headOf = ({ etag, lastModified, metadata = {} }: IObjectInfo): TDocumentHead => ({
   etag,
   lastModified,
   // a document that was put into the store by other hands has none
-  revision: Number.parseInt(metadata[REVISION] ?? '0', 10) || 0,
+  revision: numberOf(metadata[REVISION]),
   spent: metadata[SPENT] ?? '',
+  swept: numberOf(metadata[SWEPT]),
   writers: metadata[WRITERS] ?? '',
 });
 
 const shortOf = (writeId: string): string => writeId.replaceAll('-', '').slice(0, WRITER_DIGITS);
 
 /** The head of the version that the write `writeId` makes of `base`; its ETag is known when it is written. */
-export const nextHead = (base: TDocumentHead, writeId: string, spent: TSpentKeys): TDocumentHead => ({
+export const nextHead = (base: TDocumentHead, writeId: string, notes: TDocumentNotes): TDocumentHead => ({
   etag: null,
   lastModified: new Date(),
   revision: base.revision + 1,
-  spent,
+  ...notes,
   writers: (shortOf(writeId) + base.writers).slice(0, WRITER_DIGITS * MAX_WRITERS),
 });
 
@@ -75,6 +85,7 @@ export const metadataOf = (head: TDocumentHead, writeId: string, isDeleted: bool
   [REVISION]: String(head.revision),
   [WRITERS]: head.writers,
   ...(head.spent !== '' && { [SPENT]: head.spent }),
+  ...(head.swept > 0 && { [SWEPT]: String(head.swept) }),
   ...(isDeleted && { [TOMBSTONE]: '1' }),
 });
 

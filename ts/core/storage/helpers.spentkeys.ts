@@ -13,8 +13,9 @@ const DIGITS = 8;
 const MAX_KEYS = 64;
 const EVERY_KEY = '*';
 
-/** `<key>.<write id>`: a key that one write has for itself. No other write ever uses it, so it need not be noted. */
-const OWN_KEY = /\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const UUID_LENGTH = 36;
+/** `<key>.<UUID>`: a key that one write has for itself. No other write ever uses it, so it need not be noted. */
+const OWN_KEY = /\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 export const isOwnKey = (key: string): boolean => OWN_KEY.test(key);
 
 const digestOf = (key: string): string =>
@@ -38,4 +39,22 @@ export const withSpent = (spent: TSpentKeys, keys: Iterable<string>): TSpentKeys
     if (!holds(all, digest)) all = all.length < MAX_KEYS * DIGITS ? all + digest : EVERY_KEY;
   }
   return all;
+};
+
+/**
+ * Whether a document's text holds an artifact key. An own key is looked for by its id, which some documents keep instead
+ * of the key; a layout key is also the beginning of the own keys that were made of it.
+ */
+export const textNames = (bytes: Uint8Array, key: string): boolean => {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const id = OWN_KEY.exec(key)?.[1];
+  if (id !== undefined) return text.includes(id) || text.includes(id.replaceAll('-', ''));
+  for (const spelling of new Set([key, JSON.stringify(key).slice(1, -1)])) {
+    const length = Buffer.byteLength(spelling);
+    for (let at = text.indexOf(spelling); at >= 0; at = text.indexOf(spelling, at + 1)) {
+      const behind = text.subarray(at + length, at + length + UUID_LENGTH + 1).toString('latin1');
+      if (!isOwnKey(behind)) return true;
+    }
+  }
+  return false;
 };

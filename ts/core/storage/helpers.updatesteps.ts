@@ -1,11 +1,19 @@
 import { deepFreeze } from '../base/helpers.codec.js';
-import type { IDocumentState } from './helpers.documentstate.js';
-import { isSpent, type TSpentKeys, withSpent } from './helpers.spentkeys.js';
+import type { IDocumentState, TDocumentNotes } from './helpers.documentstate.js';
+import { isSpent, withSpent } from './helpers.spentkeys.js';
 import type { ICodec, IDocumentAbout, IUpdateResult } from './interfaces.storage.js';
 
-/** For core's own updates: keys can be noted as spent in the very write that the function makes. */
+/** For core's own updates: what they note goes out in the very write that the function makes. */
 export interface IUpdateRun extends IDocumentAbout {
+  /** the revision of the last `condemn`; 0: none */
+  readonly swept: number;
+  /** Notes layout keys as spent. */
   spend(keys: Iterable<string>): void;
+  /**
+   * The same, and that these keys are deleted though a write under way may have placed them and is about to name them:
+   * all writes that began before this one find out by `swept`.
+   */
+  condemn(keys: readonly string[]): void;
 }
 
 export type TRunFunction<T> = (current: T | null, run: IUpdateRun) => T | null | undefined;
@@ -30,34 +38,39 @@ export interface IStep {
 }
 
 /** What a batch makes of one version. */
-export interface IBatchRun {
+export interface IBatchRun extends TDocumentNotes {
   steps: IStep[];
   value: unknown;
-  spent: TSpentKeys;
   /** whether there is anything to write */
   changed: boolean;
 }
 
-interface IContent {
+interface IContent extends TDocumentNotes {
   value: unknown;
-  spent: TSpentKeys;
 }
 
+const isSame = (a: IContent, b: IContent): boolean => a.value === b.value && a.spent === b.spent && a.swept === b.swept;
+
 const runStep = (caller: ICaller, content: IContent, revision: number): Omit<IStep, 'sawStored'> & IContent => {
-  let { spent } = content;
+  let { spent, swept } = content;
   const run: IUpdateRun = {
     revision,
+    swept,
     isSpent: (key) => isSpent(spent, key),
     spend: (keys) => {
       spent = withSpent(spent, keys);
     },
+    condemn: (keys) => {
+      spent = withSpent(spent, keys);
+      if (keys.length > 0) swept = revision + 1;
+    },
   };
   try {
     const result = caller.fn(content.value, run);
-    const isSame = result === undefined || result === content.value;
-    if (isSame && spent === content.spent) return { caller, did: 'left', ...content };
-    if (isSame) return { caller, did: 'wrote', value: content.value, spent };
-    return { caller, did: 'wrote', value: caller.codec.keepsValues ? result : deepFreeze(result), spent };
+    const value = result === undefined ? content.value : result;
+    if (isSame({ value, spent, swept }, content)) return { caller, did: 'left', ...content };
+    if (value !== content.value && !caller.codec.keepsValues) deepFreeze(value);
+    return { caller, did: 'wrote', value, spent, swept };
   } catch (error) {
     return { caller, did: 'threw', error, ...content };
   }
@@ -65,15 +78,15 @@ const runStep = (caller: ICaller, content: IContent, revision: number): Omit<ISt
 
 /** All callers in turn, each on the result of the one before. */
 export const runBatch = (stored: IDocumentState<unknown>, batch: ICaller[]): IBatchRun => {
-  let content: IContent = { value: stored.value, spent: stored.spent };
-  const isStored = (): boolean => content.value === stored.value && content.spent === stored.spent;
+  let content: IContent = stored;
   const steps = batch.map((caller): IStep => {
-    const sawStored = isStored();
-    const { did, error, value, spent } = runStep(caller, content, stored.revision);
-    content = { value, spent };
+    const sawStored = isSame(content, stored);
+    const { did, error, value, spent, swept } = runStep(caller, content, stored.revision);
+    content = { value, spent, swept };
     return { caller, did, error, sawStored };
   });
-  return { steps, ...content, changed: !isStored() };
+  const { value, spent, swept } = content;
+  return { steps, value, spent, swept, changed: !isSame(content, stored) };
 };
 
 /** Whether what the step did depends on a write of its batch. Other callers need not wait for the write. */

@@ -1,6 +1,5 @@
 import type { ICodec } from '../base/helpers.codec.js';
 import type { StagedObject } from './classes.stagedobject.js';
-import type { VerifiedBody } from './classes.verifiedbody.js';
 import type { IWriteStamp, THashName } from './interfaces.storage.js';
 
 /** An artifact where it lies now: at its layout key, or at `<key>.<write id>` where that one was taken. */
@@ -11,13 +10,10 @@ export interface IPlacedArtifact {
   /** algorithm -> hex */
   digests: Record<string, string>;
   contentType: string;
-  /** whether a shared artifact was there already */
-  found: boolean;
 }
 
 export interface IArtifactPlan {
-  /** a staged upload, or (of a shared artifact) a body that streams straight to its key */
-  staged: StagedObject | VerifiedBody;
+  staged: StagedObject;
   /** where the storage layout wants it */
   key: string;
   contentType: string;
@@ -25,29 +21,6 @@ export interface IArtifactPlan {
   digestAlgorithm?: THashName;
   /** which version hooks are told; default that of the whole plan */
   version?: string;
-  /** the key is the content's digest, so whatever is there already is the same: it is used and never taken back */
-  shared?: boolean;
-  /** an entry that belongs to another artifact of the plan: hooks hear of that one */
-  silent?: boolean;
-  /** its key says it all: it is kept without anything about its own write */
-  keyOnly?: boolean;
-  /** an entry that makes other content visible: what hooks are told of that content instead of the entry itself */
-  standsFor?: { digest: string; size: number; contentType: string };
-}
-
-/** Artifacts whose being there is all there is to decide. They are placed in order, so the last one decides. */
-export interface IPlacePlan {
-  packageName: string;
-  version?: string;
-  artifacts: IArtifactPlan[];
-}
-
-/** The way back: artifacts are deleted in order. */
-export interface IDisplacePlan {
-  packageName: string;
-  version?: string;
-  /** `digest` is what hooks are told */
-  artifacts: { key: string; digest?: string }[];
 }
 
 /** A listing of all packages that follows their documents; `PackageCatalog` is one. */
@@ -131,4 +104,26 @@ export interface IRemovePlan<T> {
   /** of the artifacts' content, for the hooks */
   digest?: string;
   catalog?: IDerivedListing<T>;
+}
+
+export interface ISweepOptions {
+  /** Younger orphans stay: a write under way would have to place its artifacts again. Default 24 h */
+  olderThanMs?: number;
+  /** ends the sweep after the packages that are being looked at */
+  signal?: AbortSignal;
+  /** only calls `onOrphan` */
+  dryRun?: boolean;
+  /** is told of each orphan that was deleted (in a dry run: would be), with its bytes */
+  onOrphan?(key: string, size: number): void;
+}
+
+/** Which objects below a prefix belong to which document, and which of them it names. */
+export interface IPackageSweep<T> extends ISweepOptions {
+  /** documents and their artifacts lie below it */
+  prefix: string;
+  codec?: ICodec<T>;
+  /** The key of the document that alone may name the object at `key`; of a document its own key. */
+  ownerOf(key: string): string;
+  /** The keys of all artifacts that the document names. */
+  named(document: T): Iterable<string>;
 }

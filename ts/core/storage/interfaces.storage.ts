@@ -20,6 +20,9 @@ export interface IStoredDocument<T> {
   readonly lastModified: Date;
 }
 
+/** Whether there is a document; `deleted`: there was one, and its tombstone is there. */
+export type TPresence = 'present' | 'deleted' | 'absent';
+
 /** What core keeps about a document beside its value. */
 export interface IDocumentAbout {
   /** of the stored version, or of the tombstone that a deleted document left; 0: the key was never written */

@@ -10,6 +10,8 @@ const REVOKED = 'auth/revoked/';
 const tokenKey = (hash: string): string => `${TOKENS}${hash}.json`;
 const userPrefix = (userId: string): string => `${BY_USER}${encodeUserName(userId)}/`;
 const userKey = (userId: string, hash: string): string => `${userPrefix(userId)}${hash}.json`;
+/** An entry of a user this old whose token is not there belongs to no `put` under way: a crash left it. */
+const ABANDONED_MS = 24 * 60 * 60 * 1000;
 /** the id of a foreign JWT may be any text */
 const revokedKey = (id: string): string => `${REVOKED}${createHash('sha256').update(id).digest('hex')}.json`;
 
@@ -26,7 +28,8 @@ interface IRevocation {
  * auth/revoked/{sha256 of a JWT's id}.json
  * ```
  * The record decides. The user's entry is written before it and removed after it, so a crash between the two leaves at
- * most an entry that names nothing.
+ * most an entry that names nothing, which `sweep` takes. Every key is written once: it holds the hash of a random secret,
+ * or of the id of a JWT.
  */
 export class BucketTokenStore implements ITokenStore {
   constructor(private readonly storage: Pick<RegistryStorage, 'read' | 'update' | 'delete' | 'list'>) {}
@@ -86,6 +89,15 @@ export class BucketTokenStore implements ITokenStore {
       await this.storage.delete(object.key);
       swept++;
     }
+    await this.sweepEntries(new Date(before.getTime() - ABANDONED_MS));
     return swept;
+  }
+
+  private async sweepEntries(before: Date): Promise<void> {
+    for await (const object of this.storage.list({ prefix: BY_USER })) {
+      if (!('key' in object) || object.lastModified >= before) continue;
+      const hash = object.key.slice(object.key.lastIndexOf('/') + 1, -'.json'.length);
+      if ((await this.get(hash)) === null) await this.storage.delete(object.key);
+    }
   }
 }

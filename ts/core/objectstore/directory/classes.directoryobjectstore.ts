@@ -21,6 +21,7 @@ import { guarded, type IFiles, nodeFiles, storeError } from './helpers.files.js'
 import { checkAbout, toInfo } from './helpers.header.js';
 import { takeIn } from './helpers.intake.js';
 import { listObjects } from './helpers.listing.js';
+import { bestEffort } from './helpers.outcome.js';
 
 /** bytes that are read when a file is opened for its body: all of most documents */
 const FIRST_READ = 64 * 1024;
@@ -61,7 +62,7 @@ export class DirectoryObjectStore implements IObjectStore {
   public init(): Promise<void> {
     return guarded(async () => {
       await this.layout.prepare();
-      await this.layout.clean(DAY_MS);
+      await bestEffort(this.layout.clean(DAY_MS));
     });
   }
 
@@ -133,7 +134,8 @@ export class DirectoryObjectStore implements IObjectStore {
         await this.publisher.publish(path, draft, options, options);
         return { etag: draft.etag };
       } finally {
-        await draft.discard();
+        // it is decided by now; what stays in `tmp/` is swept
+        await bestEffort(draft.discard());
       }
     } catch (error) {
       // a source that has failed itself refuses to be cancelled; the error to tell is the one that brought us here
@@ -153,7 +155,7 @@ export class DirectoryObjectStore implements IObjectStore {
         await this.publisher.publish(path, draft, options, options);
         return { etag: draft.etag };
       } finally {
-        await draft.discard();
+        await bestEffort(draft.discard());
       }
     });
   }
@@ -163,7 +165,7 @@ export class DirectoryObjectStore implements IObjectStore {
   }
 
   public list(options: IListOptions): AsyncIterable<IObjectInfo | IObjectPrefix> {
-    return listObjects(this.layout, this.lookup, this.publisher, options);
+    return listObjects({ layout: this.layout, lookup: this.lookup, publisher: this.publisher }, options);
   }
 
   private async draft(

@@ -1,9 +1,21 @@
 import type { Stats } from 'node:fs';
 import { LRUCache, path } from '../../../plugins.js';
 import { RegistryError } from '../../classes.registryerror.js';
-import { hasCode, type IFiles, tolerate } from './helpers.files.js';
+import { hasCode, type IFiles, isFileError, tolerate } from './helpers.files.js';
 import { relativePath } from './helpers.names.js';
 import { randomName } from './helpers.random.js';
+
+/** begins a name in `objects/` that no key is written as (helpers.names.ts) */
+const PROBE = '#probe-';
+/** what file systems without hard links answer, and what those that are not asked in the usual way do */
+const NO_LINKS = ['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'EMLINK'];
+
+const unfit = (directory: string, why: string, cause?: unknown): RegistryError =>
+  new RegistryError(
+    'unavailable',
+    `The file system of ${directory} ${why}: every write needs a local one with hard links (ext4, XFS, Btrfs, ZFS, APFS, NTFS)`,
+    { cause },
+  );
 
 /** Where things are below the storage directory, and the care that directories need. */
 export class DirectoryLayout {
@@ -51,20 +63,46 @@ export class DirectoryLayout {
   public async prepare(): Promise<void> {
     await this.makeDirectory(this.objects, path.parse(this.objects).root);
     await tolerate(this.files.mkdir(this.tmp), 'EEXIST');
+    await this.probe();
   }
 
-  /** Removes what writers that died left in `tmp/`. */
+  /** Removes what writers that died left in `tmp/`, and what a probe left in `objects/`. */
   public async clean(olderThanMs: number): Promise<number> {
+    const probes = (await this.files.readdir(this.objects)).filter((name) => name.startsWith(PROBE));
+    const left = [
+      ...(await this.files.readdir(this.tmp)).map((name) => this.temporary(name)),
+      ...probes.map((name) => `${this.objects}/${name}`),
+    ];
     const before = Date.now() - olderThanMs;
     let count = 0;
-    for (const name of await this.files.readdir(this.tmp)) {
-      const stat = await tolerate(this.files.stat(this.temporary(name)), 'ENOENT');
+    for (const file of left) {
+      const stat = await tolerate(this.files.stat(file), 'ENOENT');
       // the change time, because a link made just now to an old file is not stale
       if (!stat || stat.ctimeMs > before) continue;
-      await this.files.remove(this.temporary(name));
+      await this.files.remove(file);
       count++;
     }
     return count;
+  }
+
+  /** Throws what is missing if the file system cannot do what each write needs: a second name for a file of `tmp/`. */
+  private async probe(): Promise<void> {
+    const { files } = this;
+    const file = this.temporary();
+    const name = `${this.objects}/${PROBE}${randomName(12, 'hex')}`;
+    await this.write(file, new Uint8Array(), 'wx', true);
+    try {
+      await files.link(file, name);
+      const taken = await tolerate(files.link(file, name), 'EEXIST').then(() => files.stat(file));
+      if (taken.nlink !== 2) throw unfit(this.objects, 'counts no hard links');
+    } catch (error) {
+      if (hasCode(error, 'EXDEV')) throw unfit(this.objects, 'is not the one of tmp/ beside it', error);
+      if (hasCode(error, ...NO_LINKS)) throw unfit(this.objects, 'has no hard links', error);
+      throw error;
+    } finally {
+      await tolerate(files.unlink(name), 'ENOENT');
+      await files.unlink(file);
+    }
   }
 
   /** Throws where the whole store is gone, an unmounted volume for one: then no key may read as absent. */
@@ -90,15 +128,17 @@ export class DirectoryLayout {
     }
   }
 
-  /** Removes what became empty above `file`. A writer that just looked there finds out and makes it anew. */
-  public async prune(file: string): Promise<void> {
+  /**
+   * Removes what became empty above `file`, as far as that is possible now: a directory that stays is no object. A
+   * writer that has just looked there finds out and makes it anew.
+   */
+  public async tidy(file: string): Promise<void> {
     for (let at = path.dirname(file); at.length > this.objects.length; at = path.dirname(at)) {
       try {
         await this.files.rmdir(at);
       } catch (error) {
-        if (hasCode(error, 'ENOENT')) continue;
-        if (hasCode(error, 'ENOTEMPTY', 'EEXIST', 'EBUSY')) return;
-        throw error;
+        if (!isFileError(error)) throw error;
+        if (!hasCode(error, 'ENOENT')) return;
       }
     }
   }
@@ -119,7 +159,7 @@ export class DirectoryLayout {
   }
 
   private async statObjects(): Promise<Stats> {
-    return this.files.statHot(this.objects);
+    return this.files.looksAtOnce() ? this.files.statHot(this.objects) : this.files.stat(this.objects);
   }
 
   private startSync(directory: string): Promise<void> {

@@ -6,8 +6,8 @@ import { type IFiles, tolerate } from './helpers.files.js';
 
 /** What is at a key: the place, and the version in it, which may be a deletion. */
 export type TCurrent =
-  | { place: TPlace & { form: 'absent' | 'dead' }; version: null }
-  | { place: TPlace & { form: 'plain' | 'living' }; version: IVersion };
+  | { place: TPlace & { form: 'absent' | 'removed' }; version: null }
+  | { place: TPlace & { form: 'plain' | 'live' }; version: IVersion };
 
 /** Each round means that another writer got ahead between two steps of ours. */
 const PATIENCE = 1000;
@@ -39,7 +39,7 @@ export class Lookup {
         if (known) return { place: { form: 'plain' }, version: known };
       }
       const place = await this.generations.look(path, this.reader.isHot(key));
-      if (place.form === 'absent' || place.form === 'dead') return { place, version: null };
+      if (place.form === 'absent' || place.form === 'removed') return { place, version: null };
       const { file, id } = fileOf(path, place);
       const known = id === undefined ? undefined : this.reader.recall(key, id);
       if (known) return { place, version: known };
@@ -56,11 +56,16 @@ export class Lookup {
     return version?.header.deleted ? undefined : version;
   }
 
+  /** Is there a plain file? Then there is an object, and no header needs to be read for that. */
+  public async isPlain(path: string): Promise<boolean> {
+    return (await this.generations.look(path)).form === 'plain';
+  }
+
   private currentId(key: string, path: string): string | undefined {
     try {
       if (this.reader.wasPlain(key)) return plainId(this.files.statHot(path));
       const place = placeOf(this.files.readdirHot(path));
-      return place?.form === 'living' ? fileOf(path, place).id : undefined;
+      return place?.form === 'live' ? fileOf(path, place).id : undefined;
     } catch {
       return undefined; // whoever looks properly finds out what it is, and says so
     }
@@ -74,7 +79,7 @@ export class Lookup {
         if (opened) return opened;
       }
       const place = await this.generations.look(path, this.reader.isHot(key));
-      if (place.form === 'absent' || place.form === 'dead') return null;
+      if (place.form === 'absent' || place.form === 'removed') return null;
       const { file, id } = fileOf(path, place);
       const known = id === undefined ? undefined : this.reader.recall(key, id);
       if (known?.header.deleted) return null;
@@ -95,12 +100,12 @@ export class Lookup {
   private async isStill(path: string, id: string | undefined): Promise<boolean> {
     if (id === undefined) return true;
     const place = await this.generations.look(path);
-    return place.form === 'living' && fileOf(path, place).id === id;
+    return place.form === 'live' && fileOf(path, place).id === id;
   }
 }
 
-const fileOf = (path: string, place: TPlace & { form: 'plain' | 'living' }): { file: string; id?: string } => {
+const fileOf = (path: string, place: TPlace & { form: 'plain' | 'live' }): { file: string; id?: string } => {
   if (place.form === 'plain') return { file: path };
-  const id = `${place.mark}.${place.number}`;
+  const id = `${place.marker}.${place.number}`;
   return { file: `${path}/${id}`, id };
 };

@@ -2,11 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { crypto } from '../../../plugins.js';
 import { RegistryError } from '../../classes.registryerror.js';
 import { BytesDraft, type Draft } from './classes.draft.js';
-import { type Generations, outcomeUnknown, type TOutcome, type TPlace } from './classes.generations.js';
+import type { Generations, TOutcome, TPlace } from './classes.generations.js';
 import type { DirectoryLayout } from './classes.layout.js';
 import type { Lookup, TCurrent } from './classes.lookup.js';
 import type { IVersion, VersionReader } from './classes.versionreader.js';
 import { hasCode, tolerate } from './helpers.files.js';
+import { afterwards, bestEffort, deciding, outcomeUnknown } from './helpers.outcome.js';
 
 export interface ICondition {
   ifMatch?: string;
@@ -28,7 +29,7 @@ const failed = (): RegistryError =>
   new RegistryError('preconditionFailed', 'The object has changed, or is not as the condition says');
 
 /**
- * Puts drafts in their place and takes objects away, in whichever of two forms the key is stored: a directory of
+ * Puts drafts in their place and removes objects, in whichever of two forms the key is stored: a directory of
  * generations, or, for what was written as immutable, a plain file of the same name. A name is one or the other, so
  * two writers that would each begin another form exclude each other too.
  *
@@ -56,7 +57,7 @@ export class Publisher {
     return this.persist(draft.key, path, condition, ({ place, version }) => {
       this.check(condition, version);
       if (place.form === 'plain') return this.replacePlain(path, draft, version as IVersion, condition);
-      if (place.form === 'living' && !this.generations.isSealed(place, version)) {
+      if (place.form === 'live' && !this.generations.isSealed(place, version)) {
         return this.generations.succeed(path, place, version as IVersion, draft);
       }
       return this.begin(path, place, version, draft, form);
@@ -68,12 +69,12 @@ export class Publisher {
     return this.persist(key, path, condition, async ({ place, version }) => {
       this.check(condition, version);
       if (!version || version.header.deleted) return 'won';
-      if (place.form !== 'living') return this.removePlain(key, path, version, condition);
-      const grave = new BytesDraft(this.layout, key, { deleted: true }, new Uint8Array());
+      if (place.form !== 'live') return this.removePlain(key, path, version, condition);
+      const tombstone = new BytesDraft(this.layout, key, { deleted: true }, new Uint8Array());
       try {
-        return await this.generations.succeed(path, place, version, grave);
+        return await this.generations.succeed(path, place, version, tombstone);
       } finally {
-        await grave.discard();
+        await bestEffort(tombstone.discard());
       }
     });
   }
@@ -81,7 +82,7 @@ export class Publisher {
   /** Scratch objects are plain files, and nobody minds if one comes back: there is nothing to look at before. */
   private async drop(key: string, path: string): Promise<void> {
     try {
-      await this.layout.files.unlink(path);
+      await deciding(this.layout.files.unlink(path));
     } catch (error) {
       if (hasCode(error, 'ENOENT', 'ENOTDIR')) return;
       if (!hasCode(error, 'EISDIR', 'EPERM')) throw error;
@@ -89,11 +90,10 @@ export class Publisher {
     }
   }
 
-  /** Takes away what is left of a deleted key. */
-  public async bury(path: string, { place, version }: TCurrent): Promise<void> {
-    if (place.form === 'dead') await this.generations.clear(path);
-    if (place.form === 'living' && version?.header.deleted) await this.generations.bury(path, place, version);
-    await this.layout.prune(path);
+  /** Removes what is left of a deleted key, as far as that is possible now. */
+  public async tidy(path: string, current: TCurrent): Promise<void> {
+    await bestEffort(this.removeRest(path, current));
+    await this.layout.tidy(path);
   }
 
   private async persist(
@@ -102,13 +102,14 @@ export class Publisher {
     condition: ICondition,
     attempt: (current: TCurrent) => Promise<TOutcome>,
   ): Promise<void> {
-    const conditional = condition.ifMatch !== undefined || condition.ifNoneMatch !== undefined;
     // who writes "if absent" mostly knows that it is, and the write itself finds out if not
     let current = condition.ifNoneMatch ? NOTHING : await this.lookup.current(key, path);
     for (let tries = 0; tries < PATIENCE; tries++) {
       const outcome = await attempt(current);
       if (outcome === 'won') return;
-      if (outcome === 'unknown' && conditional) throw outcomeUnknown(key);
+      if (outcome === 'unknown') {
+        throw outcomeUnknown(new Error(`${key} was rewritten or removed too often before the write was confirmed`));
+      }
       if (tries > 2) await delay(Math.random() * Math.min(50, tries));
       current = await this.lookup.current(key, path);
     }
@@ -122,18 +123,24 @@ export class Publisher {
     draft: Draft,
     { immutable, scratch }: IForm,
   ): Promise<TOutcome> {
-    if (place.form === 'living' && version) await this.generations.bury(path, place, version);
-    if (place.form === 'dead') await this.generations.clear(path);
+    await this.removeRest(path, { place, version } as TCurrent);
     if (!immutable) return this.generations.create(path, draft);
     const sealed = await draft.seal({}, scratch);
     try {
-      await this.layout.place(path, () => this.layout.files.link(sealed, path));
+      await this.layout.place(path, () => deciding(this.layout.files.link(sealed, path)));
     } catch (error) {
       if (hasCode(error, 'EEXIST', 'ENOTDIR')) return 'lost';
       throw error;
     }
-    if (!scratch) await this.layout.syncParent(path);
+    if (!scratch) await afterwards(this.layout.syncParent(path));
     return 'won';
+  }
+
+  private async removeRest(path: string, { place, version }: TCurrent): Promise<void> {
+    if (place.form === 'removed') await this.generations.clear(path);
+    if (place.form === 'live' && version?.header.deleted) {
+      await this.generations.removeTombstone(path, place, version);
+    }
   }
 
   private async replacePlain(path: string, draft: Draft, version: IVersion, condition: ICondition): Promise<TOutcome> {
@@ -141,12 +148,12 @@ export class Publisher {
     const replace = async (): Promise<TOutcome> => {
       if (
         (await tolerate(
-          this.layout.files.rename(sealed, path).then(() => true),
+          deciding(this.layout.files.rename(sealed, path)).then(() => true),
           ...ROUND_AGAIN,
         )) !== true
       )
         return 'lost';
-      await this.layout.syncParent(path);
+      await afterwards(this.layout.syncParent(path));
       return 'won';
     };
     return condition.ifMatch === undefined ? replace() : this.claimed(draft.key, path, version, replace);
@@ -161,14 +168,14 @@ export class Publisher {
     const remove = async (): Promise<TOutcome> => {
       if (
         (await tolerate(
-          this.layout.files.unlink(path).then(() => true),
+          deciding(this.layout.files.unlink(path)).then(() => true),
           ...ROUND_AGAIN,
         )) !== true
       )
         return 'lost';
       if (condition.scratch) return 'won';
-      await this.layout.prune(path);
-      await this.layout.syncParent(path);
+      await this.layout.tidy(path);
+      await afterwards(this.layout.syncParent(path));
       return 'won';
     };
     return condition.ifMatch === undefined ? remove() : this.claimed(key, path, version, remove);
@@ -191,7 +198,8 @@ export class Publisher {
       const held = await this.reader.read(key, claim);
       return held?.header.etag === version.header.etag ? await act() : 'lost';
     } finally {
-      await files.unlink(claim);
+      // a claim that stays keeps others from rewriting this version until `tmp/` is swept
+      await bestEffort(files.unlink(claim));
     }
   }
 }

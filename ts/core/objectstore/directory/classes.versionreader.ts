@@ -48,10 +48,10 @@ export class VersionReader {
     return version;
   }
 
-  /** Was it looked at a moment ago? */
+  /** Was it looked at a moment ago, so that another look need not go through the thread pool? */
   public isHot(key: string): boolean {
     const foundAt = this.known.peek(key)?.foundAt;
-    return foundAt !== undefined && performance.now() - foundAt < HOT_MS;
+    return foundAt !== undefined && performance.now() - foundAt < HOT_MS && this.files.looksAtOnce();
   }
 
   /** Was the object a file of its own when it was last seen? */

@@ -73,10 +73,12 @@ export const nodeFiles = {
   readdir: (path: string): Promise<string[]> => promise<string[]>((done) => fs.readdir(path, done)),
   /**
    * The two above without the detour through the thread pool, for what was looked at a moment ago and is in the kernel's
-   * memory for certain: a disk that has to be waited for would hold up everybody.
+   * memory, most likely: a disk that has to be waited for holds up everybody. So `looksAtOnce` is asked before.
    */
-  statHot: (path: string): fs.Stats => tracked(() => fs.statSync(path)),
-  readdirHot: (path: string): string[] => tracked(() => fs.readdirSync(path)),
+  statHot: (path: string): fs.Stats => paces.look.time(() => tracked(() => fs.statSync(path))),
+  readdirHot: (path: string): string[] => paces.look.time(() => tracked(() => fs.readdirSync(path))),
+  /** Have such looks been quick of late? */
+  looksAtOnce: (): boolean => paces.look.isQuick,
   link: (from: string, to: string): Promise<void> =>
     soon(
       'name',
@@ -173,8 +175,12 @@ export const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
   }
 };
 
+/** Did a call to the file system throw it? */
+export const isFileError = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && failures.has(error);
+
 export const storeError = (error: unknown): unknown => {
-  if (typeof error !== 'object' || error === null || !failures.has(error)) return error;
+  if (!isFileError(error)) return error;
   if (hasCode(error, 'ENAMETOOLONG')) return new RegistryError('invalid', 'The object key is too long for this store');
   const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
   return new RegistryError('unavailable', `The storage directory cannot be used (${code})`, { cause: error });

@@ -1,18 +1,22 @@
 import { compareKeys } from '../helpers.keys.js';
 import type { DirectoryLayout } from './classes.layout.js';
+import { ascending } from './helpers.ascending.js';
 import { tolerate } from './helpers.files.js';
-import { decodeSegment, nameFilter, readName, relativeFolder } from './helpers.names.js';
+import {
+  compareNames,
+  decodeSegment,
+  isCut,
+  nameFilter,
+  nameOfKey,
+  readName,
+  relativeFolder,
+} from './helpers.names.js';
 
+/** What may be an object, or a folder of objects: its key ends with `/`. */
 export interface IFound {
   key: string;
   path: string;
-}
-
-interface IEntry {
-  /** the segment, with a `/` behind it for a folder: so that entries sort as the keys in them do */
-  sort: string;
-  path: string;
-  folder: boolean;
+  isFolder: boolean;
 }
 
 export interface IWalk {
@@ -20,73 +24,103 @@ export interface IWalk {
   prefix: string;
   /** only keys behind it */
   after?: string;
-  /** asked again before each folder and key: nothing below may interest the caller any more */
-  skips(prefix: string): boolean;
+  /** folders are yielded and not entered: one directory is read */
+  flat?: boolean;
+  /** asked before each folder and key: nothing below may interest the caller any more */
+  skips?(prefix: string): boolean;
 }
 
 const folderOf = (prefix: string): string => prefix.slice(0, prefix.lastIndexOf('/') + 1);
 
 /**
- * All that may be objects, in key order; one directory at a time is held in memory. Begins at the folder of the prefix;
- * empty folders that it meets below are taken away.
+ * All that may be objects, in key order, from the folder of the prefix on. Of each directory on the way the names are
+ * held in memory; they are put in order and decoded only as far as the caller reads. Empty folders below are removed.
  */
 export async function* walk(layout: DirectoryLayout, options: IWalk): AsyncGenerator<IFound, void, undefined> {
-  const above = folderOf(options.prefix);
-  const directory = above === '' ? layout.objects : `${layout.objects}/${relativeFolder(above)}`;
-  yield* walkFolder(layout, directory, above, options);
+  const key = folderOf(options.prefix);
+  const path = key === '' ? layout.objects : `${layout.objects}/${relativeFolder(key)}`;
+  const { found } = await readFolder(layout, { key, path }, options);
+  yield* enter(layout, found, options);
 }
 
-async function* walkFolder(
+async function* enter(
   layout: DirectoryLayout,
-  directory: string,
-  above: string,
+  found: Iterable<IFound>,
   options: IWalk,
 ): AsyncGenerator<IFound, void, undefined> {
-  const { prefix, after } = options;
-  const entries = await readEntries(
-    layout,
-    directory,
-    '',
-    above === folderOf(prefix) ? prefix.slice(above.length) : '',
-  );
-  // what is deleted as scratch leaves its folder behind; where it is not empty any more, nothing happens
-  if (entries.length === 0 && above !== folderOf(prefix)) await layout.prune(`${directory}/nothing`);
-  entries.sort((a, b) => compareKeys(a.sort, b.sort));
-  for (const entry of entries) {
-    const key = above + entry.sort;
-    if (options.skips(key)) continue;
-    if (entry.folder) {
-      if (!key.startsWith(prefix) && !prefix.startsWith(key)) continue;
-      // everything in it begins with `key`, so it lies before `after` as a whole, or around or behind it
-      if (after !== undefined && compareKeys(key, after) < 0 && !after.startsWith(key)) continue;
-      yield* walkFolder(layout, entry.path, key, options);
-    } else if (key.startsWith(prefix) && (after === undefined || compareKeys(key, after) > 0)) {
-      yield { key, path: entry.path };
+  for (const item of found) {
+    if (options.skips?.(item.key) || !item.key.startsWith(options.prefix)) continue;
+    if (!item.isFolder || options.flat) {
+      yield item;
+      continue;
     }
+    const below = await readFolder(layout, item, options);
+    if (below.isEmpty) await layout.tidy(`${item.path}/nothing`);
+    yield* enter(layout, below.found, options);
   }
 }
 
-const readEntries = async (
+/** What is in one folder, in order; `prefix` and `after` as far as they exclude something in it. */
+export const readFolder = async (
+  layout: DirectoryLayout,
+  folder: { key: string; path: string },
+  { prefix = '', after }: { prefix?: string; after?: string } = {},
+): Promise<{ isEmpty: boolean; found: Iterable<IFound> }> => {
+  const nothing = { isEmpty: false, found: [] };
+  const behind = after !== undefined && !after.startsWith(folder.key);
+  if (behind && compareKeys(folder.key, after) < 0) return nothing;
+  const begins = prefix.startsWith(folder.key) ? prefix.slice(folder.key.length).split('/', 1)[0] : '';
+  const pieces = new Map<string, string>();
+  const all = await readNames(layout, folder.path, '', begins ? nameFilter(begins) : undefined, pieces);
+  let names = all;
+  if (after !== undefined && !behind && after.length > folder.key.length) {
+    const last = nameOfKey(after.slice(folder.key.length));
+    names = names.filter((name) => {
+      const order = compareNames(name, last);
+      // a folder that `after` lies in is equal to it here
+      return order > 0 || (order === 0 && readName(name).kind === 'folder');
+    });
+  }
+  return { isEmpty: all.length === 0 && !begins, found: inOrder(folder, names, pieces) };
+};
+
+function* inOrder(
+  folder: { key: string; path: string },
+  names: string[],
+  pieces: Map<string, string>,
+): Generator<IFound, void, undefined> {
+  for (const name of ascending(names, compareNames)) {
+    const { kind, piece } = readName(name);
+    const segment = decodeSegment(piece);
+    if (segment === null || segment === '') continue;
+    const isFolder = kind === 'folder';
+    const path = pieces.get(name) ?? `${folder.path}/${name}`;
+    yield { key: `${folder.key}${segment}${isFolder ? '/' : ''}`, path, isFolder };
+  }
+}
+
+/** The whole names of the segments in a directory; `pieces` gets the paths of those that are cut into several. */
+const readNames = async (
   layout: DirectoryLayout,
   directory: string,
   begun: string,
-  wanted = '',
-): Promise<IEntry[]> => {
-  // a folder that was pruned meanwhile has nothing in it
+  filter: ((name: string) => boolean) | undefined,
+  pieces: Map<string, string>,
+): Promise<string[]> => {
+  // a folder that was removed meanwhile has nothing in it
   let names = (await tolerate(layout.files.readdir(directory), 'ENOENT', 'ENOTDIR')) ?? [];
-  // before anything is decoded and sorted: a folder may hold a hundred thousand names of which one is wanted
-  if (wanted !== '') names = names.filter(nameFilter(wanted));
-  const entries: IEntry[] = [];
+  if (filter) names = names.filter(filter);
+  if (begun === '' && !names.some(isCut)) return names;
+  const whole: string[] = [];
   for (const name of names) {
     const { kind, piece } = readName(name);
     const path = `${directory}/${name}`;
-    if (kind === 'continued') {
-      for (const entry of await readEntries(layout, path, begun + piece)) entries.push(entry);
+    if (kind !== 'continued') {
+      whole.push(begun + name);
+      if (begun !== '') pieces.set(begun + name, path);
       continue;
     }
-    const segment = decodeSegment(begun + piece);
-    if (segment === null || segment === '') continue;
-    entries.push({ sort: kind === 'folder' ? `${segment}/` : segment, path, folder: kind === 'folder' });
+    for (const below of await readNames(layout, path, begun + piece, undefined, pieces)) whole.push(below);
   }
-  return entries;
+  return whole;
 };

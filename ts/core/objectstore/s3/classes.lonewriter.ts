@@ -1,10 +1,12 @@
 import { Buffer } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
-import { RegistryError } from '../../classes.registryerror.js';
+import type { RegistryError } from '../../classes.registryerror.js';
 import { deleteObject } from './helpers.delete.js';
+import { unavailable } from './helpers.errors.js';
 import { putBytes } from './helpers.put.js';
 import { readWhole } from './helpers.read.js';
-import { type IS3Session, pause } from './interfaces.session.js';
+import { pause } from './helpers.request.js';
+import type { IS3Session } from './interfaces.session.js';
 
 /** Swept with other leftovers when a crash leaves it and nobody starts again. */
 const NAME = 'staging/replica';
@@ -96,7 +98,6 @@ export class LoneWriter {
 }
 
 const taken = (): RegistryError =>
-  new RegistryError(
-    'unavailable',
+  unavailable(
     'Another replica uses this S3 server, which ignores conditional writes. Run one only, or set config.storage.allowUnconditionalWrites and accept lost updates',
   );

@@ -10,19 +10,23 @@ import type {
   IObjectStore,
   IPutOptions,
 } from '../interfaces.objectstore.js';
+import { compareFirst, KeyLocks } from './classes.keylocks.js';
 import { LoneWriter } from './classes.lonewriter.js';
+import { type UploadBudget, uploadBudget } from './classes.uploadbudget.js';
 import { connect } from './helpers.client.js';
 import { composeObjects } from './helpers.compose.js';
-import { deleteObject } from './helpers.delete.js';
+import type { ITarget } from './helpers.creation.js';
+import { deleteObject, type IDeleteOptions } from './helpers.delete.js';
+import { unavailable } from './helpers.errors.js';
 import { checkKey } from './helpers.keys.js';
 import { listObjects } from './helpers.list.js';
-import type { ITarget } from './helpers.multipart.js';
-import { putBytes, putStream } from './helpers.put.js';
+import { putBytes } from './helpers.put.js';
 import { getObject, headObject } from './helpers.read.js';
 import { type IS3Settings, readSettings } from './helpers.settings.js';
-import { compareFirst, type ICondition, KeyLocks } from './helpers.settle.js';
 import { openBucket, probe } from './helpers.start.js';
+import { putStream } from './helpers.stream.js';
 import { abandonOldUploads } from './helpers.unfinished.js';
+import type { ICondition } from './helpers.write.js';
 import type { IS3StorageConfig } from './interfaces.s3config.js';
 import type { IS3Session } from './interfaces.session.js';
 
@@ -34,6 +38,8 @@ export interface IS3StoreOptions {
   idleTimeoutMs?: number;
   /** ms between two signs of life of the only replica, on servers without conditional writes; default 2,000 */
   replicaBeatMs?: number;
+  /** memory of uploads of unknown length; default: that of the process */
+  uploadBudget?: UploadBudget;
 }
 
 const SILENT: ILogger = { info() {}, warn() {}, error() {} };
@@ -43,9 +49,19 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /**
  * `IObjectStore` on an S3 server. Nothing is loaded or connected before `init()`.
  *
- * What it adds to the plain protocol: a write knows its own result from another's after a lost answer (helpers.settle.ts), a
- * failing source leaves nothing (classes.bytesource.ts, helpers.put.ts), a dead server is an error and not an end (helpers.body.ts), and
- * objects are joined inside the server (helpers.compose.ts).
+ * Its rules:
+ * - **Absent** is only what S3 itself calls `NoSuchKey`. A missing bucket, a refused credential and the 404 page of a
+ *   balancer are faults (helpers.read.ts).
+ * - **Writes** go out without the SDK's retries and carry a write id in the object's metadata. After a lost answer a HEAD
+ *   for that id decides: success, the same request once more, or `outcomeUnknown` (helpers.write.ts). `preconditionFailed`
+ *   means that every attempt was refused for certain. A put without conditions may be applied late, and is for keys that
+ *   have one writer.
+ * - **Deletes** are sent once. If the answer is lost and the object is there still: `outcomeUnknown`. Only `scratch`
+ *   deletes are sent again (helpers.delete.ts).
+ * - **Streams** whose source fails leave nothing (classes.bytesource.ts, helpers.put.ts), and those of unknown length
+ *   share one budget of memory (classes.uploadbudget.ts, helpers.parts.ts).
+ * - **Bodies** end only with their last byte; a server that dies or falls silent is an error (helpers.body.ts).
+ * - **Messages** to callers name no code of S3; the SDK's error is the cause, for the log (helpers.errors.ts).
  */
 export class S3ObjectStore implements IObjectStore {
   private readonly settings: IS3Settings;
@@ -68,7 +84,7 @@ export class S3ObjectStore implements IObjectStore {
 
   /**
    * Whether `delete` with `ifMatch` is atomic. AWS and versitygw compare and delete in one step; MinIO ignores the
-   * condition, and then a write by another process between this driver's comparison and its delete is lost.
+   * condition: it deletes what another process writes between this driver's comparison and its delete.
    */
   public get conditionalDeletes(): boolean {
     return this.session?.abilities.delete ?? false;
@@ -127,11 +143,11 @@ export class S3ObjectStore implements IObjectStore {
     );
   }
 
-  public async delete(key: string, options: { ifMatch?: string } = {}): Promise<void> {
+  public async delete(key: string, options: IDeleteOptions = {}): Promise<void> {
     const session = this.opened(key);
     const work = () => {
       this.alone?.check();
-      return deleteObject(session, key, options.ifMatch);
+      return deleteObject(session, key, options);
     };
     return session.abilities.delete ? work() : this.locks.run(key, work);
   }
@@ -152,7 +168,7 @@ export class S3ObjectStore implements IObjectStore {
       timing: { requestMs: requestTimeoutMs, idleMs: idleTimeoutMs },
       abilities: { put: false, complete: false, delete: false },
       logger,
-      parts: { underWay: 0 },
+      budget: this.options.uploadBudget ?? uploadBudget,
     };
     try {
       await openBucket(session);
@@ -195,7 +211,7 @@ export class S3ObjectStore implements IObjectStore {
 
   private opened(...keys: string[]): IS3Session {
     if (!this.session) {
-      throw new RegistryError('unavailable', 'The storage is not open: init() was not called, or destroy() was');
+      throw unavailable('The storage is not open: init() was not called, or destroy() was');
     }
     keys.forEach(checkKey);
     return this.session;

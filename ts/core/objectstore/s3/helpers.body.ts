@@ -1,14 +1,11 @@
 import type { Readable } from '../../../plugins.js';
 import { streamOfBuffers } from '../../base/helpers.streams.js';
-import { RegistryError } from '../../classes.registryerror.js';
-import { DirectBody } from './classes.directbody.js';
-import { giveBack } from './helpers.buffers.js';
-import { abortReason } from './interfaces.session.js';
+import { abortReason, unavailable } from './helpers.errors.js';
 
 export interface IBodyOptions {
   /** the bytes that have to come; fewer are an error */
   expected: number;
-  /** ms without a byte while somebody waits for one */
+  /** ms without a byte while the reader waits for one */
   idleMs: number;
   signal?: AbortSignal;
 }
@@ -25,7 +22,6 @@ export const toWebStream = (raw: Readable, options: IBodyOptions): ReadableStrea
   let received = 0;
   let failure: unknown;
   let over = false;
-  let direct: DirectBody | undefined;
   let wake = () => {};
   const onEvent = () => wake();
   const onError = (error: unknown) => {
@@ -34,10 +30,6 @@ export const toWebStream = (raw: Readable, options: IBodyOptions): ReadableStrea
   };
   const onAbort = () => onError(abortReason(signal as AbortSignal));
 
-  const release = () => {
-    signal?.removeEventListener('abort', onAbort);
-    for (const event of EVENTS) raw.off(event, onEvent);
-  };
   const changed = (): Promise<void> =>
     new Promise((resolve) => {
       const timer = setTimeout(() => onError(new Error(`no byte came for ${idleMs} ms`)), idleMs);
@@ -50,55 +42,50 @@ export const toWebStream = (raw: Readable, options: IBodyOptions): ReadableStrea
   const broken = (): unknown => {
     if (signal?.aborted) return abortReason(signal);
     const cause = failure ?? new Error('the connection was closed');
-    return new RegistryError('unavailable', `The storage broke off after ${received} of ${expected} bytes`, { cause });
+    return unavailable(`The storage broke off after ${received} of ${expected} bytes`, cause);
   };
 
   for (const event of EVENTS) raw.on(event, onEvent);
-  // stays for good: what a socket has to say after its last byte concerns nobody, but must not end the process
+  // never removed: an error of the socket after its last byte has no reader, and would end the process
   raw.on('error', onError);
   signal?.addEventListener('abort', onAbort, { once: true });
   if (signal?.aborted) onAbort();
 
-  const free = (): void => {
+  const detach = (): void => {
     over = true;
-    release();
+    signal?.removeEventListener('abort', onAbort);
+    for (const event of EVENTS) raw.off(event, onEvent);
   };
-  const finish = (): null => {
-    free();
-    // its parser was passed by, and waits for this message's end for ever
-    if (direct) raw.destroy();
-    // lets the connection see its message's end and return to the pool, although nobody asks for `done`
-    else raw.resume();
-    return null;
+  const finish = (): void => {
+    detach();
+    // the connection sees the end of its message and returns to the pool, also if the reader never asks for `done`
+    raw.resume();
   };
   if (expected === 0) finish();
 
   const next = async (): Promise<Uint8Array | null> => {
     while (!over) {
-      const chunk = failure ? null : ((direct ?? raw).read() as Uint8Array | null);
+      const chunk = failure ? null : (raw.read() as Uint8Array | null);
       if (chunk && chunk.byteLength > 0) {
         received += chunk.byteLength;
-        // at once, so that the connection need not wait for the last reading to be free
+        // with the last byte, so that the connection is free before the reader asks once more
         if (received === expected) finish();
         return chunk;
       }
       if (failure || raw.readableEnded || raw.destroyed) {
-        free();
-        direct?.drop();
+        detach();
         raw.destroy();
         throw broken();
       }
-      direct ??= DirectBody.of(raw, expected - received, onEvent);
       await changed();
     }
     return null;
   };
   const close = async (): Promise<void> => {
     if (over) return;
-    free();
-    direct?.drop();
+    detach();
     raw.destroy();
     wake();
   };
-  return streamOfBuffers({ next, release: giveBack, close });
+  return streamOfBuffers({ next, close });
 };

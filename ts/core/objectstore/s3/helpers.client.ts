@@ -1,9 +1,9 @@
+import * as http from 'node:http';
 import * as https from 'node:https';
 import process from 'node:process';
 import type * as Sdk from '@aws-sdk/client-s3';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { SignedHeads } from './classes.signedheads.js';
-import { plainAgent } from './helpers.agent.js';
 import type { IS3Settings } from './helpers.settings.js';
 
 export type TS3Sdk = typeof Sdk;
@@ -13,7 +13,7 @@ export interface IS3Clients {
   sdk: TS3Sdk;
   /** retries by itself: for what may safely be sent twice */
   retrying: S3Client;
-  /** sends once: for writes whose second sending could meet the first one's result (see helpers.settle.ts) */
+  /** sends once: for writes and deletes, of which a second one could meet the first one's result (helpers.write.ts) */
   once: S3Client;
   /**
    * Retries, and adds no checksum of its own. For parts of multipart uploads: a checksum on some of them (those not
@@ -58,7 +58,7 @@ export const connect = async (settings: IS3Settings): Promise<IS3Clients> => {
   ]);
   const pool = { keepAlive: true, maxSockets: MAX_SOCKETS };
   const requestHandler = new NodeHttpHandler({
-    httpAgent: plainAgent(pool),
+    httpAgent: new http.Agent(pool),
     httpsAgent: new https.Agent(pool),
     connectionTimeout: CONNECT_TIMEOUT_MS,
     throwOnRequestTimeout: true,

@@ -1,7 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { randomUUID } from 'node:crypto';
 import { RegistryError } from '../../classes.registryerror.js';
-import { preconditionFailed } from './helpers.errors.js';
 import {
   copySource,
   creation,
@@ -9,12 +7,16 @@ import {
   MAX_PART,
   MAX_PARTS,
   MIN_PART,
-  multipart,
   requireCompleteConditions,
-} from './helpers.multipart.js';
+} from './helpers.creation.js';
+import { preconditionFailed } from './helpers.errors.js';
+import { writeIdOf } from './helpers.metadata.js';
+import { multipart } from './helpers.multipart.js';
 import { putBytes } from './helpers.put.js';
 import { headObject, readWhole } from './helpers.read.js';
-import { copyingTime, type IS3Session, must, unquoted } from './interfaces.session.js';
+import { copyingTime } from './helpers.request.js';
+import { sendWrite } from './helpers.write.js';
+import type { IS3Session } from './interfaces.session.js';
 
 /** A stretch of one of the sources; `end` is exclusive. */
 export interface IPiece {
@@ -68,7 +70,7 @@ export const planCompose = (sizes: number[]): TComposeStep[] => {
 const gone = (name: string): RegistryError =>
   new RegistryError('notFound', `"${name}" is to be joined and is not there`);
 
-/** Sizes of the parts, asked for a few at a time. */
+/** Sizes of the parts, 16 HEADs at a time: enough to hide the way there and back. */
 const measure = async (session: IS3Session, names: string[], signal?: AbortSignal): Promise<number[]> => {
   const sizes: number[] = [];
   for (let from = 0; from < names.length; from += 16) {
@@ -99,21 +101,16 @@ const gather = async (
 };
 
 /** CopyObject: one request, but servers ignore conditions on it. */
-const copyWhole = async (
-  session: IS3Session,
-  target: ITarget,
-  from: string,
-  bytes: number,
-): Promise<{ etag: string }> => {
-  const { sdk, retrying } = session.clients;
+const copyWhole = (session: IS3Session, target: ITarget, from: string, bytes: number): Promise<{ etag: string }> => {
+  const { sdk, once } = session.clients;
+  const writeId = writeIdOf(target.metadata);
   const command = new sdk.CopyObjectCommand({
-    ...creation(session, target, randomUUID()),
+    ...creation(session, target, writeId),
     CopySource: copySource(session, session.settings.prefix + from),
     MetadataDirective: 'REPLACE',
   });
-  const options = { signal: target.signal, ms: copyingTime(session, bytes) };
-  const { CopyObjectResult } = await must(session, (http) => retrying.send(command, http), options);
-  return { etag: unquoted(CopyObjectResult?.ETag) };
+  const write = { ...target, writeId, replayable: true, ms: copyingTime(session, bytes) };
+  return sendWrite(session, write, async (http) => (await once.send(command, http)).CopyObjectResult ?? {});
 };
 
 /** Joins objects inside the server wherever it lets us; see `IObjectStore.compose`. */

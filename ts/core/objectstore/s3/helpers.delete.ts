@@ -1,35 +1,61 @@
-import { codeOf, isAbsent, preconditionFailed, statusOf, toRegistryError } from './helpers.errors.js';
+import {
+  codeOf,
+  isNoSuchKey,
+  outcomeUnknown,
+  preconditionFailed,
+  toRegistryError,
+  writeFailureOf,
+} from './helpers.errors.js';
 import { headObject } from './helpers.read.js';
-import { type IS3Session, must, quoted, run } from './interfaces.session.js';
+import { quoted, run } from './helpers.request.js';
+import type { IS3Session } from './interfaces.session.js';
 
-/**
- * Without `ifMatch`: whatever is there. With it: only what has that ETag. The comparison comes first in any case, because
- * servers answer "done" to a conditional delete of what is absent; then the server compares again, where it can, in one
- * step with the delete. A lost answer needs no write id: absent is what was wanted.
- */
-export const deleteObject = async (session: IS3Session, name: string, ifMatch?: string): Promise<void> => {
-  const { sdk, retrying } = session.clients;
-  const at = { Bucket: session.settings.bucket, Key: session.settings.prefix + name };
-  if (ifMatch === undefined) {
-    await must(session, (http) => retrying.send(new sdk.DeleteObjectCommand(at), http).catch(ignoreAbsent));
+export interface IDeleteOptions {
+  ifMatch?: string;
+  /** deleting twice is harmless: the key belongs to one write, and nobody writes it again */
+  scratch?: boolean;
+}
+
+/** Resolves if the object is gone; throws what the failed DELETE means otherwise. */
+const decide = async (session: IS3Session, name: string, ifMatch: string | undefined, error: unknown) => {
+  const failure = writeFailureOf(error);
+  if (failure === 'unknown') {
+    const found = await headObject(session, name).catch(() => {
+      throw outcomeUnknown(error);
+    });
+    if (found) throw outcomeUnknown(error);
     return;
   }
-  const found = await headObject(session, name);
-  if (found?.etag !== ifMatch) throw preconditionFailed(name);
-  const command = new sdk.DeleteObjectCommand({
-    ...at,
-    IfMatch: session.abilities.delete ? quoted(ifMatch) : undefined,
-  });
-  try {
-    await run(session, (http) => retrying.send(command, http));
-  } catch (error) {
-    if (isAbsent(error)) return;
-    if (statusOf(error) === 412 || codeOf(error) === 'ConditionalRequestConflict')
-      throw preconditionFailed(name, error);
-    throw toRegistryError(error);
+  if (ifMatch === undefined) {
+    if (isNoSuchKey(error)) return;
+  } else if (failure === 'absent' || failure === 'condition' || codeOf(error) === 'ConditionalRequestConflict') {
+    throw preconditionFailed(name, error);
   }
+  throw toRegistryError(error);
 };
 
-const ignoreAbsent = (error: unknown): void => {
-  if (!isAbsent(error)) throw error;
+/**
+ * Without `ifMatch`: deletes whatever is there. With it: only the object that has that ETag. That is compared before
+ * anything is sent, because servers answer "done" to a conditional delete of what is absent; then the server compares
+ * again, if it can, in one step with the delete.
+ *
+ * A DELETE is sent once. If its answer is lost, and the object is still there, the request may be on its way and may
+ * meet an object that somebody writes meanwhile, one of equal bytes (and ETag) too: `outcomeUnknown`, and whoever
+ * repeats the delete looks first at what is stored by then. Only a `scratch` delete is sent again.
+ */
+export const deleteObject = async (session: IS3Session, name: string, options: IDeleteOptions = {}): Promise<void> => {
+  const { ifMatch, scratch } = options;
+  const { sdk, once, retrying } = session.clients;
+  if (ifMatch !== undefined && (await headObject(session, name))?.etag !== ifMatch) throw preconditionFailed(name);
+  const command = new sdk.DeleteObjectCommand({
+    Bucket: session.settings.bucket,
+    Key: session.settings.prefix + name,
+    IfMatch: ifMatch !== undefined && session.abilities.delete ? quoted(ifMatch) : undefined,
+  });
+  const client = scratch && ifMatch === undefined ? retrying : once;
+  try {
+    await run(session, (http) => client.send(command, http));
+  } catch (error) {
+    await decide(session, name, ifMatch, error);
+  }
 };

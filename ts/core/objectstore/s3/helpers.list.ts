@@ -1,7 +1,8 @@
 import { Buffer } from 'node:buffer';
 import type * as Sdk from '@aws-sdk/client-s3';
 import type { IListOptions, IObjectInfo, IObjectPrefix } from '../interfaces.objectstore.js';
-import { type IS3Session, must, unquoted } from './interfaces.session.js';
+import { must, unquoted } from './helpers.request.js';
+import type { IS3Session } from './interfaces.session.js';
 
 const PAGE = 1000;
 

@@ -1,68 +1,13 @@
 import type { Buffer } from 'node:buffer';
-import { randomUUID } from 'node:crypto';
 import { RegistryError } from '../../classes.registryerror.js';
-import { codeOf } from './helpers.errors.js';
-import { toHeaders } from './helpers.metadata.js';
-import { type ICondition, settle } from './helpers.settle.js';
-import {
-  abortReason,
-  copyingTime,
-  type IS3Session,
-  must,
-  pause,
-  quoted,
-  run,
-  sendingTime,
-} from './interfaces.session.js';
+import { conditions, copySource, creation, type ICopySource, type ITarget } from './helpers.creation.js';
+import { abortReason, codeOf } from './helpers.errors.js';
+import { writeIdOf } from './helpers.metadata.js';
+import { copyingTime, must, pause, run, sendingTime } from './helpers.request.js';
+import { sendWrite } from './helpers.write.js';
+import type { IS3Session } from './interfaces.session.js';
 
-/** S3's limits, in bytes and parts. All parts but the last have at least MIN_PART. */
-export const MIN_PART = 5 * 1024 ** 2;
-export const MAX_PART = 5 * 1024 ** 3;
-export const MAX_PARTS = 10_000;
-
-export interface ITarget {
-  /** as the server knows it, prefix included */
-  key: string;
-  /** as the caller knows it */
-  name: string;
-  contentType?: string;
-  metadata?: Record<string, string>;
-  condition: ICondition;
-  signal?: AbortSignal;
-}
-
-export interface ICopySource {
-  key: string;
-  /** first and last byte; absent: the whole object */
-  range?: { start: number; end: number };
-  bytes: number;
-}
-
-/** `bucket/key` as a header: percent-encoded, because a `+` or `%2F` in a key would be decoded otherwise. */
-export const copySource = (session: IS3Session, key: string): string =>
-  [session.settings.bucket, ...key.split('/')].map((segment) => encodeURIComponent(segment)).join('/');
-
-/** Headers of every request that creates an object. */
-export const creation = (session: IS3Session, target: ITarget, writeId: string) => ({
-  Bucket: session.settings.bucket,
-  Key: target.key,
-  ContentType: target.contentType ?? 'application/octet-stream',
-  Metadata: toHeaders(target.metadata, writeId),
-  ServerSideEncryption: session.settings.encryption as 'AES256' | 'aws:kms' | undefined,
-});
-
-export const conditions = ({ ifMatch, ifNoneMatch }: ICondition) => ({
-  IfMatch: ifMatch === undefined ? undefined : quoted(ifMatch),
-  IfNoneMatch: ifNoneMatch,
-});
-
-/** An object of more than one request is made by CompleteMultipartUpload, and not every server checks conditions there. */
-export const requireCompleteConditions = (session: IS3Session, { ifMatch, ifNoneMatch }: ICondition): void => {
-  if (session.abilities.complete || (ifMatch === undefined && ifNoneMatch === undefined)) return;
-  throw new RegistryError('unsupported', 'This storage makes large objects only without conditions');
-};
-
-/** One multipart upload. Whoever begins it ends it with `complete` or `abort`: its parts cost space and are not listed. */
+/** One multipart upload. Its parts cost space and are not listed, so it ends with `complete` or `abort`. */
 export class MultipartUpload {
   private readonly done: { PartNumber: number; ETag?: string }[] = [];
   private readonly halt = new AbortController();
@@ -75,10 +20,10 @@ export class MultipartUpload {
     private readonly uploadId: string | undefined,
   ) {}
 
-  /** Does not listen to the caller's signal: an upload whose answer nobody waits for could not be aborted. */
+  /** Ignores the caller's signal: without its answer, which holds the id, the upload could not be aborted. */
   public static async begin(session: IS3Session, target: ITarget): Promise<MultipartUpload> {
     if (target.signal?.aborted) throw abortReason(target.signal);
-    const writeId = randomUUID();
+    const writeId = writeIdOf(target.metadata);
     const { sdk, retrying } = session.clients;
     const command = new sdk.CreateMultipartUploadCommand(creation(session, target, writeId));
     const { UploadId } = await must(session, (http) => retrying.send(command, http));
@@ -120,7 +65,7 @@ export class MultipartUpload {
       replayable: true,
       ms: copyingTime(this.session, this.bytes),
     };
-    return settle(this.session, write, (http) => once.send(command, http));
+    return sendWrite(this.session, write, (http) => once.send(command, http));
   }
 
   /** Cuts off the parts that are under way. The server may store those whose last byte it has, now or in a moment. */
@@ -153,6 +98,8 @@ export class MultipartUpload {
   }
 }
 
+/** Parts of one upload that are on their way; more at once make it no faster. */
+const MAX_UNDER_WAY = 3;
 /** For the answers to the parts that are under way when the upload fails. */
 const LINGER_MS = 5_000;
 /** For what the server is still doing with a part that got no answer. */
@@ -166,7 +113,7 @@ export interface IMultipartWork {
   signal: AbortSignal;
 }
 
-/** Runs `work` on a new upload and completes it, or leaves nothing. A part that fails ends it all and is thrown. */
+/** Runs `work` on a new upload and completes it, or leaves nothing. Throws the error of the first part that fails. */
 export const multipart = async (
   session: IS3Session,
   target: ITarget,
@@ -182,7 +129,6 @@ export const multipart = async (
   const running = new Set<Promise<void>>();
   let unanswered = false;
   const start = async (part: Promise<void>): Promise<void> => {
-    session.parts.underWay += 1;
     const settled = part
       .catch((error: unknown) => {
         unanswered = true;
@@ -191,11 +137,10 @@ export const multipart = async (
         onFailure(error);
       })
       .finally(() => {
-        session.parts.underWay -= 1;
         running.delete(settled);
       });
     running.add(settled);
-    while (running.size >= allowance(session) && !stop.signal.aborted) await Promise.race([...running, stopped]);
+    while (running.size >= MAX_UNDER_WAY && !stop.signal.aborted) await Promise.race([...running, stopped]);
     stop.signal.throwIfAborted();
   };
   try {
@@ -205,6 +150,8 @@ export const multipart = async (
     return await upload.complete();
   } catch (error) {
     stop.abort(error);
+    // the completion may be under way still, and an unknown outcome undoes nothing: the sweep removes what is left
+    if (RegistryError.is(error, 'outcomeUnknown')) throw error;
     // a part that the server stores after the abort would stay, and be paid for
     const linger = setTimeout(() => upload.cut(), LINGER_MS);
     await Promise.all(running);
@@ -219,8 +166,3 @@ export const multipart = async (
     target.signal?.removeEventListener('abort', onAbort);
   }
 };
-
-/** An upload reads its next part when fewer than this are under way; one at a time when many uploads share the memory. */
-const OWN_PARTS = 3;
-const ALL_PARTS = 16;
-const allowance = (session: IS3Session): number => (session.parts.underWay > ALL_PARTS ? 1 : OWN_PARTS);

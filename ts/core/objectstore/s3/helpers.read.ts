@@ -2,34 +2,42 @@ import type { Buffer } from 'node:buffer';
 import type * as Sdk from '@aws-sdk/client-s3';
 import type { Readable } from '../../../plugins.js';
 import { streamToBuffer } from '../../base/helpers.streams.js';
-import { RegistryError } from '../../classes.registryerror.js';
 import type { IGetOptions, IObject, IObjectInfo, TObjectRange } from '../interfaces.objectstore.js';
+import type { THead } from './classes.signedheads.js';
 import { toWebStream } from './helpers.body.js';
-import { isAbsent, rangeInvalid, sizeIn, statusOf, toRegistryError } from './helpers.errors.js';
+import { isNoSuchKey, rangeInvalid, sizeIn, statusOf, toRegistryError, unavailable } from './helpers.errors.js';
 import { infoOf } from './helpers.metadata.js';
-import { type IHttpOptions, type IS3Session, must, quoted, run } from './interfaces.session.js';
-
-/** Proofs that the bucket exists, kept so long: see `bucketExists`. */
-const PROOF_MS = 1_000;
-const proofs = new WeakMap<IS3Session, { at: number; proof: Promise<void> }>();
+import { quoted, run } from './helpers.request.js';
+import type { IHttpOptions } from './interfaces.http.js';
+import type { IS3Session } from './interfaces.session.js';
 
 /**
- * A HEAD that answers 404 cannot say whether the key or the whole bucket is missing, and a bucket that went away (a
- * volume that is not mounted) must read as an outage. So the bucket is asked for too, at most once a second.
+ * The answer to a HEAD; null for an absent object.
+ *
+ * A HEAD has no body, so its 404 does not say whether the key is missing, the bucket (a volume that is not mounted), or
+ * whether a balancer on the way answered. Therefore a GET is asked as well, whose error document names `NoSuchKey`.
  */
-const bucketExists = (session: IS3Session): Promise<void> => {
-  const last = proofs.get(session);
-  if (last && Date.now() - last.at < PROOF_MS) return last.proof;
-  const { sdk, retrying } = session.clients;
-  const command = new sdk.ListObjectsV2Command({
-    Bucket: session.settings.bucket,
-    Prefix: session.settings.prefix,
-    MaxKeys: 1,
-  });
-  const proof = must(session, (http) => retrying.send(command, http)).then(() => {});
-  proofs.set(session, { at: Date.now(), proof });
-  proof.catch(() => proofs.delete(session));
-  return proof;
+export const headOf = async (session: IS3Session, name: string, signal?: AbortSignal): Promise<THead | null> => {
+  const { sdk, retrying, heads } = session.clients;
+  const at = { Bucket: session.settings.bucket, Key: session.settings.prefix + name };
+  const send = async (http: IHttpOptions): Promise<THead> =>
+    (await heads.send(at.Key, http)) ?? retrying.send(new sdk.HeadObjectCommand(at), http);
+  try {
+    return await run(session, send, { signal });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    if (statusOf(error) !== 404) throw toRegistryError(error);
+  }
+  try {
+    const written = await run(session, (http) => retrying.send(new sdk.GetObjectCommand(at), http), { signal });
+    // written since the HEAD
+    (written.Body as unknown as Readable).destroy();
+    return written;
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    if (isNoSuchKey(error)) return null;
+    throw toRegistryError(error);
+  }
 };
 
 export const headObject = async (
@@ -37,20 +45,8 @@ export const headObject = async (
   name: string,
   signal?: AbortSignal,
 ): Promise<IObjectInfo | null> => {
-  const { sdk, retrying, heads } = session.clients;
-  const Key = session.settings.prefix + name;
-  const send = async (http: IHttpOptions) =>
-    (await heads.send(Key, http)) ??
-    retrying.send(new sdk.HeadObjectCommand({ Bucket: session.settings.bucket, Key }), http);
-  try {
-    const answer = await run(session, send, { signal });
-    return infoOf(name, answer, answer.ContentLength ?? 0);
-  } catch (error) {
-    if (signal?.aborted) throw error;
-    if (!isAbsent(error)) throw toRegistryError(error);
-  }
-  await bucketExists(session);
-  return null;
+  const found = await headOf(session, name, signal);
+  return found && infoOf(name, found, found.ContentLength ?? 0);
 };
 
 const rangeHeader = (range: TObjectRange): string =>
@@ -81,7 +77,7 @@ export const getObject = async (
   } catch (error) {
     if (signal?.aborted) throw error;
     if (statusOf(error) === 304) return 'notModified';
-    if (isAbsent(error)) return null;
+    if (isNoSuchKey(error)) return null;
     if (statusOf(error) !== 416) throw toRegistryError(error);
     const size = sizeIn(error) ?? (await headObject(session, name, signal))?.size;
     if (size === undefined) return null;
@@ -102,7 +98,7 @@ const opened = (
     raw.destroy();
     // servers differ on ranges of nothing: 416, 200, or a 206 of "bytes 0--1/0"
     if (length === 0) throw rangeInvalid(0);
-    throw new RegistryError('unavailable', 'The storage does not serve ranges');
+    throw unavailable('The storage does not serve ranges');
   }
   const body = toWebStream(raw, { expected: length, idleMs: session.timing.idleMs, signal: options.signal });
   const info = infoOf(name, answer, part ? part.size : length);

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { RegistryError } from '../../classes.registryerror.js';
 import { codeOf, explain, statusOf } from './helpers.errors.js';
-import { type IS3Abilities, type IS3Session, run } from './interfaces.session.js';
+import { run } from './helpers.request.js';
+import type { IS3Abilities, IS3Session } from './interfaces.session.js';
 
 /** An ETag that no object has: 16 zero bytes are not the MD5 of anything written here. */
 const NO_ETAG = '"00000000000000000000000000000000"';

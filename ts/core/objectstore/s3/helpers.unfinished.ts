@@ -1,6 +1,7 @@
 import type { ListMultipartUploadsCommandOutput } from '@aws-sdk/client-s3';
 import { codeOf } from './helpers.errors.js';
-import { type IS3Session, run } from './interfaces.session.js';
+import { run } from './helpers.request.js';
+import type { IS3Session } from './interfaces.session.js';
 
 interface IUnfinished {
   Key?: string;

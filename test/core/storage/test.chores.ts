@@ -1,0 +1,121 @@
+import t from 'tap';
+import type { IChore, IChoreTurn } from '../../../ts/core/base/classes.housekeeper.js';
+import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
+import { ChoreRecords, choreKey } from '../../../ts/core/storage/classes.chores.js';
+import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
+
+const DAY_MS = 24 * 3600_000;
+const sweep: IChore = { name: 'Sweeping: old things', everyMs: DAY_MS, work: async () => undefined };
+
+/** Replicas on one store, each with its own storage, and two clocks that the test sets. */
+const replicas = (leaseMs = 60_000) => {
+  const store = new MemoryObjectStore();
+  const clock = { wall: Date.parse('2026-01-01T00:00:00Z'), steady: 0 };
+  const open = (aheadMs = 0): ChoreRecords => {
+    const storage = new RegistryStorage(store, { now: () => new Date(clock.wall + aheadMs) });
+    return new ChoreRecords(storage, { leaseMs, monotonic: () => clock.steady });
+  };
+  const pass = (ms: number): void => {
+    clock.wall += ms;
+    clock.steady += ms;
+  };
+  const record = (): unknown => JSON.parse(Buffer.from(store.objects.get(choreKey(sweep.name))!.bytes).toString());
+  return { store, open, pass, record };
+};
+
+const isTurn = (answer: IChoreTurn | number): answer is IChoreTurn => typeof answer !== 'number';
+
+t.test('a process that is redeployed every day still sweeps once a day', async (t) => {
+  const { open, pass, record } = replicas();
+  let runs = 0;
+  for (let day = 0; day < 5; day++) {
+    for (let hour = 0; hour < 24; hour += 8) {
+      // a new process each time
+      const turn = await open().begin(sweep);
+      if (isTurn(turn)) {
+        runs++;
+        await turn.end(true);
+      }
+      pass(8 * 3600_000);
+    }
+  }
+  t.equal(runs, 5);
+  t.match(record(), { lastRun: '2026-01-05T00:00:00.000Z', lease: undefined });
+});
+
+t.test('of two replicas one gets the turn, and the other is told to ask again', async (t) => {
+  const { open, pass } = replicas();
+  const [a, b] = [open(), open(-5_000)];
+  const turns = await Promise.all([a.begin(sweep), b.begin(sweep)]);
+  t.equal(turns.filter(isTurn).length, 1);
+  t.same(
+    turns.filter((turn) => !isTurn(turn)),
+    [60_000],
+  );
+  await turns.find(isTurn)!.end(true);
+  pass(1000);
+  for (const replica of [a, b, open()]) {
+    const waitMs = await replica.begin(sweep);
+    t.ok(typeof waitMs === 'number' && waitMs > DAY_MS - 10_000 && waitMs < DAY_MS + 10_000, `${waitMs}`);
+  }
+});
+
+t.test('an aborted or failed run is nobody’s turn and due at once', async (t) => {
+  const { open, record } = replicas();
+  const turn = await open().begin(sweep);
+  t.ok(isTurn(turn));
+  await (turn as IChoreTurn).end(false);
+  t.match(record(), { lastRun: undefined, lease: undefined });
+  const next = await open().begin(sweep);
+  t.ok(isTurn(next));
+  await (next as IChoreTurn).end(true);
+});
+
+t.test('the lease of a process that died is free after it was watched for its whole length', async (t) => {
+  const { open, pass } = replicas();
+  const died = open();
+  t.ok(isTurn(await died.begin(sweep)));
+  const next = open();
+  pass(10 * DAY_MS);
+  t.equal(await next.begin(sweep), 60_000, 'how long ago it was taken is not asked: clocks differ');
+  pass(59_999);
+  t.equal(await next.begin(sweep), 60_000);
+  pass(1);
+  const turn = await next.begin(sweep);
+  t.ok(isTurn(turn));
+  await (turn as IChoreTurn).end(true);
+});
+
+t.test('a lease that is renewed stays with its process, whatever the clocks say', async (t) => {
+  const { open, pass, record } = replicas(30);
+  const turn = (await open().begin(sweep)) as IChoreTurn;
+  const other = open(DAY_MS);
+  const beat = () => (record() as { lease: { beat: number } }).lease.beat;
+  for (let round = 0; round < 3; round++) {
+    t.equal(await other.begin(sweep), 30);
+    const before = beat();
+    for (let tries = 0; beat() === before && tries < 400; tries++) await new Promise((done) => setTimeout(done, 5));
+    t.ok(beat() > before);
+    pass(DAY_MS);
+  }
+  await turn.end(true);
+});
+
+t.test('who slept through its lease gives back nothing that is another’s', async (t) => {
+  const { open, pass, record } = replicas();
+  const slept = (await open().begin(sweep)) as IChoreTurn;
+  const next = open();
+  await next.begin(sweep);
+  pass(60_000);
+  const turn = (await next.begin(sweep)) as IChoreTurn;
+  await slept.end(true);
+  t.match(record(), { lease: { beat: 0 } }, 'still the other’s');
+  await turn.end(false);
+  t.match(record(), { lastRun: '2026-01-01T00:00:00.000Z', lease: undefined }, 'and its run counts');
+});
+
+t.test('a last run far in the future is a clock that was wrong, and does not stop the chore for good', async (t) => {
+  const { open } = replicas();
+  await ((await open(400 * DAY_MS).begin(sweep)) as IChoreTurn).end(true);
+  t.ok(isTurn(await open().begin(sweep)));
+});

@@ -1,0 +1,317 @@
+import { createHash } from 'node:crypto';
+import t, { type Test } from 'tap';
+import { streamToBuffer, toReadableStream } from '../../../ts/core/base/helpers.streams.js';
+import { RegistryError, type TErrorKind } from '../../../ts/core/classes.registryerror.js';
+import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
+import { ContentCollector, type ICollectPlan } from '../../../ts/core/storage/classes.contentcollector.js';
+import { ContentStore } from '../../../ts/core/storage/classes.contentstore.js';
+import { VerifiedBody } from '../../../ts/core/storage/classes.verifiedbody.js';
+import type { IContentDigest } from '../../../ts/core/storage/interfaces.content.js';
+import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
+import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
+
+const folders = { bytes: 'c/bytes', guards: 'c/guards', links: 'c/links' };
+const SMALL = Buffer.from('a few bytes');
+const LARGE = Buffer.alloc(200_000, 'large ');
+const digestOf = (bytes: Uint8Array): IContentDigest => {
+  const hex = createHash('sha256').update(bytes).digest('hex');
+  return { algorithm: 'sha256', hex, text: `sha256:${hex}` };
+};
+const kind = (expected: TErrorKind) => ({ kind: expected }) as unknown as Error;
+
+/** One process on a store. */
+const processOn = (store: MemoryObjectStore | FaultObjectStore) => {
+  const storage = new RegistryStorage(store);
+  const content = new ContentStore(storage, folders, 'a/b');
+  const put = (owner: string, bytes: Uint8Array, { announced = true, sent = bytes } = {}) => {
+    const { algorithm, hex } = digestOf(bytes);
+    const size = announced ? sent.byteLength : undefined;
+    return content.put(
+      owner,
+      digestOf(bytes),
+      new VerifiedBody(toReadableStream(sent), { algorithm, hex, size, limit: 1e6 }),
+    );
+  };
+  const get = async (owner: string, bytes: Uint8Array): Promise<Buffer | null> => {
+    for (const key of await content.keysFor(owner, digestOf(bytes))) {
+      const found = await store.get(key);
+      if (found && found !== 'notModified') return streamToBuffer(found.body);
+    }
+    return null;
+  };
+  const collect = async (plan: Partial<ICollectPlan> = {}): Promise<ContentCollector> => {
+    const collector = new ContentCollector(content, {
+      before: Number.POSITIVE_INFINITY,
+      dryRun: false,
+      isNamed: () => true,
+      namedNow: async (_owner, digests) => new Set(digests),
+      step: () => {},
+      ...plan,
+    });
+    await collector.run();
+    return collector;
+  };
+  return { storage, content, put, get, collect };
+};
+
+const start = (_t: Test) => {
+  const inner = new MemoryObjectStore();
+  const store = new FaultObjectStore(inner);
+  return { inner, store, ...processOn(store), other: processOn(inner) };
+};
+
+t.test('content is kept once, and each owner has it by a link', async (t) => {
+  const { inner, content, put, get } = start(t);
+  for (const bytes of [SMALL, LARGE]) {
+    await put('a', bytes);
+    await put('b/c', bytes);
+    await put('b/c', bytes, { announced: false });
+    t.equal(inner.keys(`c/bytes/sha256/${digestOf(bytes).hex}`).length, 1);
+    t.same(await content.links.owners(digestOf(bytes), 10), ['a', 'b/c']);
+    t.same(await content.links.owners(digestOf(bytes), 1), ['a'], 'some of many');
+    t.same(await get('b/c', bytes), bytes);
+    t.equal(await get('nobody', bytes), null, 'bytes without a link are not seen');
+    await content.unlink('b/c', digestOf(bytes));
+    t.equal(await get('b/c', bytes), null, 'all links of the owner are gone');
+    t.same(await get('a', bytes), bytes);
+    t.equal(await content.mount('d', digestOf(bytes)), true);
+    t.same(await get('d', bytes), bytes);
+  }
+  t.equal(await content.mount('d', digestOf(Buffer.from('nowhere'))), false);
+  t.same(inner.keys('c/guards/'), [], 'what was never given up has no guard');
+});
+
+t.test('whoever knows a digest alone does not get the content', async (t) => {
+  const { put, get, inner } = start(t);
+  await put('a', LARGE);
+  const wrong = Buffer.alloc(LARGE.byteLength, 'other ');
+  for (const announced of [true, false]) {
+    await t.rejects(put('b', LARGE, { announced, sent: wrong }), kind('digestMismatch'), `announced ${announced}`);
+    await t.rejects(
+      put('b', LARGE, { announced, sent: wrong.subarray(1) }),
+      kind('digestMismatch'),
+      `announced ${announced}`,
+    );
+    t.equal(await get('b', LARGE), null);
+  }
+  t.equal(inner.keys('c/bytes/').length, 1);
+});
+
+t.test('bytes that are short or wrong are replaced by a push, for all owners', async (t) => {
+  for (const bytes of [SMALL, LARGE]) {
+    for (const announced of [true, false]) {
+      const what = `${bytes.byteLength} bytes, announced ${announced}`;
+      const { put, get, inner, other, collect } = start(t);
+      await put('a', bytes);
+      await put('b', bytes);
+      const key = `c/bytes/sha256/${digestOf(bytes).hex}`;
+      await inner.put(key, bytes.subarray(0, 5));
+      if (!announced) {
+        // the length shows only at the end of the body, which is spent then
+        await t.rejects(put('a', bytes, { announced }), kind('unavailable'), what);
+      }
+      await put('a', bytes, { announced });
+      t.same(await get('a', bytes), bytes, what);
+      t.same(await other.get('b', bytes), bytes, `${what}: who did not push it has it as well`);
+      await collect();
+      t.same(inner.keys('c/bytes/').length, 1, 'the damaged copy goes');
+      t.match(inner.keys('c/bytes/')[0], /\.1-[0-9a-f-]{36}$/);
+      t.same(await get('b', bytes), bytes);
+    }
+  }
+  const { put, get, inner } = start(t);
+  await put('a', SMALL);
+  await inner.put(`c/bytes/sha256/${digestOf(SMALL).hex}`, Buffer.from('a few bytez'));
+  await put('a', SMALL);
+  t.same(await get('a', SMALL), SMALL, 'few bytes are compared one by one');
+});
+
+t.test('a copy that was given up comes again at a key of its own; late deletes take nothing', async (t) => {
+  const { put, get, store, inner, content, collect } = start(t);
+  const digest = digestOf(LARGE);
+  for (let round = 0; round < 4; round++) {
+    await put('a', LARGE);
+    await store.repeatDeletes();
+    t.same(await get('a', LARGE), LARGE, `round ${round}`);
+    const [key] = inner.keys('c/bytes/');
+    t.equal(key, round === 0 ? `c/bytes/sha256/${digest.hex}` : key);
+    if (round > 0) t.match(key, new RegExp(`\\.${round}-`), 'numbers grow');
+    await content.unlink('a', digest);
+    const { copies, bytes } = await collect();
+    t.same([copies, bytes], [1, LARGE.byteLength]);
+    t.same(inner.keys('c/bytes/'), []);
+    t.equal(await content.mount('b', digest), false, 'nothing to mount');
+  }
+});
+
+t.test('the delete is applied, its answer is lost, the same is pushed: the next collector takes nothing', async (t) => {
+  const { put, get, store, content, collect, other } = start(t);
+  await put('a', LARGE);
+  await content.unlink('a', digestOf(LARGE));
+  store.after = ({ verb, key }) => {
+    if (verb === 'delete' && key.startsWith('c/bytes/')) throw new RegistryError('outcomeUnknown', 'lost');
+  };
+  t.equal((await collect()).copies, 0, 'not known to be deleted');
+  store.after = undefined;
+  await other.put('b', LARGE);
+  await store.repeatDeletes();
+  await collect();
+  t.same(await get('b', LARGE), LARGE);
+});
+
+t.test('a delete that was never applied: the next collector finds the object', async (t) => {
+  const { put, store, inner, content, collect, other } = start(t);
+  await put('a', LARGE);
+  await content.unlink('a', digestOf(LARGE));
+  store.before = ({ verb, key }) => {
+    if (verb === 'delete' && key.startsWith('c/bytes/')) throw new RegistryError('outcomeUnknown', 'lost');
+  };
+  await collect();
+  store.before = undefined;
+  t.equal(inner.keys('c/bytes/').length, 1);
+  t.equal((await other.collect()).copies, 1);
+  t.same(inner.keys('c/bytes/'), []);
+});
+
+t.test('a put that arrives after its copy was given up is not seen, and is collected', async (t) => {
+  const { put, get, inner, content, collect } = start(t);
+  await put('a', LARGE);
+  await content.unlink('a', digestOf(LARGE));
+  await collect();
+  await inner.put(`c/bytes/sha256/${digestOf(LARGE).hex}`, LARGE);
+  t.equal(await content.mount('b', digestOf(LARGE)), false);
+  await put('a', LARGE);
+  t.equal(inner.keys('c/bytes/').length, 2);
+  await collect();
+  t.match(inner.keys('c/bytes/'), [/\.1-/]);
+  t.same(await get('a', LARGE), LARGE);
+});
+
+t.test(
+  'a link that names no copy any more is none to build upon, and a collector that died harms nobody',
+  async (t) => {
+    const { put, get, inner, content, collect, other } = start(t);
+    const digest = digestOf(LARGE);
+    await put('a', LARGE);
+    const guard = content.guard(digest);
+    t.ok(await guard.condemn('', 'a collector that dies now'));
+    t.same(await get('a', LARGE), LARGE, 'readers go on');
+    t.ok(await content.assure('a', digest));
+    t.notOk(await guard.doom('', 'a collector that dies now'), 'it was kept');
+    t.ok(await guard.condemn('', 'another'));
+    await other.put('b', LARGE);
+    t.notOk(await guard.doom('', 'another'), 'a push keeps it as well');
+    t.ok(await guard.condemn('', 'a third'));
+    t.ok(await other.content.mount('c', digest));
+    t.notOk(await guard.doom('', 'a third'), 'and a mount');
+    for (const owner of ['a', 'b', 'c']) await content.unlink(owner, digest);
+    // a push that broke off between its link and the guard
+    await content.links.put('a', digest, '');
+    await guard.giveUp('');
+    t.notOk(await content.assure('a', digest));
+    await inner.delete(content.key(digest));
+    await put('a', LARGE);
+    t.ok(await content.assure('a', digest));
+    await collect();
+    t.same(await get('a', LARGE), LARGE);
+  },
+);
+
+t.test('a push that broke off when its new copy was to become the current one', async (t) => {
+  const { put, get, store, inner, content, other } = start(t);
+  const digest = digestOf(LARGE);
+  await content.guard(digest).giveUp('');
+  store.before = ({ verb, key }) => {
+    if (verb === 'put' && key.startsWith('c/guards/')) throw new RegistryError('unavailable', 'down');
+  };
+  await t.rejects(put('a', LARGE), kind('unavailable'), 'the push is told');
+  store.before = undefined;
+  t.ok(await content.assure('a', digest), 'what builds upon it makes it the current one');
+  t.same(await get('a', LARGE), LARGE);
+  t.equal(await content.mount('b', digest), true);
+  await other.collect();
+  t.same(await get('b', LARGE), LARGE);
+  t.equal(inner.keys('c/bytes/').length, 1);
+});
+
+t.test('a new copy that nobody names yet is taken from a push that is slow: it is told to come again', async (t) => {
+  const { put, get, store, content, other } = start(t);
+  const digest = digestOf(LARGE);
+  await content.guard(digest).giveUp('');
+  store.before = async ({ verb, key }) => {
+    // the bytes are there, the link is not
+    if (verb !== 'put' || !key.startsWith('c/links/')) return;
+    store.before = undefined;
+    t.equal((await other.collect()).copies, 1);
+  };
+  await t.rejects(put('a', LARGE), kind('unavailable'), 'the push is told');
+  t.notOk(await content.assure('a', digest));
+  await put('a', LARGE);
+  await store.repeatDeletes();
+  t.same(await get('a', LARGE), LARGE);
+});
+
+t.test('two pushes of what was given up: one copy becomes the current one, and both have it', async (t) => {
+  const { put, get, store, inner, content, other, collect } = start(t);
+  const digest = digestOf(SMALL);
+  await content.guard(digest).giveUp('');
+  store.before = async ({ verb, key }) => {
+    if (verb !== 'put' || !key.startsWith('c/guards/')) return;
+    store.before = undefined;
+    await other.put('b', SMALL);
+  };
+  await put('a', SMALL);
+  t.same([await get('a', SMALL), await get('b', SMALL)], [SMALL, SMALL]);
+  t.equal(inner.keys('c/bytes/').length, 1, 'the other copy is taken away at once');
+  await collect();
+  t.same([await get('a', SMALL), await get('b', SMALL)], [SMALL, SMALL]);
+});
+
+t.test('links: those that are not named go after their age, renewed ones stay, many become one', async (t) => {
+  const { put, get, inner, content, collect } = start(t);
+  const digest = digestOf(SMALL);
+  for (const owner of ['a', 'a', 'a', 'b']) await put(owner, SMALL);
+  const now = Date.now();
+  const nobody = { isNamed: () => false, namedNow: async () => new Set<string>() };
+  t.equal((await collect({ ...nobody, before: now - 3_600_000 })).links, 0, 'young ones stay');
+  await collect();
+  t.equal(inner.keys('c/links/').length, 2, 'one link for each owner suffices');
+  const only = { isNamed: (owner: string) => owner === 'b', namedNow: async () => new Set<string>() };
+  const dry = await collect({ ...only, dryRun: true });
+  t.same([dry.links, dry.copies], [1, 0]);
+  t.equal(inner.keys('c/links/').length, 2);
+  t.equal((await collect(only)).links, 1);
+  t.equal(await get('a', SMALL), null);
+  const all = await collect({ ...nobody, dryRun: true });
+  t.same([all.links, all.copies, all.bytes], [1, 1, SMALL.byteLength], 'a dry run counts what the links would free');
+  t.same(await get('b', SMALL), SMALL);
+  t.ok(await content.assure('b', digest, { renewBefore: now + 3_600_000 }));
+  t.equal(inner.keys('c/links/').length, 2, 'renewed');
+});
+
+t.test('a link that turns out to be named keeps no mark; a mark of the dead does not stay', async (t) => {
+  const { put, get, inner, content, collect } = start(t);
+  const digest = digestOf(SMALL);
+  await put('a', SMALL);
+  const late = { isNamed: () => false, namedNow: async () => new Set([digest.text]) };
+  t.equal((await collect(late)).links, 0);
+  t.equal(inner.keys('c/links/').length, 1);
+  const [link] = await content.links.of('a', digest);
+  await content.links.mark(link!);
+  t.same(await get('a', SMALL), SMALL, 'readers go on');
+  t.ok(await content.assure('a', digest), 'what builds upon it gets a link without a mark');
+  t.equal((await content.links.of('a', digest)).length, 2);
+  await collect();
+  t.same(
+    (await content.links.of('a', digest)).map(({ marks }) => marks),
+    [[]],
+  );
+  await content.links.mark((await content.links.of('a', digest))[0]!);
+  await collect();
+  t.same(
+    (await content.links.of('a', digest)).map(({ marks }) => marks),
+    [[]],
+    'also if nobody was there in between',
+  );
+  t.ok(await content.assure('a', digest, { had: true }));
+});

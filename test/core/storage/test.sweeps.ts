@@ -1,0 +1,135 @@
+import t from 'tap';
+import { RegistryError } from '../../../ts/core/classes.registryerror.js';
+import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
+import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
+import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
+import * as toy from '../../support/toy-packages.js';
+
+const NOW = new Date('2026-01-03T00:00:00Z');
+const OLD = new Date('2026-01-01T00:00:00Z');
+const bytes = Buffer.from('x');
+const orphan = (name: string, version = '9.9.9') => toy.artifactKey(name, version);
+
+const setUp = () => {
+  const clock = { written: OLD };
+  const inner = new MemoryObjectStore({ now: () => clock.written });
+  const store = new FaultObjectStore(inner);
+  const warnings: string[] = [];
+  const logger = { info: () => {}, error: () => {}, warn: (message: string) => void warnings.push(message) };
+  const storage = new RegistryStorage(store, { now: () => NOW, logger });
+  const writer = new RegistryStorage(inner, { now: () => clock.written });
+  return { clock, inner, store, storage, writer, warnings };
+};
+
+t.test(
+  'a sweep spares what is named, what is young, and what was placed a moment ago from an old upload',
+  async (t) => {
+    const { clock, inner, storage, writer } = setUp();
+    await toy.publishToy(writer, 'a', '1.0.0', bytes);
+    await inner.put(orphan('a'), bytes);
+    await inner.put(`${toy.artifactKey('a', '1.0.0')}.11111111-2222-4333-8444-555555555555`, bytes);
+    await inner.put(orphan('none'), bytes);
+    await inner.put(orphan('a', '2.0.0'), bytes, { metadata: { 'placed-at': '2026-01-02T23:00:00.000Z' } });
+    await inner.put('elsewhere/x', bytes);
+    clock.written = new Date('2026-01-02T12:00:00Z');
+    await inner.put(orphan('a', '3.0.0'), bytes);
+    t.equal(await toy.sweepToys(storage, {}), 3);
+    t.same(
+      inner.keys().filter((key) => !key.startsWith('toy/catalog')),
+      [
+        'elsewhere/x',
+        toy.documentKey('a'),
+        toy.artifactKey('a', '1.0.0'),
+        orphan('a', '2.0.0'),
+        orphan('a', '3.0.0'),
+        toy.documentKey('none'),
+      ].sort(),
+    );
+    t.equal(
+      await writer.read(toy.documentKey('none')),
+      null,
+      'a package of orphans alone has a tombstone, for its keys',
+    );
+    t.equal(await toy.sweepToys(storage, {}), 0);
+  },
+);
+
+t.test('a sweep reads one document for each package, not one for each artifact', async (t) => {
+  const { store, storage, writer } = setUp();
+  for (const name of ['a', 'b', 'c']) {
+    for (let n = 0; n < 20; n++) await toy.publishToy(writer, name, `1.0.${n}`, bytes);
+  }
+  store.reset();
+  t.equal(await toy.sweepToys(storage, {}), 0);
+  t.same(store.log.map(({ verb }) => verb).sort(), ['get', 'get', 'get', 'list']);
+});
+
+t.test('packages are swept sixteen at once', async (t) => {
+  const { inner, store, storage } = setUp();
+  for (let n = 0; n < 40; n++) await inner.put(orphan(`p${n}`), bytes);
+  let running = 0;
+  let most = 0;
+  store.before = async ({ verb }) => {
+    if (verb !== 'get') return;
+    most = Math.max(most, ++running);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    running--;
+  };
+  t.equal(await toy.sweepToys(storage, {}), 40);
+  t.equal(most, 16);
+});
+
+t.test('a sweep that is aborted ends with the packages that it has begun', async (t) => {
+  const { inner, store, storage } = setUp();
+  for (let n = 0; n < 100; n++) await inner.put(orphan(`p${n}`), bytes);
+  const controller = new AbortController();
+  store.after = ({ verb }) => {
+    if (verb === 'delete') controller.abort();
+  };
+  const count = await toy.sweepToys(storage, { signal: controller.signal });
+  t.ok(count >= 1 && count <= 16, `${count}`);
+  t.ok(inner.keys().filter((key) => key.includes('/files/')).length >= 84);
+});
+
+t.test('what a document names by the time of the sweep’s own write is spared', async (t) => {
+  const { inner, store, storage, writer } = setUp();
+  await inner.put(orphan('a'), bytes);
+  let left = 1;
+  store.after = async ({ verb, key }) => {
+    // between the sweep's look at the document and its write
+    if (verb !== 'head' || key !== orphan('a') || left-- <= 0) return;
+    const sha256 = toy.sha256(bytes);
+    const named = { version: '9.9.9', key: orphan('a'), sha256, writeId: '' };
+    await writer.update(toy.documentKey('a'), () => ({ name: 'a', revision: 1, versions: [named] }));
+  };
+  t.equal(await toy.sweepToys(storage, {}), 0);
+  t.ok(await toy.readToy(inner, 'a', '9.9.9'));
+});
+
+t.test('a delete of unknown outcome is sent once, and left to the next sweep', async (t) => {
+  const { inner, store, storage, warnings } = setUp();
+  await inner.put(orphan('a'), bytes);
+  await inner.put(orphan('b'), bytes);
+  store.before = ({ verb, key }) => {
+    if (verb === 'delete' && key === orphan('a')) throw new RegistryError('outcomeUnknown', 'lost');
+  };
+  t.equal(await toy.sweepToys(storage, {}), 1);
+  t.equal(store.count('delete', orphan('a')), 1);
+  t.match(warnings, [/next sweep/]);
+  store.before = undefined;
+  t.equal(await toy.sweepToys(storage, {}), 1);
+  t.same(
+    inner.keys().filter((key) => key.includes('/files/')),
+    [],
+  );
+});
+
+t.test('a store that fails ends the sweep with its error, and nothing is deleted that was not noted', async (t) => {
+  const { inner, store, storage } = setUp();
+  await inner.put(orphan('a'), bytes);
+  store.before = ({ verb }) => {
+    if (verb === 'put') throw new RegistryError('forbidden', 'read-only');
+  };
+  await t.rejects(toy.sweepToys(storage, {}), { kind: 'forbidden' } as unknown as Error);
+  t.ok(inner.objects.has(orphan('a')));
+});

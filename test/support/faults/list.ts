@@ -1,0 +1,9 @@
+import type { IFaultOperation, IProtocolModel } from './interfaces.js';
+import { npmModel } from './npm-model.js';
+import { npmOperations } from './npm-operations.js';
+import { ociModel } from './oci-model.js';
+import { ociOperations } from './oci-operations.js';
+
+/** A protocol is covered by a model and its operations in these two lists. */
+export const models: IProtocolModel[] = [npmModel, ociModel];
+export const operations: IFaultOperation[] = [...npmOperations, ...ociOperations];

@@ -1,0 +1,120 @@
+import { crypto, jsonwebtoken } from '../../plugins.js';
+import type { TRegistryProtocol } from '../interfaces.core.js';
+import { plainFormatOf, plainSessionFormat } from './helpers.sessionformat.js';
+import { hashToken } from './helpers.tokens.js';
+import type { ISessionClaims, ISessionFormat, ISessionSignRequest } from './interfaces.sessions.js';
+
+/** seconds by which the clocks of issuer and registry may differ */
+export const JWT_LEEWAY_SECONDS = 30;
+export const JWT_ID_PREFIX = 'jwt-';
+
+export const looksLikeJwt = (token: string): boolean =>
+  /^eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$/.test(token);
+
+const optionalText = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
+/** `undefined` for a fault of the token itself; everything else is thrown. */
+const unlessFaulty = <T>(read: () => T): T | undefined => {
+  try {
+    return read();
+  } catch (thrown) {
+    // every fault of the token is one of this family (TokenExpiredError, NotBeforeError); a SyntaxError is what the
+    // library throws for a payload that is not JSON
+    if (thrown instanceof jsonwebtoken.JsonWebTokenError || thrown instanceof SyntaxError) return undefined;
+    throw thrown;
+  }
+};
+
+/**
+ * Signs and reads the JWTs of session tokens, by HS256 and nothing else: a token's own `alg` is never followed. Knows
+ * signatures and claims only; revoked tokens and removed accounts are the business of `SessionTokens`.
+ */
+export class SessionJwts {
+  readonly #secret: string;
+  readonly #formats = new Map<TRegistryProtocol, ISessionFormat>();
+
+  constructor(secret: string) {
+    this.#secret = secret;
+  }
+
+  public declare(format: ISessionFormat): void {
+    this.#formats.set(format.protocol, format);
+  }
+
+  /** The format in which tokens for this protocol are made. */
+  public formatOf(protocol: TRegistryProtocol): ISessionFormat {
+    return this.#formats.get(protocol) ?? plainSessionFormat(protocol);
+  }
+
+  public sign(protocol: TRegistryProtocol, request: ISessionSignRequest): { token: string; id: string } {
+    const format = this.formatOf(protocol);
+    const id = `${JWT_ID_PREFIX}${crypto.randomUUID()}`;
+    const issuedAt = Math.floor(request.issuedAt.getTime() / 1000);
+    const claims = {
+      ...request.claims,
+      ...format.toClaims(request.scopes),
+      iss: format.issuer,
+      sub: request.userId,
+      aud: format.audience,
+      exp: Math.floor(request.expiresAt.getTime() / 1000),
+      nbf: issuedAt,
+      iat: issuedAt,
+      jti: id,
+      // names of our own (RFC 7519 section 4.3): another service's `uid` means something else
+      srt_uid: request.uid,
+      ...(request.parent === undefined ? {} : { srt_parent: request.parent }),
+    };
+    return { token: jsonwebtoken.sign(claims, this.#secret, { algorithm: 'HS256' }), id };
+  }
+
+  /** `null` for whatever is not a valid token of a known format at `now`. */
+  public read(token: string, now: Date): ISessionClaims | null {
+    return this.#read(token, { clockTimestamp: now.getTime() / 1000, clockTolerance: JWT_LEEWAY_SECONDS });
+  }
+
+  /** As `read`, but time does not matter: whoever holds a token may revoke it, valid still or not yet. */
+  public readForRevocation(token: string): ISessionClaims | null {
+    return this.#read(token, { ignoreExpiration: true, ignoreNotBefore: true });
+  }
+
+  #read(token: string, time: jsonwebtoken.VerifyOptions): ISessionClaims | null {
+    if (!looksLikeJwt(token)) return null;
+    for (const format of this.#candidates(token)) {
+      const issuer = [...format.issuers] as [string, ...string[]];
+      const options = { ...time, algorithms: ['HS256' as const], issuer, audience: format.audience };
+      const decoded = unlessFaulty(() => jsonwebtoken.verify(token, this.#secret, { ...options, complete: true }));
+      const claims = decoded && this.#claimsOf(token, decoded, format);
+      if (claims) return claims;
+    }
+    return null;
+  }
+
+  /** The formats that the audience, which nobody has verified yet, names. */
+  #candidates(token: string): ISessionFormat[] {
+    const payload = unlessFaulty(() => jsonwebtoken.decode(token));
+    if (typeof payload !== 'object' || payload === null) return [];
+    const audiences = [payload.aud].flat().filter((audience) => typeof audience === 'string');
+    const declared = [...this.#formats.values()].filter(({ audience }) => audiences.includes(audience));
+    const plain = audiences.map(plainFormatOf).filter((format) => format !== undefined);
+    return [...declared, ...plain];
+  }
+
+  #claimsOf(token: string, { header, payload }: jsonwebtoken.Jwt, format: ISessionFormat): ISessionClaims | null {
+    // RFC 7515 section 4.1.11: extensions that are declared critical and not understood make the token invalid
+    if (typeof payload === 'string' || header.crit !== undefined) return null;
+    if (typeof payload.exp !== 'number' || typeof payload.sub !== 'string') return null;
+    const uid = optionalText(payload.srt_uid);
+    if (uid === undefined && !format.trustsOthers) return null;
+    return {
+      protocol: format.protocol,
+      // else the signing input: unlike the whole token it has only one spelling
+      id: optionalText(payload.jti) || hashToken(token.slice(0, token.lastIndexOf('.'))),
+      userId: payload.sub,
+      scopes: Object.freeze(format.toScopes(payload)),
+      expiresAt: new Date(payload.exp * 1000),
+      uid,
+      parent: optionalText(payload.srt_parent),
+      payload,
+    };
+  }
+}

@@ -1,0 +1,54 @@
+/** Fields of a form by name. A name may occur several times, and may be any text (`__proto__` too). */
+export interface IFormFields {
+  /** the first value under this name */
+  get(name: string): string | undefined;
+  /** all values under this name, in the order of the form */
+  all(name: string): string[];
+  has(name: string): boolean;
+  names(): string[];
+}
+
+/** A file of a form. */
+export interface IFormFile {
+  /** the name of its field */
+  field: string;
+  /** the last segment of the name that the client sent; undefined if it sent none */
+  filename: string | undefined;
+  /** as the client says */
+  contentType: string;
+  /** can be read until `onFile` resolves; what is not read by then is skipped */
+  stream: ReadableStream<Uint8Array>;
+  /** the fields that came before it */
+  fields: IFormFields;
+}
+
+export interface IFormLimits {
+  /** number of fields */
+  fields?: number;
+  /** number of files */
+  files?: number;
+  /** bytes of one field's value; default: `fieldsSize` */
+  fieldSize?: number;
+  /** bytes of all names and values; default: the registry's `maxMetadataSize` */
+  fieldsSize?: number;
+  /** bytes of one file; default: the registry's `maxArtifactSize` */
+  fileSize?: number;
+  /** bytes of the whole body; default: what follows from the others */
+  total?: number;
+}
+
+export interface IFormOptions {
+  /** names of the fields that are kept, others are dropped (they count for the limits all the same); default: all */
+  fields?: readonly string[];
+  /** names of fields that have to come before the first file, because a file cannot be judged without them */
+  fieldsBeforeFiles?: readonly string[];
+  /** without it a file in the form is refused */
+  onFile?(file: IFormFile): Promise<void>;
+  limits?: IFormLimits;
+}
+
+/** What the registry's own limits give. */
+export interface IFormDefaults {
+  defaultLimit: number;
+  fileLimit?: number;
+}

@@ -1,0 +1,118 @@
+import { randomUUID } from 'node:crypto';
+import type { IContentStorage } from './interfaces.content.js';
+
+/** The stored guard of one piece of content: a document, whose bytes are never the same in two versions. */
+export interface IGuardState {
+  /** the current copy; null: there is none, the next one gets a key that was never used */
+  copy: string | null;
+  /** copies with this number or a lower one are never named again */
+  floor: number;
+  /** who is about to give the current copy up */
+  condemned?: string;
+}
+
+/** Of content that was never given up: its first copy, if it is there, is the current one. */
+const UNTOUCHED: IGuardState = Object.freeze({ copy: '', floor: -1 });
+
+/** The first copy has the id '' and the number 0, later ones are `<number>-<uuid>`. */
+export const numberOfCopy = (copy: string): number => (copy === '' ? 0 : Number.parseInt(copy, 10));
+export const isCopyId = (text: string): boolean => /^[1-9]\d{0,14}-[0-9a-f-]{36}$/.test(text);
+export const keyOfCopy = (key: string, copy: string): string => (copy === '' ? key : `${key}.${copy}`);
+/** Its key was never used before, and is used by nobody else. Its number is higher than that of the current copy. */
+export const newCopy = ({ copy, floor }: IGuardState): string =>
+  `${Math.max(floor, copy === null ? 0 : numberOfCopy(copy)) + 1}-${randomUUID()}`;
+
+/**
+ * Says which copy of a piece of content is the current one. Only content that was given up once has a stored guard.
+ *
+ *                condemn                doom
+ *     current  ----------> condemned ----------> retired: its object is deleted, its key is never used again
+ *        ^                     |                    |
+ *        +------ keep ---------+                    | replace: a new copy, with a key and a higher number of its own
+ *        +------------------------------------------+
+ *
+ * Whoever wants to rely on a copy leaves a trace first (a link, a manifest), then calls `keep`. Whoever wants to give it
+ * up condemns it first, then looks for traces, then dooms it. Each step is a conditional write on what was read, so of
+ * `keep` and `doom` one fails: a trace that was left too late for the look makes `doom` fail, however long each of them
+ * takes. Objects are deleted only after `doom` (or `retire`), and a retired copy never becomes current again, so a
+ * delete that is sent late, or twice, meets nothing that anybody relies on.
+ */
+export class ContentGuard {
+  constructor(
+    private readonly storage: IContentStorage,
+    /** of the document */
+    private readonly key: string,
+  ) {}
+
+  public async read(): Promise<IGuardState> {
+    return (await this.storage.read<IGuardState>(this.key))?.value ?? UNTOUCHED;
+  }
+
+  /** Whether the copy is the current one. What a collector has condemned is kept by that. */
+  public async keep(copy: string): Promise<boolean> {
+    const seen = await this.read();
+    if (seen.copy !== copy) return false;
+    if (seen.condemned === undefined) return true;
+    const now = await this.change((state) =>
+      state.copy === copy && state.condemned !== undefined ? { copy, floor: state.floor } : undefined,
+    );
+    return now.copy === copy && now.condemned === undefined;
+  }
+
+  /** Makes `next` the current copy in the place of `before`; false if somebody else was first. */
+  public async replace(before: string | null, next: string): Promise<boolean> {
+    const now = await this.change((state) => {
+      if (state.copy !== before || numberOfCopy(next) <= state.floor) return undefined;
+      const floor = before === null ? state.floor : Math.max(state.floor, numberOfCopy(before));
+      return { copy: next, floor };
+    });
+    return now.copy === next;
+  }
+
+  /** First step of giving the current copy up. @returns whether `doom(copy, by)` may follow */
+  public async condemn(copy: string, by: string): Promise<boolean> {
+    const now = await this.change((state) => (state.copy === copy ? { ...state, condemned: by } : undefined));
+    return now.copy === copy && now.condemned === by;
+  }
+
+  /** The copy was condemned and is wanted. */
+  public async spare(copy: string, by: string): Promise<void> {
+    await this.change(({ condemned, floor, copy: current }) =>
+      current === copy && condemned === by ? { copy, floor } : undefined,
+    );
+  }
+
+  /** Last step. @returns whether the copy is given up for good by this call */
+  public async doom(copy: string, by: string): Promise<boolean> {
+    let done = false;
+    await this.change((state) => {
+      done = state.copy === copy && state.condemned === by;
+      return done ? { copy: null, floor: Math.max(state.floor, numberOfCopy(copy)) } : undefined;
+    });
+    return done;
+  }
+
+  /** Gives the current copy up at once, whoever relies on it. @returns whether it was the current one */
+  public async giveUp(copy: string): Promise<boolean> {
+    let done = false;
+    await this.change((state) => {
+      done = state.copy === copy;
+      return done ? { copy: null, floor: Math.max(state.floor, numberOfCopy(copy)) } : undefined;
+    });
+    return done;
+  }
+
+  /** Has a copy that is not the current one never become it. @returns whether that is so */
+  public async retire(copy: string): Promise<boolean> {
+    const number = numberOfCopy(copy);
+    const now = await this.change((state) =>
+      state.copy !== copy && state.floor < number ? { ...state, floor: number } : undefined,
+    );
+    return now.copy !== copy && now.floor >= number;
+  }
+
+  private async change(fn: (state: IGuardState) => IGuardState | undefined): Promise<IGuardState> {
+    const { value } = await this.storage.update<IGuardState>(this.key, (current) => fn(current ?? UNTOUCHED));
+    return value ?? UNTOUCHED;
+  }
+}

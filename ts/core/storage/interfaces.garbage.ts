@@ -1,0 +1,30 @@
+/** What a garbage collection is told. */
+export interface IGarbageOptions {
+  /** only what is older is removed, in ms; default 86,400,000 (a day). What is kept does not depend on it for being safe */
+  graceMs?: number;
+  /** only counts what would be removed */
+  dryRun?: boolean;
+  /** ends the collection between two steps; what it left is for the next one */
+  signal?: AbortSignal;
+  onProgress?(progress: IGarbageProgress): void;
+}
+
+export interface IGarbageProgress {
+  protocol: string;
+  /** what is looked through, e.g. `manifests` */
+  phase: string;
+  /** objects looked at so far in this phase */
+  done: number;
+}
+
+/** What one protocol removed, or would remove. */
+export interface IGarbageReport {
+  protocol: string;
+  /** by kind of object, e.g. `{ blobs: 3, links: 4, manifests: 0 }` */
+  removed: Record<string, number>;
+  /** bytes of the removed objects */
+  bytes: number;
+}
+
+/** So much time a client has between the push of content and the push of what names it. */
+export const DEFAULT_GRACE_MS = 24 * 60 * 60 * 1000;

@@ -1,0 +1,168 @@
+import { HashSet } from '../core/base/classes.hashset.js';
+import { RegistryError } from '../core/classes.registryerror.js';
+import type { RegistryStorage } from '../core/classes.registrystorage.js';
+import type { IObjectInfo } from '../core/objectstore/interfaces.objectstore.js';
+import { ContentCollector } from '../core/storage/classes.contentcollector.js';
+import { inParallel } from '../core/storage/classes.contentlinks.js';
+import { DEFAULT_GRACE_MS, type IGarbageOptions, type IGarbageReport } from '../core/storage/interfaces.garbage.js';
+import { ManifestStore } from './classes.manifeststore.js';
+import { blobsOf } from './helpers.blobs.js';
+import { retireUntagged } from './helpers.untagged.js';
+import type { IOciParts } from './interfaces.parts.js';
+import { manifestGuardsPrefix, manifestsPrefix, readManifestGuardKey, readManifestKey } from './keys.oci.js';
+import { type IDigest, readDigest } from './wire.digests.js';
+
+/** keys of manifests that are held until they are read, a few at a time */
+const BATCH = 200;
+
+interface IStoredManifest {
+  repository: string;
+  digest: IDigest;
+  copy: string;
+  info: IObjectInfo;
+}
+
+/**
+ * One collection of the registry's garbage, beside everything else that goes on:
+ *
+ * 1. all manifests are read: what they name is noted (a hash of each pair of repository and digest, 8 bytes). Objects of
+ *    deleted manifests go; by `untaggedManifests` also those that no tag, index or subject leads to
+ * 2. links to blobs that no manifest of their repository names, and copies of blobs without links (`ContentCollector`)
+ *
+ * Whatever is younger than the grace period stays: clients push blobs first, and the manifest that names them last.
+ */
+export class GarbageCollection {
+  private readonly named = new HashSet();
+  private readonly manifests: ManifestStore;
+  private readonly before: number;
+  private done = 0;
+  private phase = '';
+  private removedManifests = 0;
+  private bytes = 0;
+  /** repositories with a manifest that cannot be read: what it names is not known, so all of their links stay */
+  private readonly unreadable = new Set<string>();
+
+  constructor(
+    private readonly storage: RegistryStorage,
+    private readonly oci: IOciParts,
+    private readonly options: IGarbageOptions,
+  ) {
+    this.manifests = new ManifestStore(storage);
+    this.before = storage.now().getTime() - (options.graceMs ?? DEFAULT_GRACE_MS);
+  }
+
+  public async run(): Promise<IGarbageReport> {
+    const { storage, options, before } = this;
+    await this.readManifests();
+    const collector = new ContentCollector(blobsOf(storage), {
+      before,
+      dryRun: options.dryRun ?? false,
+      isNamed: (repository, digest) => this.unreadable.has(repository) || this.named.has(`${repository}@${digest}`),
+      namedNow: (repository, digests) => this.namedNow(repository, digests),
+      step: (phase) => this.step(phase),
+    });
+    await collector.run();
+    const removed = { manifests: this.removedManifests, links: collector.links, blobs: collector.copies };
+    return { protocol: 'oci', removed, bytes: this.bytes + collector.bytes };
+  }
+
+  private step(phase: string): void {
+    this.options.signal?.throwIfAborted();
+    if (phase !== this.phase) this.done = 0;
+    this.phase = phase;
+    this.done++;
+    this.options.onProgress?.({ protocol: 'oci', phase, done: this.done });
+  }
+
+  private async readManifests(): Promise<void> {
+    const { storage } = this;
+    const guarded = new HashSet();
+    for await (const item of storage.list({ prefix: `${manifestGuardsPrefix}/` })) {
+      const read = 'key' in item ? readManifestGuardKey(item.key) : null;
+      if (read) guarded.add(`${read.repository}@${read.digest}`);
+    }
+    let repository: string | undefined;
+    let waiting: IStoredManifest[] = [];
+    for await (const info of storage.list({ prefix: `${manifestsPrefix}/` })) {
+      const read = 'key' in info ? readManifestKey(info.key) : null;
+      const digest = read && readDigest(read.digest);
+      if (!read || !digest || !('key' in info)) continue;
+      this.step('manifests');
+      if (read.repository !== repository) await this.retire(read.repository);
+      repository = read.repository;
+      const stored = { ...read, digest, info };
+      const mayBeLeft = read.copy !== '' || guarded.has(`${read.repository}@${read.digest}`);
+      if (mayBeLeft && (await this.removeLeft(stored))) continue;
+      waiting.push(stored);
+      if (waiting.length < BATCH) continue;
+      await inParallel(waiting, (one) => this.note(one));
+      waiting = [];
+    }
+    await inParallel(waiting, (one) => this.note(one));
+  }
+
+  /** Deletes untagged manifests, if the configuration says so. */
+  private async retire(repository: string): Promise<void> {
+    const { untaggedManifests: policy = 'keep' } = this.oci.config;
+    if (policy === 'keep') return;
+    const before = Math.min(this.before, this.storage.now().getTime() - policy.deleteAfterMs);
+    const options = { before, dryRun: this.options.dryRun ?? false };
+    try {
+      const { count, bytes } = await retireUntagged(this.storage, this.oci, repository, options);
+      this.removedManifests += count;
+      this.bytes += bytes;
+    } catch (error) {
+      if (!RegistryError.is(error, 'invalid')) throw error;
+      this.warnUnreadable(repository, error);
+    }
+  }
+
+  /** Deletes the object of a manifest that was given up, which a delete that broke off has left. */
+  private async removeLeft({ repository, digest, copy, info }: IStoredManifest): Promise<boolean> {
+    if (info.lastModified.getTime() > this.before) return false;
+    const guard = this.manifests.guard(repository, digest);
+    if ((await guard.read()).copy === copy) return false;
+    if (!this.options.dryRun) {
+      if (!(await guard.retire(copy))) return false;
+      await this.manifests.removeObject(info.key);
+    }
+    this.removedManifests++;
+    this.bytes += info.size;
+    return true;
+  }
+
+  private async note({ repository, info }: IStoredManifest): Promise<void> {
+    try {
+      const read = await this.manifests.read(info.key);
+      for (const { digest } of read?.manifest.blobs ?? []) this.named.add(`${repository}@${digest.text}`);
+    } catch (error) {
+      if (!RegistryError.is(error, 'invalid')) throw error;
+      this.unreadable.add(repository);
+      this.warnUnreadable(repository, error);
+    }
+  }
+
+  private warnUnreadable(repository: string, error: unknown): void {
+    const about = { repository, error: String(error) };
+    this.storage.logger.warn('A stored manifest cannot be read: nothing is removed from its repository', about);
+  }
+
+  /** Reads the manifests of one repository as they are now. */
+  private async namedNow(repository: string, digests: string[]): Promise<Set<string>> {
+    const wanted = new Set(digests);
+    const named = new Set<string>();
+    const keys: string[] = [];
+    for await (const { info } of this.manifests.objects(repository)) keys.push(info.key);
+    await inParallel(keys, async (key) => {
+      try {
+        const read = await this.manifests.read(key);
+        for (const { digest } of read?.manifest.blobs ?? []) if (wanted.has(digest.text)) named.add(digest.text);
+      } catch (error) {
+        if (!RegistryError.is(error, 'invalid')) throw error;
+        // it is not known what it names
+        for (const digest of digests) named.add(digest);
+      }
+    });
+    return named;
+  }
+}

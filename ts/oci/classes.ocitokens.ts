@@ -1,0 +1,103 @@
+import type { IAuthToken } from '../core/auth/interfaces.auth.js';
+import type { IIssuedSessionToken, ISessionFormat } from '../core/auth/interfaces.sessions.js';
+import type { AuthManager } from '../core/classes.authmanager.js';
+import { RegistryError } from '../core/classes.registryerror.js';
+import { accessToScopes, scopesToAccess } from './wire.access.js';
+import { bearerChallenge, CATALOG, type INeededScope, type IRequestedScopes } from './wire.scopes.js';
+
+/** seconds; a client gets a new token by itself when this one ends */
+const LIFETIME = 3600;
+
+const CATALOG_SCOPE = `oci:${CATALOG.type}:${CATALOG.name}:${CATALOG.action}`;
+const PULL_ANYTHING = 'oci:repository:*:pull';
+/** scopes of what the caller may pull, in a token for the listing of repositories */
+const CATALOG_CLAIM = 'srt_catalog';
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
+
+/**
+ * The session tokens of OCI clients: their claims (distribution, "Token Authentication Specification"), the challenge that
+ * leads to them, and the listing of repositories, which is no repository and so needs a grant of its own.
+ */
+export class OciTokens {
+  /** `service` of the challenge and `aud` of the tokens */
+  public readonly service: string;
+  /** where clients are sent for a token; `undefined` = the registry's own endpoint */
+  public readonly realm: string | undefined;
+
+  constructor(private readonly auth: AuthManager) {
+    const settings = auth.tokenSettings('oci');
+    this.realm = text(settings.realm);
+    this.service = text(settings.service) ?? 'smartregistry';
+    const issuer = text(settings.issuer);
+    const own = issuer ?? this.realm ?? this.service;
+    const format: ISessionFormat = {
+      protocol: 'oci',
+      issuer: own,
+      // tokens made before a realm was configured name the service
+      issuers: issuer === undefined ? [own, this.service] : [issuer],
+      audience: this.service,
+      trustsOthers: true,
+      actions: ['pull', 'push', 'delete'],
+      toClaims: (scopes) => ({ access: scopesToAccess(scopes) }),
+      toScopes: ({ access }) => accessToScopes(access),
+    };
+    auth.declareSessions(format);
+  }
+
+  /** Without tokens clients send user name and password with each request. */
+  public get areEnabled(): boolean {
+    return this.auth.areTokensEnabled('oci');
+  }
+
+  /** Whether this is a token of the endpoint, which a client may exchange for one with other scopes. */
+  public isSession(token: IAuthToken): boolean {
+    return this.auth.sessionClaims(token) !== undefined;
+  }
+
+  /** @param caller `null` = anonymous */
+  public async issue(
+    caller: IAuthToken | null,
+    { scopes, catalog }: IRequestedScopes,
+    expiresIn = LIFETIME,
+  ): Promise<IIssuedSessionToken> {
+    // as without a token: a known user may always look at the list, which may be empty
+    const mayList = catalog && (caller !== null || (await this.auth.holdsSome(null, 'oci', 'repository', 'pull')));
+    const listing = mayList && { granted: [CATALOG_SCOPE], claims: { [CATALOG_CLAIM]: await this.#pullable(caller) } };
+    return this.auth.issueSessionToken(caller, 'oci', { scopes, expiresIn, ...listing });
+  }
+
+  /**
+   * The caller as the listing of repositories has to see it. A session token must have been made for the listing: its
+   * caller then sees all that it may pull, and not only what the token names.
+   * @throws RegistryError `forbidden` for any other session token
+   */
+  public catalogReader(token: IAuthToken | null): IAuthToken | null {
+    const claims = token && this.auth.sessionClaims(token);
+    if (!claims) return token;
+    const pullable = claims.payload[CATALOG_CLAIM];
+    if (!Array.isArray(pullable)) {
+      throw new RegistryError('forbidden', 'This token was not made to list repositories', { detail: CATALOG });
+    }
+    if (claims.userId === '') return null;
+    // an ordinary token for this one question; the end of the session token was looked at when it was verified
+    return { type: 'oci', userId: claims.userId, scopes: pullable.map(String) };
+  }
+
+  /**
+   * The value of WWW-Authenticate.
+   * @param options.endpoint the URL of the registry's own token endpoint, made only if no realm is configured
+   * @param options.insufficient a token was there and lacks `needed`
+   */
+  public challenge(options: { endpoint(): string; needed: INeededScope[]; insufficient: boolean }): string {
+    const { endpoint, needed, insufficient } = options;
+    if (!this.areEnabled) return 'Basic realm="oci"';
+    return bearerChallenge({ realm: this.realm ?? endpoint(), service: this.service, needed, insufficient });
+  }
+
+  async #pullable(caller: IAuthToken | null): Promise<string[]> {
+    const permissions = await this.auth.permissions(caller);
+    // a provider that decides name by name is asked for each when they are listed
+    return permissions ? permissions.narrow([PULL_ANYTHING]) : [PULL_ANYTHING];
+  }
+}

@@ -1,0 +1,161 @@
+import { randomUUID } from 'node:crypto';
+import { RegistryError } from '../core/classes.registryerror.js';
+import type { RegistryStorage } from '../core/classes.registrystorage.js';
+import { inParallel } from '../core/storage/classes.contentlinks.js';
+import type { IHookSubject } from '../core/storage/classes.hookrunner.js';
+import { type ILoadedManifest, ManifestStore } from './classes.manifeststore.js';
+import { dropIfEmpty } from './handlers.deletemanifest.js';
+import { readTags } from './handlers.tags.js';
+import type { IOciParts } from './interfaces.parts.js';
+import { manifestKey } from './keys.oci.js';
+import type { IDigest } from './wire.digests.js';
+import { describe } from './wire.manifests.js';
+
+interface IHeld extends ILoadedManifest {
+  digest: IDigest;
+}
+
+/** The manifests of a repository by digest. */
+const loadAll = async (storage: RegistryStorage, repository: string): Promise<Map<string, IHeld>> => {
+  const manifests = new ManifestStore(storage);
+  const digests = new Map<string, IDigest>();
+  for await (const { digest } of manifests.objects(repository)) digests.set(digest.text, digest);
+  const held = new Map<string, IHeld>();
+  await inParallel([...digests.values()], async (digest) => {
+    const found = await manifests.load(repository, digest);
+    if (found) held.set(digest.text, { ...found, digest });
+  });
+  return held;
+};
+
+/** What a manifest keeps: the manifests that it names, and those that refer to it. */
+const followersOf = (held: Map<string, IHeld>): ((digest: string) => string[]) => {
+  const referrers = new Map<string, string[]>();
+  for (const [text, { manifest }] of held) {
+    if (!manifest.subject) continue;
+    referrers.set(manifest.subject.text, [...(referrers.get(manifest.subject.text) ?? []), text]);
+  }
+  return (text) => [
+    ...(held.get(text)?.manifest.manifests ?? []).map(({ digest }) => digest.text),
+    ...(referrers.get(text) ?? []),
+  ];
+};
+
+/** Adds these, and all that they keep. */
+const spread = (kept: Set<string>, from: Iterable<string>, followers: (digest: string) => string[]): void => {
+  const open = [...from];
+  for (let text = open.pop(); text !== undefined; text = open.pop()) {
+    if (kept.has(text)) continue;
+    kept.add(text);
+    open.push(...followers(text));
+  }
+};
+
+/** All of these, each before what it keeps. */
+const parentsFirst = (all: string[], followers: (digest: string) => string[]): string[] => {
+  const done = new Set<string>();
+  const order: string[] = [];
+  const visit = (text: string): void => {
+    if (done.has(text)) return;
+    done.add(text);
+    for (const follower of followers(text)) visit(follower);
+    order.push(text);
+  };
+  for (const text of all) visit(text);
+  return order.reverse();
+};
+
+/**
+ * The manifests that are wanted: a tag leads to them, an index that is wanted, a subject that is wanted; or they are
+ * young, or were not there when `known` was read.
+ */
+const wantedOf = async (
+  storage: RegistryStorage,
+  repository: string,
+  held: Map<string, IHeld>,
+  before: number,
+  known: Map<string, IHeld> = held,
+): Promise<Set<string>> => {
+  const wanted = new Set<string>();
+  const fresh = [...held].filter(([text, { info }]) => info.lastModified.getTime() > before || !known.has(text));
+  const roots = [...((await readTags(storage, repository))?.digests ?? []), ...fresh.map(([text]) => text)];
+  spread(wanted, roots, followersOf(held));
+  return wanted;
+};
+
+/**
+ * Deletes the untagged manifests of one repository. Each is condemned first, and then everything is looked at once more:
+ * whoever tags one of them, or names it in an index, keeps it after that, and then it cannot be deleted
+ * (`ContentGuard`). What is kept so keeps all that follows from it, so each manifest is deleted before what it names.
+ * A `beforeDelete` hook that refuses keeps a manifest.
+ * @param before ms since the epoch; younger manifests stay
+ */
+export const retireUntagged = async (
+  storage: RegistryStorage,
+  oci: IOciParts,
+  repository: string,
+  { before, dryRun }: { before: number; dryRun: boolean },
+): Promise<{ count: number; bytes: number }> => {
+  const result = { count: 0, bytes: 0 };
+  const held = await loadAll(storage, repository);
+  const wanted = await wantedOf(storage, repository, held, before);
+  const candidates = [...held.values()].filter(({ digest }) => !wanted.has(digest.text));
+  if (dryRun) {
+    for (const { size } of candidates) result.bytes += size;
+    return { ...result, count: candidates.length };
+  }
+  const manifests = new ManifestStore(storage);
+  const by = randomUUID();
+  const condemned = new Map<string, IHeld>();
+  for (const one of candidates) {
+    if (!(await isAllowed(storage, subjectOf(repository, one)))) continue;
+    if (await manifests.guard(repository, one.digest).condemn(one.copy, by)) condemned.set(one.digest.text, one);
+  }
+  if (condemned.size === 0) return result;
+  const now = await loadAll(storage, repository);
+  const followers = followersOf(now);
+  const kept = await wantedOf(storage, repository, now, before, held);
+  // what a hook keeps keeps what it names
+  for (const { digest } of candidates) if (!condemned.has(digest.text)) spread(kept, [digest.text], followers);
+  for (const text of parentsFirst([...condemned.keys()], followers)) {
+    const one = condemned.get(text);
+    if (!one) continue;
+    const { digest, copy, manifest, size } = one;
+    const guard = manifests.guard(repository, digest);
+    if (kept.has(text)) {
+      await guard.spare(copy, by);
+      continue;
+    }
+    const { subject } = manifest;
+    const reference = subject && { repository, subject, descriptor: describe(manifest, digest, size) };
+    let isGone = false;
+    await oci.referrers.follow(reference, async () => {
+      isGone = await guard.doom(copy, by);
+      if (isGone) await manifests.removeObject(manifests.key(repository, digest, copy));
+    });
+    if (!isGone) {
+      spread(kept, [text], followers);
+      continue;
+    }
+    result.count++;
+    result.bytes += size;
+    await storage.tell('afterDelete', subjectOf(repository, one));
+  }
+  await dropIfEmpty(storage, repository);
+  return result;
+};
+
+const subjectOf = (repository: string, { digest }: IHeld): IHookSubject => ({
+  key: manifestKey(repository, digest),
+  metadata: { packageName: repository, version: digest.text, digest: digest.text, kind: 'artifact' },
+});
+
+const isAllowed = async (storage: RegistryStorage, subject: IHookSubject): Promise<boolean> => {
+  try {
+    await storage.ask('beforeDelete', subject);
+    return true;
+  } catch (error) {
+    if (RegistryError.is(error, 'forbidden')) return false;
+    throw error;
+  }
+};
