@@ -87,7 +87,7 @@ export class SearchIndex<TEntry> {
     const answered = this.answers.get(text);
     if (answered) return answered;
     const { seen } = this;
-    const { hits, isFuzzy } = this.find(words, text);
+    const { hits, isFuzzy } = await this.find(words, text);
     const ranked = await sortInSlices(hits, byScore);
     // a change since then may concern it
     if (seen === this.seen) this.answers.keep(text, { words, isFuzzy, hits: ranked });
@@ -175,15 +175,23 @@ export class SearchIndex<TEntry> {
     this.answers.changed([words]);
   }
 
-  private find(words: readonly string[], text: string): { hits: ISearchHit<TEntry>[]; isFuzzy: boolean } {
+  private async find(
+    words: readonly string[],
+    text: string,
+  ): Promise<{ hits: ISearchHit<TEntry>[]; isFuzzy: boolean }> {
     const most = Math.floor(MAX_PLACES / words.length);
+    const slices = new Slices();
+    const found: IFound[] = [];
     let isFuzzy = false;
-    const found = words.map((word) => {
-      const exact = this.lookUp(word, most, false);
-      if (exact.scores.size > 0) return exact;
-      isFuzzy = true; // a letter may be wrong
-      return this.lookUp(word, most, true);
-    });
+    for (const word of words) {
+      let one = this.lookUp(word, most, false);
+      if (one.scores.size === 0) {
+        isFuzzy = true; // a letter may be wrong
+        one = this.lookUp(word, most, true);
+      }
+      found.push(one);
+      if (slices.due) await slices.rest();
+    }
     const inAll = this.inAll(found);
     // rather a part of what was asked than nothing
     const scores = inAll.size > 0 ? inAll : inSome(found);
