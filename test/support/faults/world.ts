@@ -108,7 +108,7 @@ export const sweepOnce = async ({ registry, world }: Replica): Promise<void> => 
   await registry.getStorage().sweep(options);
   for (const protocol of registry.protocols()) {
     const served = registry.getRegistry(protocol);
-    for (const { work } of served?.chores() ?? []) await work();
+    for (const { work } of served?.chores() ?? []) await work({ signal: new AbortController().signal });
     await served?.sweepOrphans(options);
   }
 };
