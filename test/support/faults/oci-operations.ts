@@ -201,6 +201,7 @@ const operations: Omit<IFaultOperation, 'protocol'>[] = [
     interfere: manifestWrites,
     refusals: [400],
     again: [400],
+    collects: true,
   },
   {
     name: 'tag move',
@@ -209,6 +210,7 @@ const operations: Omit<IFaultOperation, 'protocol'>[] = [
     interfere: manifestWrites,
     refusals: [400],
     again: [400],
+    collects: true,
   },
   {
     name: 'delete tag',
@@ -217,6 +219,7 @@ const operations: Omit<IFaultOperation, 'protocol'>[] = [
     interfere: manifestWrites,
     again: [404],
     refusals: [404],
+    collects: true,
   },
   {
     name: 'delete manifest',
@@ -230,6 +233,7 @@ const operations: Omit<IFaultOperation, 'protocol'>[] = [
     },
     again: [404],
     refusals: [404],
+    collects: true,
   },
   {
     name: 'delete blob',
