@@ -195,7 +195,6 @@ const operations: Omit<IFaultOperation, 'protocol' | 'collects'>[] = [
     interfere: manifestWrites,
     refusals: [400],
     again: [400],
-    collects: true,
   },
   {
     name: 'tag move',
@@ -204,7 +203,6 @@ const operations: Omit<IFaultOperation, 'protocol' | 'collects'>[] = [
     interfere: manifestWrites,
     refusals: [400],
     again: [400],
-    collects: true,
   },
   {
     name: 'delete tag',
@@ -213,7 +211,6 @@ const operations: Omit<IFaultOperation, 'protocol' | 'collects'>[] = [
     interfere: manifestWrites,
     again: [404],
     refusals: [404],
-    collects: true,
   },
   {
     name: 'delete manifest',
@@ -227,7 +224,6 @@ const operations: Omit<IFaultOperation, 'protocol' | 'collects'>[] = [
     },
     again: [404],
     refusals: [404],
-    collects: true,
   },
   {
     name: 'delete blob',
