@@ -75,7 +75,9 @@ export class ListingDocuments<TDoc, TEntry> {
     const found = await this.storage.store.get(this.options.documentKey(name));
     if (!found || found === 'notModified') return null;
     const bytes = await streamToBuffer(found.body);
-    const { revision } = headOf(found.info);
+    const { revision, existed } = headOf(found.info);
+    // a row of what never was would hide the first publish of a protocol that counts its revisions itself
+    if (!existed) return null;
     if (isTombstone(found.info)) return this.rowOf(name, null, revision);
     try {
       return this.rowOf(name, this.codec.parse(bytes), revision);
