@@ -50,6 +50,18 @@ const damages: [string, (inner: MemoryObjectStore) => Promise<void>][] = [
   ['a segment is cut off', async (inner) => void (await inner.put(inner.keys(PIECES)[0]!, Buffer.from('[["p0",')))],
   ['a segment has other rows', async (inner) => void (await inner.put(inner.keys(PIECES)[0]!, Buffer.from('[{}]')))],
   [
+    'an entry is cut off',
+    async (inner) => void (await inner.put(`toy/catalog/entries/p001=9=${crypto.randomUUID()}`, Buffer.from('{"na'))),
+  ],
+  [
+    'an entry is other JSON',
+    async (inner) => void (await inner.put(`toy/catalog/entries/q=1=${crypto.randomUUID()}`, Buffer.from('null'))),
+  ],
+  [
+    'an entry of several packages is empty',
+    async (inner) => void (await inner.put(`toy/catalog/entries/+${crypto.randomUUID()}`, Buffer.from(''))),
+  ],
+  [
     'all of the listing is lost',
     async (inner) => {
       for (const key of inner.keys('toy/catalog/')) await inner.delete(key);
@@ -65,7 +77,7 @@ for (const [what, damage] of damages) {
     await damage(inner);
     const fresh = replica(inner);
     t.same(await listed(fresh), names);
-    await fresh.storage.destroy();
+    await fresh.storage.settled();
     const next = replica(inner);
     t.same(await listed(next), names);
     t.equal(next.store.count('list', 'toy/packages/'), 0, 'the base is sound again');
