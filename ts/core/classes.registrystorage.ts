@@ -1,5 +1,6 @@
 import * as plugins from '../plugins.js';
 import { jsonCodec } from './base/helpers.codec.js';
+import { RegistryError } from './classes.registryerror.js';
 import type { ILogger } from './interfaces.core.js';
 import type {
   IGetOptions,
@@ -67,6 +68,11 @@ export class RegistryStorage {
     return this.parts.logger;
   }
 
+  /** Aborts when the storage is being destroyed: long work that no request waits for ends then. */
+  public get closing(): AbortSignal {
+    return this.parts.closing.signal;
+  }
+
   public get now(): () => Date {
     return this.parts.now;
   }
@@ -83,11 +89,17 @@ export class RegistryStorage {
     this.logger.warn('The object store ignores conditions on writes: run one replica only, two would lose updates');
   }
 
-  /** Waits for what runs behind requests (notes in listings, and their folding) and closes the store. */
-  public async destroy(): Promise<void> {
+  /** Waits for what runs behind requests: notes in listings, their folding, rebuilds. */
+  public async settled(): Promise<void> {
     const { background } = this.parts;
     // what ends may have begun something
     while (background.size > 0) await Promise.all(background);
+  }
+
+  /** Ends what reads all documents, waits for the rest of what runs behind requests, and closes the store. */
+  public async destroy(): Promise<void> {
+    this.parts.closing.abort(new RegistryError('unavailable', 'The registry is being stopped'));
+    await this.settled();
     await this.store.destroy?.();
   }
 
@@ -298,7 +310,10 @@ export class RegistryStorage {
   public runBehind(what: string, work: Promise<unknown>): void {
     const guarded: Promise<void> = work.then(
       () => {},
-      (error: unknown) => this.logger.warn(`${what} failed and will be tried again`, { error: String(error) }),
+      (error: unknown) => {
+        if (error === this.closing.reason) return;
+        this.logger.warn(`${what} failed and will be tried again`, { error: String(error) });
+      },
     );
     this.parts.background.add(guarded);
     void guarded.then(() => this.parts.background.delete(guarded));

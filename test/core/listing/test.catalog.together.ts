@@ -27,7 +27,7 @@ t.test('publishes at about the same time are noted together, and each is seen at
   t.same([...(await one.catalog.entries({ maxAgeMs: 1e9 })).keys()].sort(), [...names].sort());
   const entries = inner.keys('toy/catalog/entries/');
   t.ok(entries.length < names.length / 2, `${entries.length} objects for ${names.length} packages`);
-  await one.storage.destroy();
+  await one.storage.settled();
   t.same(inner.keys('toy/catalog/pending/'), [], 'no marker is left');
   const other = replica(inner);
   t.equal((await other.catalog.entries(FRESH)).size, names.length, 'others see them too');
@@ -53,7 +53,7 @@ t.test('notes that are gathered are folded and count as many', async (t) => {
     );
   }
   await one.catalog.entries(FRESH);
-  await one.storage.destroy();
+  await one.storage.settled();
   t.ok(inner.objects.has('toy/catalog/manifest.json'));
   t.ok(inner.keys('toy/catalog/entries/').length < 20);
   t.equal((await replica(inner).catalog.entries(FRESH)).size, 15 * names.length);
@@ -68,7 +68,7 @@ t.test('a process that dies before it has noted them leaves what to repair from'
   const other = replica(inner, () => now);
   t.equal((await other.catalog.entries(FRESH)).size, 0);
   await publishAll(dying);
-  await dying.storage.destroy();
+  await dying.storage.settled();
   t.equal(inner.keys('toy/catalog/pending/').length, names.length);
   t.equal((await other.catalog.entries(FRESH)).size, 0);
   now = new Date('2026-01-01T00:00:31Z');
@@ -146,7 +146,7 @@ t.test('the end waits for notes that linger, and for the fold that they begin', 
   const other = await catalog.mark('other');
   for (const name of ['q1', 'q2']) await publishToy(storage, name, '1.0.0', Buffer.from('x'), catalog);
   await catalog.unmark(other);
-  await storage.destroy();
+  await storage.settled();
   await pause(300);
   t.same(late, []);
 });

@@ -50,6 +50,18 @@ const damages: [string, (inner: MemoryObjectStore) => Promise<void>][] = [
   ['a segment is cut off', async (inner) => void (await inner.put(inner.keys(PIECES)[0]!, Buffer.from('[["p0",')))],
   ['a segment has other rows', async (inner) => void (await inner.put(inner.keys(PIECES)[0]!, Buffer.from('[{}]')))],
   [
+    'an entry is cut off',
+    async (inner) => void (await inner.put(`toy/catalog/entries/p001=9=${crypto.randomUUID()}`, Buffer.from('{"na'))),
+  ],
+  [
+    'an entry is other JSON',
+    async (inner) => void (await inner.put(`toy/catalog/entries/q=1=${crypto.randomUUID()}`, Buffer.from('null'))),
+  ],
+  [
+    'an entry of several packages is empty',
+    async (inner) => void (await inner.put(`toy/catalog/entries/+${crypto.randomUUID()}`, Buffer.from(''))),
+  ],
+  [
     'all of the listing is lost',
     async (inner) => {
       for (const key of inner.keys('toy/catalog/')) await inner.delete(key);
@@ -65,7 +77,7 @@ for (const [what, damage] of damages) {
     await damage(inner);
     const fresh = replica(inner);
     t.same(await listed(fresh), names);
-    await fresh.storage.destroy();
+    await fresh.storage.settled();
     const next = replica(inner);
     t.same(await listed(next), names);
     t.equal(next.store.count('list', 'toy/packages/'), 0, 'the base is sound again');
@@ -82,13 +94,13 @@ t.test('a replica that runs mends the base as well', async (t) => {
   t.same(await listed(running), names);
   await inner.put(MANIFEST, Buffer.from('{'));
   t.same(await listed(running), names, 'and goes on from memory');
-  await running.storage.destroy();
+  await running.storage.settled();
   t.same(JSON.parse(inner.objects.get(MANIFEST)!.bytes.toString()).batches, []);
   // it has read the segment and does not miss it, until it is to be written anew
   await inner.delete(inner.keys(PIECES)[0]!);
   const more = names.map((name) => `q${name}`);
   for (const name of more) await publishToy(running.storage, name, '1.0.0', Buffer.from('x'), running.catalog);
-  await running.storage.destroy();
+  await running.storage.settled();
   const other = replica(inner);
   t.same(await listed(other), [...names, ...more]);
   t.equal(other.store.count('list', 'toy/packages/'), 0);
@@ -223,4 +235,26 @@ t.test('a write that took effect after its marker was forgotten is found by its 
   t.equal(await one.catalog.reconcile(new Date('2026-01-04T00:00:00Z')), 1);
   t.equal((await listed(one)).length, 4);
   t.equal(await one.catalog.reconcile(new Date('2026-01-04T00:00:00Z')), 0);
+});
+
+t.test('destroy does not wait until all documents are read', async (t) => {
+  const inner = new MemoryObjectStore();
+  const writer = new RegistryStorage(inner);
+  for (let n = 0; n < 200; n++) await publishToy(writer, `p${n}`, '1.0.0', Buffer.from('x'));
+  await inner.put(MANIFEST, Buffer.from('{'));
+  const store = new FaultObjectStore(inner);
+  const warnings: string[] = [];
+  const logger = { info: () => {}, error: () => {}, warn: (message: string) => void warnings.push(message) };
+  const storage = new RegistryStorage(store, { logger });
+  const catalog = toyCatalog(storage);
+  store.before = ({ verb, key }) =>
+    verb === 'get' && key.endsWith('doc.json') ? new Promise((resolve) => setTimeout(resolve, 20)) : undefined;
+  const kindOf = (error: { kind: string }) => error.kind;
+  const behind = catalog.entries().catch(kindOf);
+  const asked = catalog.rebuild().catch(kindOf);
+  while (store.count('get', 'toy/packages/') === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  await storage.destroy();
+  t.same(await Promise.all([behind, asked]), ['unavailable', 'unavailable']);
+  t.ok(store.count('get', 'toy/packages/') <= 64, `${store.count('get', 'toy/packages/')} of 400 were read`);
+  t.same(warnings, [], 'what was stopped has not failed');
 });

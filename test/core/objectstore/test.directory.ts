@@ -247,6 +247,27 @@ t.test('one large part becomes the object without being copied', async (t) => {
   t.same((await readdir(join(directory, 'tmp'))).length, 0);
 });
 
+t.test('an object that was composed of one part is a part itself: it stays readable until it is deleted', async (t) => {
+  const directory = await makeDirectory(t);
+  const store = await openStore(directory);
+  const whole = { size: MIB, sha256: sha256Of(MIB) };
+  await store.put('staging/1', streamOf(MIB), { immutable: true, scratch: true });
+  for (const [part, target] of [
+    ['staging/1', 'files/a'],
+    ['files/a', 'files/b'],
+    ['files/b', 'files/c'],
+  ] as const) {
+    await store.compose(target, [part], { immutable: true, ifNoneMatch: '*', sizes: [MIB] });
+    if (part === 'staging/1') await store.delete(part);
+    const fresh = await openStore(directory);
+    const keys = part === 'staging/1' ? [target] : [part, target];
+    for (const key of keys) t.same(await drain((await openObject(fresh, key)).body), whole, key);
+    const listed: string[] = [];
+    for await (const item of fresh.list({ prefix: 'files/' })) if ('key' in item) listed.push(item.key);
+    for (const key of keys) t.ok(listed.includes(key), `${key} is in ${listed}`);
+  }
+});
+
 const openObject = async (store: DirectoryObjectStore, key: string) => {
   const object = await store.get(key);
   if (!object || object === 'notModified') throw new Error(`${key} is absent`);

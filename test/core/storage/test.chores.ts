@@ -119,3 +119,19 @@ t.test('a last run far in the future is a clock that was wrong, and does not sto
   await ((await open(400 * DAY_MS).begin(sweep)) as IChoreTurn).end(true);
   t.ok(isTurn(await open().begin(sweep)));
 });
+
+t.test('a damaged record does not keep a chore from being run', async (t) => {
+  for (const damage of ['', '{"lastRun":"2026', '[1]', 'null', '{"lastRun":7}', '{"lease":true}']) {
+    const { store, open, pass, record } = replicas();
+    await store.put(choreKey(sweep.name), Buffer.from(damage));
+    const one = open();
+    let turn = await one.begin(sweep);
+    if (!isTurn(turn)) {
+      pass(61_000);
+      turn = await one.begin(sweep);
+    }
+    t.ok(isTurn(turn), damage);
+    if (isTurn(turn)) await turn.end(true);
+    t.type((record() as { lastRun: unknown }).lastRun, 'string', damage);
+  }
+});

@@ -178,7 +178,7 @@ t.test('the last writes are known by their ids', async (t) => {
   t.equal(value, null);
   const heads: TDocumentHead[] = [never];
   for (let n = 1; n <= 12; n++)
-    heads.push({ ...nextHead(heads[n - 1]!, idOf(n), { spent: 'abcdef01', swept: n }), etag: `e${n}` });
+    heads.push({ ...nextHead(heads[n - 1]!, idOf(n), { spent: 'abcdef01', swept: n, value: {} }), etag: `e${n}` });
   const [first, second, fourth, ninth, last] = [1, 2, 4, 9, 12].map((n) => heads[n]!) as [
     TDocumentHead,
     TDocumentHead,

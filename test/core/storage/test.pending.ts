@@ -1,4 +1,5 @@
 import t from 'tap';
+import { RegistryError } from '../../../ts/core/classes.registryerror.js';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
@@ -109,4 +110,20 @@ t.test('a marker whose answer is lost is taken back, and its error is the caller
     /lost/,
   );
   t.same(inner.keys('pending/'), []);
+});
+
+t.test('a marker that cannot be deleted does not keep the others from being repaired', async (t) => {
+  const { pending, truth, derived, inner, store, warned, wait } = world(true);
+  for (const name of ['a', 'b', 'c']) {
+    await pending.mark({ name });
+    truth.set(name, 1);
+  }
+  wait(16 * 60);
+  store.before = ({ verb, key }) => {
+    if (verb === 'delete' && key.startsWith('pending/a')) throw new RegistryError('forbidden', 'no right to delete');
+  };
+  t.equal(await pending.repair(20_000), 3);
+  t.same([...derived.keys()], ['a', 'b', 'c']);
+  t.equal(inner.keys('pending/').length, 1);
+  t.equal(warned.length, 1);
 });

@@ -133,3 +133,28 @@ t.test('a store that fails ends the sweep with its error, and nothing is deleted
   await t.rejects(toy.sweepToys(storage, {}), { kind: 'forbidden' } as unknown as Error);
   t.ok(inner.objects.has(orphan('a')));
 });
+
+t.test(
+  'a damaged document costs no artifact of its package, and does not keep the others from being swept',
+  async (t) => {
+    for (const damage of ['{"na', '{"name":"b"}', '[]', '']) {
+      const { inner, storage } = setUp();
+      for (const name of ['a', 'b', 'c']) await inner.put(orphan(name), bytes);
+      await inner.put(toy.documentKey('b'), Buffer.from(damage));
+      t.equal(await toy.sweepToys(storage), 2, damage);
+      t.same(
+        inner.keys().filter((key) => key.includes('/files/')),
+        [orphan('b')],
+      );
+    }
+  },
+);
+
+t.test('a store that fails ends the sweep', async (t) => {
+  const { inner, store, storage } = setUp();
+  for (const name of ['a', 'b', 'c']) await inner.put(orphan(name), bytes);
+  store.before = ({ verb, key }) => {
+    if (verb === 'get' && key === toy.documentKey('b')) throw new RegistryError('unavailable', 'down');
+  };
+  await t.rejects(toy.sweepToys(storage), new RegistryError('unavailable', 'down'));
+});

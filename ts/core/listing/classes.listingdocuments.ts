@@ -37,7 +37,8 @@ export class ListingDocuments<TDoc, TEntry> {
 
   /**
    * Calls `take` with the row of every document that was written at `since` or later (default: all of them). A document
-   * that cannot be read is logged and passed over: one must not keep the others from being listed.
+   * that cannot be read is logged and passed over: one must not keep the others from being listed. It rejects soon after
+   * the storage is being closed.
    */
   public async each(
     take: (row: ICatalogEntry<TEntry>) => Promise<void> | void,
@@ -50,6 +51,7 @@ export class ListingDocuments<TDoc, TEntry> {
     let names: string[] = [];
     const flush = async (): Promise<void> => {
       await forEachAtOnce(names, WIDTH, async (name) => {
+        this.storage.closing.throwIfAborted();
         const row = await this.row(name);
         if (row) await take(row);
       });
@@ -58,6 +60,7 @@ export class ListingDocuments<TDoc, TEntry> {
       options.progress?.(count);
     };
     for await (const item of this.storage.list({ prefix: documents.prefix })) {
+      this.storage.closing.throwIfAborted();
       if (!('key' in item) || item.lastModified.getTime() < since) continue;
       const name = documents.nameOf(item.key);
       if (name !== undefined) names.push(name);
@@ -75,7 +78,9 @@ export class ListingDocuments<TDoc, TEntry> {
     const found = await this.storage.store.get(this.options.documentKey(name));
     if (!found || found === 'notModified') return null;
     const bytes = await streamToBuffer(found.body);
-    const { revision } = headOf(found.info);
+    const { revision, existed } = headOf(found.info);
+    // a row of what never was would hide the first publish of a protocol that counts its revisions itself
+    if (!existed) return null;
     if (isTombstone(found.info)) return this.rowOf(name, null, revision);
     try {
       return this.rowOf(name, this.codec.parse(bytes), revision);

@@ -1,11 +1,11 @@
 import { forEachAtOnce } from '../base/helpers.concurrency.js';
 import { Slices } from '../base/helpers.slices.js';
-import { streamToJson } from '../base/helpers.streams.js';
+import { streamToBuffer } from '../base/helpers.streams.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
 import type { ListingBase } from './classes.listingbase.js';
 import type { ListingView } from './classes.listingview.js';
 import { DAMAGED, type IStoredManifest, pieceIds } from './helpers.manifest.js';
-import { type ICatalogEntry, parseRowsInSlices } from './helpers.rows.js';
+import { type ICatalogEntry, parseEntries, parseRowsInSlices } from './helpers.rows.js';
 import { type IListingKeys, isGatheredKey, parseEntryKey } from './keys.listing.js';
 
 /** Objects that are read at the same time. */
@@ -18,7 +18,7 @@ const TRIES = 8;
 /**
  * - `current`: the view has all there is
  * - `replaced`: the base was rebuilt, so the view has to be made anew
- * - `damaged`: the base, or a piece of it, is lost: the view has only what is left
+ * - `damaged`: the base, a piece of it or an entry is lost: the view has only what is left
  */
 export type TReadOutcome = 'current' | 'replaced' | 'damaged';
 
@@ -32,11 +32,18 @@ export class ListingReader<TEntry> {
 
   /** Entries are listed before the manifest is read: one that is moved into the base in between is found there. */
   public async read(view: ListingView<TEntry>): Promise<TReadOutcome> {
-    await this.readEntries(view);
-    return this.readBase(view);
+    const wasComplete = view.isComplete;
+    const areWhole = await this.readEntries(view);
+    const outcome = await this.readBase(view);
+    if (areWhole || outcome !== 'current') return outcome;
+    // only the documents know what the entry said; a new base takes the place of all entries that were listed
+    view.lost = view.base ?? null;
+    view.isComplete = wasComplete;
+    return 'damaged';
   }
 
-  private async readEntries(view: ListingView<TEntry>): Promise<void> {
+  /** Returns whether all entries could be read. */
+  private async readEntries(view: ListingView<TEntry>): Promise<boolean> {
     const { store } = this.storage;
     const singles: string[] = [];
     const gathered: string[] = [];
@@ -53,30 +60,46 @@ export class ListingReader<TEntry> {
       const best = Math.max(newer.get(segment)?.revision ?? -1, view.revisionOf(segment));
       if (revision > best) newer.set(segment, { key: item.key, revision });
     }
+    let areWhole = true;
     await forEachAtOnce(newer.values(), WIDTH, async ({ key }) => {
-      const found = await store.get(key);
-      if (found && found !== 'notModified') {
-        view.absorb(await streamToJson<ICatalogEntry<TEntry>>(found.body), 'entry');
-      }
+      const entries = await this.readEntry(key);
+      if (entries === 'damaged') areWhole = false;
+      else for (const entry of entries ?? []) view.absorb(entry, 'entry');
     });
-    await this.readGathered(view, gathered);
+    areWhole = (await this.readGathered(view, gathered)) && areWhole;
     view.entryKeys = [...singles, ...gathered];
+    return areWhole;
   }
 
-  private async readGathered(view: ListingView<TEntry>, keys: string[]): Promise<void> {
+  private async readGathered(view: ListingView<TEntry>, keys: string[]): Promise<boolean> {
     const sizes = new Map<string, number>();
+    let areWhole = true;
     await forEachAtOnce(keys, WIDTH, async (key) => {
       let size = view.gathered.get(key);
       if (size === undefined) {
-        const found = await this.storage.store.get(key);
-        if (!found || found === 'notModified') return;
-        const entries = await streamToJson<ICatalogEntry<TEntry>[]>(found.body);
+        const entries = await this.readEntry(key);
+        if (entries === 'damaged') areWhole = false;
+        if (!entries || entries === 'damaged') return;
         for (const entry of entries) view.absorb(entry, 'entry');
         size = entries.length;
       }
       sizes.set(key, size);
     });
     view.gathered = sizes;
+    return areWhole;
+  }
+
+  /** Null: it was moved into the base since it was listed. */
+  private async readEntry(key: string): Promise<ICatalogEntry<TEntry>[] | 'damaged' | null> {
+    const found = await this.storage.store.get(key);
+    if (!found || found === 'notModified') return null;
+    const bytes = await streamToBuffer(found.body);
+    try {
+      return parseEntries<TEntry>(bytes);
+    } catch (error) {
+      this.storage.logger.error('An entry of a package listing is damaged', { key, error: String(error) });
+      return 'damaged';
+    }
   }
 
   private async readBase(view: ListingView<TEntry>): Promise<TReadOutcome> {

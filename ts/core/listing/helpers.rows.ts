@@ -32,6 +32,23 @@ const toEntry = <TEntry>(row: unknown): ICatalogEntry<TEntry> => {
   return { name, revision, entry };
 };
 
+const isEntry = (value: unknown): boolean => {
+  if (typeof value !== 'object' || value === null) return false;
+  const { name, revision, entry } = value as ICatalogEntry<unknown>;
+  return isRow([name, revision, entry]);
+};
+
+/**
+ * What an object below `entries/` holds: one row, or an array of them.
+ * @throws SyntaxError if the bytes are damaged
+ */
+export const parseEntries = <TEntry>(bytes: Uint8Array): ICatalogEntry<TEntry>[] => {
+  const parsed: unknown = JSON.parse(new TextDecoder().decode(bytes));
+  const entries = Array.isArray(parsed) ? parsed : [parsed];
+  if (!entries.every(isEntry)) throw new SyntaxError('These are no entries of a listing');
+  return entries as ICatalogEntry<TEntry>[];
+};
+
 /** @throws SyntaxError if the bytes are damaged */
 export const parseRows = <TEntry>(bytes: Uint8Array): ICatalogEntry<TEntry>[] => {
   const rows: unknown = JSON.parse(new TextDecoder().decode(bytes));

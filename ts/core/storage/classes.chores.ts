@@ -1,7 +1,9 @@
 import { crypto } from '../../plugins.js';
 import type { IChore, IChoreRecords, IChoreTurn } from '../base/classes.housekeeper.js';
+import { jsonCodec } from '../base/helpers.codec.js';
+import { isRecord } from '../base/helpers.values.js';
 import type { ILogger } from '../interfaces.core.js';
-import type { IStoredDocument, IUpdateOptions, IUpdateResult, TUpdateFunction } from './interfaces.storage.js';
+import type { ICodec, IStoredDocument, IUpdateOptions, IUpdateResult, TUpdateFunction } from './interfaces.storage.js';
 
 /** The record of one chore, `registry/chores/{name}.json`. */
 interface IChoreRecord {
@@ -15,7 +17,7 @@ interface IChoreRecord {
 export interface IChoreStorage {
   readonly now: () => Date;
   readonly logger: ILogger;
-  read<T>(key: string): Promise<IStoredDocument<T> | null>;
+  read<T>(key: string, codec: ICodec<T>): Promise<IStoredDocument<T> | null>;
   update<T>(key: string, fn: TUpdateFunction<T>, options?: IUpdateOptions<T>): Promise<IUpdateResult<T>>;
 }
 
@@ -39,6 +41,19 @@ export const choreKey = (name: string): string =>
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-|-$/g, '')}.json`;
+
+/** A record that is damaged counts as none: it must not keep a chore from being run, for good and on all replicas. */
+const recordCodec: ICodec<IChoreRecord> = {
+  ...(jsonCodec as ICodec<IChoreRecord>),
+  parse: (bytes) => {
+    try {
+      const record = jsonCodec.parse(bytes);
+      return isRecord(record) ? record : {};
+    } catch {
+      return {};
+    }
+  },
+};
 
 const isSame = (a: IChoreRecord['lease'], b: IChoreRecord['lease']): boolean => a?.id === b?.id && a?.beat === b?.beat;
 
@@ -68,7 +83,7 @@ export class ChoreRecords implements IChoreRecords {
 
   public async begin(chore: IChore): Promise<IChoreTurn | number> {
     const key = choreKey(chore.name);
-    const record = (await this.storage.read<IChoreRecord>(key))?.value ?? null;
+    const record = (await this.storage.read(key, recordCodec))?.value ?? null;
     const waitMs = this.untilDue(record, chore.everyMs);
     if (waitMs > 0) return waitMs;
     if (this.isHeld(key, record?.lease)) return this.leaseMs;
@@ -85,7 +100,7 @@ export class ChoreRecords implements IChoreRecords {
         if (!isSame(current?.lease, free) || this.untilDue(current, everyMs) > 0) return undefined;
         return { ...current, lease: { id, beat: 0 } };
       },
-      { applied: ({ lease }) => lease?.id === id },
+      { codec: recordCodec, applied: ({ lease }) => lease?.id === id },
     );
     if (value?.lease?.id !== id) return this.leaseMs;
     const renewal = setInterval(() => void this.renew(key, id), this.leaseMs / RENEWALS_PER_LEASE);
@@ -100,8 +115,11 @@ export class ChoreRecords implements IChoreRecords {
 
   private async renew(key: string, id: string): Promise<void> {
     try {
-      await this.storage.update<IChoreRecord>(key, (current) =>
-        current?.lease?.id === id ? { ...current, lease: { id, beat: current.lease.beat + 1 } } : undefined,
+      await this.storage.update<IChoreRecord>(
+        key,
+        (current) =>
+          current?.lease?.id === id ? { ...current, lease: { id, beat: current.lease.beat + 1 } } : undefined,
+        { codec: recordCodec },
       );
     } catch (error) {
       // at worst another process runs the chore as well
@@ -110,11 +128,15 @@ export class ChoreRecords implements IChoreRecords {
   }
 
   private async giveBack(key: string, id: string, lastRun: string | undefined): Promise<void> {
-    await this.storage.update<IChoreRecord>(key, (current) => {
-      const lease = current?.lease?.id === id ? undefined : current?.lease;
-      const last = lastRun ?? current?.lastRun;
-      return { ...(last === undefined ? {} : { lastRun: last }), ...(lease ? { lease } : {}) };
-    });
+    await this.storage.update<IChoreRecord>(
+      key,
+      (current) => {
+        const lease = current?.lease?.id === id ? undefined : current?.lease;
+        const last = lastRun ?? current?.lastRun;
+        return { ...(last === undefined ? {} : { lastRun: last }), ...(lease ? { lease } : {}) };
+      },
+      { codec: recordCodec },
+    );
   }
 
   /** ms until the chore is due, by the record; 0 if it is. */

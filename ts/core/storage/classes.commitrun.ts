@@ -47,7 +47,11 @@ class UnaskedError extends Error {
  * which cannot know what is about to be named.
  */
 class SpentKeyError extends Error {
-  constructor(public readonly placed: IPlacedArtifact[]) {
+  constructor(
+    public readonly placed: IPlacedArtifact[],
+    /** of the document in which that was found */
+    public readonly revision: number,
+  ) {
     super('The keys of the artifacts may be deleted at any moment');
   }
 }
@@ -65,7 +69,7 @@ export class CommitRun<T> {
   private dropped: string[] = [];
   private marker: string | undefined;
   private wrote = false;
-  /** the revision of the document before the artifacts were placed: sweeps since then may have taken them for orphans */
+  /** the revision of the document before the artifacts were placed: a sweep since then may have taken them for orphans */
   private seenRevision = 0;
 
   constructor(
@@ -181,7 +185,7 @@ export class CommitRun<T> {
         const isMoved = error instanceof SpentKeyError;
         if (!isMoved && !(error instanceof UnaskedError)) throw error;
         if (round === MAX_ROUNDS) throw new RegistryError('conflict', `${packageName} is being written to; try again`);
-        if (isMoved) await this.move(error.placed);
+        if (isMoved) await this.move(error);
         else await this.hooks.askDrops(error.keys);
       }
     }
@@ -199,9 +203,9 @@ export class CommitRun<T> {
       return undefined;
     }
     const isSwept = run.swept > this.seenRevision;
-    this.seenRevision = run.revision;
     const spent = own.filter(({ key }) => isSwept || run.isSpent(key));
-    if (spent.length > 0) throw new SpentKeyError(spent);
+    // this function may run again on a newer version before the artifacts are moved, and must throw again then
+    if (spent.length > 0) throw new SpentKeyError(spent, run.revision);
     this.dropped = this.dropsOf(current, next);
     const unasked = this.hooks.unasked(this.dropped);
     if (unasked.length > 0) throw new UnaskedError(unasked);
@@ -209,7 +213,8 @@ export class CommitRun<T> {
     return next;
   }
 
-  private async move(spent: IPlacedArtifact[]): Promise<void> {
+  private async move({ placed: spent, revision }: SpentKeyError): Promise<void> {
+    this.seenRevision = revision;
     for (const placed of spent) {
       this.placed.splice(this.placed.indexOf(placed), 1, await this.placer.moveToOwnKey(placed));
     }

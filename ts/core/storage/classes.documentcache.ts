@@ -102,7 +102,8 @@ export class DocumentCache {
   /** Whether there is a document, was one, or never was. */
   public async presence(key: string): Promise<TPresence> {
     const info = await this.rawHead(key);
-    return info ? (isTombstone(info) ? 'deleted' : 'present') : 'absent';
+    if (!info || !headOf(info).existed) return 'absent';
+    return isTombstone(info) ? 'deleted' : 'present';
   }
 
   /** The object with its body; a tombstone is nothing. */

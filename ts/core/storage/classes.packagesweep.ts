@@ -1,5 +1,6 @@
 import { jsonCodec } from '../base/helpers.codec.js';
 import { forEachAtOnce } from '../base/helpers.concurrency.js';
+import { RegistryError } from '../classes.registryerror.js';
 import type { ILogger } from '../interfaces.core.js';
 import type { IObjectInfo, IObjectStore } from '../objectstore/interfaces.objectstore.js';
 import { PLACED_AT } from './classes.artifactplacer.js';
@@ -51,8 +52,24 @@ export class PackageSweep<T> {
 
   /** Returns how many artifacts were deleted. */
   public async run(): Promise<number> {
-    await forEachAtOnce(this.groups(), PACKAGES_AT_ONCE, (group) => this.sweepPackage(group));
+    await forEachAtOnce(this.groups(), PACKAGES_AT_ONCE, (group) => this.sweepReadable(group));
     return this.count;
+  }
+
+  /** A document that is damaged may name anything: its package is left alone, and the others are swept. */
+  private async sweepReadable(group: IGroup): Promise<void> {
+    try {
+      await this.sweepPackage(group);
+    } catch (error) {
+      const isDamaged = !(error instanceof RegistryError) || error.kind === 'internal';
+      if (!isDamaged) throw error;
+      const { message, cause } = RegistryError.from(error);
+      this.parts.logger.error('A document cannot be read, so its package is not swept', {
+        key: group.documentKey,
+        error: message,
+        cause: String(cause),
+      });
+    }
   }
 
   private async *groups(): AsyncGenerator<IGroup, void, undefined> {

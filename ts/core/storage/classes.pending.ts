@@ -125,12 +125,11 @@ export class PendingMarkers<TSubject, TTruth> {
       try {
         const subject = await this.subjectOf(item.key);
         if (subject !== undefined && (await this.settle(subject))) repaired++;
+        if (age >= forgetAfterMs) await store.delete(item.key, { scratch: true });
       } catch (error) {
-        // one bad marker must not keep the others from being settled
+        // one marker that is damaged, or cannot be deleted, must not keep the others from being settled
         logger.warn(`${this.options.what} could not be repaired`, { key: item.key, error: String(error) });
-        continue;
       }
-      if (age >= forgetAfterMs) await store.delete(item.key, { scratch: true });
     }
     return repaired;
   }

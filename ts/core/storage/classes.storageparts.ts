@@ -35,6 +35,8 @@ export class StorageParts implements ICommitParts {
   public readonly reserved = new Set<string>();
   public readonly listings = new Set<IRepairable>();
   public readonly background = new Set<Promise<void>>();
+  /** aborted when the storage is being destroyed */
+  public readonly closing = new AbortController();
 
   constructor(
     public readonly store: IObjectStore,

@@ -151,7 +151,7 @@ export class UpdateQueue {
     const { codec } = batch[0] as ICaller;
     const id = plugins.crypto.randomUUID();
     const { value, spent, swept } = run;
-    const next: TState = { ...nextHead(base, id, { spent, swept }), value };
+    const next: TState = { ...nextHead(base, id, { spent, swept, value }), value };
     try {
       const stamp = { revision: next.revision, id };
       const bytes = value === null ? tombstoneBytes(id) : encode(codec.serialize(value, stamp));

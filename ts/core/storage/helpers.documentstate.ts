@@ -4,6 +4,7 @@ import type { TSpentKeys } from './helpers.spentkeys.js';
 
 /** Metadata of a document's object. */
 const REVISION = 'revision';
+/** `1`: a document was deleted; `0`: there never was one, only notes about artifacts that no document ever named */
 const TOMBSTONE = 'tombstone';
 const SPENT = 'spent';
 const SWEPT = 'swept';
@@ -28,6 +29,8 @@ export interface IDocumentState<T> {
   readonly spent: TSpentKeys;
   /** the revision in which a sweep last noted that it deletes what the document does not name; 0: never */
   readonly swept: number;
+  /** whether there is or ever was a document; a sweep also leaves a tombstone where only orphans were */
+  readonly existed: boolean;
   /** the ids of the last writes, newest first, in `WRITER_DIGITS` each */
   readonly writers: string;
   readonly lastModified: Date;
@@ -44,6 +47,7 @@ export const NEVER_WRITTEN: IDocumentState<never> = Object.freeze({
   revision: 0,
   spent: '',
   swept: 0,
+  existed: false,
   writers: '',
   lastModified: new Date(0),
 });
@@ -66,17 +70,23 @@ export const headOf = ({ etag, lastModified, metadata = {} }: IObjectInfo): TDoc
   revision: numberOf(metadata[REVISION]),
   spent: metadata[SPENT] ?? '',
   swept: numberOf(metadata[SWEPT]),
+  existed: metadata[TOMBSTONE] !== '0',
   writers: metadata[WRITERS] ?? '',
 });
 
 const shortOf = (writeId: string): string => writeId.replaceAll('-', '').slice(0, WRITER_DIGITS);
 
 /** The head of the version that the write `writeId` makes of `base`; its ETag is known when it is written. */
-export const nextHead = (base: TDocumentHead, writeId: string, notes: TDocumentNotes): TDocumentHead => ({
+export const nextHead = (
+  base: TDocumentHead,
+  writeId: string,
+  { value, ...notes }: TDocumentNotes & { value: unknown },
+): TDocumentHead => ({
   etag: null,
   lastModified: new Date(),
   revision: base.revision + 1,
   ...notes,
+  existed: base.existed || value !== null,
   writers: (shortOf(writeId) + base.writers).slice(0, WRITER_DIGITS * MAX_WRITERS),
 });
 
@@ -86,7 +96,7 @@ export const metadataOf = (head: TDocumentHead, writeId: string, isDeleted: bool
   [WRITERS]: head.writers,
   ...(head.spent !== '' && { [SPENT]: head.spent }),
   ...(head.swept > 0 && { [SWEPT]: String(head.swept) }),
-  ...(isDeleted && { [TOMBSTONE]: '1' }),
+  ...(isDeleted && { [TOMBSTONE]: head.existed ? '1' : '0' }),
 });
 
 /**

@@ -49,12 +49,13 @@ export class Composer {
   /**
    * Gives the part's file to the target: its second header is written in place, and the publisher links it. The part
    * keeps its first header and is as it was, should that fail. Only one may do so: the one who makes the claim, a link
-   * in `tmp/`, while the file has no other name than the part's; everyone else copies.
+   * in `tmp/`, while the file has no other name than the part's; everyone else copies. So does who finds that the part's
+   * own header is the second: written over, the part would be damaged for all readers and listings until it is deleted.
    */
   private async adopt(composition: IComposition, part: IPart): Promise<Draft | null> {
     const { version, file, fd } = part;
     const { files } = this.layout;
-    if (version.offset !== RESERVED) return null;
+    if (version.offset !== RESERVED || version.adopted) return null;
     const claim = this.layout.temporary(`adopt-${version.header.etag}`);
     try {
       await files.link(file, claim);

@@ -19,6 +19,8 @@ export interface IVersion {
   header: IHeader;
   /** where the body begins */
   offset: number;
+  /** the file was written for another key, which has the first header; this is the second one */
+  adopted?: true;
   /** when it was last found to be the current one; ms, monotonic */
   foundAt?: number;
 }
@@ -106,7 +108,9 @@ export class VersionReader {
       await this.files.read(fd, longer, 0);
       header = parseHeader(longer.subarray(SLOTS[0]), key);
     }
+    let adopted: true | undefined;
     if (header === null && offset === RESERVED) {
+      adopted = true;
       const second = Buffer.alloc(RESERVED - SLOTS[1]);
       await this.files.read(fd, second, SLOTS[1]);
       header = parseHeader(second, key);
@@ -116,7 +120,7 @@ export class VersionReader {
         cause: new Error(`${file} has no header of ${key}`),
       });
     }
-    return { id, header, offset };
+    return { id, header, offset, adopted };
   }
 }
 

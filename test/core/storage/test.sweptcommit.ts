@@ -1,0 +1,48 @@
+import t from 'tap';
+import { RegistryError } from '../../../ts/core/classes.registryerror.js';
+import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
+import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
+import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
+import * as toy from '../../support/toy-packages.js';
+
+const NAME = 'pad';
+const KEY = toy.artifactKey(NAME, '1.0.0');
+const DOCUMENT = toy.documentKey(NAME);
+const SMALL = 10;
+const LARGE = 400 * 1024; // goes through staging/, and is spent when it is placed
+
+t.test(
+  'an own key is given up if a sweep condemned it in a version that this process has seen before it commits',
+  async (t) => {
+    for (const size of [SMALL, LARGE]) {
+      for (const sweeper of ['same', 'other'] as const) {
+        const inner = new MemoryObjectStore();
+        const store = new FaultObjectStore(inner);
+        const storage = new RegistryStorage(store);
+        const other = new RegistryStorage(inner);
+        const late: string[] = [];
+        // the layout key is taken by an orphan, so the artifact goes to a key of its own
+        await inner.put(KEY, Buffer.from('orphan'), { immutable: true });
+        let left = 1;
+        const real = inner.delete.bind(inner);
+        inner.delete = async (key) => {
+          if (!key.startsWith(KEY)) return real(key);
+          late.push(key);
+          throw new RegistryError('outcomeUnknown', 'it will arrive in an hour');
+        };
+        store.after = async ({ verb, key }) => {
+          if ((verb !== 'put' && verb !== 'compose') || !key.startsWith(`${KEY}.`) || left-- <= 0) return;
+          await toy.sweepToys(sweeper === 'same' ? storage : other, { olderThanMs: -1000 });
+          // this process gets to know the version in which the keys were condemned
+          await storage.read(DOCUMENT);
+        };
+        const document = await toy.publishToy(storage, NAME, '1.0.0', Buffer.alloc(size, 'a'));
+        inner.delete = real;
+        for (const key of late) await inner.delete(key);
+        t.ok(late.length >= 2, `${late.length}`);
+        t.notOk(late.includes(document.versions[0]!.key), `${sweeper} ${size}`);
+        t.same(await toy.readToy(inner, NAME, '1.0.0').catch((error: Error) => error.message), Buffer.alloc(size, 'a'));
+      }
+    }
+  },
+);
