@@ -80,6 +80,9 @@ export class MemoryObjectStore implements IObjectStore {
     await turn();
     if (options.ifNoneMatch && this.options.unsupportedCompose) throw new RegistryError('unsupported', 'not atomic');
     const held = parts.map((part) => this.objects.get(part));
+    if (held.some((part, at) => part && part.info.etag !== (options.etags?.[at] ?? part.info.etag))) {
+      throw new RegistryError('notFound', 'a part is another one');
+    }
     if (held.includes(undefined)) throw new RegistryError('internal', 'a part is not there');
     this.check(target, options);
     const made = this.set(target, Buffer.concat(held.map((part) => part!.bytes)), options);

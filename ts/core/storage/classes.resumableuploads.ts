@@ -31,6 +31,11 @@ interface IChunks {
   keys: string[];
   /** bytes of each */
   sizes: number[];
+  /**
+   * of each. A chunk's key is free again once the upload is over, and a chunk that was under way then may come to lie
+   * there: what was hashed is told apart from it
+   */
+  etags: string[];
   /** bytes */
   size: number;
   algorithm: THashName;
@@ -38,7 +43,7 @@ interface IChunks {
   print: string;
 }
 
-type TUploadState = Omit<IChunks, 'keys' | 'sizes'>;
+type TUploadState = Omit<IChunks, 'keys' | 'sizes' | 'etags'>;
 
 /** The hash of what these chunks hold. */
 interface IHashState {
@@ -241,6 +246,7 @@ export class ResumableUploads {
     const { store } = this.storage;
     const keys: string[] = [];
     const sizes: number[] = [];
+    const etags: string[] = [];
     let size = 0;
     let print = '';
     for await (const item of store.list({ prefix: `${this.prefix}/${id}.` })) {
@@ -254,10 +260,11 @@ export class ResumableUploads {
       }
       keys.push(key);
       sizes.push(bytes);
+      etags.push(etag);
       size += bytes;
       print = printOf(print, etag);
     }
-    return { keys, sizes, size, print };
+    return { keys, sizes, etags, size, print };
   }
 
   private get isConditional(): boolean {
@@ -276,7 +283,7 @@ export class ResumableUploads {
     const known = chunks.algorithm === algorithm ? this.takeHash(id, owner, chunks) : undefined;
     if (known) return known.hash.digest('hex');
     const hash = plugins.crypto.createHash(algorithm);
-    for await (const chunk of readAll(this.storage.store, chunks.keys)) hash.update(chunk);
+    for await (const chunk of readAll(this.storage.store, chunks)) hash.update(chunk);
     return hash.digest('hex');
   }
 
@@ -311,8 +318,8 @@ class FinishedUpload extends StagedObject {
     private readonly chunks: IChunks,
     digests: Record<string, string>,
   ) {
-    const { keys, sizes, size } = chunks;
-    super(storage.store, keys.length === 0 ? { bytes: new Uint8Array() } : { keys, sizes }, size, digests);
+    const { keys, sizes, etags, size } = chunks;
+    super(storage.store, keys.length === 0 ? { bytes: new Uint8Array() } : { keys, sizes, etags }, size, digests);
   }
 
   public override discard(): Promise<void> {
