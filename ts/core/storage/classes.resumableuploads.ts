@@ -113,7 +113,6 @@ export class ResumableUploads {
   /** Takes the next chunk in; answers the bytes received so far. */
   public async append(id: string, body: ReadableStream<Uint8Array>, options: IAppendOptions): Promise<number> {
     const { owner, at, size, limit } = options;
-    const { store } = this.storage;
     let begun = false;
     let failure: unknown;
     try {
@@ -135,15 +134,20 @@ export class ResumableUploads {
           throw error;
         }
       }
+      const chunks = metered();
+      let first = await chunks.next();
+      while (!first.done && first.value.byteLength === 0) first = await chunks.next();
+      // an empty object would have to be deleted again, and that might come late and meet another writer's chunk
+      if (first.done) return before.size;
       const key = this.chunkKey(id, before.size);
-      const { etag } = await this.put(key, fromIterable(metered()), size, before.size).catch((error: unknown) => {
+      const all = fromIterable(withFirst(first.value, chunks));
+      const { etag } = await this.put(key, all, size, before.size).catch((error: unknown) => {
+        // not waited for: the source may be waiting for its client
+        void chunks.return().catch(() => undefined);
         // what the body itself had to say, and not what a driver made of it
         throw RegistryError.is(error, 'rangeInvalid') ? error : (failure ?? error);
       });
-      if (meter.size === 0) await store.delete(key, { scratch: true });
-      else if (state) {
-        this.hashes.set(id, { ...state, size: before.size + meter.size, print: printOf(before.print, etag) });
-      }
+      if (state) this.hashes.set(id, { ...state, size: before.size + meter.size, print: printOf(before.print, etag) });
       return before.size + meter.size;
     } catch (error) {
       if (!RegistryError.is(error, 'rangeInvalid')) throw error;
@@ -254,7 +258,7 @@ export class ResumableUploads {
       if (!('key' in item) || item.key !== this.chunkKey(id, size)) break;
       const { key, etag, size: bytes } = item as IObjectInfo;
       if (bytes === 0) {
-        // its writer means to delete it, and may have died before: nobody else could write there
+        // of an older release, whose writer meant to delete it and may have died before: nobody else could write there
         await store.delete(key, { scratch: true });
         break;
       }
@@ -304,6 +308,14 @@ export class ResumableUploads {
       throw error;
     }
   }
+}
+
+async function* withFirst(
+  first: Uint8Array,
+  rest: AsyncGenerator<Uint8Array, void, undefined>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield first;
+  yield* rest;
 }
 
 /** What an upload answers a chunk that begins elsewhere. */
