@@ -35,9 +35,9 @@ t.test('own notes are seen at once, others’ within maxAgeMs', async (t) => {
   t.equal((await b.catalog.entries()).size, 1);
   await a.catalog.note('two', document('two', 1));
   t.equal((await b.catalog.entries({ maxAgeMs: 1e9 })).size, 1, 'the view may be that old');
-  t.equal((await b.catalog.entries({ maxAgeMs: 200 })).size, 1);
-  await new Promise((resolve) => setTimeout(resolve, 250));
-  t.equal((await b.catalog.entries({ maxAgeMs: 200 })).size, 2);
+  // the look of before is older than this by now
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  t.equal((await b.catalog.entries({ maxAgeMs: 20 })).size, 2, 'and no older than that');
   await a.catalog.note('three', document('three', 1));
   t.equal((await b.catalog.entries(FRESH)).size, 3);
 });

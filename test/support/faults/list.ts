@@ -12,12 +12,4 @@ export const operations: IFaultOperation[] = [...npmOperations, ...ociOperations
  * Operations with findings that are not mended yet: what is wrong in them is reported as TODO and printed. An entry goes
  * when its reason does.
  */
-const RESENT = 'a delete or a put that arrives late meets a key that was written again';
-export const OPEN: Record<string, string> = {
-  'image push': RESENT,
-  'delete manifest': RESENT,
-  'delete blob': RESENT,
-  'referrer push': RESENT,
-  'referrer delete': RESENT,
-  'collector run': RESENT,
-};
+export const OPEN: Record<string, string> = {};

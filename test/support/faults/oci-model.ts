@@ -89,7 +89,7 @@ export const ociModel: IProtocolModel = {
     });
   },
 
-  async leftovers(_world: World, store: IObjectStore) {
+  async leftovers(world: World, store: IObjectStore) {
     const keys = (await allKeys(store)).filter((key) => key.startsWith('oci/') || key.startsWith('staging/'));
     const links = keys.filter((key) => key.startsWith('oci/links/'));
     const isLinked = (key: string): boolean => {
@@ -100,6 +100,8 @@ export const ociModel: IProtocolModel = {
       // manifests stand for themselves; the others are documents (guards among them), or their tombstones
       if (/^oci\/(manifests|tags|referrers|copies|layout\.json$)/.test(key)) return false;
       if (key.includes('~')) return true;
+      // swept by an age of the configuration, which comes only where the clock moves
+      if (key.startsWith('oci/uploads/')) return world.movesClock;
       if (key.startsWith('oci/blobs/')) return !isLinked(key);
       return !key.startsWith('oci/links/');
     });

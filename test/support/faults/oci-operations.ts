@@ -135,20 +135,18 @@ const manifestWrites = {
   collector: sweep,
 };
 
-const operations: Omit<IFaultOperation, 'protocol'>[] = [
+const operations: Omit<IFaultOperation, 'protocol' | 'collects'>[] = [
   {
     name: 'blob push, one POST',
     prepare: elsewhere,
     run: (by) => postBlob(by, 'r', blob),
     interfere: blobWrites,
-    collects: true,
   },
   {
     name: 'blob push, POST and PUT',
     prepare: elsewhere,
     run: (by) => pushBlob(by, 'r', large),
     interfere: { 'same blob': (by) => postBlob(by, 'r', large), collector: sweep },
-    collects: true,
   },
   {
     name: 'blob push in chunks',
@@ -156,7 +154,6 @@ const operations: Omit<IFaultOperation, 'protocol'>[] = [
     run: (by) => pushInChunks(by, 'r', blob),
     interfere: blobWrites,
     refusals: [404],
-    collects: true,
   },
   {
     name: 'push of an existing blob',
@@ -170,7 +167,6 @@ const operations: Omit<IFaultOperation, 'protocol'>[] = [
           .then(() => collect(by)),
       collector: sweep,
     },
-    collects: true,
   },
   {
     name: 'mount',
@@ -183,7 +179,6 @@ const operations: Omit<IFaultOperation, 'protocol'>[] = [
           .then(() => collect(by)),
       'push again elsewhere': (by) => postBlob(by, 'p', one.layers[0]!),
     },
-    collects: true,
   },
   {
     name: 'image push',
@@ -192,7 +187,6 @@ const operations: Omit<IFaultOperation, 'protocol'>[] = [
     interfere: manifestWrites,
     refusals: [400],
     again: [],
-    collects: true,
   },
   {
     name: 'manifest push by tag',
@@ -242,7 +236,6 @@ const operations: Omit<IFaultOperation, 'protocol'>[] = [
     },
     again: [404],
     refusals: [404],
-    collects: true,
   },
   {
     name: 'referrer push',
@@ -283,8 +276,12 @@ const operations: Omit<IFaultOperation, 'protocol'>[] = [
       'other collector': sweep,
     },
     refusals: [400],
-    collects: true,
   },
 ];
 
-export const ociOperations: IFaultOperation[] = operations.map((operation) => ({ ...operation, protocol: 'oci' }));
+export const ociOperations: IFaultOperation[] = operations.map((operation) => ({
+  ...operation,
+  protocol: 'oci',
+  // collectors run beside all of them
+  collects: true,
+}));
