@@ -97,6 +97,32 @@ t.test('untaggedManifests: a hook may refuse, and hears of what goes', async (t)
   t.same(told, [`${one.digest} undefined`]);
 });
 
+t.test('untaggedManifests: hooks are told of each manifest that they allowed to go, with its size', async (t) => {
+  const told: string[] = [];
+  const [gone, tagged] = [image('gone'), image('tagged')];
+  const { admin } = await ociWorld(t, {
+    oci: { untaggedManifests: { deleteAfterMs: 0 } },
+    storageHooks: {
+      beforeDelete: async ({ metadata }) => {
+        // in the middle of the collection
+        if (metadata?.digest === tagged.digest) await admin.pushManifest('a', 'v1', tagged);
+        return { allowed: true };
+      },
+      afterDelete: async ({ metadata }) => void told.push(`gone ${metadata?.digest} ${metadata?.size}`),
+      afterAbort: async ({ metadata, operation }) => {
+        told.push(`kept ${metadata?.digest} ${metadata?.size} ${operation}`);
+      },
+    },
+  });
+  for (const pushed of [gone, tagged]) await admin.pushImage('a', pushed.digest, pushed);
+  await collect(admin);
+  t.ok(await isThere(admin, '/a/manifests/v1'));
+  t.same(told.sort(), [
+    `gone ${gone.digest} ${gone.bytes.byteLength}`,
+    `kept ${tagged.digest} ${tagged.bytes.byteLength} delete`,
+  ]);
+});
+
 t.test('young links and young bytes stay: a client pushes blobs first', async (t) => {
   const { admin } = await ociWorld(t);
   await admin.pushBlob('a', one.layers[0]!);

@@ -1,7 +1,16 @@
 import t from 'tap';
+import type { IStorageHookContext } from '../../ts/index.js';
 import { ociWorld, refusal } from '../support/oci/actors.js';
 import { content, digestOf, nowhere } from '../support/oci/samples.js';
 import { MemoryObjectStore } from '../support/store/memory-objectstore.js';
+
+const gate = (): { open(): void; opened: Promise<void> } => {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { open, opened };
+};
 
 const MIB = 1024 * 1024;
 const whole = content(Buffer.alloc(700_000, 'some bytes of a layer '));
@@ -281,4 +290,46 @@ t.test('unfinished uploads expire by the age of their last chunk', async (t) => 
   t.equal(refusal(await writer.get(old)), '404 BLOB_UPLOAD_UNKNOWN');
   for (const location of [going, fresh]) t.equal((await writer.get(location)).status, 204);
   t.equal(store.keys('oci/uploads/').length, 3);
+});
+
+t.test('chunks that come when the upload was given up do not get into a blob that is being placed', async (t) => {
+  for (const [size, count] of [
+    [10, 1],
+    [10, 2],
+    [6_000_000, 1],
+    [12_000_000, 2],
+  ] as const) {
+    const [asked, go] = [gate(), gate()];
+    const beforePut = async ({ phase, metadata }: IStorageHookContext) => {
+      // a scanner takes its time
+      if (phase === 'commit' && metadata?.digest) {
+        asked.open();
+        await go.opened;
+      }
+      return { allowed: true };
+    };
+    const { admin } = await ociWorld(t, { storageHooks: { beforePut } });
+    const good = content(Buffer.alloc(size, 'good'));
+    const other = Buffer.alloc(size / count, 'evil');
+    const at = await admin.begin('a');
+    const source = new TransformStream<Uint8Array, Uint8Array>();
+    const feed = source.writable.getWriter();
+    const late = admin.patch(at, source.readable);
+    await feed.write(other.subarray(0, 1));
+    for (let part = 0; part < count; part++) {
+      const bytes = good.bytes.subarray((part * size) / count, ((part + 1) * size) / count);
+      t.equal((await admin.patch(at, bytes)).status, 202);
+    }
+    const finishing = admin.finish(at, good.digest);
+    await asked.opened;
+    t.equal((await admin.delete(at)).status, 204);
+    await feed.write(other.subarray(1));
+    await feed.close();
+    await late;
+    go.open();
+    t.equal((await finishing).status, 503, `${count} chunks of ${size} bytes`);
+    t.equal((await admin.get(`/a/blobs/${good.digest}`)).status, 404);
+    t.equal((await admin.pushBlob('b', good)).status, 201);
+    t.same((await admin.get(`/b/blobs/${good.digest}`)).bytes.equals(good.bytes), true);
+  }
 });

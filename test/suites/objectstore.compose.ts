@@ -46,6 +46,30 @@ export const composeScenes = async (bench: Bench): Promise<void> => {
     t.same(await listed({ prefix: at }), [`${at}part`]);
   });
 
+  await scene('compose of parts that are other objects by now', async (t, at) => {
+    for (const [round, sizes] of [[10], [6 * MIB], [6 * MIB, 7], [10, 6 * MIB]].entries()) {
+      const [parts] = await parted(`${at}${round}-`, sizes);
+      const etags: string[] = [];
+      for (const part of parts) etags.push((await store.head(part))?.etag as string);
+      const target = `${at}target-${round}`;
+      for (const [index, part] of parts.entries()) {
+        await store.delete(part);
+        await other.put(part, bytesOf(sizes[index] as number, 77));
+        await refuses(t, 'notFound', store.compose(target, parts, { etags, sizes }), `part ${index} of ${sizes}`);
+        t.equal(await store.head(target), null);
+        await store.delete(part);
+        await other.put(part, bytesOf(sizes[index] as number, index + 1));
+        etags[index] = (await store.head(part))?.etag as string;
+      }
+      await store.compose(target, parts, { etags, sizes });
+      t.equal(
+        (await store.head(target))?.size,
+        sizes.reduce((sum, size) => sum + size, 0),
+        `the right ones, ${sizes}`,
+      );
+    }
+  });
+
   // each driver shows the one behaviour that it has
   const can = options.composeIfAbsent !== 'refused';
   if (can)

@@ -68,8 +68,17 @@ export class ManifestStore {
     return { manifest: parseManifest(bytes, found.info.contentType), size: bytes.byteLength };
   }
 
+  /** Whether the object has these very bytes. */
+  public async holds(key: string, bytes: Uint8Array): Promise<boolean> {
+    const found = await this.storage.open(key);
+    if (!found || found === 'notModified') return false;
+    if (found.info.size === bytes.byteLength) return (await streamToBuffer(found.body)).equals(bytes);
+    await found.body.cancel();
+    return false;
+  }
+
   /**
-   * Has the manifest in its place. A stored one of another length is damaged and is replaced.
+   * Has the manifest in its place. A stored one with other bytes is damaged and is replaced.
    * @returns the current copy
    */
   public async put(repository: string, digest: IDigest, bytes: Uint8Array, mediaType: string): Promise<string> {
@@ -130,7 +139,7 @@ export class ManifestStore {
     const { conditionalWrites } = this.storage.store;
     const there = conditionalWrites ? undefined : await this.storage.head(key);
     if (!there && (await this.write(key, bytes, mediaType))) return true;
-    return (there ?? (await this.storage.head(key)))?.size === bytes.byteLength;
+    return this.holds(key, bytes);
   }
 
   private write(key: string, bytes: Uint8Array, contentType: string): Promise<boolean> {

@@ -5,6 +5,7 @@ import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { AskedHooks } from '../core/storage/classes.askedhooks.js';
 import type { IHookSubject } from '../core/storage/classes.hookrunner.js';
 import { ManifestStore } from './classes.manifeststore.js';
+import type { IReference } from './classes.referrerlists.js';
 import { unknownManifest } from './handlers.manifests.js';
 import { keepRepository, readTags, tagsSubject, updateTags } from './handlers.tags.js';
 import type { IOciParts } from './interfaces.parts.js';
@@ -43,34 +44,69 @@ const deleteTag = async (call: RegistryCall, oci: IOciParts, name: string, tag: 
   });
 };
 
+/** times that a delete begins again because the manifest was pushed meanwhile */
+const ATTEMPTS = 4;
+
+/** What the manifest refers to, for the list of that; of a damaged one it is not known. */
+const referenceOf = async (
+  manifests: ManifestStore,
+  repository: string,
+  digest: IDigest,
+  key: string,
+): Promise<IReference | undefined> => {
+  try {
+    const read = await manifests.read(key);
+    if (!read?.manifest.subject) return undefined;
+    const { manifest, size } = read;
+    return { repository, subject: read.manifest.subject, descriptor: describe(manifest, digest, size) };
+  } catch (error) {
+    if (RegistryError.is(error, 'invalid')) return undefined;
+    throw error;
+  }
+};
+
 const deleteByDigest = async (call: RegistryCall, oci: IOciParts, name: string, digest: IDigest): Promise<void> => {
   const { storage } = call;
   const manifests = new ManifestStore(storage);
-  const found = await manifests.load(name, digest);
-  if (!found) throw unknownManifest(digest.text);
-  const { subject } = found.manifest;
-  const reference = subject && { repository: name, subject, descriptor: describe(found.manifest, digest, found.size) };
+  const found = await manifests.find(name, digest);
   const pointsHere = (_tag: string, pointsTo: string): boolean => pointsTo === digest.text;
   const tags = await readTags(storage, name);
   const own = tags ? tagsOfDigest(tags, digest.text) : [];
-  assertMovable(own, oci);
+  // tags to what is not there: a delete took the manifest, and ended before it took the tags that came meanwhile
+  if (!found && own.length === 0) throw unknownManifest(digest.text);
+  if (found) assertMovable(own, oci);
+  const reference = found ? await referenceOf(manifests, name, digest, found.info.key) : undefined;
   const artifact: IHookSubject = {
     key: manifestKey(name, digest),
-    metadata: { packageName: name, version: digest.text, digest: digest.text, size: found.size, kind: 'artifact' },
+    metadata: {
+      packageName: name,
+      version: digest.text,
+      digest: digest.text,
+      size: found?.info.size,
+      kind: 'artifact',
+    },
   };
   const hooks = new AskedHooks(storage);
   await hooks.settle(async () => {
-    await hooks.ask('beforeDelete', artifact);
+    if (found) await hooks.ask('beforeDelete', artifact);
     if (own.length > 0) await hooks.ask('beforeDelete', tagsSubject(name, digest.text));
+    const withoutOwn = (current: ITags | null) => current && withoutTags(current, pointsHere);
     await oci.referrers.follow(reference, async () => {
-      await updateTags(storage, name, (current) => {
-        assertMovable(current ? tagsOfDigest(current, digest.text) : [], oci);
-        return current && withoutTags(current, pointsHere);
-      });
-      await manifests.remove(name, digest, found.copy);
+      let there = found;
+      for (let tries = 1; there; tries++) {
+        if (tries > ATTEMPTS) throw new RegistryError('conflict', 'The manifest is being pushed; try again');
+        await updateTags(storage, name, (current) => {
+          assertMovable(current ? tagsOfDigest(current, digest.text) : [], oci);
+          return withoutOwn(current);
+        });
+        await manifests.remove(name, digest, there.copy);
+        // a push may have pointed a tag here while the manifest was being taken away; even an immutable one is void then
+        await updateTags(storage, name, withoutOwn);
+        // or it has pushed the manifest again: without its tag it is not what was pushed, so it goes as well
+        there = await manifests.find(name, digest);
+      }
     });
-    // a push may have pointed a tag here while the manifest was being taken away; even an immutable one is void then
-    await updateTags(storage, name, (current) => current && withoutTags(current, pointsHere));
+    if (!found) await updateTags(storage, name, withoutOwn);
     await dropIfEmpty(storage, name);
     await hooks.tell();
   });

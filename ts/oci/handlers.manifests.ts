@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
@@ -28,6 +29,8 @@ const optionsFor = (call: RegistryCall, name: string, digest: IDigest) => ({
   etag: digest.text,
   repeatable: true,
   headers: { 'Docker-Content-Digest': digest.text },
+  // a damaged one is absent, so that clients push it again
+  isIntact: (bytes: Uint8Array) => createHash(digest.algorithm).update(bytes).digest('hex') === digest.hex,
   about: {
     kind: 'artifact' as const,
     packageName: name,

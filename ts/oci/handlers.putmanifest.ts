@@ -113,7 +113,7 @@ export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<I
   const { subject, mediaType } = manifest;
   const manifests = new ManifestStore(storage);
   const there = await manifests.find(name, digest);
-  const exists = there?.info.size === bytes.byteLength;
+  const exists = there !== null && (await manifests.holds(there.info.key, bytes));
   const reference = subject && { repository: name, subject, descriptor: describe(manifest, digest, bytes.byteLength) };
   // of what is there this was looked at when it came
   if (!exists) {

@@ -104,11 +104,39 @@ export const retireUntagged = async (
     for (const { size } of candidates) result.bytes += size;
     return { ...result, count: candidates.length };
   }
+  const allowed = new Map<string, IHeld>();
+  try {
+    return await remove(storage, oci, { repository, before, held, candidates, allowed });
+  } finally {
+    // a quota that is kept by hooks must not count them as gone
+    for (const one of allowed.values()) {
+      await storage.tell('afterAbort', { ...subjectOf(repository, one), operation: 'delete' });
+    }
+  }
+};
+
+interface IRemoval {
+  repository: string;
+  before: number;
+  /** what was there when the candidates were chosen */
+  held: Map<string, IHeld>;
+  candidates: IHeld[];
+  /** by digest: what hooks have allowed to be deleted, until it may be */
+  allowed: Map<string, IHeld>;
+}
+
+const remove = async (
+  storage: RegistryStorage,
+  oci: IOciParts,
+  { repository, before, held, candidates, allowed }: IRemoval,
+): Promise<{ count: number; bytes: number }> => {
+  const result = { count: 0, bytes: 0 };
   const manifests = new ManifestStore(storage);
   const by = randomUUID();
   const condemned = new Map<string, IHeld>();
   for (const one of candidates) {
     if (!(await isAllowed(storage, subjectOf(repository, one)))) continue;
+    allowed.set(one.digest.text, one);
     if (await manifests.guard(repository, one.digest).condemn(one.copy, by)) condemned.set(one.digest.text, one);
   }
   if (condemned.size === 0) return result;
@@ -128,12 +156,14 @@ export const retireUntagged = async (
     }
     const { subject } = manifest;
     const reference = subject && { repository, subject, descriptor: describe(manifest, digest, size) };
+    allowed.delete(text);
     let isGone = false;
     await oci.referrers.follow(reference, async () => {
       isGone = await guard.doom(copy, by);
       if (isGone) await manifests.removeObject(manifests.key(repository, digest, copy));
     });
     if (!isGone) {
+      allowed.set(text, one);
       spread(kept, [text], followers);
       continue;
     }
@@ -145,9 +175,9 @@ export const retireUntagged = async (
   return result;
 };
 
-const subjectOf = (repository: string, { digest }: IHeld): IHookSubject => ({
+const subjectOf = (repository: string, { digest, size }: IHeld): IHookSubject => ({
   key: manifestKey(repository, digest),
-  metadata: { packageName: repository, version: digest.text, digest: digest.text, kind: 'artifact' },
+  metadata: { packageName: repository, version: digest.text, digest: digest.text, size, kind: 'artifact' },
 });
 
 const isAllowed = async (storage: RegistryStorage, subject: IHookSubject): Promise<boolean> => {

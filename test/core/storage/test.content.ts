@@ -19,6 +19,14 @@ const digestOf = (bytes: Uint8Array): IContentDigest => {
 };
 const kind = (expected: TErrorKind) => ({ kind: expected }) as unknown as Error;
 
+const gate = (): { open(): void; opened: Promise<void> } => {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { open, opened };
+};
+
 /** One process on a store. */
 const processOn = (store: MemoryObjectStore | FaultObjectStore) => {
   const storage = new RegistryStorage(store);
@@ -314,4 +322,78 @@ t.test('a link that turns out to be named keeps no mark; a mark of the dead does
     'also if nobody was there in between',
   );
   t.ok(await content.assure('a', digest, { had: true }));
+});
+
+t.test('a new copy that somebody has made the current one meanwhile is not taken back by its push', async (t) => {
+  const { put, get, store, inner, content, other } = start(t);
+  const digest = digestOf(LARGE);
+  await put('a', LARGE);
+  await inner.put(content.key(digest), LARGE.subarray(0, 5));
+  let assured: boolean | undefined;
+  let givenUp = false;
+  store.before = async ({ verb, key }) => {
+    if (verb === 'put' && key.startsWith('c/guards/') && !givenUp) {
+      givenUp = true;
+      // another push of the same has found the damage at its end
+      t.ok(await other.content.guard(digest).giveUp(''));
+    } else if (givenUp && assured === undefined && verb !== 'get' && verb !== 'head') {
+      // and somebody builds upon the link that this push has put
+      assured = await other.content.assure('a', digest);
+    }
+  };
+  await put('a', LARGE).catch((error: unknown) => t.match(error, kind('unavailable')));
+  store.before = undefined;
+  t.ok(assured);
+  await store.repeatDeletes();
+  t.same(await other.get('a', LARGE), LARGE, 'what was built upon is there');
+  await put('b', LARGE);
+  t.same(await get('b', LARGE), LARGE);
+});
+
+t.test('a collector that tidies links late leaves one, whatever others have removed meanwhile', async (t) => {
+  const { put, store, content, collect, other } = start(t);
+  const digest = digestOf(SMALL);
+  await put('a', SMALL);
+  await put('a', SMALL);
+  const halted = gate();
+  const goOn = gate();
+  store.before = async ({ verb, key }) => {
+    if (verb !== 'delete' || !key.startsWith('c/links/') || key.includes('~')) return;
+    store.before = undefined;
+    halted.open();
+    await goOn.opened;
+  };
+  const late = collect();
+  await halted.opened;
+  // another collector has marked the link that stays, and died
+  const spare = store.log
+    .filter(({ verb, key }) => verb === 'delete' && key.startsWith('c/links/'))
+    .map(({ key }) => key);
+  const kept = (await other.content.links.of('a', digest)).find(({ key }) => !spare.includes(key));
+  await other.content.links.mark(kept!);
+  await other.collect();
+  goOn.open();
+  await late;
+  t.ok(await content.has('a', digest), 'the owner has it');
+  t.ok(await content.assure('a', digest));
+});
+
+t.test('a mark is taken for a stray one only if its link is gone', async (t) => {
+  const { put, store, inner, content, collect, other } = start(t);
+  const digest = digestOf(SMALL);
+  await put('a', SMALL);
+  const [link] = await content.links.of('a', digest);
+  const mark = await other.content.links.mark(link!);
+  // a listing that read the place of the link before it was put
+  const list = inner.list.bind(inner);
+  inner.list = async function* (options) {
+    for await (const item of list(options)) if (!('key' in item) || item.key !== link!.key) yield item;
+  };
+  await collect();
+  inner.list = list;
+  t.ok(await inner.head(mark), 'the other collector counts on it');
+  await inner.delete(link!.key);
+  await collect();
+  t.same(inner.keys('c/links/'), []);
+  store.reset();
 });

@@ -202,3 +202,44 @@ t.test('sweep: by the age of the last chunk, and chunks without an upload as wel
   t.equal(await uploads.sweep(1_800_000), 2);
   t.same(inner.keys(), ['other/x', `up/${going}.0000000000000000`, `up/${going}.start`]);
 });
+
+t.test(
+  'an empty chunk is none: nothing is put that would have to be deleted under the key of the next one',
+  async (t) => {
+    const { uploads, elsewhere, store, inner } = setUp();
+    const id = await uploads.begin({ owner });
+    store.before = async ({ verb }) => {
+      if (verb !== 'delete') return;
+      store.before = undefined;
+      // the empty chunk is seen by others, who go on
+      await elsewhere().append(id, streamOf('abc'), { owner, limit });
+    };
+    for (const body of [streamOf(), streamOf('', '')]) {
+      store.reset();
+      t.equal(await uploads.append(id, body, { owner, limit }), 0);
+      t.same([store.count('put'), store.count('delete')], [0, 0]);
+    }
+    t.equal(await uploads.append(id, streamOf('', 'abc'), { owner, limit }), 3);
+    t.equal(await uploads.append(id, streamOf(), { owner, limit, at: 3 }), 3);
+    await t.rejects(uploads.append(id, streamOf(), { owner, limit, size: 2 }), kind('invalid'));
+    t.equal(await textOf(await elsewhere().assemble(id, sha('abc'))), 'abc');
+    t.equal(inner.keys('up/').length, 2);
+  },
+);
+
+t.test('a body that is refused before it is stored is given up', async (t) => {
+  const { uploads, store } = setUp();
+  const id = await uploads.begin({ owner });
+  store.reset({ at: 3, when: 'before' });
+  let isCancelled = false;
+  const body = new ReadableStream<Uint8Array>({
+    pull: (controller) => controller.enqueue(Buffer.from('a')),
+    cancel: () => {
+      isCancelled = true;
+    },
+  });
+  await t.rejects(uploads.append(id, body, { owner, limit }), kind('unavailable'));
+  t.equal(store.log.at(-1)?.verb, 'put');
+  await new Promise((resolve) => setImmediate(resolve));
+  t.ok(isCancelled);
+});

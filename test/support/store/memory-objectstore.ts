@@ -79,9 +79,13 @@ export class MemoryObjectStore implements IObjectStore {
   public async compose(target: string, parts: string[], options: IComposeOptions = {}): Promise<{ etag: string }> {
     await turn();
     if (options.ifNoneMatch && this.options.unsupportedCompose) throw new RegistryError('unsupported', 'not atomic');
-    const held = parts.map((part) => this.objects.get(part));
-    if (held.includes(undefined)) throw new RegistryError('internal', 'a part is not there');
+    // before the parts are looked at, as by the drivers
     this.check(target, options);
+    const held = parts.map((part) => this.objects.get(part));
+    if (held.some((part, at) => part && part.info.etag !== (options.etags?.[at] ?? part.info.etag))) {
+      throw new RegistryError('notFound', 'a part is another one');
+    }
+    if (held.includes(undefined)) throw new RegistryError('internal', 'a part is not there');
     const made = this.set(target, Buffer.concat(held.map((part) => part!.bytes)), options);
     // spent, as the contract allows: nobody may count on the parts afterwards
     for (const part of parts) this.objects.delete(part);

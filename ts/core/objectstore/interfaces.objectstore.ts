@@ -75,6 +75,8 @@ export interface IComposeOptions {
   immutable?: boolean;
   /** bytes of each part, where the caller has just listed them: a driver need not ask again */
   sizes?: number[];
+  /** the ETag of each part, if its bytes matter: a part that is another object by now is not there (`notFound`) */
+  etags?: string[];
   signal?: AbortSignal;
 }
 

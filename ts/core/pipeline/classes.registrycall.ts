@@ -37,6 +37,14 @@ export interface ICallOptions {
   path: string;
 }
 
+export interface IServeImmutableOptions extends IServeObjectOptions, TRepeat {
+  etag: string;
+  size?: number;
+  listedBy?: IDocumentVersion;
+  /** Whether what was read is what it should be; otherwise it is served as absent. Asked once for what stays in memory. */
+  isIntact?(bytes: Uint8Array): boolean;
+}
+
 /** bytes; larger ones cost more to keep than to read again */
 const SMALL_ARTIFACT = 64 * 1024;
 
@@ -239,12 +247,9 @@ export class RegistryCall implements IServeRequest {
    * Small content, exactly as it is stored, kept in memory once it was read: what has this `etag` never changes. Whether
    * it is still there is asked each time, unless a document that was just read says so (`listedBy`).
    */
-  public async serveImmutable(
-    key: string,
-    options: IServeObjectOptions & { etag: string; size?: number; listedBy?: IDocumentVersion } & TRepeat,
-  ): Promise<IResponse | null> {
+  public async serveImmutable(key: string, options: IServeImmutableOptions): Promise<IResponse | null> {
     const { storage } = this;
-    const { about, listedBy, size } = options;
+    const { about, listedBy, size, isIntact } = options;
     const admitted = listedBy && about && (await storage.admitGet(key, about));
     const info = listedBy ?? (await (about ? storage.headForGet(key, about) : storage.head(key)));
     if (!info) return null;
@@ -256,7 +261,8 @@ export class RegistryCall implements IServeRequest {
       if (!found || found === 'notModified') return null;
       const { contentType = 'application/octet-stream', lastModified } = found.info;
       const body = await streamToBuffer(found.body);
-      return size !== undefined && size !== body.byteLength ? null : new Rendering({ body, contentType, lastModified });
+      if (size !== undefined && size !== body.byteLength) return null;
+      return isIntact?.(body) === false ? null : new Rendering({ body, contentType, lastModified });
     });
     if (!rendering) return null;
     admitted?.();

@@ -132,8 +132,10 @@ export class ArtifactPlacer {
     const { staged } = plan;
     const content = staged.peek();
     const options = { ...this.options(plan), ifNoneMatch };
-    if ('keys' in content) await store.compose(key, content.keys, { ...options, sizes: content.sizes });
-    else await store.put(key, content.bytes, { ...options, size: staged.size });
+    if ('keys' in content) {
+      const { keys, sizes, etags } = content;
+      await store.compose(key, keys, { ...options, sizes, etags });
+    } else await store.put(key, content.bytes, { ...options, size: staged.size });
   }
 
   private options(plan: IArtifactPlan) {

@@ -4,7 +4,7 @@ import { RegistryError } from '../classes.registryerror.js';
 import type { IObjectInfo } from '../objectstore/interfaces.objectstore.js';
 import { PLACED_AT } from './classes.artifactplacer.js';
 import { isCopyId } from './classes.contentguard.js';
-import { inParallel, LinkGroup, pathOf, readLinkKey } from './classes.contentlinks.js';
+import { inParallel, isMarked, LinkGroup, linkOfMark, pathOf, readLinkKey } from './classes.contentlinks.js';
 import type { ContentStore } from './classes.contentstore.js';
 import type { IContentDigest, ILink } from './interfaces.content.js';
 
@@ -53,6 +53,9 @@ const isDeleted = async (deleting: Promise<void>): Promise<boolean> => {
  * deleted and then the mark. Whoever writes such a document looks at the links once more after it can be seen, and puts
  * a new link for a marked or missing one: so either the document is seen here, or the mark there.
  *
+ * Spare links, of owners that have several, get a mark as well, and go if there is one without a mark after that. So a
+ * link that somebody is about to delete, however late, is none that another collector leaves as the only one.
+ *
  * A copy: see `ContentGuard`. A collector that ends between any two steps leaves at most marks (links with a mark are
  * replaced or removed by the next one), a condemned copy (the next push keeps it, the next collector decides anew), or
  * the object of a retired copy (the next collector deletes it).
@@ -95,9 +98,9 @@ export class ContentCollector {
   private async tidy({ owner, digest, links, strayMarks }: IOwned): Promise<void> {
     const { content, plan } = this;
     if (plan.dryRun) return;
-    await inParallel(strayMarks, (key) => content.storage.store.delete(key));
-    const marked = links.filter((link) => link.marks.length > 0);
-    const unmarked = links.filter((link) => link.marks.length === 0);
+    await this.removeStray(strayMarks);
+    const marked = links.filter(isMarked);
+    const unmarked = links.filter((link) => !isMarked(link));
     if (links.length < 2 && marked.length === 0) return;
     const { copy } = await content.guard(digest).read();
     const newest = unmarked
@@ -105,12 +108,36 @@ export class ContentCollector {
       .sort((a, b) => b.lastModified.getTime() - a.lastModified.getTime())[0];
     if (!newest) {
       // what a dead collector marked is wanted: it gets a link that writers count
-      if (unmarked.length === 0 && (await content.assure(owner, digest))) await content.links.remove(marked);
+      if (unmarked.length === 0 && (await content.assure(owner, digest))) await this.removeSpare(marked, digest);
       return;
     }
     // a younger one may be in the hands of the push that put it
     const spare = links.filter((link) => link !== newest && link.lastModified.getTime() <= plan.before);
-    await content.links.remove(spare);
+    await this.removeSpare(spare, digest);
+  }
+
+  private async removeSpare(spare: ILink[], digest: IContentDigest): Promise<void> {
+    const [first] = spare;
+    if (!first) return;
+    const { links, storage } = this.content;
+    const own: string[] = [];
+    await inParallel(spare, async (link) => {
+      const mark = await links.mark(link);
+      link.marks.push(mark);
+      own.push(mark);
+    });
+    const { copy } = await this.content.guard(digest).read();
+    const now = await links.of(first.owner, digest);
+    if (now.some((link) => link.copy === copy && !isMarked(link))) await links.remove(spare);
+    else await inParallel(own, (key) => storage.store.delete(key));
+  }
+
+  /** A listing may have passed the place of a link that was put since, and then show its mark. */
+  private async removeStray(marks: string[]): Promise<void> {
+    const { store } = this.content.storage;
+    await inParallel(marks, async (key) => {
+      if ((await store.head(linkOfMark(key))) === null) await store.delete(key);
+    });
   }
 
   private async removeLinks(groups: IOwned[]): Promise<void> {
@@ -139,7 +166,7 @@ export class ContentCollector {
         }
         for (const [index, link] of links.entries()) link.marks.push(ownMarks[index] as string);
         await content.links.remove(links);
-        await inParallel(strayMarks, (key) => content.storage.store.delete(key));
+        await this.removeStray(strayMarks);
         this.links++;
       }
     }

@@ -71,6 +71,8 @@ export class LinkGroup {
   }
 }
 
+export const linkOfMark = (key: string): string => key.slice(0, key.lastIndexOf('~'));
+
 export const isMarked = ({ marks }: ILink): boolean => marks.length > 0;
 
 /**

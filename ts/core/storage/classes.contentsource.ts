@@ -122,6 +122,7 @@ export class ContentSource {
       await store.compose(key, held.keys, {
         ...options,
         sizes: held.sizes,
+        etags: held.etags,
         ifNoneMatch: isJoined ? ifNoneMatch : undefined,
       });
       return true;

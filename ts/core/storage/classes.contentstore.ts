@@ -190,7 +190,8 @@ export class ContentStore {
         continue;
       }
       const link = await this.links.put(owner, digest, copy);
-      if (await guard.replace(state.copy, copy)) {
+      // `heal` may make it the current one, for the link shows it: it is taken back only when that cannot happen any more
+      if ((await guard.replace(state.copy, copy)) || !(await guard.retire(copy))) {
         await this.leadOthers(digest, copy);
         return key;
       }

@@ -31,6 +31,11 @@ interface IChunks {
   keys: string[];
   /** bytes of each */
   sizes: number[];
+  /**
+   * of each. A chunk's key is free again once the upload is over, and a chunk that was under way then may come to lie
+   * there: what was hashed is told apart from it
+   */
+  etags: string[];
   /** bytes */
   size: number;
   algorithm: THashName;
@@ -38,7 +43,7 @@ interface IChunks {
   print: string;
 }
 
-type TUploadState = Omit<IChunks, 'keys' | 'sizes'>;
+type TUploadState = Omit<IChunks, 'keys' | 'sizes' | 'etags'>;
 
 /** The hash of what these chunks hold. */
 interface IHashState {
@@ -108,7 +113,6 @@ export class ResumableUploads {
   /** Takes the next chunk in; answers the bytes received so far. */
   public async append(id: string, body: ReadableStream<Uint8Array>, options: IAppendOptions): Promise<number> {
     const { owner, at, size, limit } = options;
-    const { store } = this.storage;
     let begun = false;
     let failure: unknown;
     try {
@@ -130,15 +134,20 @@ export class ResumableUploads {
           throw error;
         }
       }
+      const chunks = metered();
+      let first = await chunks.next();
+      while (!first.done && first.value.byteLength === 0) first = await chunks.next();
+      // an empty object would have to be deleted again, and that might come late and meet another writer's chunk
+      if (first.done) return before.size;
       const key = this.chunkKey(id, before.size);
-      const { etag } = await this.put(key, fromIterable(metered()), size, before.size).catch((error: unknown) => {
+      const all = fromIterable(withFirst(first.value, chunks));
+      const { etag } = await this.put(key, all, size, before.size).catch((error: unknown) => {
+        // not waited for: the source may be waiting for its client
+        void chunks.return().catch(() => undefined);
         // what the body itself had to say, and not what a driver made of it
         throw RegistryError.is(error, 'rangeInvalid') ? error : (failure ?? error);
       });
-      if (meter.size === 0) await store.delete(key, { scratch: true });
-      else if (state) {
-        this.hashes.set(id, { ...state, size: before.size + meter.size, print: printOf(before.print, etag) });
-      }
+      if (state) this.hashes.set(id, { ...state, size: before.size + meter.size, print: printOf(before.print, etag) });
       return before.size + meter.size;
     } catch (error) {
       if (!RegistryError.is(error, 'rangeInvalid')) throw error;
@@ -241,6 +250,7 @@ export class ResumableUploads {
     const { store } = this.storage;
     const keys: string[] = [];
     const sizes: number[] = [];
+    const etags: string[] = [];
     let size = 0;
     let print = '';
     for await (const item of store.list({ prefix: `${this.prefix}/${id}.` })) {
@@ -248,16 +258,17 @@ export class ResumableUploads {
       if (!('key' in item) || item.key !== this.chunkKey(id, size)) break;
       const { key, etag, size: bytes } = item as IObjectInfo;
       if (bytes === 0) {
-        // its writer means to delete it, and may have died before: nobody else could write there
+        // of an older release, whose writer meant to delete it and may have died before: nobody else could write there
         await store.delete(key, { scratch: true });
         break;
       }
       keys.push(key);
       sizes.push(bytes);
+      etags.push(etag);
       size += bytes;
       print = printOf(print, etag);
     }
-    return { keys, sizes, size, print };
+    return { keys, sizes, etags, size, print };
   }
 
   private get isConditional(): boolean {
@@ -276,7 +287,7 @@ export class ResumableUploads {
     const known = chunks.algorithm === algorithm ? this.takeHash(id, owner, chunks) : undefined;
     if (known) return known.hash.digest('hex');
     const hash = plugins.crypto.createHash(algorithm);
-    for await (const chunk of readAll(this.storage.store, chunks.keys)) hash.update(chunk);
+    for await (const chunk of readAll(this.storage.store, chunks)) hash.update(chunk);
     return hash.digest('hex');
   }
 
@@ -299,6 +310,14 @@ export class ResumableUploads {
   }
 }
 
+async function* withFirst(
+  first: Uint8Array,
+  rest: AsyncGenerator<Uint8Array, void, undefined>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield first;
+  yield* rest;
+}
+
 /** What an upload answers a chunk that begins elsewhere. */
 export const wrongOffset = (size: number): RegistryError =>
   new RegistryError('rangeInvalid', `The upload goes on at byte ${size}`, { detail: { size } });
@@ -311,8 +330,8 @@ class FinishedUpload extends StagedObject {
     private readonly chunks: IChunks,
     digests: Record<string, string>,
   ) {
-    const { keys, sizes, size } = chunks;
-    super(storage.store, keys.length === 0 ? { bytes: new Uint8Array() } : { keys, sizes }, size, digests);
+    const { keys, sizes, etags, size } = chunks;
+    super(storage.store, keys.length === 0 ? { bytes: new Uint8Array() } : { keys, sizes, etags }, size, digests);
   }
 
   public override discard(): Promise<void> {

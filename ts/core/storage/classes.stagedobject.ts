@@ -15,16 +15,23 @@ const MEMORY_LIMIT = 256 * 1024;
 export type TBody = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | Uint8Array;
 
 /** Where the bytes are: in memory, or in the store, as one object or as several that follow each other. */
-export type TStagedContent = { bytes: Uint8Array } | { keys: string[]; sizes?: number[] };
+export type TStagedContent = { bytes: Uint8Array } | { keys: string[]; sizes?: number[]; etags?: string[] };
 
 export const sweptAway = (cause?: unknown): RegistryError =>
   new RegistryError('unavailable', 'The upload took too long and was swept away; please send it again', { cause });
 
-/** The content of objects, one behind the other. */
-export async function* readAll(store: IObjectStore, keys: string[]): AsyncGenerator<Uint8Array, void, undefined> {
-  for (const key of keys) {
+/** The content of objects, one behind the other. With `etags`, an object that is another one by now is not there. */
+export async function* readAll(
+  store: IObjectStore,
+  { keys, etags }: { keys: string[]; etags?: string[] },
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for (const [at, key] of keys.entries()) {
     const found = await store.get(key);
     if (!found || found === 'notModified') throw sweptAway();
+    if (found.info.etag !== (etags?.[at] ?? found.info.etag)) {
+      await found.body.cancel();
+      throw sweptAway();
+    }
     yield* iterate(found.body);
   }
 }
@@ -49,7 +56,7 @@ export class StagedObject {
   /** The bytes again, as often as needed until it is published or discarded. */
   public async open(): Promise<ReadableStream<Uint8Array>> {
     const content = this.peek();
-    return 'bytes' in content ? toReadableStream(content.bytes) : fromIterable(readAll(this.store, content.keys));
+    return 'bytes' in content ? toReadableStream(content.bytes) : fromIterable(readAll(this.store, content));
   }
 
   /** Whether the bytes survive a failed attempt to put them in their place. */

@@ -12,6 +12,7 @@ const COPY_CHUNK = 1024 * 1024;
 export interface IComposition extends IAbout {
   target: string;
   parts: string[];
+  etags?: string[];
   signal?: AbortSignal;
 }
 
@@ -29,7 +30,13 @@ export class Composer {
       throw new RegistryError('invalid', 'An object is composed of at least one part');
     const opened: IPart[] = [];
     try {
-      for (const key of composition.parts) opened.push(await this.open(key));
+      for (const [at, key] of composition.parts.entries()) {
+        opened.push(await this.open(key));
+        const { etag } = (opened.at(-1) as IPart).version.header;
+        if (etag !== (composition.etags?.[at] ?? etag)) {
+          throw new RegistryError('notFound', 'A part of the object is another one by now');
+        }
+      }
       const parts = opened.filter(({ version }) => version.header.size > 0);
       const only = parts.length === 1 ? parts[0] : undefined;
       const adopted = only && only.key !== composition.target ? await this.adopt(composition, only) : null;

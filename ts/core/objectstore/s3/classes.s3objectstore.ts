@@ -139,7 +139,7 @@ export class S3ObjectStore implements IObjectStore {
     const { ifNoneMatch } = options;
     if (parts.length === 0) throw new RegistryError('invalid', 'There is nothing to join');
     return this.conditionally(session, target, { ifNoneMatch }, options, (at) =>
-      composeObjects(session, at, parts, options.sizes),
+      composeObjects(session, at, parts, options),
     );
   }
 

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { RegistryError } from '../../classes.registryerror.js';
+import type { IComposeOptions } from '../interfaces.objectstore.js';
 import {
   copySource,
   creation,
@@ -9,12 +10,12 @@ import {
   MIN_PART,
   requireCompleteConditions,
 } from './helpers.creation.js';
-import { preconditionFailed } from './helpers.errors.js';
+import { partGone, preconditionFailed } from './helpers.errors.js';
 import { writeIdOf } from './helpers.metadata.js';
 import { multipart } from './helpers.multipart.js';
 import { putBytes } from './helpers.put.js';
 import { headObject, readWhole } from './helpers.read.js';
-import { copyingTime } from './helpers.request.js';
+import { copyingTime, quoted } from './helpers.request.js';
 import { sendWrite } from './helpers.write.js';
 import type { IS3Session } from './interfaces.session.js';
 
@@ -23,6 +24,12 @@ export interface IPiece {
   source: number;
   start: number;
   end: number;
+}
+
+interface ISources {
+  names: string[];
+  /** of each, if its bytes matter */
+  etags?: string[];
 }
 
 /** One part of the upload: copied inside the server, or read and sent again because the server would refuse it as too small. */
@@ -67,9 +74,6 @@ export const planCompose = (sizes: number[]): TComposeStep[] => {
   return steps;
 };
 
-const gone = (name: string): RegistryError =>
-  new RegistryError('notFound', `"${name}" is to be joined and is not there`);
-
 /** Sizes of the parts, 16 HEADs at a time: enough to hide the way there and back. */
 const measure = async (session: IS3Session, names: string[], signal?: AbortSignal): Promise<number[]> => {
   const sizes: number[] = [];
@@ -77,7 +81,7 @@ const measure = async (session: IS3Session, names: string[], signal?: AbortSigna
     const batch = names.slice(from, from + 16);
     const found = await Promise.all(batch.map((name) => headObject(session, name, signal)));
     found.forEach((info, index) => {
-      if (!info) throw gone(batch[index] as string);
+      if (!info) throw partGone(batch[index] as string);
       sizes.push(info.size);
     });
   }
@@ -86,31 +90,42 @@ const measure = async (session: IS3Session, names: string[], signal?: AbortSigna
 
 const gather = async (
   session: IS3Session,
-  names: string[],
+  { names, etags }: ISources,
   pieces: IPiece[],
   signal?: AbortSignal,
 ): Promise<Buffer> => {
   const chunks: Uint8Array[] = [];
   for (const piece of pieces) {
     const name = names[piece.source] as string;
-    const read = await readWhole(session, name, piece, signal);
-    if (!read) throw gone(name);
+    const read = await readWhole(session, name, { piece, etag: etags?.[piece.source], signal });
+    if (!read) throw partGone(name);
     chunks.push(read);
   }
   return Buffer.concat(chunks);
 };
 
 /** CopyObject: one request, but servers ignore conditions on it. */
-const copyWhole = (session: IS3Session, target: ITarget, from: string, bytes: number): Promise<{ etag: string }> => {
+const copyWhole = async (
+  session: IS3Session,
+  target: ITarget,
+  from: string,
+  { bytes, etag }: { bytes: number; etag: string | undefined },
+): Promise<{ etag: string }> => {
   const { sdk, once } = session.clients;
   const writeId = writeIdOf(target.metadata);
   const command = new sdk.CopyObjectCommand({
     ...creation(session, target, writeId),
     CopySource: copySource(session, session.settings.prefix + from),
+    CopySourceIfMatch: etag === undefined ? undefined : quoted(etag),
     MetadataDirective: 'REPLACE',
   });
   const write = { ...target, writeId, replayable: true, ms: copyingTime(session, bytes) };
-  return sendWrite(session, write, async (http) => (await once.send(command, http)).CopyObjectResult ?? {});
+  try {
+    return await sendWrite(session, write, async (http) => (await once.send(command, http)).CopyObjectResult ?? {});
+  } catch (error) {
+    // the one condition of the request is that of its source
+    throw RegistryError.is(error, 'preconditionFailed') ? partGone(from) : error;
+  }
 };
 
 /** Joins objects inside the server wherever it lets us; see `IObjectStore.compose`. */
@@ -118,7 +133,7 @@ export const composeObjects = async (
   session: IS3Session,
   target: ITarget,
   names: string[],
-  known?: number[],
+  { sizes: known, etags }: Pick<IComposeOptions, 'sizes' | 'etags'> = {},
 ): Promise<{ etag: string }> => {
   const { signal, condition } = target;
   const [sizes, taken] = await Promise.all([
@@ -126,13 +141,14 @@ export const composeObjects = async (
     condition.ifNoneMatch ? headObject(session, target.name, signal) : null,
   ]);
   if (taken) throw preconditionFailed(target.name);
+  const sources: ISources = { names, etags };
   const total = sizes.reduce((sum, size) => sum + size, 0);
   const pieces = sizes.map((end, source) => ({ source, start: 0, end })).filter(({ end }) => end > 0);
   // as cheap as a copy, and the one way that works on every server
-  if (total <= MIN_PART) return putBytes(session, target, await gather(session, names, pieces, signal));
+  if (total <= MIN_PART) return putBytes(session, target, await gather(session, sources, pieces, signal));
   const [only, ...others] = pieces;
   if (only && others.length === 0 && total <= MAX_PART && !condition.ifNoneMatch) {
-    return copyWhole(session, target, names[only.source] as string, total);
+    return copyWhole(session, target, names[only.source] as string, { bytes: total, etag: etags?.[only.source] });
   }
   requireCompleteConditions(session, condition);
   const steps = planCompose(sizes);
@@ -140,14 +156,14 @@ export const composeObjects = async (
   return multipart(session, target, async ({ upload, start, signal: stop }) => {
     for (const [index, step] of steps.entries()) {
       if ('gather' in step) {
-        const bytes = await gather(session, names, step.gather, stop);
+        const bytes = await gather(session, sources, step.gather, stop);
         await start(upload.send(index + 1, bytes));
       } else {
         const { source, start: from, end } = step.copy;
         const whole = from === 0 && end === sizes[source];
         const key = session.settings.prefix + (names[source] as string);
         const range = whole ? undefined : { start: from, end: end - 1 };
-        await start(upload.copy(index + 1, { key, range, bytes: end - from }));
+        await start(upload.copy(index + 1, { key, range, bytes: end - from, etag: etags?.[source] }));
       }
     }
   });

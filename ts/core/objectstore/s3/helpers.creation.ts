@@ -25,6 +25,8 @@ export interface ICopySource {
   /** first and last byte; absent: the whole object */
   range?: { start: number; end: number };
   bytes: number;
+  /** absent: whatever is there */
+  etag?: string;
 }
 
 /** `bucket/key` as a header: percent-encoded, because a `+` or `%2F` in a key would be decoded otherwise. */

@@ -146,6 +146,10 @@ export const outcomeUnknown = (cause: unknown): RegistryError =>
 export const preconditionFailed = (key: string, cause?: unknown): RegistryError =>
   new RegistryError('preconditionFailed', `"${key}" is not in the state that this write was made for`, { cause });
 
+/** A part that is to be joined is not there, or is another object than the one that was asked for. */
+export const partGone = (name: string, cause?: unknown): RegistryError =>
+  new RegistryError('notFound', `"${name}" is to be joined and is not there`, { cause });
+
 export const rangeInvalid = (size: number): RegistryError =>
   new RegistryError('rangeInvalid', `The range begins after the last of ${size} bytes`, { detail: { size } });
 

@@ -1,9 +1,9 @@
 import type { Buffer } from 'node:buffer';
 import { RegistryError } from '../../classes.registryerror.js';
 import { conditions, copySource, creation, type ICopySource, type ITarget } from './helpers.creation.js';
-import { abortReason, codeOf } from './helpers.errors.js';
+import { abortReason, codeOf, isNoSuchKey, partGone, statusOf, toRegistryError } from './helpers.errors.js';
 import { writeIdOf } from './helpers.metadata.js';
-import { copyingTime, must, pause, run, sendingTime } from './helpers.request.js';
+import { copyingTime, must, pause, quoted, run, sendingTime } from './helpers.request.js';
 import { sendWrite } from './helpers.write.js';
 import type { IS3Session } from './interfaces.session.js';
 
@@ -44,10 +44,15 @@ export class MultipartUpload {
       ...this.id,
       PartNumber: partNumber,
       CopySource: copySource(this.session, source.key),
+      CopySourceIfMatch: source.etag === undefined ? undefined : quoted(source.etag),
       CopySourceRange: source.range && `bytes=${source.range.start}-${source.range.end}`,
     });
     const options = { signal: this.halt.signal, ms: copyingTime(this.session, source.bytes) };
-    const { CopyPartResult } = await must(this.session, (http) => parts.send(command, http), options);
+    const copying = run(this.session, (http) => parts.send(command, http), options);
+    const { CopyPartResult } = await copying.catch((error: unknown) => {
+      if (statusOf(error) === 412 || isNoSuchKey(error)) throw partGone(source.key, error);
+      throw options.signal.aborted ? error : toRegistryError(error);
+    });
     this.add(partNumber, CopyPartResult?.ETag, source.bytes);
   }
 

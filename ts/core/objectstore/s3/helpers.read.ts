@@ -105,14 +105,16 @@ const opened = (
   return part ? { info, body, range: { start: part.start, end: part.end } } : { info, body };
 };
 
-/** An object, or a stretch of it (`end` is exclusive), in memory; `null` where it is gone. */
+/** An object, or a stretch of it (`end` is exclusive), in memory; `null` if it is gone, or another one than `etag`. */
 export const readWhole = async (
   session: IS3Session,
   name: string,
-  piece?: { start: number; end: number },
-  signal?: AbortSignal,
+  { piece, etag, signal }: { piece?: { start: number; end: number }; etag?: string; signal?: AbortSignal } = {},
 ): Promise<Buffer | null> => {
   const range = piece && { start: piece.start, end: piece.end - 1 };
   const found = await getObject(session, name, { range, signal });
-  return found && found !== 'notModified' ? streamToBuffer(found.body) : null;
+  if (!found || found === 'notModified') return null;
+  if (etag === undefined || found.info.etag === etag) return streamToBuffer(found.body);
+  await found.body.cancel();
+  return null;
 };
