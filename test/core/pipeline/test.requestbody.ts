@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { RequestBody } from '../../../ts/core/pipeline/classes.requestbody.js';
@@ -182,4 +184,43 @@ t.test('JSON of many small values is refused while it comes in', async (t) => {
       await t.rejects(open(atMost - 1), { kind: 'tooLarge' } as never, text);
     }
   }
+});
+
+t.test('a packed body of nothing ends at a limit, however little it unpacks to', async (t) => {
+  const empty = Buffer.concat(Array(1000).fill(gzipSync('')));
+  let sent = 0;
+  async function* endless(): AsyncGenerator<Uint8Array> {
+    for (; sent < 100_000_000; sent += empty.byteLength) yield empty;
+  }
+  const body = new RequestBody(endless(), { ...OPTIONS, contentEncoding: 'gzip' });
+  await t.rejects(body.bytes(), { kind: 'tooLarge' } as never);
+  t.ok(sent < 1_000_000, `${sent} bytes were read`);
+  const random = gzipSync(randomBytes(1000), { level: 0 });
+  const whole = new RequestBody(random, { ...OPTIONS, contentEncoding: 'gzip' });
+  t.equal((await whole.bytes()).byteLength, 1000, 'what does not shrink may be larger packed');
+});
+
+t.test('a body that comes byte by byte costs little more memory than its bytes', async (t) => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const heap = (): number => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const page = Buffer.alloc(4096, 'x');
+  const before = heap();
+  let grown = 0;
+  async function* tiny(): AsyncGenerator<Uint8Array> {
+    for (let at = 0; at < 20_000; at++) yield page.subarray(at % 4096, (at % 4096) + 1);
+    grown = heap() - before;
+  }
+  const body = new RequestBody(tiny(), { ...OPTIONS, defaultLimit: 1_000_000 });
+  t.equal((await body.text()).length, 20_000);
+  t.ok(grown < 1_200_000, `${grown} bytes for 20,000`);
+  const framed = new RequestBody(tiny(), OPTIONS);
+  const reader = framed.reader({ limit: 1_000_000 });
+  t.equal((await reader.take(20_000)).length, 20_000);
+  await reader.end();
+  framed.dispose();
+  t.ok(grown < 1_200_000, `${grown} bytes for 20,000`);
 });
