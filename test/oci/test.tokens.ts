@@ -1,8 +1,9 @@
 import jsonwebtoken from 'jsonwebtoken';
 import t from 'tap';
+import type { IAuthProvider } from '../../ts/index.js';
 import { Actor, basic, configOf, HOST, ociWorld, PASSWORD, refusal } from '../support/oci/actors.js';
 import { image } from '../support/oci/samples.js';
-import { type IAnswer, startRegistry, temporaryFolder } from '../support/registry.js';
+import { type IAnswer, send, startRegistry, temporaryFolder } from '../support/registry.js';
 
 interface IAccess {
   type: string;
@@ -189,4 +190,32 @@ t.test('without JWTs clients send their password each time', async (t) => {
   t.match(refused, { status: 401, headers: { 'WWW-Authenticate': 'Basic realm="oci"' } });
   t.equal((await new Actor(registry, basic('ann')).pushImage('a', 'v1', image('x'))).status, 201);
   t.equal(refusal(await new Actor(registry, basic('ann')).get('/token')), '403 DENIED');
+});
+
+t.test('a token is never exchanged for one with all rights of its user', async (t) => {
+  let made = 0;
+  const authProvider: IAuthProvider = {
+    authenticate: async ({ username }) => username,
+    validateToken: async (secret) =>
+      secret === 'robot' ? { userId: 'ann', scopes: ['oci:repository:a:pull'], readonly: true } : null,
+    revokeToken: async () => undefined,
+    authorize: async () => true,
+    createToken: async () => `made ${++made}`,
+  };
+  const registry = await startRegistry(t, { ...configOf(), authProvider });
+  for (const [credential, expected] of [
+    [basic('x', 'robot'), 'robot'],
+    [basic('robot', ''), 'robot'],
+    ['Bearer robot', 'robot'],
+    [basic('ann', 'a password'), 'made 1'],
+  ] as const) {
+    const answer = await new Actor(registry, credential).get('/token?offline_token=true');
+    t.equal(answer.json().refresh_token, expected, credential);
+  }
+});
+
+t.test('a form that a host has parsed into what is no text is no fault of the registry', async (t) => {
+  const registry = await startRegistry(t, configOf());
+  const body = JSON.parse('{"grant_type":"password","username":"x","password":"y","scope":{"toString":1}}');
+  t.equal((await send(registry, 'POST', '/v2/token', { body })).status, 401);
 });

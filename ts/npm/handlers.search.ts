@@ -1,3 +1,4 @@
+import { decidesInBulk } from '../core/auth/helpers.providers.js';
 import { Slices } from '../core/base/helpers.slices.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import type { INpmSearchEntry } from './interfaces.npm.js';
@@ -18,7 +19,7 @@ const readable = async <T extends { name: string }>(
   const right = { protocol: call.protocol, type: 'package', action: 'read' };
   const slices = new Slices();
   const kept: T[] = [];
-  let questions = call.auth.provider.permissions ? Number.POSITIVE_INFINITY : MAX_QUESTIONS;
+  let questions = decidesInBulk(call.auth.provider) ? Number.POSITIVE_INFINITY : MAX_QUESTIONS;
   let batch: T[] = [];
   const flush = async (): Promise<void> => {
     const names = batch.map(({ name }) => name);

@@ -1,3 +1,4 @@
+import { Permissions } from '../core/auth/classes.permissions.js';
 import type { IAuthToken } from '../core/auth/interfaces.auth.js';
 import type { IIssuedSessionToken, ISessionFormat } from '../core/auth/interfaces.sessions.js';
 import type { AuthManager } from '../core/classes.authmanager.js';
@@ -81,7 +82,7 @@ export class OciTokens {
     }
     if (claims.userId === '') return null;
     // an ordinary token for this one question; the end of the session token was looked at when it was verified
-    return { type: 'oci', userId: claims.userId, scopes: pullable.map(String) };
+    return { type: 'oci', userId: claims.userId, scopes: pullable.map(String), tokenId: claims.parent };
   }
 
   /**
@@ -97,7 +98,10 @@ export class OciTokens {
 
   async #pullable(caller: IAuthToken | null): Promise<string[]> {
     const permissions = await this.auth.permissions(caller);
-    // a provider that decides name by name is asked for each when they are listed
-    return permissions ? permissions.narrow([PULL_ANYTHING]) : [PULL_ANYTHING];
+    if (permissions) return permissions.narrow([PULL_ANYTHING]);
+    // A provider that decides name by name is asked for each when they are listed, about a token with these scopes: no
+    // more than those that the caller presented.
+    const own = new Permissions({ layers: [caller?.scopes ?? [PULL_ANYTHING]], anybody: [] });
+    return own.narrow([PULL_ANYTHING]);
   }
 }

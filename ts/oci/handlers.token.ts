@@ -29,14 +29,20 @@ const identify = async (call: RegistryCall, oci: IOciParts, credential: TPresent
   return caller;
 };
 
-/** A token that was presented serves to refresh; of a password only the endpoint's own kind does. */
-const refreshTokenFor = async (call: RegistryCall, caller: IAuthToken, secret: string): Promise<string> => {
-  if (caller.tokenId !== undefined) return secret;
+/**
+ * A token that was presented serves to refresh, whatever its provider tells of it: one made in its place would have all
+ * rights of its user. Of a password only the endpoint's own kind does.
+ */
+const refreshTokenFor = async (
+  call: RegistryCall,
+  caller: IAuthToken,
+  credential: TPresentedCredential,
+): Promise<string> => {
+  const secret = credential.kind === 'token' ? credential.token : credential.password || credential.username;
+  const isToken = credential.kind === 'token' || caller.tokenId !== undefined;
+  if (isToken || (await call.auth.validateToken(secret, 'oci'))) return secret;
   return call.auth.createToken(caller.userId, 'oci', { name: 'container client', expiresIn: REFRESH_LIFETIME });
 };
-
-const secretOf = (credential: TPresentedCredential): string =>
-  credential.kind === 'token' ? credential.token : credential.password;
 
 const issue = async (oci: IOciParts, request: ITokenRequest): Promise<IResponse> => {
   const { caller, refreshToken } = request;
@@ -62,7 +68,7 @@ export const getToken = async (call: RegistryCall, oci: IOciParts): Promise<IRes
     token === undefined ? parseAuthorization(call.header('authorization')) : { kind: 'token', token };
   const caller = credential && (await identify(call, oci, credential));
   const stays = caller && call.query('offline_token') === 'true';
-  const refreshToken = stays ? await refreshTokenFor(call, caller, secretOf(credential)) : undefined;
+  const refreshToken = stays ? await refreshTokenFor(call, caller, credential) : undefined;
   return issue(oci, { caller, scopes: call.queryAll('scope'), refreshToken });
 };
 
@@ -71,7 +77,8 @@ const formOf = async (call: RegistryCall): Promise<URLSearchParams> => {
   if (parsed === undefined) return new URLSearchParams(await call.body.text({ limit: MAX_FORM }));
   const form = new URLSearchParams();
   for (const [name, value] of Object.entries(parsed as Record<string, unknown>)) {
-    for (const one of Array.isArray(value) ? value : [value]) form.append(name, String(one));
+    // what is no text is no field: an object may have no text at all
+    for (const one of [value].flat()) if (typeof one === 'string') form.append(name, one);
   }
   return form;
 };
@@ -98,6 +105,6 @@ export const postToken = async (call: RegistryCall, oci: IOciParts): Promise<IRe
   };
   const caller = await identify(call, oci, credential);
   const stays = form.get('access_type') === 'offline';
-  const refreshToken = stays ? await refreshTokenFor(call, caller, credential.password) : undefined;
+  const refreshToken = stays ? await refreshTokenFor(call, caller, credential) : undefined;
   return issue(oci, { caller, scopes, refreshToken });
 };

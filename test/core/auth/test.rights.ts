@@ -351,3 +351,23 @@ t.test('session tokens are for any protocol', async (t) => {
   t.equal(await auth.validateToken(issued.token, 'shelf'), null, 'void with the token it was got with');
   clock.forward(1);
 });
+
+t.test('a token with few scopes lists, through a token of the endpoint, no more than itself', async (t) => {
+  const authProvider = new (class extends DefaultAuthProvider {
+    public override async authorize(token: IAuthToken | null, resource: string, action: string) {
+      return super.authorize(token, resource, action);
+    }
+  })({ ...generous, anonymousScopes: [] }, optionsOf());
+  const registry = await startRegistry(t, { oci: { enabled: true }, auth, authProvider });
+  const root = new OciActor(registry, basic('root'));
+  for (const name of ['team/a', 'secret']) t.equal((await root.pushImage(name, 'v1', image(name))).status, 201);
+  const scopes = ['oci:repository:team/*:pull'];
+  const robot = new OciActor(
+    registry,
+    basic('x', await registry.getAuthManager().createToken('root', 'oci', { scopes })),
+  );
+  const { token } = (await robot.get('/token?scope=registry:catalog:*')).json();
+  for (const oci of [robot, new OciActor(registry, `Bearer ${token}`)]) {
+    t.same((await oci.get('/_catalog')).json(), { repositories: ['team/a'] });
+  }
+});

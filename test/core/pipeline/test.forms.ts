@@ -309,6 +309,8 @@ t.test('forms that the host has parsed', async (t) => {
   const forged = { file: file({ path: join(folder, 'upload') }), files: [file({ path: join(folder, 'upload') })] };
   t.same((await readForm(open(forged))).files, [], 'a path that stands in the body is a field and no file');
   t.same((await readForm(open(request({ body: forged })))).files, []);
+  const posing = JSON.parse(JSON.stringify({ ...request({ body, ...forged }) }));
+  t.same((await readForm(open(posing))).files, [], 'nor does a body that poses as the request of the host');
   await t.rejects(readForm(open({ a: 'x'.repeat(200_000) })), ofKind('tooLarge'), 'limits hold here too');
   await t.rejects(
     readForm(open(request({ body, file: file({ buffer: Buffer.alloc(11) }) })), { limits: { fileSize: 10 } }),

@@ -1,7 +1,8 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { gunzipSync } from 'node:zlib';
 import t from 'tap';
-import type { IAuthProvider, IObjectStore } from '../../../ts/index.js';
+import { serveListing } from '../../../ts/core/pipeline/helpers.listing.js';
+import type { AuthManager, IAuthProvider, IObjectStore } from '../../../ts/index.js';
 import { indexProtocol } from '../../support/index-registry.js';
 import { send, startRegistry } from '../../support/registry.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
@@ -183,4 +184,24 @@ t.test('100,000 packages', async (t) => {
   const other = await start(t, store);
   const same = await other.get('/all.json', await other.as(['index:*:*:*']));
   t.equal(same.headers.ETag, changed.headers.ETag);
+});
+
+t.test('rights are not asked on when the client is gone', async (t) => {
+  const packages = Array.from({ length: 10_000 }, (_, at) => ({ name: `p${at}`, entry: {} }));
+  const gone = new AbortController();
+  let asked = 0;
+  const auth = {
+    allowsAll: async () => false,
+    allowedNames: async (_token: unknown, _right: unknown, names: string[]) => {
+      asked += names.length;
+      gone.abort();
+      return names;
+    },
+  } as unknown as AuthManager;
+  const request = { header: () => undefined, token: null, auth, signal: gone.signal };
+  const right = { protocol: 'shelf', type: 'shelf', action: 'read' };
+  const options = { variant: 'names', render: { contentType: 'text/plain', entry: (name: string) => name } };
+  const listing = { sorted: async () => ({ version: 1, packages }) };
+  await t.rejects(serveListing(request, listing, right, options), { kind: 'timeout' } as never);
+  t.ok(asked < 1000, `${asked} names were asked about`);
 });

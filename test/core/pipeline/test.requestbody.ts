@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { RequestBody } from '../../../ts/core/pipeline/classes.requestbody.js';
@@ -182,4 +184,44 @@ t.test('JSON of many small values is refused while it comes in', async (t) => {
       await t.rejects(open(atMost - 1), { kind: 'tooLarge' } as never, text);
     }
   }
+});
+
+t.test('a packed body of nothing ends at a limit, however little it unpacks to', async (t) => {
+  const empty = Buffer.concat(Array(1000).fill(gzipSync('')));
+  let sent = 0;
+  async function* endless(): AsyncGenerator<Uint8Array> {
+    for (; sent < 100_000_000; sent += empty.byteLength) yield empty;
+  }
+  const body = new RequestBody(endless(), { ...OPTIONS, contentEncoding: 'gzip' });
+  await t.rejects(body.bytes(), { kind: 'tooLarge' } as never);
+  t.ok(sent < 1_000_000, `${sent} bytes were read`);
+  const random = gzipSync(randomBytes(1000), { level: 0 });
+  const whole = new RequestBody(random, { ...OPTIONS, contentEncoding: 'gzip' });
+  t.equal((await whole.bytes()).byteLength, 1000, 'what does not shrink may be larger packed');
+});
+
+t.test('of a body that comes byte by byte the bytes are kept, and not the chunks', async (t) => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const alive: number[] = [];
+  async function* tiny(): AsyncGenerator<Uint8Array> {
+    const chunks: WeakRef<Uint8Array>[] = [];
+    for (let at = 0; at < 2000; at++) {
+      const chunk = Buffer.from('x');
+      chunks.push(new WeakRef(chunk));
+      yield chunk;
+    }
+    // a WeakRef holds on until the end of the turn
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+    alive.push(chunks.filter((chunk) => chunk.deref()).length);
+  }
+  const whole = new RequestBody(tiny(), { ...OPTIONS, defaultLimit: 10_000 });
+  t.equal((await whole.text()).length, 2000);
+  const framed = new RequestBody(tiny(), OPTIONS);
+  const reader = framed.reader({ limit: 10_000 });
+  t.equal((await reader.take(2000)).length, 2000);
+  await reader.end();
+  framed.dispose();
+  t.ok(Math.max(...alive) < 100, `${alive} chunks were alive at the end`);
 });

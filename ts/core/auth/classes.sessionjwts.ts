@@ -77,31 +77,32 @@ export class SessionJwts {
     return this.#read(token, { ignoreExpiration: true, ignoreNotBefore: true });
   }
 
+  /**
+   * The signature is verified once, whatever the token says of itself: until then its payload is a stranger's text, and as
+   * many formats as it names would cost as many verifications.
+   */
   #read(token: string, time: jsonwebtoken.VerifyOptions): ISessionClaims | null {
     if (!looksLikeJwt(token)) return null;
-    for (const format of this.#candidates(token)) {
-      const issuer = [...format.issuers] as [string, ...string[]];
-      const options = { ...time, algorithms: ['HS256' as const], issuer, audience: format.audience };
-      const decoded = unlessFaulty(() => jsonwebtoken.verify(token, this.#secret, { ...options, complete: true }));
-      const claims = decoded && this.#claimsOf(token, decoded, format);
+    const options = { ...time, algorithms: ['HS256' as const], complete: true as const };
+    const decoded = unlessFaulty(() => jsonwebtoken.verify(token, this.#secret, options));
+    // RFC 7515 section 4.1.11: extensions that are declared critical and not understood make the token invalid
+    if (!decoded || typeof decoded.payload === 'string' || decoded.header.crit !== undefined) return null;
+    for (const format of this.#formatsOf(decoded.payload)) {
+      const claims = this.#claimsOf(token, decoded.payload, format);
       if (claims) return claims;
     }
     return null;
   }
 
-  /** The formats that the audience, which nobody has verified yet, names. */
-  #candidates(token: string): ISessionFormat[] {
-    const payload = unlessFaulty(() => jsonwebtoken.decode(token));
-    if (typeof payload !== 'object' || payload === null) return [];
+  /** The formats that a verified payload fits, by audience and issuer. */
+  #formatsOf(payload: jsonwebtoken.JwtPayload): ISessionFormat[] {
     const audiences = [payload.aud].flat().filter((audience) => typeof audience === 'string');
     const declared = [...this.#formats.values()].filter(({ audience }) => audiences.includes(audience));
     const plain = audiences.map(plainFormatOf).filter((format) => format !== undefined);
-    return [...declared, ...plain];
+    return [...declared, ...plain].filter(({ issuers }) => issuers.some((issuer) => issuer === payload.iss));
   }
 
-  #claimsOf(token: string, { header, payload }: jsonwebtoken.Jwt, format: ISessionFormat): ISessionClaims | null {
-    // RFC 7515 section 4.1.11: extensions that are declared critical and not understood make the token invalid
-    if (typeof payload === 'string' || header.crit !== undefined) return null;
+  #claimsOf(token: string, payload: jsonwebtoken.JwtPayload, format: ISessionFormat): ISessionClaims | null {
     if (typeof payload.exp !== 'number' || typeof payload.sub !== 'string') return null;
     const uid = optionalText(payload.srt_uid);
     if (uid === undefined && !format.trustsOthers) return null;

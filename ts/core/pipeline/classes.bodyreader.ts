@@ -1,4 +1,4 @@
-import { fromIterable } from '../base/helpers.streams.js';
+import { fromIterable, gather } from '../base/helpers.streams.js';
 import { RegistryError } from '../classes.registryerror.js';
 
 /** A part of the body that was handed out as a stream. */
@@ -36,9 +36,7 @@ export class BodyReader {
       );
     }
     await this.skip();
-    const taken: Uint8Array[] = [];
-    for await (const chunk of this.read({ left: checked(count) })) taken.push(chunk);
-    return Buffer.concat(taken);
+    return gather(this.read({ left: checked(count) }));
   }
 
   /** The next `count` bytes as they arrive; the stream fails with `invalid` if the body ends before. */

@@ -21,6 +21,12 @@ export interface IBodyOptions {
   signal?: AbortSignal;
 }
 
+/**
+ * bytes that a packed body may have beyond twice what it may unpack to. What does not shrink is packed with some bytes for
+ * each 32 KiB; only a body of nothing, repeated for ever, needs more.
+ */
+const PACKED_SLACK = 64 * 1024;
+
 const ENCODINGS = new Set(['identity', 'gzip', 'x-gzip']);
 
 /**
@@ -87,7 +93,7 @@ export class RequestBody {
     }
     this.taken = true;
     if (encoding === 'identity') return this.received(new Counter(declared, limit));
-    return limited(this.unpacked(this.received(new Counter(declared))), limit);
+    return limited(this.unpacked(this.received(new Counter(declared, PACKED_SLACK + limit * 2))), limit);
   }
 
   /** The whole body in memory. */

@@ -3,6 +3,7 @@ import type { IRight } from '../auth/classes.rights.js';
 import type { IAuthToken } from '../auth/interfaces.auth.js';
 import { Slices } from '../base/helpers.slices.js';
 import type { AuthManager } from '../classes.authmanager.js';
+import { RegistryError } from '../classes.registryerror.js';
 import type { IResponse } from '../interfaces.core.js';
 import type { IListedPackage, IListingSnapshot } from '../listing/interfaces.listing.js';
 import { Rendering } from './classes.rendercache.js';
@@ -41,6 +42,7 @@ export interface IListingRequest {
   header(name: string): string | undefined;
   token: IAuthToken | null;
   auth: AuthManager;
+  signal?: AbortSignal;
 }
 
 /** Names whose rights are looked up together: less than a millisecond. */
@@ -104,7 +106,7 @@ interface IVisible<TEntry> {
 
 /** What the caller may see. Callers that see all of it are known at once; of others each name is looked at. */
 const visibleTo = async <TEntry>(
-  { auth, token }: IListingRequest,
+  { auth, token, signal }: IListingRequest,
   right: IRight,
   packages: readonly IListedPackage<TEntry>[],
 ): Promise<IVisible<TEntry>> => {
@@ -127,6 +129,8 @@ const visibleTo = async <TEntry>(
       visible.push(listed);
     }
     seen.update(mask);
+    // each name may be a question to somebody's own code: nobody waits for the answer any more
+    if (signal?.aborted) throw new RegistryError('timeout', 'The client went away', { cause: signal.reason });
     if (slices.due) await slices.rest();
   }
   return { who: visible.length === packages.length ? 'all' : seen.digest('base64url'), packages: visible };

@@ -33,8 +33,15 @@ interface IParsedFile {
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
+/**
+ * A parsed body may have any members that its sender likes, so they prove nothing: whoever passed for the host could have
+ * files of this machine read. But nothing that is parsed has symbols, as a stream has them.
+ */
 const isHostRequest = (value: unknown): value is IHostRequest =>
-  isObject(value) && typeof value.httpVersion === 'string' && value.readableDidRead === true;
+  isObject(value) &&
+  Symbol.asyncIterator in value &&
+  typeof value.httpVersion === 'string' &&
+  value.readableDidRead === true;
 
 /** What the host's parser left of the body if it handed over its request object, else what it handed over. */
 export const leftByHost = (handedOver: unknown): unknown =>
