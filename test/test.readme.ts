@@ -113,7 +113,7 @@ console.log((await all()).replace(/ [0-9a-f]{64}/g, ''));
 console.log((${request('DELETE', '/snippets/a')}).status, (${request('GET', '/snippets/a')}).status);
 console.log(await registry.rebuildListings(), (await all()).length);
 ${destroy}`,
-    expect: /^201\nsome text\n201\ntext by form\na\nb\n\n204 404\nMap\(1\) \{ 'snippets' => 1 \} 67$/m,
+    expect: /^201\nsome text\n201\ntext by form\na\nb\n\n204 404\nMap\(1\) \{ 'snippets' => 2 \} 67$/m,
   },
   'node-http': overHttp('server', stop),
   'node-server': { prepare: packed, tail: throughHttp('url', `await server.close();\n${destroy}`), expect: served },

@@ -25,8 +25,8 @@ export interface ILoadedManifest extends IFoundManifest {
 }
 
 /**
- * The manifests of all repositories. That the current copy of a manifest is there is all that makes it exist; which copy
- * that is, and that there is none, says its guard (see `ContentGuard`).
+ * The manifests of all repositories. A manifest exists if its current copy is stored. Its guard decides which copy that
+ * is, or that there is none (see `ContentGuard`).
  */
 export class ManifestStore {
   constructor(private readonly storage: RegistryStorage) {}
@@ -69,7 +69,7 @@ export class ManifestStore {
   }
 
   /**
-   * Has the manifest in its place. A stored one of another length is damaged and is replaced.
+   * Makes sure that the manifest is stored. A stored one of another length is damaged and is replaced.
    * @returns the current copy
    */
   public async put(repository: string, digest: IDigest, bytes: Uint8Array, mediaType: string): Promise<string> {

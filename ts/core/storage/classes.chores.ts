@@ -7,7 +7,7 @@ import type { IStoredDocument, IUpdateOptions, IUpdateResult, TUpdateFunction } 
 interface IChoreRecord {
   /** when the last run that was completed began; ISO 8601 */
   lastRun?: string;
-  /** who runs it now: `beat` grows for as long as that process lives */
+  /** the process that runs it now; it raises `beat` for as long as it lives */
   lease?: { id: string; beat: number };
 }
 

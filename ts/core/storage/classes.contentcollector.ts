@@ -50,8 +50,8 @@ const isDeleted = async (deleting: Promise<void>): Promise<boolean> => {
  * Removes links that nothing of their owner names, and copies that no link names, while others push, mount and delete.
  *
  * A link: a mark is put beside it; then the owner's documents are read again; if none names the content, the link is
- * deleted and then the mark. Whoever writes such a document looks at the links once more after it can be seen, and puts
- * a new link for a marked or missing one: so either the document is seen here, or the mark there.
+ * deleted and then the mark. A writer of such a document looks at the links again when the document is visible, and
+ * puts a new link if one is marked or missing. So either the collector sees the document, or the writer sees the mark.
  *
  * A copy: see `ContentGuard`. A collector that ends between any two steps leaves at most marks (links with a mark are
  * replaced or removed by the next one), a condemned copy (the next push keeps it, the next collector decides anew), or
@@ -104,11 +104,11 @@ export class ContentCollector {
       .filter((link) => link.copy === copy)
       .sort((a, b) => b.lastModified.getTime() - a.lastModified.getTime())[0];
     if (!newest) {
-      // what a dead collector marked is wanted: it gets a link that writers count
+      // a link that a dead collector has marked is needed: its owner gets one without a mark
       if (unmarked.length === 0 && (await content.assure(owner, digest))) await content.links.remove(marked);
       return;
     }
-    // a younger one may be in the hands of the push that put it
+    // a younger link may belong to a push under way
     const spare = links.filter((link) => link !== newest && link.lastModified.getTime() <= plan.before);
     await content.links.remove(spare);
   }

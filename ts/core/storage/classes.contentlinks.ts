@@ -203,7 +203,7 @@ export class ContentLinks {
 
   private async putKey(key: string): Promise<void> {
     const { store } = this.storage;
-    // nobody else has this key: to say so spares a driver the look at what is there
+    // the key is unique to this write; with the condition a driver need not look whether it is taken
     const ifNoneMatch = store.conditionalWrites ? ('*' as const) : undefined;
     await persist(() => store.put(key, new Uint8Array(), { ifNoneMatch, immutable: true, common: true }));
   }

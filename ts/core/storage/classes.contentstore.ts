@@ -41,8 +41,8 @@ const lost = (): RegistryError =>
  *     {guards}/{algorithm}/{hex}.json        which copy is the current one; only for content that was given up once
  *     {links}/{algorithm}/{hex}/{owner}/…    who has it (classes.contentlinks.ts)
  *
- * Whoever counts on bytes puts a link that names their copy, and then looks at the guard (classes.contentguard.ts says
- * why that suffices). Nobody waits for a collector.
+ * A writer that needs the bytes puts a link that names their copy, and then looks at the guard (classes.contentguard.ts
+ * explains why that suffices). No writer waits for a collector.
  */
 export class ContentStore {
   public readonly links: ContentLinks;

@@ -79,7 +79,7 @@ export interface IPublishPlan<T> {
     codec?: ICodec<T>;
     /**
      * Pure, may run several times. `current` is frozen. Throws the protocol's own "already exists" error. Returning
-     * `current` itself means that there is nothing to write, and `publish` answers with it.
+     * `current` itself means that there is nothing to write, and `publish` returns it.
      */
     apply(current: T | null, placed: IPlacedArtifact[], stamp: IWriteStamp): T;
     /** the write id of the entry that this plan adds, where `current` has that entry */
@@ -113,7 +113,7 @@ export interface ISweepOptions {
   signal?: AbortSignal;
   /** only calls `onOrphan` */
   dryRun?: boolean;
-  /** is told of each orphan that was deleted (in a dry run: would be), with its bytes */
+  /** called for each orphan that was deleted (in a dry run: would be), with its bytes */
   onOrphan?(key: string, size: number): void;
 }
 
