@@ -425,8 +425,10 @@ t.test('three processes publish the same versions, directory driver', async (t) 
     const winner = letters[wins.findIndex((list) => list.includes(version))]!;
     t.equal((await readToy(store, NAME, version))?.toString(), winner);
   }
-  await checkClean(t, store, 'after the race');
   const storage = new RegistryStorage(store);
+  // what a loser placed at a layout key stays until a sweep has noted the key as spent
+  await sweepAll(storage);
+  await checkClean(t, store, 'after the race');
   t.equal((await toyCatalog(storage).entries()).get(NAME)?.versions.length, versions.length);
   await store.destroy?.();
 });

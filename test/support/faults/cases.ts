@@ -158,6 +158,7 @@ const runCase = async (
     if (operation.afterwards) await operation.afterwards(other);
     else for (const work of Object.values(operation.interfere)) await work(other);
     await late('others');
+    if (operation.collects) world.letUnnamedGo();
     await world.check(fresh);
   }
 
