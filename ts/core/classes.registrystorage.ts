@@ -78,7 +78,7 @@ export class RegistryStorage {
     return this.parts.now;
   }
 
-  /** A cheap view of the same storage that tells hooks on whose behalf it is used. */
+  /** A view of the same storage for one caller, whom hooks are told. It costs little. */
   public for(origin: IStorageOrigin): RegistryStorage {
     return new RegistryStorage(this.store, {}, origin, this.parts);
   }
@@ -99,7 +99,7 @@ export class RegistryStorage {
   }
 
   /**
-   * What the store says of the key now. Callers that come while a HEAD of the key is under way share the next one,
+   * What is stored under the key now. Callers that come while a HEAD of the key is under way share the next one,
    * never one that began before they asked. The tombstone of a deleted document is null, as for `open` and `read`.
    */
   public head(key: string): Promise<IObjectInfo | null> {

@@ -23,7 +23,7 @@ export const updateTags = async (
   await storage.update<ITags>(tagsKey(repository), fn, { codec: tagsCodec, applied: (now) => fn(now) === now });
 };
 
-/** What hooks are told of the document of the tags. */
+/** What hooks get about the document of the tags. */
 export const tagsSubject = (repository: string, version: string, phase?: 'commit'): IHookSubject => ({
   key: tagsKey(repository),
   metadata: { contentType: tagsCodec.contentType, packageName: repository, version, kind: 'document' },

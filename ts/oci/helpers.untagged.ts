@@ -145,9 +145,9 @@ export const retireUntagged = async (
   return result;
 };
 
-const subjectOf = (repository: string, { digest }: IHeld): IHookSubject => ({
+const subjectOf = (repository: string, { digest, size }: IHeld): IHookSubject => ({
   key: manifestKey(repository, digest),
-  metadata: { packageName: repository, version: digest.text, digest: digest.text, kind: 'artifact' },
+  metadata: { packageName: repository, version: digest.text, digest: digest.text, size, kind: 'artifact' },
 });
 
 const isAllowed = async (storage: RegistryStorage, subject: IHookSubject): Promise<boolean> => {

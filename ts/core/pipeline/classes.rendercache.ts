@@ -17,7 +17,7 @@ export interface IRendered {
   compressible?: boolean;
 }
 
-/** One representation of a document: its bytes, a strong ETag of those bytes, and the gzip form once somebody asked. */
+/** One representation of a document: its bytes, a strong ETag of those bytes, and the gzip form once it was asked for. */
 export class Rendering {
   public readonly bytes: Buffer;
   public readonly contentType: string;

@@ -75,7 +75,7 @@ export class ChoreRecords implements IChoreRecords {
     return this.take(key, record?.lease, chore.everyMs);
   }
 
-  /** Takes the lease over from `free`, unless somebody was quicker. */
+  /** Takes the lease over from `free`, unless another process was quicker. */
   private async take(key: string, free: IChoreRecord['lease'], everyMs: number): Promise<IChoreTurn | number> {
     const id = crypto.randomUUID();
     const begun = this.storage.now().toISOString();

@@ -164,7 +164,7 @@ export class ContentCollector {
 
   private async collect(digest: IContentDigest, copy: string, info: IObjectInfo, wasNamed: boolean): Promise<boolean> {
     const { content, plan } = this;
-    // the first copy, named by somebody, is the everyday case; of others the guard knows whether they are current
+    // a first copy that a link names is the everyday case; for others the guard decides whether they are current
     if (wasNamed && copy === '' && !this.touched.has(pathOf(digest))) return false;
     const guard = content.guard(digest);
     const state = await guard.read();
@@ -176,7 +176,7 @@ export class ContentCollector {
     if (state.copy !== copy) {
       if (!(await guard.retire(copy))) return false;
       if (wasNamed && state.copy !== null) await content.leadOthers(digest, state.copy);
-      // somebody reads it still
+      // a link names it still, so it may be read
       if (await content.links.isNamed(digest, copy)) return false;
       return isDeleted(content.storage.store.delete(info.key));
     }

@@ -18,7 +18,7 @@ const UNTOUCHED: IGuardState = Object.freeze({ copy: '', floor: -1 });
 export const numberOfCopy = (copy: string): number => (copy === '' ? 0 : Number.parseInt(copy, 10));
 export const isCopyId = (text: string): boolean => /^[1-9]\d{0,14}-[0-9a-f-]{36}$/.test(text);
 export const keyOfCopy = (key: string, copy: string): string => (copy === '' ? key : `${key}.${copy}`);
-/** Its key was never used before, and is used by nobody else. Its number is higher than that of the current copy. */
+/** Its key is new and unique. Its number is higher than that of the current copy. */
 export const newCopy = ({ copy, floor }: IGuardState): string =>
   `${Math.max(floor, copy === null ? 0 : numberOfCopy(copy)) + 1}-${randomUUID()}`;
 

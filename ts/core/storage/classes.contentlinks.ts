@@ -74,7 +74,7 @@ export class LinkGroup {
 export const isMarked = ({ marks }: ILink): boolean => marks.length > 0;
 
 /**
- * Who has which content:
+ * Which owner has which content:
  *
  *     {prefix}/{algorithm}/{hex}/{owner}/{write id}[.{copy}]     a link; `/` of the owner is `:` in it. Without a copy it
  *                                                                names the first one

@@ -49,7 +49,7 @@ export class ContentSource {
     return !this.isSpent;
   }
 
-  /** Puts the content at a key that is nobody else's. */
+  /** Puts the content at a key that no other write uses. */
   public async putNew(key: string, options: IPutOptions): Promise<void> {
     if (this.bytes) await this.putBytes(key, this.bytes, options);
     else await this.send(key, options, undefined);

@@ -129,7 +129,10 @@ export class ContentStore {
 
   /** Takes the content from the owner. The bytes are deleted by a collector, when nobody has them. */
   public async unlink(owner: string, digest: IContentDigest): Promise<void> {
-    const metadata = { packageName: owner, digest: digest.text, kind: 'artifact' as const };
+    const { copy } = await this.guard(digest).read();
+    const there = copy === null ? null : await this.storage.head(this.key(digest, copy));
+    const size = there?.size;
+    const metadata = { packageName: owner, digest: digest.text, kind: 'artifact' as const, ...(there && { size }) };
     const hooks = new AskedHooks(this.storage);
     await hooks.settle(async () => {
       await hooks.ask('beforeDelete', { key: this.links.folder(owner, digest), metadata });

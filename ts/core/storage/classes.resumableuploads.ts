@@ -248,7 +248,7 @@ export class ResumableUploads {
       if (!('key' in item) || item.key !== this.chunkKey(id, size)) break;
       const { key, etag, size: bytes } = item as IObjectInfo;
       if (bytes === 0) {
-        // its writer means to delete it, and may have died before: nobody else could write there
+        // its writer was about to delete it, and may have died: while it is there, no other chunk can be put there
         await store.delete(key, { scratch: true });
         break;
       }

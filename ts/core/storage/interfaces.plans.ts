@@ -96,7 +96,7 @@ export interface IRemovePlan<T> {
     codec?: ICodec<T>;
     /** Pure, may run several times; throws `notFound` where there is nothing to remove. */
     apply(current: T | null, stamp: IWriteStamp): T;
-    /** whether this very removal is in `current`; settles lost answers */
+    /** whether this very removal is in `current`, asked if an answer was lost */
     applied?(current: T, stamp: IWriteStamp): boolean;
   };
   /** keys of the artifacts that no document names any more once the write is done */
