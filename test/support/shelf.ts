@@ -59,9 +59,9 @@ export class ShelfRegistry extends BaseRegistry {
   private async upload(call: RegistryCall): Promise<IResponse> {
     const { shelf, file } = call.params as { shelf: string; file: string };
     const staged = await call.storage.stage(call.body.stream(), { hashes: ['sha256'] });
-    await call.storage.publish<IShelf>({
+    await call.storage.commit<IShelf>({
       packageName: shelf,
-      artifacts: [{ staged, key: `shelf/files/${shelf}/${file}`, contentType: 'application/octet-stream' }],
+      place: [{ staged, key: `shelf/files/${shelf}/${file}`, contentType: 'application/octet-stream' }],
       document: {
         key: documentKey(call),
         apply: (current, [placed]) => addFile(current, file, placed!.key, staged.digests.sha256!),

@@ -18,13 +18,7 @@ import { type IRegistryStorageOptions, type IRepairable, StorageParts } from './
 import { listDocuments } from './storage/helpers.listdocuments.js';
 import { sweepStaging } from './storage/helpers.sweep.js';
 import type { IStorageHookMetadata } from './storage/interfaces.hooks.js';
-import type {
-  ICommitPlan,
-  IPackageSweep,
-  IPlacedArtifact,
-  IPublishPlan,
-  IRemovePlan,
-} from './storage/interfaces.plans.js';
+import type { ICommitPlan, IPackageSweep } from './storage/interfaces.plans.js';
 import type {
   ICodec,
   IStageAbout,
@@ -33,7 +27,6 @@ import type {
   IStoredDocument,
   IUpdateOptions,
   IUpdateResult,
-  IWriteStamp,
   TPresence,
   TUpdateFunction,
 } from './storage/interfaces.storage.js';
@@ -262,26 +255,6 @@ export class RegistryStorage {
     const { operation } = this;
     this.operationId = undefined;
     return new CommitRun(this.parts, plan, operation).run();
-  }
-
-  /** A `commit` that drops nothing. */
-  public async publish<T>(plan: IPublishPlan<T>): Promise<T> {
-    const { artifacts, document, ...rest } = plan;
-    const { writeId, ...kept } = document;
-    const applied = writeId && ((current: T, stamp: IWriteStamp) => writeId(current) === stamp.id);
-    return (await this.commit<T>({ ...rest, place: artifacts, document: { ...kept, applied } })) as T;
-  }
-
-  /** A `commit` that places nothing. */
-  public async remove<T>(plan: IRemovePlan<T>): Promise<T> {
-    const { artifacts, document, ...rest } = plan;
-    const apply = (current: T | null, _placed: IPlacedArtifact[], stamp: IWriteStamp): T =>
-      document.apply(current, stamp);
-    const drop =
-      typeof artifacts === 'function'
-        ? (before: T | null, after: T | null) => artifacts(before, after as T)
-        : artifacts;
-    return (await this.commit<T>({ ...rest, drop, document: { ...document, apply } })) as T;
   }
 
   /**

@@ -184,13 +184,13 @@ t.test('a removal that finds more than it asked about asks about the rest', asyn
     sneaked = true;
     await publishToy(plain, NAME, '1.0.1', BYTES);
   };
-  await storage.remove<{ revision: number; versions: { key: string }[] }>({
+  await storage.commit<{ revision: number; versions: { key: string }[] }>({
     packageName: NAME,
     document: {
       key: documentKey(NAME),
       apply: (current) => ({ revision: (current?.revision ?? 0) + 1, versions: [] }),
     },
-    artifacts: (before) => (before?.versions ?? []).map(({ key }) => key),
+    drop: (before) => (before?.versions ?? []).map(({ key }) => key),
   });
   t.same(told(), [
     `beforeDelete ${artifactKey(NAME, '1.0.0')}`,

@@ -70,42 +70,6 @@ export interface ICommitPlan<T> {
   catalog?: IDerivedListing<T>;
 }
 
-export interface IPublishPlan<T> {
-  packageName: string;
-  version?: string;
-  artifacts: IArtifactPlan[];
-  document: {
-    key: string;
-    codec?: ICodec<T>;
-    /**
-     * Pure, may run several times. `current` is frozen. Throws the protocol's own "already exists" error. Returning
-     * `current` itself means that there is nothing to write, and `publish` returns it.
-     */
-    apply(current: T | null, placed: IPlacedArtifact[], stamp: IWriteStamp): T;
-    /** the write id of the entry that this plan adds, where `current` has that entry */
-    writeId?(current: T): string | undefined;
-  };
-  catalog?: IDerivedListing<T>;
-}
-
-export interface IRemovePlan<T> {
-  packageName: string;
-  version?: string;
-  document: {
-    key: string;
-    codec?: ICodec<T>;
-    /** Pure, may run several times; throws `notFound` where there is nothing to remove. */
-    apply(current: T | null, stamp: IWriteStamp): T;
-    /** whether this very removal is in `current`, asked if an answer was lost */
-    applied?(current: T, stamp: IWriteStamp): boolean;
-  };
-  /** keys of the artifacts that no document names any more once the write is done */
-  artifacts: string[] | ((before: T | null, after: T) => string[]);
-  /** of the artifacts' content, for the hooks */
-  digest?: string;
-  catalog?: IDerivedListing<T>;
-}
-
 export interface ISweepOptions {
   /** Younger orphans stay: a write under way would have to place its artifacts again. Default 24 h */
   olderThanMs?: number;
