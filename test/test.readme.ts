@@ -73,16 +73,47 @@ const runners: Record<string, IRunner> = {
   streams: { tail: '', expect: /^9 world$/m },
   publish: { prepare: packed, tail: destroy, expect: /^20[01] 1$/m },
   containers: { tail: destroy, expect: /^201 sha256:[0-9a-f]{64} 0$/m },
-  hooks: { tail: `console.log(registry.isInitialized());\n${destroy}`, expect: /^true$/m },
+  hooks: {
+    tail: `
+const storage = registry.getStorage().for({ protocol: 'npm' });
+const toy = { packageName: '@team/toy', version: '1.0.0' };
+const put = async (size: number) => {
+  const staged = await storage.stage(new Uint8Array(size), { hashes: [] });
+  const place = [{ staged, key: 'toys/' + size, contentType: 'text/plain' }];
+  await storage.commit({ ...toy, place, document: { key: 'toys/toy.json', apply: () => ({ size }) } });
+  return used.get('@team');
+};
+console.log(await put(10), await put(20), auditLog.length);
+used.set('@team', LIMIT);
+console.log(await put(30).catch(({ message }) => message), reserved.size);
+used.set('@team', 30);
+await storage.commit({ ...toy, document: { key: 'toys/toy.json', apply: () => null }, drop: ['toys/10', 'toys/20'] });
+console.log(used.get('@team'), reserved.size);
+${destroy}`,
+    expect: /^10 30 4\nStorage quota exceeded 0\n0 0$/m,
+  },
   auth: { tail: destroy, expect: /^true\nfalse$/m },
   'custom-auth': {
     tail: `console.log((${request('GET', '/npm/none')}).status, (${request('PUT', '/npm/none', 'body: {}')}).status);\n${destroy}`,
     expect: /^404 401$/m,
   },
   'eighth-protocol': {
-    tail: `console.log((${request('PUT', '/snippets/a', "body: 'some text'")}).status);
-      console.log(await new Response((${request('GET', '/snippets/a')}).body).text());\n${destroy}`,
-    expect: /^201\nsome text$/m,
+    tail: `
+const form = new FormData();
+form.set('file', new Blob(['text by form']), 'b.txt');
+form.set('name', 'b');
+const posted = new Request('http://localhost/', { method: 'POST', body: form });
+const headers = Object.fromEntries(posted.headers);
+const all = async () => new Response((${request('GET', '/snippets/')}).body).text();
+console.log((${request('PUT', '/snippets/a', "body: 'some text'")}).status);
+console.log(await new Response((${request('GET', '/snippets/a')}).body).text());
+console.log((await registry.handleRequest({ method: 'POST', path: '/snippets/', headers, query: {}, body: posted.body })).status);
+console.log(await new Response((${request('GET', '/snippets/b')}).body).text());
+console.log((await all()).replace(/ [0-9a-f]{64}/g, ''));
+console.log((${request('DELETE', '/snippets/a')}).status, (${request('GET', '/snippets/a')}).status);
+console.log(await registry.rebuildListings(), (await all()).length);
+${destroy}`,
+    expect: /^201\nsome text\n201\ntext by form\na\nb\n\n204 404\nMap\(1\) \{ 'snippets' => 2 \} 67$/m,
   },
   'node-http': overHttp('server', stop),
   'node-server': { prepare: packed, tail: throughHttp('url', `await server.close();\n${destroy}`), expect: served },
@@ -257,7 +288,7 @@ t.test('readme: the commands for users and tokens', { timeout: 120_000 }, async 
   await cli('smartregistry user add admin');
   const lines = blocks.flatMap(({ language, code }) => (language === 'sh' ? code.split('\n') : []));
   let token = '';
-  for (const line of lines.filter((text) => /^smartregistry (user|token) /.test(text))) {
+  for (const line of lines.filter((text) => /^smartregistry (user|token|gc|rebuild) /.test(text))) {
     const { stdout } = await cli(line.replace('TOKEN', token));
     t.pass(line);
     if (line.includes('token create')) token = stdout.trim();

@@ -121,9 +121,9 @@ export class SmartRegistry {
   }
 
   /**
-   * Makes the listings of all packages anew from the packages' documents, of these protocols or (default) of all. Other
-   * replicas follow by themselves, and everything goes on meanwhile. A listing that is lost or damaged is rebuilt without
-   * this. Returns the number of documents of each protocol that has listings.
+   * Rebuilds the listings of all packages from the packages' documents, for these protocols or (default) for all. Other
+   * replicas take the new listings over, and requests are served meanwhile. A listing that is lost or damaged is
+   * rebuilt without this call. Returns the number of documents for each protocol that has listings.
    */
   public async rebuildListings(options: IRebuildOptions = {}): Promise<Map<TRegistryProtocol, number>> {
     const { protocols = this.protocols(), progress } = options;
@@ -161,9 +161,9 @@ export class SmartRegistry {
   }
 
   /**
-   * Removes what nothing names any more, protocol by protocol, beside everything else that goes on; a chore does the same
-   * once a day. With `dryRun` it only counts. Rejects with the reason of `signal` when that aborts: what is left then is
-   * for the next time.
+   * Removes what nothing names any more, protocol by protocol, while requests are served; a chore does the same once a
+   * day. With `dryRun` it only counts. If `signal` aborts, it rejects with the reason of the signal, and the next run
+   * removes the rest.
    */
   public async collectGarbage(options: IGarbageOptions = {}): Promise<IGarbageReport[]> {
     this.ready();

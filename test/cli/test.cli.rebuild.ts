@@ -26,7 +26,7 @@ t.test('listings are rebuilt while the server runs', async (t) => {
     if ('key' in item) await store.delete(item.key);
   }
   const rebuilt = await run(['rebuild', 'npm'], { cwd });
-  t.match(rebuilt, { code: 0, out: 'npm: rebuilt from 2 packages\n' });
+  t.match(rebuilt, { code: 0, out: 'npm: rebuilt from 2 documents\n' });
   t.same(
     await found(registry)
       .then(() => new Promise((resolve) => setTimeout(resolve, 1100)))
@@ -35,7 +35,7 @@ t.test('listings are rebuilt while the server runs', async (t) => {
   );
 
   const all = await run(['rebuild'], { cwd });
-  t.match(all, { code: 0, out: 'npm: rebuilt from 2 packages\n' });
+  t.match(all, { code: 0, out: 'npm: rebuilt from 2 documents\n' });
   const wrong = await run(['rebuild', 'pypi'], { cwd });
   t.equal(wrong.code, 2);
   oneLine(t, wrong, /"pypi" is not enabled; there is: oci, npm/);

@@ -87,14 +87,15 @@ t.test('untaggedManifests: a hook may refuse, and hears of what goes', async (t)
     oci: { untaggedManifests: { deleteAfterMs: 0 } },
     storageHooks: {
       beforeDelete: async ({ metadata }) => ({ allowed: metadata?.digest !== kept.digest }),
-      afterDelete: async ({ metadata, actor }) => void told.push(`${metadata?.digest} ${actor?.userId}`),
+      afterDelete: async ({ metadata, actor }) =>
+        void told.push(`${metadata?.digest} ${metadata?.size} ${actor?.userId}`),
     },
   });
   for (const pushed of [kept, one]) await admin.pushImage('a', pushed.digest, pushed);
   await collect(admin);
   t.ok(await isThere(admin, `/a/manifests/${kept.digest}`));
   t.ok(await isThere(admin, layerOf('a', kept)));
-  t.same(told, [`${one.digest} undefined`]);
+  t.same(told, [`${one.digest} ${one.bytes.length} undefined`]);
 });
 
 t.test('untaggedManifests: hooks are told of each manifest that they allowed to go, with its size', async (t) => {

@@ -111,7 +111,12 @@ t.test('manifests, tags and deletes', async (t) => {
   t.match(told[0], { hook: 'beforeDelete', key: manifestKey, packageName: 'a', digest: one.digest });
   t.same(heard(), [`beforeDelete ${manifestKey}`, `afterDelete ${manifestKey}`]);
   await admin.delete(`/a/blobs/${one.config.digest}`);
-  t.match(told[0], { hook: 'beforeDelete', packageName: 'a', digest: one.config.digest });
+  t.match(told[0], {
+    hook: 'beforeDelete',
+    packageName: 'a',
+    digest: one.config.digest,
+    size: one.config.bytes.length,
+  });
 });
 
 t.test('beforePut refuses: 403 DENIED with its reason, and nothing is left', async (t) => {

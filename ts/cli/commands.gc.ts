@@ -51,7 +51,7 @@ export const gc: ICommand = {
 Removes what nothing names any more: blobs and manifests of deleted images, and what broken uploads left. Servers on the
 same store need not be stopped; each of them does the same once a day. Ctrl-C ends it between two steps.
 
-  --dry-run          only say what would be removed
+  --dry-run          only report what would be removed
   --grace DURATION   spare what is younger (default 24h; 0 only if nobody pushes meanwhile)
   --data DIRECTORY   the store (SMARTREGISTRY_DATA, default ./data)
   --config FILE      the configuration (SMARTREGISTRY_CONFIG)
@@ -63,7 +63,7 @@ same store need not be stopped; each of them does the same once a day. Ctrl-C en
     const graceMs = grace === undefined ? undefined : grace === '0' ? 0 : parseDuration(grace, '--grace') * 1000;
     const registry = await openForMaintenance(await loadConfig(values, env), lineLogger);
     const abort = new AbortController();
-    const stop = (): void => abort.abort(new Error('Ended by a signal; what is left is for the next time'));
+    const stop = (): void => abort.abort(new Error('Ended by a signal; the next run removes the rest'));
     process.once('SIGINT', stop).once('SIGTERM', stop);
     const progress = progressOn({ isTTY: process.stderr.isTTY, write: (text) => process.stderr.write(text) });
     try {

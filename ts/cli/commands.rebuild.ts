@@ -7,16 +7,16 @@ import { openForService } from './helpers.opening.js';
 const HELP = `Usage: smartregistry rebuild [PROTOCOL ...] [options]
 
 Makes the listings of all packages (search, indexes) anew from the packages themselves: after packages were restored or
-removed in the store by hand. A listing that is lost or damaged is rebuilt without being told. Servers go on meanwhile.
-Without a PROTOCOL it rebuilds those of every protocol that is enabled.
+removed in the store by hand. A listing that is lost or damaged is rebuilt without this command. Servers may run
+meanwhile. Without a PROTOCOL it rebuilds those of every protocol that is enabled.
 
   --data DIRECTORY   the store (SMARTREGISTRY_DATA, default ./data)
   --config FILE      the configuration that says where the store is (SMARTREGISTRY_CONFIG)
 `;
 
-/** A line that is written over on a terminal; elsewhere nothing, as the last line says it all. */
+/** One line that is overwritten, on a terminal only: elsewhere the final counts are enough. */
 const showProgress = (protocol: TRegistryProtocol, documents: number): void => {
-  if (process.stderr.isTTY) process.stderr.write(`\r${protocol}: ${documents} packages read`);
+  if (process.stderr.isTTY) process.stderr.write(`\r${protocol}: ${documents} documents read`);
 };
 
 export const rebuild: ICommand = {
@@ -32,7 +32,7 @@ export const rebuild: ICommand = {
       const protocols = operands.length > 0 ? operands : undefined;
       const counts = await registry.rebuildListings({ protocols, progress: showProgress });
       if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
-      for (const [protocol, count] of counts) process.stdout.write(`${protocol}: rebuilt from ${count} packages\n`);
+      for (const [protocol, count] of counts) process.stdout.write(`${protocol}: rebuilt from ${count} documents\n`);
       return 0;
     } finally {
       await registry.destroy();

@@ -85,7 +85,10 @@ const sharedSecret = async (config: TCliConfig): Promise<string> => {
   }
 };
 
-/** All protocols of the configuration, and a secret that nothing that is stored depends on. */
+/**
+ * Opens all protocols of the configuration. If it has no secret a new one will do: nothing that is stored depends on
+ * it.
+ */
 export const openForMaintenance = async (config: TCliConfig, logger: ILogger): Promise<SmartRegistry> => {
   await prepareDirectory(config);
   return open({ ...config, auth: { ...config.auth, jwtSecret: config.auth.jwtSecret || newSecret() }, logger });

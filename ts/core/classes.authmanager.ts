@@ -287,7 +287,7 @@ export class AuthManager {
     return areTokensEnabled(this.#config, protocol);
   }
 
-  /** Takes the secret, or the id that `listTokens` shows. Nobody's rights are asked. */
+  /** Takes the secret, or the id that `listTokens` shows. No rights are checked. */
   public async revokeToken(token: string): Promise<void> {
     try {
       if (!(await this.#sessions.revoke(token))) await this.provider.revokeToken(token);
@@ -315,7 +315,7 @@ export class AuthManager {
     throw new RegistryError('forbidden', 'This registry does not let users register themselves');
   }
 
-  /** What may be shown of a user; only the id if the provider tells nothing. */
+  /** The public profile of a user; only the id if the provider has none. */
   public async getUser(userId: string): Promise<IUserProfile | null> {
     return this.provider.getUser ? this.provider.getUser(userId) : { userId };
   }

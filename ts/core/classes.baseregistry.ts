@@ -52,7 +52,7 @@ export abstract class BaseRegistry {
     return 0;
   }
 
-  /** Listings that can be made anew from what they list; see `SmartRegistry.rebuildListings`. */
+  /** Listings that can be rebuilt from the documents; see `SmartRegistry.rebuildListings`. */
   public listings(): IRebuildable[] {
     return [];
   }
@@ -86,7 +86,7 @@ export abstract class BaseRegistry {
     return this.table;
   }
 
-  /** What a path with a trailing slash means if no row names it; protocols whose paths are files say `notFound`. */
+  /** What a path with a trailing slash means if no row names it; protocols whose paths are files return `notFound`. */
   protected get trailingSlash(): TTrailingSlash {
     return 'same';
   }

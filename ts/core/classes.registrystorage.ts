@@ -37,12 +37,12 @@ export type * from './storage/interfaces.plans.js';
 export type * from './storage/interfaces.storage.js';
 export { jsonCodec, StagedObject };
 
-/** Storage that is used on nobody's behalf. */
+/** The origin of the registry's own work, which has no caller. */
 const ITSELF: IStorageOrigin = { protocol: 'registry' };
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
- * All that the registry keeps goes through here: documents with one door for read-modify-write, artifacts with one
+ * All that the registry keeps goes through here: documents with one method for read-modify-write, artifacts with one
  * commit protocol, hooks, limits. It stands over any `IObjectStore`.
  *
  * Hooks run in `commit` and `stage` (see there), and in `open` and `headForGet` if the caller says what the object is.
@@ -77,7 +77,7 @@ export class RegistryStorage {
     return this.parts.now;
   }
 
-  /** A cheap view of the same storage that tells hooks on whose behalf it is used. */
+  /** A view of the same storage for one caller, whom hooks are told. It costs little. */
   public for(origin: IStorageOrigin): RegistryStorage {
     return new RegistryStorage(this.store, {}, origin, this.parts);
   }
@@ -104,7 +104,7 @@ export class RegistryStorage {
   }
 
   /**
-   * What the store says of the key now. Callers that come while a HEAD of the key is under way share the next one,
+   * What is stored under the key now. Callers that come while a HEAD of the key is under way share the next one,
    * never one that began before they asked. The tombstone of a deleted document is null, as for `open` and `read`.
    */
   public head(key: string): Promise<IObjectInfo | null> {
@@ -119,7 +119,7 @@ export class RegistryStorage {
     return this.parts.documents.presence(key);
   }
 
-  /** `head` on behalf of a caller who will be given the content: runs `beforeGet` and, where it exists, `afterGet`. */
+  /** `head` for a caller that is about to get the content: runs `beforeGet` and, where it exists, `afterGet`. */
   public async headForGet(key: string, about: IStorageHookMetadata): Promise<IObjectInfo | null> {
     const admitted = await this.admitGet(key, about);
     const info = await this.head(key);
@@ -127,13 +127,13 @@ export class RegistryStorage {
     return info;
   }
 
-  /** Whether somebody wants to hear of each read. */
+  /** Whether there are hooks for reads. */
   public get watchesGets(): boolean {
     const { hooks } = this.parts;
     return hooks.has('beforeGet') || hooks.has('afterGet');
   }
 
-  /** Asks `beforeGet` on behalf of a caller who will be given content; what it answers starts `afterGet`. */
+  /** Asks `beforeGet` for a caller that is about to get content. The function that it returns starts `afterGet`. */
   public async admitGet(key: string, about: IStorageHookMetadata): Promise<() => void> {
     const { hooks } = this.parts;
     await hooks.ask('beforeGet', this.origin, { key, metadata: about });

@@ -7,7 +7,7 @@ import { type IScored, MAX_HITS, parsePage, parseSearchText, qualifies, renderHi
 
 /** Names whose rights are looked up together: less than a millisecond. */
 const BATCH = 256;
-/** Names that a provider is asked about that decides name by name: each is a question to somebody's own code. */
+/** Names that a provider is asked about if it decides name by name: each is a call of the embedder's code. */
 const MAX_QUESTIONS = 5000;
 
 /** The first `MAX_HITS` of those that count and that the caller may read, in their order. */

@@ -23,7 +23,10 @@ export interface IRemoval {
   apply(current: INpmDocument | null, stamp: IStamp): INpmDocument;
 }
 
-/** Unpublishes: the document first, then what it named. The document stays as the memory of what was here. */
+/**
+ * Unpublishes: the document first, then what it named. The document stays, because it records which versions were
+ * published.
+ */
 export const removePackageVersions = async (
   call: RegistryCall,
   npm: INpmParts,

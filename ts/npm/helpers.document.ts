@@ -59,7 +59,9 @@ export const existing = (document: INpmDocument | null | undefined, name: string
   return document;
 };
 
-/** What a commit returns: the document of a package is never deleted, it stays as the memory of what was here. */
+/**
+ * What a commit returns: the document of a package is never deleted, because it records which versions were published.
+ */
 export const written = (document: INpmDocument | null, name: string): INpmDocument => {
   if (document) return document;
   throw new RegistryError('internal', `The document of ${name} is gone`);

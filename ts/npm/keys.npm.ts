@@ -7,9 +7,9 @@
  *     npm/catalog/…                            what search and listings know of each package (core's PackageCatalog)
  *     npm/logins/{expiry}-{id}.json            web logins under way; {expiry} is hex seconds, so the oldest sort first
  *
- * `@scope/x` is the two segments `@scope` and `x`. An artifact whose key was taken by a publish that broke off, or
- * that somebody has tried to delete, lies at its key with `.{write id}` behind it; the document names the key that holds. No key is a directory of another: a
- * name is never only a scope, and what follows a name always has an ending.
+ * `@scope/x` is the two segments `@scope` and `x`. An artifact whose key was taken by a publish that broke off, or that
+ * somebody has tried to delete, lies at its key with `.{write id}` behind it; the document names the key that counts.
+ * No key is a directory of another: a name is never only a scope, and what follows a name always has an ending.
  */
 export const packagesPrefix = 'npm/packages';
 

@@ -23,7 +23,7 @@ interface IStoredManifest {
 }
 
 /**
- * One collection of the registry's garbage, beside everything else that goes on:
+ * One garbage collection, while requests are served:
  *
  * 1. all manifests are read: what they name is noted (a hash of each pair of repository and digest, 8 bytes). Objects of
  *    deleted manifests go; by `untaggedManifests` also those that no tag, index or subject leads to

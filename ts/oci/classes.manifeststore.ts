@@ -25,8 +25,8 @@ export interface ILoadedManifest extends IFoundManifest {
 }
 
 /**
- * The manifests of all repositories. That the current copy of a manifest is there is all that makes it exist; which copy
- * that is, and that there is none, says its guard (see `ContentGuard`).
+ * The manifests of all repositories. A manifest exists if its current copy is stored. Its guard decides which copy that
+ * is, or that there is none (see `ContentGuard`).
  */
 export class ManifestStore {
   constructor(private readonly storage: RegistryStorage) {}

@@ -77,8 +77,8 @@ export class ReferrerLists implements IRepairable {
   }
 
   /**
-   * Makes the list say what is so. The manifest may come or go between our look and our write, and whoever did that may
-   * have been quicker with the list: so we look once more, until both say the same.
+   * Makes the list agree with the manifests. A manifest may come or go between our look and our write, and its writer
+   * may have changed the list before us. So this looks again, until both agree.
    */
   private async settle({ repository, subject, descriptor }: IReference): Promise<void> {
     const { digest } = descriptor;

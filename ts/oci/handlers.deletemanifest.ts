@@ -22,7 +22,7 @@ const assertMovable = (tags: string[], { isImmutable }: IOciParts): void => {
   if (fixed !== undefined) throw new RegistryError('forbidden', `The tag ${fixed} is immutable`);
 };
 
-/** A repository without a manifest is none. */
+/** A repository without a manifest does not exist. */
 export const dropIfEmpty = async (storage: RegistryStorage, name: string): Promise<void> => {
   const manifests = new ManifestStore(storage);
   if (!(await readTags(storage, name)) || !(await manifests.isEmpty(name))) return;

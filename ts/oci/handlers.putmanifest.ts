@@ -40,8 +40,9 @@ const readTarget = (call: RegistryCall, bytes: Uint8Array): { digest: IDigest; t
 };
 
 /**
- * The manifest was placed by this call and some of its children went meanwhile. Somebody else may have pushed the same
- * manifest and may count on it: such a one has looked at the children after it was placed, and keeps it after that.
+ * This call placed the manifest, and some of its children were removed meanwhile. Another client may have pushed the
+ * same manifest and rely on it: its push looked at the children after the manifest was placed, and calls `keep` after
+ * that.
  * @param before where the tags pointed that were set already
  */
 const takeBack = async (
@@ -80,7 +81,7 @@ const movedBack = (
   return next;
 };
 
-/** @param formerly is told where the tags pointed that are moved */
+/** @param formerly gets what the moved tags pointed to */
 const pointTags = (
   current: ITags | null,
   tags: string[],
@@ -115,7 +116,7 @@ export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<I
   const there = await manifests.find(name, digest);
   const exists = there !== null && (await manifests.holds(there.info.key, bytes));
   const reference = subject && { repository: name, subject, descriptor: describe(manifest, digest, bytes.byteLength) };
-  // of what is there this was looked at when it came
+  // for a manifest that is stored, this was checked when it was pushed
   if (!exists) {
     if (reference) await oci.referrers.assertRoom(reference);
     assertNone(await findChildren(storage, name, manifest));

@@ -18,12 +18,12 @@ export const updateTags = async (
   repository: string,
   fn: (current: ITags | null) => ITags | null | undefined,
 ): Promise<void> => {
-  // tags are pointed and removed with the same result however often it is done: when an answer was lost, and others
-  // have written so often since that nothing tells, the function may run again
+  // to set or remove a tag twice has the same result as once. So when an answer was lost, and the object's metadata no
+  // longer show whether the write was done, the function may run again
   await storage.update<ITags>(tagsKey(repository), fn, { codec: tagsCodec, applied: (now) => fn(now) === now });
 };
 
-/** What hooks are told of the document of the tags. */
+/** What hooks get about the document of the tags. */
 export const tagsSubject = (repository: string, version: string, phase?: 'commit'): IHookSubject => ({
   key: tagsKey(repository),
   metadata: { contentType: tagsCodec.contentType, packageName: repository, version, kind: 'document' },

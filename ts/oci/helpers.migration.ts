@@ -21,7 +21,7 @@ interface IOldLink {
 }
 
 const readOldLink = (key: string): IOldLink | null => {
-  // of the longest names the end was in a segment of its own
+  // the end of very long names was in a segment of its own
   const match = /^([a-z0-9]+)\/([0-9a-f]+):(.+)$/.exec(key.slice(blobFolders.links.length + 1));
   if (!match) return null;
   const [, algorithm, hex, name] = match as unknown as [string, string, string, string];

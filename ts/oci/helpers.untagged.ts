@@ -66,8 +66,8 @@ const parentsFirst = (all: string[], followers: (digest: string) => string[]): s
 };
 
 /**
- * The manifests that are wanted: a tag leads to them, an index that is wanted, a subject that is wanted; or they are
- * young, or were not there when `known` was read.
+ * The manifests to keep: those that a tag, an index to keep or a subject to keep leads to, young ones, and those that
+ * were not there when `known` was read.
  */
 const wantedOf = async (
   storage: RegistryStorage,
@@ -84,10 +84,10 @@ const wantedOf = async (
 };
 
 /**
- * Deletes the untagged manifests of one repository. Each is condemned first, and then everything is looked at once more:
- * whoever tags one of them, or names it in an index, keeps it after that, and then it cannot be deleted
- * (`ContentGuard`). What is kept so keeps all that follows from it, so each manifest is deleted before what it names.
- * A `beforeDelete` hook that refuses keeps a manifest.
+ * Deletes the untagged manifests of one repository. Each is condemned first, and then everything is looked at once
+ * more: a push that tags one of them, or names it in an index, calls `keep` after that, and then it cannot be deleted
+ * (`ContentGuard`). A manifest that is kept so keeps all that it leads to, so each manifest is deleted before what it
+ * names. A `beforeDelete` hook that refuses keeps a manifest.
  * @param before ms since the epoch; younger manifests stay
  */
 export const retireUntagged = async (
@@ -143,7 +143,7 @@ const remove = async (
   const now = await loadAll(storage, repository);
   const followers = followersOf(now);
   const kept = await wantedOf(storage, repository, now, before, held);
-  // what a hook keeps keeps what it names
+  // a manifest that a hook keeps also keeps what it names
   for (const { digest } of candidates) if (!condemned.has(digest.text)) spread(kept, [digest.text], followers);
   for (const text of parentsFirst([...condemned.keys()], followers)) {
     const one = condemned.get(text);

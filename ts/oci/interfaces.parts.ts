@@ -10,7 +10,7 @@ export interface IOciParts {
   tokens: OciTokens;
   uploads: ResumableUploads;
   referrers: ReferrerLists;
-  /** where the manifests were that were read by tag last: `<repository>@<digest>` -> key */
+  /** keys of the manifests that were read by tag last: `<repository>@<digest>` -> key */
   copies: LRUCache<string, string>;
   /** whether this tag stays where it is once it is pushed */
   isImmutable(tag: string): boolean;

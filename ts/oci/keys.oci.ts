@@ -9,7 +9,7 @@ import type { IDigest } from './wire.digests.js';
  *     oci/copies/blobs/…, oci/copies/manifests/…       guards: which copy of content that was deleted once is the current
  *                                                      one. Later copies lie at `{key}.{number}-{uuid}`
  *     oci/tags/{repository}/tags.json                  all tags of a repository: the document that decides
- *     oci/referrers/{repository}/{algorithm}:{hex}.json  who refers to this subject
+ *     oci/referrers/{repository}/{algorithm}:{hex}.json  the manifests that refer to this subject
  *     oci/pending/{uuid}                               a subject whose list of referrers may have to be repaired
  *     oci/uploads/{uuid}.…                             uploads under way (core's ResumableUploads)
  *     oci/layout.json                                  which version of this layout the store has

@@ -75,7 +75,7 @@ export class CallerMemory {
   #hash(credential: TPresentedCredential, protocol: TRegistryProtocol): string {
     if (credential.kind === 'token') return sha256(`${this.#key}token\n${protocol}\n${credential.token}`);
     const { username, password } = credential;
-    // the length tells where the name ends, whatever characters it holds
+    // the length marks where the name ends, whatever characters it holds
     return sha256(`${this.#key}basic\n${protocol}\n${username.length}\n${username}${password}`);
   }
 }

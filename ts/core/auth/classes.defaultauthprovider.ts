@@ -51,7 +51,7 @@ const configuredScopes = (list: readonly string[], field: string): readonly stri
  * user is gone. Anybody may do what `auth.anonymousScopes` says, with a token or without.
  */
 export class DefaultAuthProvider implements IAuthProvider {
-  /** for administrators: nobody's rights are asked */
+  /** for administrators: no rights are checked */
   public readonly users: UserStore;
   readonly #store: ITokenStore;
   readonly #now: () => Date;
@@ -118,7 +118,7 @@ export class DefaultAuthProvider implements IAuthProvider {
     return secret;
   }
 
-  /** Of a token that is not there, nothing is said. */
+  /** Does nothing if there is no such token. */
   public async revokeToken(token: string): Promise<void> {
     const hash = isTokenId(token) ? token : hashToken(token);
     try {

@@ -58,7 +58,7 @@ export class PasswordCheck {
 
   async #compare(record: TPasswordRecord, password: string): Promise<boolean> {
     if ('scrypt' in record) return verifyPassword(password, record.scrypt);
-    // the comparison itself is quick; scrypt is run for nothing, so that all accounts answer alike
+    // the comparison itself is quick; scrypt is run for nothing, so that every account takes the same time
     await verifyPassword(password, null);
     return crypto.timingSafeEqual(this.#hmac('password', password.normalize('NFC')), record.digest);
   }

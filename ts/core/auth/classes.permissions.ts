@@ -13,8 +13,8 @@ import type { IPermissions } from './interfaces.auth.js';
 const READ_ONLY: readonly IScope[] = parseScopes(['*:*:*:read', '*:*:*:pull']);
 
 /**
- * What a token allows: that which every one of its layers (the token's own scopes, those of its user) grants, and besides
- * what anybody may do, for the caller could just as well leave the token away.
+ * What a token allows: what all of its layers grant (the token's own scopes and those of its user), and what anonymous
+ * callers may do, because the caller could also come without the token.
  */
 export class Permissions implements IPermissions {
   readonly #layers: readonly (readonly IScope[])[];
@@ -39,7 +39,7 @@ export class Permissions implements IPermissions {
     return (this.#layers.length > 0 && this.#layers.every(grants)) || grants(this.#anybody);
   }
 
-  /** Names are left out of the comparison, so this says "perhaps" where two layers name different things. */
+  /** Names are left out of the comparison, so this may be true although two layers name different things. */
   public allowsSome(protocol: string, type: string, action: string): boolean {
     return this.#allowsKind({ protocol, type, action }, () => true);
   }

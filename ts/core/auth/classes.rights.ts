@@ -12,7 +12,7 @@ export interface IRight {
   action: string;
 }
 
-/** Names put to a custom provider at once: it may ask a directory server for each. */
+/** Names that a custom provider is asked about at the same time: each may cost it a request to a directory server. */
 const QUESTIONS_AT_ONCE = 32;
 
 /** What a session token allows: the named part of what its user may do, and what anybody may do. */
@@ -59,7 +59,7 @@ export class Rights {
 
   public async authorize(token: IAuthToken | null, resource: string, action: string): Promise<boolean> {
     if (token && !this.#mayUse(token, resource.slice(0, Math.max(0, resource.indexOf(':'))), action)) return false;
-    // outside of what a session token names, its bearer is a stranger
+    // for what a session token does not name, its bearer is an anonymous caller
     const isNamed = !token || (this.#sessions.limitsOf(token)?.allows(resource, action) ?? true);
     return this.#provider.authorize(isNamed ? this.#userOf(token) : null, resource, action);
   }
@@ -70,8 +70,8 @@ export class Rights {
     if (token && !this.#mayUse(token, protocol, action)) return false;
     const permissions = await this.permissions(token);
     if (permissions) return permissions.allowsSome(protocol, type, action);
-    // A provider that decides name by name cannot be asked for "some": of a stranger it is asked for "all", and a known
-    // user passes, because every name is asked for later.
+    // A provider that decides name by name cannot be asked for "some". An anonymous caller needs "all", and a known
+    // user passes, because each name is checked later.
     const speaksForUser = token && (this.#sessions.limitsOf(token)?.allowsSome(protocol, type, action) ?? true);
     return (
       (speaksForUser && this.#userOf(token) !== null) || this.#provider.authorize(null, `${protocol}:${type}:*`, action)

@@ -27,7 +27,7 @@ const unlessFaulty = <T>(read: () => T): T | undefined => {
 
 /**
  * Signs and reads the JWTs of session tokens, by HS256 and nothing else: a token's own `alg` is never followed. Knows
- * signatures and claims only; revoked tokens and removed accounts are the business of `SessionTokens`.
+ * signatures and claims only; `SessionTokens` checks for revoked tokens and removed accounts.
  */
 export class SessionJwts {
   readonly #secret: string;
@@ -72,7 +72,7 @@ export class SessionJwts {
     return this.#read(token, { clockTimestamp: now.getTime() / 1000, clockTolerance: JWT_LEEWAY_SECONDS });
   }
 
-  /** As `read`, but time does not matter: whoever holds a token may revoke it, valid still or not yet. */
+  /** As `read`, without the check of times: a token can also be revoked before and after it is valid. */
   public readForRevocation(token: string): ISessionClaims | null {
     return this.#read(token, { ignoreExpiration: true, ignoreNotBefore: true });
   }

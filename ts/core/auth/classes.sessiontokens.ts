@@ -79,7 +79,7 @@ export class SessionTokens {
     return { token, tokenId: id, expiresIn: seconds, issuedAt, scopes: [...granted] };
   }
 
-  /** `undefined`: not a session token of this registry. `null`: one, but void. Expiry is checked by `isOver`. */
+  /** `undefined`: not a session token of this registry. `null`: one that is void. Expiry is checked by `isOver`. */
   public async validate(jwt: string): Promise<IAuthToken | null | undefined> {
     if (!looksLikeJwt(jwt)) return undefined;
     const key = hashToken(jwt);
@@ -131,7 +131,9 @@ export class SessionTokens {
     return Math.min(...ends);
   }
 
-  /** False if `token` is neither a session token nor the id of one. Its issuer may void it also after its time. */
+  /**
+   * False if `token` is neither a session token nor the id of one. A token can be revoked after it has expired, too.
+   */
   public async revoke(token: string): Promise<boolean> {
     const claims = this.#jwts.readForRevocation(token);
     const id = claims?.id ?? (token.startsWith(JWT_ID_PREFIX) ? token : undefined);

@@ -120,7 +120,7 @@ export class UserStore {
     await this.#change(username, (user) => ({ ...user, scopes: list }));
   }
 
-  /** The account and all its tokens. An account made under this name later has nothing of it. */
+  /** Removes the account and all its tokens. A later account of the same name inherits none of them. */
   public async remove(username: string): Promise<void> {
     await this.#change(username, () => null);
     await this.#options.onRemoved?.(requireUserName(username));

@@ -5,12 +5,15 @@ export interface ICredentials {
   password: string;
 }
 
-/** What a request presents, before anybody has looked whether it is any good. */
+/** A credential as a request presents it, not verified yet. */
 export type TPresentedCredential =
   | { kind: 'token'; token: string }
   | { kind: 'basic'; username: string; password: string };
 
-/** Who a valid token speaks for. A scope is `{protocol}:{type}:{name}:{action}`, `*` globs within each part. */
+/**
+ * The user and the rights behind a valid token. A scope is `{protocol}:{type}:{name}:{action}`, `*` globs within each
+ * part.
+ */
 export interface IAuthToken {
   type?: TRegistryProtocol;
   userId: string;
@@ -22,7 +25,7 @@ export interface IAuthToken {
 }
 
 /**
- * Who a request comes from. One object stands for one verification: as long as it is remembered, the same credential
+ * The caller of a request. One object stands for one verification: as long as that is remembered, the same credential
  * gives the same object.
  */
 export interface IVerifiedCaller {

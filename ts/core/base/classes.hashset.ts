@@ -10,7 +10,8 @@ const HASH_BYTES = 6;
 
 /**
  * A set of texts of which only 48 bits are kept, 8 bytes for each: it may take one text for another. Among 10,000,000
- * entries that happens to one of 28,000,000 look-ups (10^7 / 2^48), so only callers may use it for whom it does no harm.
+ * entries that happens to one of 28,000,000 look-ups (10^7 / 2^48), so only callers that a wrong
+ * yes does not harm may use it.
  */
 export class HashSet {
   private table = new Float64Array(FIRST_SLOTS).fill(FREE);

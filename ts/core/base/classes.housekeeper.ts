@@ -5,7 +5,7 @@ import type { ILogger } from '../interfaces.core.js';
 export interface IChore {
   name: string;
   everyMs: number;
-  /** every process has something of its own to do (what it keeps in memory): no turn is asked for, no run recorded */
+  /** each process runs it (for what it keeps in memory): it takes no turn, and no run is recorded */
   perProcess?: boolean;
   /**
    * Returns what is worth a line in the log, or nothing. It ends soon after `signal` aborts, and throws or returns then;
@@ -33,7 +33,7 @@ export interface IHousekeeperOptions {
   stopMs?: number;
 }
 
-/** A start has enough to do at first. A process that lives for less has no time for chores either. */
+/** Chores would slow the start down, and a process that lives for less need not run any. */
 const FIRST_LOOK_MS = 60_000;
 /**
  * A look costs one read of a small document. At least one per hour: the process that runs the chore may have died, and
@@ -140,6 +140,6 @@ const untilAborted = <T>(work: Promise<T>, signal: AbortSignal): Promise<T> =>
   new Promise<T>((resolve, reject) => {
     const abort = () => reject(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
-    // after an abort nobody hears how the work ended: it may find the store closed
+    // after an abort the result is ignored: the work may have failed because the store was closed
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });

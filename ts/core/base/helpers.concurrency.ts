@@ -1,4 +1,7 @@
-/** Works through all items, at most `atOnce` of them at a time; the first failure ends it when what runs has ended. */
+/**
+ * Works through all items, at most `atOnce` of them at a time; after a failure nothing more is begun, and it is thrown
+ * when the work under way has ended.
+ */
 export const forEachAtOnce = async <T>(
   items: Iterable<T> | AsyncIterable<T>,
   atOnce: number,

@@ -1,8 +1,8 @@
 import { RegistryError } from '../classes.registryerror.js';
 
 /**
- * Runs at most `concurrency` pieces of work at once and keeps at most `queue` waiting, in order. What comes then is turned
- * away with 429: a queue that only grows answers nobody.
+ * Runs at most `concurrency` pieces of work at once and keeps at most `queue` waiting, in order. Further work is
+ * refused with 429: in a queue without a limit every caller would time out.
  */
 export class Limiter {
   #running = 0;

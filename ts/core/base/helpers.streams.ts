@@ -168,7 +168,7 @@ export const gather = async (chunks: AsyncIterable<Uint8Array>): Promise<Buffer>
 export const streamToJson = async <T = unknown>(stream: ReadableStream<Uint8Array> | undefined | null): Promise<T> =>
   JSON.parse((await streamToBuffer(stream)).toString('utf8')) as T;
 
-/** What unread streams take from, so that who iterates over one does without the stream. */
+/** The iterables behind unread streams, so that `iterate` reads them without the stream. */
 const iterables = new WeakMap<ReadableStream<Uint8Array>, AsyncIterable<Uint8Array> | Iterable<Uint8Array>>();
 
 /** Reads a stream chunk by chunk; leaving the loop early, or throwing in it, cancels the stream. */

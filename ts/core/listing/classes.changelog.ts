@@ -1,7 +1,7 @@
 /** Changes that are remembered: as many as a fold gathers at 100,000 packages, with room. */
 const REMEMBERED = 10_000;
 
-/** Which packages changed, in order: what stands on a listing (an index, a cache) follows it name by name. */
+/** The packages that changed, in order. Indexes and caches of a listing follow it name by name. */
 export class ChangeLog {
   private names: string[] = [];
   /** changes before the first of `names` */

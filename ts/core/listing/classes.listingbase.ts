@@ -133,7 +133,7 @@ export class ListingBase<TEntry> {
     }
     if (old.length === 0) return 0;
     const stored = await this.readManifest();
-    // without a manifest nobody knows which hold good; a rebuild comes first
+    // without a manifest it is not known which pieces count; the rebuild comes first
     if (!stored) return 0;
     const named = new Set(pieceIds(stored.manifest).map((id) => this.pieceKey(id)));
     const orphans = old.filter((key) => !named.has(key));

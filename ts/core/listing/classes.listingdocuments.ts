@@ -71,8 +71,8 @@ export class ListingDocuments<TDoc, TEntry> {
   }
 
   /**
-   * The row that the package's document makes; one without an entry if it was deleted; null if there never was one, or it
-   * is damaged. Throws if the store fails: what could not be asked for may not be taken for absent.
+   * The row that the package's document makes; one without an entry if it was deleted; null if there never was one, or
+   * it is damaged. Throws if the store fails: a document that could not be read must not be taken for absent.
    */
   public async row(name: string): Promise<ICatalogEntry<TEntry> | null> {
     const found = await this.storage.store.get(this.options.documentKey(name));

@@ -19,7 +19,7 @@ const GATHER_FROM = 256;
 const FOLD_FROM = 256;
 /** Batches that the manifest names at most: 16 KB of it. */
 const MAX_BATCHES = 256;
-/** A request waits so long for a rebuild; then its client is asked to come again. */
+/** ms that a request waits for a rebuild; then it gets 503. Clients wait longer than that. */
 const REBUILD_PATIENCE_MS = 10_000;
 /** A base that could not be rebuilt is tried again after this long: each try reads all documents. */
 const REBUILD_EVERY_MS = 10 * 60_000;
@@ -122,7 +122,7 @@ export class ListingKeeper<TDoc, TEntry> {
       if (outcome !== 'current') return outcome;
       const changed = await this.difference(this.current, next);
       this.current = next;
-      // in the same turn: whoever sees a version of the log sees the view that it belongs to
+      // in the same turn of the loop: a reader that sees a version of the log has to see the view that belongs to it
       for (const name of changed) this.log.add(name);
       return outcome;
     } finally {
@@ -164,7 +164,7 @@ export class ListingKeeper<TDoc, TEntry> {
   private async tidy(): Promise<void> {
     await this.refresher.fresh(0);
     const { view } = this;
-    // while it is being rebuilt, which folds everything
+    // not during a rebuild, which folds everything itself
     if (!view.isComplete || !this.needsTidying) return;
     if (!view.base) await this.folder.writeAnew(view, null);
     else if (!this.needsFold) await this.folder.gather(view);
@@ -183,8 +183,8 @@ export class ListingKeeper<TDoc, TEntry> {
   }
 
   /**
-   * The base is lost or damaged, or there never was one. All documents are joined with what is left, so no package is
-   * lost of which either is there. Several replicas may do so at once; one of them is enough.
+   * The base is lost or damaged, or there never was one. All documents are joined with the rows that are left, so a
+   * package is listed if either of them is there. Several replicas may do so at once; one of them is enough.
    */
   private async restore(): Promise<void> {
     const { view } = this;
@@ -197,7 +197,7 @@ export class ListingKeeper<TDoc, TEntry> {
     view.isComplete = true;
     if (lost || count > 0) this.parts.storage.logger.info('A package listing was rebuilt', { documents: count });
     await this.folder.writeAnew(view, lost);
-    // only one that could not be written is not tried again at once
+    // after a failure this line is not reached, so the next try waits for a while
     this.restoredAt = Number.NEGATIVE_INFINITY;
   }
 }

@@ -31,7 +31,7 @@ export class ListingRebuild<TDoc, TEntry> {
 
   constructor(private readonly parts: IListingRebuildParts<TDoc, TEntry>) {}
 
-  /** Returns the number of documents. */
+  /** Returns the number of documents, those of deleted packages included. */
   public async run(progress?: TRebuildProgress): Promise<number> {
     const { storage, base, folder, documents, keys } = this.parts;
     const entryKeys: string[] = [];

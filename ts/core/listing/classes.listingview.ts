@@ -31,7 +31,7 @@ export class ListingView<TEntry> {
 
   /** all rows, the deleted ones too */
   private readonly known = new Map<string, ICatalogEntry<TEntry>>();
-  /** names that their key segments do not tell */
+  /** names that cannot be decoded from their key segments */
   private readonly longNames = new Map<string, string>();
   /** listed packages in order */
   private readonly rows: IListedPackage<TEntry>[] = [];

@@ -5,7 +5,7 @@ const LINGER_MS = 50;
 /** notes that wait for no more */
 const PLENTY = 64;
 
-/** An entry that is to be stored, and the marker that has done its service then. */
+/** An entry to store, and the marker to remove afterwards. */
 export interface INote<TEntry> {
   noted: ICatalogEntry<TEntry>;
   marker?: string;
@@ -19,8 +19,8 @@ interface IBatch<TEntry> {
 }
 
 /**
- * Gathers what publishes at about the same time note in a catalog into one object. Of each of them a marker is stored,
- * so that it can be repaired from, and none has to wait.
+ * Gathers what publishes at about the same time note in a catalog into one object. A marker of each publish is stored
+ * already, from which a crash is repaired, so no publish has to wait.
  */
 export class NoteWriter<TEntry> {
   private waiting: IBatch<TEntry> | undefined;
@@ -53,7 +53,7 @@ export class NoteWriter<TEntry> {
         resolve();
       };
     });
-    // one after the other: who comes while one is being written goes with the next
+    // one write at a time: notes that come meanwhile go out with the next one
     const written = Promise.all([gathered, this.last]).then(() => {
       this.waiting = undefined;
       return this.write(notes);

@@ -37,9 +37,9 @@ const WIDTH = 16;
 
 /**
  * The list of all packages of one protocol. Publishing adds one small object, whatever the number of packages; now and
- * then these are moved into a base that is made of pieces (see keys.listing.ts). The documents stay the truth: a base that
- * is lost or damaged is rebuilt from them. What only grows (revisions) can be joined in any order by any number of
- * processes.
+ * then these are moved into a base that is made of pieces (see keys.listing.ts). The documents stay the truth: a base
+ * that is lost or damaged is rebuilt from them. Revisions only grow, so any number of processes can join rows in any
+ * order.
  */
 export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRepairable, IRebuildable {
   private readonly keys: IListingKeys;
@@ -73,7 +73,7 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
     storage.enlist(this);
   }
 
-  /** Grows by one with each change of a package: the name of what is built on this listing. */
+  /** Grows by one with each change of a package. Caches that are built on this listing are named by it. */
   public get version(): number {
     return this.keeper.log.version;
   }
@@ -99,12 +99,13 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
   }
 
   /**
-   * Takes notice of a document as it is stored now. An older revision than the known one changes nothing. With a marker,
-   * and while others publish, it is not waited for that the note is stored: it goes with theirs, and can be repaired.
+   * Records a document as it is stored now. An older revision than the known one changes nothing. With a marker, and
+   * while others publish, this does not wait until the note is stored: it goes out with theirs, and after a crash it is
+   * repaired from the marker.
    */
   public async note(name: string, document: TDoc | null, marker?: string, revision = 0): Promise<void> {
     const noted = this.documents.rowOf(name, document, revision);
-    nameSegment(name); // refuses what can be no name, before it gets among those of others
+    nameSegment(name); // throws for an impossible name, before it is gathered with the notes of others
     const lingers = marker !== undefined && this.othersPublish(marker);
     const written = this.writer.add({ noted, marker }, lingers);
     if (lingers) this.storage.runBehind('Noting packages in a listing', written);
@@ -171,7 +172,7 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
     const before = performance.now() - PUBLISH_MS;
     for (const [id, since] of this.open) {
       if (since > before) return true;
-      this.open.delete(id); // nobody knows what became of it
+      this.open.delete(id); // how that publish ended is not known
     }
     return false;
   }
@@ -182,7 +183,7 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
     const isAlone = entries.length === 1;
     const key = this.keys.entries + (isAlone ? newEntryName(first!.name, first!.revision) : newGatheredName());
     const { store } = this.storage;
-    // nobody else has this key: to say so spares a driver the look at what is there
+    // the key is unique to this write; with the condition a driver need not look whether it is taken
     const ifNoneMatch = store.conditionalWrites ? ('*' as const) : undefined;
     const bytes = Buffer.from(JSON.stringify(isAlone ? first : entries));
     await store.put(key, bytes, { contentType: 'application/json', immutable: true, ifNoneMatch });

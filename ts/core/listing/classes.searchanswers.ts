@@ -20,7 +20,7 @@ const ANSWER_COST = 24;
 /** Changes at once of which each answer is looked at; more of them, and all answers are forgotten. */
 const MAX_CHANGES = 32;
 
-/** Answers to recent searches. A change of a package drops those that it may have a part in, and no others. */
+/** Answers to recent searches. A change of a package drops the answers that may contain it, and no others. */
 export class SearchAnswers<TEntry> {
   private readonly answers = new Map<string, IAnswer<TEntry>>();
   private cost = 0;

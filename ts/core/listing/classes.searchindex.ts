@@ -23,8 +23,8 @@ export interface ISearchField<TEntry> {
 export interface ISearchOptions<TEntry> {
   fields: Readonly<Record<string, ISearchField<TEntry>>>;
   /**
-   * How near the name is to the text that was searched for: 1 for a name that merely has its words, more for one that is
-   * it or begins with it. Who types a name wants that package before all that mention the word.
+   * How well the name fits the text that was searched for: 1 for a name that only has its words, more for a name that
+   * equals it or begins with it. A search for a name has to return that package before those that mention the word.
    */
   closeness(name: string, text: string): number;
   /** The order if nothing was searched for: negative if `a` comes first. Equal ones are ordered by name. */
@@ -47,11 +47,14 @@ interface IFound {
 
 /** Words of a search that count: each costs a walk through the index, and few people type more. */
 const MAX_WORDS = 4;
-/** Places of words in packages that one search scores, some 12 ms of CPU time; what is in more of them tells little. */
+/**
+ * Places of words in packages that one search scores, some 12 ms of CPU time; a word with more places distinguishes
+ * little.
+ */
 const MAX_PLACES = 8000;
 /** Beginnings of words count from this length: two letters begin too many words to walk through. */
 const PREFIX_FROM = 3;
-/** Shorter words are like too many others; longer ones are typed by no person, and cost the more. */
+/** Shorter words resemble too many others; longer ones cost more, and people do not type them. */
 const FUZZY_FROM = 4;
 const FUZZY_TO = 24;
 /** Words of this length and more may have two wrong letters, others one. */
@@ -96,7 +99,7 @@ export class SearchIndex<TEntry> {
 
   /** Follows the listing. Returns false if the index is being built and that takes longer. */
   private async caughtUp(): Promise<boolean> {
-    // one follows at a time; who waited looks again, as the listing may have gone on
+    // one call follows at a time; a caller that waited compares again, because the listing may have changed
     while (this.source.version !== this.seen) {
       this.following ??= this.follow().finally(() => {
         this.following = undefined;
@@ -108,7 +111,7 @@ export class SearchIndex<TEntry> {
       });
       const outcome = await Promise.race([following, patience]).finally(() => clearTimeout(timer));
       if (outcome === 'late') {
-        // if it fails, the next search tells
+        // if it fails, the next search throws the error
         following.catch(() => {});
         return this.index !== undefined;
       }
@@ -193,7 +196,7 @@ export class SearchIndex<TEntry> {
       if (slices.due) await slices.rest();
     }
     const inAll = this.inAll(found);
-    // rather a part of what was asked than nothing
+    // packages that have only some of the words are better than no result
     const scores = inAll.size > 0 ? inAll : inSome(found);
     // the package of that name is never passed over
     if (!scores.has(text) && found.some(({ isCut }) => isCut)) scores.set(text, 1);

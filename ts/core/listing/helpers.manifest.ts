@@ -14,7 +14,7 @@ export interface ISegment extends IPiece {
 }
 
 /**
- * The one object of a listing that changes: it names the pieces that hold good. Segments divide all names among them;
+ * The one object of a listing that changes: it names the pieces that count. Segments divide all names among them;
  * batches hold rows that came since and are newer than those of the segments.
  */
 export interface IManifest {
@@ -29,7 +29,7 @@ export interface IStoredManifest {
   etag: string;
 }
 
-/** Stands for bytes that are no manifest: it can be written over, which a document that throws cannot. */
+/** Stands for stored bytes that are no manifest. It can be overwritten; a document whose codec throws cannot. */
 export const DAMAGED: IManifest = Object.freeze({ generation: '', segments: [], batches: [] });
 
 const isPiece = (piece: IPiece): boolean => typeof piece.id === 'string' && Number.isSafeInteger(piece.count);

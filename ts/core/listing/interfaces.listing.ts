@@ -47,6 +47,6 @@ export type TRebuildProgress = (documents: number) => void;
 
 /** A listing that can be made anew from the documents. */
 export interface IRebuildable {
-  /** Returns the number of documents. */
+  /** Returns the number of documents, those of deleted packages included. */
   rebuild(progress?: TRebuildProgress): Promise<number>;
 }

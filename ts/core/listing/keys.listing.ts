@@ -4,7 +4,7 @@ import { RegistryError } from '../classes.registryerror.js';
 /**
  * Keys of a package listing, below its prefix:
  *
- *     manifest.json                    the document that names the pieces of the base (helpers.base.ts)
+ *     manifest.json                    the document that names the pieces of the base (helpers.manifest.ts)
  *     pieces/{uuid}.json               a segment or a batch: rows [name, revision, entry | null] in the order of names
  *     entries/{name}={revision}={uuid} one package at one revision of its document
  *     entries/+{uuid}                  several of those, of publishes at about the same time: [entry, ...]

@@ -52,7 +52,8 @@ const isPlain = ({ method, body, query }: IRequestContext): boolean => {
  * was made from has changed: the verified caller, the headers, the stored document. The store is asked each time, so
  * another replica's write is seen at once, as everywhere.
  *
- * Only if the store can be asked without waiting; elsewhere the way to the store costs far more than the pipeline.
+ * Only if the store can be asked without waiting; with other stores the request to the store costs far more than the
+ * pipeline.
  */
 export class AnswerCache {
   private readonly entries = new LRUCache<string, IAnswerBasis[]>({
@@ -73,7 +74,7 @@ export class AnswerCache {
 
   /**
    * The answer to a request as the pipeline would give it; undefined = ask the pipeline.
-   * @param caller who asks, if that is known without any work; called only if it matters
+   * @param caller returns the caller if it is known without any work; called only if it matters
    */
   public find(
     context: IRequestContext,

@@ -7,7 +7,7 @@ interface IFrame {
   left: number;
   /** the frame that was handed out before it and may have been left half-way */
   before?: IFrame;
-  /** what was left of it has been read past */
+  /** its unread bytes were skipped */
   isSkipped?: boolean;
 }
 
@@ -23,7 +23,10 @@ export class BodyReader {
 
   constructor(
     private readonly chunks: AsyncGenerator<Uint8Array>,
-    /** bytes that one `take` may ask for: a length that a client sends must not reserve memory at its will */
+    /**
+     * bytes that one `take` may ask for: otherwise a client could reserve any amount of memory by the length that it
+     * sends
+     */
     private readonly limit: number,
   ) {}
 

@@ -102,7 +102,7 @@ export class FormTally {
   }
 }
 
-/** characters; what a client sent is told back to it, but not at any length */
+/** characters of a client's text that an error quotes */
 const SHOWN = 100;
 const shown = (name: string): string => JSON.stringify(name.length > SHOWN ? `${name.slice(0, SHOWN)}…` : name);
 

@@ -5,7 +5,7 @@ import { RegistryError } from '../classes.registryerror.js';
 import { FormTally } from './classes.formfields.js';
 import type { IFormDefaults, IFormFields, IFormOptions } from './interfaces.form.js';
 
-/** bytes fed to the parser at once: so much of a form at most is parsed ahead of whom its files are handed to */
+/** bytes fed to the parser at once: at most this much of a form is parsed before its files are read */
 const SLICE = 64 * 1024;
 /** bytes; names of fields are words */
 const MAX_NAME = 1024;
@@ -67,7 +67,8 @@ class FormReader {
       return this.tally.fields;
     } finally {
       this.parser.destroy();
-      // Not waited for: the source may be waiting for its client, and the answer must not. What comes of it is no news.
+      // Not waited for: the source may be waiting for its client, for which the answer must not wait. Its errors do not
+      // matter any more.
       this.chunks.return(undefined).catch(() => undefined);
     }
   }
@@ -174,7 +175,7 @@ class FormReader {
     }
   }
 
-  /** The first failure tells the reason. */
+  /** Only the first failure is kept: it causes the others. */
   private fail(error: unknown): void {
     this.failure ??= error;
   }

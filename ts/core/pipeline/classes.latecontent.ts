@@ -2,8 +2,8 @@ import { RegistryError } from '../classes.registryerror.js';
 import type { StagedObject } from '../classes.registrystorage.js';
 
 /**
- * Content that was received before it was known what its sender may do with it, because its name is in the body. It can
- * be looked at, which is how the name is found; it is handed out to be published only after `call.authorize(name)`.
+ * Content that was received before the rights of its sender were known, because its name is in the body. It can be
+ * read, to find the name. It can be published only after `call.authorize(name)`.
  */
 export class LateContent {
   constructor(
@@ -26,7 +26,7 @@ export class LateContent {
     return this.content.open();
   }
 
-  /** The staged object, for the write protocol. Throws `internal` while the caller's right has not been asked. */
+  /** The staged object, for the write protocol. Throws `internal` until the caller's right has been checked. */
   public get staged(): StagedObject {
     if (this.isAuthorized()) return this.content;
     throw new RegistryError('internal', 'Content of a late route was used before call.authorize() had allowed it');

@@ -65,7 +65,7 @@ export class RegistryCall implements IServeRequest {
   /** null for an anonymous caller, and on public routes */
   public token: IAuthToken | null = null;
 
-  /** whom a remembered answer would be for; undefined as long as that is not known */
+  /** the callers that a remembered answer would be for; undefined until they are known */
   public audience: TAudience | undefined;
 
   /** `authorize` has succeeded for the type and action of the row */
@@ -108,7 +108,7 @@ export class RegistryCall implements IServeRequest {
     return this.ownStorage;
   }
 
-  /** Whom hooks hear of: what the embedder said, completed by whom the credentials belong to. */
+  /** The actor that hooks get: what the embedder passed, completed by the user and the token of the credentials. */
   public get actor(): IRequestActor | undefined {
     const { token, userId } = this;
     const { actor } = this.context;
@@ -216,8 +216,8 @@ export class RegistryCall implements IServeRequest {
   }
 
   /**
-   * Stages a body for a row that is `late`, the caller's right to whose name is not known yet: the content can be looked
-   * at, and used only after `authorize(name)` has succeeded.
+   * Stages a body for a `late` row: its name is in the body, so the caller's right is not known yet. The content can be
+   * read at once, and published only after `authorize(name)` has succeeded.
    */
   public async stageLate(body: TBody, options: IStageOptions): Promise<LateContent> {
     return new LateContent(await this.storage.stage(body, options), () => this.isAuthorized);
@@ -256,7 +256,7 @@ export class RegistryCall implements IServeRequest {
     // a key may be used again for other content, once the first was taken away
     const name = `${key}\n${options.etag}\nexact`;
     const rendering = await this.services.renders.get(name, async () => {
-      // on nobody's behalf: others wait for it too, and the first of them may go away
+      // not for this caller alone: others wait for it too, and this one may go away first
       const found = await this.services.storage.open(key);
       if (!found || found === 'notModified') return null;
       const { contentType = 'application/octet-stream', lastModified } = found.info;
@@ -291,7 +291,7 @@ export class RegistryCall implements IServeRequest {
     if (!rendering) return null;
     const response = await serveRendering(this, rendering, info.lastModified, options);
     if (options.repeatable) {
-      // what says nothing of its date, because that is too young, says it once it is older
+      // an answer without Last-Modified, because the change is too recent, gets one when it is older
       const { validUntil = Number.POSITIVE_INFINITY } = options;
       const isDated = response.headers['Last-Modified'] !== undefined;
       const datedFrom = datedSince(rendering.lastModified ?? info.lastModified);
@@ -318,13 +318,13 @@ export class RegistryCall implements IServeRequest {
     name: string,
     validUntil = Number.POSITIVE_INFINITY,
   ): void {
-    // somebody wants to be asked, or to hear of it, each time
+    // hooks for reads run each time
     if (this.storage.watchesGets) return;
     const packed = response.headers['Content-Encoding'] === 'gzip';
     this.repeatable = { response, document: { key, etag }, rendering: { name, packed }, validUntil };
   }
 
-  /** What `response`, the end of this call, was made from; undefined if it must not be given again. */
+  /** What `response`, the answer to this call, was made from; undefined if it must not be repeated. */
   public basisOf(response: IResponse): IAnswerBasis | undefined {
     const { looked: headers, audience, repeatable, context } = this;
     if (!headers || !audience || repeatable?.response !== response) return undefined;

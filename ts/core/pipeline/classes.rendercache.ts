@@ -17,7 +17,7 @@ export interface IRendered {
   compressible?: boolean;
 }
 
-/** One representation of a document: its bytes, a strong ETag of those bytes, and the gzip form once somebody asked. */
+/** One representation of a document: its bytes, a strong ETag of those bytes, and the gzip form once it was asked for. */
 export class Rendering {
   public readonly bytes: Buffer;
   public readonly contentType: string;
@@ -93,9 +93,9 @@ export class RenderCache {
   }
 
   /**
-   * The rendering under this name; made by `make` once, however many callers wait for it. `make` says under which name
-   * it is kept if what it has read turns out to be another version than the one that was asked for: under the older name
-   * it would be given again when a write brings the older content, and so its ETag, back.
+   * The rendering under this name; made by `make` once, however many callers wait for it. `make` calls `keepAs` with
+   * another name if it has read another version than the one that was asked for. Under the older name the rendering
+   * would be returned when a later write brings the older content, and so its ETag, back.
    */
   public async get(
     name: string,

@@ -36,7 +36,7 @@ const ENCODINGS = new Set(['identity', 'gzip', 'x-gzip']);
 export class RequestBody {
   private taken = false;
   private begun = false;
-  /** frees what reading has opened, and fails who still waits for it */
+  /** frees what reading has opened; callers that still wait for it get the error */
   private readonly held: ((error: RegistryError) => void)[] = [];
 
   private readonly source: unknown;
@@ -143,7 +143,7 @@ export class RequestBody {
 
   /**
    * The end of the request: frees the body in every state, whether nobody read it, somebody has a stream that was never
-   * read from, or one that was left half-way. Who reads on gets an error. Twice is fine.
+   * read from, or one that was left half-way. A caller that reads on gets an error. It may be called twice.
    */
   public dispose(): void {
     if (!this.begun) abandonBody(this.source);

@@ -8,7 +8,7 @@ export interface IWatchOptions {
 
 /** ms; a silent sender is noticed so much later than the time-out says, at most */
 const LONGEST_TICK = 5_000;
-/** ms; below this a timer costs more than it tells */
+/** ms; below this a timer costs more than it is worth */
 const SHORTEST_TICK = 10;
 
 /**
@@ -47,7 +47,10 @@ export class WatchedSource {
     return result;
   }
 
-  /** Frees everything. With `error`, whoever waits for a chunk or asks for another one gets it. Twice is fine. */
+  /**
+   * Frees everything. Callers that wait for a chunk, or ask for another one, get `error` if there is one. It may be
+   * called twice.
+   */
   public close(error?: RegistryError): void {
     if (error) this.giveUp(error);
     if (this.closed) return;
@@ -67,7 +70,7 @@ export class WatchedSource {
 
   private readonly onTick = (): void => {
     const { idleTimeoutMs } = this.options;
-    // the time that a reader takes between two chunks is not the sender's
+    // the time that a reader takes between two chunks does not count as silence of the sender
     if (this.waitingSince === 0 || Date.now() - this.waitingSince <= idleTimeoutMs) return;
     this.giveUp(new RegistryError('timeout', `No byte of the request body came for ${idleTimeoutMs} ms`));
   };

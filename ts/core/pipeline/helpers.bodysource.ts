@@ -22,7 +22,7 @@ const isBytes = (value: unknown): value is Uint8Array | ArrayBuffer =>
 export const isParsed = (source: unknown): source is object =>
   isObject(source) && !isBytes(source) && !isWebStream(source) && !isIterable(source);
 
-// what a source says to being left changes nothing: its request is answered by then
+// an error of a source that is given up is ignored: its request is answered by then
 const ignoreRefusal = (leaving: unknown): void => void Promise.resolve(leaving).catch(() => undefined);
 
 const fromWebStream = (stream: ReadableStream<Uint8Array>): IBodySource => {

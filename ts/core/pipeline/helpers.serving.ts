@@ -29,21 +29,21 @@ const digestField = (hex: string): string => `sha-256=:${Buffer.from(hex, 'hex')
 
 /**
  * ms. `Last-Modified` counts whole seconds, so a client that has got one may have the first of two states of the same
- * second, and would be told 304 for good. While the last change is younger than this no date is told and none believed
+ * second, and would get 304 for good. While the last change is younger than this, no date is sent and none is compared
  * (RFC 9110 section 8.8.2.2 wants a second between them; the other one is for clocks that differ a little).
  */
 const FRESH_MS = 2_000;
 
-/** ms since 1970; from then on a date is told of what changed last at `lastModified` */
+/** ms since 1970; from then on `Last-Modified` is sent for content that changed last at `lastModified` */
 export const datedSince = (lastModified: Date): number => lastModified.getTime() + FRESH_MS;
 
 const isFresh = (request: IServeRequest, lastModified: Date): boolean =>
   request.storage.now().getTime() < datedSince(lastModified);
 
-/** As a client can tell it back. */
+/** As clients send it back in If-Modified-Since. */
 const wholeSeconds = (date: Date): number => Math.floor(date.getTime() / 1000) * 1000;
 
-/** What is served, as far as conditions look at it. */
+/** What conditions are compared with. */
 interface IValidators {
   etags: string[];
   lastModified: Date;
@@ -107,7 +107,7 @@ export const serveObject = async (
   const isConditional = CONDITIONS.some((name) => request.header(name) !== undefined);
   if (isConditional || request.method === 'HEAD' || ranges === 'invalid' || (ranges && ranges.length > 1)) {
     const { storage } = request;
-    // what a hook keeps back is not told of either
+    // if a hook refuses the content, nothing about it may be sent either
     const info = options.about ? await storage.headForGet(key, options.about) : await storage.head(key);
     if (!info) return null;
     known = info;
@@ -128,7 +128,7 @@ export const serveObject = async (
   return serveBody(request, key, { ...options, about: known ? undefined : options.about }, range, known);
 };
 
-/** `known`: what conditions were held against; if it is another object by now, no range of it is sent. */
+/** `known`: the object that conditions were compared with; if there is another one by now, no range of it is sent. */
 const serveBody = async (
   request: IServeRequest,
   key: string,
@@ -192,7 +192,7 @@ export const serveRendering = async (
   storedAt: Date,
   options: IServeRenderingOptions = {},
 ): Promise<IResponse> => {
-  // a document that knows when it changed knows it better than the store, whose object may have been copied
+  // the document's own time is better than the time of its object, which may have been copied
   const lastModified = rendering.lastModified ?? storedAt;
   const ranges = options.ranges ? rangesOf(request) : undefined;
   const packed = !ranges && rendering.compressible && acceptsEncoding(request.header('accept-encoding'), 'gzip');

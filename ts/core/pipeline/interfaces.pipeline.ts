@@ -25,8 +25,8 @@ export interface IRegistryServices {
  *   function that yields the normalised name that is stored.
  * - `{ type, action, late }`: the name is in the body. Before the body is read the caller must hold some scope of that
  *   type and action; the handler calls `call.authorize(name)` before it touches anything but staging.
- * - `{ type, listing }`: open to who holds some scope of that type (action `read` unless given), and the handler filters
- *   every item by the caller's right.
+ * - `{ type, listing }`: open to callers that hold some scope of that type (action `read` unless given), and the
+ *   handler filters every item by the caller's right.
  */
 export type TAccess =
   | 'public'

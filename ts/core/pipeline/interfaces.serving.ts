@@ -11,7 +11,7 @@ export interface IServeObjectOptions {
   immutable?: boolean;
   /** runs the get hooks */
   about?: IStorageHookMetadata;
-  /** sha256 of the whole content in hex, to be told as `Repr-Digest` (RFC 9530), which some clients of parts ask for */
+  /** sha256 of the whole content in hex, sent as `Repr-Digest` (RFC 9530), for clients that check parts */
   reprDigest?: string;
 }
 
@@ -33,7 +33,7 @@ export interface IServeDocumentOptions<T> extends IServeRenderingOptions {
   about?: IStorageHookMetadata;
   /**
    * The answer depends on nothing but this document, the path, the caller's rights, and headers that were read by
-   * `call.header`: asked the same again while all of these are as they were, it may be given without the handler.
+   * `call.header`. While all of these stay as they were, the same request may be answered without the handler.
    */
   repeatable?: boolean;
   /** ms since 1970; a repeatable answer is given without the handler only until then */

@@ -98,7 +98,7 @@ export class ArtifactPlacer {
     return key;
   }
 
-  /** Where the store ignores conditions, this process (there may be only one) has to look before it writes. */
+  /** If the store ignores conditions, this process (there may be only one) has to look before it writes. */
   private async reserve(key: string): Promise<boolean> {
     const { store, reserved } = this.parts;
     if (store.conditionalWrites) return true;
@@ -147,7 +147,7 @@ export class ArtifactPlacer {
     return (await this.parts.store.head(key))?.metadata?.[WRITE_ID] === this.stamp.id;
   }
 
-  /** Looks whether the write that failed with `error` was done; where that cannot be seen, `error` is the answer. */
+  /** Looks whether the write that failed with `error` was done; throws `error` if that cannot be found out. */
   private async isOursDespite(key: string, error: unknown): Promise<boolean> {
     try {
       return await this.isOurs(key);

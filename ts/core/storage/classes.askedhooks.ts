@@ -1,7 +1,7 @@
 import type { IHookSubject } from './classes.hookrunner.js';
 import type { IContentStorage } from './interfaces.content.js';
 
-/** The hooks of one write without `commit`: each is asked once, and told in the end what became of it. */
+/** The hooks of one write without `commit`: each is asked once, and gets the outcome in the end. */
 export class AskedHooks {
   private readonly allowed: { name: 'beforePut' | 'beforeDelete'; subject: IHookSubject }[] = [];
 

@@ -9,7 +9,7 @@ import type { ICodec, IStoredDocument, IUpdateOptions, IUpdateResult, TUpdateFun
 interface IChoreRecord {
   /** when the last run that was completed began; ISO 8601 */
   lastRun?: string;
-  /** who runs it now: `beat` grows for as long as that process lives */
+  /** the process that runs it now; it raises `beat` for as long as it lives */
   lease?: { id: string; beat: number };
 }
 
@@ -90,7 +90,7 @@ export class ChoreRecords implements IChoreRecords {
     return this.take(key, record?.lease, chore.everyMs);
   }
 
-  /** Takes the lease over from `free`, unless somebody was quicker. */
+  /** Takes the lease over from `free`, unless another process was quicker. */
   private async take(key: string, free: IChoreRecord['lease'], everyMs: number): Promise<IChoreTurn | number> {
     const id = crypto.randomUUID();
     const begun = this.storage.now().toISOString();

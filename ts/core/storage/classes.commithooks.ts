@@ -36,7 +36,7 @@ export const documentSubject = (plan: ISubjectOf, key: string, contentType: stri
   return { key, metadata: { contentType, packageName, version, kind: 'document' }, phase: 'commit' };
 };
 
-/** The hooks of one write: each subject is asked about once, and whoever allowed it hears how it ended. */
+/** The hooks of one write: hooks are asked about each subject once, and get the outcome of what they allowed. */
 export class CommitHooks {
   private readonly allowed: IHookSubject[] = [];
   private readonly puts: IHookSubject[] = [];

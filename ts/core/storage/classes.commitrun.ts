@@ -141,7 +141,7 @@ export class CommitRun<T> {
     const { plan, hooks } = this;
     for (const artifact of this.artifacts) {
       await hooks.askPut(artifactSubject(plan, artifact, artifact.key));
-      // from here on this write says what became of the upload
+      // from here on this write, and not the staged object, reports the outcome to the hooks
       if (artifact.staged instanceof StagedObject) artifact.staged.unused = undefined;
     }
     await hooks.askDrops(drops);
@@ -257,7 +257,7 @@ export class CommitRun<T> {
   private async derive({ value, revision }: IUpdateResult<T>): Promise<void> {
     const { catalog, packageName } = this.plan;
     if (!catalog) return;
-    await this.tolerate('A listing could not be told of a write; it will be repaired', () =>
+    await this.tolerate('A listing could not be updated after a write; it will be repaired', () =>
       catalog.note(packageName, value, this.marker, revision),
     );
   }

@@ -50,8 +50,8 @@ const isDeleted = async (deleting: Promise<void>): Promise<boolean> => {
  * Removes links that nothing of their owner names, and copies that no link names, while others push, mount and delete.
  *
  * A link: a mark is put beside it; then the owner's documents are read again; if none names the content, the link is
- * deleted and then the mark. Whoever writes such a document looks at the links once more after it can be seen, and puts
- * a new link for a marked or missing one: so either the document is seen here, or the mark there.
+ * deleted and then the mark. A writer of such a document looks at the links again when the document is visible, and
+ * puts a new link if one is marked or missing. So either the collector sees the document, or the writer sees the mark.
  *
  * Spare links, of owners that have several, get a mark as well, and go if there is one without a mark after that. So a
  * link that somebody is about to delete, however late, is none that another collector leaves as the only one.
@@ -111,7 +111,7 @@ export class ContentCollector {
       if (unmarked.length === 0 && (await content.assure(owner, digest))) await this.removeSpare(marked, digest);
       return;
     }
-    // a younger one may be in the hands of the push that put it
+    // a younger link may belong to a push under way
     const spare = links.filter((link) => link !== newest && link.lastModified.getTime() <= plan.before);
     await this.removeSpare(spare, digest);
   }
@@ -191,7 +191,7 @@ export class ContentCollector {
 
   private async collect(digest: IContentDigest, copy: string, info: IObjectInfo, wasNamed: boolean): Promise<boolean> {
     const { content, plan } = this;
-    // the first copy, named by somebody, is the everyday case; of others the guard knows whether they are current
+    // a first copy that a link names is the everyday case; for others the guard decides whether they are current
     if (wasNamed && copy === '' && !this.touched.has(pathOf(digest))) return false;
     const guard = content.guard(digest);
     const state = await guard.read();
@@ -203,7 +203,7 @@ export class ContentCollector {
     if (state.copy !== copy) {
       if (!(await guard.retire(copy))) return false;
       if (wasNamed && state.copy !== null) await content.leadOthers(digest, state.copy);
-      // somebody reads it still
+      // a link names it still, so it may be read
       if (await content.links.isNamed(digest, copy)) return false;
       return isDeleted(content.storage.store.delete(info.key));
     }

@@ -7,7 +7,7 @@ export interface IGuardState {
   copy: string | null;
   /** copies with this number or a lower one are never named again */
   floor: number;
-  /** who is about to give the current copy up */
+  /** the collector that is about to give the current copy up */
   condemned?: string;
 }
 
@@ -18,12 +18,12 @@ const UNTOUCHED: IGuardState = Object.freeze({ copy: '', floor: -1 });
 export const numberOfCopy = (copy: string): number => (copy === '' ? 0 : Number.parseInt(copy, 10));
 export const isCopyId = (text: string): boolean => /^[1-9]\d{0,14}-[0-9a-f-]{36}$/.test(text);
 export const keyOfCopy = (key: string, copy: string): string => (copy === '' ? key : `${key}.${copy}`);
-/** Its key was never used before, and is used by nobody else. Its number is higher than that of the current copy. */
+/** Its key is new and unique. Its number is higher than that of the current copy. */
 export const newCopy = ({ copy, floor }: IGuardState): string =>
   `${Math.max(floor, copy === null ? 0 : numberOfCopy(copy)) + 1}-${randomUUID()}`;
 
 /**
- * Says which copy of a piece of content is the current one. Only content that was given up once has a stored guard.
+ * Decides which copy of a piece of content is the current one. Only content that was given up once has a stored guard.
  *
  *                condemn                doom
  *     current  ----------> condemned ----------> retired: its object is deleted, its key is never used again
@@ -31,11 +31,11 @@ export const newCopy = ({ copy, floor }: IGuardState): string =>
  *        +------ keep ---------+                    | replace: a new copy, with a key and a higher number of its own
  *        +------------------------------------------+
  *
- * Whoever wants to rely on a copy leaves a trace first (a link, a manifest), then calls `keep`. Whoever wants to give it
- * up condemns it first, then looks for traces, then dooms it. Each step is a conditional write on what was read, so of
- * `keep` and `doom` one fails: a trace that was left too late for the look makes `doom` fail, however long each of them
- * takes. Objects are deleted only after `doom` (or `retire`), and a retired copy never becomes current again, so a
- * delete that is sent late, or twice, meets nothing that anybody relies on.
+ * A writer that needs a copy puts a link or a manifest first, then calls `keep`. A collector that wants to give the
+ * copy up condemns it first, then looks for links and manifests, then calls `doom`. Each step is a conditional write on
+ * what was read, so of `keep` and `doom` one fails: if the link came too late for the collector to see it, `doom`
+ * fails, however long each of them takes. Objects are deleted only after `doom` (or `retire`), and a retired copy never
+ * becomes current again, so a delete that is sent late, or twice, removes nothing that is needed.
  */
 export class ContentGuard {
   constructor(
@@ -48,7 +48,7 @@ export class ContentGuard {
     return (await this.storage.read<IGuardState>(this.key))?.value ?? UNTOUCHED;
   }
 
-  /** Whether the copy is the current one. What a collector has condemned is kept by that. */
+  /** Whether the copy is the current one. If a collector has condemned it, this keeps it. */
   public async keep(copy: string): Promise<boolean> {
     const seen = await this.read();
     if (seen.copy !== copy) return false;
@@ -92,7 +92,7 @@ export class ContentGuard {
     return done;
   }
 
-  /** Gives the current copy up at once, whoever relies on it. @returns whether it was the current one */
+  /** Gives the current copy up at once, also if it is still needed. @returns whether it was the current one */
   public async giveUp(copy: string): Promise<boolean> {
     let done = false;
     await this.change((state) => {
@@ -102,7 +102,7 @@ export class ContentGuard {
     return done;
   }
 
-  /** Has a copy that is not the current one never become it. @returns whether that is so */
+  /** Makes sure that a copy that is not the current one never becomes it. @returns whether that is so */
   public async retire(copy: string): Promise<boolean> {
     const number = numberOfCopy(copy);
     const now = await this.change((state) =>

@@ -76,7 +76,7 @@ export const linkOfMark = (key: string): string => key.slice(0, key.lastIndexOf(
 export const isMarked = ({ marks }: ILink): boolean => marks.length > 0;
 
 /**
- * Who has which content:
+ * Which owner has which content:
  *
  *     {prefix}/{algorithm}/{hex}/{owner}/{write id}[.{copy}]     a link; `/` of the owner is `:` in it. Without a copy it
  *                                                                names the first one
@@ -205,7 +205,7 @@ export class ContentLinks {
 
   private async putKey(key: string): Promise<void> {
     const { store } = this.storage;
-    // nobody else has this key: to say so spares a driver the look at what is there
+    // the key is unique to this write; with the condition a driver need not look whether it is taken
     const ifNoneMatch = store.conditionalWrites ? ('*' as const) : undefined;
     await persist(() => store.put(key, new Uint8Array(), { ifNoneMatch, immutable: true, common: true }));
   }

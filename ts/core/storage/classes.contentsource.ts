@@ -49,7 +49,7 @@ export class ContentSource {
     return !this.isSpent;
   }
 
-  /** Puts the content at a key that is nobody else's. */
+  /** Puts the content at a key that no other write uses. */
   public async putNew(key: string, options: IPutOptions): Promise<void> {
     if (this.bytes) await this.putBytes(key, this.bytes, options);
     else await this.send(key, options, undefined);
@@ -106,7 +106,7 @@ export class ContentSource {
     this.isSpent = true;
     if (content instanceof VerifiedBody) {
       try {
-        // without a condition: the same bytes over the same bytes harm nobody
+        // without a condition: to replace bytes by equal ones does no harm
         await store.put(key, content.open(this.admit), { ...options, size: content.announced });
       } catch (error) {
         throw content.failure ?? error;
@@ -116,7 +116,7 @@ export class ContentSource {
     }
     const held = content.peek();
     if (!('keys' in held)) throw new RegistryError('internal', 'Content in memory was not read');
-    // chunks are others' to write to once the upload that they belonged to is over: who joins them then must not win
+    // when an upload has ended, others may write chunks at its keys; a join of those must fail
     const isJoined = held.keys.length > 1 && (store.conditionalJoins ?? store.conditionalWrites);
     try {
       await store.compose(key, held.keys, {

@@ -41,8 +41,8 @@ const lost = (): RegistryError =>
  *     {guards}/{algorithm}/{hex}.json        which copy is the current one; only for content that was given up once
  *     {links}/{algorithm}/{hex}/{owner}/…    who has it (classes.contentlinks.ts)
  *
- * Whoever counts on bytes puts a link that names their copy, and then looks at the guard (classes.contentguard.ts says
- * why that suffices). Nobody waits for a collector.
+ * A writer that needs the bytes puts a link that names their copy, and then looks at the guard (classes.contentguard.ts
+ * explains why that suffices). No writer waits for a collector.
  */
 export class ContentStore {
   public readonly links: ContentLinks;
@@ -129,7 +129,10 @@ export class ContentStore {
 
   /** Takes the content from the owner. The bytes are deleted by a collector, when nobody has them. */
   public async unlink(owner: string, digest: IContentDigest): Promise<void> {
-    const metadata = { packageName: owner, digest: digest.text, kind: 'artifact' as const };
+    const { copy } = await this.guard(digest).read();
+    const there = copy === null ? null : await this.storage.head(this.key(digest, copy));
+    const size = there?.size;
+    const metadata = { packageName: owner, digest: digest.text, kind: 'artifact' as const, ...(there && { size }) };
     const hooks = new AskedHooks(this.storage);
     await hooks.settle(async () => {
       await hooks.ask('beforeDelete', { key: this.links.folder(owner, digest), metadata });

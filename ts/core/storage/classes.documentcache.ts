@@ -93,7 +93,7 @@ export class DocumentCache {
     });
   }
 
-  /** What the store says of the key now; a tombstone is nothing. */
+  /** What is stored under the key now; null for a tombstone. */
   public async head(key: string): Promise<IObjectInfo | null> {
     const info = await this.rawHead(key);
     return info && isTombstone(info) ? null : info;
@@ -106,7 +106,7 @@ export class DocumentCache {
     return isTombstone(info) ? 'deleted' : 'present';
   }
 
-  /** The object with its body; a tombstone is nothing. */
+  /** The object with its body; null for a tombstone. */
   public async open(key: string, options: IGetOptions): Promise<IObject | 'notModified' | null> {
     let found: IObject | 'notModified' | null;
     try {

@@ -3,7 +3,7 @@ import { streamToJson } from '../base/helpers.streams.js';
 import type { ILogger } from '../interfaces.core.js';
 import type { IObjectStore } from '../objectstore/interfaces.objectstore.js';
 
-/** What follows what; see `PendingMarkers`. */
+/** The source of truth and the state that follows it; see `PendingMarkers`. */
 export interface IPendingOptions<TSubject, TTruth> {
   /** folder of the markers, without a trailing slash */
   prefix: string;
@@ -30,8 +30,8 @@ export interface IPendingParts {
 const FORGET_AFTER_MS = 15 * 60_000;
 
 /**
- * Derived state (a listing, a list of referrers) that follows a source of truth (a document, a manifest), whoever dies in
- * between. Written once for all of them:
+ * Derived state (a listing, a list of referrers) that follows a source of truth (a document, a manifest), whichever
+ * process dies in between. Written once for all of them:
  *
  *     mark      a marker names the subject, before its source of truth is changed
  *     (commit)  the source of truth is changed, or not
@@ -54,7 +54,7 @@ export class PendingMarkers<TSubject, TTruth> {
     const id = label === undefined ? uuid : `${label}=${uuid}`;
     const bytes = Buffer.from(JSON.stringify(label === undefined ? subject : {}));
     const { store } = this.parts;
-    // nobody else has this key: to say so spares a driver the look at what is there
+    // the key is unique to this write; with the condition a driver need not look whether it is taken
     const ifNoneMatch = store.conditionalWrites ? ('*' as const) : undefined;
     const options = { contentType: 'application/json', immutable: true, common: label !== undefined, ifNoneMatch };
     try {
@@ -75,8 +75,8 @@ export class PendingMarkers<TSubject, TTruth> {
   }
 
   /**
-   * Makes the derived state follow the truth. The truth may change between our look and our write, and whoever changed it
-   * may have been quicker with the derived state: so it looks again, until both are the same. Returns whether anything
+   * Makes the derived state follow the truth. The truth may change between our look and our write, and its writer may
+   * have changed the derived state before us. So this looks again, until both are the same. Returns whether anything
    * was changed.
    */
   public async settle(subject: TSubject): Promise<boolean> {
@@ -138,7 +138,7 @@ export class PendingMarkers<TSubject, TTruth> {
     const label = /([^/=]+)=[0-9a-f-]{36}$/.exec(key)?.[1];
     if (label !== undefined && this.options.labelled) return this.options.labelled(label);
     const found = await this.parts.store.get(key);
-    // removed since it was listed: its writer came to its end
+    // removed since it was listed: its writer has finished
     if (!found || found === 'notModified') return undefined;
     return streamToJson<TSubject>(found.body);
   }

@@ -13,7 +13,7 @@ export interface IUploadStorage {
 }
 
 export interface IUploadOwner {
-  /** whoever may go on with the upload; ASCII */
+  /** the caller that may go on with the upload; ASCII */
   owner: string;
 }
 
@@ -80,13 +80,13 @@ export class ResumableUploads {
     private readonly prefix: string,
   ) {}
 
-  /** Answers the id, a UUID. */
+  /** Returns the id, a UUID. */
   public async begin({ owner, algorithm = 'sha256' }: IUploadOwner & { algorithm?: THashName }): Promise<string> {
     const id = plugins.crypto.randomUUID();
     const metadata = { owner, algorithm };
     await this.storage.store.put(this.startKey(id), new Uint8Array(), {
       metadata,
-      // nobody else has this id: to say so spares a driver the look at what is there
+      // the id is unique; with the condition a driver need not look whether the key is taken
       ifNoneMatch: this.storage.store.conditionalWrites ? '*' : undefined,
       immutable: true,
       scratch: true,
@@ -110,7 +110,7 @@ export class ResumableUploads {
     return (await this.chunks(id, owner)).size;
   }
 
-  /** Takes the next chunk in; answers the bytes received so far. */
+  /** Takes the next chunk in; returns the number of bytes received so far. */
   public async append(id: string, body: ReadableStream<Uint8Array>, options: IAppendOptions): Promise<number> {
     const { owner, at, size, limit } = options;
     let begun = false;
@@ -196,7 +196,7 @@ export class ResumableUploads {
     }
   }
 
-  /** Removes uploads to which nothing was added for `olderThanMs`; answers how many. */
+  /** Removes uploads to which nothing was added for `olderThanMs`; returns how many. */
   public async sweep(olderThanMs: number): Promise<number> {
     const before = this.storage.now().getTime() - olderThanMs;
     const newest = new Map<string, number>();

@@ -39,7 +39,7 @@ export async function* readAll(
 /** A received body, hashed and counted, that nobody can see until it is published. */
 export class StagedObject {
   private content: TStagedContent | undefined;
-  /** Tells the hooks that allowed this upload to begin that nothing came of it. */
+  /** Calls `afterAbort` if `beforePut` allowed this upload to begin and it is not published. */
   public unused: (() => Promise<void>) | undefined;
 
   constructor(
@@ -141,7 +141,7 @@ const refuse = async (body: TBody, error: unknown): Promise<never> => {
   throw error;
 };
 
-/** Whether a body of so many bytes (undefined: nobody knows) is announced to the hooks before it is read. */
+/** Whether a body of so many bytes (undefined: not known) is announced to the hooks before it is read. */
 export const isLarge = (size: number | undefined): boolean => size === undefined || size > MEMORY_LIMIT;
 
 /** See `RegistryStorage.stage`. */
@@ -231,7 +231,7 @@ const stageInStore = async (
   try {
     await store.put(key, fromIterable(all()), { size, signal, immutable: true, scratch: true });
   } catch (error) {
-    // The source's own error tells more than what the store made of it.
+    // The source's own error is more useful than the one that the store made of it.
     if (failure !== undefined) throw failure;
     // Not waited for: the source may be waiting for its client, and the answer must not wait for that.
     chunks.return().catch(() => logger.debug?.('A source failed when it was given up', { key }));

@@ -70,7 +70,7 @@ export class UpdateQueue {
   constructor(
     private readonly store: IObjectStore,
     private readonly documents: DocumentCache,
-    /** ms that a caller may lose to other processes before it is told `unavailable`; a client waits about a minute */
+    /** ms that a caller may lose to other processes before it gets `unavailable`; a client waits about a minute */
     private readonly patienceMs = 30_000,
   ) {}
 
@@ -97,7 +97,7 @@ export class UpdateQueue {
       try {
         await this.bringIn(work);
       } catch (error) {
-        // callers that have their answer already do not hear this
+        // callers that have their result already do not get this error
         for (const caller of work.batch) caller.reject(error);
       }
     }
@@ -158,7 +158,7 @@ export class UpdateQueue {
       return { key, codec, id, base, next, bytes, steps };
     } catch (error) {
       if (batch.length === 1) throw error;
-      // one of them made what cannot be written: alone, each finds out about itself
+      // one of them made a value that cannot be serialised: alone, each gets its own result
       queue.unshift(...batch.splice(1));
       await this.bringIn({ key, batch, queue: [] });
       return undefined;
@@ -179,7 +179,10 @@ export class UpdateQueue {
     return outcome;
   }
 
-  /** After a write that is not known to be in: who is in, who runs again, and of whom it cannot be told. */
+  /**
+   * After a write that may not be stored: which callers' updates are stored, which run again, and for which that is not
+   * known.
+   */
   private async lookAgain(work: IWork, attempt: IAttempt, outcome: TNotWritten): Promise<TState> {
     const { key, codec, id, base, steps } = attempt;
     let now: TState;

@@ -4,7 +4,7 @@ import type { IObjectInfo, IObjectStore } from '../objectstore/interfaces.object
 /** Metadata by which a writer whose answer was lost knows its own write again. */
 export const WRITE_ID = 'write-id';
 
-/** The store failed in the middle of a write and will not tell whether it is done: it may be, or become, visible. */
+/** The store failed during a write, and it is not known whether the write was done: it may be, or become, visible. */
 export class OutcomeUnknownError extends RegistryError {
   constructor(cause: unknown) {
     super('unavailable', 'The store did not say whether the write was done', {
@@ -33,7 +33,7 @@ export type TWriteOutcome = { kind: 'written'; etag: string } | { kind: 'lost' }
 const DOUBTFUL = new Set<TErrorKind>(['outcomeUnknown', 'unavailable', 'internal', 'timeout']);
 const ATTEMPTS = 3;
 const PAUSE_MS = 50;
-/** ms. A store that is slow to fail is not asked for ever: somebody waits for the answer. When it ends, the outcome is unknown. */
+/** ms. A store that fails slowly is not asked for ever, because a caller waits. After this the outcome is unknown. */
 const PATIENCE_MS = 20_000;
 
 /** Whether the store may have done what it threw this error for. */

@@ -6,7 +6,7 @@ const ATTEMPTS = 3;
 const PAUSE_MS = 50;
 
 /**
- * Writes under a key whose content is the same whoever writes it. An attempt whose outcome is not known is made again,
+ * Writes under a key whose content is the same for every writer. An attempt whose outcome is not known is made again,
  * for it does no harm if both are applied.
  * @returns false if the object was there before the first attempt
  */

@@ -17,7 +17,7 @@ export async function* olderThan(
   }
 }
 
-/** Deletes staged uploads that nobody finished. Answers how many. */
+/** Deletes staged uploads that were not finished. Returns how many. */
 export const sweepStaging = async (parts: ISweepParts, olderThanMs: number, signal?: AbortSignal): Promise<number> => {
   let count = 0;
   for await (const { key } of olderThan(parts.store, STAGING_PREFIX, parts.now().getTime() - olderThanMs)) {

@@ -37,7 +37,7 @@ export interface IContentFolders {
   bytes: string;
   /** the guards: which copy is the current one */
   guards: string;
-  /** who has which content */
+  /** which owner has which content */
   links: string;
 }
 

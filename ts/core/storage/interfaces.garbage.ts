@@ -1,6 +1,9 @@
-/** What a garbage collection is told. */
+/** Options of a garbage collection. */
 export interface IGarbageOptions {
-  /** only what is older is removed, in ms; default 86,400,000 (a day). What is kept does not depend on it for being safe */
+  /**
+   * only what is older is removed, in ms; default 86,400,000 (a day). Content that a manifest names stays whatever its
+   * age
+   */
   graceMs?: number;
   /** only counts what would be removed */
   dryRun?: boolean;
@@ -26,5 +29,5 @@ export interface IGarbageReport {
   bytes: number;
 }
 
-/** So much time a client has between the push of content and the push of what names it. */
+/** The time that a client has between the push of content and the push of the manifest that names it. */
 export const DEFAULT_GRACE_MS = 24 * 60 * 60 * 1000;

@@ -34,7 +34,7 @@ export interface IHookVerdict {
 }
 
 /**
- * A `before…` hook that answers `allowed: false`, throws, or does not answer within `limits.hookTimeoutMs` refuses the
+ * A `before…` hook that returns `allowed: false`, throws, or takes longer than `limits.hookTimeoutMs` refuses the
  * operation. An `after…` hook that throws is logged; what it came after stands.
  */
 export interface IStorageHooks {
@@ -46,7 +46,7 @@ export interface IStorageHooks {
   afterGet?(context: IStorageHookContext): Promise<void>;
   /**
    * Something that `beforePut` or `beforeDelete` allowed did not happen: another hook refused, the write failed, or
-   * there was nothing left to write. It is not called if the store does not say whether the write was done.
+   * there was nothing left to write. It is not called if it is not known whether the write was done.
    */
   afterAbort?(context: IStorageHookContext): Promise<void>;
 }

@@ -77,7 +77,7 @@ export interface ISweepOptions {
   signal?: AbortSignal;
   /** only calls `onOrphan` */
   dryRun?: boolean;
-  /** is told of each orphan that was deleted (in a dry run: would be), with its bytes */
+  /** called for each orphan that was deleted (in a dry run: would be), with its bytes */
   onOrphan?(key: string, size: number): void;
 }
 

@@ -10,7 +10,7 @@ const REVOKED = 'auth/revoked/';
 const tokenKey = (hash: string): string => `${TOKENS}${hash}.json`;
 const userPrefix = (userId: string): string => `${BY_USER}${encodeUserName(userId)}/`;
 const userKey = (userId: string, hash: string): string => `${userPrefix(userId)}${hash}.json`;
-/** An entry of a user this old whose token is not there belongs to no `put` under way: a crash left it. */
+/** An entry of this age whose token is missing does not belong to a `put` under way: a crash left it. */
 const ABANDONED_MS = 24 * 60 * 60 * 1000;
 /** the id of a foreign JWT may be any text */
 const revokedKey = (id: string): string => `${REVOKED}${createHash('sha256').update(id).digest('hex')}.json`;

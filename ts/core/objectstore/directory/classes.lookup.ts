@@ -67,7 +67,7 @@ export class Lookup {
       const place = placeOf(this.files.readdirHot(path));
       return place?.form === 'live' ? fileOf(path, place).id : undefined;
     } catch {
-      return undefined; // whoever looks properly finds out what it is, and says so
+      return undefined; // the look through the thread pool finds out what it is
     }
   }
 

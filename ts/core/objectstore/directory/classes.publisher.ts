@@ -79,7 +79,7 @@ export class Publisher {
     });
   }
 
-  /** Scratch objects are plain files, and nobody minds if one comes back: there is nothing to look at before. */
+  /** Scratch objects are plain files, and it does no harm if one comes back, so nothing is looked up first. */
   private async drop(key: string, path: string): Promise<void> {
     try {
       await deciding(this.layout.files.unlink(path));

@@ -116,7 +116,7 @@ export const nodeFiles = {
     ),
   remove: (path: string): Promise<void> =>
     promise((done) => fs.rm(path, { recursive: true, force: true }, done as fs.NoParamCallback)),
-  /** fills the buffer as far as the file reaches; answers the bytes read */
+  /** fills the buffer as far as the file reaches; returns the number of bytes */
   read: async (fd: number, buffer: Buffer, position: number): Promise<number> => {
     let filled = 0;
     while (filled < buffer.byteLength) {
@@ -166,7 +166,7 @@ export const tolerate = async <T>(call: Promise<T>, ...codes: string[]): Promise
   }
 };
 
-/** Runs `work`, and answers trouble with the file system as the error that the interface promises. */
+/** Runs `work`, and turns an error of the file system into the one that the interface promises. */
 export const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
   try {
     return await work();

@@ -40,7 +40,9 @@ class Writer {
     this.running.catch(() => {});
   }
 
-  /** Everything is written; a disk that failed in between is heard here, for it says so only once. */
+  /**
+   * Everything is written. An error of the disk in between is thrown here, because the system reports it only once.
+   */
   public async settle(): Promise<void> {
     const [written, synced] = await Promise.allSettled([this.running, this.syncing]);
     for (const outcome of [written, synced]) if (outcome.status === 'rejected') throw outcome.reason;

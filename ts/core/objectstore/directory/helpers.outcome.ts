@@ -28,7 +28,7 @@ export const afterwards = async <T>(call: Promise<T>): Promise<T> => {
   }
 };
 
-/** Tidying that nobody waits for the success of: a directory that cannot be removed now stays until the next time. */
+/** Tidying whose failure does no harm: a directory that cannot be removed now stays until the next time. */
 export const bestEffort = async (call: Promise<unknown>): Promise<void> => {
   try {
     await call;

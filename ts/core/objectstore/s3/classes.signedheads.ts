@@ -64,7 +64,7 @@ export class SignedHeads {
       response.body.resume();
       return response.statusCode === 200 ? headIn(response.headers) : null;
     } catch {
-      // whatever it was, the SDK's own request meets it too, and knows what to do
+      // the SDK's own request fails in the same way, and handles it
       return null;
     }
   }

@@ -75,7 +75,7 @@ export const writeFailureOf = (error: unknown): TWriteFailure => {
   if (status === 412) return 'condition';
   // a page of something on the way, which may have passed the request on before
   if (!hasDocument(error)) return status === 413 ? 'refused' : 'unknown';
-  // the upload is gone because it was completed, or because it was aborted; the object tells
+  // the upload is gone because it was completed, or because it was aborted; a look at the object decides
   if (code === 'NoSuchUpload') return 'unknown';
   // AWS: another write of the key was under way; neither was preferred, so ask again
   if (['ConditionalRequestConflict', 'OperationAborted', DENIED, ...PATH_TAKEN].includes(code)) return 'again';

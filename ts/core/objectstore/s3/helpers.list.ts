@@ -12,7 +12,9 @@ const nameOf = (entry: TEntry): string => ('prefix' in entry ? entry.prefix : en
 /** S3's order: that of the UTF-8 bytes. JavaScript's `<` compares UTF-16 units, which differs past U+FFFF. */
 const byBytes = (a: TEntry, b: TEntry): number => Buffer.compare(Buffer.from(nameOf(a)), Buffer.from(nameOf(b)));
 
-/** With `EncodingType: 'url'` keys survive characters that XML has no form for; servers that do not know it say so by silence. */
+/**
+ * With `EncodingType: 'url'` keys may hold characters that XML cannot; servers that do not know it leave the field out.
+ */
 const decoder = (page: Sdk.ListObjectsV2CommandOutput): ((key: string) => string) =>
   page.EncodingType === 'url' ? (key) => decodeURIComponent(key.replace(/\+/g, ' ')) : (key) => key;
 

@@ -33,7 +33,7 @@ export const openBucket = async (session: IS3Session): Promise<void> => {
     session.logger.info('Created the bucket', { bucket: Bucket });
   } catch (error) {
     if (!CREATED_BY_NOW.includes(codeOf(error))) throw cannotStart(session, error);
-    // another replica was quicker, or the name is somebody else's: looking again tells which
+    // another replica was quicker, or the bucket is of another account: the next look decides
   }
   try {
     await look();

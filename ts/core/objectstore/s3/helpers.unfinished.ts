@@ -29,7 +29,7 @@ async function* unfinishedBefore(session: IS3Session, before: number): AsyncGene
 /**
  * Removes uploads that a crash, or an answer that got lost, left unfinished: they cost space and no listing of objects
  * shows them. Servers without a listing of them (or without the right to it) clean up by their own rules, so a failure
- * is no error. Answers how many.
+ * is no error. Returns how many.
  */
 export const abandonOldUploads = async (session: IS3Session, olderThanMs: number): Promise<number> => {
   const { sdk, retrying } = session.clients;
