@@ -13,13 +13,13 @@ import type {
   TRegistryProtocol,
 } from './core/interfaces.core.js';
 import type { IObjectStore } from './core/objectstore/interfaces.objectstore.js';
-import { AnswerCache } from './core/pipeline/classes.answercache.js';
-import { RenderCache } from './core/pipeline/classes.rendercache.js';
 import { respond, withoutForbiddenBody } from './core/pipeline/helpers.http.js';
 import { normalizePath } from './core/pipeline/helpers.routes.js';
 import type { IRegistryServices } from './core/pipeline/interfaces.pipeline.js';
-import { ChoreRecords } from './core/storage/classes.chores.js';
-import type { IGarbageOptions, IGarbageReport } from './core/storage/interfaces.garbage.js';
+import { AnswerCache } from './core/pipeline/serving/classes.answercache.js';
+import { RenderCache } from './core/pipeline/serving/classes.rendercache.js';
+import { ChoreRecords } from './core/storage/upkeep/classes.chores.js';
+import type { IGarbageOptions, IGarbageReport } from './core/storage/upkeep/interfaces.garbage.js';
 import { checkConfig, PROTOCOLS, type TBuiltInProtocol } from './helpers.config.js';
 import type { IRegistryConfig, TStorageConfig } from './interfaces.config.js';
 

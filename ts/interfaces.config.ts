@@ -4,7 +4,7 @@ import type { ILimits, ILogger, IProtocolConfig } from './core/interfaces.core.j
 import type { IObjectStore } from './core/objectstore/interfaces.objectstore.js';
 import type { IS3StorageConfig } from './core/objectstore/s3/interfaces.s3config.js';
 import type { IRegistryServices } from './core/pipeline/interfaces.pipeline.js';
-import type { IStorageHooks } from './core/storage/interfaces.hooks.js';
+import type { IStorageHooks } from './core/storage/hooks/interfaces.hooks.js';
 import type { IOciConfig } from './oci/interfaces.config.js';
 
 export type { IOciConfig, IS3StorageConfig };

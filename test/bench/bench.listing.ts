@@ -1,10 +1,10 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { RegistryStorage } from '../../ts/core/classes.registrystorage.js';
 import { PackageCatalog } from '../../ts/core/listing/classes.packagecatalog.js';
-import { SearchIndex } from '../../ts/core/listing/classes.searchindex.js';
+import { SearchIndex } from '../../ts/core/listing/search/classes.searchindex.js';
 import { SmartRegistry } from '../../ts/index.js';
 import type { INpmSearchEntry } from '../../ts/npm/interfaces.npm.js';
-import { byDate, closeness, searchFields } from '../../ts/npm/wire.search.js';
+import { byDate, closeness, searchFields } from '../../ts/npm/wire/wire.search.js';
 import { indexProtocol } from '../support/index-registry.js';
 import { send } from '../support/registry.js';
 import { MemoryObjectStore } from '../support/store/memory-objectstore.js';

@@ -1,6 +1,6 @@
 import { mock } from 'node:test';
 import t from 'tap';
-import { RenderCache, Rendering } from '../../ts/core/pipeline/classes.rendercache.js';
+import { RenderCache, Rendering } from '../../ts/core/pipeline/serving/classes.rendercache.js';
 import {
   type IAuthProvider,
   type IAuthToken,

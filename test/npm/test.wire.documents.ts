@@ -8,8 +8,8 @@ import {
   renderManifest,
   resolveVersion,
   searchEntryOf,
-} from '../../ts/npm/wire.packument.js';
-import { parsePublication } from '../../ts/npm/wire.publication.js';
+} from '../../ts/npm/wire/wire.packument.js';
+import { parsePublication } from '../../ts/npm/wire/wire.publication.js';
 import {
   attachmentOf,
   bundleOf,

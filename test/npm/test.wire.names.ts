@@ -8,7 +8,7 @@ import {
   nameProblem,
   newNameProblem,
   versionOfFile,
-} from '../../ts/npm/wire.names.js';
+} from '../../ts/npm/wire/wire.names.js';
 import { ofKind } from '../support/expect.js';
 import { refusal } from '../support/npm/packages.js';
 

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { SearchIndex } from '../../ts/core/listing/classes.searchindex.js';
+import { SearchIndex } from '../../ts/core/listing/search/classes.searchindex.js';
 import type { INpmSearchEntry } from '../../ts/npm/interfaces.npm.js';
-import { isOwnForm, loginForm } from '../../ts/npm/wire.loginpage.js';
+import { isOwnForm, loginForm } from '../../ts/npm/wire/wire.loginpage.js';
 import {
   byDate,
   closeness,
@@ -10,8 +10,8 @@ import {
   qualifies,
   renderHit,
   searchFields,
-} from '../../ts/npm/wire.search.js';
-import { parseTokenRequest, renderToken } from '../../ts/npm/wire.tokens.js';
+} from '../../ts/npm/wire/wire.search.js';
+import { parseTokenRequest, renderToken } from '../../ts/npm/wire/wire.tokens.js';
 import { refusal } from '../support/npm/packages.js';
 
 const entry = (name: string, more: Partial<INpmSearchEntry> = {}): INpmSearchEntry => ({

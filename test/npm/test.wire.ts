@@ -4,9 +4,9 @@ import t from 'tap';
 import tar from 'tar-stream';
 import { RegistryError } from '../../ts/core/classes.registryerror.js';
 import type { ITarballFacts } from '../../ts/npm/interfaces.npm.js';
-import { decodeBase64 } from '../../ts/npm/wire.base64.js';
-import { readParsedDocument, readPublishDocument } from '../../ts/npm/wire.publish.js';
-import { inspectTarball } from '../../ts/npm/wire.tarball.js';
+import { decodeBase64 } from '../../ts/npm/wire/wire.base64.js';
+import { readParsedDocument, readPublishDocument } from '../../ts/npm/wire/wire.publish.js';
+import { inspectTarball } from '../../ts/npm/wire/wire.tarball.js';
 import { bundleOf, publishOf, refusal, tarball } from '../support/npm/packages.js';
 
 type TPieces = AsyncGenerator<Uint8Array>;

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 import { type IOciConfig, SmartRegistry } from '../../ts/index.js';
 import { ManifestStore } from '../../ts/oci/classes.manifeststore.js';
-import { assertDigest } from '../../ts/oci/wire.digests.js';
+import { assertDigest } from '../../ts/oci/wire/wire.digests.js';
 import { Actor, configOf, ociWorld, refusal } from '../support/oci/actors.js';
 import { content, image, index } from '../support/oci/samples.js';
 import { ANY_AGE, collectCopies, problemsOf } from '../support/oci/stored.js';

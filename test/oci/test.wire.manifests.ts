@@ -1,6 +1,6 @@
 import t from 'tap';
-import { readDigest } from '../../ts/oci/wire.digests.js';
-import { describe, MAX_MANIFEST, parseManifest } from '../../ts/oci/wire.manifests.js';
+import { readDigest } from '../../ts/oci/wire/wire.digests.js';
+import { describe, MAX_MANIFEST, parseManifest } from '../../ts/oci/wire/wire.manifests.js';
 import {
   CONFIG,
   content,

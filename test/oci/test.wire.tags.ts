@@ -8,7 +8,7 @@ import {
   tagsOfDigest,
   withoutTags,
   withTag,
-} from '../../ts/oci/wire.tags.js';
+} from '../../ts/oci/wire/wire.tags.js';
 
 const ODD = ['__proto__', 'constructor', 'toString', '1', '10', '2', 'a', 'A', '_', 'hasOwnProperty', '01'];
 const sorted = (tags: string[]): string[] => [...tags].sort((a, b) => (a < b ? -1 : 1));

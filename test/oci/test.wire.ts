@@ -9,11 +9,11 @@ import {
   looksLikeDigest,
   readDigest,
   referrersTag,
-} from '../../ts/oci/wire.digests.js';
-import { renderOciError } from '../../ts/oci/wire.errors.js';
-import { assertRepository, assertTag, isRepository, isTag } from '../../ts/oci/wire.names.js';
-import { nextLink, parseChunkRange, parseCount, uploadRange } from '../../ts/oci/wire.ranges.js';
-import { bearerChallenge, parseScopes } from '../../ts/oci/wire.scopes.js';
+} from '../../ts/oci/wire/wire.digests.js';
+import { renderOciError } from '../../ts/oci/wire/wire.errors.js';
+import { assertRepository, assertTag, isRepository, isTag } from '../../ts/oci/wire/wire.names.js';
+import { nextLink, parseChunkRange, parseCount, uploadRange } from '../../ts/oci/wire/wire.ranges.js';
+import { bearerChallenge, parseScopes } from '../../ts/oci/wire/wire.scopes.js';
 import { digestOf } from '../support/oci/samples.js';
 
 const refused = (wireCode: string, kind = 'invalid') => ({ kind, wireCode }) as unknown as Error;

@@ -1,4 +1,4 @@
-import type { IGarbageProgress, IGarbageReport } from '../core/storage/interfaces.garbage.js';
+import type { IGarbageProgress, IGarbageReport } from '../core/storage/upkeep/interfaces.garbage.js';
 import { loadConfig } from './helpers.cliconfig.js';
 import { type ICommand, parseCommand, parseDuration, STORE_OPTIONS } from './helpers.commandline.js';
 import { lineLogger } from './helpers.log.js';

@@ -1,7 +1,6 @@
 import { CallerMemory } from './auth/classes.callermemory.js';
 import { BELIEVED_MS, DefaultAuthProvider } from './auth/classes.defaultauthprovider.js';
 import { type IRight, Rights } from './auth/classes.rights.js';
-import { SessionTokens } from './auth/classes.sessiontokens.js';
 import type { UserStore } from './auth/classes.userstore.js';
 import { areTokensEnabled, checkTokenOptions, tokenSettings } from './auth/helpers.tokenoptions.js';
 import type {
@@ -16,7 +15,8 @@ import type {
   IVerifiedCaller,
   TPresentedCredential,
 } from './auth/interfaces.auth.js';
-import type { IIssuedSessionToken, ISessionClaims, ISessionFormat } from './auth/interfaces.sessions.js';
+import { SessionTokens } from './auth/sessions/classes.sessiontokens.js';
+import type { IIssuedSessionToken, ISessionClaims, ISessionFormat } from './auth/sessions/interfaces.sessions.js';
 import { createTokenStore } from './auth/tokenstores/create.js';
 import type { ITokenStore } from './auth/tokenstores/interfaces.tokenstore.js';
 import { ConfigError } from './classes.configerror.js';

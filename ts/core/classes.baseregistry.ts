@@ -8,7 +8,7 @@ import { RegistryCall } from './pipeline/classes.registrycall.js';
 import { parseAuthorization, respond, toResponse, withoutForbiddenBody } from './pipeline/helpers.http.js';
 import { type IRoute, type IRouteMatch, RouteTable, type TTrailingSlash } from './pipeline/helpers.routes.js';
 import type { IRegistryServices, TAccess } from './pipeline/interfaces.pipeline.js';
-import type { IGarbageOptions, IGarbageReport } from './storage/interfaces.garbage.js';
+import type { IGarbageOptions, IGarbageReport } from './storage/upkeep/interfaces.garbage.js';
 
 /** Some protocols put a token into the path, as `npm logout` does: of such a path the log has the pattern only. */
 const loggedPath = (call: RegistryCall): string =>

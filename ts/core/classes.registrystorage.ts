@@ -10,16 +10,12 @@ import type {
   IObjectPrefix,
   IObjectStore,
 } from './objectstore/interfaces.objectstore.js';
-import { CommitRun } from './storage/classes.commitrun.js';
-import type { IHookSubject } from './storage/classes.hookrunner.js';
-import { PackageSweep } from './storage/classes.packagesweep.js';
-import { type IPendingOptions, PendingMarkers } from './storage/classes.pending.js';
-import { StagedObject, stageBody } from './storage/classes.stagedobject.js';
 import { type IRegistryStorageOptions, type IRepairable, StorageParts } from './storage/classes.storageparts.js';
-import { listDocuments } from './storage/helpers.listdocuments.js';
-import { sweepStaging } from './storage/helpers.sweep.js';
-import type { IStorageHookMetadata } from './storage/interfaces.hooks.js';
-import type { ICommitPlan, IPackageSweep } from './storage/interfaces.plans.js';
+import { CommitRun } from './storage/commit/classes.commitrun.js';
+import type { ICommitPlan, IPackageSweep } from './storage/commit/interfaces.plans.js';
+import { listDocuments } from './storage/documents/helpers.listdocuments.js';
+import type { IHookSubject } from './storage/hooks/classes.hookrunner.js';
+import type { IStorageHookMetadata } from './storage/hooks/interfaces.hooks.js';
 import type {
   ICodec,
   IStageAbout,
@@ -31,9 +27,13 @@ import type {
   TPresence,
   TUpdateFunction,
 } from './storage/interfaces.storage.js';
+import { PackageSweep } from './storage/upkeep/classes.packagesweep.js';
+import { type IPendingOptions, PendingMarkers } from './storage/upkeep/classes.pending.js';
+import { sweepStaging } from './storage/upkeep/helpers.sweep.js';
+import { StagedObject, stageBody } from './storage/uploads/classes.stagedobject.js';
 
 export type { IRegistryStorageOptions, IRepairable } from './storage/classes.storageparts.js';
-export type * from './storage/interfaces.plans.js';
+export type * from './storage/commit/interfaces.plans.js';
 export type * from './storage/interfaces.storage.js';
 export { jsonCodec, StagedObject };
 

@@ -1,7 +1,7 @@
 import semver from 'semver';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { INpmArtifact, INpmDocument, INpmManifest, INpmPerson, IPublication } from './interfaces.npm.js';
-import { assertTag } from './wire.names.js';
+import { assertTag } from './wire/wire.names.js';
 
 /**
  * Every change of a stored document, as pure functions: what is given is frozen and stays, what is returned is new.

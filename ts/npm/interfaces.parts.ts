@@ -1,6 +1,6 @@
 import type { IProtocolConfig } from '../core/interfaces.core.js';
 import type { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
-import type { SearchIndex } from '../core/listing/classes.searchindex.js';
+import type { SearchIndex } from '../core/listing/search/classes.searchindex.js';
 import type { LoginSessions } from './classes.loginsessions.js';
 import type { INpmDocument, INpmSearchEntry } from './interfaces.npm.js';
 

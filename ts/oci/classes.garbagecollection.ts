@@ -2,15 +2,19 @@ import { HashSet } from '../core/base/classes.hashset.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
 import type { IObjectInfo } from '../core/objectstore/interfaces.objectstore.js';
-import { ContentCollector } from '../core/storage/classes.contentcollector.js';
-import { inParallel } from '../core/storage/classes.contentlinks.js';
-import { DEFAULT_GRACE_MS, type IGarbageOptions, type IGarbageReport } from '../core/storage/interfaces.garbage.js';
+import { ContentCollector } from '../core/storage/content/classes.contentcollector.js';
+import { inParallel } from '../core/storage/content/classes.contentlinks.js';
+import {
+  DEFAULT_GRACE_MS,
+  type IGarbageOptions,
+  type IGarbageReport,
+} from '../core/storage/upkeep/interfaces.garbage.js';
 import { ManifestStore } from './classes.manifeststore.js';
 import { blobsOf } from './helpers.blobs.js';
 import { retireUntagged } from './helpers.untagged.js';
 import type { IOciParts } from './interfaces.parts.js';
 import { manifestGuardsPrefix, manifestsPrefix, readManifestGuardKey, readManifestKey } from './keys.oci.js';
-import { type IDigest, readDigest } from './wire.digests.js';
+import { type IDigest, readDigest } from './wire/wire.digests.js';
 
 /** keys of manifests that are held until they are read, a few at a time */
 const BATCH = 200;

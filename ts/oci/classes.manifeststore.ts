@@ -3,12 +3,12 @@ import { streamToBuffer } from '../core/base/helpers.streams.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
 import type { IObjectInfo } from '../core/objectstore/interfaces.objectstore.js';
-import { ContentGuard, keyOfCopy, newCopy } from '../core/storage/classes.contentguard.js';
-import { WRITE_ID } from '../core/storage/helpers.conditionalwrite.js';
+import { ContentGuard, keyOfCopy, newCopy } from '../core/storage/content/classes.contentguard.js';
+import { WRITE_ID } from '../core/storage/documents/helpers.conditionalwrite.js';
 import { persist } from '../core/storage/helpers.persist.js';
 import { manifestGuardKey, manifestKey, manifestsOfPrefix, readManifestKey } from './keys.oci.js';
-import { type IDigest, readDigest } from './wire.digests.js';
-import { type IManifest, parseManifest } from './wire.manifests.js';
+import { type IDigest, readDigest } from './wire/wire.digests.js';
+import { type IManifest, parseManifest } from './wire/wire.manifests.js';
 
 /** times that a push begins again because the manifest was deleted meanwhile */
 const ATTEMPTS = 4;

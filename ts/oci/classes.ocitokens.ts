@@ -1,10 +1,10 @@
 import { Permissions } from '../core/auth/classes.permissions.js';
 import type { IAuthToken } from '../core/auth/interfaces.auth.js';
-import type { IIssuedSessionToken, ISessionFormat } from '../core/auth/interfaces.sessions.js';
+import type { IIssuedSessionToken, ISessionFormat } from '../core/auth/sessions/interfaces.sessions.js';
 import type { AuthManager } from '../core/classes.authmanager.js';
 import { RegistryError } from '../core/classes.registryerror.js';
-import { accessToScopes, scopesToAccess } from './wire.access.js';
-import { bearerChallenge, CATALOG, type INeededScope, type IRequestedScopes } from './wire.scopes.js';
+import { accessToScopes, scopesToAccess } from './wire/wire.access.js';
+import { bearerChallenge, CATALOG, type INeededScope, type IRequestedScopes } from './wire/wire.scopes.js';
 
 /** seconds; a client gets a new token by itself when this one ends */
 const LIFETIME = 3600;

@@ -5,8 +5,8 @@ import type { IRepairable, RegistryStorage } from '../core/classes.registrystora
 import { ManifestStore } from './classes.manifeststore.js';
 import type { IReferrersDocument } from './interfaces.oci.js';
 import { pendingPrefix, referrersKey } from './keys.oci.js';
-import { assertDigest, type IDigest } from './wire.digests.js';
-import type { IDescriptor } from './wire.manifests.js';
+import { assertDigest, type IDigest } from './wire/wire.digests.js';
+import type { IDescriptor } from './wire/wire.manifests.js';
 
 /** One manifest and what it refers to. */
 export interface IReference {

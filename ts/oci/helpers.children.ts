@@ -1,10 +1,10 @@
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
-import { inParallel } from '../core/storage/classes.contentlinks.js';
+import { inParallel } from '../core/storage/content/classes.contentlinks.js';
 import { ManifestStore } from './classes.manifeststore.js';
 import { blobsOf } from './helpers.blobs.js';
-import type { IDigest } from './wire.digests.js';
-import type { IManifest } from './wire.manifests.js';
+import type { IDigest } from './wire/wire.digests.js';
+import type { IManifest } from './wire/wire.manifests.js';
 
 /** What the manifest names and the repository must have, each once. */
 const childrenOf = ({ blobs, manifests }: IManifest): { digest: IDigest; isBlob: boolean }[] => {

@@ -1,8 +1,8 @@
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
-import { inParallel } from '../core/storage/classes.contentlinks.js';
+import { inParallel } from '../core/storage/content/classes.contentlinks.js';
 import { blobsOf } from './helpers.blobs.js';
 import { blobFolders, layoutKey } from './keys.oci.js';
-import { readDigest } from './wire.digests.js';
+import { readDigest } from './wire/wire.digests.js';
 
 /** `oci/layout.json` */
 interface ILayoutDocument {

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
-import { inParallel } from '../core/storage/classes.contentlinks.js';
-import type { IHookSubject } from '../core/storage/classes.hookrunner.js';
+import { inParallel } from '../core/storage/content/classes.contentlinks.js';
+import type { IHookSubject } from '../core/storage/hooks/classes.hookrunner.js';
 import { type ILoadedManifest, ManifestStore } from './classes.manifeststore.js';
-import { dropIfEmpty } from './handlers.deletemanifest.js';
-import { readTags } from './handlers.tags.js';
+import { dropIfEmpty } from './handlers/handlers.deletemanifest.js';
+import { readTags } from './handlers/handlers.tags.js';
 import type { IOciParts } from './interfaces.parts.js';
 import { manifestKey } from './keys.oci.js';
-import type { IDigest } from './wire.digests.js';
-import { describe } from './wire.manifests.js';
+import type { IDigest } from './wire/wire.digests.js';
+import { describe } from './wire/wire.manifests.js';
 
 interface IHeld extends ILoadedManifest {
   digest: IDigest;

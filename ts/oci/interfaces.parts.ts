@@ -1,4 +1,4 @@
-import type { ResumableUploads } from '../core/storage/classes.resumableuploads.js';
+import type { ResumableUploads } from '../core/storage/uploads/classes.resumableuploads.js';
 import type { LRUCache } from '../plugins.js';
 import type { OciTokens } from './classes.ocitokens.js';
 import type { ReferrerLists } from './classes.referrerlists.js';

@@ -1,4 +1,4 @@
-import type { IDigest } from './wire.digests.js';
+import type { IDigest } from './wire/wire.digests.js';
 
 /**
  * The storage layout of the OCI registry.

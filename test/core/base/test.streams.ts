@@ -12,7 +12,7 @@ import {
   toReadableStream,
 } from '../../../ts/core/base/helpers.streams.js';
 import { RegistryError } from '../../../ts/core/classes.registryerror.js';
-import { RequestBody } from '../../../ts/core/pipeline/classes.requestbody.js';
+import { RequestBody } from '../../../ts/core/pipeline/body/classes.requestbody.js';
 
 const options = { defaultLimit: 1024, idleTimeoutMs: 200 };
 const bytes = Buffer.from('{"hello":"wörld"}');

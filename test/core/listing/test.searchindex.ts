@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type ISearchOptions, SearchIndex } from '../../../ts/core/listing/classes.searchindex.js';
+import { type ISearchOptions, SearchIndex } from '../../../ts/core/listing/search/classes.searchindex.js';
 
 interface IEntry {
   text: string;

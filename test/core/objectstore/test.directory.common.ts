@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import { type IFiles, nodeFiles } from '../../../ts/core/objectstore/directory/helpers.files.js';
+import { type IFiles, nodeFiles } from '../../../ts/core/objectstore/directory/files/helpers.files.js';
 import { Gate, makeDirectory, openStore, textOf } from '../../support/store/objectstore-directory.js';
 
 const COMMON = { immutable: true, ifNoneMatch: '*', common: true, contentType: 'a/b' } as const;

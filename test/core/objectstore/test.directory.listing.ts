@@ -1,9 +1,9 @@
 import { cp, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { ascending } from '../../../ts/core/objectstore/directory/helpers.ascending.js';
-import { type IFiles, nodeFiles } from '../../../ts/core/objectstore/directory/helpers.files.js';
-import { compareNames, nameOfKey, relativePath } from '../../../ts/core/objectstore/directory/helpers.names.js';
+import { type IFiles, nodeFiles } from '../../../ts/core/objectstore/directory/files/helpers.files.js';
+import { compareNames, nameOfKey, relativePath } from '../../../ts/core/objectstore/directory/files/helpers.names.js';
+import { ascending } from '../../../ts/core/objectstore/directory/reading/helpers.ascending.js';
 import type { IListOptions, IObjectStore } from '../../../ts/core/objectstore/interfaces.objectstore.js';
 import { makeDirectory, openStore, tree } from '../../support/store/objectstore-directory.js';
 

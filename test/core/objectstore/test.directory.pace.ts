@@ -1,6 +1,6 @@
 import t from 'tap';
-import { Pace } from '../../../ts/core/objectstore/directory/classes.pace.js';
-import { nodeFiles } from '../../../ts/core/objectstore/directory/helpers.files.js';
+import { Pace } from '../../../ts/core/objectstore/directory/files/classes.pace.js';
+import { nodeFiles } from '../../../ts/core/objectstore/directory/files/helpers.files.js';
 import { makeDirectory, openStore } from '../../support/store/objectstore-directory.js';
 
 t.test('calls are made at once until that proves to be dear, and again after a while', async (t) => {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { RegistryError } from '../../../ts/core/classes.registryerror.js';
-import { type IFiles, nodeFiles } from '../../../ts/core/objectstore/directory/helpers.files.js';
+import { type IFiles, nodeFiles } from '../../../ts/core/objectstore/directory/files/helpers.files.js';
 import { Gate, makeDirectory, openStore, textOf, tree } from '../../support/store/objectstore-directory.js';
 
 /**

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import { type IFiles, nodeFiles } from '../../../ts/core/objectstore/directory/helpers.files.js';
+import { type IFiles, nodeFiles } from '../../../ts/core/objectstore/directory/files/helpers.files.js';
 import { bytesOf, streamOf } from '../../support/store/objectstore-bytes.js';
 import { Gate, makeDirectory, openStore } from '../../support/store/objectstore-directory.js';
 

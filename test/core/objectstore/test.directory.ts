@@ -4,8 +4,12 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { TErrorKind } from '../../../ts/core/classes.registryerror.js';
 import type { DirectoryObjectStore } from '../../../ts/core/objectstore/directory/classes.directoryobjectstore.js';
-import { type IFiles, nodeFiles } from '../../../ts/core/objectstore/directory/helpers.files.js';
-import { decodeSegment, encodeSegment, relativePath } from '../../../ts/core/objectstore/directory/helpers.names.js';
+import { type IFiles, nodeFiles } from '../../../ts/core/objectstore/directory/files/helpers.files.js';
+import {
+  decodeSegment,
+  encodeSegment,
+  relativePath,
+} from '../../../ts/core/objectstore/directory/files/helpers.names.js';
 import { compareKeys } from '../../../ts/core/objectstore/helpers.keys.js';
 import { objectStoreSuite } from '../../suites/objectstore.suite.js';
 import { bytesOf, drain, MIB, readAll, sha256Of, streamOf } from '../../support/store/objectstore-bytes.js';

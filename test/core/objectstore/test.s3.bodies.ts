@@ -4,7 +4,7 @@ import * as http from 'node:http';
 import * as net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { type IBodyOptions, toWebStream } from '../../../ts/core/objectstore/s3/helpers.body.js';
+import { type IBodyOptions, toWebStream } from '../../../ts/core/objectstore/s3/reading/helpers.body.js';
 import { readAll, sha256 } from '../../support/store/objectstore-bytes.js';
 
 const KIB = 1024;

@@ -2,7 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { RegistryError } from '../../../ts/core/classes.registryerror.js';
 import { S3ObjectStore } from '../../../ts/core/objectstore/s3/classes.s3objectstore.js';
-import { type IUploadBudgetOptions, UploadBudget } from '../../../ts/core/objectstore/s3/classes.uploadbudget.js';
+import {
+  type IUploadBudgetOptions,
+  UploadBudget,
+} from '../../../ts/core/objectstore/s3/writing/classes.uploadbudget.js';
 import { ofKind } from '../../support/expect.js';
 import { bytesOf, KIB, MIB, sha256, streamOf } from '../../support/store/objectstore-bytes.js';
 import { startS3Server } from '../../support/store/s3-server.js';

@@ -3,8 +3,8 @@ import { DefaultAuthProvider } from '../../../ts/core/auth/classes.defaultauthpr
 import { createTokenStore } from '../../../ts/core/auth/tokenstores/create.js';
 import { AuthManager } from '../../../ts/core/classes.authmanager.js';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
-import { AnswerCache } from '../../../ts/core/pipeline/classes.answercache.js';
-import { RenderCache, Rendering } from '../../../ts/core/pipeline/classes.rendercache.js';
+import { AnswerCache } from '../../../ts/core/pipeline/serving/classes.answercache.js';
+import { RenderCache, Rendering } from '../../../ts/core/pipeline/serving/classes.rendercache.js';
 import {
   BaseRegistry,
   type IAuthProvider,

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { streamToBuffer } from '../../../ts/core/base/helpers.streams.js';
-import { RequestBody } from '../../../ts/core/pipeline/classes.requestbody.js';
+import { RequestBody } from '../../../ts/core/pipeline/body/classes.requestbody.js';
 import { ofKind } from '../../support/expect.js';
 
 const OPTIONS = { defaultLimit: 1000, idleTimeoutMs: 1000 };

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import t from 'tap';
 import { streamToBuffer } from '../../../ts/core/base/helpers.streams.js';
-import { RequestBody } from '../../../ts/core/pipeline/classes.requestbody.js';
-import type { IFormFields, IFormFile, IFormOptions } from '../../../ts/core/pipeline/interfaces.form.js';
+import { RequestBody } from '../../../ts/core/pipeline/body/classes.requestbody.js';
+import type { IFormFields, IFormFile, IFormOptions } from '../../../ts/core/pipeline/body/interfaces.form.js';
 import { ofKind } from '../../support/expect.js';
 import { type IPart, multipart } from '../../support/multipart.js';
 

@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { gunzipSync } from 'node:zlib';
 import t from 'tap';
-import { serveListing } from '../../../ts/core/pipeline/helpers.listing.js';
+import { serveListing } from '../../../ts/core/pipeline/serving/helpers.listing.js';
 import type { AuthManager, IAuthProvider, IObjectStore } from '../../../ts/index.js';
 import { indexProtocol } from '../../support/index-registry.js';
 import { send, startRegistry } from '../../support/registry.js';

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { streamToBuffer } from '../../../ts/core/base/helpers.streams.js';
-import { parseRanges, resolveRanges, respondPart } from '../../../ts/core/pipeline/helpers.ranges.js';
+import { parseRanges, resolveRanges, respondPart } from '../../../ts/core/pipeline/serving/helpers.ranges.js';
 import { ofKind } from '../../support/expect.js';
 
 t.test('byte ranges are read as RFC 9110 says', async (t) => {

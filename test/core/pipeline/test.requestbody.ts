@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
-import { RequestBody } from '../../../ts/core/pipeline/classes.requestbody.js';
+import { RequestBody } from '../../../ts/core/pipeline/body/classes.requestbody.js';
 
 /** A sender who says nothing, and whether it was let go. */
 const silent = () => {

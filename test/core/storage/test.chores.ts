@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { IChore, IChoreTurn } from '../../../ts/core/base/classes.housekeeper.js';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
-import { ChoreRecords, choreKey } from '../../../ts/core/storage/classes.chores.js';
+import { ChoreRecords, choreKey } from '../../../ts/core/storage/upkeep/classes.chores.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
 
 const DAY_MS = 24 * 3600_000;

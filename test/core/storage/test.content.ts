@@ -3,10 +3,10 @@ import t, { type Test } from 'tap';
 import { streamToBuffer, toReadableStream } from '../../../ts/core/base/helpers.streams.js';
 import { RegistryError, type TErrorKind } from '../../../ts/core/classes.registryerror.js';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
-import { ContentCollector, type ICollectPlan } from '../../../ts/core/storage/classes.contentcollector.js';
-import { ContentStore } from '../../../ts/core/storage/classes.contentstore.js';
-import { VerifiedBody } from '../../../ts/core/storage/classes.verifiedbody.js';
-import type { IContentDigest } from '../../../ts/core/storage/interfaces.content.js';
+import { ContentCollector, type ICollectPlan } from '../../../ts/core/storage/content/classes.contentcollector.js';
+import { ContentStore } from '../../../ts/core/storage/content/classes.contentstore.js';
+import type { IContentDigest } from '../../../ts/core/storage/content/interfaces.content.js';
+import { VerifiedBody } from '../../../ts/core/storage/uploads/classes.verifiedbody.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
 

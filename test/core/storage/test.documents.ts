@@ -3,8 +3,8 @@ import { streamToBuffer } from '../../../ts/core/base/helpers.streams.js';
 import { RegistryError } from '../../../ts/core/classes.registryerror.js';
 import { jsonCodec, RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
 import type { IPutOptions } from '../../../ts/core/objectstore/interfaces.objectstore.js';
-import { DocumentCache } from '../../../ts/core/storage/classes.documentcache.js';
-import { UpdateQueue } from '../../../ts/core/storage/classes.updatequeue.js';
+import { DocumentCache } from '../../../ts/core/storage/documents/classes.documentcache.js';
+import { UpdateQueue } from '../../../ts/core/storage/documents/classes.updatequeue.js';
 import {
   headOf,
   metadataOf,
@@ -14,9 +14,9 @@ import {
   TOMBSTONE_SIZE,
   tombstoneBytes,
   whereIs,
-} from '../../../ts/core/storage/helpers.documentstate.js';
-import { isSpent, textNames, withSpent } from '../../../ts/core/storage/helpers.spentkeys.js';
-import { type ITags, NO_TAGS, tagsCodec, withTag } from '../../../ts/oci/wire.tags.js';
+} from '../../../ts/core/storage/documents/helpers.documentstate.js';
+import { isSpent, textNames, withSpent } from '../../../ts/core/storage/documents/helpers.spentkeys.js';
+import { type ITags, NO_TAGS, tagsCodec, withTag } from '../../../ts/oci/wire/wire.tags.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
 

@@ -2,7 +2,7 @@ import t from 'tap';
 import { streamToBuffer } from '../../../ts/core/base/helpers.streams.js';
 import { RegistryError } from '../../../ts/core/classes.registryerror.js';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
-import type { IStorageHookContext, IStorageHooks } from '../../../ts/core/storage/interfaces.hooks.js';
+import type { IStorageHookContext, IStorageHooks } from '../../../ts/core/storage/hooks/interfaces.hooks.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
 import {

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { RegistryError } from '../../../ts/core/classes.registryerror.js';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
-import { OutcomeUnknownError } from '../../../ts/core/storage/helpers.conditionalwrite.js';
+import { OutcomeUnknownError } from '../../../ts/core/storage/documents/helpers.conditionalwrite.js';
 import { documentKey } from '../../../ts/npm/keys.npm.js';
 import { failure, startAuth } from '../../support/auth.js';
 import { npmWorld } from '../../support/npm/actors.js';

@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap';
 import { RegistryError } from '../../../ts/core/classes.registryerror.js';
 import { type ICodec, RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
-import { DocumentCache } from '../../../ts/core/storage/classes.documentcache.js';
-import { UpdateQueue } from '../../../ts/core/storage/classes.updatequeue.js';
-import { OutcomeUnknownError } from '../../../ts/core/storage/helpers.conditionalwrite.js';
+import { DocumentCache } from '../../../ts/core/storage/documents/classes.documentcache.js';
+import { UpdateQueue } from '../../../ts/core/storage/documents/classes.updatequeue.js';
+import { OutcomeUnknownError } from '../../../ts/core/storage/documents/helpers.conditionalwrite.js';
 import { temporaryFolder } from '../../support/registry.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';

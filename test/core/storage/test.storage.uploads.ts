@@ -1,7 +1,7 @@
 import t from 'tap';
 import { streamToBuffer } from '../../../ts/core/base/helpers.streams.js';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
-import { ResumableUploads } from '../../../ts/core/storage/classes.resumableuploads.js';
+import { ResumableUploads } from '../../../ts/core/storage/uploads/classes.resumableuploads.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
 import { sha256 } from '../../support/toy-packages.js';

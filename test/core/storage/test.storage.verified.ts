@@ -8,11 +8,11 @@ import {
   RegistryStorage,
   StagedObject,
 } from '../../../ts/core/classes.registrystorage.js';
-import { nodeFiles } from '../../../ts/core/objectstore/directory/helpers.files.js';
-import { AnswerCache } from '../../../ts/core/pipeline/classes.answercache.js';
+import { nodeFiles } from '../../../ts/core/objectstore/directory/files/helpers.files.js';
 import { RegistryCall } from '../../../ts/core/pipeline/classes.registrycall.js';
-import { RenderCache } from '../../../ts/core/pipeline/classes.rendercache.js';
-import { type IVerifiedBodyOptions, VerifiedBody } from '../../../ts/core/storage/classes.verifiedbody.js';
+import { AnswerCache } from '../../../ts/core/pipeline/serving/classes.answercache.js';
+import { RenderCache } from '../../../ts/core/pipeline/serving/classes.rendercache.js';
+import { type IVerifiedBodyOptions, VerifiedBody } from '../../../ts/core/storage/uploads/classes.verifiedbody.js';
 import type { IRegistryServices } from '../../../ts/index.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';

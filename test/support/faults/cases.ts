@@ -1,4 +1,4 @@
-import { sleep } from '../../../ts/core/storage/helpers.conditionalwrite.js';
+import { sleep } from '../../../ts/core/storage/documents/helpers.conditionalwrite.js';
 import { arrivalOf } from './faulty-store.js';
 import type { IBackend, IFault, IFaultOperation, IProtocolModel, ISeenCall } from './interfaces.js';
 import { type Replica, ReplicaDied } from './replica.js';

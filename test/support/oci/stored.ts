@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { streamToBuffer } from '../../../ts/core/base/helpers.streams.js';
 import type { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
-import { ContentCollector, type ICollectPlan } from '../../../ts/core/storage/classes.contentcollector.js';
+import { ContentCollector, type ICollectPlan } from '../../../ts/core/storage/content/classes.contentcollector.js';
 import { ManifestStore } from '../../../ts/oci/classes.manifeststore.js';
-import { readTags } from '../../../ts/oci/handlers.tags.js';
+import { readTags } from '../../../ts/oci/handlers/handlers.tags.js';
 import { blobsOf } from '../../../ts/oci/helpers.blobs.js';
 import { manifestsPrefix, readManifestKey, repositoryOfTags, tagsPrefix } from '../../../ts/oci/keys.oci.js';
-import { type IDigest, readDigest } from '../../../ts/oci/wire.digests.js';
+import { type IDigest, readDigest } from '../../../ts/oci/wire/wire.digests.js';
 
 /** Everything is old enough to be collected. */
 export const ANY_AGE = { graceMs: -60_000 };

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { DirectoryObjectStore } from '../../../ts/core/objectstore/directory/classes.directoryobjectstore.js';
-import { type IFiles, nodeFiles } from '../../../ts/core/objectstore/directory/helpers.files.js';
+import { type IFiles, nodeFiles } from '../../../ts/core/objectstore/directory/files/helpers.files.js';
 import type { IObjectStore } from '../../../ts/core/objectstore/interfaces.objectstore.js';
 import { readAll } from './objectstore-bytes.js';
 

@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RegistryError } from '../../../ts/core/classes.registryerror.js';
 import type { DirectoryObjectStore } from '../../../ts/core/objectstore/directory/classes.directoryobjectstore.js';
-import { nodeFiles } from '../../../ts/core/objectstore/directory/helpers.files.js';
+import { nodeFiles } from '../../../ts/core/objectstore/directory/files/helpers.files.js';
 import { bytesOf, drain, MIB, readAll, streamOf } from './objectstore-bytes.js';
 import { openStore } from './objectstore-directory.js';
 

@@ -1,9 +1,9 @@
 import type { TRegistryProtocol } from '../interfaces.core.js';
 import { Permissions } from './classes.permissions.js';
-import type { SessionTokens } from './classes.sessiontokens.js';
 import { decidesInBulk } from './helpers.providers.js';
 import { isReadAction, parseScopes } from './helpers.scopes.js';
 import type { IAuthProvider, IAuthToken, IPermissions } from './interfaces.auth.js';
+import type { SessionTokens } from './sessions/classes.sessiontokens.js';
 
 /** What `holdsSome` and `allowedNames` ask about. */
 export interface IRight {

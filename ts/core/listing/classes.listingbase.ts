@@ -3,7 +3,7 @@ import { forEachAtOnce } from '../base/helpers.concurrency.js';
 
 import { streamToBuffer } from '../base/helpers.streams.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
-import { OutcomeUnknownError } from '../storage/helpers.conditionalwrite.js';
+import { OutcomeUnknownError } from '../storage/documents/helpers.conditionalwrite.js';
 import {
   type IManifest,
   type IPiece,

@@ -3,7 +3,7 @@ import { forEachAtOnce } from '../base/helpers.concurrency.js';
 
 import { streamToBuffer } from '../base/helpers.streams.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
-import { headOf, isTombstone } from '../storage/helpers.documentstate.js';
+import { headOf, isTombstone } from '../storage/documents/helpers.documentstate.js';
 import type { ICodec } from '../storage/interfaces.storage.js';
 import type { ICatalogEntry } from './helpers.rows.js';
 import type { IPackageCatalogOptions, TRebuildProgress } from './interfaces.listing.js';

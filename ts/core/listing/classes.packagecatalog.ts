@@ -2,8 +2,8 @@ import { forEachAtOnce } from '../base/helpers.concurrency.js';
 
 import { RegistryError } from '../classes.registryerror.js';
 import type { IRepairable, RegistryStorage } from '../classes.registrystorage.js';
-import type { PendingMarkers } from '../storage/classes.pending.js';
-import type { IDerivedListing } from '../storage/interfaces.plans.js';
+import type { IDerivedListing } from '../storage/commit/interfaces.plans.js';
+import type { PendingMarkers } from '../storage/upkeep/classes.pending.js';
 import { ListingDocuments } from './classes.listingdocuments.js';
 import { ListingKeeper } from './classes.listingkeeper.js';
 import { type INote, NoteWriter } from './classes.notewriter.js';

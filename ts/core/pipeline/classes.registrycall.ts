@@ -12,17 +12,17 @@ import type {
   IResponse,
   TRegistryProtocol,
 } from '../interfaces.core.js';
-import type { TBody } from '../storage/classes.stagedobject.js';
-import type { IAnswerBasis, IDocumentVersion, TAudience } from './classes.answercache.js';
-import { LateContent } from './classes.latecontent.js';
-import { Rendering } from './classes.rendercache.js';
-import { RequestBody } from './classes.requestbody.js';
-import { abandonBody } from './helpers.bodysource.js';
+import type { TBody } from '../storage/uploads/classes.stagedobject.js';
+import { LateContent } from './body/classes.latecontent.js';
+import { RequestBody } from './body/classes.requestbody.js';
+import { abandonBody } from './body/helpers.bodysource.js';
 import { headerOf, originOf } from './helpers.http.js';
-import { type IServedListing, type IServeListingOptions, serveListing } from './helpers.listing.js';
-import { datedSince, type IServeRequest, serveExact, serveObject, serveRendering } from './helpers.serving.js';
 import type { IRegistryServices, TAccess, TParams } from './interfaces.pipeline.js';
-import type { IServeDocumentOptions, IServeObjectOptions } from './interfaces.serving.js';
+import type { IAnswerBasis, IDocumentVersion, TAudience } from './serving/classes.answercache.js';
+import { Rendering } from './serving/classes.rendercache.js';
+import { type IServedListing, type IServeListingOptions, serveListing } from './serving/helpers.listing.js';
+import { datedSince, type IServeRequest, serveExact, serveObject, serveRendering } from './serving/helpers.serving.js';
+import type { IServeDocumentOptions, IServeObjectOptions } from './serving/interfaces.serving.js';
 
 type TRepeat = Pick<IServeDocumentOptions<unknown>, 'repeatable' | 'validUntil'>;
 

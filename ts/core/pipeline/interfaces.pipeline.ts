@@ -1,8 +1,8 @@
 import type { AuthManager } from '../classes.authmanager.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
 import type { ILimits, ILogger } from '../interfaces.core.js';
-import type { AnswerCache } from './classes.answercache.js';
-import type { RenderCache } from './classes.rendercache.js';
+import type { AnswerCache } from './serving/classes.answercache.js';
+import type { RenderCache } from './serving/classes.rendercache.js';
 
 /** What every registry is given. */
 export interface IRegistryServices {

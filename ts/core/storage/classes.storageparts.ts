@@ -1,10 +1,10 @@
 import type { ILimits, ILogger } from '../interfaces.core.js';
 import type { IObjectStore } from '../objectstore/interfaces.objectstore.js';
-import type { ICommitParts } from './classes.commitrun.js';
-import { DocumentCache } from './classes.documentcache.js';
-import { HookRunner } from './classes.hookrunner.js';
-import { UpdateQueue } from './classes.updatequeue.js';
-import type { IStorageHooks } from './interfaces.hooks.js';
+import type { ICommitParts } from './commit/classes.commitrun.js';
+import { DocumentCache } from './documents/classes.documentcache.js';
+import { UpdateQueue } from './documents/classes.updatequeue.js';
+import { HookRunner } from './hooks/classes.hookrunner.js';
+import type { IStorageHooks } from './hooks/interfaces.hooks.js';
 
 export interface IRegistryStorageOptions {
   hooks?: IStorageHooks;

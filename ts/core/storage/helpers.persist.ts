@@ -1,5 +1,5 @@
 import { RegistryError } from '../classes.registryerror.js';
-import { isDoubtful, sleep } from './helpers.conditionalwrite.js';
+import { isDoubtful, sleep } from './documents/helpers.conditionalwrite.js';
 
 /** a store that fails so often in a row is down: the client is told, and tries again by itself */
 const ATTEMPTS = 3;

@@ -8,20 +8,20 @@ import type {
   IObjectStore,
   IPutOptions,
 } from '../interfaces.objectstore.js';
-import { CommonFiles } from './classes.commonfiles.js';
-import { Composer } from './classes.composer.js';
-import { BytesDraft, type Draft } from './classes.draft.js';
-import { Generations } from './classes.generations.js';
-import { DirectoryLayout } from './classes.layout.js';
-import { Lookup } from './classes.lookup.js';
-import { Publisher } from './classes.publisher.js';
-import { VersionReader } from './classes.versionreader.js';
-import { bodyOf, resolveRange } from './helpers.body.js';
-import { guarded, type IFiles, nodeFiles, storeError } from './helpers.files.js';
-import { checkAbout, toInfo } from './helpers.header.js';
-import { takeIn } from './helpers.intake.js';
-import { listObjects } from './helpers.listing.js';
-import { bestEffort } from './helpers.outcome.js';
+import { DirectoryLayout } from './files/classes.layout.js';
+import { guarded, type IFiles, nodeFiles, storeError } from './files/helpers.files.js';
+import { checkAbout, toInfo } from './files/helpers.header.js';
+import { bestEffort } from './files/helpers.outcome.js';
+import { Lookup } from './reading/classes.lookup.js';
+import { VersionReader } from './reading/classes.versionreader.js';
+import { bodyOf, resolveRange } from './reading/helpers.body.js';
+import { listObjects } from './reading/helpers.listing.js';
+import { CommonFiles } from './writing/classes.commonfiles.js';
+import { Composer } from './writing/classes.composer.js';
+import { BytesDraft, type Draft } from './writing/classes.draft.js';
+import { Generations } from './writing/classes.generations.js';
+import { Publisher } from './writing/classes.publisher.js';
+import { takeIn } from './writing/helpers.intake.js';
 
 /** bytes that are read when a file is opened for its body: all of most documents */
 const FIRST_READ = 64 * 1024;

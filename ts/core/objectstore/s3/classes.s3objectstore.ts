@@ -10,25 +10,25 @@ import type {
   IObjectStore,
   IPutOptions,
 } from '../interfaces.objectstore.js';
-import { compareFirst, KeyLocks } from './classes.keylocks.js';
-import { LoneWriter } from './classes.lonewriter.js';
-import { type UploadBudget, uploadBudget } from './classes.uploadbudget.js';
-import { connect } from './helpers.client.js';
-import { composeObjects } from './helpers.compose.js';
-import type { ITarget } from './helpers.creation.js';
-import { deleteObject, type IDeleteOptions } from './helpers.delete.js';
-import { unavailable } from './helpers.errors.js';
-import { checkKey } from './helpers.keys.js';
-import { listObjects } from './helpers.list.js';
-import { putBytes } from './helpers.put.js';
-import { getObject, headObject } from './helpers.read.js';
-import { type IS3Settings, readSettings } from './helpers.settings.js';
-import { openBucket, probe } from './helpers.start.js';
-import { putStream } from './helpers.stream.js';
-import { abandonOldUploads } from './helpers.unfinished.js';
-import type { ICondition } from './helpers.write.js';
+import { compareFirst, KeyLocks } from './connection/classes.keylocks.js';
+import { LoneWriter } from './connection/classes.lonewriter.js';
+import { connect } from './connection/helpers.client.js';
+import { unavailable } from './connection/helpers.errors.js';
+import { checkKey } from './connection/helpers.keys.js';
+import { type IS3Settings, readSettings } from './connection/helpers.settings.js';
+import { openBucket, probe } from './connection/helpers.start.js';
+import type { IS3Session } from './connection/interfaces.session.js';
 import type { IS3StorageConfig } from './interfaces.s3config.js';
-import type { IS3Session } from './interfaces.session.js';
+import { listObjects } from './reading/helpers.list.js';
+import { getObject, headObject } from './reading/helpers.read.js';
+import { type UploadBudget, uploadBudget } from './writing/classes.uploadbudget.js';
+import { composeObjects } from './writing/helpers.compose.js';
+import type { ITarget } from './writing/helpers.creation.js';
+import { deleteObject, type IDeleteOptions } from './writing/helpers.delete.js';
+import { putBytes } from './writing/helpers.put.js';
+import { putStream } from './writing/helpers.stream.js';
+import { abandonOldUploads } from './writing/helpers.unfinished.js';
+import type { ICondition } from './writing/helpers.write.js';
 
 export interface IS3StoreOptions {
   logger?: ILogger;

@@ -1,0 +1,108 @@
+import { compareKeys } from '../../helpers.keys.js';
+import type { IListOptions, IObjectInfo, IObjectPrefix } from '../../interfaces.objectstore.js';
+import type { DirectoryLayout } from '../files/classes.layout.js';
+import { guarded } from '../files/helpers.files.js';
+import { toInfo } from '../files/helpers.header.js';
+import type { Publisher } from '../writing/classes.publisher.js';
+import type { Lookup, TCurrent } from './classes.lookup.js';
+import { type IFound, readFolder, walk } from './helpers.walk.js';
+
+/** objects looked at side by side */
+const PAGE = 32;
+/** objects of a folder that are looked at for one whose being there needs no header to be read */
+const GLANCES = 4;
+/**
+ * ms for which a tombstone is kept, so that most writers that slept find it and learn that they lost; one that finds
+ * nothing learns that its outcome is unknown. Then the next listing removes it.
+ */
+const TOMBSTONE_MS = 10_000;
+
+export interface IListParts {
+  layout: DirectoryLayout;
+  lookup: Lookup;
+  publisher: Publisher;
+}
+
+/** What an `IObjectStore` lists, in key order; tombstones that it meets on its way are removed. */
+export async function* listObjects(
+  parts: IListParts,
+  options: IListOptions,
+): AsyncGenerator<IObjectInfo | IObjectPrefix, void, undefined> {
+  const { prefix, after, delimiter, limit = Number.POSITIVE_INFINITY } = options;
+  if (limit <= 0) return;
+  await guarded(() => parts.layout.attached());
+  let group: string | undefined;
+  let count = 0;
+  const flat = delimiter === '/';
+  const groupOf = (key: string): string | undefined => {
+    const at = delimiter ? key.indexOf(delimiter, prefix.length) : -1;
+    return at < 0 ? undefined : key.slice(0, at + (delimiter as string).length);
+  };
+  const skips = (key: string): boolean => group !== undefined && key.startsWith(group);
+  const found = walk(parts.layout, { prefix, after, skips, flat });
+  try {
+    for (;;) {
+      const page = await guarded(() => take(found, Math.min(PAGE, limit - count)));
+      if (page.length === 0) return;
+      const items = await guarded(() => Promise.all(page.map((item) => describe(parts, item))));
+      for (const item of items) {
+        if (!item) continue;
+        const key = 'key' in item ? item.key : item.prefix;
+        if (skips(key)) continue;
+        const shared = groupOf(key);
+        group = shared ?? group;
+        // a group that was told before, and behind which the caller wants to go on
+        if (shared !== undefined && after !== undefined && compareKeys(shared, after) <= 0) continue;
+        yield shared === undefined ? item : { prefix: shared };
+        if (++count >= limit) return;
+      }
+    }
+  } finally {
+    await found.return();
+  }
+}
+
+const take = async (found: AsyncGenerator<IFound, void>, most: number): Promise<IFound[]> => {
+  const page: IFound[] = [];
+  while (page.length < most) {
+    const next = await found.next();
+    if (next.done) break;
+    page.push(next.value);
+  }
+  return page;
+};
+
+/** null for an object that was deleted, and for a folder with nothing in it. */
+const describe = async (parts: IListParts, found: IFound): Promise<IObjectInfo | IObjectPrefix | null> => {
+  const { key, path, isFolder } = found;
+  if (isFolder) return (await holdsAny(parts, found)) ? { prefix: key } : null;
+  const current = await parts.lookup.current(key, path);
+  if (current.version && !current.version.header.deleted) return toInfo(current.version.header);
+  if (isForgotten(current)) await parts.publisher.tidy(path, current);
+  return null;
+};
+
+/**
+ * Is there an object in the folder? An immutable one, a plain file, is there as a whole or not at all. Whether something
+ * rewritable was deleted only its header says, so that is read where nothing else is found: of one object, mostly.
+ */
+const holdsAny = async (parts: IListParts, folder: IFound): Promise<boolean> => {
+  const { isEmpty, found } = await readFolder(parts.layout, folder);
+  if (isEmpty) await parts.layout.tidy(`${folder.path}/nothing`);
+  const items = found[Symbol.iterator]();
+  const first: IFound[] = [];
+  while (first.length < GLANCES) {
+    const next = items.next();
+    if (next.done) break;
+    if (!next.value.isFolder && (await parts.lookup.isPlain(next.value.path))) return true;
+    first.push(next.value);
+  }
+  for (const item of first) if ((await describe(parts, item)) !== null) return true;
+  for (let next = items.next(); !next.done; next = items.next()) {
+    if ((await describe(parts, next.value)) !== null) return true;
+  }
+  return false;
+};
+
+const isForgotten = ({ place, version }: TCurrent): boolean =>
+  place.form === 'removed' || (version !== null && Date.now() - version.header.at > TOMBSTONE_MS);

@@ -1,0 +1,126 @@
+import { compareKeys } from '../../helpers.keys.js';
+import type { DirectoryLayout } from '../files/classes.layout.js';
+import { tolerate } from '../files/helpers.files.js';
+import {
+  compareNames,
+  decodeSegment,
+  isCut,
+  nameFilter,
+  nameOfKey,
+  readName,
+  relativeFolder,
+} from '../files/helpers.names.js';
+import { ascending } from './helpers.ascending.js';
+
+/** What may be an object, or a folder of objects: its key ends with `/`. */
+export interface IFound {
+  key: string;
+  path: string;
+  isFolder: boolean;
+}
+
+export interface IWalk {
+  /** only keys that begin with it */
+  prefix: string;
+  /** only keys behind it */
+  after?: string;
+  /** folders are yielded and not entered: one directory is read */
+  flat?: boolean;
+  /** asked before each folder and key: nothing below may interest the caller any more */
+  skips?(prefix: string): boolean;
+}
+
+const folderOf = (prefix: string): string => prefix.slice(0, prefix.lastIndexOf('/') + 1);
+
+/**
+ * All that may be objects, in key order, from the folder of the prefix on. Of each directory on the way the names are
+ * held in memory; they are put in order and decoded only as far as the caller reads. Empty folders below are removed.
+ */
+export async function* walk(layout: DirectoryLayout, options: IWalk): AsyncGenerator<IFound, void, undefined> {
+  const key = folderOf(options.prefix);
+  const path = key === '' ? layout.objects : `${layout.objects}/${relativeFolder(key)}`;
+  const { found } = await readFolder(layout, { key, path }, options);
+  yield* enter(layout, found, options);
+}
+
+async function* enter(
+  layout: DirectoryLayout,
+  found: Iterable<IFound>,
+  options: IWalk,
+): AsyncGenerator<IFound, void, undefined> {
+  for (const item of found) {
+    if (options.skips?.(item.key) || !item.key.startsWith(options.prefix)) continue;
+    if (!item.isFolder || options.flat) {
+      yield item;
+      continue;
+    }
+    const below = await readFolder(layout, item, options);
+    if (below.isEmpty) await layout.tidy(`${item.path}/nothing`);
+    yield* enter(layout, below.found, options);
+  }
+}
+
+/** What is in one folder, in order; `prefix` and `after` as far as they exclude something in it. */
+export const readFolder = async (
+  layout: DirectoryLayout,
+  folder: { key: string; path: string },
+  { prefix = '', after }: { prefix?: string; after?: string } = {},
+): Promise<{ isEmpty: boolean; found: Iterable<IFound> }> => {
+  const nothing = { isEmpty: false, found: [] };
+  const behind = after !== undefined && !after.startsWith(folder.key);
+  if (behind && compareKeys(folder.key, after) < 0) return nothing;
+  const begins = prefix.startsWith(folder.key) ? prefix.slice(folder.key.length).split('/', 1)[0] : '';
+  const pieces = new Map<string, string>();
+  const all = await readNames(layout, folder.path, '', begins ? nameFilter(begins) : undefined, pieces);
+  let names = all;
+  if (after !== undefined && !behind && after.length > folder.key.length) {
+    const last = nameOfKey(after.slice(folder.key.length));
+    names = names.filter((name) => {
+      const order = compareNames(name, last);
+      // a folder that `after` lies in is equal to it here
+      return order > 0 || (order === 0 && readName(name).kind === 'folder');
+    });
+  }
+  return { isEmpty: all.length === 0 && !begins, found: inOrder(folder, names, pieces) };
+};
+
+function* inOrder(
+  folder: { key: string; path: string },
+  names: string[],
+  pieces: Map<string, string>,
+): Generator<IFound, void, undefined> {
+  for (const name of ascending(names, compareNames)) {
+    const { kind, piece } = readName(name);
+    const segment = decodeSegment(piece);
+    if (segment === null || segment === '') continue;
+    const isFolder = kind === 'folder';
+    const path = pieces.get(name) ?? `${folder.path}/${name}`;
+    yield { key: `${folder.key}${segment}${isFolder ? '/' : ''}`, path, isFolder };
+  }
+}
+
+/** The whole names of the segments in a directory; `pieces` gets the paths of those that are cut into several. */
+const readNames = async (
+  layout: DirectoryLayout,
+  directory: string,
+  begun: string,
+  filter: ((name: string) => boolean) | undefined,
+  pieces: Map<string, string>,
+): Promise<string[]> => {
+  // a folder that was removed meanwhile has nothing in it
+  let names = (await tolerate(layout.files.readdir(directory), 'ENOENT', 'ENOTDIR')) ?? [];
+  if (filter) names = names.filter(filter);
+  if (begun === '' && !names.some(isCut)) return names;
+  const whole: string[] = [];
+  for (const name of names) {
+    const { kind, piece } = readName(name);
+    const path = `${directory}/${name}`;
+    if (kind !== 'continued') {
+      whole.push(begun + name);
+      if (begun !== '') pieces.set(begun + name, path);
+      continue;
+    }
+    for (const below of await readNames(layout, path, begun + piece, undefined, pieces)) whole.push(below);
+  }
+  return whole;
+};

@@ -1,0 +1,38 @@
+import type { IObjectInfo } from '../../interfaces.objectstore.js';
+import { contradicts, type ICondition } from '../writing/helpers.write.js';
+import { preconditionFailed } from './helpers.errors.js';
+
+/**
+ * For servers that ignore conditions: compares first, and throws `preconditionFailed`. Exact only while nothing else
+ * writes the key; see KeyLocks.
+ */
+export const compareFirst = async (
+  head: (key: string) => Promise<IObjectInfo | null>,
+  key: string,
+  condition: ICondition,
+): Promise<void> => {
+  if (condition.ifMatch === undefined && condition.ifNoneMatch === undefined) return;
+  const found = await head(key);
+  if (contradicts(found?.etag ?? null, condition)) throw preconditionFailed(key);
+};
+
+/** One writer per key in this process, for servers that do not compare conditions themselves. */
+export class KeyLocks {
+  private readonly tails = new Map<string, Promise<void>>();
+
+  public async run<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const before = this.tails.get(key);
+    let release = () => {};
+    const tail = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    this.tails.set(key, tail);
+    try {
+      await before;
+      return await work();
+    } finally {
+      release();
+      if (this.tails.get(key) === tail) this.tails.delete(key);
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto';
+import { RegistryError } from '../../../classes.registryerror.js';
+import { codeOf, explain, statusOf } from './helpers.errors.js';
+import { run } from './helpers.request.js';
+import type { IS3Abilities, IS3Session } from './interfaces.session.js';
+
+/** An ETag that no object has: 16 zero bytes are not the MD5 of anything written here. */
+const NO_ETAG = '"00000000000000000000000000000000"';
+const CREATED_BY_NOW = ['BucketAlreadyOwnedByYou', 'BucketAlreadyExists', 'OperationAborted'];
+
+/** To the operator who starts the registry; the SDK's own error stays the cause. */
+const cannotStart = (session: IS3Session, cause: unknown): RegistryError => {
+  const { bucket, endpoint } = session.settings;
+  return new RegistryError('unavailable', `The bucket "${bucket}" at ${endpoint} cannot be used. ${explain(cause)}`, {
+    cause,
+  });
+};
+
+/** Makes sure of the bucket with the right the driver needs anyway: listing it. ListBuckets is often not allowed. */
+export const openBucket = async (session: IS3Session): Promise<void> => {
+  const { sdk, retrying } = session.clients;
+  const { bucket: Bucket, prefix: Prefix } = session.settings;
+  const look = () =>
+    run(session, (http) => retrying.send(new sdk.ListObjectsV2Command({ Bucket, Prefix, MaxKeys: 1 }), http));
+  try {
+    await look();
+    return;
+  } catch (error) {
+    if (codeOf(error) !== 'NoSuchBucket') throw cannotStart(session, error);
+  }
+  try {
+    await run(session, (http) => retrying.send(new sdk.CreateBucketCommand({ Bucket }), http));
+    session.logger.info('Created the bucket', { bucket: Bucket });
+  } catch (error) {
+    if (!CREATED_BY_NOW.includes(codeOf(error))) throw cannotStart(session, error);
+    // another replica was quicker, or the bucket is of another account: the next look decides
+  }
+  try {
+    await look();
+  } catch (error) {
+    throw cannotStart(session, error);
+  }
+};
+
+type TRefusal = 'refused' | 'accepted' | 'unknown to the server';
+
+/** Whether a request with a condition that does not hold is refused for it. */
+const isRefused = async (session: IS3Session, send: Parameters<typeof run>[1]): Promise<TRefusal> => {
+  try {
+    await run(session, send);
+    return 'accepted';
+  } catch (error) {
+    const status = statusOf(error);
+    if (status === 412) return 'refused';
+    // some servers answer 501 or 400 to the header itself
+    if (status === 501 || status === 400) return 'unknown to the server';
+    throw cannotStart(session, error);
+  }
+};
+
+/**
+ * Finds out what the server honours, with an object of its own: conditions of a put first, and where those hold, of a
+ * delete and of the end of a multipart upload. The object lies under `staging/`, so that one which a crash leaves here
+ * is swept with what other crashes leave there.
+ */
+export const probe = async (session: IS3Session): Promise<IS3Abilities> => {
+  const { sdk, once, retrying } = session.clients;
+  const at = { Bucket: session.settings.bucket, Key: `${session.settings.prefix}staging/probe-${randomUUID()}` };
+  const put = (condition: { IfNoneMatch?: string; IfMatch?: string }) =>
+    isRefused(session, (http) => once.send(new sdk.PutObjectCommand({ ...at, ...condition, Body: 'probe' }), http));
+  try {
+    if ((await put({})) !== 'accepted') throw cannotStart(session, new Error('a plain write was refused'));
+    if ((await put({ IfNoneMatch: '*' })) !== 'refused' || (await put({ IfMatch: NO_ETAG })) !== 'refused') {
+      return { put: false, complete: false, delete: false };
+    }
+    const complete = (await completeConditionally(session, at)) === 'refused';
+    const removal = new sdk.DeleteObjectCommand({ ...at, IfMatch: NO_ETAG });
+    return {
+      put: true,
+      complete,
+      delete: (await isRefused(session, (http) => once.send(removal, http))) === 'refused',
+    };
+  } finally {
+    await run(session, (http) => retrying.send(new sdk.DeleteObjectCommand(at), http)).catch((error: unknown) => {
+      session.logger.warn('The object that tried out the storage could not be removed', { key: at.Key, error });
+    });
+  }
+};
+
+const completeConditionally = async (session: IS3Session, at: { Bucket: string; Key: string }): Promise<TRefusal> => {
+  const { sdk, once, parts, retrying } = session.clients;
+  try {
+    const { UploadId } = await run(session, (http) => retrying.send(new sdk.CreateMultipartUploadCommand(at), http));
+    const upload = { ...at, UploadId };
+    const part = new sdk.UploadPartCommand({ ...upload, PartNumber: 1, Body: 'probe' });
+    const { ETag } = await run(session, (http) => parts.send(part, http));
+    const MultipartUpload = { Parts: [{ PartNumber: 1, ETag }] };
+    const end = new sdk.CompleteMultipartUploadCommand({ ...upload, MultipartUpload, IfNoneMatch: '*' });
+    const answer = await isRefused(session, (http) => once.send(end, http));
+    if (answer !== 'accepted') {
+      await run(session, (http) => retrying.send(new sdk.AbortMultipartUploadCommand(upload), http));
+    }
+    return answer;
+  } catch (error) {
+    if (error instanceof RegistryError) throw error;
+    if (statusOf(error) !== 501) throw cannotStart(session, error);
+    session.logger.warn('This S3 server has no multipart uploads: it takes only what fits one request');
+    return 'unknown to the server';
+  }
+};

@@ -1,0 +1,61 @@
+import {
+  codeOf,
+  isNoSuchKey,
+  outcomeUnknown,
+  preconditionFailed,
+  toRegistryError,
+  writeFailureOf,
+} from '../connection/helpers.errors.js';
+import { quoted, run } from '../connection/helpers.request.js';
+import type { IS3Session } from '../connection/interfaces.session.js';
+import { headObject } from '../reading/helpers.read.js';
+
+export interface IDeleteOptions {
+  ifMatch?: string;
+  /** deleting twice is harmless: the key belongs to one write, and nobody writes it again */
+  scratch?: boolean;
+}
+
+/** Resolves if the object is gone; throws what the failed DELETE means otherwise. */
+const decide = async (session: IS3Session, name: string, ifMatch: string | undefined, error: unknown) => {
+  const failure = writeFailureOf(error);
+  if (failure === 'unknown') {
+    const found = await headObject(session, name).catch(() => {
+      throw outcomeUnknown(error);
+    });
+    if (found) throw outcomeUnknown(error);
+    return;
+  }
+  if (ifMatch === undefined) {
+    if (isNoSuchKey(error)) return;
+  } else if (failure === 'absent' || failure === 'condition' || codeOf(error) === 'ConditionalRequestConflict') {
+    throw preconditionFailed(name, error);
+  }
+  throw toRegistryError(error);
+};
+
+/**
+ * Without `ifMatch`: deletes whatever is there. With it: only the object that has that ETag. That is compared before
+ * anything is sent, because servers answer "done" to a conditional delete of what is absent; then the server compares
+ * again, if it can, in one step with the delete.
+ *
+ * A DELETE is sent once. If its answer is lost, and the object is still there, the request may be on its way and may
+ * meet an object that somebody writes meanwhile, one of equal bytes (and ETag) too: `outcomeUnknown`, and whoever
+ * repeats the delete looks first at what is stored by then. Only a `scratch` delete is sent again.
+ */
+export const deleteObject = async (session: IS3Session, name: string, options: IDeleteOptions = {}): Promise<void> => {
+  const { ifMatch, scratch } = options;
+  const { sdk, once, retrying } = session.clients;
+  if (ifMatch !== undefined && (await headObject(session, name))?.etag !== ifMatch) throw preconditionFailed(name);
+  const command = new sdk.DeleteObjectCommand({
+    Bucket: session.settings.bucket,
+    Key: session.settings.prefix + name,
+    IfMatch: ifMatch !== undefined && session.abilities.delete ? quoted(ifMatch) : undefined,
+  });
+  const client = scratch && ifMatch === undefined ? retrying : once;
+  try {
+    await run(session, (http) => client.send(command, http));
+  } catch (error) {
+    await decide(session, name, ifMatch, error);
+  }
+};

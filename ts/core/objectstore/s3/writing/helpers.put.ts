@@ -1,0 +1,83 @@
+import { writeIdOf } from '../connection/helpers.metadata.js';
+import { sendingTime } from '../connection/helpers.request.js';
+import type { IS3Session } from '../connection/interfaces.session.js';
+import { type ByteSource, toReadable } from './classes.bytesource.js';
+import { conditions, creation, type ITarget } from './helpers.creation.js';
+import { compareEarly, sendWrite } from './helpers.write.js';
+
+/** Bodies up to this are sent without a look ahead: they mostly fit the buffers of the connection. */
+const SMALL = 256 * 1024;
+
+export const putBytes = async (session: IS3Session, target: ITarget, bytes: Uint8Array): Promise<{ etag: string }> => {
+  if (bytes.byteLength > SMALL) await compareEarly(session, target);
+  const { sdk, once } = session.clients;
+  const writeId = writeIdOf(target.metadata);
+  const command = new sdk.PutObjectCommand({
+    ...creation(session, target, writeId),
+    ...conditions(target.condition),
+    Body: bytes,
+  });
+  const write = { ...target, writeId, replayable: true, ms: sendingTime(session, bytes.byteLength) };
+  return sendWrite(session, write, (http) => once.send(command, http));
+};
+
+/**
+ * One request, nothing held in memory; gives up when the server stops taking bytes or does not answer. It is safe
+ * because of the checksum behind the body, sent only when the source has ended well: without it some servers (versitygw)
+ * store what they have when the connection breaks, and others commit with the last announced byte, after which a source
+ * may still fail (a digest that does not fit). So a source that failed is certain to leave nothing.
+ */
+export const putStreaming = async (
+  session: IS3Session,
+  target: ITarget,
+  source: ByteSource,
+  size: number,
+): Promise<{ etag: string }> => {
+  await compareEarly(session, target);
+  const { sdk, once } = session.clients;
+  const writeId = writeIdOf(target.metadata);
+  const stop = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const { idleMs } = session.timing;
+  // apart from `stop`: after it, what the server did with the body is still to be asked
+  const halt = new AbortController();
+  const giveUp = () => halt.abort();
+  const watch = (waiting: boolean) => {
+    clearTimeout(timer);
+    if (waiting) timer = setTimeout(giveUp, idleMs);
+  };
+  const onAbort = () => stop.abort();
+  target.signal?.addEventListener('abort', onAbort, { once: true });
+  const body = toReadable(source, onAbort, watch);
+  const command = new sdk.PutObjectCommand({
+    ...creation(session, target, writeId),
+    ...conditions(target.condition),
+    Body: body,
+    ContentLength: size,
+  });
+  // versitygw may leave the last bytes of a chunked body unread and then takes them for the next request (400)
+  command.middlewareStack.add(
+    (next) => (args) => {
+      const { headers } = args.request as { headers: Record<string, string> };
+      headers.connection = 'close';
+      return next(args);
+    },
+    { step: 'build', name: 'ownConnection' },
+  );
+  watch(true);
+  try {
+    const write = { ...target, writeId, replayable: false, ms: 0, signal: stop.signal };
+    return await sendWrite(session, write, (http) => {
+      http.abortSignal.addEventListener('abort', giveUp);
+      return once.send(command, { ...http, abortSignal: halt.signal });
+    });
+  } catch (error) {
+    // an early refusal leaves the rest of the body on its way
+    body.destroy();
+    halt.abort();
+    throw source.failure ? source.failure.reason : error;
+  } finally {
+    watch(false);
+    target.signal?.removeEventListener('abort', onAbort);
+  }
+};

@@ -1,0 +1,143 @@
+import {
+  abortReason,
+  outcomeUnknown,
+  preconditionFailed,
+  toRegistryError,
+  writeFailureOf,
+} from '../connection/helpers.errors.js';
+import { writeIdIn } from '../connection/helpers.metadata.js';
+import { pause, run, unquoted } from '../connection/helpers.request.js';
+import type { IHttpOptions } from '../connection/interfaces.http.js';
+import type { IS3Session } from '../connection/interfaces.session.js';
+import { headOf } from '../reading/helpers.read.js';
+
+export interface ICondition {
+  ifMatch?: string;
+  ifNoneMatch?: '*';
+}
+
+export interface IWrite {
+  /** the caller's key, without the prefix of the store */
+  name: string;
+  /** the object's metadata hold it; see helpers.metadata.ts */
+  writeId: string;
+  condition: ICondition;
+  /** the body can be sent again */
+  replayable: boolean;
+  signal?: AbortSignal;
+  /** ms for one attempt */
+  ms?: number;
+}
+
+/** With the pauses between them, about two seconds: a server that restarts or throttles is often back by then. */
+const ATTEMPTS = 5;
+const FIRST_PAUSE_MS = 50;
+
+interface IFound {
+  etag: string;
+  /** the object carries the id of this write */
+  isOwn: boolean;
+}
+
+const look = async (session: IS3Session, { name, writeId, signal }: IWrite): Promise<IFound | null> => {
+  const found = await headOf(session, name, signal);
+  return found && { etag: unquoted(found.ETag), isOwn: writeIdIn(found.Metadata) === writeId };
+};
+
+/**
+ * What is stored under the key now. Servers over a file system read an object's metadata and its ETag one after the
+ * other, so one HEAD during another write may return half of each. An answer that decides is therefore asked for until
+ * two in a row agree.
+ */
+const lookUntilStable = async (session: IS3Session, write: IWrite, always: boolean): Promise<IFound | null> => {
+  let found = await look(session, write);
+  for (let tries = 0; tries < ATTEMPTS && (always || found?.isOwn); tries++) {
+    const again = await look(session, write);
+    if (again?.etag === found?.etag && again?.isOwn === found?.isOwn) break;
+    found = again;
+  }
+  return found;
+};
+
+export type TEarly = Pick<IWrite, 'name' | 'condition' | 'signal'>;
+
+const isConditional = ({ ifMatch, ifNoneMatch }: ICondition): boolean =>
+  ifMatch !== undefined || ifNoneMatch !== undefined;
+
+/** `etag`: of what is stored, null for nothing */
+export const contradicts = (etag: string | null, { ifMatch, ifNoneMatch }: ICondition): boolean =>
+  (ifNoneMatch !== undefined && etag !== null) || (ifMatch !== undefined && etag !== ifMatch);
+
+/**
+ * For conditional writes with a large body: throws `preconditionFailed` before the body is sent, if the condition does
+ * not hold. A server that refuses a request while its body is still coming in may close the connection before its answer
+ * is read; then the call would be in doubt without need.
+ */
+export const compareEarly = async (session: IS3Session, { name, condition, signal }: TEarly): Promise<void> => {
+  if (!isConditional(condition)) return;
+  const { sdk, retrying } = session.clients;
+  const command = new sdk.HeadObjectCommand({
+    Bucket: session.settings.bucket,
+    Key: session.settings.prefix + name,
+  });
+  const found = await run(session, (http) => retrying.send(command, http), { signal }).catch(() => {
+    if (signal?.aborted) throw abortReason(signal);
+    // absent, or whatever the write meets as well
+    return null;
+  });
+  if (found && contradicts(unquoted(found.ETag), condition)) throw preconditionFailed(name);
+};
+
+/**
+ * Sends a write until its outcome is known, or throws `outcomeUnknown`.
+ *
+ * The SDK's own retries are off for writes (`IS3Clients.once`): if the server applied a conditional write and only the
+ * answer got lost, a blind retry meets its own result and reads "somebody else was first". Here, an attempt without a
+ * certain answer (none, 5xx, a page of a balancer) puts the call in doubt, and a HEAD is asked for the write id:
+ * - the object is this write's: success
+ * - the condition still holds: sent again where the body allows it. The same write twice is harmless, because after one
+ *   of them is applied the condition of the other one does not hold
+ * - else: `outcomeUnknown`. Another writer's object does not say whether it was built upon ours, and an attempt may be
+ *   on its way still
+ *
+ * So `preconditionFailed` is thrown only if every attempt of the call was refused for certain. Even then the write id is
+ * compared, because a proxy on the way may have sent the request twice.
+ */
+export const sendWrite = async (
+  session: IS3Session,
+  write: IWrite,
+  send: (http: IHttpOptions) => Promise<{ ETag?: string }>,
+): Promise<{ etag: string }> => {
+  const { name, condition, signal } = write;
+  /** why the first attempt that may have been applied, or may still be, is in doubt */
+  let doubt: unknown;
+  const failed = (certain: unknown) => (doubt === undefined ? certain : outcomeUnknown(doubt));
+  for (let attempt = 1; ; attempt++) {
+    if (signal?.aborted) throw failed(abortReason(signal));
+    let error: unknown;
+    try {
+      return { etag: unquoted((await run(session, send, write)).ETag) };
+    } catch (thrown) {
+      error = thrown;
+    }
+    // the request was on its way, and the server may have all of it
+    if (signal?.aborted) throw outcomeUnknown(doubt ?? error);
+    const failure = writeFailureOf(error);
+    if (failure === 'unknown') doubt ??= error;
+    if (failure === 'refused' || (failure === 'absent' && !isConditional(condition)))
+      throw failed(toRegistryError(error));
+    if (failure !== 'again') {
+      const found = await lookUntilStable(session, write, doubt !== undefined).catch((cause: unknown) => {
+        throw outcomeUnknown(doubt ?? cause);
+      });
+      if (found?.isOwn) return { etag: found.etag };
+      // a condition that was refused and holds by now: the write of somebody else came and went in between
+      if (failure !== 'unknown' || contradicts(found?.etag ?? null, condition)) {
+        throw failed(preconditionFailed(name, error));
+      }
+    }
+    if (!write.replayable || attempt >= ATTEMPTS) throw failed(toRegistryError(error));
+    // halved to one and a half times, so that writers that failed together do not come back together
+    await pause(FIRST_PAUSE_MS * 2 ** attempt * (0.5 + Math.random()), signal);
+  }
+};

@@ -1,0 +1,34 @@
+import { RegistryError } from '../../classes.registryerror.js';
+import type { StagedObject } from '../../classes.registrystorage.js';
+
+/**
+ * Content that was received before the rights of its sender were known, because its name is in the body. It can be
+ * read, to find the name. It can be published only after `call.authorize(name)`.
+ */
+export class LateContent {
+  constructor(
+    private readonly content: StagedObject,
+    private readonly isAuthorized: () => boolean,
+  ) {}
+
+  /** bytes */
+  public get size(): number {
+    return this.content.size;
+  }
+
+  /** algorithm -> hex */
+  public get digests(): Record<string, string> {
+    return this.content.digests;
+  }
+
+  /** The bytes, to look for the name in them. */
+  public open(): Promise<ReadableStream<Uint8Array>> {
+    return this.content.open();
+  }
+
+  /** The staged object, for the write protocol. Throws `internal` until the caller's right has been checked. */
+  public get staged(): StagedObject {
+    if (this.isAuthorized()) return this.content;
+    throw new RegistryError('internal', 'Content of a late route was used before call.authorize() had allowed it');
+  }
+}

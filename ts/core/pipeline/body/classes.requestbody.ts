@@ -1,0 +1,254 @@
+import * as plugins from '../../../plugins.js';
+import { fromIterable, gather } from '../../base/helpers.streams.js';
+import { RegistryError } from '../../classes.registryerror.js';
+import { BodyReader } from './classes.bodyreader.js';
+import { readForm } from './classes.formreader.js';
+import { WatchedSource } from './classes.watchedsource.js';
+import { abandonBody, isParsed, openBodySource } from './helpers.bodysource.js';
+import { countingValues, MAX_JSON_VALUES } from './helpers.jsonvalues.js';
+import { filesOfHost, leftByHost, readParsedForm } from './helpers.parsedform.js';
+import type { IFormFields, IFormOptions } from './interfaces.form.js';
+
+export interface IBodyOptions {
+  contentLength?: string;
+  contentEncoding?: string;
+  contentType?: string;
+  /** bytes that `bytes()`, `text()` and `json()` accept unless told otherwise */
+  defaultLimit: number;
+  /** bytes of one file of a form, unless told otherwise; default: any number */
+  fileLimit?: number;
+  idleTimeoutMs: number;
+  signal?: AbortSignal;
+}
+
+/**
+ * bytes that a packed body may have beyond twice what it may unpack to. What does not shrink is packed with some bytes for
+ * each 32 KiB; only a body of nothing, repeated for ever, needs more.
+ */
+const PACKED_SLACK = 64 * 1024;
+
+const ENCODINGS = new Set(['identity', 'gzip', 'x-gzip']);
+
+/**
+ * The one reader of request bodies, in every shape that an embedder may pass them: bytes, text, a stream, what a parser
+ * of the host made of it, or the host's own request object, also one whose body a parser has read. It can be read once.
+ */
+export class RequestBody {
+  private taken = false;
+  private begun = false;
+  /** frees what reading has opened; callers that still wait for it get the error */
+  private readonly held: ((error: RegistryError) => void)[] = [];
+
+  private readonly source: unknown;
+
+  constructor(
+    private readonly handedOver: unknown,
+    private readonly options: IBodyOptions,
+  ) {
+    this.source = leftByHost(handedOver);
+  }
+
+  /** False if there certainly is no body. */
+  public get exists(): boolean {
+    return this.source !== undefined && this.source !== null && this.options.contentLength !== '0';
+  }
+
+  /** What the embedder had parsed already (Express' `req.body`), else undefined. */
+  public get parsed(): object | undefined {
+    return isParsed(this.source) ? this.source : undefined;
+  }
+
+  /**
+   * The decoded bytes as they arrive. Throws (at once or while it is read) `tooLarge` past `limit`, `timeout` when the
+   * sender falls silent, `invalid` where fewer or more bytes come than Content-Length says.
+   */
+  public stream(options: { limit?: number } = {}): ReadableStream<Uint8Array> {
+    return fromIterable(this.chunks(options));
+  }
+
+  /**
+   * The same without a stream around it, for callers that read it in any case. With `maxValues`, of a JSON body: throws
+   * `tooLarge` as soon as more values have come in.
+   */
+  public chunks(options: { limit?: number; maxValues?: number } = {}): AsyncGenerator<Uint8Array> {
+    const { limit, maxValues } = options;
+    const chunks = this.decoded({ limit });
+    return maxValues === undefined ? chunks : countingValues(chunks, maxValues);
+  }
+
+  private decoded(options: { limit?: number }): AsyncGenerator<Uint8Array> {
+    const limit = options.limit ?? Number.POSITIVE_INFINITY;
+    const declared = this.declaredLength();
+    if (declared !== undefined && declared > limit) throw tooLarge(limit);
+    if (this.parsed !== undefined) {
+      throw new RegistryError(
+        'invalid',
+        'This request needs the exact bytes of its body, but the host had parsed it: hand over the unparsed request as `body`',
+      );
+    }
+    if (this.taken) throw new RegistryError('internal', 'The request body was read twice');
+    const encoding = this.options.contentEncoding?.trim().toLowerCase() || 'identity';
+    if (!ENCODINGS.has(encoding)) {
+      throw new RegistryError('invalid', `Content-Encoding ${encoding} is not supported, gzip is`, { status: 415 });
+    }
+    this.taken = true;
+    if (encoding === 'identity') return this.received(new Counter(declared, limit));
+    return limited(this.unpacked(this.received(new Counter(declared, PACKED_SLACK + limit * 2))), limit);
+  }
+
+  /** The whole body in memory. */
+  public async bytes(options: { limit?: number } = {}): Promise<Buffer> {
+    return gather(this.chunks({ limit: options.limit ?? this.options.defaultLimit }));
+  }
+
+  public async text(options: { limit?: number } = {}): Promise<string> {
+    return (await this.bytes(options)).toString('utf8');
+  }
+
+  /**
+   * The parsed JSON body; throws `invalid` if it is not JSON, and `tooLarge` as soon as more than `maxValues` values have
+   * come in: many small values take far more time and memory than their bytes tell.
+   */
+  public async json<T = unknown>(options: { limit?: number; maxValues?: number } = {}): Promise<T> {
+    if (this.parsed !== undefined) return this.parsed as T;
+    const { limit = this.options.defaultLimit, maxValues = MAX_JSON_VALUES } = options;
+    const bytes = await gather(this.chunks({ limit, maxValues }));
+    try {
+      return JSON.parse(bytes.toString('utf8')) as T;
+    } catch (cause) {
+      throw new RegistryError('invalid', 'The request body is not valid JSON', { cause });
+    }
+  }
+
+  /**
+   * A form, `multipart/form-data` or `application/x-www-form-urlencoded`. Files are handed to `onFile` one after the
+   * other in the order of the form, each as a stream with backpressure; the fields are the result. A form that a parser
+   * of the host has read works too: an object of fields, `FormData`, and the request object of Express after multer.
+   *
+   * Throws `invalid` for a form that is malformed, breaks off, or holds what is not expected, `tooLarge` past a limit,
+   * and whatever `onFile` throws.
+   */
+  public async form(options: IFormOptions = {}): Promise<IFormFields> {
+    const { defaultLimit, fileLimit, contentType } = this.options;
+    const limits = { defaultLimit, fileLimit };
+    const { parsed } = this;
+    if (parsed !== undefined) return readParsedForm(parsed, filesOfHost(this.handedOver), options, limits);
+    return readForm((limit) => this.chunks({ limit }), contentType, options, limits);
+  }
+
+  /** Reads the body piece by piece. `limit`: bytes that one `take` may ask for; `total`: bytes of the whole body. */
+  public reader(options: { limit?: number; total?: number } = {}): BodyReader {
+    return new BodyReader(this.chunks({ limit: options.total }), options.limit ?? this.options.defaultLimit);
+  }
+
+  /**
+   * The end of the request: frees the body in every state, whether nobody read it, somebody has a stream that was never
+   * read from, or one that was left half-way. A caller that reads on gets an error. It may be called twice.
+   */
+  public dispose(): void {
+    if (!this.begun) abandonBody(this.source);
+    this.taken = true;
+    this.begun = true;
+    for (const free of this.held.splice(0)) free(isOver());
+  }
+
+  private declaredLength(): number | undefined {
+    // a host that unpacked the body leaves both headers as they were
+    if (this.options.contentLength === undefined || this.options.contentEncoding) return undefined;
+    const length = Number(this.options.contentLength);
+    if (!Number.isSafeInteger(length) || length < 0) {
+      throw new RegistryError('invalid', 'Content-Length is not a number of bytes');
+    }
+    return length;
+  }
+
+  /** The bytes as they come. One generator for all that is watched: each costs as much per chunk as hashing a few KiB. */
+  private async *received(counter: Counter): AsyncGenerator<Uint8Array> {
+    if (this.begun) throw isOver();
+    this.begun = true;
+    const source = new WatchedSource(openBodySource(this.source), this.options);
+    this.held.push((error) => source.close(error));
+    try {
+      for (;;) {
+        const { done, value } = await source.next();
+        if (done) return counter.finish();
+        const bytes = counter.take(value as Uint8Array | string);
+        if (bytes.byteLength > 0) yield bytes;
+      }
+    } catch (error) {
+      throw error instanceof RegistryError
+        ? error
+        : new RegistryError('invalid', 'The request body broke off', { cause: error });
+    } finally {
+      source.close();
+    }
+  }
+
+  /** Unpacks `Content-Encoding: gzip`; a body that its host had unpacked already does not begin as gzip does. */
+  private async *unpacked(chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+    const first = await chunks.next();
+    if (first.done) return;
+    const whole = prepend(first.value, chunks);
+    if (first.value[0] !== 0x1f) {
+      yield* whole;
+      return;
+    }
+    const gunzip = plugins.zlib.createGunzip();
+    // errors of either side reach the loop below through gunzip, which pipeline destroys with them
+    plugins.pipeline(plugins.Readable.from(whole), gunzip, () => undefined);
+    this.held.push((error) => gunzip.destroy(error));
+    try {
+      for await (const chunk of gunzip) yield chunk as Uint8Array;
+    } catch (error) {
+      throw error instanceof RegistryError
+        ? error
+        : new RegistryError('invalid', 'The request body is not valid gzip', { cause: error });
+    }
+  }
+}
+
+/** Holds what arrives against what was announced and what is accepted. */
+class Counter {
+  private seen = 0;
+
+  constructor(
+    private readonly declared: number | undefined,
+    private readonly limit = Number.POSITIVE_INFINITY,
+  ) {}
+
+  public take(chunk: Uint8Array | string): Uint8Array {
+    // a stream of the embedder's may be one of text
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    this.seen += bytes.byteLength;
+    if (this.declared !== undefined && this.seen > this.declared) throw wrongLength();
+    if (this.seen > this.limit) throw tooLarge(this.limit);
+    return bytes;
+  }
+
+  public finish(): void {
+    if (this.declared !== undefined && this.seen !== this.declared) throw wrongLength();
+  }
+}
+
+async function* prepend(first: Uint8Array, rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield first;
+  yield* rest;
+}
+
+async function* limited(chunks: AsyncIterable<Uint8Array>, limit: number): AsyncGenerator<Uint8Array> {
+  let seen = 0;
+  for await (const chunk of chunks) {
+    seen += chunk.byteLength;
+    if (seen > limit) throw tooLarge(limit);
+    yield chunk;
+  }
+}
+
+const tooLarge = (limit: number): RegistryError =>
+  new RegistryError('tooLarge', `The request body is larger than the ${limit} bytes that are accepted here`);
+
+const wrongLength = (): RegistryError =>
+  new RegistryError('invalid', 'The request body is not as long as its Content-Length says');
+
+const isOver = (): RegistryError =>
+  new RegistryError('internal', 'The request body was read after the request was over');

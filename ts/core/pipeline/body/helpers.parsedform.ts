@@ -1,0 +1,141 @@
+import { createReadStream } from 'node:fs';
+import { basename } from 'node:path';
+import { fromIterable, iterate, toReadableStream } from '../../base/helpers.streams.js';
+import { RegistryError } from '../../classes.registryerror.js';
+import { FormTally } from './classes.formfields.js';
+import type { IFormDefaults, IFormFields, IFormOptions } from './interfaces.form.js';
+
+/** The request object of a Node framework after a parser has read its body. */
+interface IHostRequest {
+  httpVersion: string;
+  readableDidRead: true;
+  body?: unknown;
+  /** multer */
+  file?: unknown;
+  files?: unknown;
+}
+
+/** A file as multer leaves it, in memory (`buffer`) or on disk (`path`). */
+interface IHostFile {
+  fieldname: string;
+  originalname?: string;
+  mimetype?: string;
+  buffer?: Uint8Array;
+  path?: string;
+}
+
+interface IParsedFile {
+  name: string;
+  filename: string | undefined;
+  contentType: string;
+  open(): AsyncIterable<Uint8Array>;
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+
+/**
+ * A parsed body may have any members that its sender likes, so they prove nothing: whoever passed for the host could have
+ * files of this machine read. But nothing that is parsed has symbols, as a stream has them.
+ */
+const isHostRequest = (value: unknown): value is IHostRequest =>
+  isObject(value) &&
+  Symbol.asyncIterator in value &&
+  typeof value.httpVersion === 'string' &&
+  value.readableDidRead === true;
+
+/** What the host's parser left of the body if it handed over its request object, else what it handed over. */
+export const leftByHost = (handedOver: unknown): unknown =>
+  isHostRequest(handedOver) && handedOver.body !== undefined ? handedOver.body : handedOver;
+
+/**
+ * Files that multer took from the request. They stand beside the body, on the request object itself: what stands in a
+ * body comes from the client, and must never be taken for a path of this machine.
+ */
+export const filesOfHost = (handedOver: unknown): IParsedFile[] => {
+  if (!isHostRequest(handedOver)) return [];
+  const { file, files } = handedOver;
+  const all = Array.isArray(files) ? files : isObject(files) ? Object.values(files).flat() : [];
+  return [file, ...all].filter(isHostFile).map(fromHostFile);
+};
+
+const isHostFile = (value: unknown): value is IHostFile =>
+  isObject(value) &&
+  typeof value.fieldname === 'string' &&
+  (value.buffer instanceof Uint8Array || typeof value.path === 'string');
+
+const fromHostFile = ({ fieldname, originalname, mimetype, buffer, path }: IHostFile): IParsedFile => ({
+  name: fieldname,
+  filename: originalname === undefined ? undefined : lastSegment(originalname),
+  contentType: mimetype ?? 'application/octet-stream',
+  open: () => (buffer ? iterate(toReadableStream(buffer)) : createReadStream(path as string)),
+});
+
+/** clients may send a path, of either kind of system */
+const lastSegment = (name: string): string => basename(name.replace(/\\/g, '/'));
+
+const fromBlob = (name: string, blob: Blob): IParsedFile => ({
+  name,
+  filename: 'name' in blob && typeof blob.name === 'string' ? lastSegment(blob.name) : undefined,
+  contentType: blob.type || 'application/octet-stream',
+  open: () => iterate(blob.stream() as ReadableStream<Uint8Array>),
+});
+
+/** Levels of objects in a parsed form; parsers of frameworks stop at five. */
+const MAX_DEPTH = 8;
+
+/**
+ * Fields of an object. Lists are repeated fields; an object (Express' extended parser makes one of `a[b]=c`) goes back
+ * to the names that the client sent.
+ */
+function* fieldsOf(name: string, value: unknown, depth = 0): Generator<[name: string, value: string]> {
+  if (value === undefined || value === null) return;
+  if (depth > MAX_DEPTH) throw new RegistryError('invalid', 'The form is nested too deep');
+  if (Array.isArray(value)) for (const item of value) yield* fieldsOf(name, item, depth + 1);
+  else if (!isObject(value)) yield [name, String(value)];
+  else {
+    for (const [key, item] of Object.entries(value))
+      yield* fieldsOf(depth === 0 ? key : `${name}[${key}]`, item, depth + 1);
+  }
+}
+
+/** See `RequestBody.form`: a form that was parsed before it came here. All its fields count as before its files. */
+export const readParsedForm = async (
+  parsed: object,
+  files: IParsedFile[],
+  options: IFormOptions,
+  defaults: IFormDefaults,
+): Promise<IFormFields> => {
+  const tally = new FormTally(options, defaults);
+  const found = [...files];
+  if (parsed instanceof FormData) {
+    for (const [name, value] of parsed.entries() as Iterable<[string, string | Blob]>) {
+      if (typeof value === 'string') tally.addField(name, value);
+      else found.push(fromBlob(name, value));
+    }
+  } else {
+    for (const [name, value] of fieldsOf('', parsed)) tally.addField(name, value);
+  }
+  for (const file of found) await handOver(file, tally, options);
+  return tally.fields;
+};
+
+const handOver = async (file: IParsedFile, tally: FormTally, { onFile }: IFormOptions): Promise<void> => {
+  const { name: field, filename, contentType } = file;
+  tally.addFile(field);
+  const chunks = contentOf(file, tally);
+  try {
+    await onFile?.({ field, filename, contentType, stream: fromIterable(chunks), fields: tally.fields });
+  } finally {
+    // what the handler left half-way may hold a file of the host open
+    await chunks.return(undefined);
+  }
+};
+
+async function* contentOf(file: IParsedFile, tally: FormTally): AsyncGenerator<Uint8Array> {
+  let size = 0;
+  for await (const chunk of file.open()) {
+    size += chunk.byteLength;
+    tally.checkFile(file.name, size);
+    yield chunk;
+  }
+}

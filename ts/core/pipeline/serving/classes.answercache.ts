@@ -1,0 +1,131 @@
+import { LRUCache } from '../../../plugins.js';
+import type { IVerifiedCaller } from '../../auth/interfaces.auth.js';
+import { responseOfBytes } from '../../base/helpers.streams.js';
+import type { IRequestContext, IResponse } from '../../interfaces.core.js';
+import type { IObjectStore } from '../../objectstore/interfaces.objectstore.js';
+import { headerOf } from '../helpers.http.js';
+import type { RenderCache, Rendering } from './classes.rendercache.js';
+
+/** A stored document as it was. */
+export interface IDocumentVersion {
+  key: string;
+  etag: string;
+}
+
+/** Whom an answer is for: anybody (a public route, which looks at no credentials), or one verified caller. */
+export type TAudience = 'anybody' | IVerifiedCaller;
+
+/** All that an answer was made from. While it holds, the same request would get the same answer. */
+export interface IAnswerBasis {
+  audience: TAudience;
+  /** ms since 1970; the caller has to be verified anew, or the handler gave its answer an end */
+  validUntil: number;
+  /** the headers that were looked at, by lower-case name, with their values; without those of the credential */
+  headers: readonly (readonly [name: string, value: string | undefined])[];
+  baseUrl: string | undefined;
+  document: IDocumentVersion;
+  /** as the `RenderCache` has it; packed = the gzip form was sent */
+  rendering: { name: string; packed: boolean };
+  status: number;
+  responseHeaders: Record<string, string>;
+}
+
+/** characters of names and headers that are kept, about; some 6,000 everyday requests */
+const MAX_SIZE = 4 * 1024 * 1024;
+/** a request with longer headers than this is not an everyday one */
+const MAX_REQUEST = 4 * 1024;
+/** clients of different kinds, and different users, that ask for one path */
+const MAX_VARIANTS = 8;
+
+const sizeOf = ({ headers }: IAnswerBasis): number =>
+  headers.reduce((sum, [name, value]) => sum + name.length + (value?.length ?? 0), 600);
+
+/** Whether a request has nothing that could bear on its answer beside its path, its headers, its caller and `baseUrl`. */
+const isPlain = ({ method, body, query }: IRequestContext): boolean => {
+  if (method !== 'GET' || (body !== undefined && body !== null)) return false;
+  for (const _name in query) return false;
+  return true;
+};
+
+/**
+ * Clients ask for the same documents again and again. For such a request it suffices to find that nothing its answer
+ * was made from has changed: the verified caller, the headers, the stored document. The store is asked each time, so
+ * another replica's write is seen at once, as everywhere.
+ *
+ * Only if the store can be asked without waiting; with other stores the request to the store costs far more than the
+ * pipeline.
+ */
+export class AnswerCache {
+  private readonly entries = new LRUCache<string, IAnswerBasis[]>({
+    maxSize: MAX_SIZE,
+    sizeCalculation: (variants, path) => variants.reduce((sum, one) => sum + sizeOf(one), path.length + 100),
+  });
+
+  constructor(
+    private readonly store: IObjectStore,
+    private readonly renders: RenderCache,
+    private readonly now: () => number = Date.now,
+  ) {}
+
+  /** Whether a request is of the kind that is remembered. */
+  public takes(context: IRequestContext): boolean {
+    return this.store.glance !== undefined && isPlain(context);
+  }
+
+  /**
+   * The answer to a request as the pipeline would give it; undefined = ask the pipeline.
+   * @param caller returns the caller if it is known without any work; called only if it matters
+   */
+  public find(
+    context: IRequestContext,
+    path: string,
+    caller: () => IVerifiedCaller | undefined,
+  ): IResponse | undefined {
+    const variants = this.entries.get(path);
+    if (!variants || !isPlain(context)) return undefined;
+    let asked: IVerifiedCaller | undefined;
+    for (const basis of variants) {
+      if (!isFor(basis, context)) continue;
+      if (basis.audience !== 'anybody') {
+        asked ??= caller();
+        if (!asked) return undefined;
+        if (basis.audience !== asked) continue;
+      }
+      return this.now() < basis.validUntil ? this.answer(basis) : undefined;
+    }
+    return undefined;
+  }
+
+  private answer({
+    document,
+    rendering: { name, packed },
+    status,
+    responseHeaders,
+  }: IAnswerBasis): IResponse | undefined {
+    if (this.store.glance?.(document.key)?.etag !== document.etag) return undefined;
+    const rendering = this.renders.peek(name);
+    const headers = { ...responseHeaders };
+    if (status === 304) return rendering && { status, headers };
+    const bytes = rendering && bytesOf(rendering, packed);
+    return bytes && responseOfBytes(status, headers, bytes);
+  }
+
+  public keep(path: string, basis: IAnswerBasis): void {
+    const now = this.now();
+    if (sizeOf(basis) > MAX_REQUEST || basis.validUntil <= now) return;
+    const request = { baseUrl: basis.baseUrl, headers: Object.fromEntries(basis.headers) };
+    const isReplaced = (one: IAnswerBasis): boolean =>
+      one.validUntil <= now || (one.audience === basis.audience && isFor(one, request));
+    const others = (this.entries.get(path) ?? []).filter((one) => !isReplaced(one));
+    this.entries.set(path, [basis, ...others].slice(0, MAX_VARIANTS));
+  }
+}
+
+const isFor = ({ baseUrl, headers }: IAnswerBasis, context: Pick<IRequestContext, 'baseUrl' | 'headers'>): boolean => {
+  if (baseUrl !== context.baseUrl) return false;
+  for (const [name, value] of headers) if (headerOf(context.headers, name) !== value) return false;
+  return true;
+};
+
+const bytesOf = (rendering: Rendering, packed: boolean): Uint8Array | undefined =>
+  packed ? rendering.gzip : rendering.bytes;

@@ -1,0 +1,205 @@
+import * as plugins from '../../../plugins.js';
+import type { IRight } from '../../auth/classes.rights.js';
+import type { IAuthToken } from '../../auth/interfaces.auth.js';
+import { Slices } from '../../base/helpers.slices.js';
+import type { AuthManager } from '../../classes.authmanager.js';
+import { RegistryError } from '../../classes.registryerror.js';
+import type { IResponse } from '../../interfaces.core.js';
+import type { IListedPackage, IListingSnapshot } from '../../listing/interfaces.listing.js';
+import { acceptsEncoding, matchesEtag, respond } from '../helpers.http.js';
+import { Rendering } from './classes.rendercache.js';
+
+/** A listing of all packages that can be served; `PackageCatalog` is one. */
+export interface IServedListing<TEntry> {
+  sorted(): Promise<IListingSnapshot<TEntry>>;
+}
+
+/**
+ * How all packages are written down: one text after the other, in the order of the listing. Links are relative: a
+ * rendering is shared by callers that came by different host names.
+ */
+export interface IListingRender<TEntry> {
+  contentType: string;
+  header?: string;
+  /** pure; null: the package is left out */
+  entry(name: string, entry: TEntry): string | null;
+  /** between the texts of two packages */
+  separator?: string;
+  footer?: string;
+}
+
+export interface IServeListingOptions<TEntry> {
+  /** names the representation, e.g. `json` */
+  variant: string;
+  render: IListingRender<TEntry>;
+  /** what a caller must be allowed to do to a package to see it; default: type and action of the route */
+  right?: { type: string; action: string };
+  headers?: Record<string, string>;
+}
+
+/** The parts of a call that decide what it gets. */
+export interface IListingRequest {
+  header(name: string): string | undefined;
+  token: IAuthToken | null;
+  auth: AuthManager;
+  signal?: AbortSignal;
+}
+
+/** Names whose rights are looked up together: less than a millisecond. */
+const BATCH = 256;
+/** Characters that become bytes at once: less than a millisecond. */
+const PIECE = 256 * 1024;
+/**
+ * Bytes of renderings that one listing keeps. As much as all other metadata has by default, and apart from it: one listing
+ * of 100,000 packages would push thousands of documents out. The newest is kept whatever its size.
+ */
+const KEPT_BYTES = 64 * 1024 * 1024;
+
+/** Renderings of one listing. Only those of its newest version are of any use. */
+class ListingRenders {
+  private version = -1;
+  private readonly kept = new Map<string, Rendering>();
+  private readonly underWay = new Map<string, Promise<Rendering>>();
+
+  /** The rendering under this name; made once, however many callers wait for it. */
+  public async get(name: string, version: number, make: () => Promise<Rendering>): Promise<Rendering> {
+    if (version === this.version) {
+      const hit = this.kept.get(name);
+      if (hit) return this.keep(name, hit);
+    }
+    const job = `${version}\n${name}`;
+    let making = this.underWay.get(job);
+    if (!making) {
+      making = make().finally(() => this.underWay.delete(job));
+      this.underWay.set(job, making);
+    }
+    const made = await making;
+    if (version > this.version) {
+      this.version = version;
+      this.kept.clear();
+    }
+    return version === this.version ? this.keep(name, made) : made;
+  }
+
+  /** Puts it last, and drops those that were used longest ago. */
+  private keep(name: string, rendering: Rendering): Rendering {
+    this.kept.delete(name);
+    this.kept.set(name, rendering);
+    let bytes = 0;
+    for (const { cost } of this.kept.values()) bytes += cost;
+    for (const [oldest, { cost }] of this.kept) {
+      if (bytes <= KEPT_BYTES || oldest === name) break;
+      this.kept.delete(oldest);
+      bytes -= cost;
+    }
+    return rendering;
+  }
+}
+
+const rendersOf = new WeakMap<object, ListingRenders>();
+
+interface IVisible<TEntry> {
+  /** the same for callers that see the same packages of one version */
+  who: string;
+  packages: readonly IListedPackage<TEntry>[];
+}
+
+/** What the caller may see. Callers that see all of it are known at once; of others each name is looked at. */
+const visibleTo = async <TEntry>(
+  { auth, token, signal }: IListingRequest,
+  right: IRight,
+  packages: readonly IListedPackage<TEntry>[],
+): Promise<IVisible<TEntry>> => {
+  if (await auth.allowsAll(token, right)) return { who: 'all', packages };
+  const slices = new Slices();
+  const visible: IListedPackage<TEntry>[] = [];
+  const seen = plugins.crypto.createHash('sha256');
+  for (let at = 0; at < packages.length; at += BATCH) {
+    const batch = packages.slice(at, at + BATCH);
+    const names = await auth.allowedNames(
+      token,
+      right,
+      batch.map(({ name }) => name),
+    );
+    const allowed = new Set(names);
+    const mask = new Uint8Array(batch.length);
+    for (const [index, listed] of batch.entries()) {
+      if (!allowed.has(listed.name)) continue;
+      mask[index] = 1;
+      visible.push(listed);
+    }
+    seen.update(mask);
+    // each name may be a question to somebody's own code: nobody waits for the answer any more
+    if (signal?.aborted) throw new RegistryError('timeout', 'The client went away', { cause: signal.reason });
+    if (slices.due) await slices.rest();
+  }
+  return { who: visible.length === packages.length ? 'all' : seen.digest('base64url'), packages: visible };
+};
+
+const renderAll = async <TEntry>(
+  packages: readonly IListedPackage<TEntry>[],
+  { contentType, header = '', entry, separator = '', footer = '' }: IListingRender<TEntry>,
+): Promise<Rendering> => {
+  const slices = new Slices();
+  const hash = plugins.crypto.createHash('sha256');
+  const pieces: Buffer[] = [];
+  let text = header;
+  const flush = (): void => {
+    const piece = Buffer.from(text);
+    hash.update(piece);
+    pieces.push(piece);
+    text = '';
+  };
+  let isFirst = true;
+  for (const { name, entry: value } of packages) {
+    const written = entry(name, value);
+    if (written === null) continue;
+    if (!isFirst) text += separator;
+    isFirst = false;
+    text += written;
+    if (text.length >= PIECE) flush();
+    if (slices.due) await slices.rest();
+  }
+  text += footer;
+  flush();
+  await slices.rest();
+  return new Rendering({ body: Buffer.concat(pieces), contentType, etag: hash.digest('base64url').slice(0, 27) });
+};
+
+/**
+ * All packages that the caller may see, in the one order that all replicas share; rendered once per version of the listing
+ * and per set of visible packages; ETag (by content, so the same on every replica), 304, gzip in the thread pool. The event
+ * loop is never held for long, whatever the number of packages.
+ */
+export const serveListing = async <TEntry>(
+  request: IListingRequest,
+  listing: IServedListing<TEntry>,
+  right: IRight,
+  options: IServeListingOptions<TEntry>,
+): Promise<IResponse> => {
+  const { version, packages } = await listing.sorted();
+  const visible = await visibleTo(request, right, packages);
+  let renders = rendersOf.get(listing);
+  if (!renders) {
+    renders = new ListingRenders();
+    rendersOf.set(listing, renders);
+  }
+  const rendering = await renders.get(`${options.variant}\n${visible.who}`, version, () =>
+    renderAll(visible.packages, options.render),
+  );
+  const packed = rendering.compressible && acceptsEncoding(request.header('accept-encoding'), 'gzip');
+  const { etag } = rendering;
+  const headers: Record<string, string> = {
+    'Content-Type': rendering.contentType,
+    // two representations, two strong validators (RFC 9110 section 8.8.3)
+    ETag: packed ? `"${etag}-gzip"` : `"${etag}"`,
+    'Cache-Control': 'no-cache',
+    Vary: 'Accept, Accept-Encoding',
+    ...options.headers,
+  };
+  // no Last-Modified: replicas learn of a change at different times
+  const ifNoneMatch = request.header('if-none-match');
+  if (ifNoneMatch !== undefined && matchesEtag(ifNoneMatch, [etag, `${etag}-gzip`])) return { status: 304, headers };
+  if (packed) headers['Content-Encoding'] = 'gzip';
+  return respond(200, packed ? await rendering.gzipped() : rendering.bytes, headers);
+};

@@ -1,0 +1,220 @@
+import { iterate } from '../../base/helpers.streams.js';
+import { RegistryError } from '../../classes.registryerror.js';
+import type { RegistryStorage } from '../../classes.registrystorage.js';
+import type { IResponse } from '../../interfaces.core.js';
+import type { IObjectInfo, TObjectRange } from '../../objectstore/interfaces.objectstore.js';
+import { acceptsEncoding, matchesEtag, respond } from '../helpers.http.js';
+import type { Rendering } from './classes.rendercache.js';
+import {
+  type IByteRange,
+  multipartResponse,
+  outOfRange,
+  parseRanges,
+  partHeaders,
+  resolveRanges,
+  respondPart,
+} from './helpers.ranges.js';
+import type { IServeObjectOptions, IServeRenderingOptions } from './interfaces.serving.js';
+
+/** The parts of a call that decide how something is served. */
+export interface IServeRequest {
+  method: string;
+  header(name: string): string | undefined;
+  signal?: AbortSignal;
+  storage: RegistryStorage;
+}
+
+/** The value of `Repr-Digest` (RFC 9530 section 3) for a sha256 in hex. */
+const digestField = (hex: string): string => `sha-256=:${Buffer.from(hex, 'hex').toString('base64')}:`;
+
+/**
+ * ms. `Last-Modified` counts whole seconds, so a client that has got one may have the first of two states of the same
+ * second, and would get 304 for good. While the last change is younger than this, no date is sent and none is compared
+ * (RFC 9110 section 8.8.2.2 wants a second between them; the other one is for clocks that differ a little).
+ */
+const FRESH_MS = 2_000;
+
+/** ms since 1970; from then on `Last-Modified` is sent for content that changed last at `lastModified` */
+export const datedSince = (lastModified: Date): number => lastModified.getTime() + FRESH_MS;
+
+const isFresh = (request: IServeRequest, lastModified: Date): boolean =>
+  request.storage.now().getTime() < datedSince(lastModified);
+
+/** As clients send it back in If-Modified-Since. */
+const wholeSeconds = (date: Date): number => Math.floor(date.getTime() / 1000) * 1000;
+
+/** What conditions are compared with. */
+interface IValidators {
+  etags: string[];
+  lastModified: Date;
+  /** the date can be believed */
+  isDated: boolean;
+}
+
+const baseHeaders = (
+  info: Pick<IObjectInfo, 'contentType'>,
+  { etags, lastModified, isDated }: IValidators,
+  options: IServeObjectOptions,
+): Record<string, string> => {
+  const headers: Record<string, string> = {
+    'Content-Type': options.contentType ?? info.contentType ?? 'application/octet-stream',
+    ETag: `"${etags[0]}"`,
+  };
+  if (isDated) headers['Last-Modified'] = lastModified.toUTCString();
+  headers['Accept-Ranges'] = 'bytes';
+  headers['Cache-Control'] = options.immutable ? 'max-age=31536000, immutable' : 'no-cache';
+  if (options.reprDigest !== undefined) headers['Repr-Digest'] = digestField(options.reprDigest);
+  return Object.assign(headers, options.headers);
+};
+
+/**
+ * If-Range (RFC 9110 section 13.1.5): ranges count only while the content is still the one that the client knows. Only a
+ * strong ETag, or the very date, will do; a weak one never fits.
+ */
+const rangeStillValid = (request: IServeRequest, { etags, lastModified, isDated }: IValidators): boolean => {
+  const ifRange = request.header('if-range');
+  if (ifRange === undefined) return true;
+  if (ifRange.includes('"')) return ifRange.trim() === `"${etags[0]}"`;
+  return isDated && wholeSeconds(lastModified) === Date.parse(ifRange);
+};
+
+/** If-None-Match wins over If-Modified-Since (RFC 9110 section 13.1.3). */
+const isUnchanged = (request: IServeRequest, { etags, lastModified, isDated }: IValidators): boolean => {
+  const ifNoneMatch = request.header('if-none-match');
+  if (ifNoneMatch !== undefined) return matchesEtag(ifNoneMatch, etags);
+  const since = request.header('if-modified-since');
+  return since !== undefined && isDated && wholeSeconds(lastModified) <= Date.parse(since);
+};
+
+/** The ranges that a request asks for; HEAD has none (RFC 9110 section 14.2). */
+const rangesOf = (request: IServeRequest): TObjectRange[] | 'invalid' | undefined =>
+  request.method === 'GET' ? parseRanges(request.header('range')) : undefined;
+
+const CONDITIONS = ['if-none-match', 'if-modified-since', 'if-range'];
+
+/**
+ * One stored object as a download: HEAD, ETag, 304, If-Range, one or several byte ranges. Null if it is absent. Throws
+ * `rangeInvalid` with `Content-Range` for a range past the end.
+ */
+export const serveObject = async (
+  request: IServeRequest,
+  key: string,
+  options: IServeObjectOptions = {},
+): Promise<IResponse | null> => {
+  const ranges = rangesOf(request);
+  let known: IObjectInfo | undefined;
+  let range: TObjectRange | undefined;
+  const isConditional = CONDITIONS.some((name) => request.header(name) !== undefined);
+  if (isConditional || request.method === 'HEAD' || ranges === 'invalid' || (ranges && ranges.length > 1)) {
+    const { storage } = request;
+    // if a hook refuses the content, nothing about it may be sent either
+    const info = options.about ? await storage.headForGet(key, options.about) : await storage.head(key);
+    if (!info) return null;
+    known = info;
+    const validators = validatorsOf(request, info, options);
+    const headers = baseHeaders(info, validators, options);
+    if (isUnchanged(request, validators)) return { status: 304, headers };
+    if (request.method === 'HEAD') return { status: 200, headers: { ...headers, 'Content-Length': String(info.size) } };
+    if (ranges && rangeStillValid(request, validators)) {
+      const resolved = resolveRanges(ranges, info.size);
+      if (resolved.length > 1) {
+        return multipartResponse(headers, resolved, info.size, (part) => partOf(request, info, part));
+      }
+      range = resolved[0];
+    }
+  } else if (ranges) {
+    range = ranges[0];
+  }
+  return serveBody(request, key, { ...options, about: known ? undefined : options.about }, range, known);
+};
+
+/** `known`: the object that conditions were compared with; if there is another one by now, no range of it is sent. */
+const serveBody = async (
+  request: IServeRequest,
+  key: string,
+  options: IServeObjectOptions,
+  range: TObjectRange | undefined,
+  known: IObjectInfo | undefined,
+): Promise<IResponse | null> => {
+  const found = await request.storage
+    .open(key, { range, signal: request.signal }, options.about)
+    .catch((error: unknown) => {
+      if (!RegistryError.is(error, 'rangeInvalid')) throw error;
+      throw outOfRange(((error.detail ?? {}) as { size?: number }).size, error.message);
+    });
+  if (!found || found === 'notModified') return null;
+  const { info, body } = found;
+  if (found.range && known && known.etag !== info.etag) {
+    await body.cancel();
+    return serveBody(request, key, options, undefined, undefined);
+  }
+  const headers = baseHeaders(info, validatorsOf(request, info, options), options);
+  if (found.range) return { status: 206, headers: partHeaders(headers, found.range, info.size), body };
+  headers['Content-Length'] = String(info.size);
+  return { status: 200, headers, body };
+};
+
+const validatorsOf = (request: IServeRequest, info: IObjectInfo, options: IServeObjectOptions): IValidators => ({
+  etags: [options.etag ?? info.etag],
+  lastModified: info.lastModified,
+  // what never changes has no second state in its second
+  isDated: options.immutable === true || !isFresh(request, info.lastModified),
+});
+
+async function* partOf(request: IServeRequest, info: IObjectInfo, range: IByteRange): AsyncGenerator<Uint8Array> {
+  const found = await request.storage.open(info.key, { range, signal: request.signal });
+  if (!found || found === 'notModified')
+    throw new RegistryError('unavailable', 'The content went away while it was sent');
+  if (found.info.etag !== info.etag) {
+    await found.body.cancel();
+    throw new RegistryError('unavailable', 'The content changed while it was sent');
+  }
+  yield* iterate(found.body);
+}
+
+/** Bytes in memory under an ETag of the caller's, never in another encoding. */
+export const serveExact = (
+  request: IServeRequest,
+  { bytes, contentType, lastModified = new Date(0) }: Rendering,
+  options: IServeObjectOptions & { etag: string },
+): IResponse => {
+  const validators = { etags: [options.etag], lastModified, isDated: true };
+  const headers = baseHeaders({ contentType }, validators, options);
+  if (!options.headers?.['Accept-Ranges']) delete headers['Accept-Ranges'];
+  if (isUnchanged(request, validators)) return { status: 304, headers };
+  return respond(200, bytes, headers);
+};
+
+/** A rendered document: gzip if it is accepted, ETag by its bytes, 304. */
+export const serveRendering = async (
+  request: IServeRequest,
+  rendering: Rendering,
+  storedAt: Date,
+  options: IServeRenderingOptions = {},
+): Promise<IResponse> => {
+  // the document's own time is better than the time of its object, which may have been copied
+  const lastModified = rendering.lastModified ?? storedAt;
+  const ranges = options.ranges ? rangesOf(request) : undefined;
+  const packed = !ranges && rendering.compressible && acceptsEncoding(request.header('accept-encoding'), 'gzip');
+  // two representations, two strong validators (RFC 9110 section 8.8.3)
+  const plain = rendering.etag;
+  const zipped = `${plain}-gzip`;
+  const etags = packed ? [zipped, plain] : [plain, zipped];
+  const validators = { etags, lastModified, isDated: !isFresh(request, lastModified) };
+  const all: Record<string, string> = {
+    'Content-Type': rendering.contentType,
+    ETag: `"${etags[0]}"`,
+    'Cache-Control': 'no-cache',
+    Vary: 'Accept, Accept-Encoding',
+    ...(validators.isDated && { 'Last-Modified': lastModified.toUTCString() }),
+    ...(options.ranges && { 'Accept-Ranges': 'bytes' }),
+    ...(options.reprDigest && !packed && { 'Repr-Digest': digestField(rendering.sha256) }),
+    ...options.headers,
+  };
+  if (isUnchanged(request, validators)) return { status: 304, headers: all };
+  if (packed) all['Content-Encoding'] = 'gzip';
+  if (ranges && rangeStillValid(request, validators)) {
+    return respondPart(all, resolveRanges(ranges, rendering.bytes.byteLength), rendering.bytes);
+  }
+  return respond(200, packed ? await rendering.gzipped() : rendering.bytes, all);
+};

@@ -1,0 +1,41 @@
+import type { ICodec } from '../../classes.registrystorage.js';
+import type { IStorageHookMetadata } from '../../storage/hooks/interfaces.hooks.js';
+import type { IRendered } from './classes.rendercache.js';
+
+export interface IServeObjectOptions {
+  contentType?: string;
+  headers?: Record<string, string>;
+  /** without quotes; default: the store's own */
+  etag?: string;
+  /** the bytes under this URL never change, so caches may keep them for a year */
+  immutable?: boolean;
+  /** runs the get hooks */
+  about?: IStorageHookMetadata;
+  /** sha256 of the whole content in hex, sent as `Repr-Digest` (RFC 9530), for clients that check parts */
+  reprDigest?: string;
+}
+
+export interface IServeRenderingOptions {
+  headers?: Record<string, string>;
+  /** parts of it may be asked for (RubyGems' index grows at its end); a part is never sent in another encoding */
+  ranges?: boolean;
+  /** `Repr-Digest` of what is sent, on every answer that is not packed */
+  reprDigest?: boolean;
+}
+
+export interface IServeDocumentOptions<T> extends IServeRenderingOptions {
+  codec?: ICodec<T>;
+  /** names the representation, e.g. `abbreviated`; the public URL is always part of the name */
+  variant: string;
+  /** pure; null = this document is not to be seen (then the answer is null, as for an absent one) */
+  render(value: T): IRendered | null;
+  /** runs the get hooks */
+  about?: IStorageHookMetadata;
+  /**
+   * The answer depends on nothing but this document, the path, the caller's rights, and headers that were read by
+   * `call.header`. While all of these stay as they were, the same request may be answered without the handler.
+   */
+  repeatable?: boolean;
+  /** ms since 1970; a repeatable answer is given without the handler only until then */
+  validUntil?: number;
+}

@@ -1,0 +1,100 @@
+import { fromIterable, iterate } from '../../base/helpers.streams.js';
+import type { IObjectInfo } from '../../objectstore/interfaces.objectstore.js';
+import type { HookRunner, IHookSubject } from '../hooks/classes.hookrunner.js';
+import type { IStorageHookMetadata } from '../hooks/interfaces.hooks.js';
+import type { IStorageOrigin } from '../interfaces.storage.js';
+import type { StagedObject } from '../uploads/classes.stagedobject.js';
+import type { IArtifactPlan } from './interfaces.plans.js';
+
+interface ISubjectOf {
+  packageName: string;
+  version?: string;
+}
+
+const digestOf = ({ staged, digestAlgorithm = 'sha256' }: IArtifactPlan): string | undefined =>
+  staged.digests[digestAlgorithm] && `${digestAlgorithm}:${staged.digests[digestAlgorithm]}`;
+
+async function* readLater(staged: StagedObject): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* iterate(await staged.open());
+}
+
+export const artifactSubject = (plan: ISubjectOf, artifact: IArtifactPlan, key: string): IHookSubject => {
+  const { packageName } = plan;
+  const { contentType, staged, version = plan.version } = artifact;
+  const content = { contentType, size: staged.size, digest: digestOf(artifact) };
+  const metadata = { ...content, packageName, version };
+  return {
+    key,
+    metadata: { ...metadata, kind: 'artifact' },
+    phase: 'commit',
+    open: () => fromIterable(readLater(staged)),
+  };
+};
+
+export const documentSubject = (plan: ISubjectOf, key: string, contentType: string): IHookSubject => {
+  const { packageName, version } = plan;
+  return { key, metadata: { contentType, packageName, version, kind: 'document' }, phase: 'commit' };
+};
+
+/** The hooks of one write: hooks are asked about each subject once, and get the outcome of what they allowed. */
+export class CommitHooks {
+  private readonly allowed: IHookSubject[] = [];
+  private readonly puts: IHookSubject[] = [];
+  /** by key */
+  private readonly deletes = new Map<string, IHookSubject>();
+
+  constructor(
+    private readonly hooks: HookRunner,
+    private readonly origin: IStorageOrigin,
+    private readonly plan: ISubjectOf & { digest?: string },
+    /** of what is to be deleted: hooks are told its size */
+    private readonly look: (key: string) => Promise<IObjectInfo | null>,
+  ) {}
+
+  public async askPut(subject: IHookSubject): Promise<void> {
+    this.puts.push(subject);
+    await this.hooks.ask('beforePut', this.origin, subject);
+    this.allowed.push({ ...subject, operation: 'put' });
+  }
+
+  public async askDelete(subject: IHookSubject): Promise<void> {
+    this.deletes.set(subject.key, subject);
+    await this.hooks.ask('beforeDelete', this.origin, subject);
+    this.allowed.push({ ...subject, operation: 'delete' });
+  }
+
+  public async askDrops(keys: string[]): Promise<void> {
+    for (const key of this.unasked(keys)) await this.askDelete({ key, metadata: await this.aboutDrop(key) });
+  }
+
+  public unasked(keys: string[]): string[] {
+    return keys.filter((key) => !this.deletes.has(key));
+  }
+
+  /** @param keyOf where the subject of a plan's key was put in the end */
+  public async tellPuts(keyOf: (key: string) => string): Promise<void> {
+    for (const subject of this.puts) {
+      await this.hooks.tell('afterPut', this.origin, { ...subject, key: keyOf(subject.key) });
+    }
+  }
+
+  public async tellDeletes(keys: string[]): Promise<void> {
+    for (const key of keys) {
+      const subject = this.deletes.get(key);
+      if (subject) await this.hooks.tell('afterDelete', this.origin, subject);
+    }
+  }
+
+  /** What was allowed did not happen. */
+  public async tellAborted(): Promise<void> {
+    for (const subject of this.allowed.splice(0)) await this.hooks.tell('afterAbort', this.origin, subject);
+  }
+
+  private async aboutDrop(key: string): Promise<IStorageHookMetadata> {
+    const { packageName, version, digest } = this.plan;
+    const known = { packageName, version, ...(digest && { digest }), kind: 'artifact' as const };
+    const isHeard = (['beforeDelete', 'afterDelete', 'afterAbort'] as const).some((name) => this.hooks.has(name));
+    const info = isHeard ? await this.look(key) : null;
+    return info ? { ...known, size: info.size } : known;
+  }
+}

@@ -1,0 +1,99 @@
+import { deepFreeze } from '../../base/helpers.codec.js';
+import type { ICodec, IDocumentAbout, IUpdateResult } from '../interfaces.storage.js';
+import type { IDocumentState, TDocumentNotes } from './helpers.documentstate.js';
+import { isSpent, withSpent } from './helpers.spentkeys.js';
+
+/** For core's own updates: what they note goes out in the very write that the function makes. */
+export interface IUpdateRun extends IDocumentAbout {
+  /** the revision of the last `condemn`; 0: none */
+  readonly swept: number;
+  /** Notes layout keys as spent. */
+  spend(keys: Iterable<string>): void;
+  /**
+   * The same, and that these keys are deleted though a write under way may have placed them and is about to name them:
+   * all writes that began before this one find out by `swept`.
+   */
+  condemn(keys: readonly string[]): void;
+}
+
+export type TRunFunction<T> = (current: T | null, run: IUpdateRun) => T | null | undefined;
+
+/** One caller of `update` that waits. */
+export interface ICaller {
+  fn: TRunFunction<unknown>;
+  applied: ((current: unknown) => boolean) | undefined;
+  codec: ICodec<unknown>;
+  /** ms, of `performance.now()` */
+  since: number;
+  resolve(result: IUpdateResult<unknown>): void;
+  reject(error: unknown): void;
+}
+
+/** What one caller's function did: wrote, left everything as it was, or threw; and whether it saw only stored state. */
+export interface IStep {
+  caller: ICaller;
+  did: 'wrote' | 'left' | 'threw';
+  error?: unknown;
+  sawStored: boolean;
+}
+
+/** What a batch makes of one version. */
+export interface IBatchRun extends TDocumentNotes {
+  steps: IStep[];
+  value: unknown;
+  /** whether there is anything to write */
+  changed: boolean;
+}
+
+interface IContent extends TDocumentNotes {
+  value: unknown;
+}
+
+const isSame = (a: IContent, b: IContent): boolean => a.value === b.value && a.spent === b.spent && a.swept === b.swept;
+
+const runStep = (caller: ICaller, content: IContent, revision: number): Omit<IStep, 'sawStored'> & IContent => {
+  let { spent, swept } = content;
+  const run: IUpdateRun = {
+    revision,
+    swept,
+    isSpent: (key) => isSpent(spent, key),
+    spend: (keys) => {
+      spent = withSpent(spent, keys);
+    },
+    condemn: (keys) => {
+      spent = withSpent(spent, keys);
+      if (keys.length > 0) swept = revision + 1;
+    },
+  };
+  try {
+    const result = caller.fn(content.value, run);
+    const value = result === undefined ? content.value : result;
+    if (isSame({ value, spent, swept }, content)) return { caller, did: 'left', ...content };
+    if (value !== content.value && !caller.codec.keepsValues) deepFreeze(value);
+    return { caller, did: 'wrote', value, spent, swept };
+  } catch (error) {
+    return { caller, did: 'threw', error, ...content };
+  }
+};
+
+/** All callers in turn, each on the result of the one before. */
+export const runBatch = (stored: IDocumentState<unknown>, batch: ICaller[]): IBatchRun => {
+  let content: IContent = stored;
+  const steps = batch.map((caller): IStep => {
+    const sawStored = isSame(content, stored);
+    const { did, error, value, spent, swept } = runStep(caller, content, stored.revision);
+    content = { value, spent, swept };
+    return { caller, did, error, sawStored };
+  });
+  const { value, spent, swept } = content;
+  return { steps, value, spent, swept, changed: !isSame(content, stored) };
+};
+
+/** Whether what the step did depends on a write of its batch. Other callers need not wait for the write. */
+export const needsWrite = ({ did, sawStored }: IStep): boolean => did === 'wrote' || !sawStored;
+
+/** The end of a caller whose step is in the stored document, or rests on nothing but stored state. */
+export const answer = (step: IStep, { value, etag, revision }: IDocumentState<unknown>): void => {
+  if (step.did === 'threw') step.caller.reject(step.error);
+  else step.caller.resolve({ value, etag, revision });
+};

@@ -1,0 +1,52 @@
+import type { IRequestActor, TRegistryProtocol } from '../../interfaces.core.js';
+
+/** What is known of the object at the time of the call. */
+export interface IStorageHookMetadata {
+  contentType?: string;
+  /** bytes */
+  size?: number;
+  /** `<algorithm>:<hex>` */
+  digest?: string;
+  packageName?: string;
+  version?: string;
+  kind?: 'artifact' | 'document';
+}
+
+export interface IStorageHookContext {
+  operation: 'put' | 'delete' | 'get';
+  key: string;
+  protocol: TRegistryProtocol;
+  actor?: IRequestActor;
+  timestamp: Date;
+  metadata?: IStorageHookMetadata;
+  /** `start`: before a body that is long, or of unknown length, is received; `commit`: everything about it is known */
+  phase?: 'start' | 'commit';
+  /** the same in all calls of one write */
+  operationId: string;
+  /** `beforePut` in phase `commit`: the bytes of the artifact, for scanners; each call reads them anew */
+  open?(): ReadableStream<Uint8Array>;
+}
+
+export interface IHookVerdict {
+  allowed: boolean;
+  /** shown to the caller */
+  reason?: string;
+}
+
+/**
+ * A `before…` hook that returns `allowed: false`, throws, or takes longer than `limits.hookTimeoutMs` refuses the
+ * operation. An `after…` hook that throws is logged; what it came after stands.
+ */
+export interface IStorageHooks {
+  beforePut?(context: IStorageHookContext): Promise<IHookVerdict>;
+  afterPut?(context: IStorageHookContext): Promise<void>;
+  beforeDelete?(context: IStorageHookContext): Promise<IHookVerdict>;
+  afterDelete?(context: IStorageHookContext): Promise<void>;
+  beforeGet?(context: IStorageHookContext): Promise<IHookVerdict>;
+  afterGet?(context: IStorageHookContext): Promise<void>;
+  /**
+   * Something that `beforePut` or `beforeDelete` allowed did not happen: another hook refused, the write failed, or
+   * there was nothing left to write. It is not called if it is not known whether the write was done.
+   */
+  afterAbort?(context: IStorageHookContext): Promise<void>;
+}

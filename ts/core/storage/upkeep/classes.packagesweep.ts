@@ -1,0 +1,147 @@
+import { jsonCodec } from '../../base/helpers.codec.js';
+import { forEachAtOnce } from '../../base/helpers.concurrency.js';
+import { RegistryError } from '../../classes.registryerror.js';
+import type { ILogger } from '../../interfaces.core.js';
+import type { IObjectInfo, IObjectStore } from '../../objectstore/interfaces.objectstore.js';
+import { PLACED_AT } from '../commit/classes.artifactplacer.js';
+import type { IPackageSweep } from '../commit/interfaces.plans.js';
+import type { DocumentCache } from '../documents/classes.documentcache.js';
+import type { UpdateQueue } from '../documents/classes.updatequeue.js';
+import type { ICodec } from '../interfaces.storage.js';
+import { olderThan } from './helpers.sweep.js';
+
+export interface IPackageSweepParts {
+  store: IObjectStore;
+  documents: DocumentCache;
+  updates: UpdateQueue;
+  logger: ILogger;
+  now: () => Date;
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** packages at once: that hides the latency of S3 and leaves the store free for others */
+const PACKAGES_AT_ONCE = 16;
+
+/** The old objects of one package, documents left out. */
+interface IGroup {
+  documentKey: string;
+  keys: string[];
+}
+
+/**
+ * Deletes artifacts that no document names: what broken writes and failed deletes left. One listing, and one read of
+ * each document that has old artifacts.
+ *
+ * What is listed here and named by no document may be named a moment later, by a write that was slow between placing and
+ * committing. So the document is written first: an update that finds the keys unnamed notes that they are deleted, and
+ * a write that began before it places its artifacts anew (see CommitRun). Layout keys are noted as spent as well, since
+ * the delete may arrive late. The age is policy and not what makes it safe.
+ */
+export class PackageSweep<T> {
+  private readonly codec: ICodec<T>;
+  private readonly before: number;
+  private count = 0;
+
+  constructor(
+    private readonly parts: IPackageSweepParts,
+    private readonly sweep: IPackageSweep<T>,
+  ) {
+    this.codec = sweep.codec ?? (jsonCodec as ICodec<T>);
+    this.before = parts.now().getTime() - (sweep.olderThanMs ?? DAY_MS);
+  }
+
+  /** Returns how many artifacts were deleted. */
+  public async run(): Promise<number> {
+    await forEachAtOnce(this.groups(), PACKAGES_AT_ONCE, (group) => this.sweepReadable(group));
+    return this.count;
+  }
+
+  /** A document that is damaged may name anything: its package is left alone, and the others are swept. */
+  private async sweepReadable(group: IGroup): Promise<void> {
+    try {
+      await this.sweepPackage(group);
+    } catch (error) {
+      const isDamaged = !(error instanceof RegistryError) || error.kind === 'internal';
+      if (!isDamaged) throw error;
+      const { message, cause } = RegistryError.from(error);
+      this.parts.logger.error('A document cannot be read, so its package is not swept', {
+        key: group.documentKey,
+        error: message,
+        cause: String(cause),
+      });
+    }
+  }
+
+  private async *groups(): AsyncGenerator<IGroup, void, undefined> {
+    let group: IGroup | undefined;
+    for await (const { key } of olderThan(this.parts.store, this.sweep.prefix, this.before)) {
+      if (this.sweep.signal?.aborted) return;
+      const documentKey = this.sweep.ownerOf(key);
+      if (key === documentKey) continue;
+      // in key order the objects of a package mostly follow each other; if not, its document is read once more
+      if (group && group.documentKey !== documentKey) {
+        yield group;
+        group = undefined;
+      }
+      group ??= { documentKey, keys: [] };
+      group.keys.push(key);
+    }
+    if (group) yield group;
+  }
+
+  private async sweepPackage({ documentKey, keys }: IGroup): Promise<void> {
+    const document = await this.parts.documents.pass(documentKey, this.codec);
+    const orphans = new Map<string, number>();
+    for (const key of this.unnamed(document, keys)) {
+      const size = await this.oldSize(key);
+      if (size !== null) orphans.set(key, size);
+    }
+    if (orphans.size === 0 || this.sweep.signal?.aborted) return;
+    if (this.sweep.dryRun) {
+      for (const [key, size] of orphans) this.sweep.onOrphan?.(key, size);
+      return;
+    }
+    for (const key of await this.condemn(documentKey, [...orphans.keys()])) {
+      if (await this.delete(key)) this.sweep.onOrphan?.(key, orphans.get(key) ?? 0);
+    }
+  }
+
+  private unnamed(document: T | null, keys: string[]): string[] {
+    const named = new Set(document === null ? [] : this.sweep.named(document));
+    return keys.filter((key) => !named.has(key));
+  }
+
+  /** Bytes of an old object, null for others. Its time may be that of the upload that was moved to its key. */
+  private async oldSize(key: string): Promise<number | null> {
+    const seen: IObjectInfo | null = await this.parts.store.head(key);
+    const placedAt = seen?.metadata?.[PLACED_AT];
+    return seen !== null && (placedAt === undefined || Date.parse(placedAt) <= this.before) ? seen.size : null;
+  }
+
+  /** Writes into the document that they are deleted; those that it names after all are spared. */
+  private async condemn(documentKey: string, orphans: string[]): Promise<string[]> {
+    let condemned: string[] = [];
+    await this.parts.updates.add<T>(
+      documentKey,
+      (current, run) => {
+        condemned = this.unnamed(current, orphans);
+        run.condemn(condemned);
+        return undefined;
+      },
+      { codec: this.codec },
+    );
+    return condemned;
+  }
+
+  /** Sent once; what is not known to be deleted is left to the next sweep. */
+  private async delete(key: string): Promise<boolean> {
+    try {
+      await this.parts.store.delete(key);
+      this.count++;
+      return true;
+    } catch (error) {
+      this.parts.logger.warn('An orphan could not be deleted; the next sweep will try', { key, error: String(error) });
+      return false;
+    }
+  }
+}

@@ -1,0 +1,149 @@
+import * as plugins from '../../../plugins.js';
+import { streamToJson } from '../../base/helpers.streams.js';
+import type { ILogger } from '../../interfaces.core.js';
+import type { IObjectStore } from '../../objectstore/interfaces.objectstore.js';
+
+/** The source of truth and the state that follows it; see `PendingMarkers`. */
+export interface IPendingOptions<TSubject, TTruth> {
+  /** folder of the markers, without a trailing slash */
+  prefix: string;
+  /** of which derived state is repaired; for the log, e.g. `A package listing` */
+  what: string;
+  /** What the subject's source of truth holds now. */
+  look(subject: TSubject): Promise<TTruth>;
+  /** Makes the derived state the same. Returns whether it had to be changed. */
+  follow(subject: TSubject, truth: TTruth): Promise<boolean>;
+  isSame(one: TTruth, other: TTruth): boolean;
+  /** The subject as part of the marker's key, if that can hold it: without `/` and `=`; then the marker is empty. */
+  label?(subject: TSubject): string | undefined;
+  /** The subject of such a label. */
+  labelled?(label: string): TSubject;
+}
+
+export interface IPendingParts {
+  store: IObjectStore;
+  logger: ILogger;
+  now: () => Date;
+}
+
+/** A writer may still be on its way from marker to commit; after this, 15 minutes, its marker is not kept any longer. */
+const FORGET_AFTER_MS = 15 * 60_000;
+
+/**
+ * Derived state (a listing, a list of referrers) that follows a source of truth (a document, a manifest), whichever
+ * process dies in between. Written once for all of them:
+ *
+ *     mark      a marker names the subject, before its source of truth is changed
+ *     (commit)  the source of truth is changed, or not
+ *     settle    the derived state is made the same
+ *     unmark    the marker is removed
+ *
+ * Any replica that finds a marker of some age settles its subject. A marker's key is unique to its write (a UUID), so a
+ * delete that arrives late removes no other marker.
+ */
+export class PendingMarkers<TSubject, TTruth> {
+  constructor(
+    private readonly parts: IPendingParts,
+    private readonly options: IPendingOptions<TSubject, TTruth>,
+  ) {}
+
+  /** Stores a marker. The id, for `unmark`, is the last segment of its key. */
+  public async mark(subject: TSubject): Promise<string> {
+    const uuid = plugins.crypto.randomUUID();
+    const label = this.options.label?.(subject);
+    const id = label === undefined ? uuid : `${label}=${uuid}`;
+    const bytes = Buffer.from(JSON.stringify(label === undefined ? subject : {}));
+    const { store } = this.parts;
+    // the key is unique to this write; with the condition a driver need not look whether it is taken
+    const ifNoneMatch = store.conditionalWrites ? ('*' as const) : undefined;
+    const options = { contentType: 'application/json', immutable: true, common: label !== undefined, ifNoneMatch };
+    try {
+      await store.put(this.keyOf(id), bytes, options);
+    } catch (error) {
+      // it may be there, and is of no use; if it stays, `repair` removes it
+      await this.unmark(id).catch((failure: unknown) => {
+        this.parts.logger.debug?.('A marker may have been left behind', { id, error: String(failure) });
+      });
+      throw error;
+    }
+    return id;
+  }
+
+  public unmark(id: string): Promise<void> {
+    // a marker that a loss of power brings back is settled once more, which changes nothing
+    return this.parts.store.delete(this.keyOf(id), { scratch: true });
+  }
+
+  /**
+   * Makes the derived state follow the truth. The truth may change between our look and our write, and its writer may
+   * have changed the derived state before us. So this looks again, until both are the same. Returns whether anything
+   * was changed.
+   */
+  public async settle(subject: TSubject): Promise<boolean> {
+    const { look, follow, isSame } = this.options;
+    let changed = false;
+    let truth = await look(subject);
+    for (;;) {
+      changed = (await follow(subject, truth)) || changed;
+      const now = await look(subject);
+      if (isSame(truth, now)) return changed;
+      truth = now;
+    }
+  }
+
+  /**
+   * Runs `work`, which may change the truth, and has the derived state follow, also if `work` fails half-way. If the
+   * derived state cannot follow, the marker stays and any replica repairs from it.
+   */
+  public async during<T>(subject: TSubject, work: () => Promise<T>): Promise<T> {
+    const id = await this.mark(subject);
+    try {
+      return await work();
+    } finally {
+      try {
+        await this.settle(subject);
+        await this.unmark(id);
+      } catch (error) {
+        this.parts.logger.warn(`${this.options.what} could not follow a write; it will be repaired`, {
+          error: String(error),
+        });
+      }
+    }
+  }
+
+  /**
+   * Settles the subjects of markers older than `olderThanMs`, and removes the markers older than `forgetAfterMs`.
+   * Returns how many subjects had to be changed.
+   */
+  public async repair(olderThanMs: number, forgetAfterMs = FORGET_AFTER_MS): Promise<number> {
+    const { store, logger, now } = this.parts;
+    let repaired = 0;
+    for await (const item of store.list({ prefix: `${this.options.prefix}/` })) {
+      if (!('key' in item)) continue;
+      const age = now().getTime() - item.lastModified.getTime();
+      if (age < olderThanMs) continue;
+      try {
+        const subject = await this.subjectOf(item.key);
+        if (subject !== undefined && (await this.settle(subject))) repaired++;
+        if (age >= forgetAfterMs) await store.delete(item.key, { scratch: true });
+      } catch (error) {
+        // one marker that is damaged, or cannot be deleted, must not keep the others from being settled
+        logger.warn(`${this.options.what} could not be repaired`, { key: item.key, error: String(error) });
+      }
+    }
+    return repaired;
+  }
+
+  private async subjectOf(key: string): Promise<TSubject | undefined> {
+    const label = /([^/=]+)=[0-9a-f-]{36}$/.exec(key)?.[1];
+    if (label !== undefined && this.options.labelled) return this.options.labelled(label);
+    const found = await this.parts.store.get(key);
+    // removed since it was listed: its writer has finished
+    if (!found || found === 'notModified') return undefined;
+    return streamToJson<TSubject>(found.body);
+  }
+
+  private keyOf(id: string): string {
+    return `${this.options.prefix}/${id}`;
+  }
+}

@@ -1,0 +1,340 @@
+import type { Hash } from 'node:crypto';
+import * as plugins from '../../../plugins.js';
+import { fromIterable, iterate } from '../../base/helpers.streams.js';
+import { RegistryError } from '../../classes.registryerror.js';
+import type { IObjectInfo, IObjectStore } from '../../objectstore/interfaces.objectstore.js';
+import type { THashName } from '../interfaces.storage.js';
+import { Meter, readAll, StagedObject } from './classes.stagedobject.js';
+
+/** The storage that uploads lie in. */
+export interface IUploadStorage {
+  readonly store: IObjectStore;
+  readonly now: () => Date;
+}
+
+export interface IUploadOwner {
+  /** the caller that may go on with the upload; ASCII */
+  owner: string;
+}
+
+export interface IAppendOptions extends IUploadOwner {
+  /** where the caller believes that the chunk begins; a gap or an overlap throws `rangeInvalid` */
+  at?: number;
+  /** bytes of the chunk, where known */
+  size?: number;
+  /** bytes that the whole upload may have */
+  limit: number;
+}
+
+/** The chunks of an upload, as the store has them. */
+interface IChunks {
+  keys: string[];
+  /** bytes of each */
+  sizes: number[];
+  /**
+   * of each. A chunk's key is free again once the upload is over, and a chunk that was under way then may come to lie
+   * there: what was hashed is told apart from it
+   */
+  etags: string[];
+  /** bytes */
+  size: number;
+  algorithm: THashName;
+  /** of the ETags: says which chunks these are, where a store let two writers put one at the same offset */
+  print: string;
+}
+
+type TUploadState = Omit<IChunks, 'keys' | 'sizes' | 'etags'>;
+
+/** The hash of what these chunks hold. */
+interface IHashState {
+  owner: string;
+  print: string;
+  /** bytes */
+  size: number;
+  algorithm: THashName;
+  hash: Hash;
+}
+
+const printOf = (before: string, etag: string): string =>
+  plugins.crypto.createHash('sha256').update(`${before} ${etag}`).digest('base64url');
+
+/** Uploads whose hash goes on in memory; the others are read again when they are finished. */
+const REMEMBERED = 1000;
+const DELETES_AT_ONCE = 16;
+
+/**
+ * Uploads that arrive in several requests, to whichever process, and survive the end of each:
+ *
+ *     {prefix}/{id}.start             whose it is, and which digest is expected
+ *     {prefix}/{id}.{offset}          a chunk; the offset in bytes as 16 hex digits
+ *
+ * There is no document to be updated: a chunk is put if nobody has put one at its offset, so of two writers one wins,
+ * and a chunk that breaks off was never there. The bytes are hashed as they pass; where another process took the
+ * earlier ones, the chunks are read once more in the end.
+ */
+export class ResumableUploads {
+  private readonly hashes = new plugins.LRUCache<string, IHashState>({ max: REMEMBERED });
+
+  constructor(
+    private readonly storage: IUploadStorage,
+    private readonly prefix: string,
+  ) {}
+
+  /** Returns the id, a UUID. */
+  public async begin({ owner, algorithm = 'sha256' }: IUploadOwner & { algorithm?: THashName }): Promise<string> {
+    const id = plugins.crypto.randomUUID();
+    const metadata = { owner, algorithm };
+    await this.storage.store.put(this.startKey(id), new Uint8Array(), {
+      metadata,
+      // the id is unique; with the condition a driver need not look whether the key is taken
+      ifNoneMatch: this.storage.store.conditionalWrites ? '*' : undefined,
+      immutable: true,
+      scratch: true,
+      common: true,
+    });
+    this.hashes.set(id, { owner, print: '', size: 0, algorithm, hash: plugins.crypto.createHash(algorithm) });
+    return id;
+  }
+
+  /**
+   * Whether this process began the upload and has seen nothing of it since, so that most likely nobody has: then a whole
+   * body may be taken without asking the store.
+   */
+  public isFresh(id: string, { owner }: IUploadOwner): boolean {
+    const known = this.hashes.peek(id);
+    return known?.owner === owner && known.size === 0;
+  }
+
+  /** Bytes received so far. Throws `notFound` for an upload that is not, or not this owner's. */
+  public async size(id: string, { owner }: IUploadOwner): Promise<number> {
+    return (await this.chunks(id, owner)).size;
+  }
+
+  /** Takes the next chunk in; returns the number of bytes received so far. */
+  public async append(id: string, body: ReadableStream<Uint8Array>, options: IAppendOptions): Promise<number> {
+    const { owner, at, size, limit } = options;
+    let begun = false;
+    let failure: unknown;
+    try {
+      const before = await this.before(id, owner, at);
+      if (at !== undefined && at !== before.size) throw wrongOffset(before.size);
+      const meter = new Meter(limit - before.size, size, []);
+      const state = this.takeHash(id, owner, before);
+      async function* metered(): AsyncGenerator<Uint8Array, void, undefined> {
+        begun = true;
+        try {
+          for await (const chunk of iterate(body)) {
+            meter.add(chunk);
+            state?.hash.update(chunk);
+            yield chunk;
+          }
+          meter.finish();
+        } catch (error) {
+          failure = error;
+          throw error;
+        }
+      }
+      const chunks = metered();
+      let first = await chunks.next();
+      while (!first.done && first.value.byteLength === 0) first = await chunks.next();
+      // an empty object would have to be deleted again, and that might come late and meet another writer's chunk
+      if (first.done) return before.size;
+      const key = this.chunkKey(id, before.size);
+      const all = fromIterable(withFirst(first.value, chunks));
+      const { etag } = await this.put(key, all, size, before.size).catch((error: unknown) => {
+        // not waited for: the source may be waiting for its client
+        void chunks.return().catch(() => undefined);
+        // what the body itself had to say, and not what a driver made of it
+        throw RegistryError.is(error, 'rangeInvalid') ? error : (failure ?? error);
+      });
+      if (state) this.hashes.set(id, { ...state, size: before.size + meter.size, print: printOf(before.print, etag) });
+      return before.size + meter.size;
+    } catch (error) {
+      if (!RegistryError.is(error, 'rangeInvalid')) throw error;
+      // another writer was there first: where the upload goes on is known now. The hash stays what it is, for its print
+      // says of which chunks: a client that only guessed wrong must not cost us reading everything again
+      throw wrongOffset((await this.chunks(id, owner)).size);
+    } finally {
+      // nobody will read it: its socket is freed now, and a source that fails at that changes nothing
+      if (!begun) await body.cancel().catch(() => undefined);
+    }
+  }
+
+  /**
+   * The whole upload, ready to be placed, once its digest has proved right; spent or not, `discard` ends the upload. A
+   * wrong digest throws `digestMismatch` and leaves the upload as it was.
+   */
+  public async assemble(
+    id: string,
+    { owner, algorithm, hex }: IUploadOwner & { algorithm: THashName; hex: string },
+  ): Promise<StagedObject> {
+    const chunks = await this.chunks(id, owner);
+    const found = await this.digest(id, owner, chunks, algorithm);
+    if (found !== hex) {
+      const message = `The content has the digest ${algorithm}:${found}, not ${algorithm}:${hex}`;
+      throw new RegistryError('digestMismatch', message);
+    }
+    return new FinishedUpload(this, id, this.storage, chunks, { [algorithm]: hex });
+  }
+
+  /**
+   * Forgets the upload; one that is not there is fine.
+   * @param known the keys of its chunks, where the caller has just seen them. Should there be more, a sweep removes them
+   */
+  public async remove(id: string, known?: string[]): Promise<void> {
+    this.hashes.delete(id);
+    const { store } = this.storage;
+    // the start first: what has none cannot be gone on with
+    await store.delete(this.startKey(id), { scratch: true });
+    const keys = known ?? [];
+    if (!known) {
+      for await (const item of store.list({ prefix: `${this.prefix}/${id}.` })) if ('key' in item) keys.push(item.key);
+    }
+    for (let at = 0; at < keys.length; at += DELETES_AT_ONCE) {
+      const some = keys.slice(at, at + DELETES_AT_ONCE);
+      await Promise.all(some.map((key) => store.delete(key, { scratch: true })));
+    }
+  }
+
+  /** Removes uploads to which nothing was added for `olderThanMs`; returns how many. */
+  public async sweep(olderThanMs: number): Promise<number> {
+    const before = this.storage.now().getTime() - olderThanMs;
+    const newest = new Map<string, number>();
+    for await (const item of this.storage.store.list({ prefix: `${this.prefix}/` })) {
+      if (!('key' in item)) continue;
+      const id = item.key.slice(this.prefix.length + 1, item.key.lastIndexOf('.'));
+      newest.set(id, Math.max(newest.get(id) ?? 0, item.lastModified.getTime()));
+    }
+    let count = 0;
+    for (const [id, time] of newest) {
+      if (time > before) continue;
+      await this.remove(id);
+      count++;
+    }
+    return count;
+  }
+
+  private startKey(id: string): string {
+    return `${this.prefix}/${id}.start`;
+  }
+
+  private chunkKey(id: string, offset: number): string {
+    return `${this.prefix}/${id}.${offset.toString(16).padStart(16, '0')}`;
+  }
+
+  /**
+   * Where the next chunk goes. A client that goes on where this process left off need not wait for a listing: had
+   * somebody else put a chunk there, ours would be refused.
+   */
+  private async before(id: string, owner: string, at: number | undefined): Promise<TUploadState> {
+    const known = this.hashes.peek(id);
+    if (at === undefined || known?.size !== at || !this.isConditional) return this.chunks(id, owner);
+    const { algorithm } = await this.start(id, owner);
+    return { size: known.size, print: known.print, algorithm };
+  }
+
+  /** Throws `notFound` for an upload that is not, or not this owner's. */
+  private async start(id: string, owner: string): Promise<{ algorithm: THashName }> {
+    const start = /^[0-9a-f-]{36}$/.test(id) ? await this.storage.store.head(this.startKey(id)) : null;
+    if (start?.metadata?.owner !== owner) throw new RegistryError('notFound', 'There is no such upload');
+    return { algorithm: start.metadata.algorithm as THashName };
+  }
+
+  private async chunks(id: string, owner: string): Promise<IChunks> {
+    if (!/^[0-9a-f-]{36}$/.test(id)) throw new RegistryError('notFound', 'There is no such upload');
+    const [{ algorithm }, chunks] = await Promise.all([this.start(id, owner), this.listed(id)]);
+    return { ...chunks, algorithm };
+  }
+
+  private async listed(id: string): Promise<Omit<IChunks, 'algorithm'>> {
+    const { store } = this.storage;
+    const keys: string[] = [];
+    const sizes: number[] = [];
+    const etags: string[] = [];
+    let size = 0;
+    let print = '';
+    for await (const item of store.list({ prefix: `${this.prefix}/${id}.` })) {
+      // digits come before `start`, and each chunk begins where those before it end
+      if (!('key' in item) || item.key !== this.chunkKey(id, size)) break;
+      const { key, etag, size: bytes } = item as IObjectInfo;
+      if (bytes === 0) {
+        // of an older release, whose writer meant to delete it and may have died before: nobody else could write there
+        await store.delete(key, { scratch: true });
+        break;
+      }
+      keys.push(key);
+      sizes.push(bytes);
+      etags.push(etag);
+      size += bytes;
+      print = printOf(print, etag);
+    }
+    return { keys, sizes, etags, size, print };
+  }
+
+  private get isConditional(): boolean {
+    const { store } = this.storage;
+    return store.conditionalJoins ?? store.conditionalWrites;
+  }
+
+  /** A copy of the running hash, where this process has seen every byte. */
+  private takeHash(id: string, owner: string, { size, print, algorithm }: TUploadState): IHashState | undefined {
+    const known = this.hashes.get(id);
+    if (known?.print === print && known.algorithm === algorithm) return { ...known, hash: known.hash.copy() };
+    return size === 0 ? { owner, print, size, algorithm, hash: plugins.crypto.createHash(algorithm) } : undefined;
+  }
+
+  private async digest(id: string, owner: string, chunks: IChunks, algorithm: THashName): Promise<string> {
+    const known = chunks.algorithm === algorithm ? this.takeHash(id, owner, chunks) : undefined;
+    if (known) return known.hash.digest('hex');
+    const hash = plugins.crypto.createHash(algorithm);
+    for await (const chunk of readAll(this.storage.store, chunks)) hash.update(chunk);
+    return hash.digest('hex');
+  }
+
+  private async put(
+    key: string,
+    body: ReadableStream<Uint8Array>,
+    size: number | undefined,
+    at: number,
+  ): Promise<{ etag: string }> {
+    const { store } = this.storage;
+    const conditional = this.isConditional;
+    if (!conditional && (await store.head(key))) throw wrongOffset(at);
+    const ifNoneMatch = conditional ? ('*' as const) : undefined;
+    try {
+      return await store.put(key, body, { size, ifNoneMatch, immutable: true, scratch: true });
+    } catch (error) {
+      if (RegistryError.is(error, 'preconditionFailed')) throw wrongOffset(at);
+      throw error;
+    }
+  }
+}
+
+async function* withFirst(
+  first: Uint8Array,
+  rest: AsyncGenerator<Uint8Array, void, undefined>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield first;
+  yield* rest;
+}
+
+/** What an upload answers a chunk that begins elsewhere. */
+export const wrongOffset = (size: number): RegistryError =>
+  new RegistryError('rangeInvalid', `The upload goes on at byte ${size}`, { detail: { size } });
+
+class FinishedUpload extends StagedObject {
+  constructor(
+    private readonly uploads: ResumableUploads,
+    private readonly id: string,
+    storage: IUploadStorage,
+    private readonly chunks: IChunks,
+    digests: Record<string, string>,
+  ) {
+    const { keys, sizes, etags, size } = chunks;
+    super(storage.store, keys.length === 0 ? { bytes: new Uint8Array() } : { keys, sizes, etags }, size, digests);
+  }
+
+  public override discard(): Promise<void> {
+    return this.uploads.remove(this.id, this.chunks.keys);
+  }
+}

@@ -1,0 +1,106 @@
+import { isRecord } from '../../core/base/helpers.values.js';
+import { RegistryError } from '../../core/classes.registryerror.js';
+import type { IResponse } from '../../core/interfaces.core.js';
+import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
+import { respond } from '../../core/pipeline/helpers.http.js';
+import {
+  assertRevision,
+  deprecate,
+  existing,
+  type IStamp,
+  isAtWrite,
+  nextRevision,
+  removeVersions,
+  replaceTags,
+  written,
+} from '../helpers.document.js';
+import type { INpmDocument } from '../interfaces.npm.js';
+import type { INpmParts } from '../interfaces.parts.js';
+import { documentKey } from '../keys.npm.js';
+import { assertDocument, distTagsOf } from '../wire/wire.publication.js';
+import { removePackageVersions } from './handlers.unpublish.js';
+
+/** characters */
+const MAX_DEPRECATION = 16 * 1024;
+
+const invalid = (message: string): RegistryError => new RegistryError('invalid', message);
+
+const deprecationsOf = (versions: Record<string, unknown>): Map<string, string> => {
+  const messages = new Map<string, string>();
+  for (const [version, manifest] of Object.entries(versions)) {
+    if (!isRecord(manifest)) throw invalid('A version of the document is not an object');
+    const { deprecated } = manifest;
+    if (deprecated === undefined) continue;
+    if (typeof deprecated !== 'string' && typeof deprecated !== 'boolean') {
+      throw invalid('deprecated is not a text');
+    }
+    const message = typeof deprecated === 'string' ? deprecated : deprecated ? 'this version is deprecated' : '';
+    if (message.length > MAX_DEPRECATION) throw invalid('A deprecation message is too long');
+    messages.set(version, message);
+  }
+  return messages;
+};
+
+/** `npm owner` and `npm star` send these alone: what they would record means nothing here, so it is not pretended. */
+const refuseOthers = (document: Record<string, unknown>): never => {
+  if ('maintainers' in document) {
+    throw new RegistryError(
+      'unprocessable',
+      'Who may publish is decided by the scopes of users and tokens, not by owners',
+    );
+  }
+  if ('users' in document) throw new RegistryError('unprocessable', 'This registry keeps no stars');
+  throw invalid('The document holds neither versions nor attachments');
+};
+
+export interface IChange {
+  name: string;
+  document: unknown;
+  /** from the path; what the document was when the client read it */
+  revision?: string;
+}
+
+/**
+ * A document that comes back without attachments. Of each version only `deprecated` is taken. With a revision, a
+ * version that is missing is to be unpublished, and dist-tags are taken as they are.
+ */
+export const changeDocument = async (call: RegistryCall, npm: INpmParts, change: IChange): Promise<IResponse> => {
+  const { name, revision } = change;
+  const document = assertDocument(change.document, name);
+  const wanted = document.versions as Record<string, unknown> | undefined;
+  if (wanted === undefined) return refuseOthers(document);
+  const tags = revision === undefined ? undefined : 'dist-tags' in document ? distTagsOf(document) : undefined;
+  const messages = deprecationsOf(wanted);
+  const key = documentKey(name);
+  const current = (await call.storage.read<INpmDocument>(key))?.value;
+  if (revision !== undefined) assertRevision(existing(current, name), revision);
+  const unknown = Object.keys(wanted).find((version) => !current || !Object.hasOwn(current.versions, version));
+  if (unknown !== undefined) throw invalid(`No tarball was sent for ${name}@${unknown.slice(0, 256)}`);
+  const before = existing(current, name);
+  const gone = Object.keys(before.versions).filter((version) => !Object.hasOwn(wanted, version));
+
+  const changed = (document: INpmDocument | null, stamp: IStamp): INpmDocument => {
+    const found = existing(document, name);
+    if (revision !== undefined) assertRevision(found, revision);
+    const marked = deprecate(found, messages, stamp);
+    if (revision !== undefined && gone.length > 0) {
+      // all of it is one write, so one step of the revision
+      return { ...removeVersions(marked, gone, stamp, tags), ...nextRevision(found, stamp) };
+    }
+    return tags === undefined ? marked : { ...replaceTags(marked, tags, stamp), ...nextRevision(found, stamp) };
+  };
+
+  let result: INpmDocument;
+  if (revision !== undefined && gone.length > 0) {
+    await call.authorize(name, { action: 'delete' });
+    result = await removePackageVersions(call, npm, { name, versions: gone, apply: changed });
+  } else {
+    const document = await call.storage.commit<INpmDocument>({
+      packageName: name,
+      document: { key, apply: (document, _placed, stamp) => changed(document, stamp), applied: isAtWrite },
+      catalog: npm.catalog,
+    });
+    result = written(document, name);
+  }
+  return respond(200, { ok: true, id: name, rev: result._rev });
+};

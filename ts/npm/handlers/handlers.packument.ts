@@ -1,0 +1,63 @@
+import { RegistryError } from '../../core/classes.registryerror.js';
+import type { IResponse } from '../../core/interfaces.core.js';
+import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
+import { negotiate } from '../../core/pipeline/helpers.http.js';
+import type { IStorageHookMetadata } from '../../core/storage/hooks/interfaces.hooks.js';
+import { isTombstone } from '../helpers.document.js';
+import type { INpmDocument } from '../interfaces.npm.js';
+import { documentKey } from '../keys.npm.js';
+import { assertReadableName } from '../wire/wire.names.js';
+import {
+  ABBREVIATED_TYPE,
+  FULL_TYPE,
+  renderAbbreviated,
+  renderFull,
+  renderManifest,
+  resolveVersion,
+} from '../wire/wire.packument.js';
+
+const about = (packageName: string): IStorageHookMetadata => ({
+  kind: 'document',
+  packageName,
+  contentType: 'application/json',
+});
+
+/** The package that the path names; `notFound` for names that no package can have. */
+export const packageOf = (call: RegistryCall): string => assertReadableName(call.params.name as string);
+
+const missing = (what: string): RegistryError => new RegistryError('notFound', `${what} is not in this registry`);
+
+/** GET /{package}: the whole packument, or the abbreviated one for whom it suffices. */
+export const getPackument = async (call: RegistryCall): Promise<IResponse> => {
+  const name = packageOf(call);
+  const { publicUrl } = call;
+  const abbreviated = negotiate(call.header('accept'), [FULL_TYPE, ABBREVIATED_TYPE]) === ABBREVIATED_TYPE;
+  const contentType = abbreviated ? ABBREVIATED_TYPE : FULL_TYPE;
+  const render = abbreviated ? renderAbbreviated : renderFull;
+  const served = await call.serveDocument<INpmDocument>(documentKey(name), {
+    variant: contentType,
+    about: about(name),
+    repeatable: true,
+    render: (document) => (isTombstone(document) ? null : { body: render(document, publicUrl), contentType }),
+  });
+  if (!served) throw missing(name);
+  return served;
+};
+
+/** GET /{package}/{version, dist-tag or range}: one version's manifest. */
+export const getManifest = async (call: RegistryCall): Promise<IResponse> => {
+  const name = packageOf(call);
+  const wanted = call.params.version as string;
+  const { publicUrl } = call;
+  const served = await call.serveDocument<INpmDocument>(documentKey(name), {
+    variant: `version ${wanted}`,
+    about: about(name),
+    repeatable: true,
+    render: (document) => {
+      const manifest = resolveVersion(document, wanted);
+      return manifest && { body: renderManifest(manifest, publicUrl), contentType: FULL_TYPE };
+    },
+  });
+  if (!served) throw missing(`${name}@${wanted}`);
+  return served;
+};

@@ -1,0 +1,61 @@
+import { streamToBuffer } from '../../core/base/helpers.streams.js';
+import { RegistryError } from '../../core/classes.registryerror.js';
+import type { IResponse } from '../../core/interfaces.core.js';
+import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
+import type { INpmArtifact, INpmDocument } from '../interfaces.npm.js';
+import { documentKey, TARBALL_TYPE } from '../keys.npm.js';
+import { versionOfFile } from '../wire/wire.names.js';
+import { packageOf } from './handlers.packument.js';
+
+const missing = (what: string): RegistryError => new RegistryError('notFound', `${what} is not in this registry`);
+
+/** The document is believed, never the listing of the store: an artifact that it does not name is not there. */
+const artifactOf = (document: INpmDocument | undefined, version: string | null): INpmArtifact | null => {
+  const artifacts = document?._registry.artifacts;
+  if (!artifacts || version === null || !Object.hasOwn(artifacts, version)) return null;
+  return artifacts[version] as INpmArtifact;
+};
+
+/** GET /{package}/-/{file}. */
+export const getTarball = async (call: RegistryCall): Promise<IResponse> => {
+  const name = packageOf(call);
+  const file = call.params.file as string;
+  const version = versionOfFile(name, file);
+  const key = documentKey(name);
+  const document = await call.storage.read<INpmDocument>(key);
+  const artifact = artifactOf(document?.value, version);
+  const served =
+    document &&
+    artifact &&
+    (await call.serveArtifact(artifact.key, {
+      listedBy: { key, etag: document.etag },
+      size: artifact.size,
+      contentType: TARBALL_TYPE,
+      etag: artifact.sha1,
+      immutable: true,
+      about: {
+        kind: 'artifact',
+        packageName: name,
+        version: version as string,
+        size: artifact.size,
+        digest: `sha512:${artifact.sha512}`,
+        contentType: TARBALL_TYPE,
+      },
+    }));
+  if (!served) throw missing(`${name}/-/${file}`);
+  return served;
+};
+
+/** GET /-/npm/v1/attestations/{package}@{version}: what `npm audit signatures` verifies. */
+export const getAttestations = async (call: RegistryCall): Promise<object> => {
+  const name = packageOf(call);
+  const version = call.params.version as string;
+  const document = (await call.storage.read<INpmDocument>(documentKey(name)))?.value;
+  const artifact = artifactOf(document, version);
+  const about = { kind: 'artifact', packageName: name, version } as const;
+  const found = artifact?.provenance && (await call.storage.open(artifact.provenance.key, {}, about));
+  if (!document || !found || found === 'notModified') throw missing(`A provenance of ${name}@${version}`);
+  const bundle: unknown = JSON.parse((await streamToBuffer(found.body)).toString('utf8'));
+  const { attestations } = (document.versions[version] as INpmDocument['versions'][string]).dist;
+  return { attestations: [{ predicateType: attestations?.provenance.predicateType, bundle }] };
+};

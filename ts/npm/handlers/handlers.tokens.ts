@@ -1,0 +1,82 @@
+import { isReadAction } from '../../core/auth/helpers.scopes.js';
+import type { ITokenInfo } from '../../core/auth/interfaces.auth.js';
+import { RegistryError } from '../../core/classes.registryerror.js';
+import type { IResponse } from '../../core/interfaces.core.js';
+import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
+import { respond } from '../../core/pipeline/helpers.http.js';
+import { parseTokenRequest, renderToken } from '../wire/wire.tokens.js';
+
+/** bytes */
+const MAX_BODY = 64 * 1024;
+
+const owner = (call: RegistryCall): string => call.userId as string;
+
+/**
+ * A read-only token must not become, or take away, one that may write: neither one that is marked so, nor one whose
+ * scopes (`npm token create` with package names) only read.
+ */
+const refuseReadOnly = (call: RegistryCall): void => {
+  const { readonly, scopes = [] } = call.token ?? {};
+  const onlyReads = scopes.every((scope) => isReadAction(scope.slice(scope.lastIndexOf(':') + 1)));
+  if (readonly || onlyReads) throw new RegistryError('forbidden', 'A read-only token cannot manage tokens');
+};
+
+const ownTokens = async (call: RegistryCall): Promise<ITokenInfo[]> => {
+  try {
+    return await call.auth.listTokens(owner(call));
+  } catch (error) {
+    // npm asks again and again where a status of 500 or more is answered
+    if (RegistryError.is(error, 'unsupported')) throw new RegistryError('unprocessable', error.message);
+    throw error;
+  }
+};
+
+/** GET /-/npm/v1/tokens: the caller's own, on one page. */
+export const listTokens = async (call: RegistryCall): Promise<object> => {
+  const tokens = (await ownTokens(call)).filter(({ protocol }) => protocol === 'npm');
+  tokens.sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
+  return { objects: tokens.map(renderToken), total: tokens.length, urls: {} };
+};
+
+/** POST /-/npm/v1/tokens: the password is asked for again, so that a stolen token breeds no others. */
+export const createToken = async (call: RegistryCall): Promise<IResponse> => {
+  refuseReadOnly(call);
+  const { password, ...options } = parseTokenRequest(await call.body.json({ limit: MAX_BODY }));
+  const userId = await call.auth.authenticate({ username: owner(call), password });
+  if (userId !== owner(call)) throw new RegistryError('unauthenticated', 'The password is wrong');
+  const secret = await call.auth.createToken(userId, 'npm', options);
+  const token = await call.auth.validateToken(secret, 'npm');
+  const created = new Date().toISOString();
+  return respond(200, {
+    token: secret,
+    key: token?.tokenId ?? secret,
+    cidr_whitelist: [],
+    readonly: token?.readonly ?? false,
+    created,
+    updated: created,
+    ...(options.name === undefined ? {} : { name: options.name }),
+    ...(token?.expiresAt === undefined ? {} : { expires: token.expiresAt.toISOString() }),
+  });
+};
+
+const unknown = (): RegistryError => new RegistryError('notFound', 'There is no such token of yours');
+
+const revoke = async (call: RegistryCall): Promise<IResponse> => {
+  if (!(await call.auth.revokeTokenOf(owner(call), call.params.token as string))) throw unknown();
+  return respond(200, { ok: true });
+};
+
+/** DELETE /-/npm/v1/tokens/token/{key}: the key that the list shows, or the secret itself. */
+export const deleteToken = (call: RegistryCall): Promise<IResponse> => {
+  refuseReadOnly(call);
+  return revoke(call);
+};
+
+/**
+ * DELETE /-/user/token/{token}, which is `npm logout`: who has the secret may end it, read-only or not. A key out of
+ * the list is no secret, so it will not do here.
+ */
+export const logout = async (call: RegistryCall): Promise<IResponse> => {
+  if (!(await call.auth.validateToken(call.params.token as string, call.protocol))) throw unknown();
+  return revoke(call);
+};

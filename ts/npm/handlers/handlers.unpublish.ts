@@ -1,0 +1,89 @@
+import { RegistryError } from '../../core/classes.registryerror.js';
+import type { IResponse } from '../../core/interfaces.core.js';
+import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
+import { respond } from '../../core/pipeline/helpers.http.js';
+import { assertRevision, existing, type IStamp, isAtWrite, removeVersions, written } from '../helpers.document.js';
+import { namedKeys } from '../helpers.orphans.js';
+import type { INpmDocument } from '../interfaces.npm.js';
+import type { INpmParts } from '../interfaces.parts.js';
+import { documentKey } from '../keys.npm.js';
+import { versionOfFile } from '../wire/wire.names.js';
+import { packageOf } from './handlers.packument.js';
+
+/** Keys that `before` names and `after` does not. */
+const keysGone = (before: INpmDocument | null, after: INpmDocument | null): string[] => {
+  const left = new Set(after ? namedKeys(after) : []);
+  return (before ? namedKeys(before) : []).filter((key) => !left.has(key));
+};
+
+export interface IRemoval {
+  name: string;
+  versions: string[];
+  /** pure */
+  apply(current: INpmDocument | null, stamp: IStamp): INpmDocument;
+}
+
+/**
+ * Unpublishes: the document first, then what it named. The document stays, because it records which versions were
+ * published.
+ */
+export const removePackageVersions = async (
+  call: RegistryCall,
+  npm: INpmParts,
+  removal: IRemoval,
+): Promise<INpmDocument> => {
+  const document = await call.storage.commit<INpmDocument>({
+    packageName: removal.name,
+    version: removal.versions.length === 1 ? removal.versions[0] : undefined,
+    document: {
+      key: documentKey(removal.name),
+      apply: (current, _placed, stamp) => removal.apply(current, stamp),
+      applied: isAtWrite,
+    },
+    drop: keysGone,
+    catalog: npm.catalog,
+  });
+  return written(document, removal.name);
+};
+
+const removeAtRevision = async (
+  call: RegistryCall,
+  npm: INpmParts,
+  name: string,
+  choose: (document: INpmDocument) => string[],
+): Promise<IResponse> => {
+  const revision = call.params.revision as string;
+  const current = existing((await call.storage.read<INpmDocument>(documentKey(name)))?.value, name);
+  const { _rev } = await removePackageVersions(call, npm, {
+    name,
+    versions: choose(current),
+    apply: (document, stamp) => {
+      const found = existing(document, name);
+      assertRevision(found, revision);
+      return removeVersions(found, choose(found), stamp);
+    },
+  });
+  return respond(200, { ok: true, id: name, rev: _rev });
+};
+
+/** DELETE /{package}/-rev/{revision}. */
+export const deletePackage = async (call: RegistryCall, npm: INpmParts): Promise<IResponse> =>
+  removeAtRevision(call, npm, packageOf(call), ({ versions }) => Object.keys(versions));
+
+/**
+ * DELETE /{package}/-/{file}/-rev/{revision}. npm asks for it after it has taken the version out of the document, which
+ * has removed the file already; of a version that is still there it takes back the version, so that the document never
+ * names what cannot be had.
+ */
+export const deleteTarball = async (call: RegistryCall, npm: INpmParts): Promise<IResponse> => {
+  const name = packageOf(call);
+  const file = call.params.file as string;
+  const version = versionOfFile(name, file);
+  const document = (await call.storage.read<INpmDocument>(documentKey(name)))?.value;
+  if (document && version !== null) {
+    if (Object.hasOwn(document.versions, version)) return removeAtRevision(call, npm, name, () => [version]);
+    if (Object.hasOwn(document._registry.deleted, version))
+      return respond(200, { ok: true, id: name, rev: document._rev });
+  }
+  throw new RegistryError('notFound', `${name}/-/${file} is not in this registry`);
+};

@@ -1,0 +1,116 @@
+import type { INpmPerson, INpmSearchEntry } from '../interfaces.npm.js';
+import { baseName } from '../keys.npm.js';
+
+/**
+ * `/-/v1/search`: the query's text and the answer's shape.
+ * @see https://github.com/npm/registry/blob/main/docs/REGISTRY-API.md#get-v1search
+ */
+export interface ISearchQuery {
+  /** free words, as typed, lower case */
+  text: string;
+  /** each inner list is met by any of its words; all lists must be met */
+  keywords: string[][];
+  author?: string;
+  maintainer?: string;
+  /** without `@` */
+  scope?: string;
+}
+
+export interface IScored {
+  entry: INpmSearchEntry;
+  /** relative to the best hit: 1 for it, less for the others */
+  score: number;
+}
+
+const MAX_TEXT = 512;
+const MAX_PAGE = 250;
+/** hits that are counted, and so the last that a page may begin with */
+export const MAX_HITS = 5000;
+
+/** Splits `foo keywords:a,b author:x` into free words and qualifiers; what is no known qualifier stays a word. */
+export const parseSearchText = (source: string): ISearchQuery => {
+  const query: ISearchQuery = { text: '', keywords: [] };
+  const words: string[] = [];
+  for (const word of source.slice(0, MAX_TEXT).toLowerCase().split(/\s+/).filter(Boolean)) {
+    const [, qualifier, value] = /^(keywords?|author|maintainer|scope):(.+)$/.exec(word) ?? [];
+    if (qualifier === undefined || value === undefined) words.push(word);
+    else if (qualifier.startsWith('keyword')) {
+      query.keywords.push(...value.split('+').map((any) => any.split(',').filter(Boolean)));
+    } else if (qualifier === 'scope') query.scope = value.replace(/^@/, '');
+    else query[qualifier as 'author' | 'maintainer'] = value;
+  }
+  query.text = words.join(' ');
+  return query;
+};
+
+/** How near a name is to what was typed: the name itself, the name without scope or punctuation, a part of it. */
+export const closeness = (name: string, text: string): number => {
+  if (name === text) return 100;
+  const base = baseName(name);
+  if (base === text || name.replaceAll(/[@/]/g, ' ').trim() === text) return 10;
+  return base.includes(text) ? 1 + text.length / base.length : 1;
+};
+
+const peopleOf = ({ author, publisher, maintainers }: INpmSearchEntry): string =>
+  [author, publisher, ...maintainers].map((person) => person?.name ?? '').join(' ');
+
+/** What is searched, and how much a word counts where it stands. */
+export const searchFields = {
+  name: { boost: 8, text: ({ name }: INpmSearchEntry) => name },
+  keywords: { boost: 3, text: ({ keywords }: INpmSearchEntry) => keywords.join(' ') },
+  description: { boost: 1, text: ({ description }: INpmSearchEntry) => description ?? '' },
+  people: { boost: 0.5, text: peopleOf },
+};
+
+/** The newest first. */
+export const byDate = (a: INpmSearchEntry, b: INpmSearchEntry): number =>
+  a.date < b.date ? 1 : a.date > b.date ? -1 : 0;
+
+const named = (person: INpmPerson | undefined, wanted: string): boolean =>
+  person !== undefined && (person.name.toLowerCase() === wanted || person.email?.toLowerCase() === wanted);
+
+/** Do the qualifiers let this package through? */
+export const qualifies = (entry: INpmSearchEntry, query: ISearchQuery): boolean => {
+  const { author, maintainer, scope, keywords } = query;
+  if (scope !== undefined && !entry.name.startsWith(`@${scope}/`)) return false;
+  if (author !== undefined && !named(entry.author, author) && !named(entry.publisher, author)) return false;
+  if (maintainer !== undefined && !entry.maintainers.some((person) => named(person, maintainer))) return false;
+  if (keywords.length === 0) return true;
+  const own = new Set(entry.keywords.map((word) => word.toLowerCase()));
+  return keywords.every((any) => any.some((word) => own.has(word)));
+};
+
+const whole = (value: string | undefined, otherwise: number, most: number): number => {
+  const number = Number(value ?? otherwise);
+  return Number.isFinite(number) && number >= 0 ? Math.min(Math.floor(number), most) : otherwise;
+};
+
+export const parsePage = (from: string | undefined, size: string | undefined): { from: number; size: number } => ({
+  from: whole(from, 0, MAX_HITS),
+  size: whole(size, 20, MAX_PAGE),
+});
+
+/** Clients fail on a person without a user name, so one is always there or the person is not. */
+const person = ({ name, email }: INpmPerson): { username: string; email: string } => ({
+  username: name,
+  email: email ?? '',
+});
+
+/** One hit. We count neither downloads nor issues: the three details repeat the relevance. */
+export const renderHit = ({ entry, score }: IScored): object => ({
+  package: {
+    name: entry.name,
+    scope: entry.name.startsWith('@') ? entry.name.slice(1, entry.name.indexOf('/')) : 'unscoped',
+    version: entry.version,
+    description: entry.description,
+    keywords: entry.keywords,
+    date: entry.date,
+    license: entry.license,
+    links: entry.links,
+    author: entry.author,
+    publisher: entry.publisher && person(entry.publisher),
+    maintainers: entry.maintainers.map(person),
+  },
+  score: { final: score, detail: { quality: score, popularity: score, maintenance: score } },
+  searchScore: score,
+});

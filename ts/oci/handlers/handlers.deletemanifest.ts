@@ -1,0 +1,121 @@
+import { RegistryError } from '../../core/classes.registryerror.js';
+import type { RegistryStorage } from '../../core/classes.registrystorage.js';
+import type { IResponse } from '../../core/interfaces.core.js';
+import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
+import { AskedHooks } from '../../core/storage/hooks/classes.askedhooks.js';
+import type { IHookSubject } from '../../core/storage/hooks/classes.hookrunner.js';
+import { ManifestStore } from '../classes.manifeststore.js';
+import type { IReference } from '../classes.referrerlists.js';
+import type { IOciParts } from '../interfaces.parts.js';
+import { manifestKey } from '../keys.oci.js';
+import { assertDigest, type IDigest, looksLikeDigest } from '../wire/wire.digests.js';
+import { describe } from '../wire/wire.manifests.js';
+import { assertTag } from '../wire/wire.names.js';
+import { digestOfTag, type ITags, tagsOfDigest, withoutTags } from '../wire/wire.tags.js';
+import { unknownManifest } from './handlers.manifests.js';
+import { keepRepository, readTags, tagsSubject, updateTags } from './handlers.tags.js';
+
+const DELETED: IResponse = { status: 202, headers: { 'Content-Length': '0' } };
+
+const assertMovable = (tags: string[], { isImmutable }: IOciParts): void => {
+  const fixed = tags.find(isImmutable);
+  if (fixed !== undefined) throw new RegistryError('forbidden', `The tag ${fixed} is immutable`);
+};
+
+/** A repository without a manifest does not exist. */
+export const dropIfEmpty = async (storage: RegistryStorage, name: string): Promise<void> => {
+  const manifests = new ManifestStore(storage);
+  if (!(await readTags(storage, name)) || !(await manifests.isEmpty(name))) return;
+  await updateTags(storage, name, (current) => (current?.names.length === 0 ? null : undefined));
+  // a manifest may have come by its digest in between
+  if (!(await manifests.isEmpty(name))) await keepRepository(storage, name);
+};
+
+const deleteTag = async (call: RegistryCall, oci: IOciParts, name: string, tag: string): Promise<void> => {
+  assertMovable([tag], oci);
+  const { storage } = call;
+  const isThere = (tags: ITags | null): tags is ITags => tags !== null && digestOfTag(tags, tag) !== undefined;
+  if (!isThere(await readTags(storage, name))) throw unknownManifest(tag);
+  const hooks = new AskedHooks(storage);
+  await hooks.settle(async () => {
+    await hooks.ask('beforeDelete', tagsSubject(name, tag));
+    await updateTags(storage, name, (current) => current && withoutTags(current, (other) => other === tag));
+    await hooks.tell();
+  });
+};
+
+/** times that a delete begins again because the manifest was pushed meanwhile */
+const ATTEMPTS = 4;
+
+/** What the manifest refers to, for the list of that; of a damaged one it is not known. */
+const referenceOf = async (
+  manifests: ManifestStore,
+  repository: string,
+  digest: IDigest,
+  key: string,
+): Promise<IReference | undefined> => {
+  try {
+    const read = await manifests.read(key);
+    if (!read?.manifest.subject) return undefined;
+    const { manifest, size } = read;
+    return { repository, subject: read.manifest.subject, descriptor: describe(manifest, digest, size) };
+  } catch (error) {
+    if (RegistryError.is(error, 'invalid')) return undefined;
+    throw error;
+  }
+};
+
+const deleteByDigest = async (call: RegistryCall, oci: IOciParts, name: string, digest: IDigest): Promise<void> => {
+  const { storage } = call;
+  const manifests = new ManifestStore(storage);
+  const found = await manifests.find(name, digest);
+  const pointsHere = (_tag: string, pointsTo: string): boolean => pointsTo === digest.text;
+  const tags = await readTags(storage, name);
+  const own = tags ? tagsOfDigest(tags, digest.text) : [];
+  // tags to what is not there: a delete took the manifest, and ended before it took the tags that came meanwhile
+  if (!found && own.length === 0) throw unknownManifest(digest.text);
+  if (found) assertMovable(own, oci);
+  const reference = found ? await referenceOf(manifests, name, digest, found.info.key) : undefined;
+  const artifact: IHookSubject = {
+    key: manifestKey(name, digest),
+    metadata: {
+      packageName: name,
+      version: digest.text,
+      digest: digest.text,
+      size: found?.info.size,
+      kind: 'artifact',
+    },
+  };
+  const hooks = new AskedHooks(storage);
+  await hooks.settle(async () => {
+    if (found) await hooks.ask('beforeDelete', artifact);
+    if (own.length > 0) await hooks.ask('beforeDelete', tagsSubject(name, digest.text));
+    const withoutOwn = (current: ITags | null) => current && withoutTags(current, pointsHere);
+    await oci.referrers.follow(reference, async () => {
+      let there = found;
+      for (let tries = 1; there; tries++) {
+        if (tries > ATTEMPTS) throw new RegistryError('conflict', 'The manifest is being pushed; try again');
+        await updateTags(storage, name, (current) => {
+          assertMovable(current ? tagsOfDigest(current, digest.text) : [], oci);
+          return withoutOwn(current);
+        });
+        await manifests.remove(name, digest, there.copy);
+        // a push may have pointed a tag here while the manifest was being taken away; even an immutable one is void then
+        await updateTags(storage, name, withoutOwn);
+        // or it has pushed the manifest again: without its tag it is not what was pushed, so it goes as well
+        there = await manifests.find(name, digest);
+      }
+    });
+    if (!found) await updateTags(storage, name, withoutOwn);
+    await dropIfEmpty(storage, name);
+    await hooks.tell();
+  });
+};
+
+/** DELETE /{name}/manifests/{reference}: a tag alone, or a manifest with all tags that point to it. */
+export const deleteManifest = async (call: RegistryCall, oci: IOciParts): Promise<IResponse> => {
+  const { name, reference } = call.params as { name: string; reference: string };
+  if (looksLikeDigest(reference)) await deleteByDigest(call, oci, name, assertDigest(reference));
+  else await deleteTag(call, oci, name, assertTag(reference));
+  return DELETED;
+};

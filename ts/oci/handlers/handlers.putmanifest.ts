@@ -1,0 +1,166 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { toReadableStream } from '../../core/base/helpers.streams.js';
+import { RegistryError } from '../../core/classes.registryerror.js';
+import type { RegistryStorage } from '../../core/classes.registrystorage.js';
+import type { IResponse } from '../../core/interfaces.core.js';
+import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
+import { AskedHooks } from '../../core/storage/hooks/classes.askedhooks.js';
+import type { IHookSubject } from '../../core/storage/hooks/classes.hookrunner.js';
+import { ManifestStore } from '../classes.manifeststore.js';
+import { assertNone, assureChildren, findChildren } from '../helpers.children.js';
+import type { IOciParts } from '../interfaces.parts.js';
+import { manifestKey } from '../keys.oci.js';
+import { assertDigest, type IDigest, looksLikeDigest, readDigest } from '../wire/wire.digests.js';
+import { describe, type IManifest, MAX_MANIFEST, parseManifest } from '../wire/wire.manifests.js';
+import { assertTag } from '../wire/wire.names.js';
+import { digestOfTag, type ITags, NO_TAGS, withoutTags, withTag } from '../wire/wire.tags.js';
+import { readTags, tagsSubject, updateTags } from './handlers.tags.js';
+
+const MAX_TAGS = 100;
+
+const digestOf = (bytes: Uint8Array, algorithm: IDigest['algorithm']): IDigest => {
+  const hex = createHash(algorithm).update(bytes).digest('hex');
+  return { algorithm, hex, text: `${algorithm}:${hex}` };
+};
+
+/** What the manifest is pushed as: its digest, found right, and the tags that are to point to it. */
+const readTarget = (call: RegistryCall, bytes: Uint8Array): { digest: IDigest; tags: string[] } => {
+  const { reference } = call.params as { reference: string };
+  if (!looksLikeDigest(reference)) return { digest: digestOf(bytes, 'sha256'), tags: [assertTag(reference)] };
+  const promised = assertDigest(reference);
+  const digest = digestOf(bytes, promised.algorithm);
+  if (digest.text !== promised.text) {
+    throw new RegistryError('digestMismatch', `The content has the digest ${digest.text}, not ${promised.text}`);
+  }
+  const tags = [...new Set(call.queryAll('tag').map(assertTag))];
+  if (tags.length > MAX_TAGS) {
+    throw new RegistryError('invalid', `One push sets ${MAX_TAGS} tags at most`, { wireCode: 'MANIFEST_INVALID' });
+  }
+  return { digest, tags };
+};
+
+/**
+ * This call placed the manifest, and some of its children were removed meanwhile. Another client may have pushed the
+ * same manifest and rely on it: its push looked at the children after the manifest was placed, and calls `keep` after
+ * that.
+ * @param before where the tags pointed that were set already
+ */
+const takeBack = async (
+  storage: RegistryStorage,
+  name: string,
+  digest: IDigest,
+  manifest: IManifest,
+  copy: string,
+  before: ReadonlyMap<string, string | undefined>,
+): Promise<void> => {
+  const manifests = new ManifestStore(storage);
+  const restored = new Map<string, string>();
+  for (const [tag, text] of before) {
+    const former = readDigest(text);
+    if (former && former.text !== digest.text && (await manifests.exists(name, former))) restored.set(tag, former.text);
+  }
+  await updateTags(storage, name, (now) => now && movedBack(now, digest, before, restored));
+  const guard = manifests.guard(name, digest);
+  const by = randomUUID();
+  if (!(await guard.condemn(copy, by))) return;
+  const missing = await assureChildren(storage, name, manifest, false);
+  const tags = await readTags(storage, name);
+  if (missing.length === 0 || tags?.digests.includes(digest.text)) await guard.spare(copy, by);
+  else if (await guard.doom(copy, by)) await manifests.removeObject(manifests.key(name, digest, copy));
+};
+
+const movedBack = (
+  now: ITags,
+  digest: IDigest,
+  before: ReadonlyMap<string, string | undefined>,
+  restored: ReadonlyMap<string, string>,
+): ITags => {
+  const own = (tag: string, text: string): boolean => text === digest.text && before.has(tag);
+  let next = withoutTags(now, (tag, text) => own(tag, text) && !restored.has(tag));
+  for (const [tag, text] of restored) if (digestOfTag(next, tag) === digest.text) next = withTag(next, tag, text);
+  return next;
+};
+
+/** @param formerly gets what the moved tags pointed to */
+const pointTags = (
+  current: ITags | null,
+  tags: string[],
+  digest: IDigest,
+  { isImmutable }: IOciParts,
+  formerly?: Map<string, string | undefined>,
+): ITags => {
+  let next = current ?? NO_TAGS;
+  for (const tag of tags) {
+    const before = digestOfTag(next, tag);
+    if (before !== undefined && before !== digest.text && isImmutable(tag)) {
+      throw new RegistryError('forbidden', `The tag ${tag} is immutable and points to ${before}`);
+    }
+    if (before !== digest.text) formerly?.set(tag, before);
+    next = withTag(next, tag, digest.text);
+  }
+  return next;
+};
+
+/** times that a push points its tags again because its manifest was deleted meanwhile */
+const ATTEMPTS = 4;
+
+/** PUT /{name}/manifests/{reference}. */
+export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<IResponse> => {
+  const { name } = call.params as { name: string };
+  const { storage } = call;
+  const bytes = await call.body.bytes({ limit: MAX_MANIFEST });
+  const { digest, tags } = readTarget(call, bytes);
+  const manifest = parseManifest(bytes, call.header('content-type'));
+  const { subject, mediaType } = manifest;
+  const manifests = new ManifestStore(storage);
+  const there = await manifests.find(name, digest);
+  const exists = there !== null && (await manifests.holds(there.info.key, bytes));
+  const reference = subject && { repository: name, subject, descriptor: describe(manifest, digest, bytes.byteLength) };
+  // for a manifest that is stored, this was checked when it was pushed
+  if (!exists) {
+    if (reference) await oci.referrers.assertRoom(reference);
+    assertNone(await findChildren(storage, name, manifest));
+  }
+  const version = tags[0] ?? digest.text;
+  const current = await readTags(storage, name);
+  const setsTags = pointTags(current, tags, digest, oci) !== current;
+  const artifact: IHookSubject = {
+    key: manifestKey(name, digest),
+    metadata: {
+      ...{ contentType: mediaType, size: bytes.byteLength, digest: digest.text },
+      ...{ packageName: name, version, kind: 'artifact' },
+    },
+    phase: 'commit',
+    open: () => toReadableStream(bytes),
+  };
+  const hooks = new AskedHooks(storage);
+  await hooks.settle(async () => {
+    if (!exists) await hooks.ask('beforePut', artifact);
+    if (setsTags) await hooks.ask('beforePut', tagsSubject(name, version, 'commit'));
+    await oci.referrers.follow(reference, async () => {
+      let copy = there && exists ? there.copy : await manifests.put(name, digest, bytes, mediaType);
+      const before = new Map<string, string | undefined>();
+      for (let tries = 1; ; tries++) {
+        const missing = await assureChildren(storage, name, manifest, !exists || tries > 1);
+        if (missing.length > 0) {
+          if (!exists || tries > 1) await takeBack(storage, name, digest, manifest, copy, before);
+          assertNone(missing);
+        }
+        await updateTags(storage, name, (now) => pointTags(now, tags, digest, oci, before));
+        // it may have been deleted in between; when its turn is over, the tag wins
+        if (await manifests.guard(name, digest).keep(copy)) break;
+        if (tries === ATTEMPTS) throw new RegistryError('conflict', 'The manifest is being deleted; try again');
+        copy = await manifests.put(name, digest, bytes, mediaType);
+      }
+    });
+    await hooks.tell();
+  });
+  const headers: Record<string, string> = {
+    Location: `${call.mount}/${name}/manifests/${digest.text}`,
+    'Docker-Content-Digest': digest.text,
+    'Content-Length': '0',
+    ...(subject && { 'OCI-Subject': subject.text }),
+    ...(call.queryAll('tag').length > 0 && tags.length > 0 && { 'OCI-Tag': tags.join(', ') }),
+  };
+  return { status: 201, headers };
+};

@@ -1,0 +1,80 @@
+import type { RegistryStorage } from '../../core/classes.registrystorage.js';
+import type { IResponse } from '../../core/interfaces.core.js';
+import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
+import { respond } from '../../core/pipeline/helpers.http.js';
+import { inParallel } from '../../core/storage/content/classes.contentlinks.js';
+import { ManifestStore } from '../classes.manifeststore.js';
+import type { IReferrersDocument } from '../interfaces.oci.js';
+import { referrersKey } from '../keys.oci.js';
+import { assertDigest, type IDigest, readDigest, referrersTag } from '../wire/wire.digests.js';
+import { describe, type IDescriptor, IMAGE_INDEX, MAX_MANIFEST } from '../wire/wire.manifests.js';
+import { nextLink } from '../wire/wire.ranges.js';
+import { digestOfTag } from '../wire/wire.tags.js';
+import { readTags } from './handlers.tags.js';
+
+/** entries of a fallback index that are looked up */
+const MAX_FALLBACK = 1000;
+
+/** null for what is not there. */
+const load = async (storage: RegistryStorage, name: string, digest: IDigest) =>
+  new ManifestStore(storage).load(name, digest);
+
+/**
+ * What older clients listed by the fallback tag, as far as it is there and refers to the subject (distribution-spec,
+ * "Enabling the Referrers API").
+ */
+const fromFallback = async (
+  storage: RegistryStorage,
+  name: string,
+  subject: IDigest,
+  listed: IDescriptor[],
+): Promise<IDescriptor[]> => {
+  const tags = await readTags(storage, name);
+  const target = tags && readDigest(digestOfTag(tags, referrersTag(subject)));
+  const index = target && (await load(storage, name, target));
+  if (!index) return [];
+  const known = new Set(listed.map(({ digest }) => digest));
+  const children = new Map(index.manifest.manifests.slice(0, MAX_FALLBACK).map(({ digest }) => [digest.text, digest]));
+  const more: (IDescriptor | undefined)[] = [];
+  const wanted = [...children.values()].filter(({ text }) => !known.has(text));
+  await inParallel([...wanted.entries()], async ([at, digest]) => {
+    const found = await load(storage, name, digest);
+    if (found?.manifest.subject?.text === subject.text) more[at] = describe(found.manifest, digest, found.size);
+  });
+  return more.filter((one) => one !== undefined);
+};
+
+/** As many descriptors behind `last`, by digest, as one manifest may hold: `last` itself may be gone by now. */
+const pageOf = (all: IDescriptor[], last = ''): { page: IDescriptor[]; more: boolean } => {
+  const behind = all.filter(({ digest }) => digest > last).sort((a, b) => (a.digest < b.digest ? -1 : 1));
+  const page: IDescriptor[] = [];
+  let bytes = 200;
+  for (const descriptor of behind) {
+    bytes += JSON.stringify(descriptor).length + 1;
+    if (bytes > MAX_MANIFEST && page.length > 0) return { page, more: true };
+    page.push(descriptor);
+  }
+  return { page, more: false };
+};
+
+/** GET /{name}/referrers/{digest}, with `artifactType`; of what nobody refers to, an empty index. */
+export const listReferrers = async (call: RegistryCall): Promise<IResponse> => {
+  const { name, digest: text } = call.params as { name: string; digest: string };
+  const subject = assertDigest(text);
+  const { storage } = call;
+  const listed = (await storage.read<IReferrersDocument>(referrersKey(name, subject)))?.value.manifests ?? [];
+  const all = [...listed, ...(await fromFallback(storage, name, subject, listed))];
+  const artifactType = call.query('artifactType');
+  const wanted = artifactType ? all.filter((one) => one.artifactType === artifactType) : all;
+  const { page, more } = pageOf(wanted, call.query('last'));
+  const headers: Record<string, string> = { 'Content-Type': IMAGE_INDEX, 'Cache-Control': 'no-cache' };
+  if (artifactType) headers['OCI-Filters-Applied'] = 'artifactType';
+  if (more) {
+    const last = page.at(-1)?.digest as string;
+    headers.Link = nextLink(`${call.mount}/${name}/referrers/${text}`, {
+      last,
+      ...(artifactType && { artifactType }),
+    });
+  }
+  return respond(200, { schemaVersion: 2, mediaType: IMAGE_INDEX, manifests: page }, headers);
+};

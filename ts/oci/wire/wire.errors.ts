@@ -1,0 +1,41 @@
+import type { RegistryError, TErrorKind } from '../../core/classes.registryerror.js';
+import type { IResponse } from '../../core/interfaces.core.js';
+import { respond } from '../../core/pipeline/helpers.http.js';
+
+/** distribution-spec, "Error Codes", and what has none of its own. Handlers that know better say so. */
+const CODES: Partial<Record<TErrorKind, string>> = {
+  unauthenticated: 'UNAUTHORIZED',
+  forbidden: 'DENIED',
+  notFound: 'NAME_UNKNOWN',
+  methodNotAllowed: 'UNSUPPORTED',
+  unsupported: 'UNSUPPORTED',
+  digestMismatch: 'DIGEST_INVALID',
+  tooLarge: 'SIZE_INVALID',
+  lengthRequired: 'SIZE_INVALID',
+  rangeInvalid: 'BLOB_UPLOAD_INVALID',
+  rateLimited: 'TOOMANYREQUESTS',
+  unavailable: 'UNAVAILABLE',
+  outcomeUnknown: 'UNAVAILABLE',
+  upstreamFailed: 'UNAVAILABLE',
+  internal: 'UNKNOWN',
+};
+
+/** `{"errors": [{"code", "message", "detail"}]}` */
+export const renderOciError = (error: RegistryError, status = error.status, code?: string): IResponse => {
+  const entry = {
+    code: code ?? error.wireCode ?? CODES[error.kind] ?? 'UNSUPPORTED',
+    message: error.message,
+    ...(error.detail === undefined ? {} : { detail: error.detail }),
+  };
+  return respond(status, { errors: [entry] });
+};
+
+/**
+ * What is wrong before any handler knows better: a path without a meaning, or a body that is not as long as was said
+ * (or breaks off, or does not unpack).
+ */
+export const earlyCode = (error: RegistryError, call: { method: string; route: string } | null): string | undefined => {
+  if (error.kind !== 'invalid' || error.status !== 400 || error.wireCode !== undefined) return undefined;
+  if (!call?.route) return 'NAME_INVALID';
+  return ['PUT', 'PATCH', 'POST'].includes(call.method) && call.route !== '/token' ? 'SIZE_INVALID' : undefined;
+};

@@ -1,0 +1,86 @@
+import { RegistryError } from '../../core/classes.registryerror.js';
+import type { ICodec } from '../../core/storage/interfaces.storage.js';
+
+/**
+ * All tags of one repository, sorted by their bytes; `digests[i]` is where `names[i]` points. Two lists, not an object:
+ * `__proto__` is a legal tag, and a page of ten thousand is found by halving.
+ */
+export interface ITags {
+  readonly names: readonly string[];
+  readonly digests: readonly string[];
+}
+
+export const NO_TAGS: ITags = Object.freeze({ names: Object.freeze([]), digests: Object.freeze([]) });
+
+/** Where `name` is, or would be. */
+const positionOf = (names: readonly string[], name: string): number => {
+  let low = 0;
+  let high = names.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((names[middle] as string) < name) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+};
+
+export const digestOfTag = ({ names, digests }: ITags, name: string): string | undefined => {
+  const at = positionOf(names, name);
+  return names[at] === name ? digests[at] : undefined;
+};
+
+/** The same object where nothing changes. */
+export const withTag = (tags: ITags, name: string, digest: string): ITags => {
+  const { names, digests } = tags;
+  const at = positionOf(names, name);
+  const replaces = names[at] === name;
+  if (replaces && digests[at] === digest) return tags;
+  return {
+    names: replaces ? names : names.toSpliced(at, 0, name),
+    digests: digests.toSpliced(at, replaces ? 1 : 0, digest),
+  };
+};
+
+/** The same object where nothing changes. */
+export const withoutTags = (tags: ITags, isGone: (name: string, digest: string) => boolean): ITags => {
+  const kept = tags.names.map((name, index) => !isGone(name, tags.digests[index] as string));
+  if (kept.every(Boolean)) return tags;
+  const keep = (_value: string, index: number): boolean => kept[index] as boolean;
+  return { names: tags.names.filter(keep), digests: tags.digests.filter(keep) };
+};
+
+export const tagsOfDigest = ({ names, digests }: ITags, digest: string): string[] =>
+  names.filter((_name, index) => digests[index] === digest);
+
+/** Up to `count` tags behind `last`, and whether there are more. */
+export const pageOfTags = (
+  { names }: ITags,
+  { count, last }: { count?: number; last?: string },
+): { tags: readonly string[]; more: boolean } => {
+  let from = last === undefined ? 0 : positionOf(names, last);
+  if (last !== undefined && names[from] === last) from++;
+  const to = count === undefined ? names.length : Math.min(names.length, from + count);
+  return { tags: names.slice(from, to), more: to < names.length && to > from };
+};
+
+/**
+ * `{"tags": {"<tag>": "<digest>", …}, "revision": <n>}`. Neither tags nor digests hold a character that JSON would
+ * escape. A tag may be moved away and back: the revision makes the bytes, and so the ETag, different all the same.
+ */
+export const tagsCodec: ICodec<ITags> = {
+  contentType: 'application/json',
+  keepsValues: true,
+  serialize: ({ names, digests }, stamp) => {
+    const lines = new Array<string>(names.length);
+    for (let index = 0; index < names.length; index++) lines[index] = `"${names[index]}":"${digests[index]}"`;
+    const revision = stamp ? `,"revision":${stamp.revision}` : '';
+    return `{"tags":{\n${lines.join(',\n')}\n}${revision}}\n`;
+  },
+  parse: (bytes) => {
+    const { tags } = JSON.parse(new TextDecoder().decode(bytes)) as { tags: Record<string, string> };
+    if (typeof tags !== 'object' || tags === null) throw new RegistryError('internal', 'These are no tags');
+    // objects bring names that look like numbers to the front
+    const names = Object.keys(tags).sort((a, b) => (a < b ? -1 : 1));
+    return { names, digests: names.map((name) => tags[name] as string) };
+  },
+};
