@@ -6,11 +6,13 @@ import { ContentCollector } from '../core/storage/classes.contentcollector.js';
 import { inParallel } from '../core/storage/classes.contentlinks.js';
 import { DEFAULT_GRACE_MS, type IGarbageOptions, type IGarbageReport } from '../core/storage/interfaces.garbage.js';
 import { ManifestStore } from './classes.manifeststore.js';
+import type { IReference } from './classes.referrerlists.js';
 import { blobsOf } from './helpers.blobs.js';
 import { retireUntagged } from './helpers.untagged.js';
 import type { IOciParts } from './interfaces.parts.js';
 import { manifestGuardsPrefix, manifestsPrefix, readManifestGuardKey, readManifestKey } from './keys.oci.js';
 import { type IDigest, readDigest } from './wire.digests.js';
+import { describe } from './wire.manifests.js';
 
 /** keys of manifests that are held until they are read, a few at a time */
 const BATCH = 200;
@@ -20,19 +22,24 @@ interface IStoredManifest {
   digest: IDigest;
   copy: string;
   info: IObjectInfo;
+  /** it may have been given up, and only its object is left */
+  mayBeLeft: boolean;
 }
 
 /**
  * One collection of the registry's garbage, beside everything else that goes on:
  *
  * 1. all manifests are read: what they name is noted (a hash of each pair of repository and digest, 8 bytes). Objects of
- *    deleted manifests go; by `untaggedManifests` also those that no tag, index or subject leads to
+ *    deleted manifests go; by `untaggedManifests` also those that no tag, index or subject leads to. A list of referrers
+ *    that does not name one of them is repaired, and then each list that names what does not exist
  * 2. links to blobs that no manifest of their repository names, and copies of blobs without links (`ContentCollector`)
  *
  * Whatever is younger than the grace period stays: clients push blobs first, and the manifest that names them last.
  */
 export class GarbageCollection {
   private readonly named = new HashSet();
+  /** manifests with a subject (a hash of each pair of repository and digest) */
+  private readonly referrers = new HashSet();
   private readonly manifests: ManifestStore;
   private readonly before: number;
   private done = 0;
@@ -54,6 +61,10 @@ export class GarbageCollection {
   public async run(): Promise<IGarbageReport> {
     const { storage, options, before } = this;
     await this.readManifests();
+    if (!options.dryRun) {
+      const isThere = (repository: string, digest: string) => this.referrers.has(`${repository}@${digest}`);
+      await this.oci.referrers.dropGone(isThere, () => this.step('referrers'));
+    }
     const collector = new ContentCollector(blobsOf(storage), {
       before,
       dryRun: options.dryRun ?? false,
@@ -90,15 +101,21 @@ export class GarbageCollection {
       this.step('manifests');
       if (read.repository !== repository) await this.retire(read.repository);
       repository = read.repository;
-      const stored = { ...read, digest, info };
       const mayBeLeft = read.copy !== '' || guarded.has(`${read.repository}@${read.digest}`);
+      const stored = { ...read, digest, info, mayBeLeft };
       if (mayBeLeft && (await this.removeLeft(stored))) continue;
       waiting.push(stored);
       if (waiting.length < BATCH) continue;
-      await inParallel(waiting, (one) => this.note(one));
+      await this.noteAll(waiting);
       waiting = [];
     }
-    await inParallel(waiting, (one) => this.note(one));
+    await this.noteAll(waiting);
+  }
+
+  private async noteAll(manifests: IStoredManifest[]): Promise<void> {
+    const references: IReference[] = [];
+    await inParallel(manifests, (one) => this.note(one, references));
+    if (!this.options.dryRun) await this.oci.referrers.addMissing(references);
   }
 
   /** Deletes untagged manifests, if the configuration says so. */
@@ -131,10 +148,18 @@ export class GarbageCollection {
     return true;
   }
 
-  private async note({ repository, info }: IStoredManifest): Promise<void> {
+  private async note(
+    { repository, digest, info, mayBeLeft }: IStoredManifest,
+    references: IReference[],
+  ): Promise<void> {
     try {
       const read = await this.manifests.read(info.key);
-      for (const { digest } of read?.manifest.blobs ?? []) this.named.add(`${repository}@${digest.text}`);
+      if (!read) return;
+      const { manifest, size } = read;
+      for (const blob of manifest.blobs) this.named.add(`${repository}@${blob.digest.text}`);
+      if (!manifest.subject) return;
+      if (!mayBeLeft) this.referrers.add(`${repository}@${digest.text}`);
+      references.push({ repository, subject: manifest.subject, descriptor: describe(manifest, digest, size) });
     } catch (error) {
       if (!RegistryError.is(error, 'invalid')) throw error;
       this.unreadable.add(repository);
