@@ -280,3 +280,23 @@ t.test('a list of referrers that is damaged does not keep the garbage collector 
   const [report] = await admin.registry.collectGarbage({ graceMs: 3_600_000 });
   t.equal(report?.protocol, 'oci');
 });
+
+t.test('a fallback index, or a child of it, that is damaged or absent hides no other referrer', async (t) => {
+  const inner = new MemoryObjectStore();
+  const { writer } = await ociWorld(t, { storage: { objectStore: inner } });
+  const [listed, old, damaged, absent] = ['listed', 'old', 'damaged', 'absent'].map((text) => referrer(text));
+  for (const one of [old!, damaged!, absent!]) await writer.pushImage('a', one.digest, one);
+  const fallback = index([old!, damaged!, absent!]);
+  const tag = subject.digest.replace(':', '-');
+  t.equal((await writer.pushManifest('a', tag, fallback)).status, 201);
+  // as if they had been pushed before the registry knew of subjects
+  inner.objects.delete(`oci/referrers/a/${subject.digest}.json`);
+  await writer.pushImage('a', listed!.digest, listed!);
+  inner.objects.delete(`oci/manifests/a/${absent!.digest}`);
+  await inner.put(`oci/manifests/a/${damaged!.digest}`, Buffer.from('{'), { contentType: MANIFEST });
+  t.same(await digestsOf(writer), [listed!.digest, old!.digest].sort(), 'children');
+  await inner.put(`oci/manifests/a/${fallback.digest}`, Buffer.from('{'), { contentType: INDEX });
+  t.same(await digestsOf(writer), [listed!.digest], 'a damaged index');
+  inner.objects.delete(`oci/manifests/a/${fallback.digest}`);
+  t.same(await digestsOf(writer), [listed!.digest], 'an absent index');
+});

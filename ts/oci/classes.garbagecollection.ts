@@ -6,13 +6,12 @@ import { ContentCollector } from '../core/storage/classes.contentcollector.js';
 import { inParallel } from '../core/storage/classes.contentlinks.js';
 import { DEFAULT_GRACE_MS, type IGarbageOptions, type IGarbageReport } from '../core/storage/interfaces.garbage.js';
 import { ManifestStore } from './classes.manifeststore.js';
-import type { IReference } from './classes.referrerlists.js';
+import type { IReferrer } from './classes.referrerlists.js';
 import { blobsOf } from './helpers.blobs.js';
 import { retireUntagged } from './helpers.untagged.js';
 import type { IOciParts } from './interfaces.parts.js';
 import { manifestGuardsPrefix, manifestsPrefix, readManifestGuardKey, readManifestKey } from './keys.oci.js';
 import { type IDigest, readDigest } from './wire.digests.js';
-import { describe } from './wire.manifests.js';
 
 /** keys of manifests that are held until they are read, a few at a time */
 const BATCH = 200;
@@ -113,9 +112,9 @@ export class GarbageCollection {
   }
 
   private async noteAll(manifests: IStoredManifest[]): Promise<void> {
-    const references: IReference[] = [];
-    await inParallel(manifests, (one) => this.note(one, references));
-    if (!this.options.dryRun) await this.oci.referrers.addMissing(references);
+    const referrers: IReferrer[] = [];
+    await inParallel(manifests, (one) => this.note(one, referrers));
+    if (!this.options.dryRun) await this.oci.referrers.addMissing(referrers);
   }
 
   /** Deletes untagged manifests, if the configuration says so. */
@@ -148,18 +147,15 @@ export class GarbageCollection {
     return true;
   }
 
-  private async note(
-    { repository, digest, info, mayBeLeft }: IStoredManifest,
-    references: IReference[],
-  ): Promise<void> {
+  private async note({ repository, digest, info, mayBeLeft }: IStoredManifest, referrers: IReferrer[]): Promise<void> {
     try {
       const read = await this.manifests.read(info.key);
       if (!read) return;
-      const { manifest, size } = read;
-      for (const blob of manifest.blobs) this.named.add(`${repository}@${blob.digest.text}`);
-      if (!manifest.subject) return;
+      const { blobs, subject } = read.manifest;
+      for (const blob of blobs) this.named.add(`${repository}@${blob.digest.text}`);
+      if (!subject) return;
       if (!mayBeLeft) this.referrers.add(`${repository}@${digest.text}`);
-      references.push({ repository, subject: manifest.subject, descriptor: describe(manifest, digest, size) });
+      referrers.push({ repository, subject, digest });
     } catch (error) {
       if (!RegistryError.is(error, 'invalid')) throw error;
       this.unreadable.add(repository);

@@ -5,13 +5,20 @@ import { ManifestStore } from './classes.manifeststore.js';
 import type { IReferrersDocument } from './interfaces.oci.js';
 import { pendingPrefix, readReferrersKey, referrersKey, referrersPrefix } from './keys.oci.js';
 import { assertDigest, type IDigest, readDigest } from './wire.digests.js';
-import type { IDescriptor } from './wire.manifests.js';
+import { describe, type IDescriptor } from './wire.manifests.js';
 
 /** One manifest and what it refers to. */
 export interface IReference {
   repository: string;
   subject: IDigest;
   descriptor: IDescriptor;
+}
+
+/** A manifest with a subject. Not with its annotations, which may be 4 MB: a collector holds many of these. */
+export interface IReferrer {
+  repository: string;
+  subject: IDigest;
+  digest: IDigest;
 }
 
 /** A reference as its marker holds it; releases up to 0.2.0 wrote the same. */
@@ -65,17 +72,21 @@ export class ReferrerLists implements IRepairable {
   }
 
   /** Has the lists name these manifests, if they exist. Reads each list once. */
-  public async addMissing(references: readonly IReference[]): Promise<void> {
-    const bySubject = new Map<string, IReference[]>();
-    for (const reference of references) {
-      const key = referrersKey(reference.repository, reference.subject);
-      bySubject.set(key, [...(bySubject.get(key) ?? []), reference]);
+  public async addMissing(referrers: readonly IReferrer[]): Promise<void> {
+    const bySubject = new Map<string, IReferrer[]>();
+    for (const referrer of referrers) {
+      const key = referrersKey(referrer.repository, referrer.subject);
+      bySubject.set(key, [...(bySubject.get(key) ?? []), referrer]);
     }
     for (const [key, group] of bySubject) {
       const listed = await this.listed(key);
       if (!listed) continue;
       const digests = new Set(listed.map(({ digest }) => digest));
-      for (const one of group) if (!digests.has(one.descriptor.digest)) await this.follow(one, false);
+      for (const { repository, subject, digest } of group) {
+        const found = digests.has(digest.text) ? null : await this.manifests.loadIntact(repository, digest);
+        if (!found) continue;
+        await this.follow({ repository, subject, descriptor: describe(found.manifest, digest, found.size) });
+      }
     }
   }
 
@@ -91,15 +102,17 @@ export class ReferrerLists implements IRepairable {
       if (!read || !subject) continue;
       const { repository } = read;
       for (const descriptor of (await this.listed(key)) ?? []) {
-        if (!isThere(repository, descriptor.digest)) await this.follow({ repository, subject, descriptor }, true);
+        const digest = readDigest(descriptor.digest);
+        if (!digest || isThere(repository, digest.text)) continue;
+        if (await this.manifests.exists(repository, digest)) continue;
+        await this.follow({ repository, subject, descriptor });
       }
     }
   }
 
-  /** With a marker: the manifest may be deleted after our look, and this process may die before it looks again. */
-  private async follow(reference: IReference, isListed: boolean): Promise<void> {
-    const exists = await this.manifests.exists(reference.repository, assertDigest(reference.descriptor.digest));
-    if (exists !== isListed) await this.during(reference, async () => {});
+  /** With a marker: the manifest may come or go after our look, and this process may die before it looks again. */
+  private async follow(reference: IReference): Promise<void> {
+    await this.during(reference, async () => {});
   }
 
   /** Undefined if the list is damaged. */
