@@ -272,3 +272,33 @@ t.test('the layout of 0.2.0 is brought into this one, also by a process that end
     await check(inner, `after step ${at}`);
   }
 });
+
+t.test('bringing links into the new layout leaves each repository one, whichever process is ahead', async (t) => {
+  const [layer] = one.layers as [(typeof one.layers)[0]];
+  const hex = layer.digest.slice(7);
+  const oldKey = `oci/links/sha256/${hex}:a`;
+  const old = async (): Promise<MemoryObjectStore> => {
+    const inner = new MemoryObjectStore();
+    await inner.put(`oci/blobs/sha256/${hex}`, layer.bytes);
+    await inner.put(oldKey, Buffer.from('{}'));
+    return inner;
+  };
+  const linksOf = (inner: MemoryObjectStore): string[] => inner.keys(`oci/links/sha256/${hex}/a/`);
+  const inner = await old();
+  const store = new FaultObjectStore(inner);
+  store.before = ({ verb, key }) => {
+    if (verb === 'head' && key === oldKey) inner.objects.delete(oldKey);
+  };
+  const { admin } = await ociWorld(t, { storage: { objectStore: store } });
+  t.equal(linksOf(inner).length, 1, 'the old link is gone, and there is no other one');
+  t.ok(await isThere(admin, layerOf('a', one)));
+
+  const shared = await old();
+  await shared.put(`oci/links/sha256/${hex}/a/00000000-0000-4000-8000-000000000000`, new Uint8Array());
+  const behind = new FaultObjectStore(shared);
+  behind.before = ({ verb, key }) => {
+    if (verb === 'head' && key === oldKey) shared.objects.delete(oldKey);
+  };
+  await ociWorld(t, { storage: { objectStore: behind } });
+  t.equal(linksOf(shared).length, 1, 'another process was ahead');
+});

@@ -16,8 +16,8 @@ interface IEntry {
 }
 const listOf = async (actor: Actor, query = '', name = 'a'): Promise<IEntry[]> =>
   (await actor.get(`/${name}/referrers/${subject.digest}${query}`)).json().manifests as IEntry[];
-const digestsOf = async (actor: Actor, query = ''): Promise<string[]> =>
-  (await listOf(actor, query)).map(({ digest }) => digest).sort();
+const digestsOf = async (actor: Actor, query = '', name?: string): Promise<string[]> =>
+  (await listOf(actor, query, name)).map(({ digest }) => digest).sort();
 
 t.test('of what nobody refers to, and of what does not exist, an empty index', async (t) => {
   const { anon } = await ociWorld(t);
@@ -202,4 +202,101 @@ t.test('push and delete of a referrer at once: the list says what is so', async 
     const exists = (await admin.head(`/a/manifests/${one.digest}`)).status === 200;
     t.same(await digestsOf(admin), exists ? [one.digest] : [], `round ${round}`);
   }
+});
+
+t.test('markers of releases up to 0.2.0 are understood', async (t) => {
+  const inner = new MemoryObjectStore();
+  const { admin, registry } = await ociWorld(t, { storage: { objectStore: inner } });
+  const one = referrer('one');
+  await admin.pushImage('a', one.digest, one);
+  const [descriptor] = await listOf(admin);
+  const listKey = `oci/referrers/a/${subject.digest}.json`;
+  inner.objects.delete(listKey);
+  const marker = 'oci/pending/7d9c2c1e-6a3c-4b7e-9a54-0f1f7a3b9c55';
+  const pending = { repository: 'a', subject: subject.digest, descriptor };
+  await inner.put(marker, Buffer.from(JSON.stringify(pending)), { contentType: 'application/json' });
+  const damaged = 'oci/pending/0d9c2c1e-6a3c-4b7e-9a54-0f1f7a3b9c55';
+  await inner.put(damaged, Buffer.from('{'), { contentType: 'application/json' });
+  await registry.getStorage().sweep({ olderThanMs: 0 });
+  t.same(await listOf(admin), [descriptor]);
+  t.same(inner.keys('oci/pending/'), [damaged], 'one that is damaged keeps no other from being settled');
+});
+
+t.test('a writer that outlives its marker and dies before the list: the garbage collector settles it', async (t) => {
+  const inner = new MemoryObjectStore();
+  const store = new FaultObjectStore(inner);
+  const { admin } = await ociWorld(t, { storage: { objectStore: store } });
+  const [one, two] = [referrer('one'), referrer('two')];
+  const withoutList = async (work: () => Promise<{ status: number }>): Promise<void> => {
+    store.before = ({ verb, key }) => {
+      if (verb === 'put' && key.startsWith('oci/referrers/')) throw new Error('down');
+    };
+    t.ok((await work()).status < 300);
+    store.before = undefined;
+    for (const key of inner.keys('oci/pending/')) inner.objects.delete(key);
+  };
+  const collect = (more: object = {}) => admin.registry.collectGarbage({ graceMs: 3_600_000, ...more });
+  await admin.pushImage('a', one.digest, one);
+  await withoutList(() => admin.pushImage('a/sha', two.digest, two));
+  await withoutList(() => admin.pushImage('a', two.digest, two));
+  t.same(await digestsOf(admin), [one.digest]);
+  await collect({ dryRun: true });
+  t.same(await digestsOf(admin), [one.digest], 'a dry run changes nothing');
+  await collect();
+  t.same(await digestsOf(admin), [one.digest, two.digest].sort());
+  t.same((await listOf(admin, '', 'a/sha')).length, 1, 'in each repository');
+
+  await withoutList(() => admin.delete(`/a/manifests/${two.digest}`));
+  await withoutList(() => admin.delete(`/a/sha/manifests/${two.digest}`));
+  t.same(await digestsOf(admin), [one.digest, two.digest].sort(), 'listed still');
+  await collect({ dryRun: true });
+  t.same(await digestsOf(admin), [one.digest, two.digest].sort(), 'a dry run changes nothing');
+  await collect();
+  t.same(await digestsOf(admin), [one.digest]);
+  t.same(await digestsOf(admin, '', 'a/sha'), []);
+
+  await withoutList(() => admin.delete(`/a/manifests/${one.digest}`));
+  await collect();
+  t.same(await digestsOf(admin), [], 'also if no manifest is left');
+  t.same(inner.keys('oci/pending/'), []);
+
+  store.reset();
+  await admin.pushImage('a', one.digest, one);
+  store.reset();
+  await collect();
+  t.equal(
+    store.count('put', 'oci/referrers/') + store.count('put', 'oci/pending/'),
+    0,
+    'a list that is right is not written, nor marked',
+  );
+});
+
+t.test('a list of referrers that is damaged does not keep the garbage collector from its work', async (t) => {
+  const inner = new MemoryObjectStore();
+  const { admin } = await ociWorld(t, { storage: { objectStore: inner } });
+  const one = referrer('one');
+  await admin.pushImage('a', one.digest, one);
+  await inner.put(`oci/referrers/a/${subject.digest}.json`, Buffer.from('{'));
+  const [report] = await admin.registry.collectGarbage({ graceMs: 3_600_000 });
+  t.equal(report?.protocol, 'oci');
+});
+
+t.test('a fallback index, or a child of it, that is damaged or absent hides no other referrer', async (t) => {
+  const inner = new MemoryObjectStore();
+  const { writer } = await ociWorld(t, { storage: { objectStore: inner } });
+  const [listed, old, damaged, absent] = ['listed', 'old', 'damaged', 'absent'].map((text) => referrer(text));
+  for (const one of [old!, damaged!, absent!]) await writer.pushImage('a', one.digest, one);
+  const fallback = index([old!, damaged!, absent!]);
+  const tag = subject.digest.replace(':', '-');
+  t.equal((await writer.pushManifest('a', tag, fallback)).status, 201);
+  // as if they had been pushed before the registry knew of subjects
+  inner.objects.delete(`oci/referrers/a/${subject.digest}.json`);
+  await writer.pushImage('a', listed!.digest, listed!);
+  inner.objects.delete(`oci/manifests/a/${absent!.digest}`);
+  await inner.put(`oci/manifests/a/${damaged!.digest}`, Buffer.from('{'), { contentType: MANIFEST });
+  t.same(await digestsOf(writer), [listed!.digest, old!.digest].sort(), 'children');
+  await inner.put(`oci/manifests/a/${fallback.digest}`, Buffer.from('{'), { contentType: INDEX });
+  t.same(await digestsOf(writer), [listed!.digest], 'a damaged index');
+  inner.objects.delete(`oci/manifests/a/${fallback.digest}`);
+  t.same(await digestsOf(writer), [listed!.digest], 'an absent index');
 });

@@ -2,6 +2,7 @@ import t from 'tap';
 import type { IStorageHookContext } from '../../ts/index.js';
 import { ociWorld, refusal } from '../support/oci/actors.js';
 import { content, digestOf, nowhere } from '../support/oci/samples.js';
+import { FaultObjectStore } from '../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../support/store/memory-objectstore.js';
 
 const gate = (): { open(): void; opened: Promise<void> } => {
@@ -332,4 +333,50 @@ t.test('chunks that come when the upload was given up do not get into a blob tha
     t.equal((await admin.pushBlob('b', good)).status, 201);
     t.same((await admin.get(`/b/blobs/${good.digest}`)).bytes.equals(good.bytes), true);
   }
+});
+
+t.test('a PUT that ends in 503 can be sent again, with or without a last chunk', async (t) => {
+  const ends: Record<string, { body?: Uint8Array; range?: string }> = {
+    'no chunk': {},
+    'a chunk with a range': { body: three, range: '300001-699999' },
+    'a chunk without a range': { body: three },
+  };
+  for (const [what, { body, range }] of Object.entries(ends)) {
+    let met = true;
+    let repeated = 0;
+    for (let at = 1; met; at++) {
+      const inner = new MemoryObjectStore();
+      const store = new FaultObjectStore(inner);
+      const { writer } = await ociWorld(t, { storage: { objectStore: store } });
+      const location = await writer.begin('a');
+      await writer.patch(location, one);
+      await writer.patch(location, two);
+      if (!body) await writer.patch(location, three);
+      store.reset({ at, when: 'before' });
+      const first = await writer.finish(location, whole.digest, body, range);
+      met = first.status !== 201 || store.log.length >= at;
+      const isPlaced = inner.keys('oci/blobs/').length > 0;
+      store.reset();
+      if (first.status === 201) continue;
+      t.equal(first.status, 503, `${what}, fault ${at}`);
+      const again = await writer.finish(location, whole.digest, body, range);
+      // the store in memory spends the parts when it joins them: what failed behind that begins anew
+      t.equal(again.status, isPlaced ? 404 : 201, `${what}, again after fault ${at}`);
+      if (isPlaced) continue;
+      repeated++;
+      t.same((await writer.get(`/a/blobs/${whole.digest}`)).bytes.equals(whole.bytes), true);
+      t.same(inner.keys('oci/uploads/'), [], 'nothing of the upload is left');
+    }
+    t.ok(repeated >= 4, `${what}: ${repeated} faults`);
+  }
+});
+
+t.test('a PUT that a hook refuses ends the upload', async (t) => {
+  const beforePut = async ({ phase }: IStorageHookContext) => ({ allowed: phase !== 'commit' });
+  const { writer, stored } = await ociWorld(t, { storageHooks: { beforePut } });
+  const location = await writer.begin('a');
+  await writer.patch(location, whole.bytes);
+  t.equal((await writer.finish(location, whole.digest)).status, 403);
+  t.same(await stored(), []);
+  t.equal((await writer.finish(location, whole.digest)).status, 404);
 });

@@ -10,6 +10,7 @@ import {
   type IGarbageReport,
 } from '../core/storage/upkeep/interfaces.garbage.js';
 import { ManifestStore } from './classes.manifeststore.js';
+import type { IReferrer } from './classes.referrerlists.js';
 import { blobsOf } from './helpers.blobs.js';
 import { retireUntagged } from './helpers.untagged.js';
 import type { IOciParts } from './interfaces.parts.js';
@@ -24,19 +25,24 @@ interface IStoredManifest {
   digest: IDigest;
   copy: string;
   info: IObjectInfo;
+  /** it may have been given up, and only its object is left */
+  mayBeLeft: boolean;
 }
 
 /**
  * One garbage collection, while requests are served:
  *
  * 1. all manifests are read: what they name is noted (a hash of each pair of repository and digest, 8 bytes). Objects of
- *    deleted manifests go; by `untaggedManifests` also those that no tag, index or subject leads to
+ *    deleted manifests go; by `untaggedManifests` also those that no tag, index or subject leads to. A list of referrers
+ *    that does not name one of them is repaired, and then each list that names what does not exist
  * 2. links to blobs that no manifest of their repository names, and copies of blobs without links (`ContentCollector`)
  *
  * Whatever is younger than the grace period stays: clients push blobs first, and the manifest that names them last.
  */
 export class GarbageCollection {
   private readonly named = new HashSet();
+  /** manifests with a subject (a hash of each pair of repository and digest) */
+  private readonly referrers = new HashSet();
   private readonly manifests: ManifestStore;
   private readonly before: number;
   private done = 0;
@@ -58,6 +64,10 @@ export class GarbageCollection {
   public async run(): Promise<IGarbageReport> {
     const { storage, options, before } = this;
     await this.readManifests();
+    if (!options.dryRun) {
+      const isThere = (repository: string, digest: string) => this.referrers.has(`${repository}@${digest}`);
+      await this.oci.referrers.dropGone(isThere, () => this.step('referrers'));
+    }
     const collector = new ContentCollector(blobsOf(storage), {
       before,
       dryRun: options.dryRun ?? false,
@@ -94,15 +104,21 @@ export class GarbageCollection {
       this.step('manifests');
       if (read.repository !== repository) await this.retire(read.repository);
       repository = read.repository;
-      const stored = { ...read, digest, info };
       const mayBeLeft = read.copy !== '' || guarded.has(`${read.repository}@${read.digest}`);
+      const stored = { ...read, digest, info, mayBeLeft };
       if (mayBeLeft && (await this.removeLeft(stored))) continue;
       waiting.push(stored);
       if (waiting.length < BATCH) continue;
-      await inParallel(waiting, (one) => this.note(one));
+      await this.noteAll(waiting);
       waiting = [];
     }
-    await inParallel(waiting, (one) => this.note(one));
+    await this.noteAll(waiting);
+  }
+
+  private async noteAll(manifests: IStoredManifest[]): Promise<void> {
+    const referrers: IReferrer[] = [];
+    await inParallel(manifests, (one) => this.note(one, referrers));
+    if (!this.options.dryRun) await this.oci.referrers.addMissing(referrers);
   }
 
   /** Deletes untagged manifests, if the configuration says so. */
@@ -135,10 +151,15 @@ export class GarbageCollection {
     return true;
   }
 
-  private async note({ repository, info }: IStoredManifest): Promise<void> {
+  private async note({ repository, digest, info, mayBeLeft }: IStoredManifest, referrers: IReferrer[]): Promise<void> {
     try {
       const read = await this.manifests.read(info.key);
-      for (const { digest } of read?.manifest.blobs ?? []) this.named.add(`${repository}@${digest.text}`);
+      if (!read) return;
+      const { blobs, subject } = read.manifest;
+      for (const blob of blobs) this.named.add(`${repository}@${blob.digest.text}`);
+      if (!subject) return;
+      if (!mayBeLeft) this.referrers.add(`${repository}@${digest.text}`);
+      referrers.push({ repository, subject, digest });
     } catch (error) {
       if (!RegistryError.is(error, 'invalid')) throw error;
       this.unreadable.add(repository);

@@ -61,6 +61,17 @@ export class ManifestStore {
     return read && { ...found, ...read };
   }
 
+  /** `load`, and null for a damaged manifest: for callers that go through many. */
+  public async loadIntact(repository: string, digest: IDigest): Promise<ILoadedManifest | null> {
+    try {
+      return await this.load(repository, digest);
+    } catch (error) {
+      if (!RegistryError.is(error, 'invalid')) throw error;
+      this.storage.logger.warn('A stored manifest cannot be read', { repository, digest: digest.text });
+      return null;
+    }
+  }
+
   public async read(key: string): Promise<{ manifest: IManifest; size: number } | null> {
     const found = await this.storage.open(key);
     if (!found || found === 'notModified') return null;

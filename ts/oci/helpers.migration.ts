@@ -41,9 +41,11 @@ export const migrateLinks = async (storage: RegistryStorage): Promise<void> => {
     const digest = readDigest(text);
     if (!digest) return;
     const link = await blobs.links.put(repository, digest, '');
-    // another process may be ahead of this one, and a client may have deleted the blob since: it must not come back
+    // If the old link is gone, another process has moved it: one of the two new ones is enough. The last link of a
+    // repository stays in any case: without it a collector deletes the bytes. Each of several processes that come to
+    // this point keeps the same one, the first by its key.
     if (await storage.head(key)) await storage.delete(key);
-    else await storage.delete(link);
+    else if ((await blobs.links.of(repository, digest)).some((other) => other.key < link)) await storage.delete(link);
     count++;
   };
   let batch: IOldLink[] = [];

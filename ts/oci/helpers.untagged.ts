@@ -158,7 +158,7 @@ const remove = async (
     const reference = subject && { repository, subject, descriptor: describe(manifest, digest, size) };
     allowed.delete(text);
     let isGone = false;
-    await oci.referrers.follow(reference, async () => {
+    await oci.referrers.during(reference, async () => {
       isGone = await guard.doom(copy, by);
       if (isGone) await manifests.removeObject(manifests.key(repository, digest, copy));
     });

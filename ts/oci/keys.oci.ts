@@ -22,6 +22,7 @@ export const manifestsPrefix = 'oci/manifests';
 export const manifestGuardsPrefix = 'oci/copies/manifests';
 export const tagsPrefix = 'oci/tags';
 export const uploadsPrefix = 'oci/uploads';
+export const referrersPrefix = 'oci/referrers';
 export const pendingPrefix = 'oci/pending';
 export const layoutKey = 'oci/layout.json';
 const TAGS_FILE = 'tags.json';
@@ -43,7 +44,15 @@ export const manifestGuardKey = (repository: string, { text }: Pick<IDigest, 'te
   `${manifestGuardsPrefix}/${pathOf(repository)}/${text}.json`;
 export const tagsKey = (repository: string): string => `${tagsPrefix}/${pathOf(repository)}/${TAGS_FILE}`;
 export const referrersKey = (repository: string, subject: IDigest): string =>
-  `oci/referrers/${pathOf(repository)}/${subject.text}.json`;
+  `${referrersPrefix}/${pathOf(repository)}/${subject.text}.json`;
+
+/** null for a key that is none of a list of referrers. */
+export const readReferrersKey = (key: string): { repository: string; subject: string } | null => {
+  const match = /^oci\/referrers\/(.+)\/(sha\d+:[0-9a-f]+)\.json$/.exec(key);
+  if (!match) return null;
+  const [, path, subject] = match as unknown as [string, string, string];
+  return { repository: repositoryOf(path), subject };
+};
 
 /** The repository whose document this is. */
 export const repositoryOfTags = (key: string): string =>

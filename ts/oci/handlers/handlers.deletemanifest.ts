@@ -91,7 +91,7 @@ const deleteByDigest = async (call: RegistryCall, oci: IOciParts, name: string, 
     if (found) await hooks.ask('beforeDelete', artifact);
     if (own.length > 0) await hooks.ask('beforeDelete', tagsSubject(name, digest.text));
     const withoutOwn = (current: ITags | null) => current && withoutTags(current, pointsHere);
-    await oci.referrers.follow(reference, async () => {
+    await oci.referrers.during(reference, async () => {
       let there = found;
       for (let tries = 1; there; tries++) {
         if (tries > ATTEMPTS) throw new RegistryError('conflict', 'The manifest is being pushed; try again');

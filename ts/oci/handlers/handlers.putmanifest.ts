@@ -137,7 +137,7 @@ export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<I
   await hooks.settle(async () => {
     if (!exists) await hooks.ask('beforePut', artifact);
     if (setsTags) await hooks.ask('beforePut', tagsSubject(name, version, 'commit'));
-    await oci.referrers.follow(reference, async () => {
+    await oci.referrers.during(reference, async () => {
       let copy = there && exists ? there.copy : await manifests.put(name, digest, bytes, mediaType);
       const before = new Map<string, string | undefined>();
       for (let tries = 1; ; tries++) {

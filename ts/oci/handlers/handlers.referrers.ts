@@ -15,13 +15,9 @@ import { readTags } from './handlers.tags.js';
 /** entries of a fallback index that are looked up */
 const MAX_FALLBACK = 1000;
 
-/** null for what is not there. */
-const load = async (storage: RegistryStorage, name: string, digest: IDigest) =>
-  new ManifestStore(storage).load(name, digest);
-
 /**
- * What older clients listed by the fallback tag, as far as it is there and refers to the subject (distribution-spec,
- * "Enabling the Referrers API").
+ * What older clients listed by the fallback tag, if it is there and refers to the subject (distribution-spec, "Enabling
+ * the Referrers API"). A manifest that is damaged hides no other referrer.
  */
 const fromFallback = async (
   storage: RegistryStorage,
@@ -29,16 +25,17 @@ const fromFallback = async (
   subject: IDigest,
   listed: IDescriptor[],
 ): Promise<IDescriptor[]> => {
+  const manifests = new ManifestStore(storage);
   const tags = await readTags(storage, name);
   const target = tags && readDigest(digestOfTag(tags, referrersTag(subject)));
-  const index = target && (await load(storage, name, target));
+  const index = target && (await manifests.loadIntact(name, target));
   if (!index) return [];
   const known = new Set(listed.map(({ digest }) => digest));
   const children = new Map(index.manifest.manifests.slice(0, MAX_FALLBACK).map(({ digest }) => [digest.text, digest]));
   const more: (IDescriptor | undefined)[] = [];
   const wanted = [...children.values()].filter(({ text }) => !known.has(text));
   await inParallel([...wanted.entries()], async ([at, digest]) => {
-    const found = await load(storage, name, digest);
+    const found = await manifests.loadIntact(name, digest);
     if (found?.manifest.subject?.text === subject.text) more[at] = describe(found.manifest, digest, found.size);
   });
   return more.filter((one) => one !== undefined);

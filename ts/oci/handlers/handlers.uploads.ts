@@ -141,6 +141,28 @@ export const patchUpload = (call: RegistryCall, oci: IOciParts): Promise<IRespon
     return { status: 202, headers: { ...uploadHeaders(call, id, size), 'Content-Length': '0' } };
   });
 
+/**
+ * The chunk that comes with the end of the upload. A client that repeats a PUT that failed sends it once more: then the
+ * upload has the promised digest already.
+ */
+const takeLastChunk = async (
+  call: RegistryCall,
+  oci: IOciParts,
+  range: IChunkRange | undefined,
+  id: string,
+  { algorithm, hex }: IDigest,
+): Promise<void> => {
+  const owner = nameOf(call);
+  const last = range?.size ?? announcedSize(call);
+  const isComplete = () => oci.uploads.isComplete(id, { owner, algorithm, hex, last });
+  // without a range nothing but the digest shows that the chunk is there
+  if (!range && (await isComplete())) return;
+  await takeChunk(call, oci, range, id).catch(async (error: unknown) => {
+    const isRepeated = range && RegistryError.is(error, 'rangeInvalid') && (await isComplete());
+    if (!isRepeated) throw error;
+  });
+};
+
 /** PUT: the end of an upload, with its last chunk or its whole content, if that is still to come. */
 export const finishUpload = (call: RegistryCall, oci: IOciParts): Promise<IResponse> =>
   onUpload(call, async (id, owner) => {
@@ -157,7 +179,7 @@ export const finishUpload = (call: RegistryCall, oci: IOciParts): Promise<IRespo
       await uploads.remove(id, []);
       return blobCreated(call, digest);
     }
-    if (call.body.exists) await takeChunk(call, oci, range, id);
+    if (call.body.exists) await takeLastChunk(call, oci, range, id, digest);
     const staged = await uploads.assemble(id, { owner, algorithm: digest.algorithm, hex: digest.hex });
     await blobsOf(call.storage).put(owner, digest, staged);
     return blobCreated(call, digest);

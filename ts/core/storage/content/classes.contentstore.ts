@@ -90,6 +90,7 @@ export class ContentStore {
       asked ??= hooks.ask('beforePut', about());
       return asked;
     };
+    let failure: unknown;
     try {
       await hooks.settle(async () => {
         if (content instanceof VerifiedBody && isLarge(content.announced)) {
@@ -101,8 +102,11 @@ export class ContentStore {
         const key = await this.take(owner, digest, source);
         if (key !== null) await hooks.tell(() => key);
       });
+    } catch (error) {
+      failure = error;
+      throw error;
     } finally {
-      await content.discard().catch((error: unknown) => {
+      await content.discard(failure).catch((error: unknown) => {
         this.storage.logger.warn('A staged upload could not be removed; a sweep will', { error: String(error) });
       });
     }

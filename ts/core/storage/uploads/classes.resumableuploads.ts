@@ -4,7 +4,8 @@ import { fromIterable, iterate } from '../../base/helpers.streams.js';
 import { RegistryError } from '../../classes.registryerror.js';
 import type { IObjectInfo, IObjectStore } from '../../objectstore/interfaces.objectstore.js';
 import type { THashName } from '../interfaces.storage.js';
-import { Meter, readAll, StagedObject } from './classes.stagedobject.js';
+import { FinishedUpload, type IFinishedChunks } from './classes.finishedupload.js';
+import { Meter, readAll, type StagedObject } from './classes.stagedobject.js';
 
 /** The storage that uploads lie in. */
 export interface IUploadStorage {
@@ -26,18 +27,11 @@ export interface IAppendOptions extends IUploadOwner {
   limit: number;
 }
 
-/** The chunks of an upload, as the store has them. */
-interface IChunks {
-  keys: string[];
-  /** bytes of each */
-  sizes: number[];
-  /**
-   * of each. A chunk's key is free again once the upload is over, and a chunk that was under way then may come to lie
-   * there: what was hashed is told apart from it
-   */
-  etags: string[];
-  /** bytes */
-  size: number;
+/**
+ * The chunks of an upload, as the store has them. A chunk's key is free again once the upload is over, and a chunk that
+ * was under way then may come to lie there: by the ETags, what was hashed is told apart from it.
+ */
+interface IChunks extends IFinishedChunks {
   algorithm: THashName;
   /** of the ETags: says which chunks these are, where a store let two writers put one at the same offset */
   print: string;
@@ -161,8 +155,9 @@ export class ResumableUploads {
   }
 
   /**
-   * The whole upload, ready to be placed, once its digest has proved right; spent or not, `discard` ends the upload. A
-   * wrong digest throws `digestMismatch` and leaves the upload as it was.
+   * The whole upload, ready to be placed, once its digest has proved right. `discard` ends the upload, unless it is told
+   * of a failure after which the client may finish it again and the chunks are as they were. A wrong digest throws
+   * `digestMismatch` and leaves the upload as it was.
    */
   public async assemble(
     id: string,
@@ -174,7 +169,24 @@ export class ResumableUploads {
       const message = `The content has the digest ${algorithm}:${found}, not ${algorithm}:${hex}`;
       throw new RegistryError('digestMismatch', message);
     }
-    return new FinishedUpload(this, id, this.storage, chunks, { [algorithm]: hex });
+    return new FinishedUpload(this.storage.store, chunks, { [algorithm]: hex }, async (mayBeRepeated) => {
+      if (mayBeRepeated && (await this.isUnchanged(id, owner, chunks))) return;
+      await this.remove(id, chunks.keys);
+    });
+  }
+
+  /**
+   * Whether the upload has this digest already, with the chunk that a client now sends as the last one: an earlier attempt
+   * to finish it failed after that chunk was stored.
+   * @param last bytes of that chunk, if known
+   */
+  public async isComplete(
+    id: string,
+    { owner, algorithm, hex, last }: IUploadOwner & { algorithm: THashName; hex: string; last: number | undefined },
+  ): Promise<boolean> {
+    const chunks = await this.chunks(id, owner);
+    if (chunks.size === 0 || (last !== undefined && chunks.sizes.at(-1) !== last)) return false;
+    return (await this.digest(id, owner, chunks, algorithm)) === hex;
   }
 
   /**
@@ -212,6 +224,16 @@ export class ResumableUploads {
       count++;
     }
     return count;
+  }
+
+  /** True also if the store cannot tell: then the upload stays until it expires. */
+  private async isUnchanged(id: string, owner: string, { size, print }: IChunks): Promise<boolean> {
+    try {
+      const now = await this.chunks(id, owner);
+      return now.size === size && now.print === print;
+    } catch (error) {
+      return !RegistryError.is(error, 'notFound');
+    }
   }
 
   private startKey(id: string): string {
@@ -321,20 +343,3 @@ async function* withFirst(
 /** What an upload answers a chunk that begins elsewhere. */
 export const wrongOffset = (size: number): RegistryError =>
   new RegistryError('rangeInvalid', `The upload goes on at byte ${size}`, { detail: { size } });
-
-class FinishedUpload extends StagedObject {
-  constructor(
-    private readonly uploads: ResumableUploads,
-    private readonly id: string,
-    storage: IUploadStorage,
-    private readonly chunks: IChunks,
-    digests: Record<string, string>,
-  ) {
-    const { keys, sizes, etags, size } = chunks;
-    super(storage.store, keys.length === 0 ? { bytes: new Uint8Array() } : { keys, sizes, etags }, size, digests);
-  }
-
-  public override discard(): Promise<void> {
-    return this.uploads.remove(this.id, this.chunks.keys);
-  }
-}

@@ -70,8 +70,11 @@ export class StagedObject {
     return this.content;
   }
 
-  /** Forgets the bytes; doing it twice is fine. */
-  public async discard(): Promise<void> {
+  /**
+   * Forgets the bytes; doing it twice is fine.
+   * @param _failure why they were not placed: what outlives its request may be kept for the next one
+   */
+  public async discard(_failure?: unknown): Promise<void> {
     const { content, unused } = this;
     this.content = undefined;
     this.unused = undefined;

@@ -70,7 +70,7 @@ export class VerifiedBody {
   }
 
   /** Frees a body that nobody read. */
-  public async discard(): Promise<void> {
+  public async discard(_failure?: unknown): Promise<void> {
     if (this.begun) return;
     this.begun = true;
     // a source that fails at being freed is free as well
