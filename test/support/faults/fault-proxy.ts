@@ -1,8 +1,9 @@
 import * as http from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { IS3StorageConfig } from '../../../ts/interfaces.config.js';
+import { FaultGate } from './fault-gate.js';
 import { arrivalOf } from './faulty-store.js';
-import type { IFault, IFaultGate, ISeenCall } from './interfaces.js';
+import type { IFaultGate, ISeenCall } from './interfaces.js';
 
 interface IExchange {
   method: string;
@@ -28,43 +29,12 @@ const errorReply = (status: number, code: string): IReply => {
 };
 
 /** One case: what its replica sends to the server is numbered, and one of the requests has a fate. */
-class ProxyGate implements IFaultGate {
-  public readonly calls: ISeenCall[] = [];
-  public readonly died: Promise<void>;
-  public isDead = false;
-  private announceDeath!: () => void;
-  private armed: { at: number; fault: IFault; interfere: () => Promise<void> } | undefined;
-  private struck: ISeenCall | undefined;
-  private looks = 0;
-  private held: (() => Promise<unknown>) | undefined;
-
+class ProxyGate extends FaultGate {
   constructor(
     private readonly prefix: string,
     private readonly forward: (exchange: IExchange) => Promise<IReply>,
   ) {
-    this.died = new Promise((resolve) => {
-      this.announceDeath = resolve;
-    });
-  }
-
-  private end(): void {
-    this.isDead = true;
-    this.announceDeath();
-  }
-
-  public arm(at: number, fault: IFault, interfere: () => Promise<void>): void {
-    this.armed = { at, fault, interfere };
-  }
-
-  public disarm(): void {
-    this.armed = undefined;
-  }
-
-  public async release(): Promise<void> {
-    const { held } = this;
-    this.held = undefined;
-    // nobody hears what became of it
-    await held?.().catch(() => undefined);
+    super();
   }
 
   public async answer(exchange: IExchange): Promise<IReply | typeof LOST> {

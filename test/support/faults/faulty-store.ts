@@ -10,46 +10,16 @@ import type {
   IObjectStore,
   IPutOptions,
 } from '../../../ts/core/objectstore/interfaces.objectstore.js';
-import type { IFault, IFaultGate, ISeenCall } from './interfaces.js';
+import { FaultGate } from './fault-gate.js';
+import type { IFault, ISeenCall } from './interfaces.js';
 
 type TVerb = 'head' | 'get' | 'list' | 'put' | 'compose' | 'delete';
 const WRITES = new Set<TVerb>(['put', 'compose', 'delete']);
 
 /** What stands between the registry of one replica and the store: numbers the calls, and one of them has a fate. */
-export class FaultyStore implements IObjectStore, IFaultGate {
-  public readonly calls: ISeenCall[] = [];
-  public readonly died: Promise<void>;
-  public isDead = false;
-  private announceDeath!: () => void;
-  private armed: { at: number; fault: IFault; interfere: () => Promise<void> } | undefined;
-  private struck: ISeenCall | undefined;
-  private looks = 0;
-  private held: (() => Promise<unknown>) | undefined;
-
+export class FaultyStore extends FaultGate implements IObjectStore {
   constructor(private readonly inner: IObjectStore) {
-    this.died = new Promise((resolve) => {
-      this.announceDeath = resolve;
-    });
-  }
-
-  private end(): void {
-    this.isDead = true;
-    this.announceDeath();
-  }
-
-  public arm(at: number, fault: IFault, interfere: () => Promise<void>): void {
-    this.armed = { at, fault, interfere };
-  }
-
-  public disarm(): void {
-    this.armed = undefined;
-  }
-
-  public async release(): Promise<void> {
-    const { held } = this;
-    this.held = undefined;
-    // Nobody hears what became of it. A condition that does not hold any more is what is hoped for.
-    await held?.().catch(() => undefined);
+    super();
   }
 
   public get conditionalWrites(): boolean {
