@@ -1,9 +1,9 @@
 import { HashSet } from '../core/base/classes.hashset.js';
+import { inParallel } from '../core/base/helpers.concurrency.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
 import type { IObjectInfo } from '../core/objectstore/interfaces.objectstore.js';
 import { ContentCollector } from '../core/storage/content/classes.contentcollector.js';
-import { inParallel } from '../core/storage/content/classes.contentlinks.js';
 import {
   DEFAULT_GRACE_MS,
   type IGarbageOptions,

@@ -1,6 +1,6 @@
+import { inParallel } from '../core/base/helpers.concurrency.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
-import { inParallel } from '../core/storage/content/classes.contentlinks.js';
 import { ManifestStore } from './classes.manifeststore.js';
 import { blobsOf } from './helpers.blobs.js';
 import type { IDigest } from './wire/wire.digests.js';

@@ -1,5 +1,5 @@
+import { inParallel } from '../core/base/helpers.concurrency.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
-import { inParallel } from '../core/storage/content/classes.contentlinks.js';
 import { blobsOf } from './helpers.blobs.js';
 import { blobFolders, layoutKey } from './keys.oci.js';
 import { readDigest } from './wire/wire.digests.js';

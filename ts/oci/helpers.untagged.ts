@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { inParallel } from '../core/base/helpers.concurrency.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
-import { inParallel } from '../core/storage/content/classes.contentlinks.js';
 import type { IHookSubject } from '../core/storage/hooks/classes.hookrunner.js';
 import { type ILoadedManifest, ManifestStore } from './classes.manifeststore.js';
 import { dropIfEmpty } from './handlers/handlers.deletemanifest.js';

@@ -24,3 +24,10 @@ export const forEachAtOnce = async <T>(
   await Promise.all(running);
   if (failures.length > 0) throw failures[0];
 };
+
+/** of requests to the store, so that one caller does not take all of its connections */
+const AT_ONCE = 16;
+
+/** Works through all items, 16 at a time. */
+export const inParallel = <T>(items: Iterable<T>, work: (item: T) => Promise<unknown>): Promise<void> =>
+  forEachAtOnce(items, AT_ONCE, async (item) => void (await work(item)));

@@ -1,8 +1,8 @@
+import { inParallel } from '../../core/base/helpers.concurrency.js';
 import type { RegistryStorage } from '../../core/classes.registrystorage.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { respond } from '../../core/pipeline/helpers.http.js';
-import { inParallel } from '../../core/storage/content/classes.contentlinks.js';
 import { ManifestStore } from '../classes.manifeststore.js';
 import type { IReferrersDocument } from '../interfaces.oci.js';
 import { referrersKey } from '../keys.oci.js';

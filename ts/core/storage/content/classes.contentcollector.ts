@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { HashSet } from '../../base/classes.hashset.js';
+import { inParallel } from '../../base/helpers.concurrency.js';
 import { RegistryError } from '../../classes.registryerror.js';
 import type { IObjectInfo } from '../../objectstore/interfaces.objectstore.js';
 import { PLACED_AT } from '../commit/classes.artifactplacer.js';
 import { isCopyId } from './classes.contentguard.js';
-import { inParallel, isMarked, LinkGroup, linkOfMark, pathOf, readLinkKey } from './classes.contentlinks.js';
+import { isMarked, LinkGroup, linkOfMark, pathOf, readLinkKey } from './classes.contentlinks.js';
 import type { ContentStore } from './classes.contentstore.js';
 import type { IContentDigest, ILink } from './interfaces.content.js';
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import * as plugins from '../../../plugins.js';
-import { forEachAtOnce } from '../../base/helpers.concurrency.js';
+import { inParallel } from '../../base/helpers.concurrency.js';
 import type { IObjectStore } from '../../objectstore/interfaces.objectstore.js';
 import { persist } from '../helpers.persist.js';
 import { type ContentGuard, isCopyId, numberOfCopy } from './classes.contentguard.js';
@@ -9,12 +9,6 @@ import type { IContentDigest, IContentStorage, ILink } from './interfaces.conten
 const UUID = '[0-9a-f]{8}-[0-9a-f-]{27}';
 /** `<write id>[.<copy>][~<mark id>]` */
 const LINK = new RegExp(`^(${UUID})(?:\\.([0-9]+-${UUID}))?(?:~(${UUID}))?$`);
-/** of requests to the store, so that one caller does not take all of its connections */
-const AT_ONCE = 16;
-
-/** Runs `work` on all items, so many at once. */
-export const inParallel = <T>(items: Iterable<T>, work: (item: T) => Promise<unknown>): Promise<void> =>
-  forEachAtOnce(items, AT_ONCE, async (item) => void (await work(item)));
 
 const folderName = (owner: string): string => owner.replaceAll('/', ':');
 const ownerOfFolder = (name: string): string => name.replaceAll(':', '/');

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { inParallel } from '../../base/helpers.concurrency.js';
 import { fromIterable, iterate } from '../../base/helpers.streams.js';
 import { RegistryError } from '../../classes.registryerror.js';
 import type { IPutOptions } from '../../objectstore/interfaces.objectstore.js';
@@ -9,7 +10,7 @@ import type { IHookSubject } from '../hooks/classes.hookrunner.js';
 import { isLarge, StagedObject } from '../uploads/classes.stagedobject.js';
 import { VerifiedBody } from '../uploads/classes.verifiedbody.js';
 import { ContentGuard, type IGuardState, keyOfCopy, newCopy, numberOfCopy } from './classes.contentguard.js';
-import { ContentLinks, copiesOf, inParallel, isMarked, pathOf } from './classes.contentlinks.js';
+import { ContentLinks, copiesOf, isMarked, pathOf } from './classes.contentlinks.js';
 import { ContentSource, type TPlaced } from './classes.contentsource.js';
 import type { IContentDigest, IContentFolders, IContentStorage, ILink } from './interfaces.content.js';
 
