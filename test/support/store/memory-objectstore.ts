@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { streamToBuffer, toReadableStream } from '../../../ts/core/base/helpers.streams.js';
+import { toReadableStream } from '../../../ts/core/base/helpers.streams.js';
 import { RegistryError } from '../../../ts/core/classes.registryerror.js';
+import { compareKeys } from '../../../ts/core/objectstore/helpers.keys.js';
 import type {
   IComposeOptions,
   IGetOptions,
@@ -12,6 +13,7 @@ import type {
   IPutOptions,
   TObjectRange,
 } from '../../../ts/core/objectstore/interfaces.objectstore.js';
+import { checkKey } from '../../../ts/core/objectstore/s3/connection/helpers.keys.js';
 
 interface IHeld {
   info: IObjectInfo;
@@ -44,22 +46,25 @@ export class MemoryObjectStore implements IObjectStore {
   }
 
   public keys(prefix = ''): string[] {
-    return [...this.objects.keys()].filter((key) => key.startsWith(prefix)).sort();
+    return [...this.objects.keys()].filter((key) => key.startsWith(prefix)).sort(compareKeys);
   }
 
   public async head(key: string): Promise<IObjectInfo | null> {
+    checkKey(key);
     await turn();
     return this.objects.get(key)?.info ?? null;
   }
 
   public async get(key: string, options: IGetOptions = {}): Promise<IObject | 'notModified' | null> {
+    checkKey(key);
     await turn();
+    options.signal?.throwIfAborted();
     const held = this.objects.get(key);
     if (!held) return null;
     if (options.ifNoneMatch === held.info.etag) return 'notModified';
-    if (!options.range) return { info: held.info, body: toReadableStream(held.bytes) };
+    if (!options.range) return { info: held.info, body: bodyOf(held.bytes, options) };
     const range = boundsOf(options.range, held.bytes.byteLength);
-    return { info: held.info, body: toReadableStream(held.bytes.subarray(range.start, range.end + 1)), range };
+    return { info: held.info, body: bodyOf(held.bytes.subarray(range.start, range.end + 1), options), range };
   }
 
   public async put(
@@ -67,17 +72,23 @@ export class MemoryObjectStore implements IObjectStore {
     body: Uint8Array | ReadableStream<Uint8Array>,
     options: IPutOptions = {},
   ): Promise<{ etag: string }> {
+    checkKey(key);
     await turn();
-    const bytes = Buffer.from(body instanceof Uint8Array ? body : await streamToBuffer(body));
-    if (options.size !== undefined && options.size !== bytes.byteLength) {
-      throw new RegistryError('invalid', 'The body has another length than announced');
+    if (options.signal?.aborted) {
+      if (!(body instanceof Uint8Array)) await body.cancel(options.signal.reason);
+      throw options.signal.reason;
     }
+    const bytes = Buffer.from(body instanceof Uint8Array ? body : await collect(body, options));
+    if (options.size !== undefined && options.size !== bytes.byteLength) throw otherLength();
     this.check(key, options);
     return this.set(key, bytes, options);
   }
 
   public async compose(target: string, parts: string[], options: IComposeOptions = {}): Promise<{ etag: string }> {
+    for (const key of [target, ...parts]) checkKey(key);
+    if (parts.length === 0) throw new RegistryError('invalid', 'There is nothing to join');
     await turn();
+    options.signal?.throwIfAborted();
     if (options.ifNoneMatch && this.options.unsupportedCompose) throw new RegistryError('unsupported', 'not atomic');
     // before the parts are looked at, as by the drivers
     this.check(target, options);
@@ -93,6 +104,7 @@ export class MemoryObjectStore implements IObjectStore {
   }
 
   public async delete(key: string, options: { ifMatch?: string } = {}): Promise<void> {
+    checkKey(key);
     await turn();
     this.check(key, options);
     this.objects.delete(key);
@@ -105,13 +117,13 @@ export class MemoryObjectStore implements IObjectStore {
     let last: string | undefined;
     for (const key of this.keys(prefix)) {
       const info = this.objects.get(key)?.info;
-      if (key <= after || count >= limit || !info) continue;
+      if (compareKeys(key, after) <= 0 || count >= limit || !info) continue;
       const cut = delimiter ? key.indexOf(delimiter, prefix.length) : -1;
       if (cut < 0) {
         yield { ...info, metadata: undefined };
       } else {
-        const folder = key.slice(0, cut + 1);
-        if (folder === last) continue;
+        const folder = key.slice(0, cut + (delimiter as string).length);
+        if (folder === last || compareKeys(folder, after) <= 0) continue;
         last = folder;
         yield { prefix: folder };
       }
@@ -135,5 +147,51 @@ export class MemoryObjectStore implements IObjectStore {
     return { etag };
   }
 }
+
+const CHUNK = 64 * 1024;
+
+/** Piece by piece, so that an abort ends it as it ends the body of a driver. */
+const bodyOf = (bytes: Uint8Array, { signal }: IGetOptions): ReadableStream<Uint8Array> => {
+  if (!signal && bytes.byteLength <= CHUNK) return toReadableStream(bytes);
+  let at = 0;
+  return new ReadableStream<Uint8Array>(
+    {
+      pull: (controller) => {
+        if (signal?.aborted) return controller.error(signal.reason);
+        if (at < bytes.byteLength) controller.enqueue(bytes.slice(at, at + CHUNK));
+        at += CHUNK;
+        if (at >= bytes.byteLength) controller.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+};
+
+const otherLength = (): RegistryError => new RegistryError('invalid', 'The body has another length than announced');
+
+/** Reads the source to its end; tells it to stop when it is too long or when the caller gives up. */
+const collect = async (source: ReadableStream<Uint8Array>, { size, signal }: IPutOptions): Promise<Uint8Array> => {
+  const reader = source.getReader();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  const aborted = new Promise<never>((_, reject) => {
+    const onAbort = () => reject(signal?.reason);
+    if (signal?.aborted) onAbort();
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+  aborted.catch(() => {});
+  try {
+    for (;;) {
+      const { done, value } = await Promise.race([reader.read(), aborted]);
+      if (done) return Buffer.concat(chunks);
+      length += value.byteLength;
+      if (size !== undefined && length > size) throw otherLength();
+      chunks.push(value);
+    }
+  } catch (error) {
+    reader.cancel(error).catch(() => {});
+    throw error;
+  }
+};
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
