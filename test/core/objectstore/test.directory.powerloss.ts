@@ -55,6 +55,12 @@ const steps: IStep[] = [
     after: large('l'),
     run: (store) => store.put('b/c/d/large.tgz', chunksOf(large('l')), { immutable: true, size: LARGE }),
   },
+  {
+    title: 'an artifact in the place of one',
+    key: 'b/c/d/large.tgz',
+    after: 'replaced',
+    run: (store) => store.put('b/c/d/large.tgz', Buffer.from('replaced'), { immutable: true }),
+  },
   ...['e/one', 'e/two', 'f/three'].map((key) => ({
     title: `an object with the content of others: ${key}`,
     key,
