@@ -271,21 +271,34 @@ export class RegistryStorage {
 
   /**
    * Deletes staged uploads older than `olderThanMs` (default 24 h), what broken writes left in the store itself, and
-   * repairs listings from their markers.
+   * repairs listings from their markers. Each of these is done whether or not another one fails; the first error is thrown
+   * at the end.
    */
   public async sweep(
     options: { olderThanMs?: number; signal?: AbortSignal } = {},
   ): Promise<{ staged: number; unfinished: number; repaired: number }> {
     const { olderThanMs = DAY_MS, signal } = options;
-    const staged = await sweepStaging(this.parts, olderThanMs, signal);
-    signal?.throwIfAborted();
-    const unfinished = (await this.store.sweep?.(olderThanMs)) ?? 0;
+    const failures: unknown[] = [];
+    const attempt = async (work: () => Promise<number>): Promise<number> => {
+      signal?.throwIfAborted();
+      try {
+        return await work();
+      } catch (error) {
+        if (signal?.aborted) throw error;
+        failures.push(error);
+        return 0;
+      }
+    };
+    const staged = await attempt(() => sweepStaging(this.parts, olderThanMs, signal));
+    const unfinished = await attempt(async () => (await this.store.sweep?.(olderThanMs)) ?? 0);
     let repaired = 0;
     for (const listing of this.parts.listings) {
-      signal?.throwIfAborted();
-      repaired += await listing.repair(Math.min(olderThanMs, 20_000), Math.min(olderThanMs, 15 * 60_000));
-      await listing.sweep?.(olderThanMs);
+      repaired += await attempt(() =>
+        listing.repair(Math.min(olderThanMs, 20_000), Math.min(olderThanMs, 15 * 60_000)),
+      );
+      await attempt(async () => (await listing.sweep?.(olderThanMs)) ?? 0);
     }
+    if (failures.length > 0) throw failures[0];
     return { staged, unfinished, repaired };
   }
 

@@ -158,3 +158,38 @@ t.test('a store that fails ends the sweep', async (t) => {
   };
   await t.rejects(toy.sweepToys(storage), new RegistryError('unavailable', 'down'));
 });
+
+t.test('a staged upload that cannot be deleted keeps nothing else from being swept', async (t) => {
+  const { inner, store, storage, warnings } = setUp();
+  for (const name of ['a', 'b', 'c']) await inner.put(`staging/${name}`, bytes);
+  const broken = new RegistryError('unavailable', 'not now');
+  store.before = ({ verb, key }) => {
+    if (verb === 'delete' && key === 'staging/a') throw broken;
+  };
+  t.match(await storage.sweep({ olderThanMs: 0 }), { staged: 2 });
+  t.same(inner.keys('staging/'), ['staging/a']);
+  t.equal(warnings.length, 1);
+  store.before = undefined;
+  t.match(await storage.sweep({ olderThanMs: 0 }), { staged: 1 }, 'the next sweep takes it');
+});
+
+t.test('each part of a sweep is done though another one fails, and the failure is told', async (t) => {
+  const { inner, store, storage } = setUp();
+  await inner.put('staging/a', bytes);
+  const repaired: string[] = [];
+  const broken = new RegistryError('unavailable', 'not now');
+  storage.enlist({ repair: () => Promise.reject(broken) });
+  storage.enlist({
+    repair: async () => repaired.push('second'),
+    sweep: async () => repaired.push('swept'),
+  });
+  await t.rejects(storage.sweep({ olderThanMs: 0 }), broken);
+  t.same(repaired, ['second', 'swept']);
+  t.same(inner.keys('staging/'), []);
+
+  store.before = ({ verb }) => {
+    if (verb === 'list') throw broken;
+  };
+  await t.rejects(storage.sweep({ olderThanMs: 0 }), broken);
+  t.same(repaired, ['second', 'swept', 'second', 'swept']);
+});
