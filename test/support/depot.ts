@@ -40,6 +40,7 @@ export class DepotRegistry extends BaseRegistry {
       { method: 'PUT', path: '/frames', access: late, handle: (call) => this.frames(call) },
       { method: 'PUT', path: '/bare', access: late, handle: (call) => this.bare(call) },
       { method: 'PUT', path: '/careless', access: late, handle: (call) => this.careless(call) },
+      { method: 'PUT', path: '/mistaken', access: late, handle: (call) => this.mistaken(call) },
       { method: 'POST', path: '/echo', access: 'public', handle: (call) => this.echo(call) },
       { method: 'GET', path: '/actor', access: 'authenticated', handle: async ({ actor }) => ({ actor }) },
       { method: 'GET', path: '/index/{name}', access: read, handle: (call) => this.index(call) },
@@ -65,7 +66,7 @@ export class DepotRegistry extends BaseRegistry {
     const name = fields.get('name');
     if (!upload || !name) throw new RegistryError('invalid', 'a name and a file, please');
     await call.authorize(name);
-    return this.keep(call, { name, file: upload.file, staged: upload.late.staged });
+    return this.keep(call, { name, file: upload.file, staged: upload.late.stagedFor(name) });
   }
 
   /** As cargo: u32le, JSON, u32le, file. */
@@ -84,13 +85,20 @@ export class DepotRegistry extends BaseRegistry {
     const late = await call.stageLate(call.body.stream(), { hashes: ['sha256'] });
     const [name = '', file = ''] = (await streamToBuffer(await late.open())).toString().split('\n');
     await call.authorize(name);
-    return this.keep(call, { name, file, staged: late.staged });
+    return this.keep(call, { name, file, staged: late.stagedFor(name) });
   }
 
   /** A mistake: nobody asked whether the caller may. */
   private async careless(call: RegistryCall): Promise<IResponse> {
     const late = await call.stageLate(call.body.stream(), { hashes: ['sha256'] });
-    return this.keep(call, { name: 'a', file: 'x', staged: late.staged });
+    return this.keep(call, { name: 'a', file: 'x', staged: late.stagedFor('a') });
+  }
+
+  /** Another mistake: what the caller may write is not what is written. */
+  private async mistaken(call: RegistryCall): Promise<IResponse> {
+    const late = await call.stageLate(call.body.stream(), { hashes: ['sha256'] });
+    await call.authorize('a');
+    return this.keep(call, { name: 'b', file: 'x', staged: late.stagedFor('b') });
   }
 
   private async echo(call: RegistryCall): Promise<object> {

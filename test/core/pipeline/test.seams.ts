@@ -124,6 +124,7 @@ t.test('late content is handed out to who may have it under its name, and to nob
   t.equal(await put('/depot/bare', 'b\nfile\n'), 403);
   t.equal(await put('/depot/bare', `b\nfile\n${'x'.repeat(700_000)}`), 403);
   t.equal(await put('/depot/careless', 'x'), 500, 'a handler that forgets to ask');
+  t.equal(await put('/depot/mistaken', 'x'), 500, 'a handler that asks for one name and writes another');
   t.ok(
     logged.some((message) => /before call\.authorize/.test(message)),
     'is told so',

@@ -68,8 +68,8 @@ export class RegistryCall implements IServeRequest {
   /** the callers that a remembered answer would be for; undefined until they are known */
   public audience: TAudience | undefined;
 
-  /** `authorize` has succeeded for the type and action of the row */
-  private isAuthorized = false;
+  /** names for which the right of the row was checked */
+  private readonly authorized: string[] = [];
   /** headers that were looked at, if the answer may be remembered */
   private looked: [name: string, value: string | undefined][] | undefined;
   private repeatable:
@@ -208,7 +208,8 @@ export class RegistryCall implements IServeRequest {
       throw new RegistryError('internal', `A route of ${this.protocol} authorises without type and action`);
     const right = { type, name, action };
     if (await this.can(right)) {
-      this.isAuthorized ||= row === undefined || (type === row.type && action === ('action' in row && row.action));
+      if (row === undefined || (type === row.type && action === ('action' in row && row.action)))
+        this.authorized.push(name);
       return;
     }
     if (!this.userId) throw new RegistryError('unauthenticated', 'Authentication is required', { detail: right });
@@ -220,7 +221,7 @@ export class RegistryCall implements IServeRequest {
    * read at once, and published only after `authorize(name)` has succeeded.
    */
   public async stageLate(body: TBody, options: IStageOptions): Promise<LateContent> {
-    return new LateContent(await this.storage.stage(body, options), () => this.isAuthorized);
+    return new LateContent(await this.storage.stage(body, options), (name) => this.authorized.includes(name));
   }
 
   public can(right: { type: string; name: string; action: string }): Promise<boolean> {

@@ -8,7 +8,7 @@ import type { StagedObject } from '../../classes.registrystorage.js';
 export class LateContent {
   constructor(
     private readonly content: StagedObject,
-    private readonly isAuthorized: () => boolean,
+    private readonly isAuthorized: (name: string) => boolean,
   ) {}
 
   /** bytes */
@@ -26,9 +26,12 @@ export class LateContent {
     return this.content.open();
   }
 
-  /** The staged object, for the write protocol. Throws `internal` until the caller's right has been checked. */
-  public get staged(): StagedObject {
-    if (this.isAuthorized()) return this.content;
-    throw new RegistryError('internal', 'Content of a late route was used before call.authorize() had allowed it');
+  /** The staged object, for a write to `name`. Throws `internal` until the caller's right to this name was checked. */
+  public stagedFor(name: string): StagedObject {
+    if (this.isAuthorized(name)) return this.content;
+    throw new RegistryError(
+      'internal',
+      'Content of a late route was used before call.authorize() had allowed its name',
+    );
   }
 }
