@@ -218,3 +218,27 @@ t.test('the types of what is pushed and of what it says have to agree', async (t
   }
   t.same(await stored(), before);
 });
+
+t.test(
+  'every answer names the version of the API, refusals too: old Docker clients go by the 401 of the first',
+  async (t) => {
+    const { writer, anon } = await ociWorld(t);
+    await writer.pushImage('a', 'v1', one);
+    const answers = [
+      await anon.get('/'),
+      await writer.get('/'),
+      await writer.get('/a/manifests/v1'),
+      await writer.get('/a/manifests/v1'),
+      await writer.head('/a/manifests/v1'),
+      await writer.get('/a/manifests/none'),
+      await writer.get(`/a/blobs/${one.config.digest}`),
+      await writer.get('/a/tags/list'),
+      await writer.get('/no/such/route'),
+      await writer.send('PUT', '/a/tags/list'),
+      await writer.delete('/a/manifests/v1'),
+    ];
+    for (const { status, headers } of answers) {
+      t.equal(headers['Docker-Distribution-API-Version'], 'registry/2.0', `${status}`);
+    }
+  },
+);

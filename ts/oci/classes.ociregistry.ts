@@ -36,7 +36,6 @@ const HOUR_MS = 60 * 60 * 1000;
 const LAG_MS = 30_000;
 /** a few hundred bytes each; of a manifest that is not among them a guard is looked at once more */
 const REMEMBERED_COPIES = 1000;
-const VERSION = { 'Docker-Distribution-API-Version': 'registry/2.0' };
 
 const right = (action: string): TAccess => ({
   type: 'repository',
@@ -50,6 +49,8 @@ const remove = right('delete');
 /** OCI Distribution. @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md */
 export class OciRegistry extends BaseRegistry {
   public readonly protocol = 'oci';
+  /** Docker's command line up to 20.10 takes a server without it for one of version 1, by the 401 to its first request. */
+  protected override readonly answerHeaders = { 'Docker-Distribution-API-Version': 'registry/2.0' };
   private readonly parts: IOciParts;
 
   constructor(
@@ -74,7 +75,7 @@ export class OciRegistry extends BaseRegistry {
     const MANIFEST = '/{name+}/manifests/{reference}';
     const UPLOAD = `${BLOBS}/uploads/{upload}`;
     const rows: IRoute[] = [
-      { method: 'GET', path: '/', access: 'identified', handle: async () => respond(200, {}, VERSION) },
+      { method: 'GET', path: '/', access: 'identified', handle: async () => respond(200, {}) },
       { method: 'GET', path: '/token', access: 'public', handle: (call) => getToken(call, oci) },
       { method: 'POST', path: '/token', access: 'public', handle: (call) => postToken(call, oci) },
       { method: 'GET', path: '/_catalog', access: 'identified', handle: (call) => listRepositories(call, oci) },
