@@ -242,3 +242,25 @@ t.test(
     }
   },
 );
+
+t.test('caches ask again for a tag, and never for a digest', async (t) => {
+  const { anon, writer } = await ociWorld(t);
+  await writer.pushImage('a', 'v1', one);
+  for (const again of ['first', 'again']) {
+    const byTag = await anon.get('/a/manifests/v1');
+    t.equal(byTag.headers['Cache-Control'], 'no-cache', again);
+    const byDigest = await anon.get(`/a/manifests/${one.digest}`);
+    t.match(byDigest.headers['Cache-Control'], /immutable/, again);
+  }
+});
+
+t.test('the catalog: a Link while there is more, and none on the last page', async (t) => {
+  const { admin } = await ociWorld(t);
+  for (const name of ['a', 'b', 'c']) await admin.pushImage(name, 'v1', one);
+  const first = await admin.get('/_catalog?n=2');
+  t.same(first.json(), { repositories: ['a', 'b'] });
+  t.equal(first.headers.Link, '</v2/_catalog?last=b&n=2>; rel="next"');
+  const second = await admin.get('/_catalog?n=2&last=b');
+  t.same([second.json(), second.headers.Link], [{ repositories: ['c'] }, undefined]);
+  t.equal((await admin.get('/_catalog?n=3')).headers.Link, undefined, 'exactly as many as asked for');
+});
