@@ -37,6 +37,8 @@ const LAG_MS = 30_000;
 /** a few hundred bytes each; of a manifest that is not among them a guard is looked at once more */
 const REMEMBERED_COPIES = 1000;
 
+const BLOBS = '/{name+}/blobs';
+
 const right = (action: string): TAccess => ({
   type: 'repository',
   action,
@@ -71,7 +73,6 @@ export class OciRegistry extends BaseRegistry {
 
   protected routes(): IRoute[] {
     const oci = this.parts;
-    const BLOBS = '/{name+}/blobs';
     const MANIFEST = '/{name+}/manifests/{reference}';
     const UPLOAD = `${BLOBS}/uploads/{upload}`;
     const rows: IRoute[] = [
@@ -158,7 +159,12 @@ export class OciRegistry extends BaseRegistry {
   private challengeFor(call: RegistryCall, error: RegistryError, insufficient: boolean): string {
     const needed: INeededScope[] = [];
     const lacking = error.detail as INeededScope | undefined;
-    if (lacking?.action !== undefined) needed.push(lacking);
+    if (lacking?.action !== undefined) {
+      // A client that looks for a blob with HEAD is about to push it. Some, oras-py among them, keep the token that they get
+      // then and do not ask for another one when it does not allow the push. Callers that may only pull get that alone.
+      const isLook = lacking.action === 'pull' && call.method === 'HEAD' && call.route === `${BLOBS}/{digest}`;
+      needed.push({ ...lacking, action: isLook ? 'push' : lacking.action });
+    }
     const from = call.query('from');
     if (from !== undefined && call.query('mount') !== undefined) {
       needed.push({ type: 'repository', name: from, action: 'pull' });
