@@ -37,10 +37,28 @@ oras|oras.land/oras/cmd/oras@v1.3.6|4
 regctl|github.com/regclient/regclient/cmd/regctl@v0.11.7|4
 oci-conformance|github.com/opencontainers/distribution-spec/conformance@v0.0.0-20260831232431-97274622c111|4
 distribution|github.com/distribution/distribution/v3/cmd/registry@v3.1.2|7
+helm|helm.sh/helm/v3/cmd/helm@v3.22.0|7
+ko|github.com/google/ko@v0.19.1|7
+cosign|github.com/sigstore/cosign/v2/cmd/cosign@v2.6.5|10
+'
+# Modules that cannot be installed by `go install`, since their go.mod replaces or excludes others: folder | module |
+# packages below it | minutes.
+GO_MODULES='
+umoci|github.com/opencontainers/umoci@v0.6.0|cmd/umoci|7
+buildkit|github.com/moby/buildkit@v0.34.2|cmd/buildctl cmd/buildkitd|10
+'
+# Libraries and programs of Python, together in one folder: folder | packages.
+PYTHON_TOOLS='
+oci-python|python-dxf==12.1.1 oras==0.2.43
+'
+# Debian packages that are unpacked and not installed, as they are beside a newer one: folder | packages.
+UNPACKED_TOOLS='
+docker-20|docker.io containerd runc
 '
 optional='minio'
-# Programs that the system's own packages bring, of the system's version; a package is named as its program.
-DEBIAN_TOOLS='skopeo buildah podman'
+# Programs that the system's own packages bring, of the system's version: the program, and its package if that has another
+# name.
+DEBIAN_TOOLS='skopeo buildah podman mvn=maven'
 
 missing=()
 wanted() {
@@ -120,12 +138,80 @@ install_go_tool() {
   echo "got      $name ($module)"
 }
 
+# give_up NAME WHAT LOG…: what failed is reported now, and named at the end.
+give_up() {
+  local name=$1 what=$2; shift 2
+  echo "MISSING  $name ($what):"
+  tail -n 5 "$@" 2>/dev/null | sed 's/^/         /'
+  missing+=("$name")
+}
+
+# has_stamp NAME SPEC: whether this very thing was installed.
+has_stamp() {
+  [ -f "$TOOLS/$1/.installed" ] && [ "$(cat "$TOOLS/$1/.installed")" = "$2" ] && echo "have     $1 ($2)"
+}
+
+install_go_module() {
+  local name=$1 module=$2 packages=$3 minutes=$4
+  local folder="$TOOLS/$name" path="${module%@*}" package
+  has_stamp "$name" "$module" && return 0
+  mkdir -p "$folder/module"
+  if ! (
+    cd "$folder/module" || exit 1
+    [ -f go.mod ] || go mod init example.org/tools
+    twice 300 go get "$module" || exit 1
+    for package in $packages; do
+      twice $((minutes * 60)) go build -mod=mod -o "$folder/${package##*/}" "$path/$package" || exit 1
+    done
+  ) > "$folder/go.log" 2>&1; then
+    give_up "$name" "$module" "$folder/go.log"
+    return 0
+  fi
+  echo "$module" > "$folder/.installed"
+  echo "got      $name ($module)"
+}
+
+install_python_tool() {
+  local name=$1 packages=$2
+  local folder="$TOOLS/$name"
+  has_stamp "$name" "$packages" && return 0
+  mkdir -p "$folder"
+  # shellcheck disable=SC2086  # the packages are words
+  if python3 -m venv "$folder" > "$folder/pip.log" 2>&1 \
+     && twice 240 "$folder/bin/pip" install --quiet --disable-pip-version-check $packages >> "$folder/pip.log" 2>&1; then
+    echo "$packages" > "$folder/.installed"
+    echo "got      $name ($packages)"
+  else
+    give_up "$name" "$packages" "$folder/pip.log"
+  fi
+}
+
+unpack_debian_packages() {
+  local name=$1 packages=$2
+  local folder="$TOOLS/$name" debs
+  has_stamp "$name" "$packages" && return 0
+  mkdir -p "$folder"
+  debs=$(mktemp -d)
+  chmod 777 "$debs"
+  # shellcheck disable=SC2086  # the packages are words
+  if (cd "$debs" && { timeout 120 apt-get -qq download $packages || { twice 180 apt-get -qq update && twice 180 apt-get -qq download $packages; }; }) \
+       > "$folder/apt.log" 2>&1 \
+     && for deb in "$debs"/*.deb; do dpkg -x "$deb" "$folder" || exit 1; done >> "$folder/apt.log" 2>&1; then
+    echo "$packages" > "$folder/.installed"
+    echo "got      $name ($packages)"
+  else
+    give_up "$name" "$packages" "$folder/apt.log"
+  fi
+  rm -rf "$debs"
+}
+
 # Package lists are fetched, and packages installed, once for all that are missing.
 install_debian_tools() {
-  local name needed=()
-  for name in $DEBIAN_TOOLS; do
+  local one name needed=() packages=()
+  for one in $DEBIAN_TOOLS; do
+    name=${one%%=*}
     wanted "$name" "$@" || continue
-    if command -v "$name" > /dev/null; then echo "have     $name"; else needed+=("$name"); fi
+    if command -v "$name" > /dev/null; then echo "have     $name"; else needed+=("$name"); packages+=("${one##*=}"); fi
   done
   [ ${#needed[@]} -eq 0 ] && return 0
   local log; log=$(mktemp)
@@ -136,7 +222,7 @@ install_debian_tools() {
     twice 180 "${apt[@]}" update > "$log" 2>&1
     # An installation that was ended half-way has to be brought to its end before the next one can begin.
     twice 300 sh -c 'dpkg --configure -a && exec "$@"' - "${apt[@]}" install --yes --no-install-recommends \
-      "${needed[@]}" >> "$log" 2>&1
+      "${packages[@]}" >> "$log" 2>&1
   fi
   for name in "${needed[@]}"; do
     if command -v "$name" > /dev/null; then
@@ -157,7 +243,16 @@ done 3<<< "$NPM_TOOLS"
 while IFS='|' read -r name module minutes <&3; do
   [ -n "$name" ] && wanted "$name" "$@" && install_go_tool "$name" "$module" "$minutes"
 done 3<<< "$GO_TOOLS"
+while IFS='|' read -r name module packages minutes <&3; do
+  [ -n "$name" ] && wanted "$name" "$@" && install_go_module "$name" "$module" "$packages" "$minutes"
+done 3<<< "$GO_MODULES"
+while IFS='|' read -r name packages <&3; do
+  [ -n "$name" ] && wanted "$name" "$@" && install_python_tool "$name" "$packages"
+done 3<<< "$PYTHON_TOOLS"
 install_debian_tools "$@"
+while IFS='|' read -r name packages <&3; do
+  [ -n "$name" ] && wanted "$name" "$@" && unpack_debian_packages "$name" "$packages"
+done 3<<< "$UNPACKED_TOOLS"
 
 if [ ${#missing[@]} -gt 0 ]; then
   echo "not installed: ${missing[*]}"

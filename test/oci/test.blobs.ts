@@ -49,7 +49,7 @@ t.test('parts of a blob', async (t) => {
   }
   for (const range of ['bytes=100000-', 'bytes=200000-300000']) {
     const past = await writer.get(path, { range });
-    t.equal(past.status, 416);
+    t.equal(refusal(past), '416 RANGE_INVALID');
     t.equal(past.headers['Content-Range'], 'bytes */100000', range);
   }
   const several = await writer.get(path, { range: 'bytes=0-1,5-6' });

@@ -218,3 +218,49 @@ t.test('the types of what is pushed and of what it says have to agree', async (t
   }
   t.same(await stored(), before);
 });
+
+t.test(
+  'every answer names the version of the API, refusals too: old Docker clients go by the 401 of the first',
+  async (t) => {
+    const { writer, anon } = await ociWorld(t);
+    await writer.pushImage('a', 'v1', one);
+    const answers = [
+      await anon.get('/'),
+      await writer.get('/'),
+      await writer.get('/a/manifests/v1'),
+      await writer.get('/a/manifests/v1'),
+      await writer.head('/a/manifests/v1'),
+      await writer.get('/a/manifests/none'),
+      await writer.get(`/a/blobs/${one.config.digest}`),
+      await writer.get('/a/tags/list'),
+      await writer.get('/no/such/route'),
+      await writer.send('PUT', '/a/tags/list'),
+      await writer.delete('/a/manifests/v1'),
+    ];
+    for (const { status, headers } of answers) {
+      t.equal(headers['Docker-Distribution-API-Version'], 'registry/2.0', `${status}`);
+    }
+  },
+);
+
+t.test('caches ask again for a tag, and never for a digest', async (t) => {
+  const { anon, writer } = await ociWorld(t);
+  await writer.pushImage('a', 'v1', one);
+  for (const again of ['first', 'again']) {
+    const byTag = await anon.get('/a/manifests/v1');
+    t.equal(byTag.headers['Cache-Control'], 'no-cache', again);
+    const byDigest = await anon.get(`/a/manifests/${one.digest}`);
+    t.match(byDigest.headers['Cache-Control'], /immutable/, again);
+  }
+});
+
+t.test('the catalog: a Link while there is more, and none on the last page', async (t) => {
+  const { admin } = await ociWorld(t);
+  for (const name of ['a', 'b', 'c']) await admin.pushImage(name, 'v1', one);
+  const first = await admin.get('/_catalog?n=2');
+  t.same(first.json(), { repositories: ['a', 'b'] });
+  t.equal(first.headers.Link, '</v2/_catalog?last=b&n=2>; rel="next"');
+  const second = await admin.get('/_catalog?n=2&last=b');
+  t.same([second.json(), second.headers.Link], [{ repositories: ['c'] }, undefined]);
+  t.equal((await admin.get('/_catalog?n=3')).headers.Link, undefined, 'exactly as many as asked for');
+});

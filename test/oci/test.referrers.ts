@@ -90,6 +90,16 @@ t.test('the filter, and its echo', async (t) => {
   t.notOk('OCI-Filters-Applied' in (await writer.get(path)).headers);
 });
 
+t.test('a filter with a plain plus, which a query decodes as a blank', async (t) => {
+  const { writer } = await ociWorld(t);
+  const sbom = referrer('sbom', { artifactType: 'application/spdx+json' });
+  await writer.pushImage('a', sbom.digest, sbom);
+  for (const query of ['?artifactType=application/spdx+json', '?artifactType=application/spdx%2Bjson']) {
+    t.same(await digestsOf(writer, query), [sbom.digest], query);
+  }
+  t.same(await digestsOf(writer, '?artifactType=application/spdx'), []);
+});
+
 t.test('what older clients list by the fallback tag is listed too, once, if it is true', async (t) => {
   const { writer } = await ociWorld(t);
   const [known, stranger] = [referrer('known'), image('stranger')];

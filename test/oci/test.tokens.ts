@@ -219,3 +219,14 @@ t.test('a form that a host has parsed into what is no text is no fault of the re
   const body = JSON.parse('{"grant_type":"password","username":"x","password":"y","scope":{"toString":1}}');
   t.equal((await send(registry, 'POST', '/v2/token', { body })).status, 401);
 });
+
+t.test('the challenge to a HEAD of a blob names push: who looks for a blob is about to push it', async (t) => {
+  const { anon, writer } = await ociWorld(t, { auth: { anonymousScopes: [] } });
+  const path = `/a/b/blobs/sha256:${'0'.repeat(64)}`;
+  const scopeOf = ({ headers }: { headers: Record<string, string> }) =>
+    /scope="([^"]*)"/.exec(headers['WWW-Authenticate'] ?? '')?.[1];
+  t.equal(scopeOf(await anon.head(path)), 'repository:a/b:pull,push');
+  t.equal(scopeOf(await anon.get(path)), 'repository:a/b:pull');
+  t.equal(scopeOf(await anon.send('HEAD', '/a/b/manifests/v1')), 'repository:a/b:pull');
+  t.equal((await writer.head(path)).status, 404);
+});

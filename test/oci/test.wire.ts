@@ -164,7 +164,7 @@ t.test('errors in the one form of the specification', async (t) => {
     ['methodNotAllowed', 405, 'UNSUPPORTED'],
     ['digestMismatch', 400, 'DIGEST_INVALID'],
     ['tooLarge', 413, 'SIZE_INVALID'],
-    ['rangeInvalid', 416, 'BLOB_UPLOAD_INVALID'],
+    ['rangeInvalid', 416, 'RANGE_INVALID'],
     ['rateLimited', 429, 'TOOMANYREQUESTS'],
   ] as const;
   for (const [kind, status, code] of table) t.same(await render(new RegistryError(kind, 'x')), [status, code]);

@@ -35,9 +35,24 @@ export type TToolName =
   | 'buildah'
   | 'podman'
   | 'distribution'
-  | 'oci-conformance';
+  | 'oci-conformance'
+  | 'helm'
+  | 'cosign'
+  | 'ko'
+  | 'umoci'
+  | 'buildctl'
+  | 'buildkitd'
+  | 'docker'
+  | 'dockerd'
+  | 'containerd'
+  | 'ctr'
+  | 'dxf'
+  | 'oras-py'
+  | 'mvn';
 
 interface IToolLayout {
+  /** The folder, if it is not called as the tool: some bring several programs. */
+  folder?: string;
   /** Below the tool's folder. */
   file: string;
   /** The runtime that has to run `file`; none where it is a program itself. */
@@ -77,6 +92,21 @@ const layouts: Record<TToolName, IToolLayout> = {
   distribution: { file: 'distribution' },
   // Which tests it makes is a question of its version, so only the pinned one will do.
   'oci-conformance': { file: 'oci-conformance' },
+  helm: { file: 'helm', onPath: 'helm' },
+  cosign: { file: 'cosign', onPath: 'cosign' },
+  ko: { file: 'ko', onPath: 'ko' },
+  umoci: { file: 'umoci', onPath: 'umoci' },
+  buildctl: { folder: 'buildkit', file: 'buildctl' },
+  buildkitd: { folder: 'buildkit', file: 'buildkitd' },
+  // Later ones ask in other ways: this is the last version that looks for the header of version 1 of the API.
+  docker: { folder: 'docker-20', file: 'usr/bin/docker' },
+  dockerd: { folder: 'docker-20', file: 'usr/sbin/dockerd' },
+  containerd: { folder: 'docker-20', file: 'usr/bin/containerd' },
+  ctr: { folder: 'docker-20', file: 'usr/bin/ctr' },
+  dxf: { folder: 'oci-python', file: 'bin/dxf' },
+  // the interpreter that has the library
+  'oras-py': { folder: 'oci-python', file: 'bin/python' },
+  mvn: { file: 'bin/mvn', onPath: 'mvn' },
 };
 
 export const toolsFolder = (): string =>
@@ -102,7 +132,7 @@ const onPath = (program: string): string | undefined => {
 /** The tool, or `null` with one printed line that names what would bring it. */
 export const findTool = (name: TToolName): ITool | null => {
   const layout = layouts[name];
-  const folder = join(toolsFolder(), name);
+  const folder = join(toolsFolder(), layout.folder ?? name);
   const file = join(folder, layout.file);
   if (existsSync(file)) {
     const runner = layout.by === 'node-22' ? findTool('node-22')?.command[0] : process.execPath;

@@ -100,6 +100,9 @@ export abstract class BaseRegistry {
     return parseAuthorization(call.header('authorization'));
   }
 
+  /** Headers that every answer of this protocol has, errors too. */
+  protected readonly answerHeaders: Readonly<Record<string, string>> = {};
+
   /** The value of WWW-Authenticate on a 401. */
   protected challenge(_call: RegistryCall): string {
     return `Basic realm="${this.protocol}"`;
@@ -125,6 +128,7 @@ export abstract class BaseRegistry {
     }
     try {
       await call?.release();
+      for (const [name, value] of Object.entries(this.answerHeaders)) response.headers[name] ??= value;
       if (call) this.remember(call, response);
       return await withoutForbiddenBody(response, context.method.toUpperCase());
     } catch (thrown) {

@@ -16,6 +16,7 @@ import { retireUntagged } from './helpers.untagged.js';
 import type { IOciParts } from './interfaces.parts.js';
 import { manifestGuardsPrefix, manifestsPrefix, readManifestGuardKey, readManifestKey } from './keys.oci.js';
 import { type IDigest, readDigest } from './wire/wire.digests.js';
+import { mayBeBlobs } from './wire/wire.manifests.js';
 
 /** keys of manifests that are held until they are read, a few at a time */
 const BATCH = 200;
@@ -155,8 +156,8 @@ export class GarbageCollection {
     try {
       const read = await this.manifests.read(info.key);
       if (!read) return;
-      const { blobs, subject } = read.manifest;
-      for (const blob of blobs) this.named.add(`${repository}@${blob.digest.text}`);
+      const { subject } = read.manifest;
+      for (const blob of mayBeBlobs(read.manifest)) this.named.add(`${repository}@${blob.digest.text}`);
       if (!subject) return;
       if (!mayBeLeft) this.referrers.add(`${repository}@${digest.text}`);
       referrers.push({ repository, subject, digest });
@@ -181,7 +182,9 @@ export class GarbageCollection {
     await inParallel(keys, async (key) => {
       try {
         const read = await this.manifests.read(key);
-        for (const { digest } of read?.manifest.blobs ?? []) if (wanted.has(digest.text)) named.add(digest.text);
+        for (const { digest } of read ? mayBeBlobs(read.manifest) : []) {
+          if (wanted.has(digest.text)) named.add(digest.text);
+        }
       } catch (error) {
         if (!RegistryError.is(error, 'invalid')) throw error;
         // it is not known what it names

@@ -36,7 +36,8 @@ const HOUR_MS = 60 * 60 * 1000;
 const LAG_MS = 30_000;
 /** a few hundred bytes each; of a manifest that is not among them a guard is looked at once more */
 const REMEMBERED_COPIES = 1000;
-const VERSION = { 'Docker-Distribution-API-Version': 'registry/2.0' };
+
+const BLOBS = '/{name+}/blobs';
 
 const right = (action: string): TAccess => ({
   type: 'repository',
@@ -50,6 +51,8 @@ const remove = right('delete');
 /** OCI Distribution. @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md */
 export class OciRegistry extends BaseRegistry {
   public readonly protocol = 'oci';
+  /** Docker's command line up to 20.10 takes a server without it for one of version 1, by the 401 to its first request. */
+  protected override readonly answerHeaders = { 'Docker-Distribution-API-Version': 'registry/2.0' };
   private readonly parts: IOciParts;
 
   constructor(
@@ -70,11 +73,10 @@ export class OciRegistry extends BaseRegistry {
 
   protected routes(): IRoute[] {
     const oci = this.parts;
-    const BLOBS = '/{name+}/blobs';
     const MANIFEST = '/{name+}/manifests/{reference}';
     const UPLOAD = `${BLOBS}/uploads/{upload}`;
     const rows: IRoute[] = [
-      { method: 'GET', path: '/', access: 'identified', handle: async () => respond(200, {}, VERSION) },
+      { method: 'GET', path: '/', access: 'identified', handle: async () => respond(200, {}) },
       { method: 'GET', path: '/token', access: 'public', handle: (call) => getToken(call, oci) },
       { method: 'POST', path: '/token', access: 'public', handle: (call) => postToken(call, oci) },
       { method: 'GET', path: '/_catalog', access: 'identified', handle: (call) => listRepositories(call, oci) },
@@ -157,7 +159,12 @@ export class OciRegistry extends BaseRegistry {
   private challengeFor(call: RegistryCall, error: RegistryError, insufficient: boolean): string {
     const needed: INeededScope[] = [];
     const lacking = error.detail as INeededScope | undefined;
-    if (lacking?.action !== undefined) needed.push(lacking);
+    if (lacking?.action !== undefined) {
+      // A client that looks for a blob with HEAD is about to push it. Some, oras-py among them, keep the token that they get
+      // then and do not ask for another one when it does not allow the push. Callers that may only pull get that alone.
+      const isLook = lacking.action === 'pull' && call.method === 'HEAD' && call.route === `${BLOBS}/{digest}`;
+      needed.push({ ...lacking, action: isLook ? 'push' : lacking.action });
+    }
     const from = call.query('from');
     if (from !== undefined && call.query('mount') !== undefined) {
       needed.push({ type: 'repository', name: from, action: 'pull' });

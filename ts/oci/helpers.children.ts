@@ -6,22 +6,25 @@ import { blobsOf } from './helpers.blobs.js';
 import type { IDigest } from './wire/wire.digests.js';
 import type { IManifest } from './wire/wire.manifests.js';
 
-/** What the manifest names and the repository must have, each once. */
-const childrenOf = ({ blobs, manifests }: IManifest): { digest: IDigest; isBlob: boolean }[] => {
-  const children = new Map<string, { digest: IDigest; isBlob: boolean }>();
-  for (const { digest } of blobs) children.set(`blob ${digest.text}`, { digest, isBlob: true });
-  for (const { digest } of manifests) children.set(digest.text, { digest, isBlob: false });
-  return [...children.values()];
-};
+interface ILooks {
+  manifest(digest: IDigest): Promise<boolean>;
+  blob(digest: IDigest): Promise<boolean>;
+}
 
-/** The digests for which `look` finds nothing. */
-const missingOf = async (
-  manifest: IManifest,
-  look: (digest: IDigest, isBlob: boolean) => Promise<boolean>,
-): Promise<string[]> => {
+/**
+ * What the manifest names and `looks` does not find, each once. An entry of an index is a manifest or a blob: BuildKit
+ * stores its cache as an index of blobs.
+ * @param isSparse entries of an index may be missing (distribution-spec, "Pushing Manifests": sparse indexes)
+ */
+const missingOf = async ({ blobs, manifests }: IManifest, looks: ILooks, isSparse: boolean): Promise<string[]> => {
   const missing: string[] = [];
-  await inParallel(childrenOf(manifest), async ({ digest, isBlob }) => {
-    if (!(await look(digest, isBlob))) missing.push(digest.text);
+  const layers = new Map(blobs.map(({ digest }) => [digest.text, digest]));
+  const entries = new Map(isSparse ? [] : manifests.map(({ digest }) => [digest.text, digest]));
+  await inParallel([...layers.values()], async (digest) => {
+    if (!(await looks.blob(digest))) missing.push(digest.text);
+  });
+  await inParallel([...entries.values()], async (digest) => {
+    if (!(await looks.manifest(digest)) && !(await looks.blob(digest))) missing.push(digest.text);
   });
   return missing;
 };
@@ -35,12 +38,19 @@ export const assertNone = (missing: string[]): void => {
 };
 
 /** Before anything is written. */
-export const findChildren = (storage: RegistryStorage, name: string, manifest: IManifest): Promise<string[]> => {
+export const findChildren = (
+  storage: RegistryStorage,
+  name: string,
+  manifest: IManifest,
+  isSparse: boolean,
+): Promise<string[]> => {
   const manifests = new ManifestStore(storage);
   const blobs = blobsOf(storage);
-  return missingOf(manifest, async (digest, isBlob) =>
-    isBlob ? blobs.has(name, digest) : manifests.exists(name, digest),
-  );
+  const looks: ILooks = {
+    manifest: (digest) => manifests.exists(name, digest),
+    blob: (digest) => blobs.has(name, digest),
+  };
+  return missingOf(manifest, looks, isSparse);
 };
 
 /**
@@ -52,13 +62,16 @@ export const assureChildren = (
   storage: RegistryStorage,
   name: string,
   manifest: IManifest,
-  had: boolean,
+  { had, isSparse }: { had: boolean; isSparse: boolean },
 ): Promise<string[]> => {
   const manifests = new ManifestStore(storage);
   const blobs = blobsOf(storage);
-  return missingOf(manifest, async (digest, isBlob) => {
-    if (isBlob) return blobs.assure(name, digest, { had });
-    const found = await manifests.find(name, digest);
-    return found !== null && manifests.guard(name, digest).keep(found.copy);
-  });
+  const looks: ILooks = {
+    manifest: async (digest) => {
+      const found = await manifests.find(name, digest);
+      return found !== null && manifests.guard(name, digest).keep(found.copy);
+    },
+    blob: (digest) => blobs.assure(name, digest, { had }),
+  };
+  return missingOf(manifest, looks, isSparse);
 };

@@ -1,6 +1,12 @@
 import type { IProtocolConfig } from '../core/interfaces.core.js';
 
 export interface IOciConfig extends IProtocolConfig {
+  /**
+   * - `delete`: default true. False: deletes are answered 405
+   * - `sparseIndexes`: default false. True: an index may name manifests that this repository does not have, as one that was
+   *   copied for some of its platforms does (distribution-spec, "Pushing Manifests")
+   */
+  features?: { delete?: boolean; sparseIndexes?: boolean } & Record<string, boolean>;
   /** globs (`*`) of tags that can be neither moved nor deleted once they are pushed */
   immutableTags?: string[];
   /** ms without a chunk after which an unfinished upload is given up; default 86,400,000 (a day) */

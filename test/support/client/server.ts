@@ -127,6 +127,8 @@ export interface IServerOptions {
   env?: Record<string, string>;
   /** No line per request in what it prints. */
   quiet?: boolean;
+  /** PEM files; https then. */
+  tls?: { cert: string; key: string };
 }
 
 /** Starts our own command line, built, on a free port. */
@@ -140,9 +142,19 @@ export const startServer = async (options: IServerOptions = {}): Promise<IServer
     await writeFile(path, JSON.stringify({ storage: { directory: data }, ...options.config }));
     about.splice(0, 2, '--config', path);
   }
+  const tls = options.tls ? ['--tls-cert', options.tls.cert, '--tls-key', options.tls.key] : [];
   const env = { ...process.env, ...options.env, SMARTREGISTRY_ADMIN_PASSWORD: admin.password };
   const { child, printed, match } = await start({
-    command: [...runtime, commandLine, 'serve', ...(options.quiet ? [] : ['--log-requests']), '--port', '0', ...about],
+    command: [
+      ...runtime,
+      commandLine,
+      'serve',
+      ...(options.quiet ? [] : ['--log-requests']),
+      '--port',
+      '0',
+      ...tls,
+      ...about,
+    ],
     env,
     cwd: folder,
     ready: /smartregistry ready on (https?:\/\/[^\s/]+)/,

@@ -64,7 +64,20 @@ const tarOf = async (files: Record<string, Buffer<ArrayBuffer>>): Promise<Buffer
   return Buffer.concat(chunks);
 };
 
+const ociTypes = {
+  layer: 'application/vnd.oci.image.layer.v1.tar+gzip',
+  config: 'application/vnd.oci.image.config.v1+json',
+  manifest: manifestType,
+};
+const dockerTypes = {
+  layer: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
+  config: 'application/vnd.docker.container.image.v1+json',
+  manifest: 'application/vnd.docker.distribution.manifest.v2+json',
+};
+
 export interface IImageOptions {
+  /** By Docker's schema 2 instead of OCI's. */
+  isDocker?: boolean;
   /** Images of different names share no layer. */
   name: string;
   architecture?: string;
@@ -75,15 +88,16 @@ export interface IImageOptions {
 
 export const makeImage = async (options: IImageOptions): Promise<IImage> => {
   const { name, architecture = 'amd64', layers: count = 2, layerBytes = 20_000 } = options;
+  const types = options.isDocker ? dockerTypes : ociTypes;
   const layers: IContent[] = [];
   const diffIds: string[] = [];
   for (let at = 0; at < count; at++) {
     const seed = `${name} ${architecture} ${at}`;
     const tar = await tarOf({ [`file-${at}.txt`]: Buffer.from(seed), [`noise-${at}`]: noise(seed, layerBytes) });
     diffIds.push(digestOf(tar));
-    layers.push(contentOf('application/vnd.oci.image.layer.v1.tar+gzip', gzipSync(tar)));
+    layers.push(contentOf(types.layer, gzipSync(tar)));
   }
-  const config = contentOf('application/vnd.oci.image.config.v1+json', {
+  const config = contentOf(types.config, {
     created: '2020-01-01T00:00:00Z',
     architecture,
     os: 'linux',
@@ -91,9 +105,9 @@ export const makeImage = async (options: IImageOptions): Promise<IImage> => {
     rootfs: { type: 'layers', diff_ids: diffIds },
     history: layers.map((_, at) => ({ created: '2020-01-01T00:00:00Z', created_by: `layer ${at}` })),
   });
-  const manifest = contentOf(manifestType, {
+  const manifest = contentOf(types.manifest, {
     schemaVersion: 2,
-    mediaType: manifestType,
+    mediaType: types.manifest,
     config: descriptorOf(config),
     layers: layers.map(descriptorOf),
   });

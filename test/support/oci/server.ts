@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, type IServer, spawnServer, startServer } from '../client/server.js';
+import { freePort, type IServer, type IServerOptions, spawnServer, startServer } from '../client/server.js';
 import { findTool } from '../tools.js';
 
 export type TOciServer = Pick<IServer, 'origin' | 'admin' | 'printed' | 'stop'> & Partial<Pick<IServer, 'token'>>;
@@ -9,9 +9,12 @@ export type TOciServer = Pick<IServer, 'origin' | 'admin' | 'printed' | 'stop'> 
 /**
  * Our command line with containers only: everybody pulls from `public/…`, all else takes the administrator's password.
  */
-export const startOciServer = (options: { storage?: object; data?: string } = {}): Promise<IServer> =>
+export const startOciServer = (
+  options: { storage?: object; data?: string } & Pick<IServerOptions, 'tls'> = {},
+): Promise<IServer> =>
   startServer({
     data: options.data,
+    tls: options.tls,
     config: {
       ...(options.storage && { storage: options.storage }),
       auth: {

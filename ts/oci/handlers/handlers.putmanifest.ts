@@ -18,6 +18,8 @@ import { readTags, tagsSubject, updateTags } from './handlers.tags.js';
 
 const MAX_TAGS = 100;
 
+const isSparse = ({ config }: IOciParts): boolean => config.features?.sparseIndexes === true;
+
 const digestOf = (bytes: Uint8Array, algorithm: IDigest['algorithm']): IDigest => {
   const hex = createHash(algorithm).update(bytes).digest('hex');
   return { algorithm, hex, text: `${algorithm}:${hex}` };
@@ -47,6 +49,7 @@ const readTarget = (call: RegistryCall, bytes: Uint8Array): { digest: IDigest; t
  */
 const takeBack = async (
   storage: RegistryStorage,
+  oci: IOciParts,
   name: string,
   digest: IDigest,
   manifest: IManifest,
@@ -63,7 +66,7 @@ const takeBack = async (
   const guard = manifests.guard(name, digest);
   const by = randomUUID();
   if (!(await guard.condemn(copy, by))) return;
-  const missing = await assureChildren(storage, name, manifest, false);
+  const missing = await assureChildren(storage, name, manifest, { had: false, isSparse: isSparse(oci) });
   const tags = await readTags(storage, name);
   if (missing.length === 0 || tags?.digests.includes(digest.text)) await guard.spare(copy, by);
   else if (await guard.doom(copy, by)) await manifests.removeObject(manifests.key(name, digest, copy));
@@ -119,7 +122,7 @@ export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<I
   // for a manifest that is stored, this was checked when it was pushed
   if (!exists) {
     if (reference) await oci.referrers.assertRoom(reference);
-    assertNone(await findChildren(storage, name, manifest));
+    assertNone(await findChildren(storage, name, manifest, isSparse(oci)));
   }
   const version = tags[0] ?? digest.text;
   const current = await readTags(storage, name);
@@ -141,9 +144,10 @@ export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<I
       let copy = there && exists ? there.copy : await manifests.put(name, digest, bytes, mediaType);
       const before = new Map<string, string | undefined>();
       for (let tries = 1; ; tries++) {
-        const missing = await assureChildren(storage, name, manifest, !exists || tries > 1);
+        const had = !exists || tries > 1;
+        const missing = await assureChildren(storage, name, manifest, { had, isSparse: isSparse(oci) });
         if (missing.length > 0) {
-          if (!exists || tries > 1) await takeBack(storage, name, digest, manifest, copy, before);
+          if (had) await takeBack(storage, oci, name, digest, manifest, copy, before);
           assertNone(missing);
         }
         await updateTags(storage, name, (now) => pointTags(now, tags, digest, oci, before));

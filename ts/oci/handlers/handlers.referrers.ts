@@ -61,7 +61,8 @@ export const listReferrers = async (call: RegistryCall): Promise<IResponse> => {
   const { storage } = call;
   const listed = (await storage.read<IReferrersDocument>(referrersKey(name, subject)))?.value.manifests ?? [];
   const all = [...listed, ...(await fromFallback(storage, name, subject, listed))];
-  const artifactType = call.query('artifactType');
+  // in a query a plain `+` is decoded as a blank, and a media type has no blank (RFC 6838 section 4.2)
+  const artifactType = call.query('artifactType')?.replaceAll(' ', '+');
   const wanted = artifactType ? all.filter((one) => one.artifactType === artifactType) : all;
   const { page, more } = pageOf(wanted, call.query('last'));
   const headers: Record<string, string> = { 'Content-Type': IMAGE_INDEX, 'Cache-Control': 'no-cache' };

@@ -12,7 +12,8 @@ const CODES: Partial<Record<TErrorKind, string>> = {
   digestMismatch: 'DIGEST_INVALID',
   tooLarge: 'SIZE_INVALID',
   lengthRequired: 'SIZE_INVALID',
-  rangeInvalid: 'BLOB_UPLOAD_INVALID',
+  // not among the specification's codes, which has none for a range outside a blob; distribution uses it
+  rangeInvalid: 'RANGE_INVALID',
   rateLimited: 'TOOMANYREQUESTS',
   unavailable: 'UNAVAILABLE',
   outcomeUnknown: 'UNAVAILABLE',

@@ -32,12 +32,15 @@ export interface IManifest {
   mediaType: string;
   /** config and layers that have to be there */
   blobs: IChild[];
-  /** manifests of an index that have to be there */
+  /** entries of an index that have to be there: manifests, or blobs, as in the cache indexes of BuildKit */
   manifests: IChild[];
   subject?: IDigest;
   artifactType?: string;
   annotations?: Record<string, string>;
 }
+
+/** What a garbage collector of blobs must keep for a manifest. */
+export const mayBeBlobs = ({ blobs, manifests }: IManifest): IChild[] => [...blobs, ...manifests];
 
 const invalid = (message: string, detail?: unknown): RegistryError =>
   new RegistryError('invalid', message, { wireCode: 'MANIFEST_INVALID', detail });
