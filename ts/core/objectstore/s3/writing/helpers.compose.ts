@@ -5,7 +5,8 @@ import { partGone, preconditionFailed } from '../connection/helpers.errors.js';
 import { writeIdOf } from '../connection/helpers.metadata.js';
 import { copyingTime, quoted } from '../connection/helpers.request.js';
 import type { IS3Session } from '../connection/interfaces.session.js';
-import { headObject, readWhole } from '../reading/helpers.read.js';
+import { headObject } from '../reading/helpers.head.js';
+import { readWhole } from '../reading/helpers.read.js';
 import {
   copySource,
   creation,

@@ -9,7 +9,7 @@ import { writeIdIn } from '../connection/helpers.metadata.js';
 import { pause, run, unquoted } from '../connection/helpers.request.js';
 import type { IHttpOptions } from '../connection/interfaces.http.js';
 import type { IS3Session } from '../connection/interfaces.session.js';
-import { headOf } from '../reading/helpers.read.js';
+import { headOf } from '../reading/helpers.head.js';
 
 export interface ICondition {
   ifMatch?: string;
