@@ -106,6 +106,15 @@ const sourceOf = (body: ReadableStream<Uint8Array>): IBufferSource => {
   };
 };
 
+const flowOf =
+  (source: IBufferSource): NonNullable<IBufferSource['flow']> =>
+  async (take) => {
+    for (let chunk = await source.next(); chunk !== null; chunk = await source.next()) await take(chunk);
+  };
+
+/** bytes that wait in the response before the source has to: the socket takes most chunks of 64 KiB at once */
+const AHEAD = 256 * 1024;
+
 /**
  * Sends a stream with backpressure. The header goes out with the first chunk, so that a body which fails at once is
  * still an error and not a broken 200. Rejects when the body fails or is not as long as its Content-Length says.
@@ -121,18 +130,21 @@ const sendChunks = async (
   const onClose = () => void source.close().catch(() => undefined);
   response.once('close', onClose);
   let sent = 0;
-  try {
-    let chunk = await source.next();
-    if (response.destroyed) return;
+  const begin = (): void => {
     response.writeHead(status, leavesLargeRest(request, incoming) ? { ...headers, Connection: 'close' } : headers);
-    for (; chunk !== null; chunk = await source.next()) {
-      sent += chunk.byteLength;
-      if (length !== undefined && sent > length)
-        throw new Error(`The body is longer than its Content-Length ${length}`);
-      if (!response.write(chunk)) await drained(response, exchange.idleTimeoutMs);
-      if (response.destroyed) return;
-    }
+  };
+  const take = (chunk: Uint8Array): Promise<void> | undefined => {
+    if (response.destroyed) return undefined;
+    if (!response.headersSent) begin();
+    sent += chunk.byteLength;
+    if (length !== undefined && sent > length) throw new Error(`The body is longer than its Content-Length ${length}`);
+    if (response.write(chunk) || response.writableLength < AHEAD) return undefined;
+    return drained(response, exchange.idleTimeoutMs);
+  };
+  try {
+    await (source.flow?.(take) ?? flowOf(source)(take));
     if (response.destroyed) return;
+    if (!response.headersSent) begin();
     if (length !== undefined && sent < length) throw new Error(`The body ended after ${sent} of ${length} bytes`);
   } catch (error) {
     // an errored stream answers a cancel with its own error, which is on its way already
