@@ -99,6 +99,11 @@ export class S3ObjectStore implements IObjectStore {
     return this.session?.abilities.complete ?? false;
   }
 
+  /** Whether the server compares the source of a copy with its ETag; without it `compose` looks at the sources again. */
+  public get conditionalCopies(): boolean {
+    return this.session?.abilities.copy ?? false;
+  }
+
   public init(): Promise<void> {
     this.starting ??= this.start().catch((error: unknown) => {
       this.starting = undefined;
@@ -170,7 +175,7 @@ export class S3ObjectStore implements IObjectStore {
       clients: await connect(this.settings),
       settings: this.settings,
       timing: { requestMs: requestTimeoutMs, idleMs: idleTimeoutMs },
-      abilities: { put: false, complete: false, delete: false },
+      abilities: { put: false, complete: false, delete: false, copy: false },
       logger,
       present: new plugins.LRUCache({ max: PRESENT }),
       budget: this.options.uploadBudget ?? uploadBudget,

@@ -19,6 +19,8 @@ export interface IS3Abilities {
   complete: boolean;
   /** `If-Match` of DeleteObject */
   delete: boolean;
+  /** `x-amz-copy-source-if-match` of UploadPartCopy */
+  copy: boolean;
 }
 
 /** An opened store, as the parts of the driver share it. */
