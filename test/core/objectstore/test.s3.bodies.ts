@@ -4,6 +4,7 @@ import * as http from 'node:http';
 import * as net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import { type IBufferSource, takeSource } from '../../../ts/core/base/helpers.streams.js';
 import { type IBodyOptions, toWebStream } from '../../../ts/core/objectstore/s3/reading/helpers.body.js';
 import { readAll, sha256 } from '../../support/store/objectstore-bytes.js';
 
@@ -61,12 +62,25 @@ const setUp = async (t: Test, answer: TAnswer) => {
   return { open, sockets, freed, agent };
 };
 
+type TTake = (bytes: Uint8Array) => Promise<void> | undefined;
+/** What stands behind an unread body, as a host reads it. */
+const sourceOf = (body: ReadableStream<Uint8Array>) => takeSource(body) as Required<IBufferSource>;
+const flowAll = async (body: ReadableStream<Uint8Array>, pauses?: TTake): Promise<Buffer> => {
+  const chunks: Uint8Array[] = [];
+  await sourceOf(body).flow((chunk) => {
+    chunks.push(chunk);
+    return pauses?.(chunk);
+  });
+  return Buffer.concat(chunks);
+};
+
 const isBroken = { kind: 'unavailable', message: /broke off after \d+ of 25165824 bytes/ };
 
 t.test('bodies come whole, one after another on one connection, and side by side', async (t) => {
   const { open, sockets } = await setUp(t, whole);
   for (let round = 0; round < 3; round++) {
-    t.equal(sha256(await readAll((await open()).body)), digest);
+    const { body } = await open();
+    t.equal(sha256(await (round % 2 === 0 ? readAll(body) : flowAll(body))), digest);
     await delay(200); // the connection is free a moment after the last byte
   }
   t.equal(sockets.length, 1);
@@ -98,6 +112,8 @@ t.test('a server that breaks off', async (t) => {
     const { open, freed } = await setUp(t, half(then));
     await t.rejects(readAll((await open({ idleMs: 500 })).body), isBroken, `${way} is an error`);
     t.ok(await freed());
+    await t.rejects(flowAll((await open({ idleMs: 500 })).body), isBroken, 'in a flow too');
+    t.ok(await freed(1));
     const { body } = await open({ idleMs: 500 });
     const reader = body.getReader();
     await reader.read();
@@ -112,6 +128,9 @@ t.test('a server that breaks off', async (t) => {
     socket.end();
   });
   t.equal(sha256(await readAll((await all.open()).body)), digest, 'but not after the last byte');
+  await delay(200); // the client sees that this connection has ended
+  t.equal(sha256(await flowAll((await all.open()).body)), digest);
+  await delay(200);
   const { body } = await all.open();
   const reader = body.getReader();
   let size = 0;
@@ -169,4 +188,56 @@ t.test('a slow reader holds little, and the server waits for it', async (t) => {
   }
   t.ok(most < 512 * KIB, `${most} bytes were ahead of it at most`);
   t.equal(sha256(Buffer.concat(seen)), digest);
+});
+
+t.test('a flow waits for whoever takes it', async (t) => {
+  const { open } = await setUp(t, whole);
+  const { raw, body } = await open({ idleMs: 200 });
+  const { socket } = raw;
+  let size = 0;
+  let most = 0;
+  let turn = 0;
+  let isTaking = false;
+  const all = await flowAll(body, ({ byteLength }) => {
+    t.notOk(isTaking);
+    size += byteLength;
+    if (++turn > 20) most = Math.max(most, socket.bytesRead - size);
+    if (turn % 40 !== 0) return undefined;
+    isTaking = true;
+    // longer than the idle time, which counts only while the socket is waited for
+    return delay(turn === 40 ? 600 : 50).then(() => {
+      isTaking = false;
+    });
+  });
+  t.equal(sha256(all), digest);
+  t.ok(most < 512 * KIB, `${most} bytes were ahead of it at most`);
+  await flowAll((await open({ expected: 0 })).body);
+});
+
+t.test('a flow that is broken off', async (t) => {
+  const { open, freed } = await setUp(t, whole);
+  const closed = sourceOf((await open()).body);
+  await closed.flow(() => void closed.close());
+  t.ok(await freed(0), 'by its reader, frees the connection');
+
+  const abort = new AbortController();
+  const aborted = sourceOf((await open({ signal: abort.signal })).body);
+  await t.rejects(
+    aborted.flow(() => void abort.abort(new Error('the client is gone'))),
+    { message: 'the client is gone' },
+    'by a signal',
+  );
+  t.ok(await freed(1));
+  t.equal(getEventListeners(abort.signal, 'abort').length, 0);
+
+  const refuse = () => {
+    throw new Error('too much');
+  };
+  await t.rejects(sourceOf((await open()).body).flow(refuse), { message: 'too much' }, 'by an error of its taker');
+  t.ok(await freed(2));
+  await t.rejects(
+    sourceOf((await open()).body).flow(() => delay(10).then(refuse)),
+    { message: 'too much' },
+  );
+  t.ok(await freed(3), 'also of a later one');
 });

@@ -295,7 +295,7 @@ t.test('what is sent', async (t) => {
   t.equal(seenPut()['x-amz-security-token'], 'of-the-session');
   t.equal(seenPut()['x-amz-server-side-encryption'], 'AES256');
   t.equal(seenPut()['content-type'], 'text/x');
-  t.type(seenPut()['x-amz-checksum-crc32'], 'string', 'with a checksum by default');
+  t.type(seenPut()['x-amz-checksum-sha256'], 'string', 'with a checksum by default');
   t.notOk(seenPut().expect);
   await store.destroy();
 

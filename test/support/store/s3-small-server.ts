@@ -37,10 +37,11 @@ const listing = (keys: string[]): string =>
  * ignores conditions unless told otherwise, and fails when it is told to.
  */
 export const startSmallServer = async (
-  options: { conditions?: boolean; deleteConditions?: boolean } = {},
+  options: { conditions?: boolean; deleteConditions?: boolean; multipart?: boolean; copyConditions?: boolean } = {},
 ): Promise<ISmallServer> => {
   const objects: ISmallServer['objects'] = new Map();
   const seen: ISmallRequest[] = [];
+  const uploads = new Map<string, Buffer[]>();
   let intercept: (request: ISmallRequest) => TInstead | undefined = () => undefined;
   let lose: (request: ISmallRequest) => 'call' | 'answer' | undefined = () => undefined;
   let meanwhile = async (): Promise<void> => {};
@@ -60,6 +61,41 @@ export const startSmallServer = async (
     const body =
       method === 'HEAD' ? '' : `<?xml version="1.0"?><Error><Code>${code}</Code><Message>no</Message></Error>`;
     reply.writeHead(status, { 'content-type': 'application/xml' }).end(body);
+  };
+
+  /** Multipart uploads, without conditions at their end. */
+  const multipart = (
+    { method, key, query, headers }: ISmallRequest,
+    body: Buffer,
+    reply: http.ServerResponse,
+  ): void => {
+    const xml = (text: string) => reply.writeHead(200, { 'content-type': 'application/xml' }).end(text);
+    const id = query.get('uploadId') ?? String(uploads.size + 1);
+    const parts = uploads.get(id) ?? [];
+    if (method === 'POST' && query.has('uploads')) {
+      uploads.set(id, parts);
+      xml(`<InitiateMultipartUploadResult><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`);
+    } else if (method === 'PUT') {
+      const from = headers['x-amz-copy-source'];
+      const source = from && objects.get(decodeURIComponent(String(from)).split('/').slice(1).join('/'))?.bytes;
+      const expected = headers['x-amz-copy-source-if-match'];
+      if (source && options.copyConditions && expected && expected !== etagOf(source)) {
+        fail(reply, method, 412, 'PreconditionFailed');
+        return;
+      }
+      const part = source || body;
+      parts[Number(query.get('partNumber')) - 1] = part;
+      if (source) xml(`<CopyPartResult><ETag>${etagOf(part)}</ETag></CopyPartResult>`);
+      else reply.writeHead(200, { etag: etagOf(part) }).end();
+    } else if (method === 'POST') {
+      const numbers = [...body.toString().matchAll(/<PartNumber>(\d+)/g)].map(([, number]) => Number(number));
+      const bytes = Buffer.concat(numbers.map((number) => parts[number - 1] as Buffer));
+      objects.set(key, { bytes, headers: {} });
+      xml(`<CompleteMultipartUploadResult><ETag>${etagOf(bytes)}</ETag></CompleteMultipartUploadResult>`);
+    } else {
+      uploads.delete(id);
+      reply.writeHead(204).end();
+    }
   };
 
   const breakOff = async (reply: http.ServerResponse): Promise<void> => {
@@ -83,6 +119,9 @@ export const startSmallServer = async (
     if (instead) return fail(reply, about.method, instead.status, instead.code);
     const loss = lose(about);
     if (loss === 'call') return breakOff(reply);
+    if (options.multipart && (about.query.has('uploadId') || about.query.has('uploads'))) {
+      return multipart(about, Buffer.concat(chunks), reply);
+    }
     if (about.method === 'POST') return fail(reply, about.method, 501, 'NotImplemented');
     const status = refusal(about);
     if (status) return fail(reply, about.method, status, status === 404 ? 'NoSuchKey' : 'PreconditionFailed');

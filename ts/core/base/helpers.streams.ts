@@ -85,6 +85,11 @@ export interface IChunkSource {
 export interface IBufferSource {
   /** null at the end */
   next(): Promise<Uint8Array | null>;
+  /**
+   * Instead of `next`, for less CPU: hands out all buffers as they come. While a promise that `take` has returned is
+   * pending, none comes. Ends with the last one, or with `close`.
+   */
+  flow?(take: (bytes: Uint8Array) => Promise<void> | undefined): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -1,3 +1,4 @@
+import * as plugins from '../../../plugins.js';
 import { RegistryError } from '../../classes.registryerror.js';
 import type { ILogger } from '../../interfaces.core.js';
 import type {
@@ -19,8 +20,9 @@ import { type IS3Settings, readSettings } from './connection/helpers.settings.js
 import { openBucket, probe } from './connection/helpers.start.js';
 import type { IS3Session } from './connection/interfaces.session.js';
 import type { IS3StorageConfig } from './interfaces.s3config.js';
+import { headObject, note } from './reading/helpers.head.js';
 import { listObjects } from './reading/helpers.list.js';
-import { getObject, headObject } from './reading/helpers.read.js';
+import { getObject } from './reading/helpers.read.js';
 import { type UploadBudget, uploadBudget } from './writing/classes.uploadbudget.js';
 import { composeObjects } from './writing/helpers.compose.js';
 import type { ITarget } from './writing/helpers.creation.js';
@@ -43,6 +45,8 @@ export interface IS3StoreOptions {
 }
 
 const SILENT: ILogger = { info() {}, warn() {}, error() {} };
+/** About 200 bytes each. */
+const PRESENT = 10_000;
 /** No upload takes so long. */
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -51,7 +55,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
  *
  * Its rules:
  * - **Absent** is only what S3 itself calls `NoSuchKey`. A missing bucket, a refused credential and the 404 page of a
- *   balancer are faults (helpers.read.ts).
+ *   balancer are faults (helpers.head.ts).
  * - **Writes** go out without the SDK's retries and carry a write id in the object's metadata. After a lost answer a HEAD
  *   for that id decides: success, the same request once more, or `outcomeUnknown` (helpers.write.ts). `preconditionFailed`
  *   means that every attempt was refused for certain. A put without conditions may be applied late, and is for keys that
@@ -93,6 +97,11 @@ export class S3ObjectStore implements IObjectStore {
   /** Whether `compose` and puts of more than one request take conditions; without it those throw `unsupported`. */
   public get conditionalJoins(): boolean {
     return this.session?.abilities.complete ?? false;
+  }
+
+  /** Whether the server compares the source of a copy with its ETag; without it `compose` looks at the sources again. */
+  public get conditionalCopies(): boolean {
+    return this.session?.abilities.copy ?? false;
   }
 
   public init(): Promise<void> {
@@ -166,8 +175,9 @@ export class S3ObjectStore implements IObjectStore {
       clients: await connect(this.settings),
       settings: this.settings,
       timing: { requestMs: requestTimeoutMs, idleMs: idleTimeoutMs },
-      abilities: { put: false, complete: false, delete: false },
+      abilities: { put: false, complete: false, delete: false, copy: false },
       logger,
+      present: new plugins.LRUCache({ max: PRESENT }),
       budget: this.options.uploadBudget ?? uploadBudget,
     };
     try {
@@ -200,12 +210,17 @@ export class S3ObjectStore implements IObjectStore {
     const { contentType, metadata, signal } = options;
     const key = session.settings.prefix + name;
     const target: ITarget = { key, name, contentType, metadata, signal, condition };
-    if (session.abilities.put && session.abilities.delete) return write(target);
+    const written = async (to: ITarget) => {
+      const result = await write(to);
+      note(session, key, true);
+      return result;
+    };
+    if (session.abilities.put && session.abilities.delete) return written(target);
     return this.locks.run(name, async () => {
-      if (session.abilities.put) return write(target);
+      if (session.abilities.put) return written(target);
       this.alone?.check();
       await compareFirst((of) => headObject(session, of, signal), name, condition);
-      return write({ ...target, condition: {} });
+      return written({ ...target, condition: {} });
     });
   }
 

@@ -3,12 +3,12 @@ import * as https from 'node:https';
 import process from 'node:process';
 import type * as Sdk from '@aws-sdk/client-s3';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { SignedHeads } from './classes.signedheads.js';
+import { DirectClient } from './classes.directclient.js';
 import type { IS3Settings } from './helpers.settings.js';
 
 export type TS3Sdk = typeof Sdk;
 
-/** Three views of one connection pool that differ in what the SDK does by itself. */
+/** Views of one connection pool that differ in what they do by themselves. */
 export interface IS3Clients {
   sdk: TS3Sdk;
   /** retries by itself: for what may safely be sent twice */
@@ -21,8 +21,8 @@ export interface IS3Clients {
    * parts. Their bytes are covered by the request's signature.
    */
   parts: S3Client;
-  /** a short way for the HEAD requests of `retrying` */
-  heads: SignedHeads;
+  /** a short way for what is small, and leaves the rest to the others */
+  direct: DirectClient;
   close(): void;
 }
 
@@ -98,7 +98,6 @@ export const connect = async (settings: IS3Settings): Promise<IS3Clients> => {
   const parts = build('WHEN_REQUIRED');
   // resolved once for all three, so that a token service is not asked three times
   for (const client of [once, parts]) Object.assign(client.config, { credentials: retrying.config.credentials });
-  const heads = new SignedHeads(requestHandler);
-  heads.watch(retrying);
-  return { sdk, retrying, once, parts, heads, close: () => retrying.destroy() };
+  const direct = new DirectClient(retrying, requestHandler, settings);
+  return { sdk, retrying, once, parts, direct, close: () => retrying.destroy() };
 };

@@ -68,3 +68,7 @@ export const pause = (ms: number, signal?: AbortSignal): Promise<void> =>
 
 export const quoted = (etag: string): string => `"${etag}"`;
 export const unquoted = (etag: string | undefined): string => (etag ?? '').replace(/^(?:W\/)?"(.*)"$/, '$1');
+
+/** `bucket/key` as a header: percent-encoded, because a `+` or `%2F` in a key would be decoded otherwise. */
+export const copySource = (session: IS3Session, key: string): string =>
+  [session.settings.bucket, ...key.split('/')].map((segment) => encodeURIComponent(segment)).join('/');

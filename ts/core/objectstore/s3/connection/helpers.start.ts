@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { RegistryError } from '../../../classes.registryerror.js';
 import { codeOf, explain, statusOf } from './helpers.errors.js';
-import { run } from './helpers.request.js';
+import { copySource, run } from './helpers.request.js';
 import type { IS3Abilities, IS3Session } from './interfaces.session.js';
 
 /** An ETag that no object has: 16 zero bytes are not the MD5 of anything written here. */
@@ -60,7 +60,7 @@ const isRefused = async (session: IS3Session, send: Parameters<typeof run>[1]): 
 
 /**
  * Finds out what the server honours, with an object of its own: conditions of a put first, and where those hold, of a
- * delete and of the end of a multipart upload. The object lies under `staging/`, so that one which a crash leaves here
+ * delete, and of a multipart upload's copies and end. The object lies under `staging/`, so that one which a crash leaves here
  * is swept with what other crashes leave there.
  */
 export const probe = async (session: IS3Session): Promise<IS3Abilities> => {
@@ -71,13 +71,13 @@ export const probe = async (session: IS3Session): Promise<IS3Abilities> => {
   try {
     if ((await put({})) !== 'accepted') throw cannotStart(session, new Error('a plain write was refused'));
     if ((await put({ IfNoneMatch: '*' })) !== 'refused' || (await put({ IfMatch: NO_ETAG })) !== 'refused') {
-      return { put: false, complete: false, delete: false };
+      return { put: false, complete: false, delete: false, copy: false };
     }
-    const complete = (await completeConditionally(session, at)) === 'refused';
+    const joins = await joinConditionally(session, at);
     const removal = new sdk.DeleteObjectCommand({ ...at, IfMatch: NO_ETAG });
     return {
       put: true,
-      complete,
+      ...joins,
       delete: (await isRefused(session, (http) => once.send(removal, http))) === 'refused',
     };
   } finally {
@@ -87,24 +87,31 @@ export const probe = async (session: IS3Session): Promise<IS3Abilities> => {
   }
 };
 
-const completeConditionally = async (session: IS3Session, at: { Bucket: string; Key: string }): Promise<TRefusal> => {
+type TJoins = Pick<IS3Abilities, 'complete' | 'copy'>;
+
+const joinConditionally = async (session: IS3Session, at: { Bucket: string; Key: string }): Promise<TJoins> => {
   const { sdk, once, parts, retrying } = session.clients;
   try {
     const { UploadId } = await run(session, (http) => retrying.send(new sdk.CreateMultipartUploadCommand(at), http));
     const upload = { ...at, UploadId };
     const part = new sdk.UploadPartCommand({ ...upload, PartNumber: 1, Body: 'probe' });
     const { ETag } = await run(session, (http) => parts.send(part, http));
+    const copy = new sdk.UploadPartCopyCommand({
+      ...{ ...upload, PartNumber: 2, CopySourceIfMatch: NO_ETAG },
+      CopySource: copySource(session, at.Key),
+    });
+    const copying = await isRefused(session, (http) => parts.send(copy, http));
     const MultipartUpload = { Parts: [{ PartNumber: 1, ETag }] };
     const end = new sdk.CompleteMultipartUploadCommand({ ...upload, MultipartUpload, IfNoneMatch: '*' });
-    const answer = await isRefused(session, (http) => once.send(end, http));
-    if (answer !== 'accepted') {
+    const ending = await isRefused(session, (http) => once.send(end, http));
+    if (ending !== 'accepted') {
       await run(session, (http) => retrying.send(new sdk.AbortMultipartUploadCommand(upload), http));
     }
-    return answer;
+    return { complete: ending === 'refused', copy: copying === 'refused' };
   } catch (error) {
     if (error instanceof RegistryError) throw error;
     if (statusOf(error) !== 501) throw cannotStart(session, error);
     session.logger.warn('This S3 server has no multipart uploads: it takes only what fits one request');
-    return 'unknown to the server';
+    return { complete: false, copy: false };
   }
 };

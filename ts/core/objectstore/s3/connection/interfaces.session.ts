@@ -1,3 +1,4 @@
+import type * as plugins from '../../../../plugins.js';
 import type { ILogger } from '../../../interfaces.core.js';
 import type { UploadBudget } from '../writing/classes.uploadbudget.js';
 import type { IS3Clients } from './helpers.client.js';
@@ -18,6 +19,8 @@ export interface IS3Abilities {
   complete: boolean;
   /** `If-Match` of DeleteObject */
   delete: boolean;
+  /** `x-amz-copy-source-if-match` of UploadPartCopy */
+  copy: boolean;
 }
 
 /** An opened store, as the parts of the driver share it. */
@@ -27,6 +30,8 @@ export interface IS3Session {
   timing: IS3Timing;
   abilities: IS3Abilities;
   logger: ILogger;
+  /** keys, prefix included, of which the last answer was that an object is there: a hint only */
+  present: plugins.LRUCache<string, true>;
   /** memory of uploads whose bytes are gathered before they are sent; one for the process */
   budget: UploadBudget;
 }

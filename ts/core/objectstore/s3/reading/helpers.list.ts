@@ -1,7 +1,9 @@
 import { Buffer } from 'node:buffer';
-import type * as Sdk from '@aws-sdk/client-s3';
+import { buffer } from 'node:stream/consumers';
 import type { IListOptions, IObjectInfo, IObjectPrefix } from '../../interfaces.objectstore.js';
+import { pageIn, type TPage } from '../connection/helpers.answers.js';
 import { must, unquoted } from '../connection/helpers.request.js';
+import type { IHttpOptions } from '../connection/interfaces.http.js';
 import type { IS3Session } from '../connection/interfaces.session.js';
 
 const PAGE = 1000;
@@ -15,10 +17,10 @@ const byBytes = (a: TEntry, b: TEntry): number => Buffer.compare(Buffer.from(nam
 /**
  * With `EncodingType: 'url'` keys may hold characters that XML cannot; servers that do not know it leave the field out.
  */
-const decoder = (page: Sdk.ListObjectsV2CommandOutput): ((key: string) => string) =>
+const decoder = (page: TPage): ((key: string) => string) =>
   page.EncodingType === 'url' ? (key) => decodeURIComponent(key.replace(/\+/g, ' ')) : (key) => key;
 
-const entriesOf = (page: Sdk.ListObjectsV2CommandOutput, cut: number): TEntry[] => {
+const entriesOf = (page: TPage, cut: number): TEntry[] => {
   const decode = decoder(page);
   const entries: TEntry[] = [];
   for (const { Key, Size, ETag, LastModified } of page.Contents ?? []) {
@@ -37,27 +39,60 @@ const entriesOf = (page: Sdk.ListObjectsV2CommandOutput, cut: number): TEntry[] 
   return page.CommonPrefixes?.length ? entries.sort(byBytes) : entries;
 };
 
+interface IPageRequest {
+  prefix: string;
+  delimiter?: string;
+  startAfter?: string;
+  token?: string;
+  count: number;
+}
+
+const pageOf = async (session: IS3Session, request: IPageRequest, http: IHttpOptions): Promise<TPage> => {
+  const { sdk, retrying, direct } = session.clients;
+  const { prefix, delimiter, startAfter, token, count } = request;
+  const query = {
+    'list-type': '2',
+    'encoding-type': 'url',
+    'max-keys': String(count),
+    prefix,
+    delimiter,
+    'start-after': startAfter,
+    'continuation-token': token,
+  };
+  const answer = await direct.read({ method: 'GET', query }, http);
+  // a listing that breaks off is asked for again
+  const page = answer && pageIn((await buffer(answer.body).catch(() => '')).toString());
+  if (page) return page;
+  const command = new sdk.ListObjectsV2Command({
+    Bucket: session.settings.bucket,
+    Prefix: prefix,
+    Delimiter: delimiter,
+    StartAfter: startAfter,
+    ContinuationToken: token,
+    MaxKeys: count,
+    EncodingType: 'url',
+  });
+  return retrying.send(command, http);
+};
+
 /** Asks for the next page only when the one before is used up. */
 export async function* listObjects(
   session: IS3Session,
   options: IListOptions,
 ): AsyncGenerator<TEntry, void, undefined> {
-  const { sdk, retrying } = session.clients;
-  const { bucket, prefix } = session.settings;
+  const { prefix } = session.settings;
   const after = options.after === undefined ? undefined : Buffer.from(options.after);
   let left = options.limit ?? Number.POSITIVE_INFINITY;
   let token: string | undefined;
   while (left > 0) {
-    const command = new sdk.ListObjectsV2Command({
-      Bucket: bucket,
-      Prefix: prefix + options.prefix,
-      Delimiter: options.delimiter,
-      StartAfter: options.after === undefined ? undefined : prefix + options.after,
-      ContinuationToken: token,
-      MaxKeys: Math.min(PAGE, left),
-      EncodingType: 'url',
-    });
-    const page = await must(session, (http) => retrying.send(command, http));
+    const request: IPageRequest = {
+      prefix: prefix + options.prefix,
+      delimiter: options.delimiter,
+      startAfter: options.after === undefined ? undefined : prefix + options.after,
+      token,
+      count: Math.min(PAGE, left),
+    };
+    const page = await must(session, (http) => pageOf(session, request, http));
     for (const entry of entriesOf(page, prefix.length)) {
       // AWS names a prefix that equals or precedes `after` when keys in it follow
       if (after && Buffer.compare(Buffer.from(nameOf(entry)), after) <= 0) continue;

@@ -1,9 +1,8 @@
 import type { Buffer } from 'node:buffer';
-import type * as Sdk from '@aws-sdk/client-s3';
 import type { Readable } from '../../../../plugins.js';
 import { streamToBuffer } from '../../../base/helpers.streams.js';
-import type { IGetOptions, IObject, IObjectInfo, TObjectRange } from '../../interfaces.objectstore.js';
-import type { THead } from '../connection/classes.signedheads.js';
+import type { IGetOptions, IObject, TObjectRange } from '../../interfaces.objectstore.js';
+import { headIn, readContentRange, type THead } from '../connection/helpers.answers.js';
 import {
   isNoSuchKey,
   rangeInvalid,
@@ -17,52 +16,29 @@ import { quoted, run } from '../connection/helpers.request.js';
 import type { IHttpOptions } from '../connection/interfaces.http.js';
 import type { IS3Session } from '../connection/interfaces.session.js';
 import { toWebStream } from './helpers.body.js';
-
-/**
- * The answer to a HEAD; null for an absent object.
- *
- * A HEAD has no body, so its 404 does not say whether the key is missing, the bucket (a volume that is not mounted), or
- * whether a balancer on the way answered. Therefore a GET is asked as well, whose error document names `NoSuchKey`.
- */
-export const headOf = async (session: IS3Session, name: string, signal?: AbortSignal): Promise<THead | null> => {
-  const { sdk, retrying, heads } = session.clients;
-  const at = { Bucket: session.settings.bucket, Key: session.settings.prefix + name };
-  const send = async (http: IHttpOptions): Promise<THead> =>
-    (await heads.send(at.Key, http)) ?? retrying.send(new sdk.HeadObjectCommand(at), http);
-  try {
-    return await run(session, send, { signal });
-  } catch (error) {
-    if (signal?.aborted) throw error;
-    if (statusOf(error) !== 404) throw toRegistryError(error);
-  }
-  try {
-    const written = await run(session, (http) => retrying.send(new sdk.GetObjectCommand(at), http), { signal });
-    // written since the HEAD
-    (written.Body as unknown as Readable).destroy();
-    return written;
-  } catch (error) {
-    if (signal?.aborted) throw error;
-    if (isNoSuchKey(error)) return null;
-    throw toRegistryError(error);
-  }
-};
-
-export const headObject = async (
-  session: IS3Session,
-  name: string,
-  signal?: AbortSignal,
-): Promise<IObjectInfo | null> => {
-  const found = await headOf(session, name, signal);
-  return found && infoOf(name, found, found.ContentLength ?? 0);
-};
+import { headObject, note } from './helpers.head.js';
 
 const rangeHeader = (range: TObjectRange): string =>
   'suffix' in range ? `bytes=-${range.suffix}` : `bytes=${range.start}-${range.end ?? ''}`;
 
-/** `bytes 0-4/10`; null where the server answered with the whole object instead */
-const readContentRange = (header: string | undefined): { start: number; end: number; size: number } | null => {
-  const match = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(header ?? '');
-  return match && { start: Number(match[1]), end: Number(match[2]), size: Number(match[3]) };
+type TAnswer = THead & { Body?: unknown };
+
+const open = async (
+  session: IS3Session,
+  name: string,
+  { range, ifNoneMatch }: IGetOptions,
+  http: IHttpOptions,
+): Promise<TAnswer> => {
+  const { sdk, retrying, direct } = session.clients;
+  const Key = session.settings.prefix + name;
+  const Range = range && rangeHeader(range);
+  const IfNoneMatch = ifNoneMatch === undefined ? undefined : quoted(ifNoneMatch);
+  const headers = { range: Range, 'if-none-match': IfNoneMatch };
+  const answer = await direct.read({ method: 'GET', key: Key, headers }, http);
+  const head = answer && headIn(answer.headers);
+  if (head) return { ...head, Body: answer.body };
+  answer?.body.destroy();
+  return retrying.send(new sdk.GetObjectCommand({ Bucket: session.settings.bucket, Key, Range, IfNoneMatch }), http);
 };
 
 export const getObject = async (
@@ -70,16 +46,10 @@ export const getObject = async (
   name: string,
   options: IGetOptions = {},
 ): Promise<IObject | 'notModified' | null> => {
-  const { range, ifNoneMatch, signal } = options;
-  const { sdk, retrying } = session.clients;
-  const command = new sdk.GetObjectCommand({
-    Bucket: session.settings.bucket,
-    Key: session.settings.prefix + name,
-    Range: range && rangeHeader(range),
-    IfNoneMatch: ifNoneMatch === undefined ? undefined : quoted(ifNoneMatch),
-  });
+  const { signal } = options;
   try {
-    const answer = await run(session, (http) => retrying.send(command, http), { signal });
+    const answer = await run(session, (http) => open(session, name, options, http), { signal });
+    note(session, session.settings.prefix + name, true);
     return opened(session, name, answer, options);
   } catch (error) {
     if (signal?.aborted) throw error;
@@ -92,13 +62,8 @@ export const getObject = async (
   }
 };
 
-const opened = (
-  session: IS3Session,
-  name: string,
-  answer: Sdk.GetObjectCommandOutput,
-  options: IGetOptions,
-): IObject => {
-  const raw = answer.Body as unknown as Readable;
+const opened = (session: IS3Session, name: string, answer: TAnswer, options: IGetOptions): IObject => {
+  const raw = answer.Body as Readable;
   const length = answer.ContentLength ?? 0;
   const part = options.range ? readContentRange(answer.ContentRange) : null;
   if (options.range && !part) {

@@ -3,11 +3,11 @@ import { RegistryError } from '../../../classes.registryerror.js';
 import type { IComposeOptions } from '../../interfaces.objectstore.js';
 import { partGone, preconditionFailed } from '../connection/helpers.errors.js';
 import { writeIdOf } from '../connection/helpers.metadata.js';
-import { copyingTime, quoted } from '../connection/helpers.request.js';
+import { copyingTime, copySource, quoted } from '../connection/helpers.request.js';
 import type { IS3Session } from '../connection/interfaces.session.js';
-import { headObject, readWhole } from '../reading/helpers.read.js';
+import { headObject } from '../reading/helpers.head.js';
+import { readWhole } from '../reading/helpers.read.js';
 import {
-  copySource,
   creation,
   type ITarget,
   MAX_PART,
@@ -128,6 +128,20 @@ const copyWhole = async (
   }
 };
 
+/**
+ * For servers that ignore the condition of a copy: after it, before anything is made of it, the source has to be the
+ * object that it was when its ETag was read.
+ */
+const compareAgain = async (
+  session: IS3Session,
+  { names, etags }: ISources,
+  source: number,
+  signal: AbortSignal,
+): Promise<void> => {
+  const name = names[source] as string;
+  if ((await headObject(session, name, signal))?.etag !== etags?.[source]) throw partGone(name);
+};
+
 /** Joins objects inside the server wherever it lets us; see `IObjectStore.compose`. */
 export const composeObjects = async (
   session: IS3Session,
@@ -147,7 +161,8 @@ export const composeObjects = async (
   // as cheap as a copy, and the one way that works on every server
   if (total <= MIN_PART) return putBytes(session, target, await gather(session, sources, pieces, signal));
   const [only, ...others] = pieces;
-  if (only && others.length === 0 && total <= MAX_PART && !condition.ifNoneMatch) {
+  const isCertain = session.abilities.copy || etags === undefined;
+  if (only && others.length === 0 && total <= MAX_PART && !condition.ifNoneMatch && isCertain) {
     return copyWhole(session, target, names[only.source] as string, { bytes: total, etag: etags?.[only.source] });
   }
   requireCompleteConditions(session, condition);
@@ -163,7 +178,8 @@ export const composeObjects = async (
         const whole = from === 0 && end === sizes[source];
         const key = session.settings.prefix + (names[source] as string);
         const range = whole ? undefined : { start: from, end: end - 1 };
-        await start(upload.copy(index + 1, { key, range, bytes: end - from, etag: etags?.[source] }));
+        const copying = upload.copy(index + 1, { key, range, bytes: end - from, etag: etags?.[source] });
+        await start(isCertain ? copying : copying.then(() => compareAgain(session, sources, source, stop)));
       }
     }
   });

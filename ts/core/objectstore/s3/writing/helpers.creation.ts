@@ -29,10 +29,6 @@ export interface ICopySource {
   etag?: string;
 }
 
-/** `bucket/key` as a header: percent-encoded, because a `+` or `%2F` in a key would be decoded otherwise. */
-export const copySource = (session: IS3Session, key: string): string =>
-  [session.settings.bucket, ...key.split('/')].map((segment) => encodeURIComponent(segment)).join('/');
-
 /** Headers of every request that creates an object. */
 export const creation = (session: IS3Session, target: ITarget, writeId: string) => ({
   Bucket: session.settings.bucket,

@@ -8,7 +8,7 @@ import {
 } from '../connection/helpers.errors.js';
 import { quoted, run } from '../connection/helpers.request.js';
 import type { IS3Session } from '../connection/interfaces.session.js';
-import { headObject } from '../reading/helpers.read.js';
+import { headObject, note } from '../reading/helpers.head.js';
 
 export interface IDeleteOptions {
   ifMatch?: string;
@@ -45,16 +45,19 @@ const decide = async (session: IS3Session, name: string, ifMatch: string | undef
  */
 export const deleteObject = async (session: IS3Session, name: string, options: IDeleteOptions = {}): Promise<void> => {
   const { ifMatch, scratch } = options;
-  const { sdk, once, retrying } = session.clients;
+  const { sdk, once, retrying, direct } = session.clients;
+  const key = session.settings.prefix + name;
   if (ifMatch !== undefined && (await headObject(session, name))?.etag !== ifMatch) throw preconditionFailed(name);
-  const command = new sdk.DeleteObjectCommand({
-    Bucket: session.settings.bucket,
-    Key: session.settings.prefix + name,
-    IfMatch: ifMatch !== undefined && session.abilities.delete ? quoted(ifMatch) : undefined,
-  });
-  const client = scratch && ifMatch === undefined ? retrying : once;
+  const IfMatch = ifMatch !== undefined && session.abilities.delete ? quoted(ifMatch) : undefined;
+  const command = new sdk.DeleteObjectCommand({ Bucket: session.settings.bucket, Key: key, IfMatch });
+  const isRepeatable = scratch && ifMatch === undefined;
+  note(session, key, false);
   try {
-    await run(session, (http) => client.send(command, http));
+    await run(session, async (http) => {
+      const sent = direct.write({ method: 'DELETE', key, headers: { 'if-match': IfMatch } }, http);
+      if (await (isRepeatable ? sent.catch(() => undefined) : sent)) return;
+      await (isRepeatable ? retrying : once).send(command, http);
+    });
   } catch (error) {
     await decide(session, name, ifMatch, error);
   }

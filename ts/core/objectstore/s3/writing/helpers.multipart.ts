@@ -2,9 +2,9 @@ import type { Buffer } from 'node:buffer';
 import { RegistryError } from '../../../classes.registryerror.js';
 import { abortReason, codeOf, isNoSuchKey, partGone, statusOf, toRegistryError } from '../connection/helpers.errors.js';
 import { writeIdOf } from '../connection/helpers.metadata.js';
-import { copyingTime, must, pause, quoted, run, sendingTime } from '../connection/helpers.request.js';
+import { copyingTime, copySource, must, pause, quoted, run, sendingTime } from '../connection/helpers.request.js';
 import type { IS3Session } from '../connection/interfaces.session.js';
-import { conditions, copySource, creation, type ICopySource, type ITarget } from './helpers.creation.js';
+import { conditions, creation, type ICopySource, type ITarget } from './helpers.creation.js';
 import { sendWrite } from './helpers.write.js';
 
 /** One multipart upload. Its parts cost space and are not listed, so it ends with `complete` or `abort`. */

@@ -1,3 +1,5 @@
+import type { IDirectRequest } from '../connection/classes.directclient.js';
+import { metadataHeaders } from '../connection/helpers.answers.js';
 import { writeIdOf } from '../connection/helpers.metadata.js';
 import { sendingTime } from '../connection/helpers.request.js';
 import type { IS3Session } from '../connection/interfaces.session.js';
@@ -10,15 +12,28 @@ const SMALL = 256 * 1024;
 
 export const putBytes = async (session: IS3Session, target: ITarget, bytes: Uint8Array): Promise<{ etag: string }> => {
   if (bytes.byteLength > SMALL) await compareEarly(session, target);
-  const { sdk, once } = session.clients;
+  const { sdk, once, direct } = session.clients;
   const writeId = writeIdOf(target.metadata);
-  const command = new sdk.PutObjectCommand({
-    ...creation(session, target, writeId),
-    ...conditions(target.condition),
-    Body: bytes,
-  });
+  const about = creation(session, target, writeId);
+  const condition = conditions(target.condition);
+  const request: IDirectRequest = {
+    method: 'PUT',
+    key: target.key,
+    headers: {
+      'content-type': about.ContentType,
+      'x-amz-server-side-encryption': about.ServerSideEncryption,
+      'if-match': condition.IfMatch,
+      'if-none-match': condition.IfNoneMatch,
+      ...metadataHeaders(about.Metadata),
+    },
+    body: bytes,
+  };
+  const command = new sdk.PutObjectCommand({ ...about, ...condition, Body: bytes });
   const write = { ...target, writeId, replayable: true, ms: sendingTime(session, bytes.byteLength) };
-  return sendWrite(session, write, (http) => once.send(command, http));
+  return sendWrite(session, write, async (http) => {
+    const answer = await direct.write(request, http);
+    return answer ? { ETag: answer.etag } : once.send(command, http);
+  });
 };
 
 /**

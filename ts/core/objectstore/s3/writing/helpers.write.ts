@@ -9,7 +9,7 @@ import { writeIdIn } from '../connection/helpers.metadata.js';
 import { pause, run, unquoted } from '../connection/helpers.request.js';
 import type { IHttpOptions } from '../connection/interfaces.http.js';
 import type { IS3Session } from '../connection/interfaces.session.js';
-import { headOf } from '../reading/helpers.read.js';
+import { headOf } from '../reading/helpers.head.js';
 
 export interface ICondition {
   ifMatch?: string;
@@ -75,17 +75,16 @@ export const contradicts = (etag: string | null, { ifMatch, ifNoneMatch }: ICond
  */
 export const compareEarly = async (session: IS3Session, { name, condition, signal }: TEarly): Promise<void> => {
   if (!isConditional(condition)) return;
-  const { sdk, retrying } = session.clients;
-  const command = new sdk.HeadObjectCommand({
-    Bucket: session.settings.bucket,
-    Key: session.settings.prefix + name,
-  });
-  const found = await run(session, (http) => retrying.send(command, http), { signal }).catch(() => {
+  const key = session.settings.prefix + name;
+  const look = (http: IHttpOptions) => session.clients.direct.read({ method: 'HEAD', key }, http);
+  const found = await run(session, look, { signal }).catch(() => {
     if (signal?.aborted) throw abortReason(signal);
     // absent, or whatever the write meets as well
-    return null;
+    return undefined;
   });
-  if (found && contradicts(unquoted(found.ETag), condition)) throw preconditionFailed(name);
+  found?.body.resume();
+  const etag = found?.headers.etag;
+  if (etag !== undefined && contradicts(unquoted(etag), condition)) throw preconditionFailed(name);
 };
 
 /**
