@@ -61,7 +61,11 @@ t.test('a user of a Windows domain logs in', async (t) => {
   t.equal(made.status, 201);
   const answer = await anon.put(path, couch(name, 'a long password'));
   t.equal(answer.status, 201);
-  t.same((await new Actor(registry, answer.json().token as string).get('/-/whoami')).json(), { username: name });
+  const actor = new Actor(registry, answer.json().token as string);
+  t.same((await actor.get('/-/whoami')).json(), { username: name });
+  t.match((await actor.get(`${path}?write=true`)).json(), { name, email: 'ann@example.org' });
+  t.equal((await actor.publish('a', '1.0.0')).status, 201);
+  t.same((await actor.get('/-/user/DOMAIN%5Cann/package')).json(), { a: 'write' });
   t.equal((await anon.put('/-/user/org.couchdb.user:a%00', couch('a\0', 'a long password'))).status, 400);
 });
 
@@ -195,6 +199,16 @@ t.test('owners, access and stars are answered in words', async (t) => {
   t.same((await writer.get('/-/user/ann/package')).json(), { '@s/a': 'write' });
   t.same((await writer.get('/-/user/bob/package')).json(), {});
   t.equal((await anon.get('/-/package/nothing/visibility')).status, 404);
+});
+
+t.test('a new user is advised to set up a project, not the whole computer', async (t) => {
+  const { registry } = await npmWorld(t);
+  const lines = registry.getRegistry('npm')?.clientSetup('http://npm.example.org/npm') ?? [];
+  t.same(lines, [
+    'npm config set registry http://npm.example.org/npm/ --location=project',
+    'npm config set @your-scope:registry http://npm.example.org/npm/ --location=project',
+    'npm login --registry http://npm.example.org/npm/',
+  ]);
 });
 
 t.test('npm audit', async (t) => {

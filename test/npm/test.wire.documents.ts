@@ -149,7 +149,6 @@ t.test('each disagreement is refused', async (t) => {
       'digestMismatch',
     ],
     ['tags no object', (d) => (d['dist-tags'] = 'x' as never)],
-    ['a tag that is a range', (d) => (d['dist-tags'] = { '^1': '1.0.0' })],
     ['a tag of no version', (d) => (d['dist-tags'] = { latest: 5 as never })],
     ['a manifest too large', (d) => (version(d).x = 'x'.repeat(2e6)), 'tooLarge'],
   ];
@@ -165,11 +164,11 @@ t.test('each disagreement is refused', async (t) => {
     t.throws(() => parsePublication('a', renamed, tarballs), refusal('invalid'), JSON.stringify(inside));
   }
   const loose = new Map(
-    [...facts].map(([file, fact]) => [file, { ...fact, manifest: { name: 'a', version: 'v1.0.0' } }]),
+    [...facts].map(([file, fact]) => [file, { ...fact, manifest: { name: ' a\n', version: ' v1.0.0 ' } }]),
   );
   t.equal(parsePublication('a', renamed, loose).versions.length, 1);
   t.throws(() => parsePublication('a', [], new Map()), refusal('invalid'));
-  for (const name of ['A', 'http', 'a!b'])
+  for (const name of ['.a', 'a b', '@a'])
     t.throws(() => parsePublication(name, { name }, new Map()), refusal('invalid'));
 });
 
@@ -195,6 +194,7 @@ t.test('versions are added, tagged and never added again', async (t) => {
   const dangling = await publishOf('a', '3.0.0');
   dangling['dist-tags'] = { latest: '9.9.9' };
   await t.rejects(add(two, dangling), refusal('invalid'));
+  await t.rejects(add(two, await publishOf('a', '3.0.0', { tag: '^1' })), refusal('invalid'), 'a tag that is a range');
 });
 
 t.test('unpublished versions leave their memory', async (t) => {
@@ -236,6 +236,32 @@ t.test('tags move, go, and point at what there is', async (t) => {
     beta: '2.0.0',
     latest: '2.0.0',
   });
+});
+
+t.test('a package has a thousand tags at most, and who has more can send them back', async (t) => {
+  const one = await add(null, await publishOf('a', '1.0.0'));
+  const two = await add(one, await publishOf('a', '1.1.0'));
+  const tagged = (count: number, start = 0) =>
+    Object.fromEntries(Array.from({ length: count }, (_, n) => [`tag-${start + n}`, '1.0.0']));
+  const full = freeze(documents.replaceTags(two, { latest: '1.1.0', ...tagged(999) }, stamp()));
+  t.throws(() => documents.setTag(full, 'one-more', '1.0.0', stamp()), refusal('invalid'));
+  await t.rejects(add(full, await publishOf('a', '1.2.0', { tag: 'one-more' })), refusal('invalid'));
+  t.equal(documents.setTag(full, 'tag-7', '1.1.0', stamp())['dist-tags']['tag-7'], '1.1.0', 'one of them moves');
+  const swapped = documents.replaceTags(full, { latest: '1.1.0', ...tagged(999, 500) }, stamp());
+  t.equal(Object.keys(swapped['dist-tags']).length, 1000, 'some for others');
+  // as an older release let them grow
+  const over = freeze({ ...two, 'dist-tags': { latest: '1.1.0', ...tagged(1500) } });
+  const left = documents.removeVersions(over, ['1.1.0'], stamp(), over['dist-tags']);
+  t.equal(Object.keys(left['dist-tags']).length, 1501);
+  t.throws(
+    () => documents.removeVersions(over, ['1.1.0'], stamp(), { ...over['dist-tags'], more: '1.0.0' }),
+    refusal('invalid'),
+  );
+  t.throws(() => documents.replaceTags(over, { ...over['dist-tags'], more: '1.0.0' }, stamp()), refusal('invalid'));
+  t.equal(Object.keys(documents.removeTag(over, 'tag-1', stamp())['dist-tags']).length, 1500);
+  t.throws(() => documents.replaceTags(two, { latest: '1.1.0', '^1': '1.0.0' }, stamp()), refusal('invalid'));
+  const odd = freeze({ ...two, 'dist-tags': { latest: '1.1.0', '^1': '1.0.0' } });
+  t.match(documents.replaceTags(odd, odd['dist-tags'], stamp())['dist-tags'], { '^1': '1.0.0' });
 });
 
 t.test('only the deprecation of a version changes', async (t) => {

@@ -78,6 +78,19 @@ const highest = (versions: string[]): string | undefined => {
   return (stable.length > 0 ? stable : versions).sort(semver.compare).at(-1);
 };
 
+/** of one package; each answer about it carries them all */
+const MAX_TAGS = 1000;
+
+/** The limit and the form hold for tags that are added. What the document has already can always be sent back. */
+const assertTags = (before: Record<string, string>, after: Record<string, string>): void => {
+  const tags = Object.keys(after);
+  const added = tags.filter((tag) => !Object.hasOwn(before, tag));
+  if (added.length > 0 && tags.length > MAX_TAGS) {
+    throw new RegistryError('invalid', `A package cannot have more than ${MAX_TAGS} dist-tags`);
+  }
+  for (const tag of added) assertTag(tag);
+};
+
 /** Tags of versions that exist, with a `latest` wherever there is a version: clients take it for granted. */
 const settledTags = (
   tags: Record<string, string>,
@@ -133,6 +146,7 @@ export const addVersions = (
     throw new RegistryError('invalid', `dist-tags.${tag} points to ${version}, which is not published`);
   }
   const tags = withEntries(before['dist-tags'], Object.entries(publication.distTags));
+  assertTags(before['dist-tags'], tags);
   const document: INpmDocument = {
     ...touched(before, stamp),
     maintainers,
@@ -157,6 +171,7 @@ export const removeVersions = (
   stamp: IStamp,
   tags: Record<string, string> = document['dist-tags'],
 ): INpmDocument => {
+  assertTags(document['dist-tags'], tags);
   const gone = new Set(versions);
   const left = without(document.versions, (version) => gone.has(version));
   const { readme, readmeFilename, ...rest } = touched(document, stamp);
@@ -177,17 +192,18 @@ export const removeVersions = (
 };
 
 /** Sets the tags as they stand in a document that a client read and sends back. */
-export const replaceTags = (document: INpmDocument, tags: Record<string, string>, stamp: IStamp): INpmDocument => ({
-  ...touched(document, stamp),
-  'dist-tags': settledTags(tags, document.versions),
-});
+export const replaceTags = (document: INpmDocument, tags: Record<string, string>, stamp: IStamp): INpmDocument => {
+  assertTags(document['dist-tags'], tags);
+  return { ...touched(document, stamp), 'dist-tags': settledTags(tags, document.versions) };
+};
 
 export const setTag = (document: INpmDocument, tag: string, version: string, stamp: IStamp): INpmDocument => {
-  assertTag(tag);
   if (!Object.hasOwn(document.versions, version)) throw notFound(`${document.name} has no version ${version}`);
-  const tags = document['dist-tags'];
-  if (Object.hasOwn(tags, tag) && tags[tag] === version) return document;
-  return { ...touched(document, stamp), 'dist-tags': withEntries(tags, [[tag, version]]) };
+  const before = document['dist-tags'];
+  if (Object.hasOwn(before, tag) && before[tag] === version) return document;
+  const tags = withEntries(before, [[tag, version]]);
+  assertTags(before, tags);
+  return { ...touched(document, stamp), 'dist-tags': tags };
 };
 
 export const removeTag = (document: INpmDocument, tag: string, stamp: IStamp): INpmDocument => {
