@@ -154,6 +154,13 @@ t.test('npm token list, create, revoke', async (t) => {
   t.equal((await ci.publish('a', '1.0.0')).status, 201);
   t.equal((await ci.publish('b', '1.0.0')).status, 403);
   t.equal((await list()).find(({ name }) => name === 'ci')?.key, made.json().key);
+  const reads = { password: PASSWORD, packages_and_scopes_permission: 'read-only' };
+  const reading = await writer.post('/-/npm/v1/tokens', reads);
+  t.match(reading.json(), { readonly: true });
+  const onlyReads = new Actor(registry, reading.json().token as string);
+  t.equal((await onlyReads.get('/a')).status, 200);
+  t.equal((await onlyReads.publish('a', '1.1.0')).status, 403, 'read-only without names is read-only for all');
+  await writer.delete(`/-/npm/v1/tokens/token/${reading.json().key}`);
   const readonly = await writer.post('/-/npm/v1/tokens', { password: PASSWORD, readonly: true, cidr_whitelist: [] });
   t.match(readonly.json(), { readonly: true });
   t.equal((await new Actor(registry, readonly.json().token as string).publish('a', '1.1.0')).status, 403);
@@ -259,6 +266,10 @@ t.test('npm login on the web', async (t) => {
   t.match(wrong.text, 'value="ann"');
   const foreign = await anon.post(local(loginUrl), form('ann', PASSWORD), { origin: 'https://evil.example.org' });
   t.equal(foreign.status, 403);
+  for (const site of ['cross-site', 'same-site']) {
+    const sent = await anon.post(local(loginUrl), form('ann', PASSWORD), { 'sec-fetch-site': site });
+    t.equal(sent.status, 403, site);
+  }
   t.equal((await anon.get(local(doneUrl))).status, 202);
 
   const right = await anon.post(local(loginUrl), form('ann', PASSWORD), {

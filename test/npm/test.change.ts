@@ -112,6 +112,50 @@ t.test('npm unpublish of a version', async (t) => {
   t.equal((await writer.publish('@s/a', '1.2.0')).status, 201);
 });
 
+t.test('two changes of one revision: one of them wins', async (t) => {
+  const { anon, writer, admin } = await npmWorld(t);
+  for (const version of ['1.0.0', '1.1.0', '1.2.0']) await writer.publish('a', version);
+  const packument = await admin.packument('a');
+  const path = `/a/-rev/${packument._rev}`;
+  const unpublishes = await Promise.all(
+    ['1.1.0', '1.2.0'].map((version) => admin.put(path, withoutVersion(packument, version))),
+  );
+  t.same(unpublishes.map(({ status }) => status).sort(), [200, 409]);
+  t.equal(Object.keys((await anon.packument('a')).versions).length, 2);
+
+  const left = await admin.packument('a');
+  const tags = await Promise.all(
+    ['red', 'blue'].map((tag) =>
+      admin.put(`/a/-rev/${left._rev}`, { ...left, 'dist-tags': { ...left['dist-tags'], [tag]: '1.0.0' } }),
+    ),
+  );
+  t.same(tags.map(({ status }) => status).sort(), [200, 409]);
+  t.equal(Object.keys((await anon.packument('a'))['dist-tags']).length, 2);
+  const { _rev } = await admin.packument('a');
+  const removals = await Promise.all([1, 2].map(() => admin.delete(`/a/-rev/${_rev}`)));
+  t.match(removals.map(({ status }) => status).sort()[0], 200);
+  t.notMatch(removals.map(({ status }) => status).sort()[1], 200);
+});
+
+t.test('latest falls back to a version that is no prerelease', async (t) => {
+  const { anon, writer, admin } = await npmWorld(t);
+  for (const [version, tag] of [
+    ['1.0.0', 'latest'],
+    ['2.0.0-rc.1', 'next'],
+    ['1.10.0', 'latest'],
+    ['1.9.0', 'old'],
+  ] as const) {
+    await writer.publish('a', version, { tag });
+  }
+  const unpublish = async (version: string): Promise<unknown> => {
+    await admin.delete(`/a/-/a-${version}.tgz/-rev/${(await admin.packument('a'))._rev}`);
+    return (await anon.packument('a'))['dist-tags'].latest;
+  };
+  t.equal(await unpublish('1.10.0'), '1.9.0', 'the highest');
+  t.equal(await unpublish('1.9.0'), '1.0.0');
+  t.equal(await unpublish('1.0.0'), '2.0.0-rc.1', 'unless nothing else is left');
+});
+
 t.test('npm unpublish of a package, and what is left of it', async (t) => {
   const { anon, writer, admin, stored, registry } = await npmWorld(t);
   const document = await publishOf('a', '1.0.0');

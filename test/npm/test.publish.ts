@@ -327,6 +327,7 @@ t.test('what is wrong is refused and stores nothing', async (t) => {
   const bytes = bytesOf(good);
   const withBytes = (content: Buffer) => ({ ...good, _attachments: { 'a-1.0.0.tgz': attachmentOf(content) } });
   const version = good.versions['1.0.0'];
+  const scoped = await publishOf('@s/a', '1.0.0');
   const cases: [string, string, unknown, number][] = [
     ['nothing', '/a', undefined, 400],
     ['not JSON', '/a', '{"name":', 400],
@@ -391,6 +392,15 @@ t.test('what is wrong is refused and stores nothing', async (t) => {
       'a good tarball and a bad one',
       '/a',
       { ...good, _attachments: { ...good._attachments, 'a-1.0.1.tgz': attachmentOf(Buffer.from('x')) } },
+      400,
+    ],
+    [
+      'two tarballs of one version',
+      '/@s%2fa',
+      {
+        ...scoped,
+        _attachments: { ...scoped._attachments, 'a-1.0.0.tgz': Object.values(scoped._attachments)[0] },
+      },
       400,
     ],
     ['deeply nested', '/a', `${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}`, 400],

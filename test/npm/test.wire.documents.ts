@@ -330,6 +330,58 @@ t.test('packuments show what clients need and nothing of ours', async (t) => {
   ]);
 });
 
+/** The fields that the documentation of npm's registry lists for the abbreviated form, and what clients read besides. */
+const INSTALL_FIELDS: Record<string, unknown> = {
+  deprecated: 'use b',
+  dependencies: { b: '1' },
+  acceptDependencies: { b: '2' },
+  optionalDependencies: { c: '1' },
+  devDependencies: { d: '1' },
+  bundleDependencies: ['b'],
+  bundledDependencies: ['b'],
+  peerDependencies: { e: '1' },
+  peerDependenciesMeta: { e: { optional: true } },
+  bin: { a: 'cli.js' },
+  directories: { lib: 'lib' },
+  engines: { node: '>=20' },
+  cpu: ['x64'],
+  os: ['linux'],
+  libc: ['glibc'],
+  funding: 'https://npm.example.org/fund',
+};
+
+t.test('the abbreviated packument keeps all that an installer decides by, and nothing else', async (t) => {
+  const manifest = { ...INSTALL_FIELDS, description: 'x', homepage: 'x', scripts: { test: 'x' }, exports: {} };
+  const stored = await add(null, await publishOf('a', '1.0.0', { manifest }));
+  const { versions } = renderAbbreviated(stored, URL) as { versions: Record<string, Record<string, unknown>> };
+  const { name, version, dist, ...fields } = versions['1.0.0'] as Record<string, unknown>;
+  t.same([name, version], ['a', '1.0.0']);
+  t.match(dist, { tarball: `${URL}/a/-/a-1.0.0.tgz` });
+  t.same(fields, INSTALL_FIELDS);
+});
+
+t.test('a version that runs something when it is installed says so', async (t) => {
+  const cases: [object, boolean][] = [
+    [{}, false],
+    [{ scripts: { test: 'x', prepare: 'x', preinstallx: 'x' } }, false],
+    [{ scripts: { preinstall: 'x' } }, true],
+    [{ scripts: { install: 'x' } }, true],
+    [{ scripts: { postinstall: 'x' } }, true],
+    [{ gypfile: true }, true],
+    [{ gypfile: false }, false],
+    [{ scripts: 'install' }, false],
+  ];
+  for (const [manifest, runs] of cases) {
+    const stored = await add(null, await publishOf('a', '1.0.0', { manifest: manifest as Record<string, unknown> }));
+    const { versions } = renderAbbreviated(stored, URL) as { versions: Record<string, object> };
+    t.equal('hasInstallScript' in (versions['1.0.0'] as object), runs, JSON.stringify(manifest));
+  }
+  const packed = await add(null, await publishOf('a', '1.0.0'));
+  const shrinkwrapped = { ...packed.versions['1.0.0']!, _hasShrinkwrap: true };
+  const { versions } = renderAbbreviated({ ...packed, versions: { '1.0.0': shrinkwrapped } }, URL);
+  t.match(versions, { '1.0.0': { _hasShrinkwrap: true } });
+});
+
 t.test('a version, a tag or a range names a manifest', async (t) => {
   let stored = await add(null, await publishOf('a', '1.0.0'));
   for (const version of ['1.1.0', '2.0.0'])

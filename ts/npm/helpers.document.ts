@@ -28,10 +28,6 @@ export const nextRevision = (document: INpmDocument, stamp: IStamp): Pick<INpmDo
   _rev: `${revisionOf(document) + 1}-${stamp.id.replaceAll('-', '')}`,
 });
 
-/** Whether the document is just as this write has made it: its revision holds the id of the write. */
-export const isAtWrite = (document: INpmDocument, stamp: IStamp): boolean =>
-  document._rev.endsWith(`-${stamp.id.replaceAll('-', '')}`);
-
 const touched = (document: INpmDocument, stamp: IStamp): INpmDocument => ({
   ...document,
   ...nextRevision(document, stamp),
@@ -189,6 +185,12 @@ export const removeVersions = (
       ),
     },
   };
+};
+
+/** Whether it was this write that removed the versions. */
+export const wereRemovedBy = (document: INpmDocument, versions: string[], stamp: IStamp): boolean => {
+  const { deleted } = document._registry;
+  return versions.every((version) => Object.hasOwn(deleted, version) && deleted[version] === stamp.time);
 };
 
 /** Sets the tags as they stand in a document that a client read and sends back. */

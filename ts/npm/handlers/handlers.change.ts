@@ -8,7 +8,6 @@ import {
   deprecate,
   existing,
   type IStamp,
-  isAtWrite,
   nextRevision,
   removeVersions,
   replaceTags,
@@ -97,7 +96,7 @@ export const changeDocument = async (call: RegistryCall, npm: INpmParts, change:
   } else {
     const document = await call.storage.commit<INpmDocument>({
       packageName: name,
-      document: { key, apply: (document, _placed, stamp) => changed(document, stamp), applied: isAtWrite },
+      document: { key, apply: (document, _placed, stamp) => changed(document, stamp) },
       catalog: npm.catalog,
     });
     result = written(document, name);

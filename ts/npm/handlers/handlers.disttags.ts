@@ -2,7 +2,7 @@ import { RegistryError } from '../../core/classes.registryerror.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { respond } from '../../core/pipeline/helpers.http.js';
-import { existing, type IStamp, isAtWrite, isTombstone, removeTag, setTag, written } from '../helpers.document.js';
+import { existing, type IStamp, isTombstone, removeTag, setTag, written } from '../helpers.document.js';
 import type { INpmDocument } from '../interfaces.npm.js';
 import type { INpmParts } from '../interfaces.parts.js';
 import { documentKey } from '../keys.npm.js';
@@ -48,7 +48,6 @@ const change = async (
     document: {
       key: documentKey(name),
       apply: (current, _placed, stamp) => apply(existing(current, name), stamp),
-      applied: isAtWrite,
     },
     catalog: npm.catalog,
   });

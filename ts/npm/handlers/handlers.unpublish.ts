@@ -2,7 +2,7 @@ import { RegistryError } from '../../core/classes.registryerror.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { respond } from '../../core/pipeline/helpers.http.js';
-import { assertRevision, existing, type IStamp, isAtWrite, removeVersions, written } from '../helpers.document.js';
+import { assertRevision, existing, type IStamp, removeVersions, wereRemovedBy, written } from '../helpers.document.js';
 import { namedKeys } from '../helpers.orphans.js';
 import type { INpmDocument } from '../interfaces.npm.js';
 import type { INpmParts } from '../interfaces.parts.js';
@@ -38,7 +38,7 @@ export const removePackageVersions = async (
     document: {
       key: documentKey(removal.name),
       apply: (current, _placed, stamp) => removal.apply(current, stamp),
-      applied: isAtWrite,
+      applied: (current, stamp) => wereRemovedBy(current, removal.versions, stamp),
     },
     drop: keysGone,
     catalog: npm.catalog,
