@@ -221,6 +221,30 @@ t.test('unpublished versions leave their memory', async (t) => {
   t.equal(searchEntryOf(none), null);
 });
 
+t.test('the readme is that of the latest version, or none', async (t) => {
+  const withText = async (current: INpmDocument | null, version: string, readme?: string, tag = 'latest') =>
+    add(
+      current,
+      await publishOf('a', version, { tag, manifest: { ...(readme && { readme, readmeFilename: 'R.md' }) } }),
+    );
+  const one = await withText(null, '1.0.0', 'of one');
+  const two = await withText(one, '2.0.0', 'of two');
+  t.match(two, { readme: 'of two', readmeFilename: 'R.md' });
+  t.equal((await withText(two, '1.5.0', 'of an old line', 'old')).readme, 'of two');
+  const has = (document: INpmDocument) => ['readme', 'readmeFilename'].some((field) => Object.hasOwn(document, field));
+  t.notOk(has(await withText(two, '3.0.0')), 'the new latest has none');
+  t.notOk(has(documents.removeVersions(two, ['2.0.0'], stamp())));
+  t.notOk(has(documents.setTag(two, 'latest', '1.0.0', stamp())));
+  t.notOk(has(documents.replaceTags(two, { latest: '1.0.0' }, stamp())));
+  t.equal(documents.removeVersions(two, ['1.0.0'], stamp()).readme, 'of two', 'another version goes');
+  t.equal(documents.setTag(two, 'old', '1.0.0', stamp()).readme, 'of two');
+  t.equal(documents.replaceTags(two, { latest: '2.0.0', old: '1.0.0' }, stamp()).readme, 'of two');
+  t.notOk(has(await withText(await withText(null, '1.0.0'), '0.9.0', 'of an old line', 'old')));
+  const named = documents.withReadme(two, { readme: 'other' });
+  t.equal(named.readme, 'other');
+  t.notOk(Object.hasOwn(named, 'readmeFilename'), 'no file name that is of another one');
+});
+
 t.test('tags move, go, and point at what there is', async (t) => {
   const one = await add(null, await publishOf('a', '1.0.0'));
   const two = await add(one, await publishOf('a', '2.0.0', { tag: 'next' }));

@@ -1,6 +1,6 @@
 import semver from 'semver';
 import { RegistryError } from '../core/classes.registryerror.js';
-import type { INpmArtifact, INpmDocument, INpmManifest, INpmPerson, IPublication } from './interfaces.npm.js';
+import type { INpmArtifact, INpmDocument, INpmManifest, INpmPerson, IPublication, IReadme } from './interfaces.npm.js';
 import { assertTag } from './wire/wire.names.js';
 
 /**
@@ -99,6 +99,19 @@ const settledTags = (
   return latest === undefined ? kept : { ...kept, latest };
 };
 
+/** A document without the readme that it had, unless the version that it is of is still the latest. */
+const withoutStaleReadme = (before: INpmDocument, after: INpmDocument): INpmDocument => {
+  if (before['dist-tags'].latest === after['dist-tags'].latest) return after;
+  const { readme, readmeFilename, ...rest } = after;
+  return rest;
+};
+
+export const withReadme = (document: INpmDocument, { readme, readmeFilename }: Partial<IReadme>): INpmDocument => {
+  if (readme === undefined) return document;
+  const { readmeFilename: _other, ...rest } = document;
+  return { ...rest, readme, ...(readmeFilename !== undefined && { readmeFilename }) };
+};
+
 /** Refuses versions that are there, or that were and may not come back. npm clients expect 403 and this sentence. */
 export const assertUnpublished = (current: INpmDocument | null, versions: string[], allowRepublish: boolean): void => {
   if (!current) return;
@@ -143,7 +156,7 @@ export const addVersions = (
   }
   const tags = withEntries(before['dist-tags'], Object.entries(publication.distTags));
   assertTags(before['dist-tags'], tags);
-  const document: INpmDocument = {
+  const document = withoutStaleReadme(before, {
     ...touched(before, stamp),
     maintainers,
     versions,
@@ -153,11 +166,9 @@ export const addVersions = (
       artifacts: withEntries(before._registry.artifacts, Object.entries(artifacts)),
       deleted: without(before._registry.deleted, (version) => added.includes(version)),
     },
-  };
-  // the page shows the readme of what people get
+  });
   const isLatest = added.includes(document['dist-tags'].latest as string);
-  if (publication.readme === undefined || (!isLatest && before.readme !== undefined)) return document;
-  return { ...document, readme: publication.readme, readmeFilename: publication.readmeFilename };
+  return isLatest ? withReadme(document, publication) : document;
 };
 
 /** The document without these versions; without any it stays as the memory of what was here. */
@@ -170,13 +181,12 @@ export const removeVersions = (
   assertTags(document['dist-tags'], tags);
   const gone = new Set(versions);
   const left = without(document.versions, (version) => gone.has(version));
-  const { readme, readmeFilename, ...rest } = touched(document, stamp);
-  return {
-    ...rest,
-    ...(Object.keys(left).length > 0 ? { readme, readmeFilename } : {}),
+  const base = touched(document, stamp);
+  return withoutStaleReadme(document, {
+    ...base,
     versions: left,
     'dist-tags': settledTags(tags, left),
-    time: without(rest.time, (key) => gone.has(key)),
+    time: without(base.time, (key) => gone.has(key)),
     _registry: {
       artifacts: without(document._registry.artifacts, (version) => gone.has(version)),
       deleted: withEntries(
@@ -184,7 +194,7 @@ export const removeVersions = (
         versions.map((version) => [version, stamp.time]),
       ),
     },
-  };
+  });
 };
 
 /** Whether it was this write that removed the versions. */
@@ -196,7 +206,8 @@ export const wereRemovedBy = (document: INpmDocument, versions: string[], stamp:
 /** Sets the tags as they stand in a document that a client read and sends back. */
 export const replaceTags = (document: INpmDocument, tags: Record<string, string>, stamp: IStamp): INpmDocument => {
   assertTags(document['dist-tags'], tags);
-  return { ...touched(document, stamp), 'dist-tags': settledTags(tags, document.versions) };
+  const changed = { ...touched(document, stamp), 'dist-tags': settledTags(tags, document.versions) };
+  return withoutStaleReadme(document, changed);
 };
 
 export const setTag = (document: INpmDocument, tag: string, version: string, stamp: IStamp): INpmDocument => {
@@ -205,7 +216,7 @@ export const setTag = (document: INpmDocument, tag: string, version: string, sta
   if (Object.hasOwn(before, tag) && before[tag] === version) return document;
   const tags = withEntries(before, [[tag, version]]);
   assertTags(before, tags);
-  return { ...touched(document, stamp), 'dist-tags': tags };
+  return withoutStaleReadme(document, { ...touched(document, stamp), 'dist-tags': tags });
 };
 
 export const removeTag = (document: INpmDocument, tag: string, stamp: IStamp): INpmDocument => {

@@ -1,6 +1,6 @@
 import { isRecord } from '../../core/base/helpers.values.js';
 import { RegistryError } from '../../core/classes.registryerror.js';
-import type { INewVersion, IPublication, IReceivedTarball } from '../interfaces.npm.js';
+import type { INewVersion, IPublication, IReadme, IReceivedTarball, ITarballFacts } from '../interfaces.npm.js';
 import { completeManifest } from './wire.manifest.js';
 import { assertName, assertVersion } from './wire.names.js';
 import { isTarballAttachment } from './wire.publish.js';
@@ -149,7 +149,7 @@ const readmeOf = (
   manifests: Record<string, unknown>,
   tarballs: ReadonlyMap<string, IReceivedTarball>,
   versions: INewVersion[],
-): Pick<IPublication, 'readme' | 'readmeFilename'> => {
+): Partial<IReadme> => {
   const inside = versions.map(({ version }) => manifests[version]).filter(isRecord);
   for (const { readme, readmeFilename } of [document, ...inside]) {
     if (typeof readme !== 'string' || readme === '') continue;
@@ -158,6 +158,10 @@ const readmeOf = (
       ...(typeof readmeFilename === 'string' ? { readmeFilename: readmeFilename.slice(0, 255) } : {}),
     };
   }
-  const packed = versions.map(({ attachment }) => tarballs.get(attachment)?.readme).find((readme) => readme?.text);
-  return packed ? { readme: packed.text.slice(0, MAX_README), readmeFilename: packed.file } : {};
+  const packed = versions.map(({ attachment }) => packedReadme(tarballs.get(attachment)?.readme));
+  return packed.find((readme) => readme !== undefined) ?? {};
 };
+
+/** The readme of a tarball, as it is shown. */
+export const packedReadme = (readme: ITarballFacts['readme']): IReadme | undefined =>
+  readme?.text ? { readme: readme.text.slice(0, MAX_README), readmeFilename: readme.file } : undefined;
