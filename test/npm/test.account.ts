@@ -29,6 +29,10 @@ t.test('npm login --auth-type=legacy', async (t) => {
     authorization: `Basic ${Buffer.from(`ann:${PASSWORD}`).toString('base64')}`,
   });
   t.equal(basic.status, 201);
+  const ofBob = await anon.send('PUT', `${path}/-rev/1`, JSON.stringify(withoutPassword), {
+    authorization: `Basic ${Buffer.from(`bob:${PASSWORD}`).toString('base64')}`,
+  });
+  t.equal(ofBob.status, 400, "another user's password is nobody's here");
   const wrong: [string, unknown, number][] = [
     ['ann', couch('ann', 'wrong'), 401],
     ['nobody', couch('nobody', PASSWORD), 401],
@@ -97,6 +101,7 @@ t.test('npm adduser where people may register themselves', async (t) => {
     'the name is taken',
   );
   t.equal((await anon.put('/-/user/org.couchdb.user:eve', couch('eve', 'a long password', { email }))).status, 201);
+  t.equal((await anon.put('/-/user/org.couchdb.user:zoe', couch('zoe', 'a long password', { email: '' }))).status, 201);
   t.equal((await anon.put('/-/user/org.couchdb.user:a%2fb', couch('a/b', 'a long password', { email }))).status, 400);
 });
 
@@ -186,6 +191,23 @@ t.test('npm token list, create, revoke', async (t) => {
   t.equal((await ci.get('/-/whoami')).status, 401);
   t.equal((await writer.delete(`/-/npm/v1/tokens/token/${readonly.json().token}`)).status, 200, 'by the secret too');
   t.equal((await list()).length, 4);
+});
+
+t.test('npm token list shows the tokens of npm, the newest first', async (t) => {
+  const { registry, writer } = await npmWorld(t);
+  const auth = registry.getAuthManager();
+  await auth.createPypiToken('ann');
+  for (const name of ['one', 'two', 'three']) {
+    const { now } = Date;
+    for (const begun = now(); now() <= begun; ) await new Promise((resolve) => setImmediate(resolve));
+    await auth.createToken('ann', 'npm', { name });
+  }
+  const { objects, total } = (await writer.get('/-/npm/v1/tokens')).json() as {
+    objects: { name: string }[];
+    total: number;
+  };
+  t.same(objects.map(({ name }) => name).slice(0, 3), ['three', 'two', 'one']);
+  t.equal(total, 5);
 });
 
 t.test('owners, access and stars are answered in words', async (t) => {
@@ -279,6 +301,9 @@ t.test('npm login on the web', async (t) => {
   t.equal(right.status, 200);
   t.match(right.text, 'close this page');
   t.notMatch(right.text, /[0-9a-f]{8}-[0-9a-f]{4}-/, 'no token in the browser');
+  const second = await anon.post(local(loginUrl), form('bob', PASSWORD));
+  t.equal(second.status, 200, 'the form sent again, as browsers do');
+  t.match(second.text, 'close this page');
   t.equal((await anon.send('HEAD', local(doneUrl))).status, 202);
   const answers = await Promise.all([1, 2, 3].map(() => anon.get(local(doneUrl))));
   t.same(answers.map(({ status }) => status).sort(), [200, 404, 404], 'once');
@@ -286,11 +311,11 @@ t.test('npm login on the web', async (t) => {
   t.same((await new Actor(registry, token).get('/-/whoami')).json(), { username: 'ann' });
   t.same(await everything(), [], 'nothing is left');
 
-  const second = await begin();
+  const failing = await begin();
   for (const status of [401, 401, 401, 401, 404, 404]) {
-    t.equal((await anon.post(local(second.loginUrl), form('ann', 'wrong'))).status, status);
+    t.equal((await anon.post(local(failing.loginUrl), form('ann', 'wrong'))).status, status);
   }
-  t.equal((await anon.get(local(second.doneUrl))).status, 404);
+  t.equal((await anon.get(local(failing.doneUrl))).status, 404);
   for (const path of [
     '/-/v1/login/x',
     '/-/v1/login/ffffffff.x',
@@ -317,4 +342,9 @@ t.test('a login in the browser makes an account where that is allowed', async (t
   t.equal((await anon.post(local(loginUrl), fields.toString())).status, 200);
   const token = (await anon.get(local(doneUrl))).json().token as string;
   t.match((await new Actor(registry, token).get('/-/npm/v1/user')).json(), { name: 'eve', email: 'eve@example.org' });
+
+  const login = (await anon.post('/-/v1/login', {})).json();
+  const unasked = new URLSearchParams({ username: 'mal', password: 'a long password', email: 'mal@example.org' });
+  t.equal((await anon.post(local(login.loginUrl), unasked.toString())).status, 401, 'a login makes no account');
+  t.equal((await new Actor(registry, token).get('/-/user/org.couchdb.user:mal')).status, 404);
 });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import type { IStorageHookContext } from '../../ts/index.js';
-import { CORGI, escaped, npmWorld } from '../support/npm/actors.js';
+import { Actor, CORGI, escaped, npmWorld } from '../support/npm/actors.js';
 import {
   attachmentOf,
   attachmentsFirst,
@@ -70,6 +70,10 @@ t.test('a scoped package is found in every spelling', async (t) => {
     '/@s/a/-/a-2.0.0.tgz',
     '/@s/a/-/b-1.0.0.tgz',
     '/@s/a/-/index.json',
+    '/@s/a/-/a-constructor.tgz',
+    '/@s/a/-/a-__proto__.tgz',
+    '/-/npm/v1/attestations/@s%2fa@constructor',
+    '/-/npm/v1/attestations/@s%2fa@1.0.0',
   ]) {
     t.equal((await anon.get(path)).status, 404, path);
   }
@@ -508,4 +512,50 @@ t.test('hooks are told the version of each tarball, also where one document brin
     ['artifact', '2.0.0'],
   ]);
   t.same(await stored(), []);
+});
+
+t.test('a document of several versions is about none of them', async (t) => {
+  const told: [string | undefined, string | undefined][] = [];
+  const afterPut = async ({ metadata }: IStorageHookContext) => {
+    told.push([metadata?.kind, metadata?.version]);
+  };
+  const { writer } = await npmWorld(t, { storageHooks: { afterPut } });
+  const [one, two] = [await publishOf('a', '1.0.0'), await publishOf('a', '2.0.0')];
+  const both = {
+    ...one,
+    versions: { ...one.versions, ...two.versions },
+    _attachments: { ...one._attachments, ...two._attachments },
+  };
+  t.equal((await writer.put('/a', both)).status, 201);
+  t.same(told.splice(0), [
+    ['artifact', '1.0.0'],
+    ['artifact', '2.0.0'],
+    ['document', undefined],
+  ]);
+  t.equal((await writer.publish('a', '3.0.0')).status, 201);
+  t.same(told, [
+    ['artifact', '3.0.0'],
+    ['document', '3.0.0'],
+  ]);
+});
+
+t.test('everybody who published is a maintainer, once', async (t) => {
+  const { registry, anon, writer } = await npmWorld(t);
+  const bob = new Actor(registry, await registry.getAuthManager().createNpmToken('bob'));
+  for (const [actor, version] of [
+    [writer, '1.0.0'],
+    [writer, '1.1.0'],
+    [bob, '1.2.0'],
+    [writer, '1.3.0'],
+  ] as const) {
+    t.equal((await actor.publish('a', version)).status, 201);
+  }
+  const { maintainers, versions } = await anon.packument('a');
+  const [ann, other] = [
+    { name: 'ann', email: 'ann@example.org' },
+    { name: 'bob', email: '' },
+  ];
+  t.same(maintainers, [ann, other], 'npm prints the e-mail address even if there is none');
+  t.same(versions['1.0.0']!.maintainers, [ann], 'of a version: those of its time');
+  t.same(versions['1.2.0']!._npmUser, other);
 });

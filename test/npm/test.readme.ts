@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
 import { type Actor, npmWorld } from '../support/npm/actors.js';
+import { publishOf } from '../support/npm/packages.js';
 
 const MIB = 1024 * 1024;
 
@@ -42,6 +43,40 @@ t.test('a version that becomes the latest brings its readme along', async (t) =>
   t.equal((await writer.put('/-/package/a/dist-tags/old', '"1.0.0"')).status, 200);
   t.equal((await writer.put('/a', { versions: { '1.2.0': { deprecated: 'x' } } })).status, 200);
   t.same(await shown(anon), ['# of 1.2.0', 'README.md'], 'anything else leaves it');
+});
+
+t.test('changes that leave the latest where it is leave the readme as it was sent', async (t) => {
+  const { anon, writer } = await npmWorld(t);
+  await writer.publish('a', '0.9.0');
+  const document = await publishOf('a', '1.0.0', { files: filesOf('1.0.0') });
+  t.equal((await writer.put('/a', { ...document, readme: '# as yarn sends it' })).status, 201);
+  const before = await anon.packument('a');
+  for (const [path, body] of [
+    ['/-/package/a/dist-tags/old', '"0.9.0"'],
+    ['/-/package/a/dist-tags/latest', '"1.0.0"'],
+    ['/a', { versions: { '1.0.0': { deprecated: 'x' } } }],
+  ] as const) {
+    t.equal((await writer.put(path, body)).status, 200);
+    t.equal(await shown(anon), '# as yarn sends it', path);
+  }
+  const [revision] = before._rev.split('-');
+  await Promise.all([1, 2, 3].map(() => writer.put('/-/package/a/dist-tags/latest', '"0.9.0"')));
+  t.match(
+    (await anon.packument('a'))._rev,
+    new RegExp(`^${Number(revision) + 3}-`),
+    'three that say the same: one write',
+  );
+});
+
+t.test('a readme is cut where the public registry cuts it', async (t) => {
+  const { anon, writer } = await npmWorld(t);
+  const long = 'x'.repeat(100_000);
+  await writer.publish('a', '1.0.0', { files: { 'package/README.md': long } });
+  t.equal((await anon.packument('a')).readme.length, 65_536);
+  await writer.publish('a', '1.1.0', { manifest: { readme: long } });
+  t.equal((await anon.packument('a')).readme.length, 65_536);
+  await writer.publish('a', '1.2.0', { files: { 'package/README.md': 'x'.repeat(3 * MIB) } });
+  t.equal(await shown(anon), '', 'one of more than 2 MiB is none');
 });
 
 t.test('a version without a readme shows none', async (t) => {

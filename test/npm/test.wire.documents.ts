@@ -79,6 +79,7 @@ t.test('a document that agrees with itself is taken, the server says the rest', 
       readme: '# a',
       custom: { kept: true },
       deprecated: false,
+      _hasShrinkwrap: true,
     },
   });
   const publication = parse(document);
@@ -91,8 +92,24 @@ t.test('a document that agrees with itself is taken, the server says the rest', 
     fileCount: 1,
     unpackedSize: 10,
   });
-  for (const field of ['maintainers', '_npmUser', 'readme', 'deprecated'])
+  for (const field of ['maintainers', '_npmUser', 'readme', 'deprecated', '_hasShrinkwrap'])
     t.notOk(Object.hasOwn(manifest, field), field);
+});
+
+t.test('hashes are compared as people write them', async (t) => {
+  const document = await publishOf('a', '1.0.0');
+  const bytes = bytesOf(document);
+  const sri = (algorithm: string) => `${algorithm}-${sha(algorithm, bytes, 'base64')}`;
+  for (const dist of [
+    { shasum: sha('sha1', bytes).toUpperCase() },
+    { integrity: `${sri('sha512')}?from=ci` },
+    { integrity: ` ${sri('sha384')} ${sri('sha512')}\n${sri('sha1')} ` },
+    { integrity: sri('sha1') },
+    { integrity: null, shasum: null },
+  ]) {
+    document.versions['1.0.0']!.dist = dist;
+    t.equal(parse(document).versions.length, 1, JSON.stringify(dist));
+  }
 });
 
 t.test('each disagreement is refused', async (t) => {
@@ -454,6 +471,26 @@ t.test('search entries hold only what they should', async (t) => {
     publisher: { name: 'ann', email: 'ann@example.org' },
     maintainers: [{ name: 'ann', email: 'ann@example.org' }],
   });
+});
+
+t.test('links and keywords are understood in each form that package.json allows', async (t) => {
+  const entryOf = async (manifest: Record<string, unknown>) =>
+    searchEntryOf(await add(null, await publishOf('a', '1.0.0', { manifest })));
+  const links: [unknown, string | undefined][] = [
+    ['git://git.example.org/a.git', 'https://git.example.org/a.git'],
+    ['git+https://git.example.org/a.git', 'https://git.example.org/a.git'],
+    [{ url: 'http://git.example.org/a' }, 'http://git.example.org/a'],
+    ['git+ssh://git@git.example.org/a.git', undefined],
+    ['github:a/b', undefined],
+    [{ url: 5 }, undefined],
+  ];
+  for (const [repository, link] of links) {
+    t.equal((await entryOf({ repository }))?.links.repository, link, JSON.stringify(repository));
+  }
+  t.same((await entryOf({ bugs: { url: 'https://example.org/bugs' } }))?.links, { bugs: 'https://example.org/bugs' });
+  t.same((await entryOf({ keywords: 'web, http  fast' }))?.keywords, ['web', 'http', 'fast']);
+  t.same((await entryOf({ keywords: { web: true } }))?.keywords, []);
+  t.equal((await entryOf({ keywords: Array.from({ length: 100 }, (_, n) => `k${n}`) }))?.keywords.length, 64);
 });
 
 t.test('a publisher can neither stall nor bloat the listings of everybody', async (t) => {

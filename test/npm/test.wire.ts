@@ -342,6 +342,7 @@ t.test('a tarball that is none is refused', async (t) => {
     ['a path that leads out', await tarball(manifest, { 'package/../../x': 'x' }), 'invalid'],
     ['an absolute path', await tarball(manifest, { '/etc/x': 'x' }), 'invalid'],
     ['a bomb', await tarball(manifest, { 'package/x': Buffer.alloc(2e6) }), 'tooLarge', 1e6],
+    ['a package.json of 3 MB', await tarball({ ...manifest, x: randomBytes(1.5e6).toString('hex') }), 'invalid'],
     ['a bomb of pad', gzipSync(Buffer.alloc(2e6)), 'tooLarge', 1e6],
   ];
   for (const [name, bytes, kind, limit] of cases) {
@@ -357,4 +358,19 @@ t.test('a source that fails, and a reader that leaves, end the check', async (t)
   }
   await t.rejects(collect(inspectTarball(broken(), { maxUnpackedSize: 1e7 }, () => t.fail())), refusal('timeout'));
   for await (const _ of inspectTarball(inPieces(bytes, 1000), { maxUnpackedSize: 1e7 }, () => t.fail())) break;
+
+  let closed = 0;
+  async function* source(content: Buffer): TPieces {
+    try {
+      yield* inPieces(content, 1000);
+    } finally {
+      closed += 1;
+    }
+  }
+  const limits = { maxUnpackedSize: 1e7 };
+  for (const bad of [Buffer.alloc(1000), randomBytes(200_000)]) {
+    await t.rejects(collect(inspectTarball(source(bad), limits, () => t.fail())), refusal('invalid'));
+  }
+  for await (const _ of inspectTarball(source(bytes), limits, () => t.fail())) break;
+  t.equal(closed, 3, 'the source is told that nobody reads on');
 });

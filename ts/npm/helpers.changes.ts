@@ -43,14 +43,16 @@ const storedReadme = async (
   return packedReadme(facts?.readme);
 };
 
-/** The readme of the version that the change makes the latest; undefined if the latest stays. */
-const newReadme = async (call: RegistryCall, { name, apply }: IDocumentChange) => {
+/**
+ * The readme of the version that the change makes the latest; undefined if the latest stays. Each change either names the
+ * version itself or holds for one revision of the document, so it is the same version when the change is written.
+ */
+const newReadme = async (call: RegistryCall, { name, apply }: IDocumentChange): Promise<IReadme | undefined> => {
   const current = (await call.storage.read<INpmDocument>(documentKey(name)))?.value;
   if (!current) return undefined;
   const { latest } = apply(current, { id: '', time: '' })['dist-tags'];
   if (latest === undefined || latest === current['dist-tags'].latest) return undefined;
-  const readme = await storedReadme(call, current, latest);
-  return readme && { latest, readme };
+  return storedReadme(call, current, latest);
 };
 
 /** Commits a change. The page of a package shows the readme of its latest version, so a new latest brings its own along. */
@@ -60,7 +62,7 @@ export const commitChange = async (
   change: IDocumentChange,
 ): Promise<INpmDocument> => {
   const { name, version, apply, applied, drop } = change;
-  const found = await newReadme(call, change);
+  const readme = await newReadme(call, change);
   const document = await call.storage.commit<INpmDocument>({
     packageName: name,
     version,
@@ -68,9 +70,7 @@ export const commitChange = async (
       key: documentKey(name),
       apply: (current, _placed, stamp) => {
         const changed = apply(current, stamp);
-        // another process may have made yet another version the latest in the meantime
-        const isItsOwn = changed !== current && changed['dist-tags'].latest === found?.latest;
-        return found && isItsOwn ? withReadme(changed, found.readme) : changed;
+        return changed === current ? changed : withReadme(changed, readme);
       },
       applied,
     },

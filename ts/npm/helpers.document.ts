@@ -106,7 +106,8 @@ const withoutStaleReadme = (before: INpmDocument, after: INpmDocument): INpmDocu
   return rest;
 };
 
-export const withReadme = (document: INpmDocument, { readme, readmeFilename }: Partial<IReadme>): INpmDocument => {
+export const withReadme = (document: INpmDocument, shown: Partial<IReadme> = {}): INpmDocument => {
+  const { readme, readmeFilename } = shown;
   if (readme === undefined) return document;
   const { readmeFilename: _other, ...rest } = document;
   return { ...rest, readme, ...(readmeFilename !== undefined && { readmeFilename }) };
