@@ -23,6 +23,12 @@ import {
 const URL = 'https://npm.example.org/npm';
 const stamp = (time = '2026-01-01T00:00:00.000Z') => ({ id: randomUUID(), time });
 
+/** ms of this process's own time: what others on the machine do does not count */
+const cpuSince = (begun: NodeJS.CpuUsage): number => {
+  const { user, system } = process.cpuUsage(begun);
+  return (user + system) / 1000;
+};
+
 const freeze = <T>(value: T): T => {
   if (typeof value === 'object' && value !== null) {
     Object.values(value).forEach(freeze);
@@ -495,7 +501,7 @@ t.test('links and keywords are understood in each form that package.json allows'
 
 t.test('a publisher can neither stall nor bloat the listings of everybody', async (t) => {
   const author = `a${' '.repeat(200_000)}b`;
-  const begun = performance.now();
+  const begun = process.cpuUsage();
   const entry = searchEntryOf(
     await add(
       null,
@@ -510,7 +516,7 @@ t.test('a publisher can neither stall nor bloat the listings of everybody', asyn
       }),
     ),
   );
-  t.ok(performance.now() - begun < 1000, 'blanks cost nothing');
+  t.ok(cpuSince(begun) < 1000, 'blanks cost nothing');
   t.same(entry?.keywords, ['fits']);
   t.same(entry?.links, {});
   t.ok(JSON.stringify(entry).length < 3000);
@@ -537,7 +543,8 @@ t.test('a range that costs seconds to compare is no range', async (t) => {
   let stored = await add(null, await publishOf('a', '1.0.0'));
   for (let minor = 1; minor < 10; minor++) stored = await add(stored, await publishOf('a', `1.${minor}.0`));
   const alternatives = Array.from({ length: 4000 }, (_, patch) => `1.0.${patch}`).join('||');
-  const begun = performance.now();
+  const begun = process.cpuUsage();
   for (let round = 0; round < 20; round++) t.equal(resolveVersion(stored, alternatives), null);
-  t.ok(performance.now() - begun < 1000, `${performance.now() - begun} ms`);
+  const cost = cpuSince(begun);
+  t.ok(cost < 1000, `${cost} ms`);
 });

@@ -68,10 +68,7 @@ export const commitChange = async (
     version,
     document: {
       key: documentKey(name),
-      apply: (current, _placed, stamp) => {
-        const changed = apply(current, stamp);
-        return changed === current ? changed : withReadme(changed, readme);
-      },
+      apply: (current, _placed, stamp) => withReadme(apply(current, stamp), readme),
       applied,
     },
     drop,
