@@ -33,6 +33,9 @@ t.test('npm login --auth-type=legacy', async (t) => {
     authorization: `Basic ${Buffer.from(`bob:${PASSWORD}`).toString('base64')}`,
   });
   t.equal(ofBob.status, 400, "another user's password is nobody's here");
+  const encoded = encodeURIComponent('org.couchdb.user:ann');
+  t.equal((await anon.put(`/-/user/${encoded}`, couch('ann', PASSWORD))).status, 201, encoded);
+  t.match((await actor.get(`/-/user/${encoded}`)).json(), { name: 'ann' });
   const wrong: [string, unknown, number][] = [
     ['ann', couch('ann', 'wrong'), 401],
     ['nobody', couch('nobody', PASSWORD), 401],

@@ -103,7 +103,7 @@ export class NpmRegistry extends BaseRegistry {
       { method: 'POST', path: `/-/package/${NAME}/access`, access: write, handle: account.setAccess },
       {
         method: 'GET',
-        path: `/-/npm/v1/attestations/${NAME}{at:@|%40}{version}`,
+        path: `/-/npm/v1/attestations/${NAME}@{version}`,
         access: read,
         handle: getAttestations,
       },
