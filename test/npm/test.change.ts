@@ -159,6 +159,16 @@ t.test('whatever one change does, the revision makes one step', async (t) => {
   t.match((await anon.packument('a'))._rev, /^5-/, 'a tag that is there already is no change');
 });
 
+t.test('a document that comes back without dist-tags leaves them', async (t) => {
+  const { anon, writer } = await npmWorld(t);
+  await writer.publish('a', '1.0.0');
+  await writer.publish('a', '2.0.0', { tag: 'next' });
+  const { 'dist-tags': tags, ...rest } = await writer.packument('a');
+  rest.versions['1.0.0']!.deprecated = 'x';
+  t.equal((await writer.put(`/a/-rev/${rest._rev}`, rest)).status, 200);
+  t.same((await anon.packument('a'))['dist-tags'], tags);
+});
+
 t.test('latest falls back to a version that is no prerelease', async (t) => {
   const { anon, writer, admin } = await npmWorld(t);
   for (const [version, tag] of [
@@ -216,6 +226,9 @@ t.test('deleting a tarball takes its version with it', async (t) => {
   const { anon, writer, admin, stored } = await npmWorld(t);
   for (const version of ['1.0.0', '1.1.0']) await writer.publish('a', version);
   t.equal((await admin.delete('/a/-/a-1.1.0.tgz/-rev/1-0')).status, 409);
+  for (const version of ['constructor', '__proto__', '9.0.0']) {
+    t.equal((await admin.delete(`/a/-/a-${version}.tgz/-rev/2-0`)).status, 404, version);
+  }
   t.equal((await admin.delete(`/a/-/a-1.1.0.tgz/-rev/${(await admin.packument('a'))._rev}`)).status, 200);
   t.same(Object.keys((await anon.packument('a')).versions), ['1.0.0']);
   t.same(await stored(), ['npm/packages/a/a-1.0.0.tgz', 'npm/packages/a/index.json']);

@@ -421,6 +421,72 @@ t.test('what is wrong is refused and stores nothing', async (t) => {
   t.equal((await writer.put('/a', good)).status, 201, 'and the good one still goes');
 });
 
+t.test('the refusals that a person may have to act on say why', async (t) => {
+  const { writer } = await npmWorld(t);
+  const good = await publishOf('a', '1.0.0');
+  const { name, ...nameless } = good;
+  const [attachment] = Object.values(good._attachments);
+  const attachments = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, n) => [`a-1.0.${n}.tgz`, attachment]));
+  const cases: [unknown, RegExp][] = [
+    [nameless, /has no name/],
+    [{ ...good, _attachments: attachments(65) }, /more than 64 attachments/],
+    [{ ...good, _attachments: attachments(64) }, /not 1\.0\.1|belongs to no version/],
+    [{ ...good, versions: { '1.0.0': { ...good.versions['1.0.0'], dist: { shasum: 'x' } } } }, /shasum does not match/],
+  ];
+  for (const [document, error] of cases) {
+    const answer = await writer.put('/a', document);
+    t.equal(answer.status, 400);
+    t.match(answer.json(), { error });
+  }
+  t.equal(name, 'a');
+});
+
+t.test('a tarball with a shrinkwrap says so to installers', async (t) => {
+  const { anon, writer } = await npmWorld(t);
+  await writer.publish('a', '1.0.0', { files: { 'package/npm-shrinkwrap.json': '{}' } });
+  await writer.publish('a', '1.1.0');
+  const { versions } = (await anon.get('/a', { accept: CORGI })).json() as { versions: Record<string, object> };
+  t.match(versions['1.0.0'], { _hasShrinkwrap: true });
+  t.notOk('_hasShrinkwrap' in (versions['1.1.0'] as object));
+});
+
+t.test('hooks are told all about a tarball, when it comes and when it goes out', async (t) => {
+  const told: [string, string | undefined, object | undefined][] = [];
+  const ask =
+    (name: string) =>
+    async ({ phase, metadata }: IStorageHookContext) => {
+      told.push([name, phase, metadata]);
+      return { allowed: true };
+    };
+  const storageHooks = { beforePut: ask('beforePut'), beforeGet: ask('beforeGet') };
+  const { anon, writer } = await npmWorld(t, { storageHooks });
+  const document = await publishOf('@s/a', '1.0.0');
+  const bytes = bytesOf(document);
+  const bundle = bundleOf('@s/a', '1.0.0', bytes);
+  document._attachments['@s/a-1.0.0.sigstore'] = { content_type: '', data: bundle, length: bundle.length };
+  t.equal((await writer.put('/@s%2fa', document)).status, 201);
+  const known = { packageName: '@s/a', version: '1.0.0' };
+  const contentType = 'application/octet-stream';
+  const tarball = {
+    ...known,
+    contentType,
+    kind: 'artifact',
+    size: bytes.length,
+    digest: `sha512:${sha('sha512', bytes)}`,
+  };
+  t.match(told[0], ['beforePut', 'start', { ...known, contentType }]);
+  t.match(told[1], ['beforePut', 'commit', tarball]);
+  t.match(told[2], ['beforePut', 'commit', { ...known, digest: `sha512:${sha('sha512', Buffer.from(bundle))}` }]);
+
+  told.length = 0;
+  t.equal((await anon.get('/@s/a/-/a-1.0.0.tgz')).status, 200);
+  t.match(told, [['beforeGet', undefined, tarball]]);
+  told.length = 0;
+  t.equal((await anon.get('/-/npm/v1/attestations/@s%2fa@1.0.0')).status, 200);
+  t.match(told, [['beforeGet', undefined, { ...known, kind: 'artifact' }]]);
+});
+
 t.test('an object that cannot be written is refused', async (t) => {
   const { registry, writer, everything } = await npmWorld(t);
   const deep: Record<string, unknown> = {};

@@ -171,6 +171,15 @@ t.test('each disagreement is refused', async (t) => {
         }),
       'digestMismatch',
     ],
+    [
+      'bundle of a statement without a type',
+      (d) => {
+        const statement = { subject: [{ digest: { sha512: sha('sha512', bytesOf(d)) } }] };
+        const payload = Buffer.from(JSON.stringify(statement)).toString('base64');
+        const data = JSON.stringify({ dsseEnvelope: { payload } });
+        d._attachments['a-1.0.0.sigstore'] = { content_type: '', data, length: 2 };
+      },
+    ],
     ['tags no object', (d) => (d['dist-tags'] = 'x' as never)],
     ['a tag of no version', (d) => (d['dist-tags'] = { latest: 5 as never })],
     ['a manifest too large', (d) => (version(d).x = 'x'.repeat(2e6)), 'tooLarge'],
@@ -309,6 +318,21 @@ t.test('a package has a thousand tags at most, and who has more can send them ba
   t.throws(() => documents.replaceTags(two, { latest: '1.1.0', '^1': '1.0.0' }, stamp()), refusal('invalid'));
   const odd = freeze({ ...two, 'dist-tags': { latest: '1.1.0', '^1': '1.0.0' } });
   t.match(documents.replaceTags(odd, odd['dist-tags'], stamp())['dist-tags'], { '^1': '1.0.0' });
+});
+
+t.test('each change moves the time of the last change, and no other', async (t) => {
+  const one = await add(await add(null, await publishOf('a', '1.0.0')), await publishOf('a', '1.1.0'));
+  const later = stamp('2026-02-02T00:00:00.000Z');
+  for (const changed of [
+    documents.setTag(one, 'next', '1.0.0', later),
+    documents.replaceTags(one, { latest: '1.0.0' }, later),
+    documents.deprecate(one, new Map([['1.0.0', 'x']]), later),
+    documents.removeVersions(one, ['1.1.0'], later),
+  ]) {
+    const { created, modified, ...versions } = changed.time;
+    t.same([created, modified], [one.time.created, later.time]);
+    t.ok(Object.values(versions).every((time) => time === one.time['1.0.0']));
+  }
 });
 
 t.test('only the deprecation of a version changes', async (t) => {

@@ -47,6 +47,8 @@ t.test('package names', async (t) => {
     '\ud800',
     'node_modules',
     'favicon.ico',
+    'Node_Modules',
+    'FAVICON.ICO',
     '__proto__',
     'a\u0000b',
     '..',

@@ -303,6 +303,9 @@ t.test('a tarball is looked into while it passes', async (t) => {
     'package/x': randomBytes(3e6),
   };
   t.match(await inspect(await tarball(manifest, files)), { manifest, fileCount: 4, hasShrinkwrap: true });
+  const bundled = { 'package/node_modules/b/npm-shrinkwrap.json': '{}', 'package/lib/README.md': 'x' };
+  const inner = await inspect(await tarball(manifest, bundled));
+  t.same([inner.hasShrinkwrap, inner.readme], [false, undefined], 'of a bundled package');
   t.match(await inspect(await tarball(manifest, {}, 'any-folder')), { manifest });
   t.match(await inspect(await tarball(manifest, {}, './package')), { manifest });
   t.match(await inspect(await tarball(`\uFEFF${JSON.stringify(manifest)}`)), { manifest });
