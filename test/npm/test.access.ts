@@ -105,6 +105,7 @@ t.test('a private registry says nothing to strangers', async (t) => {
   );
   t.equal(found.total, 1);
   t.match((await writer.get('/-/package/a/visibility')).json(), { public: false });
+  t.match((await writer.get('/-/package/a/access')).json(), { access: 'restricted' });
   t.same((await scoped.get('/-/user/ann/package')).json(), { '@s/b': 'write' });
 });
 

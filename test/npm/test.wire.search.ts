@@ -203,11 +203,13 @@ t.test('a token keeps every restriction that was asked for', async (t) => {
       { name: 'robot', expiresIn: 172_800 },
     ],
     [{ packages: ['a', '@s/b'] }, { scopes: ['npm:package:a:*', 'npm:package:@s/b:*'] }],
+    [{ packages: ['JSONStream', 'events'] }, { scopes: ['npm:package:JSONStream:*', 'npm:package:events:*'] }],
     [
       { scopes: ['@s', 't'], packages_and_scopes_permission: 'read-only' },
       { scopes: ['npm:package:@s/*:read', 'npm:package:@t/*:read'] },
     ],
     [{ packages_all: true, packages_and_scopes_permission: 'read-write' }, { scopes: ['npm:package:*:*'] }],
+    [{ packages_all: false, packages: ['a'] }, { scopes: ['npm:package:a:*'] }],
     [{ packages_and_scopes_permission: 'read-only' }, { readonly: true }],
     [{ packages_and_scopes_permission: 'no-access' }, { scopes: [] }],
     [{ cidr_whitelist: [], orgs: [] }, {}],
@@ -224,6 +226,8 @@ t.test('a token keeps every restriction that was asked for', async (t) => {
     { password, packages: ['*'] },
     { password, packages: ['a*'] },
     { password, packages: [5] },
+    { password, packages: ['.a'] },
+    { password, scopes: ['a*b'] },
     { password, scopes: ['*'] },
     { password, scopes: ['@s/a'] },
     { password, expires: 0 },
@@ -249,6 +253,7 @@ t.test('the login page trusts nobody', async (t) => {
   const page = loginForm({ host: 'npm.example.org', username: '"><script>', error: '<b>', create: false });
   t.notMatch(page, /<script|<b>/);
   t.match(page, '&quot;&gt;&lt;script&gt;');
+  t.notMatch(loginForm({ host: '<script>.example.org', create: true }), /<script/);
   const publicUrl = 'https://npm.example.org/npm';
   const host = 'npm.example.org';
   const cases: [object, boolean][] = [

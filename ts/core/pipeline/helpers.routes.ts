@@ -7,7 +7,7 @@ export interface IRoute {
   /** upper case; a GET row also answers HEAD */
   method: string;
   /**
-   * Literal segments and parameters: `{name}` is one raw segment, `{name+}` one or more, `{name:regex}` a fragment of a
+   * Literal ASCII segments and parameters: `{name}` is one raw segment, `{name+}` one or more, `{name:regex}` a fragment of a
    * regular expression (no capturing groups) matched against the raw, still encoded path.
    */
   path: string;
@@ -31,6 +31,18 @@ export interface IRouteMatch {
 const PARAMETER = /\{([A-Za-z]\w*)(\+|:[^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}/g;
 const escapeRegExp = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
+/**
+ * Literal text of a path as an expression. A client may encode characters that need not be encoded, such as `@` and `:`
+ * (`encodeURIComponent` does), and means the same path (RFC 3986 section 2.2).
+ */
+const literal = (text: string): string =>
+  text.replace(/[^A-Za-z0-9/_~-]/g, (character) => {
+    const plain = escapeRegExp(character);
+    const hex = character.charCodeAt(0).toString(16).padStart(2, '0');
+    const digits = hex.replace(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`);
+    return character === '.' ? plain : `(?:${plain}|%${digits})`;
+  });
+
 const fragment = (kind: string | undefined): string => {
   if (kind === undefined) return '[^/]+';
   return kind === '+' ? '.+' : kind.slice(1);
@@ -42,11 +54,11 @@ export const compilePath = (path: string): { pattern: RegExp; names: string[] } 
   let source = '';
   let end = 0;
   for (const match of path.matchAll(PARAMETER)) {
-    source += `${escapeRegExp(path.slice(end, match.index))}(${fragment(match[2])})`;
+    source += `${literal(path.slice(end, match.index))}(${fragment(match[2])})`;
     names.push(match[1] as string);
     end = match.index + match[0].length;
   }
-  return { pattern: new RegExp(`^${source}${escapeRegExp(path.slice(end))}$`), names };
+  return { pattern: new RegExp(`^${source}${literal(path.slice(end))}$`), names };
 };
 
 const FORBIDDEN = /[\u0000-\u001f\u007f\\]/;

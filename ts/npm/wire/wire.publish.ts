@@ -1,6 +1,6 @@
 import { isRecord } from '../../core/base/helpers.values.js';
 import { RegistryError } from '../../core/classes.registryerror.js';
-import { decodeBase64 } from './wire.base64.js';
+import { decodeBase64, unescapeBase64 } from './wire.base64.js';
 
 /**
  * Reads a publish document as it arrives. Its JSON holds tarballs as base64 strings at `_attachments[file].data`,
@@ -144,13 +144,13 @@ class PublishScanner {
   /** Hands on the string that begins here; the document keeps an empty one in its place. */
   private async divert(file: string): Promise<void> {
     this.keepTo(this.position);
-    const content = decodeBase64(this.stringBytes());
+    const content = decodeBase64(unescapeBase64(this.stringBytes()));
     await this.options.onAttachment(file, content);
     for await (const _ of content); // what the taker did not want
     this.from = this.position - 1;
   }
 
-  /** The raw bytes up to the closing quote. Base64 holds no quote, so no escape can hide one. */
+  /** The raw bytes up to the closing quote. Base64 holds no quote, so an escaped one ends the string too: no base64 ends with a backslash. */
   private async *stringBytes(): AsyncGenerator<Buffer> {
     for (;;) {
       const end = this.chunk.indexOf(QUOTE, this.position);
@@ -202,8 +202,11 @@ export const readPublishDocument = (source: AsyncIterable<Uint8Array>, options: 
 
 const SLICE = 256 * 1024;
 
-function* slices(text: string): Generator<Buffer> {
-  for (let start = 0; start < text.length; start += SLICE) yield Buffer.from(text.slice(start, start + SLICE), 'utf8');
+/** As latin1, so that a character beyond it cannot be taken for another one by a decoder that looks at its low byte. */
+function* slices(text: string): Generator<string> {
+  for (let start = 0; start < text.length; start += SLICE) {
+    yield Buffer.from(text.slice(start, start + SLICE), 'utf8').toString('latin1');
+  }
 }
 
 /** The same for a document that the embedder had parsed already. The document itself is left as it is. */
