@@ -59,7 +59,7 @@ const indexOf = (source: Source) =>
   new SearchIndex<INpmSearchEntry>(source, { fields: searchFields, closeness, compare: byDate });
 
 const names = async (index: SearchIndex<INpmSearchEntry>, text: string) =>
-  (await index.ranked(parseSearchText(text).text)).map((hit) => hit.name);
+  (await index.search(parseSearchText(text).text, { most: Number.POSITIVE_INFINITY })).map((hit) => hit.name);
 
 t.test('the name comes first, then keywords, then the description', async (t) => {
   const source = new Source();
