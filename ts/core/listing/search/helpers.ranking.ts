@@ -4,8 +4,8 @@ export interface IRanking {
   readonly scores: Float32Array;
 }
 
-/** Scores that the order tells apart. Those that are nearer to each other are put in order when they are shown. */
-const BUCKETS = 65_536;
+/** Scores that the order tells apart at most. Those that are nearer to each other are put in order when they are shown. */
+const MAX_BUCKETS = 65_536;
 
 /**
  * Joins the scores of several words: a word that is in few packages counts more.
@@ -40,18 +40,21 @@ export const joinScores = (matches: readonly Float32Array[], areAllNeeded: boole
  */
 export const ranked = (scores: Float32Array, first?: number): IRanking => {
   let best = 0;
-  for (const score of scores) if (score > best) best = score;
-  const bucketOf = (number: number, score: number): number =>
-    number === first ? 0 : 1 + Math.floor((1 - score / best) * (BUCKETS - 2));
-  const ends = new Uint32Array(BUCKETS + 1);
   let count = 0;
+  for (const score of scores) {
+    if (score > 0) count++;
+    if (score > best) best = score;
+  }
+  // few hits need few buckets: most searches find few, and would pay for walking through empty ones
+  const buckets = Math.min(MAX_BUCKETS, 2 + 4 * count);
+  const bucketOf = (number: number, score: number): number =>
+    number === first ? 0 : 1 + Math.floor((1 - score / best) * (buckets - 2));
+  const ends = new Uint32Array(buckets + 1);
   for (let number = 0; number < scores.length; number++) {
     const score = scores[number]!;
-    if (score === 0) continue;
-    count++;
-    ends[bucketOf(number, score) + 1]!++;
+    if (score > 0) ends[bucketOf(number, score) + 1]!++;
   }
-  for (let bucket = 1; bucket <= BUCKETS; bucket++) ends[bucket]! += ends[bucket - 1]!;
+  for (let bucket = 1; bucket <= buckets; bucket++) ends[bucket]! += ends[bucket - 1]!;
   const numbers = new Uint32Array(count);
   const own = new Float32Array(count);
   for (let number = 0; number < scores.length; number++) {
