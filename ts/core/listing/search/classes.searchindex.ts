@@ -13,6 +13,8 @@ const PORTION = 5000;
 /** ms that a search waits for the index to be built: some ten thousand packages take no longer. */
 const BUILD_PATIENCE_MS = 1000;
 
+type TFilter<TEntry> = NonNullable<ISearchRequest<TEntry>['filter']>;
+
 /** A way to look for the words of a search. */
 interface ILook {
   /** whether letters may be wrong */
@@ -68,32 +70,42 @@ export class SearchIndex<TEntry> {
     if (!isReady || !index) return pickFrom(portionsOf(await this.byNames(entries, text)), request);
     if (text === '') return pickFrom(portionsOf(this.all), request);
     const words = [...new Set(wordsOf(text))].slice(0, MAX_WORDS);
+    const { most, filter = async (hits) => hits } = request;
     const name = request.favoursNames === false ? null : text;
     const matches = new Map<string, Float32Array>();
     for (const look of LOOKS) {
       if (!isOfUse(look, words)) continue;
-      const found = await pickFrom(this.portions({ index, words, name, look, matches }), request);
+      const found = await pickFrom(this.passing({ index, words, name, look, matches }, filter), { most });
       if (found.length > 0) return found;
     }
     return [];
   }
 
-  /** What fits by this look: the best, which are remembered, and then the others. */
-  private async *portions(quest: IQuest<TEntry>): AsyncGenerator<readonly ISearchHit<TEntry>[], void, undefined> {
+  /** What fits by this look and passes: of the best, which are remembered, and then of the others. */
+  private async *passing(
+    quest: IQuest<TEntry>,
+    filter: TFilter<TEntry>,
+  ): AsyncGenerator<readonly ISearchHit<TEntry>[], void, undefined> {
     const { words, name, look } = quest;
     const key = JSON.stringify([LOOKS.indexOf(look), words, name]);
     let answer = this.answers.get(key);
     if (!answer) {
       const { seen } = this;
       const ranking = await this.ranking(quest);
-      answer = { words, isFuzzy: look.isFuzzy, ranking, best: await this.hits(quest, ranking, 0) };
+      const best = await this.inOrder(quest, hitsOf(quest, ranking, 0));
+      answer = { words, isFuzzy: look.isFuzzy, ranking, best };
       // a change since then may concern it
       if (seen === this.seen) this.answers.keep(key, answer);
     }
     const { best, ranking } = answer;
-    yield best;
+    const passed = await filter(best);
+    if (passed === null) return;
+    yield passed;
     for (let from = PORTION; from < ranking.numbers.length; from += PORTION) {
-      yield await this.hits(quest, ranking, from);
+      // of thousands of hits few may pass; the others need no order
+      const others = await filter(hitsOf(quest, ranking, from));
+      if (others === null) return;
+      yield await this.inOrder(quest, others);
     }
   }
 
@@ -113,22 +125,19 @@ export class SearchIndex<TEntry> {
     return ranked(joined, name === null ? undefined : index.numberOf(name));
   }
 
-  private async hits(
-    { index, name: wanted }: IQuest<TEntry>,
-    { numbers, scores }: IRanking,
-    from: number,
+  /** Hits of a ranking by what they are worth with their names. */
+  private async inOrder(
+    { name: wanted }: IQuest<TEntry>,
+    hits: readonly ISearchHit<TEntry>[],
   ): Promise<ISearchHit<TEntry>[]> {
     const slices = new Slices();
-    const hits: ISearchHit<TEntry>[] = [];
-    for (let at = from; at < Math.min(from + PORTION, numbers.length); at++) {
-      const found = index.at(numbers[at]!);
-      if (!found) continue;
-      const { name, entry } = found;
+    const named: ISearchHit<TEntry>[] = [];
+    for (const { name, entry, score } of hits) {
       const closeness = wanted === null ? 1 : this.options.closeness(name, wanted);
-      hits.push({ name, entry, score: scores[at]! * closeness });
+      named.push({ name, entry, score: score * closeness });
       if (slices.due) await slices.rest();
     }
-    return sortInSlices(hits, byScore);
+    return sortInSlices(named, byScore);
   }
 
   /** Follows the listing. Returns false if the index is being built and that takes longer. */
@@ -235,6 +244,20 @@ export class SearchIndex<TEntry> {
     return low;
   }
 }
+
+/** A portion of a ranking; 1 ms. */
+const hitsOf = <TEntry>(
+  { index }: IQuest<TEntry>,
+  { numbers, scores }: IRanking,
+  from: number,
+): ISearchHit<TEntry>[] => {
+  const hits: ISearchHit<TEntry>[] = [];
+  for (let at = from; at < Math.min(from + PORTION, numbers.length); at++) {
+    const found = index.at(numbers[at]!);
+    if (found) hits.push({ name: found.name, entry: found.entry, score: scores[at]! });
+  }
+  return hits;
+};
 
 /** Whether a look can find what the stricter ones before it do not. */
 const isOfUse = ({ isFuzzy, areAllNeeded }: ILook, words: readonly string[]): boolean =>
