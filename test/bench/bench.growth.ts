@@ -24,8 +24,16 @@ const print = (figures: IFigures, all: readonly IFigures[]): void => {
   console.log(line([scale.toLocaleString('en-US'), step, ...numbers], verdictOf(figures, all)));
 };
 
+/**
+ * MiB of heap that the measured process may use: what fits into a container of 256 MiB beside Node itself. Without a
+ * bound V8 lets garbage lie for as long as the machine has memory, and the peak says nothing.
+ */
+const HEAP = 192;
+
 const inChild = async (job: IJob): Promise<IJobResult> => {
-  const child = new ChildClient<IJob, IJobResult>('growth/growth.child.ts');
+  const isBounded = job.phase === 'measure' && job.part === 'packages';
+  const options = isBounded ? [`--max-old-space-size=${HEAP}`] : [];
+  const child = new ChildClient<IJob, IJobResult>('growth/growth.child.ts', options);
   try {
     return await child.run(job);
   } finally {
