@@ -78,7 +78,10 @@ export const packages: IPart = {
       await publish(`changing-${at}`, '1.0.0', { manifest: { description: 'react of node' } });
       await search(QUERIES[at % QUERIES.length] as string);
     });
-    await meter.step('daily sweep', 1, () => registry.getRegistry('npm')!.sweepOrphans({ olderThanMs: 0 }));
+    const sweep = () => registry.getRegistry('npm')!.sweepOrphans({ olderThanMs: 0 });
+    await meter.step('first sweep', 1, sweep);
+    await publish('of-the-next-day', '1.0.0');
+    await meter.step('daily sweep', 1, sweep);
     await registry.destroy();
   },
 };

@@ -51,7 +51,7 @@ export interface IJob {
 
 export interface IJobResult {
   figures: IFigures[];
-  /** MiB that the process took at most */
+  /** MiB that the process took at most, without the loader of TypeScript */
   memory: number;
   seconds: number;
   error?: string;

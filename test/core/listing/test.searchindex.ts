@@ -71,10 +71,14 @@ t.test('what is published, changed and deleted while the index is built is in it
   source.put('newcomer', 'during');
   source.put('p7', 'during');
   source.drop('p8');
+  source.drop('p0');
+  source.put('p0', 'before and during');
   await first;
   await built(find, 'before');
-  t.same((await find('during')).sort(), ['newcomer', 'p7']);
+  t.same((await find('during')).sort(), ['newcomer', 'p0', 'p7']);
   t.equal((await find('before')).length, 2998);
+  source.put('p0', 'later');
+  t.same((await find('during')).sort(), ['newcomer', 'p7'], 'what came back while the index was built is in it once');
 });
 
 t.test('a search that begins after a change has it, also while others search', async (t) => {

@@ -172,12 +172,10 @@ export class SearchIndex<TEntry> {
     this.seen = version;
   }
 
-  /** One snapshot is indexed; what changes meanwhile is in the listing's log, and applied afterwards. */
+  /** What changes meanwhile is in the listing's log, and applied afterwards. */
   private async build(entries: ReadonlyMap<string, TEntry>): Promise<void> {
-    const packages = [...entries];
-    const index = await TextIndex.of(Object.values(this.options.fields), packages);
-    const hits = packages.map(([name, entry]): ISearchHit<TEntry> => ({ name, entry, score: 1 }));
-    const all = await sortInSlices(hits, (a, b) => this.compare(a, b));
+    const index = await TextIndex.of(Object.values(this.options.fields), entries);
+    const all = await sortInSlices(index.all(), (a, b) => this.compare(a, b));
     this.index = index;
     this.all = all;
     this.answers.clear();
@@ -194,16 +192,16 @@ export class SearchIndex<TEntry> {
     for (const name of names) {
       const before = index.get(name);
       const entry = entries.get(name);
-      if (before === entry) continue;
+      if (before?.entry === entry) continue;
       const words = new Set<string>();
       if (before !== undefined) {
         for (const word of index.remove(name)) words.add(word);
-        const at = this.placeOf(all, { name, entry: before, score: 1 });
+        const at = this.placeOf(all, before);
         if (all[at]?.name === name) all.splice(at, 1);
       }
       if (entry !== undefined) {
         for (const word of index.add(name, entry)) words.add(word);
-        const hit = { name, entry, score: 1 };
+        const hit = index.get(name) as ISearchHit<TEntry>;
         all.splice(this.placeOf(all, hit), 0, hit);
       }
       changes.push(words);

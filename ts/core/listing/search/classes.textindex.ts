@@ -1,6 +1,6 @@
 import { Slices, sortInSlices } from '../../base/helpers.slices.js';
 import { prefixEnd, similarWords, wordPosition, wordsOf } from './helpers.words.js';
-import type { ISearchField } from './interfaces.search.js';
+import type { ISearchField, ISearchHit } from './interfaces.search.js';
 
 /** Beginnings of words count from this length: two letters begin too many words. */
 const PREFIX_FROM = 3;
@@ -33,18 +33,13 @@ const weightAt = (place: number): number => MAX_WEIGHT - Math.floor(place / MAX_
 
 const ascending = (a: number, b: number): number => a - b;
 
-export interface IIndexed<TEntry> {
-  readonly name: string;
-  readonly entry: TEntry;
-}
-
 /**
  * Which words are in which packages. A package costs its own words when it changes, and a search walks each list of
  * places in one go (5 ns per place) and pauses between the lists. There is nothing to vacuum: what is removed is removed.
  */
 export class TextIndex<TEntry> {
   /** by the number that a name has for good */
-  private readonly packages: (IIndexed<TEntry> | undefined)[] = [];
+  private readonly packages: (ISearchHit<TEntry> | undefined)[] = [];
   private readonly numbers = new Map<string, number>();
   private readonly places = new Map<string, number[]>();
   /** all words in order; never changed in place, because a search that makes a pause holds it */
@@ -56,7 +51,7 @@ export class TextIndex<TEntry> {
     this.boosts = fields.reduce((sum, { boost }) => sum + boost, 0);
   }
 
-  /** An index of all these packages, built in slices. */
+  /** An index of all these packages, built in slices. They may change meanwhile; what has changed is to be applied afterwards. */
   public static async of<TEntry>(
     fields: readonly ISearchField<TEntry>[],
     packages: Iterable<readonly [name: string, entry: TEntry]>,
@@ -65,6 +60,8 @@ export class TextIndex<TEntry> {
     const { places } = index;
     const slices = new Slices();
     for (const [name, entry] of packages) {
+      // a map gives a name twice if it was removed and came back meanwhile
+      if (index.numbers.has(name)) continue;
       const number = index.keep(name, entry);
       for (const [word, weight] of index.weights(name, entry)) {
         const list = places.get(word);
@@ -87,7 +84,11 @@ export class TextIndex<TEntry> {
     return this.packages.length;
   }
 
-  public at(number: number): IIndexed<TEntry> | undefined {
+  public all(): ISearchHit<TEntry>[] {
+    return this.packages.filter((one) => one !== undefined);
+  }
+
+  public at(number: number): ISearchHit<TEntry> | undefined {
     return this.packages[number];
   }
 
@@ -95,9 +96,9 @@ export class TextIndex<TEntry> {
     return this.numbers.get(name);
   }
 
-  public get(name: string): TEntry | undefined {
+  public get(name: string): ISearchHit<TEntry> | undefined {
     const number = this.numbers.get(name);
-    return number === undefined ? undefined : this.packages[number]?.entry;
+    return number === undefined ? undefined : this.packages[number];
   }
 
   public add(name: string, entry: TEntry): Iterable<string> {
@@ -197,7 +198,7 @@ export class TextIndex<TEntry> {
       number = this.packages.length;
       this.numbers.set(name, number);
     }
-    this.packages[number] = { name, entry };
+    this.packages[number] = { name, entry, score: 1 };
     return number;
   }
 
