@@ -77,6 +77,18 @@ t.test('an index that follows changes is the same as one of the result', async (
   }
 });
 
+t.test('a package that is given twice, because it was removed and came back meanwhile, is there once', async (t) => {
+  const again: [string, IEntry][] = [
+    ['a', { text: 'red' }],
+    ['b', { text: 'red' }],
+    ['a', { text: 'red' }],
+  ];
+  const index = await TextIndex.of(fields, again);
+  t.same((await found(index, 'red')).sort(), ['a', 'b']);
+  index.remove('a');
+  t.same([...ranked(await index.match('red', false)).numbers], [index.numberOf('b')]);
+});
+
 t.test('the word itself counts more than what begins with it, and that more than what is similar', async (t) => {
   const entries = ['react', 'reactive', 'reaxt', 'react and more', 'react react and more', 'none'];
   const index = await TextIndex.of(
