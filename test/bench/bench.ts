@@ -1,9 +1,10 @@
-// `pnpm run bench npm|oci|listing [--quick] [--only WORD] …`: measures a protocol beside a well-known registry on the same machine.
+// `pnpm run bench npm|oci|listing|growth [--quick] [--only WORD] …`: measures a protocol beside a well-known registry on the same machine, or what many packages cost.
 const [name = 'npm', ...args] = process.argv.slice(2);
 const benches: Record<string, () => Promise<{ bench(args: string[]): Promise<void> }>> = {
   npm: () => import('./bench.npm.js'),
   oci: () => import('./bench.oci.js'),
   listing: () => import('./bench.listing.js'),
+  growth: () => import('./bench.growth.js'),
 };
 const chosen = benches[name];
 if (!chosen) {

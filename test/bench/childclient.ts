@@ -6,8 +6,12 @@ export class ChildClient<TJob extends object, TResult extends { error?: string }
   private readonly child: ChildProcess;
 
   /** @param file beside this one */
-  constructor(private readonly file: string) {
-    this.child = fork(fileURLToPath(new URL(file, import.meta.url)), { execArgv: ['--import=tsx'] });
+  constructor(
+    private readonly file: string,
+    nodeOptions: readonly string[] = [],
+  ) {
+    const execArgv = ['--import=tsx', ...nodeOptions];
+    this.child = fork(fileURLToPath(new URL(file, import.meta.url)), { execArgv });
   }
 
   async run(job: TJob): Promise<TResult> {

@@ -78,6 +78,74 @@ t.test('scores and totals are those of what the caller may see', async (t) => {
   t.match(seen.objects[0], { searchScore: 1, score: { final: 1 } }, 'the best of them');
 });
 
+t.test('a search does not tell whether there is a package that the caller may not see', async (t) => {
+  const { anon, writer } = await npmWorld(t, { auth: { anonymousScopes: ['npm:package:pub-*:read'] } });
+  await writer.publish('pub-gadgit', '1.0.0', { manifest: { description: 'red or green' } });
+  await writer.publish('pub-other', '1.0.0', { manifest: { description: 'blue' } });
+  const queries = ['text=gadget', 'text=red%20blue', 'text=gadget%20blue'];
+  const ask = () => Promise.all(queries.map((query) => find(anon, query).then(names)));
+  const before = await ask();
+  t.same(before[0], ['pub-gadgit'], 'a letter is wrong, and nothing fits better');
+  t.same(before[1]?.sort(), ['pub-gadgit', 'pub-other'], 'each has one of the words');
+  await writer.publish('gadget', '1.0.0', { manifest: { description: 'red and blue' } });
+  t.same(await find(writer, 'text=gadget').then(names), ['gadget']);
+  t.same(await find(writer, 'text=red%20blue').then(names), ['gadget']);
+  const after = await ask();
+  t.same(after[0], before[0]);
+  t.same(after[1]?.sort(), before[1]);
+  t.same(after[2], before[2]);
+});
+
+t.test('all of a long result is looked through for what the caller may see', async (t) => {
+  const filling = await npmWorld(t);
+  const { store } = filling.registry.getStorage();
+  const rows = Array.from({ length: 12_000 }, (_, n) => {
+    const name = n === 11_000 ? 'own-thing' : `thing-${n}`;
+    const entry = { name, version: '1.0.0', rev: 1, date: '2026-01-01', keywords: [], links: {}, maintainers: [] };
+    return [name, 1, entry];
+  });
+  await store.put('npm/catalog/base.json', Buffer.from(JSON.stringify(rows)));
+  const auth = { anonymousScopes: ['npm:package:own-*:read'] };
+  const { anon } = await npmWorld(t, { auth, storage: { objectStore: store } });
+  // on a busy machine the index takes longer than a search waits for it
+  while ((await find(anon, 'text=own')).total === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+  t.same(await find(anon, 'text=thing').then(names), ['own-thing']);
+  t.same(await find(anon, 'text=').then(names), ['own-thing']);
+});
+
+t.test('the qualifiers that npm documents narrow a search and are no words', async (t) => {
+  const { anon, writer } = await npmWorld(t);
+  await writer.publish('stable', '1.0.0', { manifest: { keywords: ['a', 'b'] } });
+  await writer.publish('young', '0.3.0', { manifest: { keywords: ['a'], description: 'not yet stable' } });
+  await writer.publish('old', '2.0.0', { manifest: { keywords: ['b'] } });
+  const old = await writer.packument('old');
+  const { '2.0.0': version } = old.versions as Record<string, object>;
+  await writer.put('/old', { ...old, versions: { '2.0.0': { ...version, deprecated: 'use stable' } } });
+  const cases: [string, string[]][] = [
+    ['keywords:a', ['stable', 'young']],
+    ['keywords:a,-b', ['young']],
+    ['keywords:-a', ['old']],
+    ['is:unstable', ['young']],
+    ['not:unstable', ['old', 'stable']],
+    ['not:unstable,deprecated', ['stable']],
+    ['is:deprecated', ['old']],
+    ['is:insecure', []],
+    ['not:insecure', ['old', 'stable', 'young']],
+    ['stable is:unstable', ['young']],
+    ['stable boost-exact:false', ['stable', 'young']],
+    ['keywords:', ['old', 'stable', 'young']],
+    ['🦄', []],
+    ['!!! not:unstable', []],
+  ];
+  for (const [text, wanted] of cases) {
+    const found = names(await find(anon, `text=${encodeURIComponent(text)}`));
+    t.same(found.sort(), wanted, text);
+  }
+  t.equal(names(await find(anon, 'text=&size=')).length, 3, 'a size without a value is the default');
+  const scores = async (text: string) => (await find(anon, `text=${text}`)).objects.map((hit) => hit.searchScore);
+  t.ok((await scores('stable'))[1]! < (await scores('stable%20boost-exact:false'))[1]!);
+});
+
 t.test('a provider that decides name by name is asked a bounded number of questions', async (t) => {
   const filling = await npmWorld(t);
   const { store } = filling.registry.getStorage();

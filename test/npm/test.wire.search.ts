@@ -59,7 +59,7 @@ const indexOf = (source: Source) =>
   new SearchIndex<INpmSearchEntry>(source, { fields: searchFields, closeness, compare: byDate });
 
 const names = async (index: SearchIndex<INpmSearchEntry>, text: string) =>
-  (await index.ranked(parseSearchText(text).text)).map((hit) => hit.name);
+  (await index.search(parseSearchText(text).text, { most: Number.POSITIVE_INFINITY })).map((hit) => hit.name);
 
 t.test('the name comes first, then keywords, then the description', async (t) => {
   const source = new Source();
@@ -125,15 +125,16 @@ t.test('a text of hundreds of words costs no more than one of a few', async (t) 
     ),
   );
   const cost = async (text: string) => {
-    const begun = performance.now();
+    const before = process.cpuUsage();
     t.ok((await names(index, text)).length > 0, text.slice(0, 20));
-    return performance.now() - begun;
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1000;
   };
   // on a busy machine the index takes longer than a search waits for it
   while ((await names(index, 'w0')).length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
   const few = await cost(words.slice(0, 16).join(' '));
   const many = await cost(words.join(' '));
-  t.ok(many < 3 * few + 50, `${many} ms instead of ${few}`);
+  t.ok(many < 3 * few + 50, `${many} ms of CPU instead of ${few}`);
 });
 
 t.test('qualifiers narrow a search', async (t) => {

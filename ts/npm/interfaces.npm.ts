@@ -86,6 +86,8 @@ export interface INpmSearchEntry {
   keywords: string[];
   license?: string;
   links: Record<string, string>;
+  /** true if the version is deprecated */
+  deprecated?: boolean;
   author?: INpmPerson;
   publisher?: INpmPerson;
   maintainers: INpmPerson[];

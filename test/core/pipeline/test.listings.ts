@@ -205,3 +205,45 @@ t.test('rights are not asked on when the client is gone', async (t) => {
   await t.rejects(serveListing(request, listing, right, options), { kind: 'timeout' } as never);
   t.ok(asked < 1000, `${asked} names were asked about`);
 });
+
+t.test('rights are asked once for each version of the listing, for as long as the caller is believed', async (t) => {
+  const packages = Array.from({ length: 1000 }, (_, at) => ({ name: `p${at}`, entry: {} }));
+  let asked = 0;
+  const auth = {
+    allowsAll: async () => false,
+    allowedNames: async (_token: unknown, { action }: { action: string }, names: string[]) => {
+      asked += names.length;
+      return names.filter((name) => action === 'write' || name.endsWith('7'));
+    },
+  } as unknown as AuthManager;
+  let version = 1;
+  const listing = { sorted: async () => ({ version, packages }) };
+  const options = { variant: 'names', render: { contentType: 'text/plain', entry: (name: string) => name } };
+  const callerUntil = (validUntil: number) => ({ token: null, validUntil, revision: 0 });
+  const ann = callerUntil(Number.POSITIVE_INFINITY);
+  const ask = async (audience?: typeof ann | 'anybody', action = 'read', ifNoneMatch?: string) => {
+    const header = (name: string) => (name === 'if-none-match' ? ifNoneMatch : undefined);
+    const request = { header, token: null, auth, audience };
+    const answer = await serveListing(request, listing, { protocol: 'shelf', type: 'shelf', action }, options);
+    const questions = asked;
+    asked = 0;
+    return { ...answer, questions };
+  };
+  const first = await ask(ann);
+  t.equal(first.questions, 1000);
+  t.match(await ask(ann), { status: 200, questions: 0 });
+  t.match(await ask(ann, 'read', first.headers.ETag), { status: 304, questions: 0 });
+  t.match(await ask(ann, 'write'), { questions: 1000 }, 'another right');
+  t.match(await ask(ann), { questions: 0 });
+  t.match(await ask(callerUntil(Number.POSITIVE_INFINITY)), { questions: 1000 }, 'another caller');
+  version++;
+  t.match(await ask(ann), { questions: 1000 }, 'another version');
+  for (const audience of [callerUntil(Date.now() - 1), callerUntil(0), 'anybody' as const, undefined]) {
+    t.match(await ask(audience), { questions: 1000 });
+    t.match(await ask(audience), { questions: 1000 }, 'nobody who is believed');
+  }
+  const brief = callerUntil(Date.now() + 100);
+  await ask(brief);
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  t.match(await ask(brief), { questions: 1000 }, 'no more');
+});

@@ -61,7 +61,48 @@ t.test('a sweep reads one document for each package, not one for each artifact',
   }
   store.reset();
   t.equal(await toy.sweepToys(storage, {}), 0);
-  t.same(store.log.map(({ verb }) => verb).sort(), ['get', 'get', 'get', 'list']);
+  t.equal(store.count('get', 'toy/packages/'), 3);
+  t.equal(store.count('list'), 1);
+  t.equal(store.log.length, 6, 'and one read and one write of what it found');
+});
+
+t.test('a document is read again only if it or its artifacts have changed since the last sweep', async (t) => {
+  const { inner, store, storage, writer } = setUp();
+  for (const name of ['a', 'b', 'c', 'd']) await toy.publishToy(writer, name, '1.0.0', bytes);
+  const readBy = async (options: Parameters<typeof toy.sweepToys>[1] = {}): Promise<string[]> => {
+    store.reset();
+    await toy.sweepToys(storage, options);
+    const names = ['a', 'b', 'c', 'd'];
+    return names.filter((name) => store.log.some(({ verb, key }) => verb === 'get' && key === toy.documentKey(name)));
+  };
+  const all = ['a', 'b', 'c', 'd'];
+  t.same(await readBy({ dryRun: true }), all);
+  t.same(await readBy(), all, 'a dry run leaves no trace');
+  t.same(await readBy(), []);
+  t.equal(store.count('put'), 0, 'nothing is written where nothing has changed');
+  await toy.publishToy(writer, 'a', '2.0.0', bytes);
+  await inner.put(orphan('b'), bytes);
+  await toy.removeToy(writer, 'c', '1.0.0');
+  await inner.put(toy.artifactKey('c', '1.0.0'), bytes);
+  t.same(await readBy(), ['a', 'b', 'c']);
+  t.notOk(inner.keys().includes(orphan('b')));
+  t.notOk(inner.keys().includes(toy.artifactKey('c', '1.0.0')), 'what is no longer named is found');
+  t.same(await readBy(), ['b'], 'the last word on the package with an orphan; the other has no artifacts');
+  t.same(await readBy(), []);
+
+  const [key = ''] = inner.keys('registry/sweeps/');
+  const marks = inner.objects.get(key)!;
+  await inner.put(key, Buffer.from('damaged'), { metadata: marks.info.metadata });
+  t.same(await readBy(), ['a', 'b', 'd']);
+  t.same(await readBy(), []);
+  const stopped = new AbortController();
+  await toy.publishToy(writer, 'd', '2.0.0', bytes);
+  stopped.abort();
+  await readBy({ signal: stopped.signal });
+  t.same(await readBy(), ['d'], 'a sweep that is ended early forgets nothing');
+  const { bytes: stored } = inner.objects.get(key)!;
+  await inner.put(key, stored, { metadata: { 'full-since': '2025-12-01T00:00:00.000Z' } });
+  t.same(await readBy(), ['a', 'b', 'd'], 'after a month all are looked at again');
 });
 
 t.test('packages are swept sixteen at once', async (t) => {

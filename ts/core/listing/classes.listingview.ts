@@ -77,7 +77,7 @@ export class ListingView<TEntry> {
     if (source === 'segment') this.unfolded.delete(name);
     else this.unfolded.set(name, source);
     this.remember(name);
-    this.list(name, entry.entry);
+    this.list(entry);
   }
 
   /** A piece of the base holds these rows now. */
@@ -98,7 +98,8 @@ export class ListingView<TEntry> {
     if (nameOfSegment(segment) === undefined) this.longNames.set(segment, name);
   }
 
-  private list(name: string, entry: TEntry | null): void {
+  private list(row: ICatalogEntry<TEntry>): void {
+    const { name, entry } = row;
     const at = this.placeOf(name);
     const isListed = at < this.rows.length && this.rows[at]!.name === name;
     if (entry === null) {
@@ -107,7 +108,8 @@ export class ListingView<TEntry> {
       this.rows.splice(at, 1);
     } else {
       this.listed.set(name, entry);
-      this.rows.splice(at, isListed ? 1 : 0, { name, entry });
+      // the row itself: one object less for each package
+      this.rows.splice(at, isListed ? 1 : 0, row as IListedPackage<TEntry>);
     }
     this.copy = undefined;
     this.changed(name);

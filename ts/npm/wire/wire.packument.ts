@@ -181,5 +181,7 @@ export const searchEntryOf = (document: INpmDocument): INpmSearchEntry | null =>
     author: personOf(latest.author),
     publisher: personOf(latest._npmUser),
     maintainers: document.maintainers,
+    // `npm deprecate` with an empty text takes a deprecation back
+    ...(latest.deprecated ? { deprecated: true } : {}),
   };
 };

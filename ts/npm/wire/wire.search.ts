@@ -10,11 +10,21 @@ export interface ISearchQuery {
   text: string;
   /** each inner list is met by any of its words; all lists must be met */
   keywords: string[][];
+  /** none of these may be a keyword */
+  notKeywords: string[];
+  /** `is:` and `not:` */
+  is: Set<TQuality>;
+  not: Set<TQuality>;
+  /** whether a package of that very name comes first; false with `boost-exact:false` */
+  boostExact: boolean;
   author?: string;
   maintainer?: string;
   /** without `@` */
   scope?: string;
 }
+
+const QUALITIES = ['unstable', 'insecure', 'deprecated'] as const;
+type TQuality = (typeof QUALITIES)[number];
 
 export interface IScored {
   entry: INpmSearchEntry;
@@ -27,17 +37,45 @@ const MAX_PAGE = 250;
 /** hits that are counted, and so the last that a page may begin with */
 export const MAX_HITS = 5000;
 
+const QUALIFIER = /^(keywords?|author|maintainer|scope|is|not|boost-exact):(.*)$/;
+
+const addKeywords = (query: ISearchQuery, value: string): void => {
+  for (const all of value.split('+')) {
+    const any = all.split(',').filter((word) => word !== '' && word !== '-');
+    const wanted = any.filter((word) => !word.startsWith('-'));
+    if (wanted.length > 0) query.keywords.push(wanted);
+    query.notKeywords.push(...any.filter((word) => word.startsWith('-')).map((word) => word.slice(1)));
+  }
+};
+
+const addQualities = (qualities: Set<TQuality>, value: string): void => {
+  for (const quality of QUALITIES) if (value.split(',').includes(quality)) qualities.add(quality);
+};
+
+const addQualifier = (query: ISearchQuery, qualifier: string, value: string): void => {
+  if (value === '') return;
+  if (qualifier.startsWith('keyword')) addKeywords(query, value);
+  else if (qualifier === 'scope') query.scope = value.replace(/^@/, '');
+  else if (qualifier === 'boost-exact') query.boostExact = value !== 'false';
+  else if (qualifier === 'is' || qualifier === 'not') addQualities(query[qualifier], value);
+  else query[qualifier as 'author' | 'maintainer'] = value;
+};
+
 /** Splits `foo keywords:a,b author:x` into free words and qualifiers; what is no known qualifier stays a word. */
 export const parseSearchText = (source: string): ISearchQuery => {
-  const query: ISearchQuery = { text: '', keywords: [] };
+  const query: ISearchQuery = {
+    text: '',
+    keywords: [],
+    notKeywords: [],
+    is: new Set(),
+    not: new Set(),
+    boostExact: true,
+  };
   const words: string[] = [];
   for (const word of source.slice(0, MAX_TEXT).toLowerCase().split(/\s+/).filter(Boolean)) {
-    const [, qualifier, value] = /^(keywords?|author|maintainer|scope):(.+)$/.exec(word) ?? [];
+    const [, qualifier, value] = QUALIFIER.exec(word) ?? [];
     if (qualifier === undefined || value === undefined) words.push(word);
-    else if (qualifier.startsWith('keyword')) {
-      query.keywords.push(...value.split('+').map((any) => any.split(',').filter(Boolean)));
-    } else if (qualifier === 'scope') query.scope = value.replace(/^@/, '');
-    else query[qualifier as 'author' | 'maintainer'] = value;
+    else addQualifier(query, qualifier, value);
   }
   query.text = words.join(' ');
   return query;
@@ -69,19 +107,27 @@ export const byDate = (a: INpmSearchEntry, b: INpmSearchEntry): number =>
 const named = (person: INpmPerson | undefined, wanted: string): boolean =>
   person !== undefined && (person.name.toLowerCase() === wanted || person.email?.toLowerCase() === wanted);
 
+/** What the qualities mean: below 1.0.0 nothing is promised (semver); of insecure packages this registry knows nothing. */
+const hasQuality = (entry: INpmSearchEntry, quality: TQuality): boolean => {
+  if (quality === 'unstable') return entry.version.startsWith('0.');
+  return quality === 'deprecated' && entry.deprecated === true;
+};
+
 /** Do the qualifiers let this package through? */
 export const qualifies = (entry: INpmSearchEntry, query: ISearchQuery): boolean => {
-  const { author, maintainer, scope, keywords } = query;
+  const { author, maintainer, scope, keywords, notKeywords } = query;
   if (scope !== undefined && !entry.name.startsWith(`@${scope}/`)) return false;
   if (author !== undefined && !named(entry.author, author) && !named(entry.publisher, author)) return false;
   if (maintainer !== undefined && !entry.maintainers.some((person) => named(person, maintainer))) return false;
-  if (keywords.length === 0) return true;
+  for (const quality of query.is) if (!hasQuality(entry, quality)) return false;
+  for (const quality of query.not) if (hasQuality(entry, quality)) return false;
+  if (keywords.length === 0 && notKeywords.length === 0) return true;
   const own = new Set(entry.keywords.map((word) => word.toLowerCase()));
-  return keywords.every((any) => any.some((word) => own.has(word)));
+  return keywords.every((any) => any.some((word) => own.has(word))) && !notKeywords.some((word) => own.has(word));
 };
 
 const whole = (value: string | undefined, otherwise: number, most: number): number => {
-  const number = Number(value ?? otherwise);
+  const number = Number(value || otherwise);
   return Number.isFinite(number) && number >= 0 ? Math.min(Math.floor(number), most) : otherwise;
 };
 

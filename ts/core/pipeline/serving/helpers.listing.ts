@@ -1,12 +1,13 @@
 import * as plugins from '../../../plugins.js';
 import type { IRight } from '../../auth/classes.rights.js';
-import type { IAuthToken } from '../../auth/interfaces.auth.js';
+import type { IAuthToken, IVerifiedCaller } from '../../auth/interfaces.auth.js';
 import { Slices } from '../../base/helpers.slices.js';
 import type { AuthManager } from '../../classes.authmanager.js';
 import { RegistryError } from '../../classes.registryerror.js';
 import type { IResponse } from '../../interfaces.core.js';
 import type { IListedPackage, IListingSnapshot } from '../../listing/interfaces.listing.js';
 import { acceptsEncoding, matchesEtag, respond } from '../helpers.http.js';
+import type { TAudience } from './classes.answercache.js';
 import { Rendering } from './classes.rendercache.js';
 
 /** A listing of all packages that can be served; `PackageCatalog` is one. */
@@ -41,6 +42,8 @@ export interface IServeListingOptions<TEntry> {
 export interface IListingRequest {
   header(name: string): string | undefined;
   token: IAuthToken | null;
+  /** for whom and until when what was found out of the rights may be remembered */
+  audience?: TAudience;
   auth: AuthManager;
   signal?: AbortSignal;
 }
@@ -96,21 +99,69 @@ class ListingRenders {
   }
 }
 
-const rendersOf = new WeakMap<object, ListingRenders>();
-
 interface IVisible<TEntry> {
   /** the same for callers that see the same packages of one version */
   who: string;
   packages: readonly IListedPackage<TEntry>[];
 }
 
-/** What the caller may see. Callers that see all of it are known at once; of others each name is looked at. */
-const visibleTo = async <TEntry>(
+/** Packages that are remembered as visible of all callers together, 8 bytes each. */
+const REMEMBERED = 1_000_000;
+
+interface IRemembered {
+  version: number;
+  visible: IVisible<unknown>;
+}
+
+/** What is kept of one listing. */
+class ListingMemory {
+  public readonly renders = new ListingRenders();
+  /** by caller: one object stands for one verification */
+  private readonly visible = new plugins.LRUCache<IVerifiedCaller, Map<string, IRemembered>>({
+    maxSize: REMEMBERED,
+    sizeCalculation: (rights) => {
+      let size = 1000;
+      for (const { visible } of rights.values()) size += visible.packages.length;
+      return size;
+    },
+  });
+
+  /** What the caller may see of this version; asked once for as long as its verification is believed. */
+  public async visibleTo<TEntry>(
+    request: IListingRequest,
+    right: IRight,
+    { version, packages }: IListingSnapshot<TEntry>,
+  ): Promise<IVisible<TEntry>> {
+    if (await request.auth.allowsAll(request.token, right)) return { who: 'all', packages };
+    const { audience } = request;
+    const caller = audience === 'anybody' || !audience || audience.validUntil <= Date.now() ? undefined : audience;
+    const name = `${right.protocol}:${right.type}:${right.action}`;
+    const known = caller && this.visible.get(caller)?.get(name);
+    if (known?.version === version) return known.visible as IVisible<TEntry>;
+    const visible = await readableOf(request, right, packages);
+    if (!caller) return visible;
+    this.visible.set(caller, new Map(this.visible.get(caller)).set(name, { version, visible }));
+    return visible;
+  }
+}
+
+const memories = new WeakMap<object, ListingMemory>();
+
+const memoryOf = (listing: object): ListingMemory => {
+  let memory = memories.get(listing);
+  if (!memory) {
+    memory = new ListingMemory();
+    memories.set(listing, memory);
+  }
+  return memory;
+};
+
+/** What the caller may see: each name is looked at. */
+const readableOf = async <TEntry>(
   { auth, token, signal }: IListingRequest,
   right: IRight,
   packages: readonly IListedPackage<TEntry>[],
 ): Promise<IVisible<TEntry>> => {
-  if (await auth.allowsAll(token, right)) return { who: 'all', packages };
   const slices = new Slices();
   const visible: IListedPackage<TEntry>[] = [];
   const seen = plugins.crypto.createHash('sha256');
@@ -177,14 +228,10 @@ export const serveListing = async <TEntry>(
   right: IRight,
   options: IServeListingOptions<TEntry>,
 ): Promise<IResponse> => {
-  const { version, packages } = await listing.sorted();
-  const visible = await visibleTo(request, right, packages);
-  let renders = rendersOf.get(listing);
-  if (!renders) {
-    renders = new ListingRenders();
-    rendersOf.set(listing, renders);
-  }
-  const rendering = await renders.get(`${options.variant}\n${visible.who}`, version, () =>
+  const snapshot = await listing.sorted();
+  const memory = memoryOf(listing);
+  const visible = await memory.visibleTo(request, right, snapshot);
+  const rendering = await memory.renders.get(`${options.variant}\n${visible.who}`, snapshot.version, () =>
     renderAll(visible.packages, options.render),
   );
   const packed = rendering.compressible && acceptsEncoding(request.header('accept-encoding'), 'gzip');

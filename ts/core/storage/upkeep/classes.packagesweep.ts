@@ -8,7 +8,7 @@ import type { IPackageSweep } from '../commit/interfaces.plans.js';
 import type { DocumentCache } from '../documents/classes.documentcache.js';
 import type { UpdateQueue } from '../documents/classes.updatequeue.js';
 import type { ICodec } from '../interfaces.storage.js';
-import { olderThan } from './helpers.sweep.js';
+import { SweepMarks } from './classes.sweepmarks.js';
 
 export interface IPackageSweepParts {
   store: IObjectStore;
@@ -25,12 +25,14 @@ const PACKAGES_AT_ONCE = 16;
 /** The old objects of one package, documents left out. */
 interface IGroup {
   documentKey: string;
+  /** as it was listed; undefined if it was not listed beside them */
+  etag?: string;
   keys: string[];
 }
 
 /**
  * Deletes artifacts that no document names: what broken writes and failed deletes left. One listing, and one read of
- * each document that has old artifacts.
+ * each document that has old artifacts and has changed since the last sweep, or whose artifacts have (see `SweepMarks`).
  *
  * What is listed here and named by no document may be named a moment later, by a write that was slow between placing and
  * committing. So the document is written first: an update that finds the keys unnamed notes that they are deleted, and
@@ -52,14 +54,17 @@ export class PackageSweep<T> {
 
   /** Returns how many artifacts were deleted. */
   public async run(): Promise<number> {
-    await forEachAtOnce(this.groups(), PACKAGES_AT_ONCE, (group) => this.sweepReadable(group));
+    const { parts, sweep } = this;
+    const marks = await SweepMarks.read(parts.store, sweep.prefix, parts.now().getTime());
+    await forEachAtOnce(this.groups(), PACKAGES_AT_ONCE, (group) => this.sweepReadable(group, marks));
+    if (!sweep.dryRun && !sweep.signal?.aborted) await marks.write();
     return this.count;
   }
 
   /** A document that is damaged may name anything: its package is left alone, and the others are swept. */
-  private async sweepReadable(group: IGroup): Promise<void> {
+  private async sweepReadable(group: IGroup, marks: SweepMarks): Promise<void> {
     try {
-      await this.sweepPackage(group);
+      await this.sweepPackage(group, marks);
     } catch (error) {
       const isDamaged = !(error instanceof RegistryError) || error.kind === 'internal';
       if (!isDamaged) throw error;
@@ -74,25 +79,35 @@ export class PackageSweep<T> {
 
   private async *groups(): AsyncGenerator<IGroup, void, undefined> {
     let group: IGroup | undefined;
-    for await (const { key } of olderThan(this.parts.store, this.sweep.prefix, this.before)) {
+    for await (const item of this.parts.store.list({ prefix: this.sweep.prefix })) {
       if (this.sweep.signal?.aborted) return;
+      if (!('key' in item)) continue;
+      const { key, etag, lastModified } = item;
       const documentKey = this.sweep.ownerOf(key);
-      if (key === documentKey) continue;
       // in key order the objects of a package mostly follow each other; if not, its document is read once more
       if (group && group.documentKey !== documentKey) {
-        yield group;
+        if (group.keys.length > 0) yield group;
         group = undefined;
       }
       group ??= { documentKey, keys: [] };
-      group.keys.push(key);
+      if (key === documentKey) group.etag = etag;
+      else if (lastModified.getTime() <= this.before) group.keys.push(key);
     }
-    if (group) yield group;
+    if (group && group.keys.length > 0) yield group;
   }
 
-  private async sweepPackage({ documentKey, keys }: IGroup): Promise<void> {
+  private async sweepPackage({ documentKey, etag, keys }: IGroup, marks: SweepMarks): Promise<void> {
+    // the document that is read may be newer than the one that was listed; no later listing has the older one again
+    const mark = SweepMarks.markOf(etag, keys);
+    if (marks.has(mark)) return;
     const document = await this.parts.documents.pass(documentKey, this.codec);
+    const unnamed = this.unnamed(document, keys);
+    if (unnamed.length === 0) {
+      marks.add(mark);
+      return;
+    }
     const orphans = new Map<string, number>();
-    for (const key of this.unnamed(document, keys)) {
+    for (const key of unnamed) {
       const size = await this.oldSize(key);
       if (size !== null) orphans.set(key, size);
     }

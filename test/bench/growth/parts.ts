@@ -1,0 +1,6 @@
+import { accounts } from './growth.accounts.js';
+import { links, referrers, repositories, tags } from './growth.images.js';
+import { packages, versions } from './growth.packages.js';
+import type { IPart } from './interfaces.growth.js';
+
+export const PARTS: readonly IPart[] = [packages, versions, tags, referrers, links, repositories, accounts];

@@ -1,0 +1,88 @@
+import { crypto } from '../../../plugins.js';
+import { Slices } from '../../base/helpers.slices.js';
+import { streamToBuffer } from '../../base/helpers.streams.js';
+import type { IObjectStore } from '../../objectstore/interfaces.objectstore.js';
+
+/** bytes of a mark: enough that no two packages in the world share one by chance */
+const MARK_BYTES = 16;
+/** After this long every package is looked at again: a later release may find an orphan where an earlier did not. */
+const FULL_EVERY_MS = 30 * 24 * 60 * 60 * 1000;
+/** name of the time of the last sweep that looked at everything, in the metadata of the object */
+const FULL_SINCE = 'full-since';
+
+/**
+ * Packages of which a sweep has found that their documents name all of their old artifacts, each as a hash of the
+ * document's version and the artifacts' keys. As long as both stay as they are there is nothing to sweep, and the
+ * document need not be read: on most days that is nearly every package.
+ *
+ * `registry/sweeps/{prefix}.marks` holds the marks behind each other. Nothing depends on them: if the object is lost,
+ * damaged, or written by two sweeps at once, documents are read once more.
+ */
+export class SweepMarks {
+  private readonly key: string;
+  private readonly known = new Set<string>();
+  private readonly kept: string[] = [];
+  private fullSince: number;
+
+  private constructor(
+    private readonly store: IObjectStore,
+    prefix: string,
+    private readonly now: number,
+  ) {
+    this.key = `registry/sweeps/${prefix.replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '')}.marks`;
+    this.fullSince = now;
+  }
+
+  /** The marks of the last sweep below this prefix. */
+  public static async read(store: IObjectStore, prefix: string, now: number): Promise<SweepMarks> {
+    const marks = new SweepMarks(store, prefix, now);
+    const found = await store.get(marks.key);
+    if (found && found !== 'notModified') {
+      await marks.load(await streamToBuffer(found.body), Date.parse(found.info.metadata?.[FULL_SINCE] ?? ''));
+    }
+    return marks;
+  }
+
+  /** @param etag of the document; undefined: it is not known, and nothing is remembered */
+  public static markOf(etag: string | undefined, keys: readonly string[]): string | undefined {
+    if (etag === undefined) return undefined;
+    const hash = crypto
+      .createHash('sha256')
+      .update(JSON.stringify([etag, keys]))
+      .digest();
+    return hash.toString('latin1', 0, MARK_BYTES);
+  }
+
+  /** Whether an earlier sweep found nothing there; then it is remembered for the next one as well. */
+  public has(mark: string | undefined): boolean {
+    if (mark === undefined || !this.known.has(mark)) return false;
+    this.kept.push(mark);
+    return true;
+  }
+
+  public add(mark: string | undefined): void {
+    if (mark !== undefined) this.kept.push(mark);
+  }
+
+  /** Stores the marks of this sweep, which has come to its end, for the next one. */
+  public async write(): Promise<void> {
+    const { known, kept, fullSince } = this;
+    const isSame = kept.length === known.size && kept.every((mark) => known.has(mark));
+    if (isSame) return;
+    const bytes = Buffer.allocUnsafe(kept.length * MARK_BYTES);
+    for (const [at, mark] of kept.entries()) bytes.write(mark, at * MARK_BYTES, 'latin1');
+    const metadata = { [FULL_SINCE]: new Date(fullSince).toISOString() };
+    await this.store.put(this.key, bytes, { contentType: 'application/octet-stream', metadata });
+  }
+
+  private async load(bytes: Buffer, fullSince: number): Promise<void> {
+    const age = this.now - fullSince;
+    if (Number.isNaN(age) || age < 0 || age > FULL_EVERY_MS || bytes.length % MARK_BYTES !== 0) return;
+    this.fullSince = fullSince;
+    const slices = new Slices();
+    for (let at = 0; at < bytes.length; at += MARK_BYTES) {
+      this.known.add(bytes.toString('latin1', at, at + MARK_BYTES));
+      if (slices.due) await slices.rest();
+    }
+  }
+}
