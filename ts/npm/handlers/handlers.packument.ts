@@ -30,7 +30,6 @@ const missing = (what: string): RegistryError => new RegistryError('notFound', `
 /** GET /{package}: the whole packument, or the abbreviated one for whom it suffices. */
 export const getPackument = async (call: RegistryCall): Promise<IResponse> => {
   const name = packageOf(call);
-  const { publicUrl } = call;
   const abbreviated = negotiate(call.header('accept'), [FULL_TYPE, ABBREVIATED_TYPE]) === ABBREVIATED_TYPE;
   const contentType = abbreviated ? ABBREVIATED_TYPE : FULL_TYPE;
   const render = abbreviated ? renderAbbreviated : renderFull;
@@ -38,7 +37,8 @@ export const getPackument = async (call: RegistryCall): Promise<IResponse> => {
     variant: contentType,
     about: about(name),
     repeatable: true,
-    render: (document) => (isTombstone(document) ? null : { body: render(document, publicUrl), contentType }),
+    render: (document, publicUrl) =>
+      isTombstone(document) ? null : { body: render(document, publicUrl), contentType },
   });
   if (!served) throw missing(name);
   return served;
@@ -48,12 +48,11 @@ export const getPackument = async (call: RegistryCall): Promise<IResponse> => {
 export const getManifest = async (call: RegistryCall): Promise<IResponse> => {
   const name = packageOf(call);
   const wanted = call.params.version as string;
-  const { publicUrl } = call;
   const served = await call.serveDocument<INpmDocument>(documentKey(name), {
     variant: `version ${wanted}`,
     about: about(name),
     repeatable: true,
-    render: (document) => {
+    render: (document, publicUrl) => {
       const manifest = resolveVersion(document, wanted);
       return manifest && { body: renderManifest(manifest, publicUrl), contentType: FULL_TYPE };
     },
