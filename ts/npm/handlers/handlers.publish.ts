@@ -2,7 +2,6 @@ import { isRecord } from '../../core/base/helpers.values.js';
 import { RegistryError } from '../../core/classes.registryerror.js';
 import type { StagedObject } from '../../core/classes.registrystorage.js';
 import type { IResponse } from '../../core/interfaces.core.js';
-import { MAX_JSON_VALUES } from '../../core/pipeline/body/helpers.jsonvalues.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { respond } from '../../core/pipeline/helpers.http.js';
 import type { IArtifactPlan, IPlacedArtifact } from '../../core/storage/commit/interfaces.plans.js';
@@ -59,7 +58,7 @@ const receive = async (call: RegistryCall, name: string): Promise<IReceived> => 
   const limit = Math.ceil(maxArtifactSize / 3) * 4 + maxMetadataSize;
   const document =
     parsed === undefined
-      ? await readPublishDocument(call.body.chunks({ limit, maxValues: MAX_JSON_VALUES }), {
+      ? await readPublishDocument(call.body.chunks({ limit }), {
           maxMetadataSize,
           onAttachment,
         })
