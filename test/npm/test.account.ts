@@ -29,6 +29,10 @@ t.test('npm login --auth-type=legacy', async (t) => {
     authorization: `Basic ${Buffer.from(`ann:${PASSWORD}`).toString('base64')}`,
   });
   t.equal(basic.status, 201);
+  const ofBob = await anon.send('PUT', `${path}/-rev/1`, JSON.stringify(withoutPassword), {
+    authorization: `Basic ${Buffer.from(`bob:${PASSWORD}`).toString('base64')}`,
+  });
+  t.equal(ofBob.status, 400, "another user's password is nobody's here");
   const wrong: [string, unknown, number][] = [
     ['ann', couch('ann', 'wrong'), 401],
     ['nobody', couch('nobody', PASSWORD), 401],
@@ -61,7 +65,11 @@ t.test('a user of a Windows domain logs in', async (t) => {
   t.equal(made.status, 201);
   const answer = await anon.put(path, couch(name, 'a long password'));
   t.equal(answer.status, 201);
-  t.same((await new Actor(registry, answer.json().token as string).get('/-/whoami')).json(), { username: name });
+  const actor = new Actor(registry, answer.json().token as string);
+  t.same((await actor.get('/-/whoami')).json(), { username: name });
+  t.match((await actor.get(`${path}?write=true`)).json(), { name, email: 'ann@example.org' });
+  t.equal((await actor.publish('a', '1.0.0')).status, 201);
+  t.same((await actor.get('/-/user/DOMAIN%5Cann/package')).json(), { a: 'write' });
   t.equal((await anon.put('/-/user/org.couchdb.user:a%00', couch('a\0', 'a long password'))).status, 400);
 });
 
@@ -93,6 +101,7 @@ t.test('npm adduser where people may register themselves', async (t) => {
     'the name is taken',
   );
   t.equal((await anon.put('/-/user/org.couchdb.user:eve', couch('eve', 'a long password', { email }))).status, 201);
+  t.equal((await anon.put('/-/user/org.couchdb.user:zoe', couch('zoe', 'a long password', { email: '' }))).status, 201);
   t.equal((await anon.put('/-/user/org.couchdb.user:a%2fb', couch('a/b', 'a long password', { email }))).status, 400);
 });
 
@@ -150,6 +159,13 @@ t.test('npm token list, create, revoke', async (t) => {
   t.equal((await ci.publish('a', '1.0.0')).status, 201);
   t.equal((await ci.publish('b', '1.0.0')).status, 403);
   t.equal((await list()).find(({ name }) => name === 'ci')?.key, made.json().key);
+  const reads = { password: PASSWORD, packages_and_scopes_permission: 'read-only' };
+  const reading = await writer.post('/-/npm/v1/tokens', reads);
+  t.match(reading.json(), { readonly: true });
+  const onlyReads = new Actor(registry, reading.json().token as string);
+  t.equal((await onlyReads.get('/a')).status, 200);
+  t.equal((await onlyReads.publish('a', '1.1.0')).status, 403, 'read-only without names is read-only for all');
+  await writer.delete(`/-/npm/v1/tokens/token/${reading.json().key}`);
   const readonly = await writer.post('/-/npm/v1/tokens', { password: PASSWORD, readonly: true, cidr_whitelist: [] });
   t.match(readonly.json(), { readonly: true });
   t.equal((await new Actor(registry, readonly.json().token as string).publish('a', '1.1.0')).status, 403);
@@ -177,6 +193,23 @@ t.test('npm token list, create, revoke', async (t) => {
   t.equal((await list()).length, 4);
 });
 
+t.test('npm token list shows the tokens of npm, the newest first', async (t) => {
+  const { registry, writer } = await npmWorld(t);
+  const auth = registry.getAuthManager();
+  await auth.createPypiToken('ann');
+  for (const name of ['one', 'two', 'three']) {
+    const { now } = Date;
+    for (const begun = now(); now() <= begun; ) await new Promise((resolve) => setImmediate(resolve));
+    await auth.createToken('ann', 'npm', { name });
+  }
+  const { objects, total } = (await writer.get('/-/npm/v1/tokens')).json() as {
+    objects: { name: string }[];
+    total: number;
+  };
+  t.same(objects.map(({ name }) => name).slice(0, 3), ['three', 'two', 'one']);
+  t.equal(total, 5);
+});
+
 t.test('owners, access and stars are answered in words', async (t) => {
   const { anon, writer } = await npmWorld(t);
   await writer.publish('@s/a', '1.0.0');
@@ -195,6 +228,16 @@ t.test('owners, access and stars are answered in words', async (t) => {
   t.same((await writer.get('/-/user/ann/package')).json(), { '@s/a': 'write' });
   t.same((await writer.get('/-/user/bob/package')).json(), {});
   t.equal((await anon.get('/-/package/nothing/visibility')).status, 404);
+});
+
+t.test('a new user is advised to set up a project, not the whole computer', async (t) => {
+  const { registry } = await npmWorld(t);
+  const lines = registry.getRegistry('npm')?.clientSetup('http://npm.example.org/npm') ?? [];
+  t.same(lines, [
+    'npm config set registry http://npm.example.org/npm/ --location=project',
+    'npm config set @your-scope:registry http://npm.example.org/npm/ --location=project',
+    'npm login --registry http://npm.example.org/npm/',
+  ]);
 });
 
 t.test('npm audit', async (t) => {
@@ -245,6 +288,10 @@ t.test('npm login on the web', async (t) => {
   t.match(wrong.text, 'value="ann"');
   const foreign = await anon.post(local(loginUrl), form('ann', PASSWORD), { origin: 'https://evil.example.org' });
   t.equal(foreign.status, 403);
+  for (const site of ['cross-site', 'same-site']) {
+    const sent = await anon.post(local(loginUrl), form('ann', PASSWORD), { 'sec-fetch-site': site });
+    t.equal(sent.status, 403, site);
+  }
   t.equal((await anon.get(local(doneUrl))).status, 202);
 
   const right = await anon.post(local(loginUrl), form('ann', PASSWORD), {
@@ -254,6 +301,9 @@ t.test('npm login on the web', async (t) => {
   t.equal(right.status, 200);
   t.match(right.text, 'close this page');
   t.notMatch(right.text, /[0-9a-f]{8}-[0-9a-f]{4}-/, 'no token in the browser');
+  const second = await anon.post(local(loginUrl), form('bob', PASSWORD));
+  t.equal(second.status, 200, 'the form sent again, as browsers do');
+  t.match(second.text, 'close this page');
   t.equal((await anon.send('HEAD', local(doneUrl))).status, 202);
   const answers = await Promise.all([1, 2, 3].map(() => anon.get(local(doneUrl))));
   t.same(answers.map(({ status }) => status).sort(), [200, 404, 404], 'once');
@@ -261,11 +311,11 @@ t.test('npm login on the web', async (t) => {
   t.same((await new Actor(registry, token).get('/-/whoami')).json(), { username: 'ann' });
   t.same(await everything(), [], 'nothing is left');
 
-  const second = await begin();
+  const failing = await begin();
   for (const status of [401, 401, 401, 401, 404, 404]) {
-    t.equal((await anon.post(local(second.loginUrl), form('ann', 'wrong'))).status, status);
+    t.equal((await anon.post(local(failing.loginUrl), form('ann', 'wrong'))).status, status);
   }
-  t.equal((await anon.get(local(second.doneUrl))).status, 404);
+  t.equal((await anon.get(local(failing.doneUrl))).status, 404);
   for (const path of [
     '/-/v1/login/x',
     '/-/v1/login/ffffffff.x',
@@ -292,4 +342,9 @@ t.test('a login in the browser makes an account where that is allowed', async (t
   t.equal((await anon.post(local(loginUrl), fields.toString())).status, 200);
   const token = (await anon.get(local(doneUrl))).json().token as string;
   t.match((await new Actor(registry, token).get('/-/npm/v1/user')).json(), { name: 'eve', email: 'eve@example.org' });
+
+  const login = (await anon.post('/-/v1/login', {})).json();
+  const unasked = new URLSearchParams({ username: 'mal', password: 'a long password', email: 'mal@example.org' });
+  t.equal((await anon.post(local(login.loginUrl), unasked.toString())).status, 401, 'a login makes no account');
+  t.equal((await new Actor(registry, token).get('/-/user/org.couchdb.user:mal')).status, 404);
 });

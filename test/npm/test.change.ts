@@ -31,6 +31,7 @@ t.test('npm dist-tag ls, add, rm', async (t) => {
     ['1.0.0', '"1.0.0"', 400],
     ['%5e1', '"1.0.0"', 400],
     ['a%20b', '"1.0.0"', 400],
+    ['next', `"1.0.0"${' '.repeat(5000)}`, 413],
   ];
   for (const [tag, body, status] of refused) {
     t.equal((await writer.put(`/-/package/@s%2fa/dist-tags/${tag}`, body)).status, status, `${tag} ${body}`);
@@ -58,7 +59,11 @@ t.test('npm deprecate sends the whole packument back, pnpm a part of it', async 
   t.same(after['dist-tags'], { latest: '1.1.0' });
   t.match((await anon.get('/a', { accept: CORGI })).json(), { versions: { '1.0.0': { deprecated: 'use 1.1.0' } } });
   t.equal((await writer.put('/a', { versions: { '1.0.0': { deprecated: '' } } })).status, 200);
-  t.notOk('deprecated' in (await anon.packument('a')).versions['1.0.0']!);
+  const restored = await anon.packument('a');
+  t.notOk('deprecated' in restored.versions['1.0.0']!);
+  t.same(Object.keys(restored.versions), ['1.0.0', '1.1.0'], 'a version that is left out stays');
+  t.equal((await writer.put('/a', { versions: { '1.0.0': { deprecated: true } } })).status, 200);
+  t.equal((await anon.packument('a')).versions['1.0.0']!.deprecated, 'this version is deprecated');
   for (const [body, status] of [
     [{ versions: { '9.0.0': { deprecated: 'x' } } }, 400],
     [{ versions: { '1.0.0': 'x' } }, 400],
@@ -110,6 +115,67 @@ t.test('npm unpublish of a version', async (t) => {
   t.equal(again.status, 403);
   t.match(again.json(), { error: /cannot be used again/ });
   t.equal((await writer.publish('@s/a', '1.2.0')).status, 201);
+});
+
+t.test('two changes of one revision: one of them wins', async (t) => {
+  const { anon, writer, admin } = await npmWorld(t);
+  for (const version of ['1.0.0', '1.1.0', '1.2.0']) await writer.publish('a', version);
+  const packument = await admin.packument('a');
+  const path = `/a/-rev/${packument._rev}`;
+  const unpublishes = await Promise.all(
+    ['1.1.0', '1.2.0'].map((version) => admin.put(path, withoutVersion(packument, version))),
+  );
+  t.same(unpublishes.map(({ status }) => status).sort(), [200, 409]);
+  t.equal(Object.keys((await anon.packument('a')).versions).length, 2);
+
+  const left = await admin.packument('a');
+  const tags = await Promise.all(
+    ['red', 'blue'].map((tag) =>
+      admin.put(`/a/-rev/${left._rev}`, { ...left, 'dist-tags': { ...left['dist-tags'], [tag]: '1.0.0' } }),
+    ),
+  );
+  t.same(tags.map(({ status }) => status).sort(), [200, 409]);
+  t.equal(Object.keys((await anon.packument('a'))['dist-tags']).length, 2);
+  const { _rev } = await admin.packument('a');
+  const removals = await Promise.all([1, 2].map(() => admin.delete(`/a/-rev/${_rev}`)));
+  t.match(removals.map(({ status }) => status).sort()[0], 200);
+  t.notMatch(removals.map(({ status }) => status).sort()[1], 200);
+});
+
+t.test('whatever one change does, the revision makes one step', async (t) => {
+  const { anon, writer, admin } = await npmWorld(t);
+  for (const version of ['1.0.0', '1.1.0']) await writer.publish('a', version);
+  const body = withoutVersion(await admin.packument('a'), '1.1.0');
+  body.versions['1.0.0']!.deprecated = 'old';
+  t.equal((await admin.put(`/a/-rev/${body._rev}`, body)).status, 200);
+  const after = await anon.packument('a');
+  t.match(after._rev, /^3-/);
+  t.match(after.versions, { '1.0.0': { deprecated: 'old' } });
+  const tagged = { ...after, 'dist-tags': { latest: '1.0.0', old: '1.0.0' } };
+  tagged.versions['1.0.0']!.deprecated = 'older';
+  t.equal((await admin.put(`/a/-rev/${after._rev}`, tagged)).status, 200);
+  t.match((await anon.packument('a'))._rev, /^4-/);
+  await Promise.all([1, 2, 3].map(() => writer.put('/-/package/a/dist-tags/next', '"1.0.0"')));
+  t.match((await anon.packument('a'))._rev, /^5-/, 'a tag that is there already is no change');
+});
+
+t.test('latest falls back to a version that is no prerelease', async (t) => {
+  const { anon, writer, admin } = await npmWorld(t);
+  for (const [version, tag] of [
+    ['1.0.0', 'latest'],
+    ['2.0.0-rc.1', 'next'],
+    ['1.10.0', 'latest'],
+    ['1.9.0', 'old'],
+  ] as const) {
+    await writer.publish('a', version, { tag });
+  }
+  const unpublish = async (version: string): Promise<unknown> => {
+    await admin.delete(`/a/-/a-${version}.tgz/-rev/${(await admin.packument('a'))._rev}`);
+    return (await anon.packument('a'))['dist-tags'].latest;
+  };
+  t.equal(await unpublish('1.10.0'), '1.9.0', 'the highest');
+  t.equal(await unpublish('1.9.0'), '1.0.0');
+  t.equal(await unpublish('1.0.0'), '2.0.0-rc.1', 'unless nothing else is left');
 });
 
 t.test('npm unpublish of a package, and what is left of it', async (t) => {

@@ -25,6 +25,10 @@ t.test('what a killed publish left behind is swept by age, what a document names
   for (const key of [named[0] as string, ...orphans]) await store.put(key, Buffer.from('x'), { immutable: true });
   t.equal(await registry.getRegistry('npm')?.sweepOrphans(), 0, 'young ones may be part of a publish under way');
   t.equal((await storedKeys(registry)).length, 5);
+  const collect = (options: object) => registry.getRegistry('npm')?.collectGarbage(options);
+  t.match(await collect({}), { removed: { tarballs: 0 }, bytes: 0 }, 'nor by a collection without a grace period');
+  t.match(await collect({ graceMs: 0, dryRun: true }), { removed: { tarballs: 3 }, bytes: 3 });
+  t.equal((await storedKeys(registry)).length, 5, 'a dry run deletes nothing');
   t.equal(await registry.getRegistry('npm')?.sweepOrphans({ olderThanMs: 0 }), 3);
   t.same((await storedKeys(registry)).sort(), named.sort());
 });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import type { IStorageHookContext } from '../../ts/index.js';
-import { CORGI, escaped, npmWorld } from '../support/npm/actors.js';
+import { Actor, CORGI, escaped, npmWorld } from '../support/npm/actors.js';
 import {
   attachmentOf,
   attachmentsFirst,
@@ -70,6 +70,10 @@ t.test('a scoped package is found in every spelling', async (t) => {
     '/@s/a/-/a-2.0.0.tgz',
     '/@s/a/-/b-1.0.0.tgz',
     '/@s/a/-/index.json',
+    '/@s/a/-/a-constructor.tgz',
+    '/@s/a/-/a-__proto__.tgz',
+    '/-/npm/v1/attestations/@s%2fa@constructor',
+    '/-/npm/v1/attestations/@s%2fa@1.0.0',
   ]) {
     t.equal((await anon.get(path)).status, 404, path);
   }
@@ -148,6 +152,7 @@ t.test("every client's form of the document is understood", async (t) => {
     const document = await publishOf('@s/a', `1.0.${patch - 1 < 0 ? 100 : patch - 1}`);
     t.equal((await writer.put('/@s%2fa', change(document))).status, 201, name);
   }
+  t.equal((await anon.packument('@s/a')).readme, '# hello');
   const parsed = await publishOf('@s/a', '3.0.0');
   const answer = await registry.handleRequest({
     method: 'PUT',
@@ -159,7 +164,6 @@ t.test("every client's form of the document is understood", async (t) => {
   t.equal(answer.status, 201, 'an object, as the readme has it');
   const packument = await anon.packument('@s/a');
   t.equal(Object.keys(packument.versions).length, documents.length + 1);
-  t.equal(packument.readme, '# hello');
   const file = await anon.get('/@s/a/-/a-3.0.0.tgz');
   t.ok(file.bytes.equals(bytesOf(parsed)));
 });
@@ -172,6 +176,75 @@ t.test('npm leaves the readme in the tarball', async (t) => {
   t.match(await anon.packument('a'), { readme: '# hello', readmeFilename: 'ReadMe.md' });
   await writer.publish('a', '0.9.0', { tag: 'old', files: { 'package/README': 'of an old one' } });
   t.match(await anon.packument('a'), { readme: '# hello' }, 'the latest version speaks for the package');
+});
+
+t.test('what JSON writers and people do to a document is understood', async (t) => {
+  const { anon, writer } = await npmWorld(t);
+  // bytes whose base64 holds `+`, `/` and `=`
+  let document: IPublishDocument;
+  do document = await publishOf('a', '1.0.0', { files: { 'package/x': randomBytes(1000) } });
+  while (!/^(?=.*\+)(?=.*\/).*=$/.test(document._attachments['a-1.0.0.tgz']?.data ?? ''));
+  const escapes: Record<string, string> = { '+': '\\u002B', '/': '\\u002f', '=': '\\u003d' };
+  const data = document._attachments['a-1.0.0.tgz']?.data as string;
+  const json = JSON.stringify(document).replace(
+    data,
+    data.replace(/[+/=]/g, (character) => escapes[character] as string),
+  );
+  t.equal((await writer.put('/a', json)).status, 201);
+  t.ok((await anon.get('/a/-/a-1.0.0.tgz')).bytes.equals(bytesOf(document)));
+
+  const blanks = await tarball({ name: ' a ', version: ' 1.1.0' });
+  t.equal(
+    (await writer.publish('a', '1.1.0', { bytes: blanks })).status,
+    201,
+    'blanks around the name in package.json',
+  );
+});
+
+t.test('a tarball whose base64 is escaped may be as large as any other', async (t) => {
+  const { writer } = await npmWorld(t, { limits: { maxArtifactSize: 200_000, maxMetadataSize: 5_000 } });
+  const document = await publishOf('a', '1.0.0', { files: { 'package/x': randomBytes(190_000) } });
+  const data = document._attachments['a-1.0.0.tgz']?.data as string;
+  const escaped = data.replaceAll('+', '\\u002B').replaceAll('/', '\\u002F');
+  t.ok(escaped.length > (200_000 / 3) * 4 + 5_000);
+  t.equal(
+    (
+      await writer.put(
+        '/a',
+        JSON.stringify(document).replace(data, () => escaped),
+      )
+    ).status,
+    201,
+  );
+});
+
+t.test('a tarball stays as it is, unless versions may be published again', async (t) => {
+  const cacheOf = async (allowRepublish: boolean) => {
+    const world = await npmWorld(t, { npm: { enabled: true, allowRepublish } });
+    const { anon, writer, admin } = world;
+    for (const [version, bytes] of [
+      ['1.0.0', 10],
+      ['2.0.0', 100_000],
+    ] as const) {
+      await writer.publish('a', version, { files: { 'package/x': randomBytes(bytes) } });
+    }
+    const [small, large] = [await anon.get('/a/-/a-1.0.0.tgz'), await anon.get('/a/-/a-2.0.0.tgz')];
+    t.equal(small.headers['Cache-Control'], large.headers['Cache-Control']);
+    const etag = small.headers.ETag as string;
+    t.equal((await anon.get('/a/-/a-1.0.0.tgz', { 'if-none-match': etag })).status, 304);
+    await admin.delete(`/a/-rev/${(await admin.packument('a'))._rev}`);
+    const again = await writer.publish('a', '1.0.0', { files: { 'package/x': randomBytes(10) } });
+    if (again.status === 201) {
+      const fresh = await anon.get('/a/-/a-1.0.0.tgz', { 'if-none-match': etag });
+      t.equal(fresh.status, 200, 'a cache that asks gets the new bytes');
+      t.notOk(fresh.bytes.equals(small.bytes));
+      const since = { 'if-modified-since': new Date().toUTCString() };
+      t.equal((await anon.get('/a/-/a-1.0.0.tgz', since)).status, 200, 'also one that knows the second only');
+    }
+    return [small.headers['Cache-Control'], again.status];
+  };
+  t.same(await cacheOf(false), ['max-age=31536000, immutable', 403]);
+  t.same(await cacheOf(true), ['no-cache', 201]);
 });
 
 t.test('several versions come in one document, all or none', async (t) => {
@@ -240,7 +313,12 @@ t.test('a provenance bundle stays with its version', async (t) => {
   t.same(shown.json(), {
     attestations: [{ predicateType: 'https://slsa.dev/provenance/v1', bundle: JSON.parse(bundle) }],
   });
-  t.equal((await anon.get('/-/npm/v1/attestations/@s%2fa@2.0.0')).status, 404);
+  for (const path of ['@s/a@1.0.0', '@s%2Fa@1.0.0', '%40s%2fa%401.0.0', '%40s%2Fa%401.0.0', '@s%2fa%401.0.0']) {
+    t.equal((await anon.get(`/-/npm/v1/attestations/${path}`)).text, shown.text, path);
+  }
+  for (const path of ['@s%2fa@2.0.0', '%40s%2fa%402.0.0', '@s%2fa', 'a@1.0.0']) {
+    t.equal((await anon.get(`/-/npm/v1/attestations/${path}`)).status, 404, path);
+  }
 });
 
 t.test('what is wrong is refused and stores nothing', async (t) => {
@@ -253,6 +331,7 @@ t.test('what is wrong is refused and stores nothing', async (t) => {
   const bytes = bytesOf(good);
   const withBytes = (content: Buffer) => ({ ...good, _attachments: { 'a-1.0.0.tgz': attachmentOf(content) } });
   const version = good.versions['1.0.0'];
+  const scoped = await publishOf('@s/a', '1.0.0');
   const cases: [string, string, unknown, number][] = [
     ['nothing', '/a', undefined, 400],
     ['not JSON', '/a', '{"name":', 400],
@@ -261,8 +340,8 @@ t.test('what is wrong is refused and stores nothing', async (t) => {
     ['no versions', '/a', { name: 'a', _attachments: {} }, 400],
     ['a version without a tarball', '/a', { ...good, _attachments: {} }, 400],
     ['another package', '/b', good, 400],
-    ['capital letters', '/A', await publishOf('A', '1.0.0'), 400],
-    ['a core module', '/http', await publishOf('http', '1.0.0'), 400],
+    ['a name too long', `/${'a'.repeat(257)}`, await publishOf('a'.repeat(257), '1.0.0'), 400],
+    ['a reserved name', '/node_modules', await publishOf('node_modules', '1.0.0'), 400],
     ['a bad scope', '/@s%2f.a', await publishOf('@s/.a', '1.0.0'), 400],
     ['a bad version', '/a', await publishOf('a', '1.0'), 400],
     ['build metadata', '/a', await publishOf('a', '1.0.0+1'), 400],
@@ -317,6 +396,15 @@ t.test('what is wrong is refused and stores nothing', async (t) => {
       'a good tarball and a bad one',
       '/a',
       { ...good, _attachments: { ...good._attachments, 'a-1.0.1.tgz': attachmentOf(Buffer.from('x')) } },
+      400,
+    ],
+    [
+      'two tarballs of one version',
+      '/@s%2fa',
+      {
+        ...scoped,
+        _attachments: { ...scoped._attachments, 'a-1.0.0.tgz': Object.values(scoped._attachments)[0] },
+      },
       400,
     ],
     ['deeply nested', '/a', `${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}`, 400],
@@ -424,4 +512,50 @@ t.test('hooks are told the version of each tarball, also where one document brin
     ['artifact', '2.0.0'],
   ]);
   t.same(await stored(), []);
+});
+
+t.test('a document of several versions is about none of them', async (t) => {
+  const told: [string | undefined, string | undefined][] = [];
+  const afterPut = async ({ metadata }: IStorageHookContext) => {
+    told.push([metadata?.kind, metadata?.version]);
+  };
+  const { writer } = await npmWorld(t, { storageHooks: { afterPut } });
+  const [one, two] = [await publishOf('a', '1.0.0'), await publishOf('a', '2.0.0')];
+  const both = {
+    ...one,
+    versions: { ...one.versions, ...two.versions },
+    _attachments: { ...one._attachments, ...two._attachments },
+  };
+  t.equal((await writer.put('/a', both)).status, 201);
+  t.same(told.splice(0), [
+    ['artifact', '1.0.0'],
+    ['artifact', '2.0.0'],
+    ['document', undefined],
+  ]);
+  t.equal((await writer.publish('a', '3.0.0')).status, 201);
+  t.same(told, [
+    ['artifact', '3.0.0'],
+    ['document', '3.0.0'],
+  ]);
+});
+
+t.test('everybody who published is a maintainer, once', async (t) => {
+  const { registry, anon, writer } = await npmWorld(t);
+  const bob = new Actor(registry, await registry.getAuthManager().createNpmToken('bob'));
+  for (const [actor, version] of [
+    [writer, '1.0.0'],
+    [writer, '1.1.0'],
+    [bob, '1.2.0'],
+    [writer, '1.3.0'],
+  ] as const) {
+    t.equal((await actor.publish('a', version)).status, 201);
+  }
+  const { maintainers, versions } = await anon.packument('a');
+  const [ann, other] = [
+    { name: 'ann', email: 'ann@example.org' },
+    { name: 'bob', email: '' },
+  ];
+  t.same(maintainers, [ann, other], 'npm prints the e-mail address even if there is none');
+  t.same(versions['1.0.0']!.maintainers, [ann], 'of a version: those of its time');
+  t.same(versions['1.2.0']!._npmUser, other);
 });

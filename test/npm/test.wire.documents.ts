@@ -79,6 +79,7 @@ t.test('a document that agrees with itself is taken, the server says the rest', 
       readme: '# a',
       custom: { kept: true },
       deprecated: false,
+      _hasShrinkwrap: true,
     },
   });
   const publication = parse(document);
@@ -91,8 +92,24 @@ t.test('a document that agrees with itself is taken, the server says the rest', 
     fileCount: 1,
     unpackedSize: 10,
   });
-  for (const field of ['maintainers', '_npmUser', 'readme', 'deprecated'])
+  for (const field of ['maintainers', '_npmUser', 'readme', 'deprecated', '_hasShrinkwrap'])
     t.notOk(Object.hasOwn(manifest, field), field);
+});
+
+t.test('hashes are compared as people write them', async (t) => {
+  const document = await publishOf('a', '1.0.0');
+  const bytes = bytesOf(document);
+  const sri = (algorithm: string) => `${algorithm}-${sha(algorithm, bytes, 'base64')}`;
+  for (const dist of [
+    { shasum: sha('sha1', bytes).toUpperCase() },
+    { integrity: `${sri('sha512')}?from=ci` },
+    { integrity: ` ${sri('sha384')} ${sri('sha512')}\n${sri('sha1')} ` },
+    { integrity: sri('sha1') },
+    { integrity: null, shasum: null },
+  ]) {
+    document.versions['1.0.0']!.dist = dist;
+    t.equal(parse(document).versions.length, 1, JSON.stringify(dist));
+  }
 });
 
 t.test('each disagreement is refused', async (t) => {
@@ -149,7 +166,6 @@ t.test('each disagreement is refused', async (t) => {
       'digestMismatch',
     ],
     ['tags no object', (d) => (d['dist-tags'] = 'x' as never)],
-    ['a tag that is a range', (d) => (d['dist-tags'] = { '^1': '1.0.0' })],
     ['a tag of no version', (d) => (d['dist-tags'] = { latest: 5 as never })],
     ['a manifest too large', (d) => (version(d).x = 'x'.repeat(2e6)), 'tooLarge'],
   ];
@@ -165,11 +181,11 @@ t.test('each disagreement is refused', async (t) => {
     t.throws(() => parsePublication('a', renamed, tarballs), refusal('invalid'), JSON.stringify(inside));
   }
   const loose = new Map(
-    [...facts].map(([file, fact]) => [file, { ...fact, manifest: { name: 'a', version: 'v1.0.0' } }]),
+    [...facts].map(([file, fact]) => [file, { ...fact, manifest: { name: ' a\n', version: ' v1.0.0 ' } }]),
   );
   t.equal(parsePublication('a', renamed, loose).versions.length, 1);
   t.throws(() => parsePublication('a', [], new Map()), refusal('invalid'));
-  for (const name of ['A', 'http', 'a!b'])
+  for (const name of ['.a', 'a b', '@a'])
     t.throws(() => parsePublication(name, { name }, new Map()), refusal('invalid'));
 });
 
@@ -195,6 +211,7 @@ t.test('versions are added, tagged and never added again', async (t) => {
   const dangling = await publishOf('a', '3.0.0');
   dangling['dist-tags'] = { latest: '9.9.9' };
   await t.rejects(add(two, dangling), refusal('invalid'));
+  await t.rejects(add(two, await publishOf('a', '3.0.0', { tag: '^1' })), refusal('invalid'), 'a tag that is a range');
 });
 
 t.test('unpublished versions leave their memory', async (t) => {
@@ -221,6 +238,30 @@ t.test('unpublished versions leave their memory', async (t) => {
   t.equal(searchEntryOf(none), null);
 });
 
+t.test('the readme is that of the latest version, or none', async (t) => {
+  const withText = async (current: INpmDocument | null, version: string, readme?: string, tag = 'latest') =>
+    add(
+      current,
+      await publishOf('a', version, { tag, manifest: { ...(readme && { readme, readmeFilename: 'R.md' }) } }),
+    );
+  const one = await withText(null, '1.0.0', 'of one');
+  const two = await withText(one, '2.0.0', 'of two');
+  t.match(two, { readme: 'of two', readmeFilename: 'R.md' });
+  t.equal((await withText(two, '1.5.0', 'of an old line', 'old')).readme, 'of two');
+  const has = (document: INpmDocument) => ['readme', 'readmeFilename'].some((field) => Object.hasOwn(document, field));
+  t.notOk(has(await withText(two, '3.0.0')), 'the new latest has none');
+  t.notOk(has(documents.removeVersions(two, ['2.0.0'], stamp())));
+  t.notOk(has(documents.setTag(two, 'latest', '1.0.0', stamp())));
+  t.notOk(has(documents.replaceTags(two, { latest: '1.0.0' }, stamp())));
+  t.equal(documents.removeVersions(two, ['1.0.0'], stamp()).readme, 'of two', 'another version goes');
+  t.equal(documents.setTag(two, 'old', '1.0.0', stamp()).readme, 'of two');
+  t.equal(documents.replaceTags(two, { latest: '2.0.0', old: '1.0.0' }, stamp()).readme, 'of two');
+  t.notOk(has(await withText(await withText(null, '1.0.0'), '0.9.0', 'of an old line', 'old')));
+  const named = documents.withReadme(two, { readme: 'other' });
+  t.equal(named.readme, 'other');
+  t.notOk(Object.hasOwn(named, 'readmeFilename'), 'no file name that is of another one');
+});
+
 t.test('tags move, go, and point at what there is', async (t) => {
   const one = await add(null, await publishOf('a', '1.0.0'));
   const two = await add(one, await publishOf('a', '2.0.0', { tag: 'next' }));
@@ -236,6 +277,32 @@ t.test('tags move, go, and point at what there is', async (t) => {
     beta: '2.0.0',
     latest: '2.0.0',
   });
+});
+
+t.test('a package has a thousand tags at most, and who has more can send them back', async (t) => {
+  const one = await add(null, await publishOf('a', '1.0.0'));
+  const two = await add(one, await publishOf('a', '1.1.0'));
+  const tagged = (count: number, start = 0) =>
+    Object.fromEntries(Array.from({ length: count }, (_, n) => [`tag-${start + n}`, '1.0.0']));
+  const full = freeze(documents.replaceTags(two, { latest: '1.1.0', ...tagged(999) }, stamp()));
+  t.throws(() => documents.setTag(full, 'one-more', '1.0.0', stamp()), refusal('invalid'));
+  await t.rejects(add(full, await publishOf('a', '1.2.0', { tag: 'one-more' })), refusal('invalid'));
+  t.equal(documents.setTag(full, 'tag-7', '1.1.0', stamp())['dist-tags']['tag-7'], '1.1.0', 'one of them moves');
+  const swapped = documents.replaceTags(full, { latest: '1.1.0', ...tagged(999, 500) }, stamp());
+  t.equal(Object.keys(swapped['dist-tags']).length, 1000, 'some for others');
+  // as an older release let them grow
+  const over = freeze({ ...two, 'dist-tags': { latest: '1.1.0', ...tagged(1500) } });
+  const left = documents.removeVersions(over, ['1.1.0'], stamp(), over['dist-tags']);
+  t.equal(Object.keys(left['dist-tags']).length, 1501);
+  t.throws(
+    () => documents.removeVersions(over, ['1.1.0'], stamp(), { ...over['dist-tags'], more: '1.0.0' }),
+    refusal('invalid'),
+  );
+  t.throws(() => documents.replaceTags(over, { ...over['dist-tags'], more: '1.0.0' }, stamp()), refusal('invalid'));
+  t.equal(Object.keys(documents.removeTag(over, 'tag-1', stamp())['dist-tags']).length, 1500);
+  t.throws(() => documents.replaceTags(two, { latest: '1.1.0', '^1': '1.0.0' }, stamp()), refusal('invalid'));
+  const odd = freeze({ ...two, 'dist-tags': { latest: '1.1.0', '^1': '1.0.0' } });
+  t.match(documents.replaceTags(odd, odd['dist-tags'], stamp())['dist-tags'], { '^1': '1.0.0' });
 });
 
 t.test('only the deprecation of a version changes', async (t) => {
@@ -304,6 +371,58 @@ t.test('packuments show what clients need and nothing of ours', async (t) => {
   ]);
 });
 
+/** The fields that the documentation of npm's registry lists for the abbreviated form, and what clients read besides. */
+const INSTALL_FIELDS: Record<string, unknown> = {
+  deprecated: 'use b',
+  dependencies: { b: '1' },
+  acceptDependencies: { b: '2' },
+  optionalDependencies: { c: '1' },
+  devDependencies: { d: '1' },
+  bundleDependencies: ['b'],
+  bundledDependencies: ['b'],
+  peerDependencies: { e: '1' },
+  peerDependenciesMeta: { e: { optional: true } },
+  bin: { a: 'cli.js' },
+  directories: { lib: 'lib' },
+  engines: { node: '>=20' },
+  cpu: ['x64'],
+  os: ['linux'],
+  libc: ['glibc'],
+  funding: 'https://npm.example.org/fund',
+};
+
+t.test('the abbreviated packument keeps all that an installer decides by, and nothing else', async (t) => {
+  const manifest = { ...INSTALL_FIELDS, description: 'x', homepage: 'x', scripts: { test: 'x' }, exports: {} };
+  const stored = await add(null, await publishOf('a', '1.0.0', { manifest }));
+  const { versions } = renderAbbreviated(stored, URL) as { versions: Record<string, Record<string, unknown>> };
+  const { name, version, dist, ...fields } = versions['1.0.0'] as Record<string, unknown>;
+  t.same([name, version], ['a', '1.0.0']);
+  t.match(dist, { tarball: `${URL}/a/-/a-1.0.0.tgz` });
+  t.same(fields, INSTALL_FIELDS);
+});
+
+t.test('a version that runs something when it is installed says so', async (t) => {
+  const cases: [object, boolean][] = [
+    [{}, false],
+    [{ scripts: { test: 'x', prepare: 'x', preinstallx: 'x' } }, false],
+    [{ scripts: { preinstall: 'x' } }, true],
+    [{ scripts: { install: 'x' } }, true],
+    [{ scripts: { postinstall: 'x' } }, true],
+    [{ gypfile: true }, true],
+    [{ gypfile: false }, false],
+    [{ scripts: 'install' }, false],
+  ];
+  for (const [manifest, runs] of cases) {
+    const stored = await add(null, await publishOf('a', '1.0.0', { manifest: manifest as Record<string, unknown> }));
+    const { versions } = renderAbbreviated(stored, URL) as { versions: Record<string, object> };
+    t.equal('hasInstallScript' in (versions['1.0.0'] as object), runs, JSON.stringify(manifest));
+  }
+  const packed = await add(null, await publishOf('a', '1.0.0'));
+  const shrinkwrapped = { ...packed.versions['1.0.0']!, _hasShrinkwrap: true };
+  const { versions } = renderAbbreviated({ ...packed, versions: { '1.0.0': shrinkwrapped } }, URL);
+  t.match(versions, { '1.0.0': { _hasShrinkwrap: true } });
+});
+
 t.test('a version, a tag or a range names a manifest', async (t) => {
   let stored = await add(null, await publishOf('a', '1.0.0'));
   for (const version of ['1.1.0', '2.0.0'])
@@ -352,6 +471,26 @@ t.test('search entries hold only what they should', async (t) => {
     publisher: { name: 'ann', email: 'ann@example.org' },
     maintainers: [{ name: 'ann', email: 'ann@example.org' }],
   });
+});
+
+t.test('links and keywords are understood in each form that package.json allows', async (t) => {
+  const entryOf = async (manifest: Record<string, unknown>) =>
+    searchEntryOf(await add(null, await publishOf('a', '1.0.0', { manifest })));
+  const links: [unknown, string | undefined][] = [
+    ['git://git.example.org/a.git', 'https://git.example.org/a.git'],
+    ['git+https://git.example.org/a.git', 'https://git.example.org/a.git'],
+    [{ url: 'http://git.example.org/a' }, 'http://git.example.org/a'],
+    ['git+ssh://git@git.example.org/a.git', undefined],
+    ['github:a/b', undefined],
+    [{ url: 5 }, undefined],
+  ];
+  for (const [repository, link] of links) {
+    t.equal((await entryOf({ repository }))?.links.repository, link, JSON.stringify(repository));
+  }
+  t.same((await entryOf({ bugs: { url: 'https://example.org/bugs' } }))?.links, { bugs: 'https://example.org/bugs' });
+  t.same((await entryOf({ keywords: 'web, http  fast' }))?.keywords, ['web', 'http', 'fast']);
+  t.same((await entryOf({ keywords: { web: true } }))?.keywords, []);
+  t.equal((await entryOf({ keywords: Array.from({ length: 100 }, (_, n) => `k${n}`) }))?.keywords.length, 64);
 });
 
 t.test('a publisher can neither stall nor bloat the listings of everybody', async (t) => {

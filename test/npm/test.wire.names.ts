@@ -2,6 +2,8 @@ import t from 'tap';
 import { compilePath, decodeParameter } from '../../ts/core/pipeline/helpers.routes.js';
 import * as keys from '../../ts/npm/keys.npm.js';
 import {
+  assertName,
+  assertNewName,
   assertReadableName,
   assertTag,
   assertVersion,
@@ -54,14 +56,19 @@ t.test('package names', async (t) => {
     'a#b',
   ];
   for (const name of bad) t.type(nameProblem(name), 'string', JSON.stringify(name));
-  const old = ['CAPS', '@Scope/a', 'crazy!', '@npm/thingy(1)', 'http', 'fs', 'a'.repeat(215)];
+  const old = ['CAPS', '@Scope/a', 'crazy!', '@npm/thingy(1)', 'http', 'fs', 'a'.repeat(215), 'a'.repeat(256)];
   for (const name of old) {
     t.equal(nameProblem(name), null, name);
     t.type(newNameProblem(name), 'string', name);
+    t.equal(assertReadableName(name), name);
+    t.equal(assertName(name), name);
+    t.throws(() => assertNewName(name), refusal('invalid'), name);
   }
   t.equal(newNameProblem('@scope/http'), null);
-  t.equal(assertReadableName('a'.repeat(215)), 'a'.repeat(215));
-  t.throws(() => assertReadableName('a'.repeat(30_000)), ofKind('notFound'), 'too long for any key is not there');
+  for (const name of ['a'.repeat(257), 'a'.repeat(30_000)]) {
+    t.throws(() => assertReadableName(name), ofKind('notFound'), 'too long for any key is not there');
+    t.throws(() => assertName(name), refusal('invalid'));
+  }
 });
 
 t.test('versions and tags', async (t) => {
@@ -86,6 +93,8 @@ t.test('versions and tags', async (t) => {
   for (const tag of ['', '1.0.0', 'v1', '^1', '*', 'x', '>=2', '1.x', ' a', 'a b', 'a/b', 'ü', '1.0.0 - 2.0.0']) {
     t.throws(() => assertTag(tag), refusal('invalid'), tag);
   }
+  t.equal(assertTag('a'.repeat(214)).length, 214);
+  t.throws(() => assertTag('a'.repeat(215)), refusal('invalid'));
 });
 
 t.test('tarball files', async (t) => {

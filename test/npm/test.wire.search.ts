@@ -203,6 +203,7 @@ t.test('a token keeps every restriction that was asked for', async (t) => {
       { name: 'robot', expiresIn: 172_800 },
     ],
     [{ packages: ['a', '@s/b'] }, { scopes: ['npm:package:a:*', 'npm:package:@s/b:*'] }],
+    [{ packages: ['JSONStream', 'events'] }, { scopes: ['npm:package:JSONStream:*', 'npm:package:events:*'] }],
     [
       { scopes: ['@s', 't'], packages_and_scopes_permission: 'read-only' },
       { scopes: ['npm:package:@s/*:read', 'npm:package:@t/*:read'] },
@@ -224,6 +225,8 @@ t.test('a token keeps every restriction that was asked for', async (t) => {
     { password, packages: ['*'] },
     { password, packages: ['a*'] },
     { password, packages: [5] },
+    { password, packages: ['.a'] },
+    { password, scopes: ['a*b'] },
     { password, scopes: ['*'] },
     { password, scopes: ['@s/a'] },
     { password, expires: 0 },

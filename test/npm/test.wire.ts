@@ -4,7 +4,7 @@ import t from 'tap';
 import tar from 'tar-stream';
 import { RegistryError } from '../../ts/core/classes.registryerror.js';
 import type { ITarballFacts } from '../../ts/npm/interfaces.npm.js';
-import { decodeBase64 } from '../../ts/npm/wire/wire.base64.js';
+import { decodeBase64, unescapeBase64 } from '../../ts/npm/wire/wire.base64.js';
 import { readParsedDocument, readPublishDocument } from '../../ts/npm/wire/wire.publish.js';
 import { inspectTarball } from '../../ts/npm/wire/wire.tarball.js';
 import { bundleOf, publishOf, refusal, tarball } from '../support/npm/packages.js';
@@ -164,7 +164,11 @@ t.test('a document that is not JSON, too deep or too large is refused', async (t
   }
 });
 
-t.test('base64 is read strictly', async (t) => {
+/** The text between the quotes of a JSON string, decoded in pieces of this size. */
+const decoded = (text: string, size: number): Promise<Buffer> =>
+  collect(decodeBase64(unescapeBase64(inPieces(Buffer.from(text), size) as AsyncGenerator<Buffer>)));
+
+t.test('base64 is read strictly, in each way that JSON can write it', async (t) => {
   const good: [string, string][] = [
     ['', ''],
     ['QQ==', 'A'],
@@ -172,36 +176,39 @@ t.test('base64 is read strictly', async (t) => {
     ['QUJD', 'ABC'],
     ['QUJDRA', 'ABCD'],
     ['Pz8\\/', '???'],
+    ['Pj4\\u002B', '>>>'],
+    ['Pj4\\u002b', '>>>'],
+    ['Pz8\\u002f', '???'],
+    ['QQ\\u003d\\u003D', 'A'],
+    ['\\u0051\\u0055\\u004a\\u0044', 'ABC'],
   ];
-  for (const size of [1, 2, 3, 4, 100]) {
-    for (const [text, expected] of good) {
-      t.equal(
-        (await collect(decodeBase64(inPieces(Buffer.from(text), size) as AsyncGenerator<Buffer>))).toString(),
-        expected,
-        text,
-      );
-    }
-    for (const text of [
-      'Q',
-      'QQ=',
-      'QQ==QUJD',
-      'QU JD',
-      'Q*==',
-      'QUJD=',
-      '=',
-      '====',
-      'QUJ\\n',
-      '\\',
-      'QUJD\\',
-      'é'.repeat(4),
-      '<tarball>',
-    ]) {
-      await t.rejects(
-        collect(decodeBase64(inPieces(Buffer.from(text), size) as AsyncGenerator<Buffer>)),
-        refusal('invalid'),
-        text,
-      );
-    }
+  const bad = [
+    'Q',
+    'QQ=',
+    'QQ==QUJD',
+    'QU JD',
+    'Q*==',
+    'QUJD=',
+    '=',
+    '====',
+    'QUJ\\n',
+    '\\',
+    'QUJD\\',
+    'QUJD\\u00',
+    'QUJ\\u0022',
+    'QUJ\\u005c',
+    'QUJ\\u005cu0041',
+    'QUJ\\\\u0041',
+    'QUJ\\U0041',
+    'QUJ\\u0141',
+    'QUJ\\u00g1',
+    'QUJ\\u000a',
+    'é'.repeat(4),
+    '<tarball>',
+  ];
+  for (const size of [1, 2, 3, 4, 5, 7, 100]) {
+    for (const [text, expected] of good) t.equal((await decoded(text, size)).toString(), expected, text);
+    for (const text of bad) await t.rejects(decoded(text, size), refusal('invalid'), text);
   }
 });
 
@@ -254,6 +261,11 @@ t.test('a document that was parsed before is read the same way and not changed',
     },
   );
   t.ok(bytes.equals(big));
+  const foreign = { _attachments: { x: { data: '\u0151\u0155\u014a\u0144' } } };
+  const refused = readParsedDocument(foreign, {
+    onAttachment: async (_file, content) => void (await collect(content)),
+  });
+  await t.rejects(refused, refusal('invalid'), 'the low bytes alone would be base64');
   t.equal(await readParsedDocument('text', { onAttachment: async () => undefined }), 'text');
   const bundle = bundleOf('a', '1.0.0', big);
   const kept = await readParsedDocument(
@@ -330,6 +342,7 @@ t.test('a tarball that is none is refused', async (t) => {
     ['a path that leads out', await tarball(manifest, { 'package/../../x': 'x' }), 'invalid'],
     ['an absolute path', await tarball(manifest, { '/etc/x': 'x' }), 'invalid'],
     ['a bomb', await tarball(manifest, { 'package/x': Buffer.alloc(2e6) }), 'tooLarge', 1e6],
+    ['a package.json of 3 MB', await tarball({ ...manifest, x: randomBytes(1.5e6).toString('hex') }), 'invalid'],
     ['a bomb of pad', gzipSync(Buffer.alloc(2e6)), 'tooLarge', 1e6],
   ];
   for (const [name, bytes, kind, limit] of cases) {
@@ -345,4 +358,19 @@ t.test('a source that fails, and a reader that leaves, end the check', async (t)
   }
   await t.rejects(collect(inspectTarball(broken(), { maxUnpackedSize: 1e7 }, () => t.fail())), refusal('timeout'));
   for await (const _ of inspectTarball(inPieces(bytes, 1000), { maxUnpackedSize: 1e7 }, () => t.fail())) break;
+
+  let closed = 0;
+  async function* source(content: Buffer): TPieces {
+    try {
+      yield* inPieces(content, 1000);
+    } finally {
+      closed += 1;
+    }
+  }
+  const limits = { maxUnpackedSize: 1e7 };
+  for (const bad of [Buffer.alloc(1000), randomBytes(200_000)]) {
+    await t.rejects(collect(inspectTarball(source(bad), limits, () => t.fail())), refusal('invalid'));
+  }
+  for await (const _ of inspectTarball(source(bytes), limits, () => t.fail())) break;
+  t.equal(closed, 3, 'the source is told that nobody reads on');
 });

@@ -69,7 +69,7 @@ export class NpmRegistry extends BaseRegistry {
       { method: 'GET', path: `/${NAME}`, access: read, handle: getPackument },
       { method: 'PUT', path: `/${NAME}`, access: write, handle: (call) => putDocument(call, npm) },
       { method: 'GET', path: `/${NAME}/{version}`, access: read, handle: getManifest },
-      { method: 'GET', path: `/${NAME}/-/{file+}`, access: read, handle: getTarball },
+      { method: 'GET', path: `/${NAME}/-/{file+}`, access: read, handle: (call) => getTarball(call, npm) },
       { method: 'PUT', path: `/${NAME}/-rev/{revision}`, access: write, handle: (call) => putDocument(call, npm) },
       {
         method: 'DELETE',
@@ -101,14 +101,25 @@ export class NpmRegistry extends BaseRegistry {
       { method: 'GET', path: `/-/package/${NAME}/access`, access: read, handle: account.getAccess },
       { method: 'GET', path: `/-/package/${NAME}/collaborators`, access: read, handle: account.getCollaborators },
       { method: 'POST', path: `/-/package/${NAME}/access`, access: write, handle: account.setAccess },
-      { method: 'GET', path: `/-/npm/v1/attestations/${NAME}@{version}`, access: read, handle: getAttestations },
+      {
+        method: 'GET',
+        path: `/-/npm/v1/attestations/${NAME}{at:@|%40}{version}`,
+        access: read,
+        handle: getAttestations,
+      },
 
       { method: 'GET', path: '/-/v1/search', access: listing, handle: (call) => search(call, npm) },
-      { method: 'GET', path: '/-/user/{user}/package', access: listing, handle: (call) => listPackages(call, npm) },
+      {
+        method: 'GET',
+        path: '/-/user/{user}/package',
+        access: listing,
+        allowBackslash: true,
+        handle: (call) => listPackages(call, npm),
+      },
 
       { method: 'GET', path: '/-/ping', access: 'public', handle: async () => ({}) },
       { method: 'GET', path: '/-/whoami', access: 'authenticated', handle: account.whoami },
-      { method: 'GET', path: USER, access: 'authenticated', handle: account.getUser },
+      { method: 'GET', path: USER, access: 'authenticated', allowBackslash: true, handle: account.getUser },
       { method: 'GET', path: '/-/npm/v1/user', access: 'authenticated', handle: account.getProfile },
       { method: 'GET', path: '/-/npm/v1/tokens', access: 'authenticated', handle: listTokens },
       { method: 'POST', path: '/-/npm/v1/tokens', access: 'authenticated', handle: createToken },
@@ -178,8 +189,13 @@ export class NpmRegistry extends BaseRegistry {
     return 'Bearer realm="npm"';
   }
 
+  /** For the `.npmrc` of a project: the user's own would send every other project to a registry without public packages. */
   public override clientSetup(url: string): string[] {
     const registry = `${url.replace(/\/+$/, '')}/`;
-    return [`npm config set registry ${registry}`, `npm login --registry ${registry}`];
+    return [
+      `npm config set registry ${registry} --location=project`,
+      `npm config set @your-scope:registry ${registry} --location=project`,
+      `npm login --registry ${registry}`,
+    ];
   }
 }

@@ -1,6 +1,6 @@
 import semver from 'semver';
 import { RegistryError } from '../core/classes.registryerror.js';
-import type { INpmArtifact, INpmDocument, INpmManifest, INpmPerson, IPublication } from './interfaces.npm.js';
+import type { INpmArtifact, INpmDocument, INpmManifest, INpmPerson, IPublication, IReadme } from './interfaces.npm.js';
 import { assertTag } from './wire/wire.names.js';
 
 /**
@@ -37,10 +37,6 @@ export const revisionOf = (document: INpmDocument): number => Number.parseInt(do
 export const nextRevision = (document: INpmDocument, stamp: IStamp): Pick<INpmDocument, '_rev'> => ({
   _rev: `${revisionOf(document) + 1}-${stamp.id.replaceAll('-', '')}`,
 });
-
-/** Whether the document is just as this write has made it: its revision holds the id of the write. */
-export const isAtWrite = (document: INpmDocument, stamp: IStamp): boolean =>
-  document._rev.endsWith(`-${stamp.id.replaceAll('-', '')}`);
 
 const touched = (document: INpmDocument, stamp: IStamp, times: [string, string][] = []): INpmDocument => ({
   ...document,
@@ -88,6 +84,19 @@ const highest = (versions: string[]): string | undefined => {
   return (stable.length > 0 ? stable : versions).sort(semver.compare).at(-1);
 };
 
+/** of one package; each answer about it carries them all */
+const MAX_TAGS = 1000;
+
+/** The limit and the form hold for tags that are added. What the document has already can always be sent back. */
+const assertTags = (before: Record<string, string>, after: Record<string, string>): void => {
+  const tags = Object.keys(after);
+  const added = tags.filter((tag) => !Object.hasOwn(before, tag));
+  if (added.length > 0 && tags.length > MAX_TAGS) {
+    throw new RegistryError('invalid', `A package cannot have more than ${MAX_TAGS} dist-tags`);
+  }
+  for (const tag of added) assertTag(tag);
+};
+
 /** Tags of versions that exist, with a `latest` wherever there is a version: clients take it for granted. */
 const settledTags = (
   tags: Record<string, string>,
@@ -98,6 +107,20 @@ const settledTags = (
   if (Object.hasOwn(kept, 'latest')) return kept;
   const latest = otherwise ?? highest(Object.keys(versions));
   return latest === undefined ? kept : { ...kept, latest };
+};
+
+/** A document without the readme that it had, unless the version that it is of is still the latest. */
+const withoutStaleReadme = (before: INpmDocument, after: INpmDocument): INpmDocument => {
+  if (before['dist-tags'].latest === after['dist-tags'].latest) return after;
+  const { readme, readmeFilename, ...rest } = after;
+  return rest;
+};
+
+export const withReadme = (document: INpmDocument, shown: Partial<IReadme> = {}): INpmDocument => {
+  const { readme, readmeFilename } = shown;
+  if (readme === undefined) return document;
+  const { readmeFilename: _other, ...rest } = document;
+  return { ...rest, readme, ...(readmeFilename !== undefined && { readmeFilename }) };
 };
 
 /** Refuses versions that are there, or that were and may not come back. npm clients expect 403 and this sentence. */
@@ -143,7 +166,8 @@ export const addVersions = (
     throw new RegistryError('invalid', `dist-tags.${tag} points to ${version}, which is not published`);
   }
   const tags = withEntries(before['dist-tags'], Object.entries(publication.distTags));
-  const document: INpmDocument = {
+  assertTags(before['dist-tags'], tags);
+  const document = withoutStaleReadme(before, {
     ...touched(
       before,
       stamp,
@@ -156,13 +180,9 @@ export const addVersions = (
       artifacts: withEntries(before._registry.artifacts, Object.entries(artifacts)),
       deleted: without(before._registry.deleted, added),
     },
-  };
-  // the page shows the readme of what people get
+  });
   const isLatest = added.includes(document['dist-tags'].latest as string);
-  if (publication.readme === undefined || (!isLatest && before.readme !== undefined)) return document;
-  const { readmeFilename: _earlier, ...rest } = document;
-  const { readme, readmeFilename } = publication;
-  return { ...rest, readme, ...(readmeFilename !== undefined && { readmeFilename }) };
+  return isLatest ? withReadme(document, publication) : document;
 };
 
 /** The document without these versions; without any it stays as the memory of what was here. */
@@ -172,16 +192,14 @@ export const removeVersions = (
   stamp: IStamp,
   tags: Record<string, string> = document['dist-tags'],
 ): INpmDocument => {
+  assertTags(document['dist-tags'], tags);
   const left = without(document.versions, versions);
-  const { readme, readmeFilename, ...bare } = touched(document, stamp);
-  const isEmpty = Object.keys(left).length === 0;
-  return {
-    ...bare,
-    ...(!isEmpty && readme !== undefined && { readme }),
-    ...(!isEmpty && readmeFilename !== undefined && { readmeFilename }),
+  const base = touched(document, stamp);
+  return withoutStaleReadme(document, {
+    ...base,
     versions: left,
     'dist-tags': settledTags(tags, left),
-    time: without(bare.time, versions),
+    time: without(base.time, versions),
     _registry: {
       artifacts: without(document._registry.artifacts, versions),
       deleted: withEntries(
@@ -189,21 +207,29 @@ export const removeVersions = (
         versions.map((version) => [version, stamp.time]),
       ),
     },
-  };
+  });
+};
+
+/** Whether it was this write that removed the versions. */
+export const wereRemovedBy = (document: INpmDocument, versions: string[], stamp: IStamp): boolean => {
+  const { deleted } = document._registry;
+  return versions.every((version) => Object.hasOwn(deleted, version) && deleted[version] === stamp.time);
 };
 
 /** Sets the tags as they stand in a document that a client read and sends back. */
-export const replaceTags = (document: INpmDocument, tags: Record<string, string>, stamp: IStamp): INpmDocument => ({
-  ...touched(document, stamp),
-  'dist-tags': settledTags(tags, document.versions),
-});
+export const replaceTags = (document: INpmDocument, tags: Record<string, string>, stamp: IStamp): INpmDocument => {
+  assertTags(document['dist-tags'], tags);
+  const changed = { ...touched(document, stamp), 'dist-tags': settledTags(tags, document.versions) };
+  return withoutStaleReadme(document, changed);
+};
 
 export const setTag = (document: INpmDocument, tag: string, version: string, stamp: IStamp): INpmDocument => {
-  assertTag(tag);
   if (!Object.hasOwn(document.versions, version)) throw notFound(`${document.name} has no version ${version}`);
-  const tags = document['dist-tags'];
-  if (Object.hasOwn(tags, tag) && tags[tag] === version) return document;
-  return { ...touched(document, stamp), 'dist-tags': withEntries(tags, [[tag, version]]) };
+  const before = document['dist-tags'];
+  if (Object.hasOwn(before, tag) && before[tag] === version) return document;
+  const tags = withEntries(before, [[tag, version]]);
+  assertTags(before, tags);
+  return withoutStaleReadme(document, { ...touched(document, stamp), 'dist-tags': tags });
 };
 
 export const removeTag = (document: INpmDocument, tag: string, stamp: IStamp): INpmDocument => {

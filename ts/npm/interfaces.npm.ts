@@ -42,6 +42,12 @@ export interface INpmArtifact {
   provenance?: { key: string; size: number };
 }
 
+/** What the page of a package shows. */
+export interface IReadme {
+  readme: string;
+  readmeFilename?: string;
+}
+
 /**
  * `npm/packages/{name}/index.json`: the packument, plus `_registry`, which stays inside. A package that was
  * unpublished keeps this document with no versions, so that its revision goes on growing and a version once used is
@@ -58,6 +64,7 @@ export interface INpmDocument {
   time: Record<string, string>;
   /** everybody who published a version, in the order of their first */
   maintainers: INpmPerson[];
+  /** of the latest version */
   readme?: string;
   readmeFilename?: string;
   _registry: {

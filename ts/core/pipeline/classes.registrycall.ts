@@ -22,10 +22,18 @@ import type { IRegistryServices, TAccess, TParams } from './interfaces.pipeline.
 import type { IAnswerBasis, IDocumentVersion, TAudience } from './serving/classes.answercache.js';
 import { PUBLIC_URL, Rendering } from './serving/classes.rendering.js';
 import { type IServedListing, type IServeListingOptions, serveListing } from './serving/helpers.listing.js';
-import { datedSince, type IServeRequest, serveExact, serveObject, serveRendering } from './serving/helpers.serving.js';
-import type { IServeDocumentOptions, IServeObjectOptions } from './serving/interfaces.serving.js';
-
-type TRepeat = Pick<IServeDocumentOptions<unknown>, 'repeatable' | 'validUntil'>;
+import {
+  type IServeRequest,
+  repeatableUntil,
+  serveExact,
+  serveObject,
+  serveRendering,
+} from './serving/helpers.serving.js';
+import type {
+  IServeDocumentOptions,
+  IServeImmutableOptions,
+  IServeObjectOptions,
+} from './serving/interfaces.serving.js';
 
 export interface ICallOptions {
   protocol: TRegistryProtocol;
@@ -36,14 +44,6 @@ export interface ICallOptions {
   mount: string;
   /** the raw path inside the mount */
   path: string;
-}
-
-export interface IServeImmutableOptions extends IServeObjectOptions, TRepeat {
-  etag: string;
-  size?: number;
-  listedBy?: IDocumentVersion;
-  /** Whether what was read is what it should be; otherwise it is served as absent. Asked once for what stays in memory. */
-  isIntact?(bytes: Uint8Array): boolean;
 }
 
 /** bytes; larger ones cost more to keep than to read again */
@@ -237,7 +237,10 @@ export class RegistryCall implements IServeRequest {
     return serveObject(this, key, options);
   }
 
-  /** The artifact that a document, just read, names: a download, and where it is small one from memory. */
+  /**
+   * The artifact that a document, just read, names: a download, and where it is small one from memory. Caches may keep it
+   * for a year, unless `immutable` is false: the document may name other bytes for the same URL later.
+   */
   public async serveArtifact(
     key: string,
     options: IServeObjectOptions & { etag: string; size: number; listedBy: IDocumentVersion },
@@ -245,7 +248,8 @@ export class RegistryCall implements IServeRequest {
     const fromMemory = options.size <= SMALL_ARTIFACT && this.header('range') === undefined;
     if (!fromMemory) return this.serveObject(key, options);
     const headers = { 'Accept-Ranges': 'bytes', ...options.headers };
-    return this.serveImmutable(key, { ...options, headers, immutable: true, repeatable: true });
+    const { immutable = true } = options;
+    return this.serveImmutable(key, { ...options, headers, immutable, repeatable: true });
   }
 
   /**
@@ -272,7 +276,9 @@ export class RegistryCall implements IServeRequest {
     if (!rendering) return null;
     admitted?.();
     const response = serveExact(this, rendering, options);
-    if (options.repeatable) this.mayRepeat(response, info, name, options.validUntil);
+    if (options.repeatable) {
+      this.mayRepeat(response, info, name, repeatableUntil(response, rendering.lastModified, options.validUntil));
+    }
     return response;
   }
 
@@ -298,11 +304,8 @@ export class RegistryCall implements IServeRequest {
     const { name, rendering } = renders.linked(wanted, made, publicUrl);
     const response = await serveRendering(this, rendering, info.lastModified, options);
     if (options.repeatable) {
-      // an answer without Last-Modified, because the change is too recent, gets one when it is older
-      const { validUntil = Number.POSITIVE_INFINITY } = options;
-      const isDated = response.headers['Last-Modified'] !== undefined;
-      const datedFrom = datedSince(rendering.lastModified ?? info.lastModified);
-      this.mayRepeat(response, info, name, isDated ? validUntil : Math.min(validUntil, datedFrom));
+      const changedAt = rendering.lastModified ?? info.lastModified;
+      this.mayRepeat(response, info, name, repeatableUntil(response, changedAt, options.validUntil));
     }
     return response;
   }
@@ -319,12 +322,7 @@ export class RegistryCall implements IServeRequest {
     return serveListing(this, listing, { protocol: this.protocol, type, action }, options);
   }
 
-  private mayRepeat(
-    response: IResponse,
-    { key, etag }: IDocumentVersion,
-    name: string,
-    validUntil = Number.POSITIVE_INFINITY,
-  ): void {
+  private mayRepeat(response: IResponse, { key, etag }: IDocumentVersion, name: string, validUntil: number): void {
     // hooks for reads run each time
     if (this.storage.watchesGets) return;
     const packed = response.headers['Content-Encoding'] === 'gzip';

@@ -3,16 +3,15 @@ import { RegistryError } from '../../core/classes.registryerror.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { respond } from '../../core/pipeline/helpers.http.js';
+import { commitChange } from '../helpers.changes.js';
 import {
   assertRevision,
   deprecate,
   existing,
   type IStamp,
-  isAtWrite,
   nextRevision,
   removeVersions,
   replaceTags,
-  written,
 } from '../helpers.document.js';
 import type { INpmDocument } from '../interfaces.npm.js';
 import type { INpmParts } from '../interfaces.parts.js';
@@ -95,12 +94,7 @@ export const changeDocument = async (call: RegistryCall, npm: INpmParts, change:
     await call.authorize(name, { action: 'delete' });
     result = await removePackageVersions(call, npm, { name, versions: gone, apply: changed });
   } else {
-    const document = await call.storage.commit<INpmDocument>({
-      packageName: name,
-      document: { key, apply: (document, _placed, stamp) => changed(document, stamp), applied: isAtWrite },
-      catalog: npm.catalog,
-    });
-    result = written(document, name);
+    result = await commitChange(call, npm, { name, apply: changed });
   }
   return respond(200, { ok: true, id: name, rev: result._rev });
 };

@@ -2,7 +2,8 @@ import { RegistryError } from '../../core/classes.registryerror.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { respond } from '../../core/pipeline/helpers.http.js';
-import { existing, type IStamp, isAtWrite, isTombstone, removeTag, setTag, written } from '../helpers.document.js';
+import { commitChange } from '../helpers.changes.js';
+import { existing, type IStamp, isTombstone, removeTag, setTag } from '../helpers.document.js';
 import type { INpmDocument } from '../interfaces.npm.js';
 import type { INpmParts } from '../interfaces.parts.js';
 import { documentKey } from '../keys.npm.js';
@@ -43,16 +44,10 @@ const change = async (
   name: string,
   apply: (document: INpmDocument, stamp: IStamp) => INpmDocument,
 ): Promise<IResponse> => {
-  const document = await call.storage.commit<INpmDocument>({
-    packageName: name,
-    document: {
-      key: documentKey(name),
-      apply: (current, _placed, stamp) => apply(existing(current, name), stamp),
-      applied: isAtWrite,
-    },
-    catalog: npm.catalog,
+  const { _rev, 'dist-tags': tags } = await commitChange(call, npm, {
+    name,
+    apply: (current, stamp) => apply(existing(current, name), stamp),
   });
-  const { _rev, 'dist-tags': tags } = written(document, name);
   return respond(200, { ok: true, id: name, rev: _rev, 'dist-tags': tags });
 };
 

@@ -16,7 +16,7 @@ import type {
 } from '../interfaces.npm.js';
 import type { INpmParts } from '../interfaces.parts.js';
 import { BUNDLE_TYPE, documentKey, provenanceKey, TARBALL_TYPE, tarballKey } from '../keys.npm.js';
-import { assertNewName } from '../wire/wire.names.js';
+import { assertName, assertNewName, newNameProblem } from '../wire/wire.names.js';
 import { attachmentVersion, MAX_ATTACHMENTS, parsePublication } from '../wire/wire.publication.js';
 import { readParsedDocument, readPublishDocument } from '../wire/wire.publish.js';
 import { inspectTarball } from '../wire/wire.tarball.js';
@@ -54,8 +54,8 @@ const receive = async (call: RegistryCall, name: string): Promise<IReceived> => 
     tarballs.set(file, { ...(facts as unknown as ITarballFacts), size: object.size, sha1, sha512 });
   };
   const { parsed } = call.body;
-  // base64 makes four bytes of three
-  const limit = Math.ceil(maxArtifactSize / 3) * 4 + maxMetadataSize;
+  // base64 makes four bytes of three; `+` and `/`, if a JSON writer escapes them, make a sixth more of that
+  const limit = Math.ceil(maxArtifactSize / 3) * 5 + maxMetadataSize;
   const document =
     parsed === undefined
       ? await readPublishDocument(call.body.chunks({ limit }), {
@@ -149,12 +149,22 @@ const publish = async (
 };
 
 /**
+ * The name of the package that a PUT is about. `features.strictNames` holds for packages that are not there yet: one
+ * that was published before the switch was turned on can still be published to, deprecated and unpublished.
+ */
+const nameToWrite = async (call: RegistryCall, npm: INpmParts): Promise<string> => {
+  const name = assertName(call.params.name as string);
+  if (!npm.config.features?.strictNames || newNameProblem(name) === null) return name;
+  return (await call.storage.read<INpmDocument>(documentKey(name))) ? name : assertNewName(name);
+};
+
+/**
  * PUT /{package} and PUT /{package}/-rev/{revision}: with attachments it publishes, without it changes what is there
  * (deprecate, unpublish of a version).
  * @see https://github.com/npm/registry/blob/main/docs/REGISTRY-API.md
  */
 export const putDocument = async (call: RegistryCall, npm: INpmParts): Promise<IResponse> => {
-  const name = assertNewName(call.params.name as string);
+  const name = await nameToWrite(call, npm);
   const { revision } = call.params;
   const { document, tarballs, staged } = await receive(call, name);
   const attachments = isRecord(document) && isRecord(document._attachments) ? document._attachments : {};

@@ -3,6 +3,7 @@ import { RegistryError } from '../../core/classes.registryerror.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import type { INpmArtifact, INpmDocument } from '../interfaces.npm.js';
+import type { INpmParts } from '../interfaces.parts.js';
 import { documentKey, TARBALL_TYPE } from '../keys.npm.js';
 import { versionOfFile } from '../wire/wire.names.js';
 import { packageOf } from './handlers.packument.js';
@@ -16,8 +17,8 @@ const artifactOf = (document: INpmDocument | undefined, version: string | null):
   return artifacts[version] as INpmArtifact;
 };
 
-/** GET /{package}/-/{file}. */
-export const getTarball = async (call: RegistryCall): Promise<IResponse> => {
+/** GET /{package}/-/{file}. With `allowRepublish` a file name may get other bytes, so caches have to ask each time. */
+export const getTarball = async (call: RegistryCall, npm: INpmParts): Promise<IResponse> => {
   const name = packageOf(call);
   const file = call.params.file as string;
   const version = versionOfFile(name, file);
@@ -32,7 +33,7 @@ export const getTarball = async (call: RegistryCall): Promise<IResponse> => {
       size: artifact.size,
       contentType: TARBALL_TYPE,
       etag: artifact.sha1,
-      immutable: true,
+      immutable: !npm.config.allowRepublish,
       about: {
         kind: 'artifact',
         packageName: name,

@@ -2,7 +2,8 @@ import { RegistryError } from '../../core/classes.registryerror.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { respond } from '../../core/pipeline/helpers.http.js';
-import { assertRevision, existing, type IStamp, isAtWrite, removeVersions, written } from '../helpers.document.js';
+import { commitChange } from '../helpers.changes.js';
+import { assertRevision, existing, type IStamp, removeVersions, wereRemovedBy } from '../helpers.document.js';
 import { namedKeys } from '../helpers.orphans.js';
 import type { INpmDocument } from '../interfaces.npm.js';
 import type { INpmParts } from '../interfaces.parts.js';
@@ -27,24 +28,18 @@ export interface IRemoval {
  * Unpublishes: the document first, then what it named. The document stays, because it records which versions were
  * published.
  */
-export const removePackageVersions = async (
+export const removePackageVersions = (
   call: RegistryCall,
   npm: INpmParts,
-  removal: IRemoval,
-): Promise<INpmDocument> => {
-  const document = await call.storage.commit<INpmDocument>({
-    packageName: removal.name,
-    version: removal.versions.length === 1 ? removal.versions[0] : undefined,
-    document: {
-      key: documentKey(removal.name),
-      apply: (current, _placed, stamp) => removal.apply(current, stamp),
-      applied: isAtWrite,
-    },
+  { name, versions, apply }: IRemoval,
+): Promise<INpmDocument> =>
+  commitChange(call, npm, {
+    name,
+    version: versions.length === 1 ? versions[0] : undefined,
+    apply,
+    applied: (current, stamp) => wereRemovedBy(current, versions, stamp),
     drop: keysGone,
-    catalog: npm.catalog,
   });
-  return written(document, removal.name);
-};
 
 const removeAtRevision = async (
   call: RegistryCall,

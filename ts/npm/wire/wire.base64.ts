@@ -1,17 +1,10 @@
 import { RegistryError } from '../../core/classes.registryerror.js';
 
-/**
- * Decodes standard base64 that comes in pieces of any length. Throws `invalid` for anything else in it. `\/`, which
- * some JSON writers make of `/`, is understood.
- */
-export async function* decodeBase64(pieces: AsyncIterable<Buffer> | Iterable<Buffer>): AsyncGenerator<Uint8Array> {
+/** Decodes standard base64 that comes in pieces of any length. Throws `invalid` for anything else in it. */
+export async function* decodeBase64(pieces: AsyncIterable<string> | Iterable<string>): AsyncGenerator<Uint8Array> {
   let rest = '';
-  let slash = '';
   for await (const piece of pieces) {
-    let text = slash + piece.toString('latin1');
-    slash = text.endsWith('\\') ? '\\' : '';
-    if (text.includes('\\')) text = text.slice(0, text.length - slash.length).replaceAll('\\/', '/');
-    text = rest + text;
+    const text = rest + piece;
     const whole = text.length - (text.length % 4);
     // the last group is held back: only at the end may it be padded or short
     const cut = whole === text.length ? Math.max(0, whole - 4) : whole;
@@ -19,7 +12,7 @@ export async function* decodeBase64(pieces: AsyncIterable<Buffer> | Iterable<Buf
     if (cut > 0) yield decodeGroups(text.slice(0, cut), (cut / 4) * 3);
   }
   // padding may be left out, but not half of it
-  if (slash || (rest.includes('=') && rest.length !== 4)) throw notBase64();
+  if (rest.includes('=') && rest.length !== 4) throw notBase64();
   const tail = rest.replace(/={1,2}$/, '');
   if (tail !== '') yield decodeGroups(tail, Math.floor((tail.length * 3) / 4));
 }
@@ -32,3 +25,25 @@ const decodeGroups = (text: string, expected: number): Buffer => {
   if (bytes.length !== expected || text.length % 4 === 1) throw notBase64();
   return bytes;
 };
+
+/** `\/` and `\uXXXX` are what a JSON writer may make of a character of base64 (RFC 8259 section 7). */
+const ESCAPE = /\\(?:\/|u00([0-9a-fA-F]{2}))/g;
+const CUT_ESCAPE = /\\(?:u[0-9a-fA-F]{0,3})?$/;
+
+const undoEscapes = (text: string): string =>
+  text.replace(ESCAPE, (_, hex?: string) => (hex === undefined ? '/' : String.fromCharCode(Number.parseInt(hex, 16))));
+
+/**
+ * The raw bytes of a JSON string as text, with the escapes undone that base64 can hold. Others stay as they are: their
+ * backslash is no base64.
+ */
+export async function* unescapeBase64(pieces: AsyncIterable<Buffer> | Iterable<Buffer>): AsyncGenerator<string> {
+  let cut = '';
+  for await (const piece of pieces) {
+    const text = cut + piece.toString('latin1');
+    cut = CUT_ESCAPE.exec(text.slice(-5))?.[0] ?? '';
+    const whole = text.slice(0, text.length - cut.length);
+    yield whole.includes('\\') ? undoEscapes(whole) : whole;
+  }
+  if (cut !== '') throw notBase64();
+}

@@ -67,7 +67,8 @@ const checkDist = (dist: unknown, tarball: IReceivedTarball): void => {
 /** The package.json inside decides what is installed, so it must be the package and version that is announced. */
 const checkInside = (name: string, version: string, tarball: IReceivedTarball): void => {
   const inside = tarball.manifest;
-  if (inside.name !== name) {
+  // clients trim the name that they announce and leave the file as it is
+  if (typeof inside.name !== 'string' || inside.name.trim() !== name) {
     throw invalid(`The tarball holds the package ${JSON.stringify(inside.name)?.slice(0, 230)}, not ${name}`);
   }
   // clients clean the version that they announce and leave the file as it is: "v1.0.0" in it means 1.0.0

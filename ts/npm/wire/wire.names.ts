@@ -7,9 +7,10 @@ import { RegistryError } from '../../core/classes.registryerror.js';
  */
 const SCOPED = /^@([^/]+)\/([^/]+)$/;
 const RESERVED = new Set(['node_modules', 'favicon.ico']);
-const MAX_NAME = 214;
+const MAX_NEW_NAME = 214;
 /** Old packages have names of a few characters more; of much longer ones no storage key can be made. */
-const MAX_OLD_NAME = 256;
+const MAX_NAME = 256;
+const MAX_TAG = 214;
 const MAX_VERSION = 256;
 
 /** Modules of Node itself, which `require` would find first. A fixed list: other runtimes count more among theirs. */
@@ -29,9 +30,13 @@ const urlFriendly = (text: string): boolean => {
   }
 };
 
-/** Why a name could never have been a package's, or null. */
+/**
+ * Why a name is not even valid for old packages, or null. The rules for new packages came later, so packages that
+ * everybody depends on break them: `punycode`, `events` and `buffer` are core modules, `JSONStream` has capitals.
+ */
 export const nameProblem = (name: string): string | null => {
   if (name === '') return 'a name cannot be empty';
+  if (name.length > MAX_NAME) return `a name cannot be longer than ${MAX_NAME} characters`;
   if (/^[.\-_]/.test(name)) return 'a name cannot start with a period, a hyphen or an underscore';
   if (name.trim() !== name) return 'a name cannot start or end with a space';
   if (RESERVED.has(name.toLowerCase())) return `${name} is not a valid package name`;
@@ -43,12 +48,12 @@ export const nameProblem = (name: string): string | null => {
   return base.startsWith('.') ? 'a name cannot start with a period' : null;
 };
 
-/** Why a name cannot be given to a new package, or null. */
+/** Why the public registry would refuse the name for a new package, or null. */
 export const newNameProblem = (name: string): string | null => {
   const problem = nameProblem(name);
   if (problem) return problem;
   if (CORE_MODULES.has(name)) return `${name} is the name of a core module`;
-  if (name.length > MAX_NAME) return `a name cannot be longer than ${MAX_NAME} characters`;
+  if (name.length > MAX_NEW_NAME) return `a name cannot be longer than ${MAX_NEW_NAME} characters`;
   if (name.toLowerCase() !== name) return 'a name can no longer hold capital letters';
   if (/[~'!()*]/.test(name)) return 'a name can no longer hold special characters ("~\'!()*")';
   return null;
@@ -56,15 +61,24 @@ export const newNameProblem = (name: string): string | null => {
 
 /** For reads: a name that no package can have is simply not there. */
 export const assertReadableName = (name: string): string => {
-  if (name.length > MAX_OLD_NAME || nameProblem(name)) {
-    throw new RegistryError('notFound', `${name.slice(0, MAX_NAME)} is not in this registry`);
-  }
+  if (nameProblem(name)) throw new RegistryError('notFound', `${name.slice(0, MAX_NAME)} is not in this registry`);
   return name;
 };
 
+const invalidName = (problem: string): RegistryError =>
+  new RegistryError('invalid', `Invalid package name: ${problem}`);
+
+/** For writes: a name that some package has, or could have. */
+export const assertName = (name: string): string => {
+  const problem = nameProblem(name);
+  if (problem) throw invalidName(problem);
+  return name;
+};
+
+/** For the first publish of a package where `features.strictNames` is on. */
 export const assertNewName = (name: string): string => {
   const problem = newNameProblem(name);
-  if (problem) throw new RegistryError('invalid', `Invalid package name: ${problem}`);
+  if (problem) throw invalidName(problem);
   return name;
 };
 
@@ -82,8 +96,8 @@ const CERTAINLY_NO_RANGE = /^[a-wyz]+$/i;
 
 /** A tag must not read as a version or a range, or `npm install pkg@tag` would mean something else. */
 export const assertTag = (tag: string): string => {
-  if (tag === '' || tag.length > MAX_NAME || tag.trim() !== tag || !urlFriendly(tag)) {
-    throw new RegistryError('invalid', 'A dist-tag must be 1 to 214 URL-friendly characters');
+  if (tag === '' || tag.length > MAX_TAG || tag.trim() !== tag || !urlFriendly(tag)) {
+    throw new RegistryError('invalid', `A dist-tag must be 1 to ${MAX_TAG} URL-friendly characters`);
   }
   if (!CERTAINLY_NO_RANGE.test(tag) && semver.validRange(tag) !== null) {
     throw new RegistryError('invalid', `Tag name must not be a valid SemVer range: ${tag}`);

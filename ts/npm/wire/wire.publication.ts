@@ -1,14 +1,13 @@
 import { isRecord } from '../../core/base/helpers.values.js';
 import { RegistryError } from '../../core/classes.registryerror.js';
-import type { INewVersion, IPublication, IReceivedTarball } from '../interfaces.npm.js';
+import type { INewVersion, IPublication, IReadme, IReceivedTarball, ITarballFacts } from '../interfaces.npm.js';
 import { completeManifest } from './wire.manifest.js';
-import { assertNewName, assertTag, assertVersion } from './wire.names.js';
+import { assertName, assertVersion } from './wire.names.js';
 import { isTarballAttachment } from './wire.publishscanner.js';
 
 /** The rules for a publish document as a whole: it must agree with its URL, with itself and with its tarballs. */
 
 export const MAX_ATTACHMENTS = 64;
-const MAX_TAGS = 1000;
 /** characters; the public registry cuts there too */
 const MAX_README = 64 * 1024;
 
@@ -33,15 +32,13 @@ export const assertDocument = (document: unknown, name: string): Record<string, 
   return document;
 };
 
+/** The dist-tags of a document. Whether those that are new may be added is decided where they are. */
 export const distTagsOf = (document: Record<string, unknown>): Record<string, string> => {
   const tags = document['dist-tags'];
   if (tags === undefined) return {};
   if (!isRecord(tags)) throw invalid('dist-tags is not an object');
-  const entries = Object.entries(tags);
-  if (entries.length > MAX_TAGS) throw invalid(`There are more than ${MAX_TAGS} dist-tags`);
-  for (const [tag, version] of entries) {
-    assertTag(tag);
-    if (typeof version !== 'string') throw invalid(`dist-tags.${tag} is not a version`);
+  for (const [tag, version] of Object.entries(tags)) {
+    if (typeof version !== 'string') throw invalid(`dist-tags[${shown(tag)}] is not a version`);
   }
   return tags as Record<string, string>;
 };
@@ -107,7 +104,7 @@ export const parsePublication = (
   source: unknown,
   tarballs: ReadonlyMap<string, IReceivedTarball>,
 ): IPublication => {
-  assertNewName(name);
+  assertName(name);
   const document = assertDocument(source, name);
   if (document.name === undefined) throw invalid('The document has no name');
   const manifests = (document.versions ?? {}) as Record<string, unknown>;
@@ -152,7 +149,7 @@ const readmeOf = (
   manifests: Record<string, unknown>,
   tarballs: ReadonlyMap<string, IReceivedTarball>,
   versions: INewVersion[],
-): Pick<IPublication, 'readme' | 'readmeFilename'> => {
+): Partial<IReadme> => {
   const inside = versions.map(({ version }) => manifests[version]).filter(isRecord);
   for (const { readme, readmeFilename } of [document, ...inside]) {
     if (typeof readme !== 'string' || readme === '') continue;
@@ -161,6 +158,10 @@ const readmeOf = (
       ...(typeof readmeFilename === 'string' ? { readmeFilename: readmeFilename.slice(0, 255) } : {}),
     };
   }
-  const packed = versions.map(({ attachment }) => tarballs.get(attachment)?.readme).find((readme) => readme?.text);
-  return packed ? { readme: packed.text.slice(0, MAX_README), readmeFilename: packed.file } : {};
+  const packed = versions.map(({ attachment }) => packedReadme(tarballs.get(attachment)?.readme));
+  return packed.find((readme) => readme !== undefined) ?? {};
 };
+
+/** The readme of a tarball, as it is shown. */
+export const packedReadme = (readme: ITarballFacts['readme']): IReadme | undefined =>
+  readme?.text ? { readme: readme.text.slice(0, MAX_README), readmeFilename: readme.file } : undefined;

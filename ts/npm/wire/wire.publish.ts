@@ -7,8 +7,12 @@ import { type IPublishReader, isTarballAttachment, PublishScanner } from './wire
  * before or after the rest of the document, and a tarball may be larger than a JavaScript string can be. So those
  * strings are cut out of the byte stream and handed on piece by piece; what remains is small and goes to JSON.parse,
  * which alone decides whether the document is JSON.
+ *
+ * A client that deprecates or unpublishes a version sends back the whole document that it was served, of any size. If that
+ * is more than may remain, all is left out of its versions that no client can change.
+ *
+ * Attachments are handed to `onAttachment` in their order. `invalid` and `tooLarge` are thrown.
  */
-/** Reads the document; attachments are handed to `onAttachment` in their order. `invalid` and `tooLarge` are thrown. */
 export const readPublishDocument = async (
   source: AsyncIterable<Uint8Array>,
   options: IPublishReader,
@@ -32,8 +36,11 @@ async function* followedBy(first: Iterable<Uint8Array>, rest: AsyncIterator<Uint
 
 const SLICE = 256 * 1024;
 
-function* slices(text: string): Generator<Buffer> {
-  for (let start = 0; start < text.length; start += SLICE) yield Buffer.from(text.slice(start, start + SLICE), 'utf8');
+/** As latin1, so that a character beyond it cannot be taken for another one by a decoder that looks at its low byte. */
+function* slices(text: string): Generator<string> {
+  for (let start = 0; start < text.length; start += SLICE) {
+    yield Buffer.from(text.slice(start, start + SLICE), 'utf8').toString('latin1');
+  }
 }
 
 /** The same for a document that the embedder had parsed already. The document itself is left as it is. */

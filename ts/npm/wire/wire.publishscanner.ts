@@ -1,6 +1,6 @@
 import { RegistryError } from '../../core/classes.registryerror.js';
 import { JsonValueCounter, MAX_JSON_VALUES } from '../../core/pipeline/body/helpers.jsonvalues.js';
-import { decodeBase64 } from './wire.base64.js';
+import { decodeBase64, unescapeBase64 } from './wire.base64.js';
 
 /** The scanner behind `readPublishDocument`: follows the structure of the JSON text, and knows no more of it. */
 
@@ -208,13 +208,13 @@ export class PublishScanner {
   private async divert(file: string): Promise<void> {
     if (this.isThinned) throw this.tooLarge();
     this.keepTo(this.position);
-    const content = decodeBase64(this.stringBytes());
+    const content = decodeBase64(unescapeBase64(this.stringBytes()));
     await this.options.onAttachment(file, content);
     for await (const _ of content); // what the taker did not want
     this.from = this.position - 1;
   }
 
-  /** The raw bytes up to the closing quote. Base64 holds no quote, so no escape can hide one. */
+  /** The raw bytes up to the closing quote. Base64 holds no quote, so an escaped one ends the string too: no base64 ends with a backslash. */
   private async *stringBytes(): AsyncGenerator<Buffer> {
     for (;;) {
       const end = this.chunk.indexOf(QUOTE, this.position);

@@ -1,7 +1,7 @@
 import type { ITokenInfo, ITokenOptions } from '../../core/auth/interfaces.auth.js';
 import { isRecord } from '../../core/base/helpers.values.js';
 import { RegistryError } from '../../core/classes.registryerror.js';
-import { assertNewName } from './wire.names.js';
+import { assertName } from './wire.names.js';
 
 /**
  * `/-/npm/v1/tokens`: what npm's command line sends and prints.
@@ -23,13 +23,19 @@ const texts = (value: unknown, field: string): string[] => {
   return list as string[];
 };
 
+/** A name that stands for itself in a scope. An old package may have a `*` in its name, which a scope takes for a glob. */
+const nameForScope = (name: string): string => {
+  if (name.includes('*')) throw invalid(`A token cannot be limited to a name with a star: ${name.slice(0, 256)}`);
+  return assertName(name);
+};
+
 /** Names of packages as they stand in scopes; a glob of the caller's own making is none of npm's language. */
 const namesOf = (body: Record<string, unknown>): string[] => {
   if (body.packages_all === true) return ['*'];
-  const packages = texts(body.packages, 'packages').map(assertNewName);
+  const packages = texts(body.packages, 'packages').map(nameForScope);
   const scopes = texts(body.scopes, 'scopes').map((scope) => {
     const bare = scope.replace(/^@/, '');
-    assertNewName(`@${bare}/x`);
+    nameForScope(`@${bare}/x`);
     return `@${bare}/*`;
   });
   return [...packages, ...scopes];

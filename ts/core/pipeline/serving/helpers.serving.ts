@@ -35,10 +35,20 @@ const digestField = (hex: string): string => `sha-256=:${Buffer.from(hex, 'hex')
 const FRESH_MS = 2_000;
 
 /** ms since 1970; from then on `Last-Modified` is sent for content that changed last at `lastModified` */
-export const datedSince = (lastModified: Date): number => lastModified.getTime() + FRESH_MS;
+const datedSince = (lastModified: Date): number => lastModified.getTime() + FRESH_MS;
 
 const isFresh = (request: IServeRequest, lastModified: Date): boolean =>
   request.storage.now().getTime() < datedSince(lastModified);
+
+/** Until when an answer may be repeated, in ms: one without `Last-Modified`, as the change is too recent, gets it later. */
+export const repeatableUntil = (
+  { headers }: IResponse,
+  lastModified: Date | undefined,
+  validUntil = Number.POSITIVE_INFINITY,
+): number =>
+  lastModified === undefined || headers['Last-Modified'] !== undefined
+    ? validUntil
+    : Math.min(validUntil, datedSince(lastModified));
 
 /** As clients send it back in If-Modified-Since. */
 const wholeSeconds = (date: Date): number => Math.floor(date.getTime() / 1000) * 1000;
@@ -172,13 +182,14 @@ async function* partOf(request: IServeRequest, info: IObjectInfo, range: IByteRa
   yield* iterate(found.body);
 }
 
-/** Bytes in memory under an ETag of the caller's, never in another encoding. */
+/** Bytes in memory under an ETag of the caller's, never in another encoding. Their URL may mean others later (`immutable: false`). */
 export const serveExact = (
   request: IServeRequest,
   { bytes, contentType, lastModified = new Date(0) }: Rendering,
   options: IServeObjectOptions & { etag: string },
 ): IResponse => {
-  const validators = { etags: [options.etag], lastModified, isDated: true };
+  const isDated = options.immutable !== false || !isFresh(request, lastModified);
+  const validators = { etags: [options.etag], lastModified, isDated };
   const headers = baseHeaders({ contentType }, validators, options);
   if (!options.headers?.['Accept-Ranges']) delete headers['Accept-Ranges'];
   if (isUnchanged(request, validators)) return { status: 304, headers };

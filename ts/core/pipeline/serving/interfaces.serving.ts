@@ -1,5 +1,6 @@
 import type { ICodec } from '../../classes.registrystorage.js';
 import type { IStorageHookMetadata } from '../../storage/hooks/interfaces.hooks.js';
+import type { IDocumentVersion } from './classes.answercache.js';
 import type { IRendered } from './classes.rendering.js';
 
 export interface IServeObjectOptions {
@@ -42,4 +43,14 @@ export interface IServeDocumentOptions<T> extends IServeRenderingOptions {
   repeatable?: boolean;
   /** ms since 1970; a repeatable answer is given without the handler only until then */
   validUntil?: number;
+}
+
+export interface IServeImmutableOptions
+  extends IServeObjectOptions,
+    Pick<IServeDocumentOptions<unknown>, 'repeatable' | 'validUntil'> {
+  etag: string;
+  size?: number;
+  listedBy?: IDocumentVersion;
+  /** Whether what was read is what it should be; otherwise it is served as absent. Asked once for what stays in memory. */
+  isIntact?(bytes: Uint8Array): boolean;
 }
