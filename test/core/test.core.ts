@@ -1,6 +1,7 @@
 import { mock } from 'node:test';
 import t from 'tap';
-import { RenderCache, Rendering } from '../../ts/core/pipeline/serving/classes.rendercache.js';
+import { RenderCache } from '../../ts/core/pipeline/serving/classes.rendercache.js';
+import { Rendering } from '../../ts/core/pipeline/serving/classes.rendering.js';
 import {
   type IAuthProvider,
   type IAuthToken,
@@ -254,7 +255,7 @@ t.test('what callers choose is part of the weight of rendered metadata', async (
   let made = 0;
   const make = async () => {
     made += 1;
-    return new Rendering({ body: {}, contentType: 'application/json' });
+    return Rendering.of({ body: {}, contentType: 'application/json' });
   };
   for (let count = 0; count < 100; count++) await cache.get(`${count} ${'host'.repeat(8000)}`, make);
   await cache.get(`0 ${'host'.repeat(8000)}`, make);

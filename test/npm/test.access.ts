@@ -117,7 +117,6 @@ t.test('methods and paths that are not there', async (t) => {
   for (const path of [
     '/',
     '/-/all',
-    '/-/npm/v1/keys',
     '/-/nothing',
     '/a/b/c/d',
     '/-/org/o/user',

@@ -113,3 +113,35 @@ t.test('a large tarball is not read again for its readme', async (t) => {
   await writer.put('/-/package/a/dist-tags/latest', '"2.0.0"');
   t.equal(await shown(anon), '');
 });
+
+t.test('each version has its own readme', async (t) => {
+  const { anon, writer, registry } = await worldWith(t, '1.0.0', '1.1.0');
+  await writer.publish('a', '1.2.0');
+  const document = await publishOf('a', '2.0.0', { files: filesOf('2.0.0') });
+  t.equal((await writer.put('/a', { ...document, readme: '# as yarn sends it' })).status, 201);
+  const readmes = async (wanted: string) => {
+    const { version, readme, readmeFilename } = (await anon.get(`/a/${wanted}`)).json();
+    return [version, readme, readmeFilename];
+  };
+  t.same(await readmes('1.0.0'), ['1.0.0', '# of 1.0.0', 'README.md']);
+  t.same(await readmes('~1.1.0'), ['1.1.0', '# of 1.1.0', 'README.md']);
+  t.same(await readmes('1.2.0'), ['1.2.0', undefined, undefined]);
+  t.same(await readmes('latest'), ['2.0.0', '# as yarn sends it', undefined]);
+  await writer.put('/-/package/a/dist-tags/latest', '"1.0.0"');
+  t.same(await readmes('latest'), ['1.0.0', '# of 1.0.0', 'README.md']);
+  t.same(await readmes('2.0.0'), ['2.0.0', '# of 2.0.0', 'README.md'], 'of another one, what its tarball holds');
+
+  const { store } = registry.getStorage();
+  let opened = 0;
+  const get = store.get.bind(store);
+  store.get = (key, options) => {
+    if (key.endsWith('.tgz')) opened++;
+    return get(key, options);
+  };
+  await writer.publish('a', '3.0.0');
+  t.same(await readmes('1.1.0'), ['1.1.0', '# of 1.1.0', 'README.md']);
+  t.same(await readmes('2.0.0'), ['2.0.0', '# of 2.0.0', 'README.md']);
+  t.equal(opened, 0, 'a tarball is read once for its readme, however often the package changes');
+  const whole = (await anon.packument('a')).versions as unknown as Record<string, Record<string, unknown>>;
+  t.notOk('readme' in whole['1.0.0']!, 'the packument carries only one');
+});

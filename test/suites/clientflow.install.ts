@@ -30,6 +30,9 @@ export const installSteps = async (run: FlowRun): Promise<void> => {
       run.fails(t, await client.audit!(folder), /audit|404|registry/i);
     });
   }
+  await run.step('audit signatures', client.auditSignatures, async (t) => {
+    run.says(t, await client.auditSignatures!(folder), /2 packages have verified registry signatures/);
+  });
   await run.step('other bytes refused', client.installLocked, async (t) => {
     await client.forgetInstalled(folder);
     await client.falsifyLock(folder);
@@ -62,17 +65,25 @@ export const guardedSteps = async (run: FlowRun, server: IServer): Promise<void>
     run.succeeds(t, await client.install(folder));
     await run.works(t, folder, true);
   });
+  const who = { username: `new-${run.id}`, password: 'a password of my own' };
+  let made: string | undefined;
   await run.step('adduser', client.adduser, async (t) => {
-    const who = { username: `new-${run.id}`, password: 'a password of my own' };
     const plain = await withoutWebLogin(server.registry);
     t.teardown(() => plain.stop());
     await client.point({ registry: plain.registry });
     run.succeeds(t, await client.adduser!(who));
-    const made = await client.storedToken();
+    made = await client.storedToken();
     t.ok(made, 'the client has kept a token');
     t.equal(await new RegistryProbe(server.registry).whoami(made ?? ''), who.username, 'of the new account');
-    await client.point({ registry: server.registry, token });
   });
+  await run.step('profile set password', client.setPassword, async (t) => {
+    await client.point({ registry: server.registry, token: made });
+    const password = 'another password of my own';
+    run.fails(t, await client.setPassword!('not my password', password), /The old password is wrong/);
+    run.succeeds(t, await client.setPassword!(who.password, password));
+    run.fails(t, await client.setPassword!(who.password, 'x'), /The old password is wrong/);
+  });
+  await client.point({ registry: server.registry, token });
   await run.step('audit, answered', client.audit, async (t) => {
     run.succeeds(t, await client.audit!(folder));
   });

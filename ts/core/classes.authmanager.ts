@@ -334,7 +334,7 @@ export class AuthManager {
   }
 
   async #isTokenOf(userId: string, token: string): Promise<boolean> {
-    const owner = this.#sessions.ownerOf(token);
+    const owner = await this.#sessions.ownerOf(token);
     if (owner !== undefined) return owner === userId;
     if ((await this.provider.validateToken(token))?.userId === userId) return true;
     return (await this.provider.listTokens?.(userId))?.some(({ id }) => id === token) ?? false;

@@ -12,11 +12,13 @@ import type { IRoute } from '../core/pipeline/helpers.routes.js';
 import type { IRegistryServices, TAccess } from '../core/pipeline/interfaces.pipeline.js';
 import type { IGarbageOptions, IGarbageReport } from '../core/storage/upkeep/interfaces.garbage.js';
 import { LoginSessions } from './classes.loginsessions.js';
+import { RegistrySigner } from './classes.signer.js';
+import { StoredReadmes } from './classes.storedreadmes.js';
 import * as account from './handlers/handlers.account.js';
 import { auditBulk, auditTree } from './handlers/handlers.audit.js';
 import { deleteTag, getTags, putTag } from './handlers/handlers.disttags.js';
 import { couchLogin } from './handlers/handlers.login.js';
-import { getManifest, getPackument } from './handlers/handlers.packument.js';
+import { getKeys, getManifest, getPackument } from './handlers/handlers.packument.js';
 import { putDocument } from './handlers/handlers.publish.js';
 import { listPackages, search } from './handlers/handlers.search.js';
 import { getAttestations, getTarball } from './handlers/handlers.tarball.js';
@@ -60,15 +62,17 @@ export class NpmRegistry extends BaseRegistry {
     });
     const logins = new LoginSessions(services.storage);
     const search = new SearchIndex(catalog, { fields: searchFields, closeness, compare: byDate });
-    this.parts = { catalog, search, logins, config };
+    const signer = new RegistrySigner(services.storage);
+    const readmes = new StoredReadmes(services.storage, services.limits.maxUnpackedSize);
+    this.parts = { catalog, search, logins, signer, readmes, config };
   }
 
   protected routes(): IRoute[] {
     const npm = this.parts;
     return [
-      { method: 'GET', path: `/${NAME}`, access: read, handle: getPackument },
+      { method: 'GET', path: `/${NAME}`, access: read, handle: (call) => getPackument(call, npm) },
       { method: 'PUT', path: `/${NAME}`, access: write, handle: (call) => putDocument(call, npm) },
-      { method: 'GET', path: `/${NAME}/{version}`, access: read, handle: getManifest },
+      { method: 'GET', path: `/${NAME}/{version}`, access: read, handle: (call) => getManifest(call, npm) },
       { method: 'GET', path: `/${NAME}/-/{file+}`, access: read, handle: (call) => getTarball(call, npm) },
       { method: 'PUT', path: `/${NAME}/-rev/{revision}`, access: write, handle: (call) => putDocument(call, npm) },
       {
@@ -117,10 +121,12 @@ export class NpmRegistry extends BaseRegistry {
         handle: (call) => listPackages(call, npm),
       },
 
+      { method: 'GET', path: '/-/npm/v1/keys', access: 'public', handle: (call) => getKeys(call, npm) },
       { method: 'GET', path: '/-/ping', access: 'public', handle: async () => ({}) },
       { method: 'GET', path: '/-/whoami', access: 'authenticated', handle: account.whoami },
       { method: 'GET', path: USER, access: 'authenticated', allowBackslash: true, handle: account.getUser },
       { method: 'GET', path: '/-/npm/v1/user', access: 'authenticated', handle: account.getProfile },
+      { method: 'POST', path: '/-/npm/v1/user', access: 'authenticated', handle: account.setProfile },
       { method: 'GET', path: '/-/npm/v1/tokens', access: 'authenticated', handle: listTokens },
       { method: 'POST', path: '/-/npm/v1/tokens', access: 'authenticated', handle: createToken },
       { method: 'DELETE', path: '/-/npm/v1/tokens/token/{token+}', access: 'authenticated', handle: deleteToken },

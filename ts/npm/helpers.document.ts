@@ -5,7 +5,9 @@ import { assertTag } from './wire/wire.names.js';
 
 /**
  * Every change of a stored document, as pure functions: what is given is frozen and stays, what is returned is new.
- * Records are rebuilt with fromEntries, which defines properties, so that no name from outside means more than a name.
+ * Records are copied by spreading and by defining properties, so that no name from outside means more than a name. (It
+ * takes half the time of `fromEntries`, and a package may have thousands of versions.) No member is ever `undefined`:
+ * then storage knows that what it has written need not be parsed to be read again.
  */
 export interface IStamp {
   /** UUID of the write */
@@ -14,11 +16,19 @@ export interface IStamp {
   time: string;
 }
 
-const without = <T>(record: Record<string, T>, drop: (key: string) => boolean): Record<string, T> =>
-  Object.fromEntries(Object.entries(record).filter(([key]) => !drop(key)));
+const without = <T>(record: Record<string, T>, keys: Iterable<string>): Record<string, T> => {
+  const copy = { ...record };
+  for (const key of keys) delete copy[key];
+  return copy;
+};
 
-const withEntries = <T>(record: Record<string, T>, entries: [string, T][]): Record<string, T> =>
-  Object.fromEntries([...Object.entries(record), ...entries]);
+const withEntries = <T>(record: Record<string, T>, entries: Iterable<[string, T]>): Record<string, T> => {
+  const copy = { ...record };
+  for (const [key, value] of entries) {
+    Object.defineProperty(copy, key, { value, enumerable: true, writable: true, configurable: true });
+  }
+  return copy;
+};
 
 /** How often the document was written: the number before the hyphen of `_rev`. */
 export const revisionOf = (document: INpmDocument): number => Number.parseInt(document._rev, 10);
@@ -28,10 +38,10 @@ export const nextRevision = (document: INpmDocument, stamp: IStamp): Pick<INpmDo
   _rev: `${revisionOf(document) + 1}-${stamp.id.replaceAll('-', '')}`,
 });
 
-const touched = (document: INpmDocument, stamp: IStamp): INpmDocument => ({
+const touched = (document: INpmDocument, stamp: IStamp, times: [string, string][] = []): INpmDocument => ({
   ...document,
   ...nextRevision(document, stamp),
-  time: withEntries(document.time, [['modified', stamp.time]]),
+  time: withEntries(document.time, [['modified', stamp.time], ...times]),
 });
 
 const emptyDocument = (name: string, time: string): INpmDocument => ({
@@ -158,14 +168,17 @@ export const addVersions = (
   const tags = withEntries(before['dist-tags'], Object.entries(publication.distTags));
   assertTags(before['dist-tags'], tags);
   const document = withoutStaleReadme(before, {
-    ...touched(before, stamp),
+    ...touched(
+      before,
+      stamp,
+      added.map((version) => [version, stamp.time]),
+    ),
     maintainers,
     versions,
     'dist-tags': settledTags(tags, versions, highest(added)),
-    time: withEntries(before.time, [['modified', stamp.time], ...added.map((v): [string, string] => [v, stamp.time])]),
     _registry: {
       artifacts: withEntries(before._registry.artifacts, Object.entries(artifacts)),
-      deleted: without(before._registry.deleted, (version) => added.includes(version)),
+      deleted: without(before._registry.deleted, added),
     },
   });
   const isLatest = added.includes(document['dist-tags'].latest as string);
@@ -180,16 +193,15 @@ export const removeVersions = (
   tags: Record<string, string> = document['dist-tags'],
 ): INpmDocument => {
   assertTags(document['dist-tags'], tags);
-  const gone = new Set(versions);
-  const left = without(document.versions, (version) => gone.has(version));
+  const left = without(document.versions, versions);
   const base = touched(document, stamp);
   return withoutStaleReadme(document, {
     ...base,
     versions: left,
     'dist-tags': settledTags(tags, left),
-    time: without(base.time, (key) => gone.has(key)),
+    time: without(base.time, versions),
     _registry: {
-      artifacts: without(document._registry.artifacts, (version) => gone.has(version)),
+      artifacts: without(document._registry.artifacts, versions),
       deleted: withEntries(
         document._registry.deleted,
         versions.map((version) => [version, stamp.time]),
@@ -224,7 +236,7 @@ export const removeTag = (document: INpmDocument, tag: string, stamp: IStamp): I
   if (tag === 'latest') throw new RegistryError('invalid', 'The dist-tag "latest" cannot be removed, only moved');
   const tags = document['dist-tags'];
   if (!Object.hasOwn(tags, tag)) throw notFound(`${document.name} has no dist-tag ${tag}`);
-  return { ...touched(document, stamp), 'dist-tags': without(tags, (key) => key === tag) };
+  return { ...touched(document, stamp), 'dist-tags': without(tags, [tag]) };
 };
 
 /** version -> message; an empty message takes the deprecation back. Versions that are not there are passed over. */

@@ -4,6 +4,13 @@ export interface INpmPerson {
   email?: string;
 }
 
+/** A signature by a key of this registry; see wire.signatures. */
+export interface INpmSignature {
+  keyid: string;
+  /** base64 */
+  sig: string;
+}
+
 /** The server's own statement about a version's tarball; what a client sends here is checked, never kept. */
 export interface INpmDist {
   /** `sha512-<base64>`, as Subresource Integrity writes it */
@@ -17,6 +24,8 @@ export interface INpmDist {
   tarball?: string;
   /** where a provenance bundle came with the version */
   attestations?: { url?: string; provenance: { predicateType: string } };
+  /** absent on versions that were published before there were signatures */
+  signatures?: INpmSignature[];
 }
 
 /** One version as its publisher described it, plus what the server adds. */

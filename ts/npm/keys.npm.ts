@@ -5,6 +5,7 @@
  *     npm/packages/{name}/{base}-{version}.tgz the tarball; {base} is the name without its scope
  *     npm/packages/{name}/{base}-{version}.sigstore  the provenance bundle, where one was published
  *     npm/catalog/…                            what search and listings know of each package (core's PackageCatalog)
+ *     npm/signing-keys.json                    the keys that versions are signed with (RegistrySigner)
  *     npm/logins/{expiry}-{id}.json            web logins under way; {expiry} is hex seconds, so the oldest sort first
  *
  * `@scope/x` is the two segments `@scope` and `x`. An artifact whose key was taken by a publish that broke off, or that
@@ -15,6 +16,7 @@ export const packagesPrefix = 'npm/packages';
 
 export const catalogPrefix = 'npm/catalog';
 export const loginPrefix = 'npm/logins';
+export const signingKeysKey = 'npm/signing-keys.json';
 
 /** The name without its scope: file names are made of it. */
 export const baseName = (name: string): string => name.slice(name.indexOf('/') + 1);

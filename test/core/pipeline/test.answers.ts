@@ -4,7 +4,8 @@ import { createTokenStore } from '../../../ts/core/auth/tokenstores/create.js';
 import { AuthManager } from '../../../ts/core/classes.authmanager.js';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
 import { AnswerCache } from '../../../ts/core/pipeline/serving/classes.answercache.js';
-import { RenderCache, Rendering } from '../../../ts/core/pipeline/serving/classes.rendercache.js';
+import { RenderCache } from '../../../ts/core/pipeline/serving/classes.rendercache.js';
+import { Rendering } from '../../../ts/core/pipeline/serving/classes.rendering.js';
 import {
   BaseRegistry,
   type IAuthProvider,
@@ -52,13 +53,12 @@ class Notes extends BaseRegistry {
   private async show(call: RegistryCall, validUntil?: number): Promise<IResponse> {
     this.handled++;
     const language = call.header('accept-language') ?? 'en';
-    const { publicUrl } = call;
     const served = await call.serveDocument<{ text: string }>(`notes/${call.params.note}`, {
       variant: language,
       repeatable: true,
       validUntil,
       about: { kind: 'document', packageName: call.params.note },
-      render: ({ text }) => ({
+      render: ({ text }, publicUrl) => ({
         body: `${text} in ${language} at ${publicUrl} ${'.'.repeat(2000)}`,
         contentType: 'text/plain',
       }),
@@ -439,7 +439,7 @@ t.test('memory is bounded: long requests are not kept, and old ones make room', 
 
   const store = { glance: () => ({ etag: 'e' }) } as never;
   const renders = new RenderCache(10_000);
-  await renders.get('rendering', async () => new Rendering({ body: 'text', contentType: 'text/plain' }));
+  await renders.get('rendering', async () => Rendering.of({ body: 'text', contentType: 'text/plain' }));
   const answers = new AnswerCache(store, renders);
   const accept = 'y'.repeat(3000);
   const basis = {

@@ -5,13 +5,11 @@ import {
   headerOf,
   matchesEtag,
   negotiate,
-  originOf,
   parseAuthorization,
   respond,
   toResponse,
   withoutForbiddenBody,
 } from '../../../ts/core/pipeline/helpers.http.js';
-import { ofKind } from '../../support/expect.js';
 
 t.test('a header is found in any case, and repeated ones are joined', async (t) => {
   t.equal(headerOf({ 'X-Thing': 'a' }, 'x-thing'), 'a');
@@ -61,22 +59,6 @@ t.test('media types are negotiated by quality, then by our order', async (t) => 
   t.equal(negotiate('application/*;q=0.5, application/json;q=0.1', offers), offers[1]);
   t.equal(negotiate('text/html', offers), null);
   t.equal(negotiate('application/json;q=0', offers), null);
-});
-
-t.test('the public origin comes from the most trusted source', async (t) => {
-  const context = { method: 'GET', path: '/', query: {} };
-  const forwarded = { host: 'inner:5000', 'x-forwarded-host': 'reg.example.com, x', 'x-forwarded-proto': 'https' };
-  t.equal(originOf({ ...context, headers: forwarded }, false), 'http://inner:5000');
-  t.equal(originOf({ ...context, headers: forwarded }, true), 'https://reg.example.com');
-  t.equal(
-    originOf({ ...context, headers: forwarded, baseUrl: 'https://a.example.com/' }, true),
-    'https://a.example.com',
-  );
-  t.equal(originOf({ ...context, headers: {} }, true), 'http://localhost');
-  t.equal(originOf({ ...context, headers: { host: '[::1]:5000' } }, false), 'http://[::1]:5000');
-  for (const host of ['evil.example.com/path', 'a b', 'x@y', 'a"b', 'a:99999999']) {
-    t.throws(() => originOf({ ...context, headers: { host } }, false), ofKind('invalid'), host);
-  }
 });
 
 t.test('what a handler returns becomes a response', async (t) => {

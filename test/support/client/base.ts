@@ -44,6 +44,10 @@ export interface IClientCommands {
   tokenRevoke?(key: string): Promise<IRun>;
   unpublish?(spec: string): Promise<IRun>;
   audit?(folder: string): Promise<IRun>;
+  /** Verifies the registry's signatures of all that is installed. */
+  auditSignatures?(folder: string): Promise<IRun>;
+  /** Changes the password of the account that is logged in. */
+  setPassword?(before: string, after: string): Promise<IRun>;
 }
 
 export abstract class TestClient {

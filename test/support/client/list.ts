@@ -1,14 +1,14 @@
 import { findTool, type ITool } from '../tools.js';
 import type { IClientCommands, TestClient } from './base.js';
 import { ClientHome } from './home.js';
-import { NpmClient } from './npm.js';
+import { NpmItself } from './npm.js';
 import { Pnpm10Client, Pnpm12Client } from './pnpm.js';
 import { BunClient, DenoClient } from './runtimes.js';
 import { BerryClient, Yarn1Client } from './yarn.js';
 
 const kinds = {
-  'npm-10': NpmClient,
-  'npm-11': NpmClient,
+  'npm-10': NpmItself,
+  'npm-11': NpmItself,
   'pnpm-10': Pnpm10Client,
   'pnpm-12': Pnpm12Client,
   'yarn-1': Yarn1Client,

@@ -1,7 +1,10 @@
+import { fileURLToPath } from 'node:url';
 import { type IClientCommands, type IWho, TestClient } from './base.js';
 import type { IRun } from './run.js';
 
-/** npm itself. pnpm 10 hands most of these commands to it. */
+const withoutTuf = fileURLToPath(new URL('./no-tuf.cjs', import.meta.url));
+
+/** The commands of npm that pnpm has, too; pnpm 10 hands most of them to npm. */
 export class NpmClient extends TestClient implements IClientCommands {
   readonly lockFile: string = 'package-lock.json';
   /** npm 11 no longer has `--read-only`, and says nothing when it is given. */
@@ -122,5 +125,23 @@ export class NpmClient extends TestClient implements IClientCommands {
 
   installLocked(folder: string): Promise<IRun> {
     return this.exec(['ci'], { cwd: folder });
+  }
+}
+
+/** npm itself. */
+export class NpmItself extends NpmClient implements IClientCommands {
+  auditSignatures(folder: string): Promise<IRun> {
+    const env = { NODE_OPTIONS: `--require=${withoutTuf}` };
+    return this.exec(['audit', 'signatures'], { cwd: folder, env });
+  }
+
+  setPassword(before: string, after: string): Promise<IRun> {
+    return this.exec(['profile', 'set', 'password'], {
+      dialogue: [
+        { when: /Current password:/, say: `${before}\n` },
+        { when: /New password:/, say: `${after}\n` },
+        { when: /Again:/, say: `${after}\n` },
+      ],
+    });
   }
 }

@@ -21,6 +21,11 @@ export interface ICodec<T> {
    * its type allows no change, so that it need not be frozen.
    */
   keepsValues?: boolean;
+  /**
+   * Freezes a value that is about to be written. True: what is written would be parsed to the same value, so that it need
+   * not be parsed to be read again. Default: `deepFreeze`, and the value is parsed again.
+   */
+  freeze?(value: T): boolean;
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -44,6 +49,44 @@ const parseJson = (bytes: Uint8Array): unknown => {
   return value;
 };
 
+/** Whether JSON has a form for a value that is not an object, and the form is parsed to the same value. */
+const isJsonScalar = (value: unknown): boolean =>
+  typeof value === 'string' ||
+  typeof value === 'boolean' ||
+  value === null ||
+  (typeof value === 'number' && Number.isFinite(value) && !Object.is(value, -0));
+
+/** Whether JSON keeps an object with these members as it is, apart from what the members hold. */
+const isJsonContainer = (part: object, members: readonly unknown[]): boolean => {
+  const prototype: unknown = Object.getPrototypeOf(part);
+  if (Array.isArray(part)) return prototype === Array.prototype && members.length === part.length;
+  return prototype === Object.prototype && Object.getOwnPropertySymbols(part).length === 0;
+};
+
+/**
+ * As `deepFreeze`; returns whether the value is exactly what JSON makes of it. A part that is frozen already is taken to
+ * be of an earlier version of the document, which has been looked at.
+ */
+const freezeJson = (value: unknown): boolean => {
+  const left: unknown[] = [value];
+  let isExact = true;
+  while (left.length > 0) {
+    const part = left.pop();
+    if (typeof part !== 'object' || part === null) {
+      isExact &&= isJsonScalar(part);
+      continue;
+    }
+    if (ArrayBuffer.isView(part)) isExact = false;
+    else if (!Object.isFrozen(part)) {
+      Object.freeze(part);
+      const members: unknown[] = Object.values(part);
+      isExact &&= isJsonContainer(part, members);
+      for (const member of members) left.push(member);
+    }
+  }
+  return isExact;
+};
+
 /**
  * Documents as JSON; the default. An object carries its revision as its last member `$revision`, which is not part of
  * the value. Other values (arrays, strings, numbers) have no place for one: two versions with the same value have the
@@ -53,6 +96,7 @@ export const jsonCodec: ICodec<unknown> = {
   contentType: 'application/json',
   parse: parseJson,
   serialize: serializeJson,
+  freeze: freezeJson,
 };
 
 export const encode = (serialized: Uint8Array | string): Uint8Array =>
@@ -72,4 +116,12 @@ export const deepFreeze = <T>(value: T): T => {
     for (const inner of Object.values(part)) if (typeof inner === 'object') left.push(inner);
   }
   return value;
+};
+
+/** Freezes a value that is about to be written; whether it need not be parsed to be read again. */
+export const freezeFor = <T>(codec: ICodec<T>, value: T): boolean => {
+  if (codec.keepsValues) return true;
+  if (codec.freeze) return codec.freeze(value);
+  deepFreeze(value);
+  return false;
 };

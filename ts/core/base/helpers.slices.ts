@@ -21,6 +21,24 @@ export class Slices {
   }
 }
 
+/**
+ * Short works of many callers, one after the other. Callers that wait for one event (a HEAD that they share, an immediate)
+ * all go on in the same turn of the event loop; their works are spread over several turns here.
+ */
+export class Turns {
+  private readonly slices = new Slices();
+  private last: Promise<unknown> = Promise.resolve();
+
+  public take<T>(work: () => T): Promise<T> {
+    const done = this.last.then(async () => {
+      if (this.slices.due) await this.slices.rest();
+      return work();
+    });
+    this.last = done.catch(() => {});
+    return done;
+  }
+}
+
 /** Items that are sorted in one go: about 1 ms. */
 const RUN = 1000;
 /** Items that are moved between two looks at the clock. */

@@ -16,10 +16,11 @@ import type { TBody } from '../storage/uploads/classes.stagedobject.js';
 import { LateContent } from './body/classes.latecontent.js';
 import { RequestBody } from './body/classes.requestbody.js';
 import { abandonBody } from './body/helpers.bodysource.js';
-import { headerOf, originOf } from './helpers.http.js';
+import { headerOf } from './helpers.http.js';
+import { normalizeUrl, originOf } from './helpers.publicurl.js';
 import type { IRegistryServices, TAccess, TParams } from './interfaces.pipeline.js';
 import type { IAnswerBasis, IDocumentVersion, TAudience } from './serving/classes.answercache.js';
-import { Rendering } from './serving/classes.rendercache.js';
+import { PUBLIC_URL, Rendering } from './serving/classes.rendering.js';
 import { type IServedListing, type IServeListingOptions, serveListing } from './serving/helpers.listing.js';
 import {
   type IServeRequest,
@@ -28,9 +29,11 @@ import {
   serveObject,
   serveRendering,
 } from './serving/helpers.serving.js';
-import type { IServeDocumentOptions, IServeObjectOptions } from './serving/interfaces.serving.js';
-
-type TRepeat = Pick<IServeDocumentOptions<unknown>, 'repeatable' | 'validUntil'>;
+import type {
+  IServeDocumentOptions,
+  IServeImmutableOptions,
+  IServeObjectOptions,
+} from './serving/interfaces.serving.js';
 
 export interface ICallOptions {
   protocol: TRegistryProtocol;
@@ -41,14 +44,6 @@ export interface ICallOptions {
   mount: string;
   /** the raw path inside the mount */
   path: string;
-}
-
-export interface IServeImmutableOptions extends IServeObjectOptions, TRepeat {
-  etag: string;
-  size?: number;
-  listedBy?: IDocumentVersion;
-  /** Whether what was read is what it should be; otherwise it is served as absent. Asked once for what stays in memory. */
-  isIntact?(bytes: Uint8Array): boolean;
 }
 
 /** bytes; larger ones cost more to keep than to read again */
@@ -196,10 +191,14 @@ export class RegistryCall implements IServeRequest {
     return value === undefined ? [] : Array.isArray(value) ? value : [value];
   }
 
-  /** Absolute URL of this registry as the caller reaches it, without a trailing slash. */
+  /**
+   * Absolute URL of this registry as the caller reaches it, without a trailing slash; see `normalizeUrl`. A document that
+   * is served is rendered with the URL that `render` gets instead.
+   */
   public get publicUrl(): string {
-    if (this.config.registryUrl) return this.config.registryUrl.replace(/\/+$/, '');
-    return originOf(this.context, this.services.trustProxy, (name) => this.header(name)) + this.mount;
+    const { registryUrl } = this.config;
+    if (registryUrl) return normalizeUrl(registryUrl);
+    return normalizeUrl(originOf(this.context, this.services.trustProxy, (name) => this.header(name)) + this.mount);
   }
 
   /**
@@ -273,7 +272,7 @@ export class RegistryCall implements IServeRequest {
       const { contentType = 'application/octet-stream', lastModified } = found.info;
       const body = await streamToBuffer(found.body);
       if (size !== undefined && size !== body.byteLength) return null;
-      return isIntact?.(body) === false ? null : new Rendering({ body, contentType, lastModified });
+      return isIntact?.(body) === false ? null : Rendering.of({ body, contentType, lastModified });
     });
     if (!rendering) return null;
     admitted?.();
@@ -285,23 +284,25 @@ export class RegistryCall implements IServeRequest {
   }
 
   /**
-   * A stored document rendered for clients that poll it: made once per (stored ETag, variant, public URL), revalidated
-   * against the store on every read. Null where it is absent.
+   * A stored document rendered for clients that poll it: made once per (stored ETag, variant), revalidated against the
+   * store on every read; the public URL is put in afterwards. Null where it is absent.
    */
   public async serveDocument<T>(key: string, options: IServeDocumentOptions<T>): Promise<IResponse | null> {
-    const { storage } = this;
+    const { storage, publicUrl } = this;
+    const { renders } = this.services;
     const info = options.about ? await storage.headForGet(key, options.about) : await storage.head(key);
     if (!info) return null;
-    const nameOf = (etag: string) => `${key}\n${etag}\n${options.variant}\n${this.publicUrl}`;
-    const name = nameOf(info.etag);
-    const rendering = await this.services.renders.get(name, async (keepAs) => {
+    const nameOf = (etag: string) => `${key}\n${etag}\n${options.variant}`;
+    const wanted = nameOf(info.etag);
+    const made = await renders.get(wanted, async (keepAs) => {
       const document = await storage.read<T>(key, options.codec);
       // written since it was looked at
       if (document && document.etag !== info.etag) keepAs(nameOf(document.etag));
-      const rendered = document && options.render(document.value);
-      return rendered ? new Rendering({ lastModified: document.lastModified, ...rendered }) : null;
+      const rendered = document && (await options.render(document.value, PUBLIC_URL));
+      return rendered ? Rendering.of({ lastModified: document.lastModified, ...rendered }, publicUrl) : null;
     });
-    if (!rendering) return null;
+    if (!made) return null;
+    const { name, rendering } = renders.linked(wanted, made, publicUrl);
     const response = await serveRendering(this, rendering, info.lastModified, options);
     if (options.repeatable) {
       const changedAt = rendering.lastModified ?? info.lastModified;

@@ -1,7 +1,6 @@
 import type { TPresentedCredential } from '../auth/interfaces.auth.js';
 import { discardBody, responseOfBytes } from '../base/helpers.streams.js';
-import { RegistryError } from '../classes.registryerror.js';
-import type { IRequestContext, IResponse } from '../interfaces.core.js';
+import type { IResponse } from '../interfaces.core.js';
 
 type TMultiValue = string | string[] | undefined;
 
@@ -97,26 +96,6 @@ export const negotiate = (header: string | undefined, offers: string[]): string 
     }
   }
   return best;
-};
-
-const HOST = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
-
-/**
- * The public origin under which the caller reached us, without a trailing slash: `baseUrl` of the context, else
- * X-Forwarded-Proto and -Host where the configuration trusts them, else Host.
- */
-export const originOf = (
-  context: IRequestContext,
-  trustProxy: boolean,
-  header = (name: string) => headerOf(context.headers, name),
-): string => {
-  if (context.baseUrl) return context.baseUrl.replace(/\/+$/, '');
-  const first = (name: string) => header(name)?.split(',')[0]?.trim();
-  const host = (trustProxy && first('x-forwarded-host')) || first('host');
-  if (!host) return 'http://localhost';
-  if (!HOST.test(host)) throw new RegistryError('invalid', 'The Host header is not a host name');
-  const proto = trustProxy ? first('x-forwarded-proto')?.toLowerCase() : undefined;
-  return `${proto === 'https' ? 'https' : 'http'}://${host}`;
 };
 
 /** A response with a body; Content-Length is set where the bytes are known. Objects become JSON. */

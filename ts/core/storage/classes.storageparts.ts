@@ -1,3 +1,4 @@
+import { Turns } from '../base/helpers.slices.js';
 import type { ILimits, ILogger } from '../interfaces.core.js';
 import type { IObjectStore } from '../objectstore/interfaces.objectstore.js';
 import type { ICommitParts } from './commit/classes.commitrun.js';
@@ -33,6 +34,7 @@ export class StorageParts implements ICommitParts {
   public readonly updates: UpdateQueue;
   public readonly hooks: HookRunner;
   public readonly reserved = new Set<string>();
+  public readonly turns = new Turns();
   public readonly listings = new Set<IRepairable>();
   public readonly background = new Set<Promise<void>>();
   /** aborted when the storage is being destroyed */

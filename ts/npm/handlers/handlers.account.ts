@@ -1,3 +1,4 @@
+import { isRecord } from '../../core/base/helpers.values.js';
 import { RegistryError } from '../../core/classes.registryerror.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { existing } from '../helpers.document.js';
@@ -36,6 +37,40 @@ export const getProfile = async (call: RegistryCall): Promise<object> => {
     created,
     updated: created,
   };
+};
+
+/** bytes */
+const MAX_BODY = 16 * 1024;
+
+const passwordsOf = (value: unknown): { old: string; new: string } => {
+  const { old: before, new: after } = isRecord(value) ? value : {};
+  if (typeof before === 'string' && typeof after === 'string') return { old: before, new: after };
+  throw new RegistryError('invalid', 'password is not an object of two texts, old and new');
+};
+
+/**
+ * POST /-/npm/v1/user, which is `npm profile set`: the password can be changed, and nothing else. npm sends the rest of the
+ * profile along as it was, with null for an empty text.
+ */
+export const setProfile = async (call: RegistryCall): Promise<object> => {
+  const body = await call.body.json({ limit: MAX_BODY });
+  if (!isRecord(body)) throw new RegistryError('invalid', 'The profile is not an object');
+  const profile = (await getProfile(call)) as Record<string, unknown>;
+  const { password, ...rest } = body;
+  const isSame = (field: string): boolean => (rest[field] ?? '') === (profile[field] ?? '');
+  if (password === undefined || !Object.keys(rest).every(isSame)) {
+    throw new RegistryError('unprocessable', 'Of a profile only the password can be changed here');
+  }
+  const passwords = passwordsOf(password);
+  try {
+    await call.auth.users.changePassword(call.userId as string, passwords.old, passwords.new);
+  } catch (error) {
+    // on 401 npm tells people to log in, and on 501 it asks again and again
+    if (RegistryError.is(error, 'unauthenticated')) throw new RegistryError('forbidden', error.message);
+    if (RegistryError.is(error, 'unsupported')) throw new RegistryError('unprocessable', error.message);
+    throw error;
+  }
+  return profile;
 };
 
 const documentOf = async (call: RegistryCall): Promise<INpmDocument> => {

@@ -4,7 +4,8 @@ import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { negotiate } from '../../core/pipeline/helpers.http.js';
 import type { IStorageHookMetadata } from '../../core/storage/hooks/interfaces.hooks.js';
 import { isTombstone } from '../helpers.document.js';
-import type { INpmDocument } from '../interfaces.npm.js';
+import type { INpmDocument, INpmManifest } from '../interfaces.npm.js';
+import type { INpmParts } from '../interfaces.parts.js';
 import { documentKey } from '../keys.npm.js';
 import { assertReadableName } from '../wire/wire.names.js';
 import {
@@ -28,9 +29,8 @@ export const packageOf = (call: RegistryCall): string => assertReadableName(call
 const missing = (what: string): RegistryError => new RegistryError('notFound', `${what} is not in this registry`);
 
 /** GET /{package}: the whole packument, or the abbreviated one for whom it suffices. */
-export const getPackument = async (call: RegistryCall): Promise<IResponse> => {
+export const getPackument = async (call: RegistryCall, npm: INpmParts): Promise<IResponse> => {
   const name = packageOf(call);
-  const { publicUrl } = call;
   const abbreviated = negotiate(call.header('accept'), [FULL_TYPE, ABBREVIATED_TYPE]) === ABBREVIATED_TYPE;
   const contentType = abbreviated ? ABBREVIATED_TYPE : FULL_TYPE;
   const render = abbreviated ? renderAbbreviated : renderFull;
@@ -38,26 +38,34 @@ export const getPackument = async (call: RegistryCall): Promise<IResponse> => {
     variant: contentType,
     about: about(name),
     repeatable: true,
-    render: (document) => (isTombstone(document) ? null : { body: render(document, publicUrl), contentType }),
+    render: async (document, publicUrl) =>
+      isTombstone(document) ? null : { body: render(await npm.signer.signed(document), publicUrl), contentType },
   });
   if (!served) throw missing(name);
   return served;
 };
 
-/** GET /{package}/{version, dist-tag or range}: one version's manifest. */
-export const getManifest = async (call: RegistryCall): Promise<IResponse> => {
+/** GET /{package}/{version, dist-tag or range}: one version's manifest, with its readme. */
+export const getManifest = async (call: RegistryCall, npm: INpmParts): Promise<IResponse> => {
   const name = packageOf(call);
   const wanted = call.params.version as string;
-  const { publicUrl } = call;
   const served = await call.serveDocument<INpmDocument>(documentKey(name), {
     variant: `version ${wanted}`,
     about: about(name),
     repeatable: true,
-    render: (document) => {
-      const manifest = resolveVersion(document, wanted);
-      return manifest && { body: renderManifest(manifest, publicUrl), contentType: FULL_TYPE };
+    render: async (document, publicUrl) => {
+      const found = resolveVersion(document, wanted);
+      if (!found) return null;
+      const { versions } = await npm.signer.signed(document, [found]);
+      const manifest = renderManifest(versions[found.version] as INpmManifest, publicUrl);
+      return { body: { ...manifest, ...(await npm.readmes.of(document, found.version)) }, contentType: FULL_TYPE };
     },
   });
   if (!served) throw missing(`${name}@${wanted}`);
   return served;
 };
+
+/** GET /-/npm/v1/keys. They are no secret: `npm audit signatures` asks for them without a token. */
+export const getKeys = async (_call: RegistryCall, npm: INpmParts): Promise<object> => ({
+  keys: await npm.signer.publicKeys(),
+});

@@ -2,7 +2,6 @@ import { isRecord } from '../../core/base/helpers.values.js';
 import { RegistryError } from '../../core/classes.registryerror.js';
 import type { StagedObject } from '../../core/classes.registrystorage.js';
 import type { IResponse } from '../../core/interfaces.core.js';
-import { MAX_JSON_VALUES } from '../../core/pipeline/body/helpers.jsonvalues.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { respond } from '../../core/pipeline/helpers.http.js';
 import type { IArtifactPlan, IPlacedArtifact } from '../../core/storage/commit/interfaces.plans.js';
@@ -59,7 +58,7 @@ const receive = async (call: RegistryCall, name: string): Promise<IReceived> => 
   const limit = Math.ceil(maxArtifactSize / 3) * 5 + maxMetadataSize;
   const document =
     parsed === undefined
-      ? await readPublishDocument(call.body.chunks({ limit, maxValues: MAX_JSON_VALUES }), {
+      ? await readPublishDocument(call.body.chunks({ limit }), {
           maxMetadataSize,
           onAttachment,
         })
@@ -126,6 +125,7 @@ const publish = async (
     plans.push({ version, provenance: true });
   }
   const first = versions[0]?.version as string;
+  const withRemembered = await npm.signer.remembering();
   const document = await call.storage.commit<INpmDocument>({
     packageName: name,
     version: versions.length === 1 ? first : undefined,
@@ -134,7 +134,7 @@ const publish = async (
       key: documentKey(name),
       apply: (current, placed, stamp) => {
         if (revision !== undefined && current) assertRevision(current, revision);
-        return addVersions(current, publication, {
+        return addVersions(current && withRemembered(current), publication, {
           publisher,
           allowRepublish: npm.config.allowRepublish ?? false,
           stamp,
@@ -171,6 +171,7 @@ export const putDocument = async (call: RegistryCall, npm: INpmParts): Promise<I
   const attachments = isRecord(document) && isRecord(document._attachments) ? document._attachments : {};
   if (Object.keys(attachments).length === 0) return changeDocument(call, npm, { name, document, revision });
   const publication = parsePublication(name, document, tarballs);
+  for (const { manifest } of publication.versions) manifest.dist.signatures = await npm.signer.sign(manifest);
   const { _id, _rev } = await publish(call, npm, publication, staged, revision);
   return respond(201, { ok: true, success: true, id: _id, rev: _rev });
 };

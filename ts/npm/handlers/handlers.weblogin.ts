@@ -11,8 +11,7 @@ import { logIn } from './handlers.login.js';
 const MAX_BODY = 16 * 1024;
 const RETRY_AFTER_S = 2;
 
-/** Cut out, not parsed: a Host header may say what no URL allows, such as port 99999. */
-const hostOf = (url: string): string => url.slice(url.indexOf('//') + 2).split('/', 1)[0] as string;
+const hostOf = (url: string): string => new URL(url).host;
 
 const html = (status: number, body: string): IResponse => respond(status, body, PAGE_HEADERS);
 const over = (): IResponse => html(404, loginOver('This login is over. Start it again at your command line.'));

@@ -3,7 +3,7 @@ import { RegistryError } from '../../core/classes.registryerror.js';
 import type { INewVersion, IPublication, IReadme, IReceivedTarball, ITarballFacts } from '../interfaces.npm.js';
 import { completeManifest } from './wire.manifest.js';
 import { assertName, assertVersion } from './wire.names.js';
-import { isTarballAttachment } from './wire.publish.js';
+import { isTarballAttachment } from './wire.publishscanner.js';
 
 /** The rules for a publish document as a whole: it must agree with its URL, with itself and with its tarballs. */
 

@@ -1,4 +1,5 @@
-import { crypto, jsonwebtoken } from '../../../plugins.js';
+import type jsonwebtoken from 'jsonwebtoken';
+import { crypto } from '../../../plugins.js';
 import type { TRegistryProtocol } from '../../interfaces.core.js';
 import { hashToken } from '../helpers.tokens.js';
 import { plainFormatOf, plainSessionFormat } from './helpers.sessionformat.js';
@@ -13,14 +14,17 @@ export const looksLikeJwt = (token: string): boolean =>
 
 const optionalText = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
+/** The library takes 40 ms to load, and a process that sees no JWT does without it. */
+const loadLibrary = async (): Promise<typeof jsonwebtoken> => (await import('jsonwebtoken')).default;
+
 /** `undefined` for a fault of the token itself; everything else is thrown. */
-const unlessFaulty = <T>(read: () => T): T | undefined => {
+const unlessFaulty = <T>(library: typeof jsonwebtoken, read: () => T): T | undefined => {
   try {
     return read();
   } catch (thrown) {
     // every fault of the token is one of this family (TokenExpiredError, NotBeforeError); a SyntaxError is what the
     // library throws for a payload that is not JSON
-    if (thrown instanceof jsonwebtoken.JsonWebTokenError || thrown instanceof SyntaxError) return undefined;
+    if (thrown instanceof library.JsonWebTokenError || thrown instanceof SyntaxError) return undefined;
     throw thrown;
   }
 };
@@ -46,7 +50,7 @@ export class SessionJwts {
     return this.#formats.get(protocol) ?? plainSessionFormat(protocol);
   }
 
-  public sign(protocol: TRegistryProtocol, request: ISessionSignRequest): { token: string; id: string } {
+  public async sign(protocol: TRegistryProtocol, request: ISessionSignRequest): Promise<{ token: string; id: string }> {
     const format = this.formatOf(protocol);
     const id = `${JWT_ID_PREFIX}${crypto.randomUUID()}`;
     const issuedAt = Math.floor(request.issuedAt.getTime() / 1000);
@@ -64,16 +68,17 @@ export class SessionJwts {
       srt_uid: request.uid,
       ...(request.parent === undefined ? {} : { srt_parent: request.parent }),
     };
-    return { token: jsonwebtoken.sign(claims, this.#secret, { algorithm: 'HS256' }), id };
+    const library = await loadLibrary();
+    return { token: library.sign(claims, this.#secret, { algorithm: 'HS256' }), id };
   }
 
   /** `null` for whatever is not a valid token of a known format at `now`. */
-  public read(token: string, now: Date): ISessionClaims | null {
+  public read(token: string, now: Date): Promise<ISessionClaims | null> {
     return this.#read(token, { clockTimestamp: now.getTime() / 1000, clockTolerance: JWT_LEEWAY_SECONDS });
   }
 
   /** As `read`, without the check of times: a token can also be revoked before and after it is valid. */
-  public readForRevocation(token: string): ISessionClaims | null {
+  public readForRevocation(token: string): Promise<ISessionClaims | null> {
     return this.#read(token, { ignoreExpiration: true, ignoreNotBefore: true });
   }
 
@@ -81,10 +86,11 @@ export class SessionJwts {
    * The signature is verified once, whatever the token says of itself: until then its payload is a stranger's text, and as
    * many formats as it names would cost as many verifications.
    */
-  #read(token: string, time: jsonwebtoken.VerifyOptions): ISessionClaims | null {
+  async #read(token: string, time: jsonwebtoken.VerifyOptions): Promise<ISessionClaims | null> {
     if (!looksLikeJwt(token)) return null;
+    const library = await loadLibrary();
     const options = { ...time, algorithms: ['HS256' as const], complete: true as const };
-    const decoded = unlessFaulty(() => jsonwebtoken.verify(token, this.#secret, options));
+    const decoded = unlessFaulty(library, () => library.verify(token, this.#secret, options));
     // RFC 7515 section 4.1.11: extensions that are declared critical and not understood make the token invalid
     if (!decoded || typeof decoded.payload === 'string' || decoded.header.crit !== undefined) return null;
     for (const format of this.#formatsOf(decoded.payload)) {

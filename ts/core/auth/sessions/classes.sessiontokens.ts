@@ -66,7 +66,7 @@ export class SessionTokens {
     const issuedAt = this.#now();
     const wanted = issuedAt.getTime() + expiresIn * 1000;
     const end = Math.min(wanted, caller?.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY);
-    const { token, id } = this.#jwts.sign(protocol, {
+    const { token, id } = await this.#jwts.sign(protocol, {
       userId: caller?.userId ?? '',
       uid,
       scopes: granted,
@@ -135,7 +135,7 @@ export class SessionTokens {
    * False if `token` is neither a session token nor the id of one. A token can be revoked after it has expired, too.
    */
   public async revoke(token: string): Promise<boolean> {
-    const claims = this.#jwts.readForRevocation(token);
+    const claims = await this.#jwts.readForRevocation(token);
     const id = claims?.id ?? (token.startsWith(JWT_ID_PREFIX) ? token : undefined);
     if (id === undefined) return false;
     const until = claims && new Date(claims.expiresAt.getTime() + JWT_LEEWAY_SECONDS * 1000);
@@ -148,12 +148,12 @@ export class SessionTokens {
   }
 
   /** The user of a session token, valid or not. */
-  public ownerOf(jwt: string): string | undefined {
-    return this.#jwts.readForRevocation(jwt)?.userId;
+  public async ownerOf(jwt: string): Promise<string | undefined> {
+    return (await this.#jwts.readForRevocation(jwt))?.userId;
   }
 
   async #load(jwt: string, key: string): Promise<ISession | null> {
-    const claims = this.#jwts.read(jwt, this.#now());
+    const claims = await this.#jwts.read(jwt, this.#now());
     if (!claims) return null;
     const { userId, expiresAt, id, scopes, uid, protocol } = claims;
     const token: IAuthToken = { type: protocol, userId, scopes: scopes as string[], expiresAt, tokenId: id };

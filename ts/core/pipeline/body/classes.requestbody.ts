@@ -66,17 +66,8 @@ export class RequestBody {
     return fromIterable(this.chunks(options));
   }
 
-  /**
-   * The same without a stream around it, for callers that read it in any case. With `maxValues`, of a JSON body: throws
-   * `tooLarge` as soon as more values have come in.
-   */
-  public chunks(options: { limit?: number; maxValues?: number } = {}): AsyncGenerator<Uint8Array> {
-    const { limit, maxValues } = options;
-    const chunks = this.decoded({ limit });
-    return maxValues === undefined ? chunks : countingValues(chunks, maxValues);
-  }
-
-  private decoded(options: { limit?: number }): AsyncGenerator<Uint8Array> {
+  /** The same without a stream around it, for callers that read it in any case. */
+  public chunks(options: { limit?: number } = {}): AsyncGenerator<Uint8Array> {
     const limit = options.limit ?? Number.POSITIVE_INFINITY;
     const declared = this.declaredLength();
     if (declared !== undefined && declared > limit) throw tooLarge(limit);
@@ -112,7 +103,7 @@ export class RequestBody {
   public async json<T = unknown>(options: { limit?: number; maxValues?: number } = {}): Promise<T> {
     if (this.parsed !== undefined) return this.parsed as T;
     const { limit = this.options.defaultLimit, maxValues = MAX_JSON_VALUES } = options;
-    const bytes = await gather(this.chunks({ limit, maxValues }));
+    const bytes = await gather(countingValues(this.chunks({ limit }), maxValues));
     try {
       return JSON.parse(bytes.toString('utf8')) as T;
     } catch (cause) {

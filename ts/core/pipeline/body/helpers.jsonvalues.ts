@@ -16,7 +16,7 @@ const OPEN_OBJECT = 0x7b;
  * Counts the values of a JSON text as it comes in: each begins behind a comma, or as the first of a list or an object.
  * Text that is not JSON is counted as well as it can be; the parser refuses it afterwards.
  */
-class ValueCounter {
+export class JsonValueCounter {
   private count = 1;
   private isInString = false;
   /** the last byte of the chunk before was a backslash that escapes the first byte of the next one */
@@ -24,16 +24,14 @@ class ValueCounter {
 
   constructor(private readonly limit: number) {}
 
+  public get isOver(): boolean {
+    return this.count > this.limit;
+  }
+
   public add(bytes: Uint8Array): void {
     let at = 0;
     while (at < bytes.byteLength) {
       at = this.isInString ? this.passString(bytes, at) : this.passValues(bytes, at);
-    }
-    if (this.count > this.limit) {
-      throw new RegistryError(
-        'tooLarge',
-        `The request body holds more than the ${this.limit} values that are accepted`,
-      );
     }
   }
 
@@ -78,9 +76,12 @@ export async function* countingValues(
   chunks: AsyncGenerator<Uint8Array>,
   limit: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const counter = new ValueCounter(limit);
+  const counter = new JsonValueCounter(limit);
   for await (const chunk of chunks) {
     counter.add(chunk);
+    if (counter.isOver) {
+      throw new RegistryError('tooLarge', `The request body holds more than the ${limit} values that are accepted`);
+    }
     yield chunk;
   }
 }

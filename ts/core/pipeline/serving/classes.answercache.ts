@@ -4,7 +4,8 @@ import { responseOfBytes } from '../../base/helpers.streams.js';
 import type { IRequestContext, IResponse } from '../../interfaces.core.js';
 import type { IObjectStore } from '../../objectstore/interfaces.objectstore.js';
 import { headerOf } from '../helpers.http.js';
-import type { RenderCache, Rendering } from './classes.rendercache.js';
+import type { RenderCache } from './classes.rendercache.js';
+import type { Rendering } from './classes.rendering.js';
 
 /** A stored document as it was. */
 export interface IDocumentVersion {

@@ -1,75 +1,11 @@
-import { promisify } from 'node:util';
 import * as plugins from '../../../plugins.js';
+import type { Rendering } from './classes.rendering.js';
 
-const gzip = promisify(plugins.zlib.gzip);
-
-/** Smaller bodies gain less from gzip than its header and the client's work cost. */
-const GZIP_FROM = 1024;
-
-export interface IRendered {
-  body: string | Uint8Array | object;
-  contentType: string;
-  /** when the content last changed, if the document knows; default: when its object was stored */
-  lastModified?: Date;
-  /** a strong ETag, without quotes, for clients that need one of their own kind (Bundler: md5); default: made here */
-  etag?: string;
-  /** false = never sent as gzip, for clients that take the ETag for a digest of what they unpack */
-  compressible?: boolean;
-}
-
-/** One representation of a document: its bytes, a strong ETag of those bytes, and the gzip form once it was asked for. */
-export class Rendering {
-  public readonly bytes: Buffer;
-  public readonly contentType: string;
-  public readonly lastModified: Date | undefined;
-  private hashed: string | undefined;
-  private digest: string | undefined;
-  private readonly mayPack: boolean;
-  private packing: Promise<Buffer> | undefined;
-  private packed: Buffer | undefined;
-
-  constructor({ body, contentType, lastModified, etag, compressible = true }: IRendered) {
-    this.hashed = etag;
-    this.mayPack = compressible;
-    this.bytes =
-      body instanceof Uint8Array
-        ? Buffer.from(body.buffer, body.byteOffset, body.byteLength)
-        : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
-    this.contentType = contentType;
-    this.lastModified = lastModified;
-  }
-
-  public get etag(): string {
-    this.hashed ??= Buffer.from(this.sha256, 'hex').toString('base64url').slice(0, 27);
-    return this.hashed;
-  }
-
-  /** of the bytes, in hex */
-  public get sha256(): string {
-    this.digest ??= plugins.crypto.createHash('sha256').update(this.bytes).digest('hex');
-    return this.digest;
-  }
-
-  public get compressible(): boolean {
-    return this.mayPack && this.bytes.byteLength >= GZIP_FROM;
-  }
-
-  /** The gzip form where it is there already. */
-  public get gzip(): Buffer | undefined {
-    return this.packed;
-  }
-
-  public async gzipped(): Promise<Buffer> {
-    this.packing ??= gzip(this.bytes);
-    this.packed ??= await this.packing;
-    return this.packed;
-  }
-
-  /** the gzip form is counted before it is made: packed metadata is a fraction of the whole */
-  public get cost(): number {
-    return this.bytes.byteLength + (this.bytes.byteLength >> 2) + 1024;
-  }
-}
+/**
+ * Public URLs, beside the first, for which a rendering is kept. Strangers choose them (`Host`), and would fill the cache
+ * with copies of one document; a registry has one public URL, and seldom a second one inside its own network.
+ */
+const MAX_OTHERS = 3;
 
 /**
  * Rendered metadata, bounded by bytes. An entry is named by the stored document's ETag among others, so it never has
@@ -78,6 +14,8 @@ export class Rendering {
 export class RenderCache {
   private readonly entries: plugins.LRUCache<string, Rendering>;
   private readonly underWay = new Map<string, Promise<Rendering | null>>();
+  /** the names under which a rendering is kept for further public URLs, the one that was used last at the end */
+  private readonly others = new WeakMap<Rendering, string[]>();
 
   constructor(maxBytes: number) {
     this.entries = new plugins.LRUCache<string, Rendering>({
@@ -118,5 +56,16 @@ export class RenderCache {
       this.underWay.set(name, making);
     }
     return making;
+  }
+  /** A rendering that `get` gave, with links that begin with this public URL; it is not rendered anew. */
+  public linked(name: string, rendering: Rendering, publicUrl: string): { name: string; rendering: Rendering } {
+    if (rendering.publicUrl === undefined || rendering.publicUrl === publicUrl) return { name, rendering };
+    const other = `${name}\n${publicUrl}`;
+    const made = this.entries.get(other) ?? rendering.linkedTo(publicUrl);
+    this.entries.set(other, made);
+    const names = (this.others.get(rendering) ?? []).filter((one) => one !== other);
+    for (const oldest of names.splice(0, names.length + 1 - MAX_OTHERS)) this.entries.delete(oldest);
+    this.others.set(rendering, [...names, other]);
+    return { name: other, rendering: made };
   }
 }

@@ -8,7 +8,7 @@ import type { IResponse } from '../../interfaces.core.js';
 import type { IListedPackage, IListingSnapshot } from '../../listing/interfaces.listing.js';
 import { acceptsEncoding, matchesEtag, respond } from '../helpers.http.js';
 import type { TAudience } from './classes.answercache.js';
-import { Rendering } from './classes.rendercache.js';
+import { Rendering } from './classes.rendering.js';
 
 /** A listing of all packages that can be served; `PackageCatalog` is one. */
 export interface IServedListing<TEntry> {
@@ -214,7 +214,7 @@ const renderAll = async <TEntry>(
   text += footer;
   flush();
   await slices.rest();
-  return new Rendering({ body: Buffer.concat(pieces), contentType, etag: hash.digest('base64url').slice(0, 27) });
+  return Rendering.of({ body: Buffer.concat(pieces), contentType, etag: hash.digest('base64url').slice(0, 27) });
 };
 
 /**

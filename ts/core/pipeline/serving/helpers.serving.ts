@@ -4,7 +4,7 @@ import type { RegistryStorage } from '../../classes.registrystorage.js';
 import type { IResponse } from '../../interfaces.core.js';
 import type { IObjectInfo, TObjectRange } from '../../objectstore/interfaces.objectstore.js';
 import { acceptsEncoding, matchesEtag, respond } from '../helpers.http.js';
-import type { Rendering } from './classes.rendercache.js';
+import type { Rendering } from './classes.rendering.js';
 import {
   type IByteRange,
   multipartResponse,

@@ -1,6 +1,7 @@
 import type { ICodec } from '../../classes.registrystorage.js';
 import type { IStorageHookMetadata } from '../../storage/hooks/interfaces.hooks.js';
-import type { IRendered } from './classes.rendercache.js';
+import type { IDocumentVersion } from './classes.answercache.js';
+import type { IRendered } from './classes.rendering.js';
 
 export interface IServeObjectOptions {
   contentType?: string;
@@ -25,10 +26,14 @@ export interface IServeRenderingOptions {
 
 export interface IServeDocumentOptions<T> extends IServeRenderingOptions {
   codec?: ICodec<T>;
-  /** names the representation, e.g. `abbreviated`; the public URL is always part of the name */
+  /** names the representation, e.g. `abbreviated` */
   variant: string;
-  /** pure; null = this document is not to be seen (then the answer is null, as for an absent one) */
-  render(value: T): IRendered | null;
+  /**
+   * Depends on nothing but its arguments, and on what is stored for good; null = this document is not to be seen (then
+   * the answer is null, as for an absent one).
+   * @param publicUrl for links; the caller's own is put in for it when the document is sent, so it has to stay as it is
+   */
+  render(value: T, publicUrl: string): IRendered | null | Promise<IRendered | null>;
   /** runs the get hooks */
   about?: IStorageHookMetadata;
   /**
@@ -38,4 +43,14 @@ export interface IServeDocumentOptions<T> extends IServeRenderingOptions {
   repeatable?: boolean;
   /** ms since 1970; a repeatable answer is given without the handler only until then */
   validUntil?: number;
+}
+
+export interface IServeImmutableOptions
+  extends IServeObjectOptions,
+    Pick<IServeDocumentOptions<unknown>, 'repeatable' | 'validUntil'> {
+  etag: string;
+  size?: number;
+  listedBy?: IDocumentVersion;
+  /** Whether what was read is what it should be; otherwise it is served as absent. Asked once for what stays in memory. */
+  isIntact?(bytes: Uint8Array): boolean;
 }

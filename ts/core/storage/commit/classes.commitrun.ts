@@ -1,6 +1,7 @@
 import * as plugins from '../../../plugins.js';
 import { encode, jsonCodec } from '../../base/helpers.codec.js';
 import { forEachAtOnce } from '../../base/helpers.concurrency.js';
+import type { Turns } from '../../base/helpers.slices.js';
 import { RegistryError } from '../../classes.registryerror.js';
 import type { ILogger } from '../../interfaces.core.js';
 import type { IObjectStore } from '../../objectstore/interfaces.objectstore.js';
@@ -26,6 +27,8 @@ export interface ICommitParts {
   now: () => Date;
   /** layout keys that writes of this process are using now */
   reserved: Set<string>;
+  /** for what takes milliseconds if a document is large */
+  turns: Turns;
 }
 
 /** ms after which a marker is renewed before the commit: repair forgets markers after 15 minutes. */
@@ -97,10 +100,10 @@ export class CommitRun<T> {
   }
 
   private async steps(): Promise<T | null> {
-    const { documents } = this.parts;
+    const { documents, turns } = this.parts;
     const current = await documents.current(this.plan.document.key, this.codec);
     this.seenRevision = current.revision;
-    const dry = this.plan.document.apply(current.value, this.placesToBe(), this.stamp);
+    const dry = await turns.take(() => this.plan.document.apply(current.value, this.placesToBe(), this.stamp));
     if (dry === current.value) return dry;
     let result: IUpdateResult<T>;
     try {

@@ -28,7 +28,7 @@ const parseDocument = <T>(key: string, bytes: Uint8Array, codec: ICodec<T>): T =
   }
 };
 
-/** One version of a document: parsed when it is first asked for, so that a publisher need not parse what it wrote. */
+/** One version of a document: its value if that is known, else parsed when it is first asked for. */
 class CachedDocument<T> {
   private bytes: Uint8Array | undefined;
   private state: TPresent<T> | undefined;
@@ -41,7 +41,7 @@ class CachedDocument<T> {
     public readonly codec: ICodec<T>,
     value?: T,
   ) {
-    if (codec.keepsValues && value !== undefined) this.state = this.stateOf(value, head);
+    if (value !== undefined) this.state = this.stateOf(value, head);
     else this.bytes = bytes;
     this.weight = bytes.byteLength * PARSED_WEIGHT + key.length + 512;
   }
@@ -203,7 +203,7 @@ export class DocumentCache {
     return this.lookUp(key, codec)?.get() ?? this.absent.get(key);
   }
 
-  /** @param value what the bytes were made of, deep-frozen, if that is known */
+  /** @param value what `codec.parse` would make of the bytes, deep-frozen, if that is known */
   public keep<T>(key: string, bytes: Uint8Array, head: TDocumentHead, codec: ICodec<T>, value?: T): CachedDocument<T> {
     const entry = new CachedDocument(key, bytes, head, codec, value);
     this.cached.set(key, entry as CachedDocument<unknown>);

@@ -29,6 +29,8 @@ interface IAttempt {
   /** what is stored once it is written; its ETag is known then */
   next: TState;
   bytes: Uint8Array;
+  /** `bytes` would be parsed to the very value of `next` */
+  isExact: boolean;
   /** the steps whose callers wait for this write */
   steps: IStep[];
 }
@@ -120,7 +122,7 @@ export class UpdateQueue {
     let isFresh = seen === undefined;
     let base: TState = seen ?? (await this.documents.load(key, codec));
     for (let losses = 0; batch.length > 0; ) {
-      const run = runBatch(base, batch);
+      const run = await runBatch(base, batch);
       if (!isFresh && (!run.changed || run.steps.some(({ did }) => did !== 'wrote'))) {
         // a refusal, or "nothing to do", must not rest on what may be out of date
         base = await this.documents.load(key, codec);
@@ -150,12 +152,12 @@ export class UpdateQueue {
 
     const { codec } = batch[0] as ICaller;
     const id = plugins.crypto.randomUUID();
-    const { value, spent, swept } = run;
+    const { value, spent, swept, isExact } = run;
     const next: TState = { ...nextHead(base, id, { spent, swept, value }), value };
     try {
       const stamp = { revision: next.revision, id };
       const bytes = value === null ? tombstoneBytes(id) : encode(codec.serialize(value, stamp));
-      return { key, codec, id, base, next, bytes, steps };
+      return { key, codec, id, base, next, bytes, isExact, steps };
     } catch (error) {
       if (batch.length === 1) throw error;
       // one of them made a value that cannot be serialised: alone, each gets its own result
@@ -166,7 +168,7 @@ export class UpdateQueue {
   }
 
   private async send(attempt: IAttempt): Promise<TWriteOutcome> {
-    const { key, codec, id, base, bytes, steps } = attempt;
+    const { key, codec, id, base, bytes, isExact, steps } = attempt;
     const isDeleted = attempt.next.value === null;
     const contentType = isDeleted ? jsonCodec.contentType : codec.contentType;
     const metadata = metadataOf(attempt.next, id, isDeleted);
@@ -174,7 +176,7 @@ export class UpdateQueue {
     if (outcome.kind !== 'written') return outcome;
     const next = { ...attempt.next, etag: outcome.etag };
     if (isDeleted) this.documents.keepAbsent(key, next);
-    else this.documents.keep(key, bytes, next, codec, next.value);
+    else this.documents.keep(key, bytes, next, codec, isExact ? next.value : undefined);
     for (const step of steps) answer(step, next);
     return outcome;
   }

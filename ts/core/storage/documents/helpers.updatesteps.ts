@@ -1,4 +1,5 @@
-import { deepFreeze } from '../../base/helpers.codec.js';
+import { freezeFor } from '../../base/helpers.codec.js';
+import { Slices } from '../../base/helpers.slices.js';
 import type { ICodec, IDocumentAbout, IUpdateResult } from '../interfaces.storage.js';
 import type { IDocumentState, TDocumentNotes } from './helpers.documentstate.js';
 import { isSpent, withSpent } from './helpers.spentkeys.js';
@@ -43,6 +44,8 @@ export interface IBatchRun extends TDocumentNotes {
   value: unknown;
   /** whether there is anything to write */
   changed: boolean;
+  /** what is written would be parsed to the very value */
+  isExact: boolean;
 }
 
 interface IContent extends TDocumentNotes {
@@ -51,7 +54,11 @@ interface IContent extends TDocumentNotes {
 
 const isSame = (a: IContent, b: IContent): boolean => a.value === b.value && a.spent === b.spent && a.swept === b.swept;
 
-const runStep = (caller: ICaller, content: IContent, revision: number): Omit<IStep, 'sawStored'> & IContent => {
+interface IStepResult extends Omit<IStep, 'sawStored'>, IContent {
+  isExact: boolean;
+}
+
+const runStep = (caller: ICaller, content: IContent, revision: number): IStepResult => {
   let { spent, swept } = content;
   const run: IUpdateRun = {
     revision,
@@ -68,25 +75,33 @@ const runStep = (caller: ICaller, content: IContent, revision: number): Omit<ISt
   try {
     const result = caller.fn(content.value, run);
     const value = result === undefined ? content.value : result;
-    if (isSame({ value, spent, swept }, content)) return { caller, did: 'left', ...content };
-    if (value !== content.value && !caller.codec.keepsValues) deepFreeze(value);
-    return { caller, did: 'wrote', value, spent, swept };
+    if (isSame({ value, spent, swept }, content)) return { caller, did: 'left', ...content, isExact: true };
+    const isExact = value === content.value || freezeFor(caller.codec, value);
+    return { caller, did: 'wrote', value, spent, swept, isExact };
   } catch (error) {
-    return { caller, did: 'threw', error, ...content };
+    return { caller, did: 'threw', error, ...content, isExact: true };
   }
 };
 
-/** All callers in turn, each on the result of the one before. */
-export const runBatch = (stored: IDocumentState<unknown>, batch: ICaller[]): IBatchRun => {
+/**
+ * All callers in turn, each on the result of the one before. Of a large document one step takes milliseconds, so other
+ * requests get their turn between two of them.
+ */
+export const runBatch = async (stored: IDocumentState<unknown>, batch: readonly ICaller[]): Promise<IBatchRun> => {
+  const slices = new Slices();
+  const steps: IStep[] = [];
   let content: IContent = stored;
-  const steps = batch.map((caller): IStep => {
+  let isExact = true;
+  for (const caller of batch) {
+    if (slices.due) await slices.rest();
     const sawStored = isSame(content, stored);
-    const { did, error, value, spent, swept } = runStep(caller, content, stored.revision);
+    const { did, error, value, spent, swept, ...step } = runStep(caller, content, stored.revision);
     content = { value, spent, swept };
-    return { caller, did, error, sawStored };
-  });
+    isExact &&= step.isExact;
+    steps.push({ caller, did, error, sawStored });
+  }
   const { value, spent, swept } = content;
-  return { steps, value, spent, swept, changed: !isSame(content, stored) };
+  return { steps, value, spent, swept, isExact, changed: !isSame(content, stored) };
 };
 
 /** Whether what the step did depends on a write of its batch. Other callers need not wait for the write. */

@@ -1,0 +1,54 @@
+import { RegistryError } from '../classes.registryerror.js';
+import type { IRequestContext } from '../interfaces.core.js';
+import { headerOf } from './helpers.http.js';
+
+/** Legal in a path, and to be escaped in HTML and XML. */
+const MARKUP: Record<string, string> = { '&': '%26', "'": '%27' };
+
+/**
+ * An absolute URL in its one spelling (host in lower case, no default port, no trailing slash), in characters that need
+ * no escaping in JSON, HTML and XML: renderings are kept for it, and it is put into them as it is.
+ */
+export const normalizeUrl = (text: string): string => {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch (cause) {
+    throw new RegistryError('internal', 'The public URL of this registry is not a URL', {
+      cause,
+      detail: { url: text },
+    });
+  }
+  return url.href.replace(/\/+$/, '').replace(/[&']/g, (character) => MARKUP[character] as string);
+};
+
+const HOST = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
+
+const notHost = (cause?: unknown): RegistryError =>
+  new RegistryError('invalid', 'The Host header is not a host name', { cause });
+
+const originOfHost = (proto: 'http' | 'https', host: string): string => {
+  if (!HOST.test(host)) throw notHost();
+  try {
+    return new URL(`${proto}://${host}`).origin;
+  } catch (cause) {
+    throw notHost(cause); // port 99999, address 1.2.3.256
+  }
+};
+
+/**
+ * The public origin under which the caller reached us, without a trailing slash: `baseUrl` of the context, else
+ * X-Forwarded-Proto and -Host where the configuration trusts them, else Host.
+ */
+export const originOf = (
+  context: IRequestContext,
+  trustProxy: boolean,
+  header = (name: string) => headerOf(context.headers, name),
+): string => {
+  if (context.baseUrl) return context.baseUrl.replace(/\/+$/, '');
+  const first = (name: string) => header(name)?.split(',')[0]?.trim();
+  const host = (trustProxy && first('x-forwarded-host')) || first('host');
+  if (!host) return 'http://localhost';
+  const proto = trustProxy ? first('x-forwarded-proto')?.toLowerCase() : undefined;
+  return originOfHost(proto === 'https' ? 'https' : 'http', host);
+};

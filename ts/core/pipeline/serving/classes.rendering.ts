@@ -1,0 +1,147 @@
+import { promisify } from 'node:util';
+import * as plugins from '../../../plugins.js';
+import { RegistryError } from '../../classes.registryerror.js';
+
+const gzip = promisify(plugins.zlib.gzip);
+
+/** Smaller bodies gain less from gzip than its header and the client's work cost. */
+const GZIP_FROM = 1024;
+
+/**
+ * Stands for the public URL while a document is rendered. It is random, so that no document that comes from outside can
+ * hold it, and it has no character that JSON, HTML or XML would escape.
+ */
+export const PUBLIC_URL = `http://${plugins.crypto.randomBytes(16).toString('hex')}.invalid`;
+
+export interface IRendered {
+  body: string | Uint8Array | object;
+  contentType: string;
+  /** when the content last changed, if the document knows; default: when its object was stored */
+  lastModified?: Date;
+  /**
+   * A strong ETag, without quotes, for clients that need one of their own kind (Bundler: md5), and not for a body that
+   * holds the public URL. Default: made here
+   */
+  etag?: string;
+  /** false = never sent as gzip, for clients that take the ETag for a digest of what they unpack */
+  compressible?: boolean;
+}
+
+/** The places of `PUBLIC_URL` in a body. */
+const linksIn = (bytes: Buffer): number[] => {
+  const links: number[] = [];
+  for (let at = bytes.indexOf(PUBLIC_URL); at >= 0; at = bytes.indexOf(PUBLIC_URL, at + PUBLIC_URL.length)) {
+    links.push(at);
+  }
+  return links;
+};
+
+/** Other bytes at each of these places, where `length` bytes are now; the places move with them. */
+const relinked = (
+  bytes: Buffer,
+  links: readonly number[],
+  length: number,
+  url: Buffer,
+): { bytes: Buffer; links: number[] } => {
+  const result = Buffer.allocUnsafeSlow(bytes.byteLength + links.length * (url.byteLength - length));
+  const moved: number[] = [];
+  let from = 0;
+  let to = 0;
+  for (const link of links) {
+    to += bytes.copy(result, to, from, link);
+    moved.push(to);
+    to += url.copy(result, to);
+    from = link + length;
+  }
+  bytes.copy(result, to, from);
+  return { bytes: result, links: moved };
+};
+
+interface ILinks {
+  url: string;
+  places: readonly number[];
+}
+
+const bytesOf = (body: IRendered['body']): Buffer =>
+  body instanceof Uint8Array
+    ? Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+    : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+
+/** One representation of a document: its bytes, a strong ETag of those bytes, and the gzip form once it was asked for. */
+export class Rendering {
+  public readonly contentType: string;
+  public readonly lastModified: Date | undefined;
+  private hashed: string | undefined;
+  private digest: string | undefined;
+  private readonly mayPack: boolean;
+  private packing: Promise<Buffer> | undefined;
+  private packed: Buffer | undefined;
+
+  private constructor(
+    public readonly bytes: Buffer,
+    { contentType, lastModified, etag, compressible = true }: Omit<IRendered, 'body'>,
+    /** undefined: the bytes are the same for every public URL */
+    private readonly links?: ILinks,
+  ) {
+    this.hashed = etag;
+    this.mayPack = compressible;
+    this.contentType = contentType;
+    this.lastModified = lastModified;
+  }
+
+  /** @param publicUrl is put in for `PUBLIC_URL` */
+  public static of(rendered: IRendered, publicUrl?: string): Rendering {
+    const bytes = bytesOf(rendered.body);
+    const places = publicUrl === undefined ? [] : linksIn(bytes);
+    if (publicUrl === undefined || places.length === 0) return new Rendering(bytes, rendered);
+    if (rendered.etag !== undefined) {
+      throw new RegistryError('internal', 'A rendering with links cannot have an ETag of its own');
+    }
+    return new Rendering(bytes, rendered, { url: PUBLIC_URL, places }).linkedTo(publicUrl);
+  }
+
+  /** The public URL that its links begin with; undefined: it has no links. */
+  public get publicUrl(): string | undefined {
+    return this.links?.url;
+  }
+
+  /** The same content for callers that reach the registry under another URL. */
+  public linkedTo(publicUrl: string): Rendering {
+    const { links, contentType, lastModified, mayPack: compressible } = this;
+    if (!links || links.url === publicUrl) return this;
+    const { bytes, links: places } = relinked(this.bytes, links.places, links.url.length, Buffer.from(publicUrl));
+    return new Rendering(bytes, { contentType, lastModified, compressible }, { url: publicUrl, places });
+  }
+
+  public get etag(): string {
+    this.hashed ??= Buffer.from(this.sha256, 'hex').toString('base64url').slice(0, 27);
+    return this.hashed;
+  }
+
+  /** of the bytes, in hex */
+  public get sha256(): string {
+    this.digest ??= plugins.crypto.createHash('sha256').update(this.bytes).digest('hex');
+    return this.digest;
+  }
+
+  public get compressible(): boolean {
+    return this.mayPack && this.bytes.byteLength >= GZIP_FROM;
+  }
+
+  /** The gzip form where it is there already. */
+  public get gzip(): Buffer | undefined {
+    return this.packed;
+  }
+
+  public async gzipped(): Promise<Buffer> {
+    this.packing ??= gzip(this.bytes);
+    this.packed ??= await this.packing;
+    return this.packed;
+  }
+
+  /** the gzip form is counted before it is made: packed metadata is a fraction of the whole */
+  public get cost(): number {
+    const { bytes, links } = this;
+    return bytes.byteLength + (bytes.byteLength >> 2) + 8 * (links?.places.length ?? 0) + 1024;
+  }
+}

@@ -1,0 +1,68 @@
+import { Limiter } from '../core/base/helpers.limiter.js';
+import { iterate } from '../core/base/helpers.streams.js';
+import { RegistryError } from '../core/classes.registryerror.js';
+import type { RegistryStorage } from '../core/classes.registrystorage.js';
+import { LRUCache } from '../plugins.js';
+import type { INpmArtifact, INpmDocument, IReadme, ITarballFacts } from './interfaces.npm.js';
+import { packedReadme } from './wire/wire.publication.js';
+import { inspectTarball } from './wire/wire.tarball.js';
+
+/** bytes; a larger tarball takes too long to read while a client waits, so its version is shown without a readme */
+const MAX_TARBALL = 32 * 1024 * 1024;
+/** Characters of readmes that are kept. */
+const MAX_KEPT = 8 * 1024 * 1024;
+/** Tarballs that are read at once: each is unpacked on the way. */
+const AT_ONCE = 2;
+
+/**
+ * The readmes of versions. The document of a package holds that of the latest one; the others are read from the tarballs
+ * when they are asked for, so that a package of thousands of versions does not carry thousands of them.
+ */
+export class StoredReadmes {
+  private readonly limiter = new Limiter(AT_ONCE, Number.POSITIVE_INFINITY);
+  /** by the artifact's key, which never gets other bytes */
+  private readonly kept = new LRUCache<string, Partial<IReadme>>({
+    maxSize: MAX_KEPT,
+    sizeCalculation: ({ readme = '' }) => readme.length + 512,
+  });
+
+  constructor(
+    private readonly storage: Pick<RegistryStorage, 'open'>,
+    private readonly maxUnpackedSize: number,
+  ) {}
+
+  /** The readme of a version of this document; of the latest as it was published. */
+  public async of(document: INpmDocument, version: string): Promise<Partial<IReadme>> {
+    if (document['dist-tags'].latest === version) {
+      const { readme, readmeFilename } = document;
+      return readme === undefined ? {} : { readme, readmeFilename };
+    }
+    return this.inTarball(document, version);
+  }
+
+  /** The readme in the stored tarball of a version; `{}` if there is none, or if the tarball is lost or damaged. */
+  public async inTarball(document: INpmDocument, version: string): Promise<Partial<IReadme>> {
+    const artifact = document._registry.artifacts[version];
+    if (!artifact || artifact.size > MAX_TARBALL) return {};
+    const known = this.kept.get(artifact.key);
+    if (known) return known;
+    const readme = (await this.limiter.run(() => this.read(artifact))) ?? {};
+    this.kept.set(artifact.key, readme);
+    return readme;
+  }
+
+  private async read({ key }: INpmArtifact): Promise<IReadme | undefined> {
+    const found = await this.storage.open(key);
+    if (!found || found === 'notModified') return undefined;
+    let facts: ITarballFacts | undefined;
+    const checked = inspectTarball(iterate(found.body), { maxUnpackedSize: this.maxUnpackedSize }, (result) => {
+      facts = result;
+    });
+    try {
+      for await (const _ of checked); // the facts come at the end
+    } catch (error) {
+      if (!RegistryError.is(error, 'invalid') && !RegistryError.is(error, 'tooLarge')) throw error;
+    }
+    return packedReadme(facts?.readme);
+  }
+}
