@@ -149,6 +149,38 @@ t.test('changing a password and removing a user: here at once, elsewhere within 
   t.equal(await failure(here.auth.users.setPassword('eve', 'x')), 'notFound');
 });
 
+t.test('a user changes the password: only with the old one', async (t) => {
+  const users = [{ username: 'fixed', password: 'pass' }];
+  const { auth } = await startAuth({ config: { users } });
+  await auth.users.create({ username: 'eve', password: 'old' });
+  const secret = await auth.createNpmToken('eve');
+  const change = (name: string, old: string, fresh: string) => failure(auth.users.changePassword(name, old, fresh));
+  t.equal(await change('eve', 'wrong', 'new'), 'unauthenticated');
+  t.equal(await change('nobody', 'old', 'new'), 'unauthenticated');
+  t.equal(await change('eve', 'old', ''), 'invalid');
+  t.equal(await change('eve', 'old', 'x'.repeat(1025)), 'invalid');
+  t.equal(await change('fixed', 'wrong', 'new'), 'unauthenticated');
+  t.equal(await change('fixed', 'pass', 'new'), 'conflict', 'it stands in the configuration');
+  t.equal(await auth.authenticate({ username: 'eve', password: 'old' }), 'eve', 'nothing has changed');
+  await auth.users.changePassword('eve', 'old', 'new');
+  t.equal(await auth.authenticate({ username: 'eve', password: 'old' }), null, 'at once');
+  t.equal(await auth.authenticate({ username: 'eve', password: 'new' }), 'eve');
+  t.ok(await auth.validateToken(secret), 'tokens stay valid');
+  const both = await Promise.all([change('eve', 'new', 'a'), change('eve', 'new', 'b')]);
+  t.same(both.sort(), ['no error, but undefined', 'unauthenticated'], 'of two at once one proves nothing any more');
+});
+
+t.test('an old password that an administrator has replaced elsewhere changes nothing', async (t) => {
+  const store = new MemoryObjectStore();
+  const [here, there] = [await startAuth({ store }), await startAuth({ store })];
+  await here.auth.users.create({ username: 'eve', password: 'old' });
+  t.equal(await there.auth.authenticate({ username: 'eve', password: 'old' }), 'eve');
+  await here.auth.users.setPassword('eve', 'reset');
+  // within the five seconds in which the other process still believes the old one
+  t.equal(await failure(there.auth.users.changePassword('eve', 'old', 'new')), 'unauthenticated');
+  t.equal(await here.auth.authenticate({ username: 'eve', password: 'reset' }), 'eve');
+});
+
 t.test('two who take one name at once: one has it', async (t) => {
   const store = new MemoryObjectStore();
   const managers = [await startAuth({ store }), await startAuth({ store })];

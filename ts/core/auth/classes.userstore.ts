@@ -114,6 +114,27 @@ export class UserStore {
     await this.#change(username, (user) => ({ ...user, password: hashed }));
   }
 
+  /**
+   * For the user, who proves by the old password who asks. The user's tokens stay valid.
+   * @throws RegistryError `unauthenticated` (the old password is wrong, or there is no such user), `invalid` (the new one
+   * cannot be used), `conflict` (a user of the config)
+   */
+  public async changePassword(username: string, oldPassword: string, newPassword: string): Promise<void> {
+    const wrong = (): RegistryError => new RegistryError('unauthenticated', 'The old password is wrong');
+    // before the check: a record that is newer than the one that was checked proves nothing
+    const proven = await this.account(username);
+    if ((await this.verify({ username, password: oldPassword })) === null) throw wrong();
+    this.#checkPassword(newPassword);
+    const hashed = await hashPassword(newPassword);
+    await this.#change(username, (user) => {
+      // written already, if only the answer was lost
+      if (user.password === hashed) return user;
+      // set anew by an administrator, or taken over by another account, since the old password was checked
+      if (!proven || !('scrypt' in proven.password) || user.password !== proven.password.scrypt) throw wrong();
+      return { ...user, password: hashed };
+    });
+  }
+
   /** Takes effect on the user's tokens too: none holds more than its user. */
   public async setScopes(username: string, scopes: readonly string[]): Promise<void> {
     const list = [...normalizeScopes(scopes, 'scopes')];
