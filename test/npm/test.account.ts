@@ -223,7 +223,7 @@ t.test('npm login on the web', async (t) => {
   const { loginUrl, doneUrl } = await begin();
   t.match(loginUrl, /^http:\/\/npm\.example\.org\/npm\/-\/v1\/login\//);
   t.notOk(
-    loginUrl.includes(doneUrl.split('.').at(-1) as string),
+    loginUrl.includes(doneUrl.split('.').at(-2) as string),
     'the browser does not see what the command line asks with',
   );
 
@@ -259,13 +259,15 @@ t.test('npm login on the web', async (t) => {
   t.same(answers.map(({ status }) => status).sort(), [200, 404, 404], 'once');
   const token = answers.find(({ status }) => status === 200)?.json().token as string;
   t.same((await new Actor(registry, token).get('/-/whoami')).json(), { username: 'ann' });
-  t.same(await everything(), [], 'nothing is left');
+  t.match(await everything(), [/^npm\/logins\//], 'that it was used, until it ends');
+  t.equal((await anon.post(local(loginUrl), form('ann', PASSWORD))).text.includes('close this page'), true);
+  t.equal((await anon.get(local(doneUrl))).status, 404, 'the page cannot be used again');
 
   const second = await begin();
-  for (const status of [401, 401, 401, 401, 404, 404]) {
-    t.equal((await anon.post(local(second.loginUrl), form('ann', 'wrong'))).status, status);
+  for (let mistyped = 0; mistyped < 6; mistyped++) {
+    t.equal((await anon.post(local(second.loginUrl), form('ann', 'wrong'))).status, 401);
   }
-  t.equal((await anon.get(local(second.doneUrl))).status, 404);
+  t.equal((await anon.get(local(second.doneUrl))).status, 202, 'a person may go on trying');
   for (const path of [
     '/-/v1/login/x',
     '/-/v1/login/ffffffff.x',
@@ -282,6 +284,32 @@ t.test('npm login on the web', async (t) => {
     401,
     'not without the administrator',
   );
+});
+
+t.test('strangers cannot close the web login', async (t) => {
+  const { registry, anon, everything } = await npmWorld(t);
+  const local = (url: unknown) => String(url).replace('http://npm.example.org/npm', '');
+  for (let begun = 0; begun < 1200; begun++) t.equal((await anon.post('/-/v1/login', {})).status, 200);
+  t.same(await everything(), [], 'they store nothing');
+  const { loginUrl, doneUrl } = (await anon.post('/-/v1/login', {})).json();
+  const form = new URLSearchParams({ username: 'ann', password: PASSWORD }).toString();
+  t.equal((await anon.post(local(loginUrl), form)).status, 200);
+  const { token } = (await anon.get(local(doneUrl))).json();
+  t.same((await new Actor(registry, token as string).get('/-/whoami')).json(), { username: 'ann' });
+});
+
+t.test('too many wrong passwords in the browser: the page says for how long', async (t) => {
+  const { anon } = await npmWorld(t);
+  const local = (url: unknown) => String(url).replace('http://npm.example.org/npm', '');
+  const { loginUrl } = (await anon.post('/-/v1/login', {})).json();
+  const post = (password: string) =>
+    anon.post(local(loginUrl), new URLSearchParams({ username: 'ann', password }).toString());
+  for (let attempt = 0; attempt < 10; attempt++) t.equal((await post(`wrong ${attempt}`)).status, 401);
+  const refused = await post('wrong again');
+  t.equal(refused.status, 429);
+  t.match(refused.headers, { 'Retry-After': /^\d+$/, 'Content-Type': 'text/html; charset=utf-8' });
+  t.match(refused.text, /Too many wrong passwords; try again in \d+ s/);
+  t.match(refused.text, 'value="ann"', 'with the form');
 });
 
 t.test('a login in the browser makes an account where that is allowed', async (t) => {

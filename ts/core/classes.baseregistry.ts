@@ -140,7 +140,8 @@ export abstract class BaseRegistry {
   }
 
   private presented(call: RegistryCall): TPresentedCredential | null {
-    return call.readCredential(() => this.credentials(call));
+    const credential = call.readCredential(() => this.credentials(call));
+    return credential?.kind === 'basic' ? { from: call.address, ...credential } : credential;
   }
 
   private remember(call: RegistryCall, response: IResponse): void {

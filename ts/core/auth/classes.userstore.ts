@@ -3,11 +3,11 @@ import { FreshCache } from '../base/classes.freshcache.js';
 import { ConfigError } from '../classes.configerror.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
-import { type IVerifiable, PasswordCheck } from './classes.passwordcheck.js';
-import { hashPassword } from './helpers.passwords.js';
 import { ADMIN_SCOPE, DEFAULT_USER_SCOPES, normalizeScopes } from './helpers.scopes.js';
 import { encodeUserName, requireUserName, toUserName } from './helpers.usernames.js';
 import type { ICredentials, IUserConfig, IUserProfile } from './interfaces.auth.js';
+import { type IVerifiable, PasswordCheck } from './passwords/classes.passwordcheck.js';
+import { hashPassword } from './passwords/helpers.passwords.js';
 
 /** `auth/users/{encoded name}.json` */
 interface IUserDocument {
@@ -94,7 +94,7 @@ export class UserStore {
     }
     const taken = (): RegistryError => new RegistryError('alreadyExists', `There is a user ${name} already`);
     if (this.#configured.has(name) || (await this.#options.storage.read(keyOf(name)))) throw taken();
-    const password = await hashPassword(credentials.password);
+    const password = await hashPassword(credentials.password, credentials.from);
     const uid = crypto.randomUUID();
     const createdAt = this.#options.now().toISOString();
     const { email } = profile;
@@ -116,14 +116,20 @@ export class UserStore {
 
   /**
    * For the user, who proves by the old password who asks. The user's tokens stay valid.
+   * @param from the caller's address (see ICredentials)
    * @throws RegistryError `unauthenticated` (the old password is wrong, or there is no such user), `invalid` (the new one
    * cannot be used), `conflict` (a user of the config)
    */
-  public async changePassword(username: string, oldPassword: string, newPassword: string): Promise<void> {
+  public async changePassword(
+    username: string,
+    oldPassword: string,
+    newPassword: string,
+    from?: string,
+  ): Promise<void> {
     const wrong = (): RegistryError => new RegistryError('unauthenticated', 'The old password is wrong');
     // before the check: a record that is newer than the one that was checked proves nothing
     const proven = await this.account(username);
-    if ((await this.verify({ username, password: oldPassword })) === null) throw wrong();
+    if ((await this.verify({ username, password: oldPassword, from })) === null) throw wrong();
     this.#checkPassword(newPassword);
     const hashed = await hashPassword(newPassword);
     await this.#change(username, (user) => {
@@ -179,13 +185,16 @@ export class UserStore {
     return this.#configured.get(name) ?? (await this.#accounts.get(name, () => this.#load(name)));
   }
 
-  /** The user's id if the password is right. Takes as long for an unknown name as for a wrong password. */
+  /**
+   * The user's id if the password is right. Takes as long for an unknown name as for a wrong password.
+   * @throws RegistryError `rateLimited` after too many wrong passwords
+   */
   public async verify(credentials: ICredentials): Promise<string | null> {
     const { username, password } = credentials;
     if (typeof username !== 'string' || typeof password !== 'string' || password.length > MAX_PASSWORD_LENGTH)
       return null;
     const account = await this.account(username);
-    return (await this.#passwords.matches(account, password)) && account ? account.userId : null;
+    return (await this.#passwords.matches(account, credentials)) && account ? account.userId : null;
   }
 
   async #load(name: string): Promise<IAccount | null> {

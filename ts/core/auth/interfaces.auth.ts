@@ -3,12 +3,15 @@ import type { TRegistryProtocol } from '../interfaces.core.js';
 export interface ICredentials {
   username: string;
   password: string;
+  /**
+   * The IP address that the credentials came from. Wrong passwords are limited by user and by address; without it an
+   * attacker can lock out the user that is guessed at.
+   */
+  from?: string;
 }
 
 /** A credential as a request presents it, not verified yet. */
-export type TPresentedCredential =
-  | { kind: 'token'; token: string }
-  | { kind: 'basic'; username: string; password: string };
+export type TPresentedCredential = { kind: 'token'; token: string } | ({ kind: 'basic' } & ICredentials);
 
 /**
  * The user and the rights behind a valid token. A scope is `{protocol}:{type}:{name}:{action}`, `*` globs within each
@@ -63,7 +66,10 @@ export interface ITokenInfo {
 
 export interface IAuthProvider {
   init?(): Promise<void>;
-  /** the user's id, or null where the password is wrong */
+  /**
+   * The user's id, or null if the password is wrong. The registry limits wrong passwords before it asks; see
+   * `ICredentials.from`.
+   */
   authenticate(credentials: ICredentials): Promise<string | null>;
   validateToken(token: string, protocol?: TRegistryProtocol): Promise<IAuthToken | null>;
   createToken(userId: string, protocol: TRegistryProtocol, options?: ITokenOptions): Promise<string>;

@@ -16,7 +16,7 @@ import type { TBody } from '../storage/uploads/classes.stagedobject.js';
 import { LateContent } from './body/classes.latecontent.js';
 import { RequestBody } from './body/classes.requestbody.js';
 import { abandonBody } from './body/helpers.bodysource.js';
-import { headerOf, originOf } from './helpers.http.js';
+import { addressOf, headerOf, originOf } from './helpers.http.js';
 import type { IRegistryServices, TAccess, TParams } from './interfaces.pipeline.js';
 import type { IAnswerBasis, IDocumentVersion, TAudience } from './serving/classes.answercache.js';
 import { Rendering } from './serving/classes.rendercache.js';
@@ -114,6 +114,11 @@ export class RegistryCall implements IServeRequest {
     const { actor } = this.context;
     if (!token || userId === undefined) return actor;
     return { ...actor, userId: actor?.userId ?? userId, tokenId: actor?.tokenId ?? token.tokenId };
+  }
+
+  /** The caller's IP address, if the host knows it: wrong passwords are limited by it. */
+  public get address(): string | undefined {
+    return addressOf(this.context, this.services.trustProxy);
   }
 
   public get body(): RequestBody {

@@ -23,7 +23,8 @@ interface ITokenRequest {
 }
 
 const identify = async (call: RegistryCall, oci: IOciParts, credential: TPresentedCredential): Promise<IAuthToken> => {
-  const caller = (await call.auth.verify(credential, 'oci'))?.token;
+  const presented = credential.kind === 'basic' ? { ...credential, from: call.address } : credential;
+  const caller = (await call.auth.verify(presented, 'oci'))?.token;
   if (!caller) throw refused('Wrong user name, password or token');
   if (oci.tokens.isSession(caller)) throw refused('A token of this endpoint cannot be exchanged for another one');
   return caller;
