@@ -1,7 +1,7 @@
 import jsonwebtoken from 'jsonwebtoken';
 import t from 'tap';
 import type { IAuthProvider } from '../../ts/index.js';
-import { Actor, basic, configOf, HOST, ociWorld, PASSWORD, refusal } from '../support/oci/actors.js';
+import { Actor, basic, configOf, HOST, ociWorld, PASSWORD, refusal, SECRET } from '../support/oci/actors.js';
 import { image } from '../support/oci/samples.js';
 import { type IAnswer, send, startRegistry, temporaryFolder } from '../support/registry.js';
 
@@ -172,6 +172,46 @@ t.test('challenges: what is needed for this request, and a second try', async (t
   });
   const odd = await anon.send('GET', '/a/tags/list', { headers: { host: 'not a host' } });
   t.equal(refusal(odd), '400 UNSUPPORTED', 'a Host that is none is no failure of ours');
+});
+
+t.test('a credential that is void: the challenge says so, and what to ask for', async (t) => {
+  const { registry, bearer } = await ociWorld(t);
+  const auth = registry.getAuthManager();
+  const revoked = await auth.createOciToken('ann', ['oci:repository:a/b:pull']);
+  await auth.revokeToken(revoked);
+  const claims = { iss: 'smartregistry', aud: 'smartregistry', sub: 'ann', srt_uid: 'x', exp: 1000, access: [] };
+  const expired = jsonwebtoken.sign(claims, SECRET);
+  const credentials = [`Bearer ${revoked}`, `Bearer ${expired}`, 'Bearer nonsense', basic('ann', 'wrong'), basic('x')];
+  for (const credential of credentials) {
+    const actor = new Actor(registry, credential);
+    const challenge = async (method: string, path: string) => {
+      const answer = await actor.send(method, path);
+      t.equal(refusal(answer), '401 UNAUTHORIZED', `${method} ${path}`);
+      return answer.headers['WWW-Authenticate'];
+    };
+    const end = (scope: string) => `service="smartregistry",${scope}error="invalid_token"`;
+    const table: [string, string, string][] = [
+      ['GET', '/', ''],
+      ['GET', '/a/b/manifests/v1', 'scope="repository:a/b:pull",'],
+      ['PUT', '/a/b/manifests/v1', 'scope="repository:a/b:pull,push",'],
+      ['DELETE', '/a/b/manifests/v1', 'scope="repository:a/b:delete",'],
+      ['POST', '/a/blobs/uploads/?mount=sha256:x&from=b', 'scope="repository:a:pull,push repository:b:pull",'],
+      ['GET', '/_catalog', 'scope="registry:catalog:*",'],
+      ['GET', '/A/manifests/v1', ''],
+    ];
+    for (const [method, path, scope] of table) {
+      const value = await challenge(method, path);
+      t.ok(value?.endsWith(end(scope)), `${credential.slice(0, 20)} ${method} ${path}: ${value}`);
+    }
+  }
+  const narrow = await (await bearer('ann', ['oci:repository:a:pull'])).get('/b/manifests/v1');
+  t.notMatch(narrow.headers['WWW-Authenticate'] ?? '', /invalid_token/);
+  const none = await new Actor(registry).send('PUT', '/a/manifests/v1');
+  t.match(none, { status: 401 });
+  t.notMatch(none.headers['WWW-Authenticate'], /error=/, 'without a credential there is no error in it');
+  const { token } = (await new Actor(registry).get('/token?scope=repository:a:pull')).json();
+  const stranger = await new Actor(registry, `Bearer ${token}`).send('PUT', '/a/manifests/v1');
+  t.match(stranger.headers['WWW-Authenticate'], /scope="repository:a:pull,push",error="insufficient_scope"$/);
 });
 
 t.test('a realm elsewhere, and a public URL', async (t) => {

@@ -64,6 +64,8 @@ export class RegistryCall implements IServeRequest {
   public route = '';
   /** null for an anonymous caller, and on public routes */
   public token: IAuthToken | null = null;
+  /** the caller presented a credential, and it is not valid */
+  public isCredentialInvalid = false;
 
   /** the callers that a remembered answer would be for; undefined until they are known */
   public audience: TAudience | undefined;
