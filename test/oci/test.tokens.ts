@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import jsonwebtoken from 'jsonwebtoken';
 import t from 'tap';
 import type { IAuthProvider } from '../../ts/index.js';
@@ -149,6 +150,43 @@ t.test('offline_token: a token of its own for a password, the same one for a tok
   const byToken = (await new Actor(registry, basic('x', secret)).get('/token?offline_token=true')).json().refresh_token;
   t.equal(byToken, secret, 'which cannot do more than the one it was got with');
   t.notOk('refresh_token' in (await new Actor(registry).get('/token?offline_token=true')).json());
+});
+
+t.test('a refresh token as the password, as pull secrets have it', async (t) => {
+  const { registry, anon } = await ociWorld(t);
+  const login = { grant_type: 'password', username: 'ann', password: PASSWORD, access_type: 'offline' };
+  const { refresh_token: secret } = (await postForm(anon, login)).json() as { refresh_token: string };
+  for (const name of ['', '<token>', '00000000-0000-0000-0000-000000000000', 'ann']) {
+    const answer = await new Actor(registry, basic(name, secret)).get('/token?scope=repository:a:push');
+    t.equal(answer.status, 200, name);
+    t.same(accessOf(answer), ['repository:a:push']);
+    const form = { grant_type: 'password', username: name, password: secret, scope: 'repository:a:push' };
+    t.same(accessOf(await postForm(anon, form)), ['repository:a:push'], name);
+    t.equal(refusal(await new Actor(registry, basic(name, `${secret}x`)).get('/token')), '401 UNAUTHORIZED');
+  }
+});
+
+t.test('use prolongs the refresh token of a login', async (t) => {
+  const { registry, anon, another } = await ociWorld(t);
+  const storage = registry.getStorage();
+  const login = { grant_type: 'password', username: 'ann', password: PASSWORD, access_type: 'offline' };
+  for (const use of ['refresh_token', 'basic'] as const) {
+    const { refresh_token: secret } = (await postForm(anon, login)).json() as { refresh_token: string };
+    const key = `auth/tokens/${createHash('sha256').update(secret).digest('hex')}.json`;
+    const endOf = async () => Date.parse((await storage.read<{ expiresAt: string }>(key))?.value.expiresAt as string);
+    const first = await endOf();
+    t.ok(Math.abs(first - Date.now() - 90 * 86_400_000) < 60_000);
+    // as if it had been made two months ago
+    const expiresAt = new Date(first - 60 * 86_400_000).toISOString();
+    await storage.update<{ expiresAt: string }>(key, (record) => record && { ...record, expiresAt });
+    // a process that has not seen it yet
+    const other = new Actor((await another()).registry, use === 'basic' ? basic('<token>', secret) : undefined);
+    const form = { grant_type: 'refresh_token', refresh_token: secret };
+    t.equal((await (use === 'basic' ? other.get('/token') : postForm(other, form))).status, 200);
+    for (let tries = 0; tries < 100 && (await endOf()) < first; tries++)
+      await new Promise((done) => setTimeout(done, 50));
+    t.ok((await endOf()) >= first, `${use}: it ends 90 days from now`);
+  }
 });
 
 t.test('challenges: what is needed for this request, and a second try', async (t) => {

@@ -278,6 +278,11 @@ export class AuthManager {
     }
   }
 
+  /** To be called when a token served as a refresh token: one that was made with `sliding` then lives on. */
+  public async prolongToken(tokenId: string): Promise<void> {
+    await this.provider.prolongToken?.(tokenId);
+  }
+
   /** As `revokeToken`, for a token of this user only; false if it is not one. */
   public async revokeTokenOf(userId: string, token: string): Promise<boolean> {
     if (!(await this.#isTokenOf(userId, token))) return false;

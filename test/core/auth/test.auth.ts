@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import t from 'tap';
+import { hashToken } from '../../../ts/core/auth/helpers.tokens.js';
 import { DefaultAuthProvider, RegistryError, type TRegistryProtocol } from '../../../ts/index.js';
 import { Clock, failure, startAuth } from '../../support/auth.js';
 import { MemoryObjectStore } from '../../support/memory-store.js';
@@ -130,6 +131,61 @@ t.test('expiry', async (t) => {
   t.same(await auth.listTokens('ann'), []);
   clock.forward(1);
   t.equal(await auth.sweep(), 1);
+});
+
+t.test('use prolongs a sliding token, and no other', async (t) => {
+  const DAY = 24 * 3600;
+  for (const tokenStore of ['memory', 'bucket'] as const) {
+    const { auth, clock, store } = await startAuth({ config: { ...PRIVATE, tokenStore } });
+    const sliding = await auth.createToken('ann', 'oci', { expiresIn: 90 * DAY, sliding: true });
+    const fixed = await auth.createToken('ann', 'oci', { expiresIn: 90 * DAY });
+    const use = async (secret: string) => {
+      const token = await auth.validateToken(secret, 'oci');
+      if (token?.tokenId) await auth.prolongToken(token.tokenId);
+      return token;
+    };
+    for (let month = 1; month <= 6; month++) {
+      clock.forward(30 * DAY);
+      t.ok(await use(sliding), `in use for ${month} months`);
+      t.equal((await use(fixed)) !== null, month < 3, 'another one ends when it was to end');
+    }
+    const shown = (await auth.listTokens('ann')).map(({ expiresAt }) => expiresAt?.getTime());
+    t.same(shown, [clock.ms + 90 * DAY * 1000], 'the list shows the new end');
+    store.calls = [];
+    clock.forward(DAY / 2);
+    await use(sliding);
+    t.same(
+      store.calls.filter((call) => call.startsWith('put')),
+      [],
+      'not with every use',
+    );
+    await auth.revokeToken(sliding);
+    await auth.prolongToken(hashToken(sliding));
+    t.equal(await auth.validateToken(sliding), null, 'what is revoked does not come back');
+    const again = await auth.createToken('ann', 'oci', { expiresIn: 90 * DAY, sliding: true });
+    clock.forward(90 * DAY);
+    await auth.prolongToken(hashToken(again));
+    t.equal(await auth.validateToken(again), null, 'nor what has expired');
+  }
+});
+
+t.test('a token that is revoked elsewhere is not made anew by a use', async (t) => {
+  const [store, clock] = [new MemoryObjectStore(), new Clock()];
+  const [here, there] = [
+    await startAuth({ store, clock, config: PRIVATE }),
+    await startAuth({ store, clock, config: PRIVATE }),
+  ];
+  const secret = await here.auth.createToken('ann', 'oci', { expiresIn: 90 * 86_400, sliding: true });
+  clock.forward(2 * 86_400);
+  t.ok(await there.auth.validateToken(secret));
+  await here.auth.revokeToken(secret);
+  await there.auth.prolongToken(hashToken(secret));
+  clock.forward(5);
+  t.equal(await there.auth.validateToken(secret), null);
+  t.same(
+    store.keys().filter((key) => key.startsWith('auth/tokens/')),
+    [],
+  );
 });
 
 t.test('tokens are listed, revoked by secret and by id, and only by their user', async (t) => {

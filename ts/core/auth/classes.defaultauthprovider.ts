@@ -32,6 +32,8 @@ export interface IDefaultAuthProviderOptions {
  */
 export const BELIEVED_MS = 4_500;
 
+const DAY_MS = 24 * 60 * 60 * 1000;
+
 interface ICachedToken {
   record: ITokenRecord;
   token: IAuthToken;
@@ -100,7 +102,7 @@ export class DefaultAuthProvider implements IAuthProvider {
   public async createToken(userId: string, protocol: TRegistryProtocol, options: ITokenOptions = {}): Promise<string> {
     const account = await this.requireAccount(userId);
     const secret = newTokenSecret(protocol);
-    const { scopes = [`${protocol}:*:*:*`], readonly = false, expiresIn, name } = options;
+    const { scopes = [`${protocol}:*:*:*`], readonly = false, expiresIn, sliding, name } = options;
     const createdAt = this.#now();
     const expiresAt = expiresIn === undefined ? undefined : new Date(createdAt.getTime() + expiresIn * 1000);
     await this.#store.put({
@@ -114,8 +116,20 @@ export class DefaultAuthProvider implements IAuthProvider {
       name,
       createdAt: createdAt.toISOString(),
       expiresAt: expiresAt?.toISOString(),
+      slidingSeconds: sliding ? expiresIn : undefined,
     });
     return secret;
+  }
+
+  /** At most once a day for each token: a use must not cost a write. */
+  public async prolongToken(tokenId: string): Promise<void> {
+    const found = await this.#find(tokenId);
+    const { slidingSeconds, expiresAt } = found?.record ?? {};
+    if (slidingSeconds === undefined || expiresAt === undefined) return;
+    const end = this.#now().getTime() + slidingSeconds * 1000;
+    if (end - new Date(expiresAt).getTime() < DAY_MS) return;
+    await this.#store.prolong(tokenId, new Date(end).toISOString());
+    this.#tokens.drop(tokenId);
   }
 
   /** Does nothing if there is no such token. */

@@ -46,6 +46,8 @@ export interface ITokenOptions {
   readonly?: boolean;
   /** seconds; default: does not expire */
   expiresIn?: number;
+  /** with `expiresIn`: a use of the token as a refresh token (see `prolongToken`) lets it live that long again */
+  sliding?: boolean;
   name?: string;
 }
 
@@ -81,6 +83,8 @@ export interface IAuthProvider {
   /** answers `npm adduser`; absent or throwing `forbidden` means that accounts are made elsewhere */
   createUser?(credentials: ICredentials, profile?: { email?: string }): Promise<string>;
   getUser?(userId: string): Promise<IUserProfile | null>;
+  /** Called when a token that was made with `sliding` was used; takes the id of the token. */
+  prolongToken?(tokenId: string): Promise<void>;
   /**
    * All that a caller may do, at once. If it is absent, or a subclass overrides only `authorize`, each question goes to
    * `authorize`: a listing then asks once for every item.

@@ -28,8 +28,8 @@ interface IRevocation {
  * auth/revoked/{sha256 of a JWT's id}.json
  * ```
  * The record decides. The user's entry is written before it and removed after it, so a crash between the two leaves at
- * most an entry that names nothing, which `sweep` takes. Every key is written once: it holds the hash of a random secret,
- * or of the id of a JWT.
+ * most an entry that names nothing, which `sweep` takes. Every key is made once: it holds the hash of a random secret,
+ * or of the id of a JWT. Only `prolong` writes a record again, on condition that it is still there.
  */
 export class BucketTokenStore implements ITokenStore {
   constructor(private readonly storage: Pick<RegistryStorage, 'read' | 'update' | 'delete' | 'list'>) {}
@@ -45,6 +45,12 @@ export class BucketTokenStore implements ITokenStore {
 
   public async get(hash: string): Promise<ITokenRecord | null> {
     return (await this.storage.read<ITokenRecord>(tokenKey(hash)))?.value ?? null;
+  }
+
+  public async prolong(hash: string, expiresAt: string): Promise<void> {
+    await this.storage.update<ITokenRecord>(tokenKey(hash), (record) =>
+      record ? { ...record, expiresAt } : undefined,
+    );
   }
 
   public async delete(hash: string): Promise<boolean> {

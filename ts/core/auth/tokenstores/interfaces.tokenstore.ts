@@ -17,6 +17,8 @@ export interface ITokenRecord {
   createdAt: string;
   /** ISO 8601; absent = does not expire */
   expiresAt?: string;
+  /** use lets the token live that many seconds from then; absent = it ends at `expiresAt` whatever happens */
+  slidingSeconds?: number;
 }
 
 /**
@@ -29,6 +31,8 @@ export interface ITokenStore {
   /** durable, and visible to every process, when it resolves */
   put(record: ITokenRecord): Promise<void>;
   get(hash: string): Promise<ITokenRecord | null>;
+  /** Moves the end of a token; never makes one anew that was deleted. */
+  prolong(hash: string, expiresAt: string): Promise<void>;
   /** false where there was none */
   delete(hash: string): Promise<boolean>;
   /** oldest first; costs as much as this user has tokens, however many there are in all */

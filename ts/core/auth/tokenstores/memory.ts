@@ -24,6 +24,11 @@ export class MemoryTokenStore implements ITokenStore {
     return this.#records.get(hash) ?? null;
   }
 
+  public async prolong(hash: string, expiresAt: string): Promise<void> {
+    const record = this.#records.get(hash);
+    if (record) this.#records.set(hash, { ...record, expiresAt });
+  }
+
   public async delete(hash: string): Promise<boolean> {
     const record = this.#records.get(hash);
     if (!record) return false;
