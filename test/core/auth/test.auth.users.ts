@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { hashPassword, verifyPassword } from '../../../ts/core/auth/passwords/helpers.passwords.js';
 import { FreshCache } from '../../../ts/core/base/classes.freshcache.js';
+import type { IUserConfig } from '../../../ts/index.js';
 import { Clock, failure, startAuth } from '../../support/auth.js';
 import { MemoryObjectStore } from '../../support/memory-store.js';
 
@@ -251,7 +252,8 @@ t.test('users of the configuration', async (t) => {
   t.equal(await failure(auth.users.create({ username: 'fixed', password: 'mine' })), 'alreadyExists');
   t.equal(await failure(auth.users.setPassword('fixed', 'mine')), 'conflict');
   t.equal(await failure(auth.users.remove('fixed')), 'conflict');
-  t.same(store.keys(), [], 'they are not written down');
+  t.same(store.keys(), ['auth/configured-users.json']);
+  t.notMatch(store.dump(), /pass|example\.org|\*/, 'nothing is written down but a name and an id');
   await auth.users.create({ username: 'added', password: 'pass' }, { scopes: ['npm:*:*:read'] });
   t.match(await auth.users.list(), [
     { userId: 'added', source: 'store', scopes: ['npm:*:*:read'] },
@@ -259,6 +261,73 @@ t.test('users of the configuration', async (t) => {
   ]);
   t.match(await auth.users.get('added'), { userId: 'added' });
   t.equal(await auth.users.get('nobody'), null);
+});
+
+t.test('a user of the configuration who is removed and comes back has none of the old tokens', async (t) => {
+  const store = new MemoryObjectStore();
+  const [ann, bob] = ['ann', '__proto__'].map((username) => ({ username, password: 'pass' })) as [
+    IUserConfig,
+    IUserConfig,
+  ];
+  const start = async (users: IUserConfig[] | undefined) => (await startAuth({ store, config: { users } })).auth;
+  const first = await start([ann, bob]);
+  const secrets = { ann: await first.createNpmToken('ann'), bob: await first.createNpmToken('__proto__') };
+  const jwt = await first.createOciToken('ann', ['oci:repository:a:push']);
+  t.ok(await (await start([bob, ann])).validateToken(secrets.ann), 'another start changes nothing');
+  const without = await start([bob]);
+  t.equal(await without.validateToken(secrets.ann), null);
+  t.ok(await without.validateToken(secrets.bob));
+  const back = await start([ann, bob]);
+  t.equal(await back.validateToken(secrets.ann), null, 'this is another ann');
+  t.equal(await back.validateToken(jwt), null);
+  t.same(await back.listTokens('ann'), []);
+  t.ok(await back.validateToken(secrets.bob), 'who was there all the time keeps them');
+  const fresh = await back.createNpmToken('ann');
+  t.ok(await (await start([ann])).validateToken(fresh));
+  t.equal(await (await start([ann, bob])).validateToken(secrets.bob), null, 'a name may be __proto__');
+});
+
+t.test('a process that knows no users of the configuration takes nothing from them', async (t) => {
+  const store = new MemoryObjectStore();
+  const users = [{ username: 'ann', password: 'pass' }];
+  const secret = await (await startAuth({ store, config: { users } })).auth.createNpmToken('ann');
+  // as `smartregistry user list --data …` beside a server with a configuration file
+  const tool = (await startAuth({ store })).auth;
+  t.same(await tool.users.list(), []);
+  t.ok(await (await startAuth({ store, config: { users } })).auth.validateToken(secret));
+  // a server says so: there are none
+  await startAuth({ store, config: { users: [] } });
+  t.equal(await (await startAuth({ store, config: { users } })).auth.validateToken(secret), null);
+});
+
+t.test('tokens that release 0.3.0 made for a user of the configuration stay good', async (t) => {
+  const store = new MemoryObjectStore();
+  const config = { users: [{ username: 'ann', password: 'pass' }] };
+  const old = await startAuth({ store, config });
+  const secret = await old.auth.createNpmToken('ann');
+  // such a store has no ids, and its tokens say `config`
+  store.objects.delete('auth/configured-users.json');
+  const record = [...store.objects].find(([key]) => key.startsWith('auth/tokens/'));
+  t.match(record?.[1].bytes.toString(), '"uid":"config"');
+  t.ok(await (await startAuth({ store, config })).auth.validateToken(secret));
+});
+
+t.test('replicas that start at once agree on the ids, and one that runs follows a change', async (t) => {
+  const [store, clock] = [new MemoryObjectStore(), new Clock()];
+  const config = { users: [{ username: 'ann', password: 'pass' }] };
+  await startAuth({ store, clock, config: { users: [{ username: 'bob', password: 'pass' }] } });
+  const replicas = await Promise.all([0, 1, 2].map(() => startAuth({ store, clock, config })));
+  const secret = await replicas[0]!.auth.createNpmToken('ann');
+  for (const { auth } of replicas) t.ok(await auth.validateToken(secret));
+  // one is started with a configuration without ann, then all of them have her again
+  await startAuth({ store, clock, config: { users: [] } });
+  const late = await startAuth({ store, clock, config });
+  clock.forward(5);
+  const fresh = await late.auth.createNpmToken('ann');
+  for (const { auth } of [...replicas, late]) {
+    t.ok(await auth.validateToken(fresh));
+    t.equal(await auth.validateToken(secret), null);
+  }
 });
 
 t.test('what is believed for a while', async (t) => {

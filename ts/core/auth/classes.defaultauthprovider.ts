@@ -4,10 +4,11 @@ import { RegistryError } from '../classes.registryerror.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
 import type { TRegistryProtocol } from '../interfaces.core.js';
 import { Permissions } from './classes.permissions.js';
-import { type IAccount, UserStore } from './classes.userstore.js';
+import { UserStore } from './classes.userstore.js';
 import { DEFAULT_ANONYMOUS_SCOPES, normalizeScopes } from './helpers.scopes.js';
 import { hashToken, isTokenId, looksLikeOpaqueToken, newTokenSecret, tokenHint } from './helpers.tokens.js';
 import type {
+  IAccount,
   IAuthConfig,
   IAuthProvider,
   IAuthToken,
@@ -86,6 +87,10 @@ export class DefaultAuthProvider implements IAuthProvider {
       onChange,
       onRemoved: (userId) => this.#forgetTokens(userId),
     });
+  }
+
+  public init(): Promise<void> {
+    return this.users.init();
   }
 
   public authenticate(credentials: ICredentials): Promise<string | null> {

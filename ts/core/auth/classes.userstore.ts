@@ -1,13 +1,13 @@
 import { crypto } from '../../plugins.js';
 import { FreshCache } from '../base/classes.freshcache.js';
-import { ConfigError } from '../classes.configerror.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
-import { ADMIN_SCOPE, DEFAULT_USER_SCOPES, normalizeScopes } from './helpers.scopes.js';
+import { ConfiguredUsers } from './classes.configuredusers.js';
+import { DEFAULT_USER_SCOPES, normalizeScopes } from './helpers.scopes.js';
 import { encodeUserName, requireUserName, toUserName } from './helpers.usernames.js';
-import type { ICredentials, IUserConfig, IUserProfile } from './interfaces.auth.js';
-import { type IVerifiable, PasswordCheck } from './passwords/classes.passwordcheck.js';
-import { hashPassword } from './passwords/helpers.passwords.js';
+import type { IAccount, ICredentials, IUserConfig, IUserProfile } from './interfaces.auth.js';
+import { PasswordCheck } from './passwords/classes.passwordcheck.js';
+import { hashPassword, MAX_PASSWORD_LENGTH, requirePassword } from './passwords/helpers.passwords.js';
 
 /** `auth/users/{encoded name}.json` */
 interface IUserDocument {
@@ -22,16 +22,6 @@ interface IUserDocument {
   updatedAt: string;
 }
 
-/** An account as requests need it. */
-export interface IAccount extends IVerifiable {
-  userId: string;
-  uid: string;
-  /** frozen */
-  scopes: readonly string[];
-  email?: string;
-  createdAt?: Date;
-}
-
 /** An account as an administrator sees it. */
 export interface IUserInfo extends IUserProfile {
   scopes: string[];
@@ -43,7 +33,7 @@ export interface IUserStoreOptions {
   storage: Pick<RegistryStorage, 'read' | 'update' | 'listDocuments'>;
   /** keys what is remembered of passwords */
   secret: string;
-  /** `auth.users` of the config */
+  /** `auth.users` of the config; `undefined` = this process knows nothing of them */
   configured?: readonly IUserConfig[];
   now(): Date;
   /** ms for which another process may not yet see a change made here */
@@ -56,7 +46,6 @@ export interface IUserStoreOptions {
 
 const PREFIX = 'auth/users/';
 const keyOf = (name: string): string => `${PREFIX}${encodeUserName(name)}.json`;
-const MAX_PASSWORD_LENGTH = 1024;
 /** RFC 5321 section 4.5.3.1.3, less its brackets; documents repeat the address with each version that is published */
 const MAX_EMAIL_LENGTH = 254;
 
@@ -66,7 +55,7 @@ const MAX_EMAIL_LENGTH = 254;
  */
 export class UserStore {
   readonly #options: IUserStoreOptions;
-  readonly #configured = new Map<string, IAccount>();
+  readonly #configured: ConfiguredUsers;
   readonly #accounts: FreshCache<IAccount>;
   readonly #passwords: PasswordCheck;
 
@@ -75,7 +64,17 @@ export class UserStore {
     const now = (): number => options.now().getTime();
     this.#accounts = new FreshCache({ max: 10_000, maxAgeMs: options.maxAgeMs, now });
     this.#passwords = new PasswordCheck(options.secret, now);
-    for (const [index, user] of (options.configured ?? []).entries()) this.#configure(user, `auth.users[${index}]`);
+    this.#configured = new ConfiguredUsers({
+      storage: options.storage,
+      users: options.configured,
+      digest: (password) => this.#passwords.digest(password),
+      now,
+      maxAgeMs: options.maxAgeMs,
+    });
+  }
+
+  public init(): Promise<void> {
+    return this.#configured.init();
   }
 
   /**
@@ -88,7 +87,7 @@ export class UserStore {
   ): Promise<IUserInfo> {
     const name = requireUserName(credentials.username);
     const scopes = [...normalizeScopes(profile.scopes ?? DEFAULT_USER_SCOPES, 'scopes')];
-    this.#checkPassword(credentials.password);
+    requirePassword(credentials.password);
     if ((profile.email?.length ?? 0) > MAX_EMAIL_LENGTH) {
       throw new RegistryError('invalid', `An e-mail address has at most ${MAX_EMAIL_LENGTH} characters`);
     }
@@ -109,7 +108,7 @@ export class UserStore {
 
   /** Void in this process at once and in every other within 5 s; the user's tokens stay valid. */
   public async setPassword(username: string, password: string): Promise<void> {
-    this.#checkPassword(password);
+    requirePassword(password);
     const hashed = await hashPassword(password);
     await this.#change(username, (user) => ({ ...user, password: hashed }));
   }
@@ -130,7 +129,7 @@ export class UserStore {
     // before the check: a record that is newer than the one that was checked proves nothing
     const proven = await this.account(username);
     if ((await this.verify({ username, password: oldPassword, from })) === null) throw wrong();
-    this.#checkPassword(newPassword);
+    requirePassword(newPassword);
     const hashed = await hashPassword(newPassword);
     await this.#change(username, (user) => {
       // written already, if only the answer was lost
@@ -155,13 +154,13 @@ export class UserStore {
 
   public async get(username: string): Promise<IUserInfo | null> {
     const name = toUserName(username);
-    const account = name === null ? null : (this.#configured.get(name) ?? (await this.#load(name)));
+    const account = name === null ? null : ((await this.#configured.account(name)) ?? (await this.#load(name)));
     return account && this.#describe(account);
   }
 
   /** By name. */
   public async list(): Promise<IUserInfo[]> {
-    const users = [...this.#configured.values()].map((account) => this.#describe(account));
+    const users = (await this.#configured.list()).map((account) => this.#describe(account));
     for await (const { key } of this.#options.storage.listDocuments({ prefix: PREFIX })) {
       const document = await this.#options.storage.read<IUserDocument>(key);
       // removed since, or hidden by a name of the config
@@ -173,16 +172,16 @@ export class UserStore {
 
   /** ms until which the store is not asked again for this account; -Infinity if it is asked the next time. */
   public believedUntil(userId: string): number {
-    return this.#configured.has(userId) ? Number.POSITIVE_INFINITY : this.#accounts.freshUntil(userId);
+    return this.#configured.has(userId) ? this.#configured.believedUntil() : this.#accounts.freshUntil(userId);
   }
 
   /** The account under which requests of this user run, at most a few seconds old; `null` where there is none. */
   public async account(username: string): Promise<IAccount | null> {
-    const known = this.#configured.get(username) ?? this.#accounts.peek(username);
+    const known = this.#configured.peek(username) ?? this.#accounts.peek(username);
     if (known) return known;
     const name = toUserName(username);
     if (name === null) return null;
-    return this.#configured.get(name) ?? (await this.#accounts.get(name, () => this.#load(name)));
+    return (await this.#configured.account(name)) ?? (await this.#accounts.get(name, () => this.#load(name)));
   }
 
   /**
@@ -224,21 +223,6 @@ export class UserStore {
     }
   }
 
-  #configure(user: IUserConfig, field: string): void {
-    const name = toUserName(user.username);
-    if (name === null) throw new ConfigError(`${field}.username`, 'is not a name that a user can have');
-    if (this.#configured.has(name)) throw new ConfigError(`${field}.username`, `"${name}" is there twice`);
-    const scopes = Object.freeze([...(user.scopes ?? [ADMIN_SCOPE])]);
-    try {
-      normalizeScopes(scopes, `${field}.scopes`);
-      this.#checkPassword(user.password);
-    } catch (thrown) {
-      throw new ConfigError(field, `cannot be used: ${(thrown as Error).message}`);
-    }
-    const password = this.#passwords.digest(user.password);
-    this.#configured.set(name, { userId: name, uid: 'config', password, scopes, email: user.email });
-  }
-
   #toAccount(document: IUserDocument): IAccount {
     const { name, uid, password, email } = document;
     const scopes = Object.freeze([...document.scopes]);
@@ -255,10 +239,5 @@ export class UserStore {
   #describe(account: IAccount): IUserInfo {
     const { userId, email, createdAt, scopes } = account;
     return { userId, email, createdAt, scopes: [...scopes], source: this.#configured.has(userId) ? 'config' : 'store' };
-  }
-
-  #checkPassword(password: unknown): void {
-    if (typeof password === 'string' && password !== '' && password.length <= MAX_PASSWORD_LENGTH) return;
-    throw new RegistryError('invalid', `A password has 1 to ${MAX_PASSWORD_LENGTH} characters`);
   }
 }

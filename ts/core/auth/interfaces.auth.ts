@@ -110,6 +110,21 @@ export interface IUserProfile {
   createdAt?: Date;
 }
 
+/** How an account keeps its password: as scrypt record, or (one of the config) as digest by this process's own key. */
+export type TPasswordRecord = { scrypt: string } | { digest: Buffer };
+
+/** An account of the default provider as requests need it. */
+export interface IAccount {
+  userId: string;
+  /** which account of that name; tokens belong to it */
+  uid: string;
+  password: TPasswordRecord;
+  /** frozen */
+  scopes: readonly string[];
+  email?: string;
+  createdAt?: Date;
+}
+
 export interface IUserConfig {
   username: string;
   /** plain text; hashed before it is kept anywhere */

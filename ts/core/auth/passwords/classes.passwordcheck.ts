@@ -1,16 +1,8 @@
 import { crypto, LRUCache } from '../../../plugins.js';
 import { looksLikeOpaqueToken } from '../helpers.tokens.js';
-import type { ICredentials } from '../interfaces.auth.js';
+import type { IAccount, ICredentials, TPasswordRecord } from '../interfaces.auth.js';
 import { type IAttempt, PasswordThrottle } from './classes.passwordthrottle.js';
 import { verifyPassword, whenItsTurn } from './helpers.passwords.js';
-
-/** How an account keeps its password: as scrypt record, or (one of the config) as digest by this process's own key. */
-export type TPasswordRecord = { scrypt: string } | { digest: Buffer };
-
-export interface IVerifiable {
-  userId: string;
-  password: TPasswordRecord;
-}
 
 const REMEMBERED_MS = 60_000;
 
@@ -47,7 +39,10 @@ export class PasswordCheck {
    * `null` = no such account: false after the same work.
    * @throws RegistryError `rateLimited`
    */
-  public async matches(account: IVerifiable | null, credentials: ICredentials): Promise<boolean> {
+  public async matches(
+    account: Pick<IAccount, 'userId' | 'password'> | null,
+    credentials: ICredentials,
+  ): Promise<boolean> {
     const { password, from } = credentials;
     const attempt = { username: account?.userId ?? credentials.username, from };
     // The record is part of the key, so a changed password forgets the old one by itself. So is the address: at any other
@@ -68,7 +63,11 @@ export class PasswordCheck {
     return isRight;
   }
 
-  async #check(account: IVerifiable | null, password: string, attempt: IAttempt): Promise<boolean> {
+  async #check(
+    account: Pick<IAccount, 'userId' | 'password'> | null,
+    password: string,
+    attempt: IAttempt,
+  ): Promise<boolean> {
     this.#throttle.admit(attempt);
     return whenItsTurn(this.#throttle.laneOf(attempt), async () => {
       // those before it may have used up what there was

@@ -9,6 +9,14 @@ const SALT_LENGTH = 16;
 /** Room for twice the memory that scrypt needs (128 · N · r). */
 const withMemory = ({ N, r, p }: typeof COST): ScryptOptions => ({ N, r, p, maxmem: 256 * N * r });
 
+export const MAX_PASSWORD_LENGTH = 1024;
+
+/** @throws RegistryError `invalid` */
+export const requirePassword = (password: unknown): void => {
+  if (typeof password === 'string' && password !== '' && password.length <= MAX_PASSWORD_LENGTH) return;
+  throw new RegistryError('invalid', `A password has 1 to ${MAX_PASSWORD_LENGTH} characters`);
+};
+
 /** the last in the queue waits some 20 s, within the time-outs of clients */
 export const LONGEST_QUEUE = 1000;
 
