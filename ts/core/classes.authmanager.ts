@@ -290,10 +290,19 @@ export class AuthManager {
     return true;
   }
 
-  /** Without session tokens, which are not kept. @throws RegistryError `unsupported` if the provider has no such list */
-  public async listTokens(userId: string): Promise<ITokenInfo[]> {
-    if (this.provider.listTokens) return this.provider.listTokens(userId);
-    throw new RegistryError('unsupported', 'The auth provider of this registry does not list tokens');
+  /**
+   * Without session tokens, which are not kept.
+   * @param userId default: the tokens of all users, for administrators
+   * @throws RegistryError `unsupported` if the provider has no such list
+   */
+  public async listTokens(userId?: string): Promise<ITokenInfo[]> {
+    const list = userId === undefined ? this.provider.listAllTokens?.() : this.provider.listTokens?.(userId);
+    return list ?? this.#noList();
+  }
+
+  /** At most `limit` ids of tokens that begin like this. @throws RegistryError `unsupported` as `listTokens` */
+  public async findTokenIds(prefix: string, limit: number): Promise<string[]> {
+    return this.provider.findTokenIds?.(prefix, limit) ?? this.#noList();
   }
 
   /** Makes an account for a stranger (`npm adduser`). @throws RegistryError `forbidden` if that is not allowed */
@@ -316,7 +325,12 @@ export class AuthManager {
     const owner = this.#sessions.ownerOf(token);
     if (owner !== undefined) return owner === userId;
     if ((await this.provider.validateToken(token))?.userId === userId) return true;
+    if (this.provider instanceof DefaultAuthProvider) return this.provider.ownsToken(userId, token);
     return (await this.provider.listTokens?.(userId))?.some(({ id }) => id === token) ?? false;
+  }
+
+  #noList(): never {
+    throw new RegistryError('unsupported', 'The auth provider of this registry does not list tokens');
   }
 
   #requireEnabled(protocol: TRegistryProtocol): void {

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import t from 'tap';
 import { hashToken } from '../../../ts/core/auth/helpers.tokens.js';
-import { DefaultAuthProvider, RegistryError, type TRegistryProtocol } from '../../../ts/index.js';
+import { type AuthManager, DefaultAuthProvider, RegistryError, type TRegistryProtocol } from '../../../ts/index.js';
 import { Clock, failure, startAuth } from '../../support/auth.js';
 import { MemoryObjectStore } from '../../support/memory-store.js';
 
@@ -229,6 +229,79 @@ t.test('tokens are listed, revoked by secret and by id, and only by their user',
     t.same(await auth.listTokens('ann'), []);
     t.equal(await auth.revokeTokenOf('ann', first), false, 'once only');
     await auth.revokeToken('never-was-one');
+  }
+});
+
+t.test('administrators list the tokens of all users, and find one by the beginning of its id', async (t) => {
+  for (const tokenStore of ['memory', 'bucket'] as const) {
+    const { auth, clock, store } = await startAuth({ config: { ...PRIVATE, tokenStore } });
+    await auth.users.create({ username: 'eve', password: 'pass' });
+    for (const [user, name] of [
+      ['bob', '1'],
+      ['ann', '2'],
+      ['eve', '3'],
+      ['ann', '4'],
+      ['bob', '5'],
+    ] as const) {
+      await auth.createToken(user, 'npm', { name, expiresIn: name === '5' ? 60 : undefined });
+      clock.forward(1);
+    }
+    const shown = async () => (await auth.listTokens()).map(({ userId, name }) => `${userId} ${name}`);
+    t.same(await shown(), ['ann 2', 'ann 4', 'bob 1', 'bob 5', 'eve 3'], 'by user, the oldest first');
+    clock.forward(60);
+    await auth.users.remove('eve');
+    t.same(await shown(), ['ann 2', 'ann 4', 'bob 1'], 'neither expired ones, nor those of a user who is gone');
+    const ids = (await auth.listTokens()).map(({ id }) => id);
+    store.calls = [];
+    for (const id of ids) t.same(await auth.findTokenIds(id.slice(0, 20), 2), [id]);
+    t.same(
+      store.calls.filter((call) => !call.startsWith('list')),
+      [],
+      'no token is read for that',
+    );
+    t.equal((await auth.findTokenIds('', 2)).length, 0);
+    t.same(await auth.findTokenIds(`${ids[0]}0`, 2), []);
+    t.same(await auth.findTokenIds('../', 2), []);
+  }
+});
+
+t.test('a token is revoked by its id without a look at the others', async (t) => {
+  const { auth, store } = await startAuth({ config: PRIVATE });
+  for (let count = 0; count < 20; count++) await auth.createNpmToken('ann');
+  const { id = '' } = (await auth.listTokens('ann'))[7] ?? {};
+  store.calls = [];
+  t.equal(await auth.revokeTokenOf('bob', id), false);
+  t.equal(await auth.revokeTokenOf('ann', id), true);
+  t.ok(store.calls.length < 15, `${store.calls.length} calls`);
+  t.equal((await auth.listTokens('ann')).length, 19);
+});
+
+t.test('lists are read 16 at a time', async (t) => {
+  const store = new MemoryObjectStore();
+  const { auth: maker } = await startAuth({ store });
+  for (let count = 0; count < 40; count++) {
+    await maker.users.create({ username: `user ${count}`, password: 'x' });
+    await maker.createNpmToken('user 0');
+  }
+  const get = store.get.bind(store);
+  let [running, most] = [0, 0];
+  store.get = async (key) => {
+    most = Math.max(most, ++running);
+    await new Promise((done) => setImmediate(done));
+    running--;
+    return get(key);
+  };
+  const lists: [string, (auth: AuthManager) => Promise<unknown[]>][] = [
+    ['users', (auth) => auth.users.list()],
+    ['tokens of all', (auth) => auth.listTokens()],
+    ['tokens of one', (auth) => auth.listTokens('user 0')],
+  ];
+  for (const [what, list] of lists) {
+    // a process that has none of them in memory
+    const { auth } = await startAuth({ store });
+    most = 0;
+    t.equal((await list(auth)).length, 40, what);
+    t.equal(most, 16, what);
   }
 });
 

@@ -1,5 +1,6 @@
 import { crypto } from '../../plugins.js';
 import { FreshCache } from '../base/classes.freshcache.js';
+import { mapInParallel } from '../base/helpers.concurrency.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
 import { ConfiguredUsers } from './classes.configuredusers.js';
@@ -161,8 +162,11 @@ export class UserStore {
   /** By name. */
   public async list(): Promise<IUserInfo[]> {
     const users = (await this.#configured.list()).map((account) => this.#describe(account));
-    for await (const { key } of this.#options.storage.listDocuments({ prefix: PREFIX })) {
-      const document = await this.#options.storage.read<IUserDocument>(key);
+    const { storage } = this.#options;
+    const documents = mapInParallel(storage.listDocuments({ prefix: PREFIX }), ({ key }) =>
+      storage.read<IUserDocument>(key),
+    );
+    for await (const document of documents) {
       // removed since, or hidden by a name of the config
       if (!document || this.#configured.has(document.value.name)) continue;
       users.push(this.#describe(this.#toAccount(document.value)));

@@ -80,6 +80,10 @@ export interface IAuthProvider {
   /** resource: `npm:package:foo`; action: read | write | delete | pull | push */
   authorize(token: IAuthToken | null, resource: string, action: string): Promise<boolean>;
   listTokens?(userId: string): Promise<ITokenInfo[]>;
+  /** of all users, for administrators */
+  listAllTokens?(): Promise<ITokenInfo[]>;
+  /** at most `limit` ids of tokens that begin like this, for administrators */
+  findTokenIds?(prefix: string, limit: number): Promise<string[]>;
   /** answers `npm adduser`; absent or throwing `forbidden` means that accounts are made elsewhere */
   createUser?(credentials: ICredentials, profile?: { email?: string }): Promise<string>;
   getUser?(userId: string): Promise<IUserProfile | null>;

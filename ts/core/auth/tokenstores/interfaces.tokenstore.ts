@@ -37,6 +37,10 @@ export interface ITokenStore {
   delete(hash: string): Promise<boolean>;
   /** oldest first; costs as much as this user has tokens, however many there are in all */
   listByUser(userId: string): Promise<ITokenRecord[]>;
+  /** all there are, in no order; costs one read for each */
+  listAll(): AsyncIterable<ITokenRecord>;
+  /** at most `limit` hashes that begin like this; costs no more than they do, however many tokens there are */
+  findHashes(prefix: string, limit: number): Promise<string[]>;
   /** Remembers that a JWT is void although its signature holds. `until`: when it is void by itself; absent = for ever. */
   revoke(id: string, until?: Date): Promise<void>;
   isRevoked(id: string): Promise<boolean>;

@@ -44,6 +44,14 @@ export class MemoryTokenStore implements ITokenStore {
     return own.map((hash) => this.#records.get(hash)).filter((record) => record !== undefined);
   }
 
+  public async *listAll(): AsyncGenerator<ITokenRecord> {
+    yield* this.#records.values();
+  }
+
+  public async findHashes(prefix: string, limit: number): Promise<string[]> {
+    return [...this.#records.keys()].filter((hash) => hash.startsWith(prefix)).slice(0, limit);
+  }
+
   public async revoke(id: string, until?: Date): Promise<void> {
     this.#revoked.set(id, until?.getTime() ?? Number.POSITIVE_INFINITY);
   }
