@@ -51,6 +51,17 @@ t.test('an unknown user costs the same time as a wrong password', async (t) => {
   }
 });
 
+t.test('a password that nobody can have costs nothing', async (t) => {
+  const { auth, store } = await startAuth();
+  await auth.users.create({ username: 'eve', password: 'x'.repeat(1024) });
+  store.calls = [];
+  const long = { username: 'nobody', password: 'x'.repeat(1025) };
+  t.equal(await auth.authenticate(long), null);
+  t.ok((await cost(() => auth.authenticate(long))) < 5, 'no scrypt');
+  t.same(store.calls, []);
+  t.equal(await auth.authenticate({ username: 'eve', password: 'x'.repeat(1024) }), 'eve');
+});
+
 t.test('secrets are compared in constant time', async (t) => {
   for (const file of ['passwords/helpers.passwords.ts', 'passwords/classes.passwordcheck.ts']) {
     const text = await readFile(fileURLToPath(new URL(`../../../ts/core/auth/${file}`, import.meta.url)), 'utf8');

@@ -99,7 +99,6 @@ export class UserStore {
     const createdAt = this.#options.now().toISOString();
     const { email } = profile;
     await this.#options.storage.update<IUserDocument>(keyOf(name), (current) => {
-      if (current?.uid === uid) return undefined; // written already; only the answer was lost
       if (current) throw taken();
       return { name, uid, password, email, scopes, createdAt, updatedAt: createdAt };
     });
@@ -133,8 +132,6 @@ export class UserStore {
     requirePassword(newPassword);
     const hashed = await hashPassword(newPassword);
     await this.#change(username, (user) => {
-      // written already, if only the answer was lost
-      if (user.password === hashed) return user;
       // set anew by an administrator, or taken over by another account, since the old password was checked
       if (!proven || !('scrypt' in proven.password) || user.password !== proven.password.scrypt) throw wrong();
       return { ...user, password: hashed };
@@ -211,13 +208,9 @@ export class UserStore {
       throw new RegistryError('conflict', `User ${name} stands in auth.users of the configuration: change it there`);
     }
     const updatedAt = this.#options.now().toISOString();
-    let found = false;
     try {
       await this.#options.storage.update<IUserDocument>(keyOf(name), (current) => {
-        // on a second run after a lost answer it is our own removal that left nothing
-        if (!current && found) return undefined;
         if (!current) throw new RegistryError('notFound', `There is no user ${name}`);
-        found = true;
         const changed = fn(current);
         return changed && { ...changed, updatedAt };
       });
