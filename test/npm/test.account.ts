@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { Actor, npmWorld, PASSWORD } from '../support/npm/actors.js';
+import { type IAnswer, send } from '../support/registry.js';
 
 const couch = (name: string, password: string, more: object = {}) => ({
   _id: `org.couchdb.user:${name}`,
@@ -310,6 +311,34 @@ t.test('too many wrong passwords in the browser: the page says for how long', as
   t.match(refused.headers, { 'Retry-After': /^\d+$/, 'Content-Type': 'text/html; charset=utf-8' });
   t.match(refused.text, /Too many wrong passwords; try again in \d+ s/);
   t.match(refused.text, 'value="ann"', 'with the form');
+});
+
+t.test('wherever npm asks for a password, the address that floods is refused and no other', async (t) => {
+  const { registry, writer, anon } = await npmWorld(t);
+  const { loginUrl } = (await anon.post('/-/v1/login', {})).json();
+  const page = String(loginUrl).replace('http://npm.example.org', '');
+  const ask = (ip: string, method: string, path: string, body: string, headers = {}) =>
+    send(registry, method, path, {
+      body: Buffer.from(body),
+      headers: { host: 'npm.example.org', ...headers },
+      actor: { ip },
+    });
+  const ways: ((ip: string, password: string) => Promise<IAnswer>)[] = [
+    (ip, password) => ask(ip, 'PUT', '/npm/-/user/org.couchdb.user:ann', JSON.stringify(couch('ann', password))),
+    (ip, password) => ask(ip, 'POST', page, new URLSearchParams({ username: 'ann', password }).toString()),
+    (ip, password) =>
+      ask(ip, 'POST', '/npm/-/npm/v1/tokens', JSON.stringify({ password }), {
+        authorization: `Bearer ${writer.token}`,
+      }),
+  ];
+  for (const [index, way] of ways.entries()) {
+    const [bad, good] = [`192.0.2.${index}`, `198.51.100.${index}`];
+    for (let n = 0; n < 10; n++) t.equal((await way(bad, `wrong ${n}`)).status, 401);
+    const refused = await way(bad, 'wrong');
+    t.equal(refused.status, 429);
+    t.match(refused.headers, { 'Retry-After': /^\d+$/ });
+    t.ok((await way(good, PASSWORD)).status < 300);
+  }
 });
 
 t.test('a login in the browser makes an account where that is allowed', async (t) => {

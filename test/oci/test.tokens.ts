@@ -102,6 +102,29 @@ t.test('a wrong password is 401, also without a scope, also for a known name', a
   );
 });
 
+t.test('wrong passwords at the token endpoint: the address that floods is refused and no other', async (t) => {
+  const { registry } = await ociWorld(t);
+  const form = (ip: string, password: string) =>
+    send(registry, 'POST', '/v2/token', {
+      body: Buffer.from(new URLSearchParams({ grant_type: 'password', username: 'ann', password }).toString()),
+      headers: { host: HOST },
+      actor: { ip },
+    });
+  const get = (ip: string, password: string) =>
+    send(registry, 'GET', '/v2/token', {
+      headers: { host: HOST, authorization: basic('ann', password) },
+      actor: { ip },
+    });
+  for (const [index, way] of [form, get].entries()) {
+    const [bad, good] = [`192.0.2.${index}`, `198.51.100.${index}`];
+    for (let n = 0; n < 10; n++) t.equal(refusal(await way(bad, `wrong ${n}`)), '401 UNAUTHORIZED');
+    const refused = await way(bad, 'wrong');
+    t.equal(refusal(refused), '429 TOOMANYREQUESTS');
+    t.match(refused.headers, { 'Retry-After': /^\d+$/ });
+    t.equal((await way(good, PASSWORD)).status, 200);
+  }
+});
+
 t.test('POST: a form with password, then with refresh_token', async (t) => {
   const { registry, anon } = await ociWorld(t);
   const login = {

@@ -72,6 +72,11 @@ t.test('a token holds what its scopes and its user hold, never more', async (t) 
   t.equal(await failure(auth.createToken('ann', 'npm', { scopes: ['pypi:*:*:*'] })), 'invalid');
   t.equal(await failure(auth.createToken('ann', 'npm', { scopes: ['npm:all'] })), 'invalid');
   t.equal(await failure(auth.createToken('nobody', 'npm')), 'notFound');
+  await auth.createToken('ann', 'npm', { name: 'x'.repeat(300) });
+  t.ok(
+    (await auth.listTokens('ann')).some(({ name }) => name === 'x'.repeat(200)),
+    'a name is cut',
+  );
   for (const expiresIn of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
     t.equal(await failure(auth.createToken('ann', 'npm', { expiresIn })), 'invalid', String(expiresIn));
   }
@@ -159,6 +164,13 @@ t.test('use prolongs a sliding token, and no other', async (t) => {
       [],
       'not with every use',
     );
+    clock.forward(DAY);
+    await use(sliding);
+    t.equal((await auth.listTokens('ann'))[0]?.expiresAt?.getTime(), clock.ms + 90 * DAY * 1000, 'but once a day');
+    clock.forward(90 * DAY - 2);
+    await use(sliding);
+    clock.forward(3);
+    t.ok(await auth.validateToken(sliding), 'the old end counts no more, at once');
     await auth.revokeToken(sliding);
     await auth.prolongToken(hashToken(sliding));
     t.equal(await auth.validateToken(sliding), null, 'what is revoked does not come back');
@@ -354,6 +366,7 @@ t.test('a user who is gone takes all tokens along, also when the name comes back
   t.equal(await here.auth.validateToken(secret), null, 'it belonged to another account of that name');
   t.notOk(await here.auth.authorize(mine, 'npm:package:x', 'write'));
   t.same(await here.auth.listTokens('eve'), []);
+  t.same(await here.auth.listTokens(), [], 'nor in the list of all');
   clock.forward(5);
   t.equal(await there.auth.validateToken(secret), null);
   t.notOk(await there.auth.authorize(theirs, 'npm:package:x', 'write'));

@@ -225,6 +225,7 @@ t.test('names', async (t) => {
     'a\u2028b',
     '\ud800',
     'x'.repeat(201),
+    'ü'.repeat(101),
   ];
   for (const username of bad) {
     t.equal(

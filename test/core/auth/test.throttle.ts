@@ -114,6 +114,14 @@ t.test('wrong passwords from a known address are counted there and not for other
   t.end();
 });
 
+t.test('what counts as one user: a name however it is written', (t) => {
+  const { attempt, count } = throttled();
+  count(10, () => attempt('\u00fcn\u00ef', ADDRESS));
+  t.not(attempt('u\u0308ni\u0308', ADDRESS), 0);
+  t.equal(attempt('uni', ADDRESS), 0);
+  t.end();
+});
+
 t.test('what counts as one address', (t) => {
   const same: [string, string, string][] = [
     ['2001:db8:0:1::1', '2001:DB8:0:1:aaaa::2', 'one /64 of IPv6'],

@@ -1,7 +1,7 @@
 import { crypto, LRUCache } from '../../../plugins.js';
 import { looksLikeOpaqueToken } from '../helpers.tokens.js';
 import type { IAccount, ICredentials, TPasswordRecord } from '../interfaces.auth.js';
-import { type IAttempt, PasswordThrottle } from './classes.passwordthrottle.js';
+import { PasswordThrottle } from './classes.passwordthrottle.js';
 import { verifyPassword, whenItsTurn } from './helpers.passwords.js';
 
 const REMEMBERED_MS = 60_000;
@@ -39,23 +39,19 @@ export class PasswordCheck {
    * `null` = no such account: false after the same work.
    * @throws RegistryError `rateLimited`
    */
-  public async matches(
-    account: Pick<IAccount, 'userId' | 'password'> | null,
-    credentials: ICredentials,
-  ): Promise<boolean> {
-    const { password, from } = credentials;
-    const attempt = { username: account?.userId ?? credentials.username, from };
+  public async matches(account: Pick<IAccount, 'password'> | null, credentials: ICredentials): Promise<boolean> {
+    const { username, password, from = '' } = credentials;
     // The record is part of the key, so a changed password forgets the old one by itself. So is the address: at any other
     // one the memory would answer guesses that the throttle does not count.
     const record = account ? recordText(account.password) : '';
-    const key = this.#hmac('right', attempt.username, from ?? '', password, record).toString('base64');
+    const key = this.#hmac('right', username, from, password, record).toString('base64');
     const since = this.#right.get(key);
     const now = this.#now();
     if (since !== undefined && now >= since && now - since < REMEMBERED_MS) return true;
     // parallel requests of one client cost one scrypt
     let running = this.#running.get(key);
     if (!running) {
-      running = this.#check(account, password, attempt).finally(() => this.#running.delete(key));
+      running = this.#check(account?.password ?? null, credentials).finally(() => this.#running.delete(key));
       this.#running.set(key, running);
     }
     const isRight = await running;
@@ -63,18 +59,15 @@ export class PasswordCheck {
     return isRight;
   }
 
-  async #check(
-    account: Pick<IAccount, 'userId' | 'password'> | null,
-    password: string,
-    attempt: IAttempt,
-  ): Promise<boolean> {
-    this.#throttle.admit(attempt);
-    return whenItsTurn(this.#throttle.laneOf(attempt), async () => {
+  async #check(record: TPasswordRecord | null, credentials: ICredentials): Promise<boolean> {
+    this.#throttle.admit(credentials);
+    return whenItsTurn(this.#throttle.laneOf(credentials), async () => {
       // those before it may have used up what there was
-      this.#throttle.admit(attempt);
-      const isRight = await this.#compare(account?.password ?? null, password);
+      this.#throttle.admit(credentials);
+      const { password } = credentials;
+      const isRight = await this.#compare(record, password);
       // a token that is no longer valid, in the place of a password, is a client's mistake and no guess
-      if (isRight || !looksLikeOpaqueToken(password)) this.#throttle.note(attempt, isRight);
+      if (isRight || !looksLikeOpaqueToken(password)) this.#throttle.note(credentials, isRight);
       return isRight;
     });
   }
