@@ -124,6 +124,7 @@ t.test('what counts as one user: a name however it is written', (t) => {
 
 t.test('what counts as one address', (t) => {
   const same: [string, string, string][] = [
+    ['192.0.2.1', '::FFFF:192.0.2.1', 'IPv4 on a dual-stack socket'],
     ['2001:db8:0:1::1', '2001:DB8:0:1:aaaa::2', 'one /64 of IPv6'],
     ['2001:db8::1', '2001:0db8:0000:0000:ffff:1:2:3', 'however it is written'],
     ['2001:db8::1:2:3:4:5', '2001:db8:0:1:2:3:4:5', 'a gap of one group'],
@@ -131,6 +132,7 @@ t.test('what counts as one address', (t) => {
   const different: [string, string][] = [
     ['2001:db8:0:1::1', '2001:db8:0:2::1'],
     ['192.0.2.1', '192.0.2.10'],
+    ['::ffff:192.0.2.1', '::ffff:192.0.2.2'],
     ['2001:db8::1:2:3:4:5', '2001:db8:0:2:2:3:4:5'],
   ];
   for (const [a, b, what] of same) {
@@ -143,7 +145,7 @@ t.test('what counts as one address', (t) => {
     count(10, () => attempt('ann', a));
     t.equal(attempt('ann', b), 0, `${a} and ${b}`);
   }
-  for (const local of [undefined, '127.0.0.1', '127.0.0.9', '::1']) {
+  for (const local of [undefined, '127.0.0.1', '127.0.0.9', '::1', '::ffff:127.0.0.1']) {
     const { attempt } = throttled();
     let checked = 0;
     for (let n = 0; n < 150; n++) if (attempt(`u${n}`, local) === 0) checked++;

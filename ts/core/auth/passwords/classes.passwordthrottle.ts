@@ -69,7 +69,9 @@ class Allowances {
  * The address as it is counted. An IPv6 caller has a whole /64 (RFC 6177), and an address of this machine is that of a
  * reverse proxy, if `trustProxy` was forgotten, and stands for everybody: `null`, as without an address.
  */
-const sourceOf = (from: string | undefined): string | null => {
+const sourceOf = (given: string | undefined): string | null => {
+  // an IPv4 caller on a dual-stack socket
+  const from = given?.replace(/^::ffff:(?=\d+\.)/i, '');
   if (!from || from === '::1' || from.startsWith('127.')) return null;
   if (!from.includes(':')) return from.slice(0, MAX_NAME);
   const [head = '', tail] = from.toLowerCase().split('::');
