@@ -57,3 +57,9 @@ t.test('no message holds a secret', async (t) => {
   };
   t.notMatch(problem({ auth }), /top-secret/);
 });
+
+t.test('a limit of nothing is a mistake', async (t) => {
+  for (const maxArtifactSize of [0, Number.NaN]) {
+    t.match(problem({ limits: { maxArtifactSize } }), 'config.limits.maxArtifactSize ');
+  }
+});

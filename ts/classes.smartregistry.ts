@@ -54,7 +54,7 @@ const openStore = async (config: TStorageConfig, logger: ILogger): Promise<IObje
   if ('objectStore' in config) return config.objectStore;
   if ('directory' in config) {
     const { DirectoryObjectStore } = await import('./core/objectstore/directory/classes.directoryobjectstore.js');
-    return new DirectoryObjectStore(config.directory);
+    return new DirectoryObjectStore(config.directory, undefined, logger);
   }
   const { S3ObjectStore } = await import('./core/objectstore/s3/classes.s3objectstore.js');
   return new S3ObjectStore(config, { logger });

@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { Actor, npmWorld, PASSWORD } from '../support/npm/actors.js';
+import { type IAnswer, send } from '../support/registry.js';
 
 const couch = (name: string, password: string, more: object = {}) => ({
   _id: `org.couchdb.user:${name}`,
@@ -269,7 +270,7 @@ t.test('npm login on the web', async (t) => {
   const { loginUrl, doneUrl } = await begin();
   t.match(loginUrl, /^http:\/\/npm\.example\.org\/npm\/-\/v1\/login\//);
   t.notOk(
-    loginUrl.includes(doneUrl.split('.').at(-1) as string),
+    loginUrl.includes(doneUrl.split('.').at(-2) as string),
     'the browser does not see what the command line asks with',
   );
 
@@ -312,13 +313,15 @@ t.test('npm login on the web', async (t) => {
   t.same(answers.map(({ status }) => status).sort(), [200, 404, 404], 'once');
   const token = answers.find(({ status }) => status === 200)?.json().token as string;
   t.same((await new Actor(registry, token).get('/-/whoami')).json(), { username: 'ann' });
-  t.same(await everything(), [], 'nothing is left');
+  t.match(await everything(), [/^npm\/logins\//], 'that it was used, until it ends');
+  t.equal((await anon.post(local(loginUrl), form('ann', PASSWORD))).text.includes('close this page'), true);
+  t.equal((await anon.get(local(doneUrl))).status, 404, 'the page cannot be used again');
 
-  const failing = await begin();
-  for (const status of [401, 401, 401, 401, 404, 404]) {
-    t.equal((await anon.post(local(failing.loginUrl), form('ann', 'wrong'))).status, status);
+  const another = await begin();
+  for (let mistyped = 0; mistyped < 6; mistyped++) {
+    t.equal((await anon.post(local(another.loginUrl), form('ann', 'wrong'))).status, 401);
   }
-  t.equal((await anon.get(local(failing.doneUrl))).status, 404);
+  t.equal((await anon.get(local(another.doneUrl))).status, 202, 'a person may go on trying');
   for (const path of [
     '/-/v1/login/x',
     '/-/v1/login/ffffffff.x',
@@ -335,6 +338,60 @@ t.test('npm login on the web', async (t) => {
     401,
     'not without the administrator',
   );
+});
+
+t.test('strangers cannot close the web login', async (t) => {
+  const { registry, anon, everything } = await npmWorld(t);
+  const local = (url: unknown) => String(url).replace('http://npm.example.org/npm', '');
+  for (let begun = 0; begun < 1200; begun++) t.equal((await anon.post('/-/v1/login', {})).status, 200);
+  t.same(await everything(), [], 'they store nothing');
+  const { loginUrl, doneUrl } = (await anon.post('/-/v1/login', {})).json();
+  const form = new URLSearchParams({ username: 'ann', password: PASSWORD }).toString();
+  t.equal((await anon.post(local(loginUrl), form)).status, 200);
+  const { token } = (await anon.get(local(doneUrl))).json();
+  t.same((await new Actor(registry, token as string).get('/-/whoami')).json(), { username: 'ann' });
+});
+
+t.test('too many wrong passwords in the browser: the page says for how long', async (t) => {
+  const { anon } = await npmWorld(t);
+  const local = (url: unknown) => String(url).replace('http://npm.example.org/npm', '');
+  const { loginUrl } = (await anon.post('/-/v1/login', {})).json();
+  const post = (password: string) =>
+    anon.post(local(loginUrl), new URLSearchParams({ username: 'ann', password }).toString());
+  for (let attempt = 0; attempt < 10; attempt++) t.equal((await post(`wrong ${attempt}`)).status, 401);
+  const refused = await post('wrong again');
+  t.equal(refused.status, 429);
+  t.match(refused.headers, { 'Retry-After': /^\d+$/, 'Content-Type': 'text/html; charset=utf-8' });
+  t.match(refused.text, /Too many wrong passwords; try again in \d+ s/);
+  t.match(refused.text, 'value="ann"', 'with the form');
+});
+
+t.test('wherever npm asks for a password, the address that floods is refused and no other', async (t) => {
+  const { registry, writer, anon } = await npmWorld(t);
+  const { loginUrl } = (await anon.post('/-/v1/login', {})).json();
+  const page = String(loginUrl).replace('http://npm.example.org', '');
+  const ask = (ip: string, method: string, path: string, body: string, headers = {}) =>
+    send(registry, method, path, {
+      body: Buffer.from(body),
+      headers: { host: 'npm.example.org', ...headers },
+      actor: { ip },
+    });
+  const ways: ((ip: string, password: string) => Promise<IAnswer>)[] = [
+    (ip, password) => ask(ip, 'PUT', '/npm/-/user/org.couchdb.user:ann', JSON.stringify(couch('ann', password))),
+    (ip, password) => ask(ip, 'POST', page, new URLSearchParams({ username: 'ann', password }).toString()),
+    (ip, password) =>
+      ask(ip, 'POST', '/npm/-/npm/v1/tokens', JSON.stringify({ password }), {
+        authorization: `Bearer ${writer.token}`,
+      }),
+  ];
+  for (const [index, way] of ways.entries()) {
+    const [bad, good] = [`192.0.2.${index}`, `198.51.100.${index}`];
+    for (let n = 0; n < 10; n++) t.equal((await way(bad, `wrong ${n}`)).status, 401);
+    const refused = await way(bad, 'wrong');
+    t.equal(refused.status, 429);
+    t.match(refused.headers, { 'Retry-After': /^\d+$/ });
+    t.ok((await way(good, PASSWORD)).status < 300);
+  }
 });
 
 t.test('a login in the browser makes an account where that is allowed', async (t) => {

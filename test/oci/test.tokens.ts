@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import jsonwebtoken from 'jsonwebtoken';
 import t from 'tap';
 import type { IAuthProvider } from '../../ts/index.js';
-import { Actor, basic, configOf, HOST, ociWorld, PASSWORD, refusal } from '../support/oci/actors.js';
+import { Actor, basic, configOf, HOST, ociWorld, PASSWORD, refusal, SECRET } from '../support/oci/actors.js';
 import { image } from '../support/oci/samples.js';
 import { type IAnswer, send, startRegistry, temporaryFolder } from '../support/registry.js';
 
@@ -101,6 +102,29 @@ t.test('a wrong password is 401, also without a scope, also for a known name', a
   );
 });
 
+t.test('wrong passwords at the token endpoint: the address that floods is refused and no other', async (t) => {
+  const { registry } = await ociWorld(t);
+  const form = (ip: string, password: string) =>
+    send(registry, 'POST', '/v2/token', {
+      body: Buffer.from(new URLSearchParams({ grant_type: 'password', username: 'ann', password }).toString()),
+      headers: { host: HOST },
+      actor: { ip },
+    });
+  const get = (ip: string, password: string) =>
+    send(registry, 'GET', '/v2/token', {
+      headers: { host: HOST, authorization: basic('ann', password) },
+      actor: { ip },
+    });
+  for (const [index, way] of [form, get].entries()) {
+    const [bad, good] = [`192.0.2.${index}`, `198.51.100.${index}`];
+    for (let n = 0; n < 10; n++) t.equal(refusal(await way(bad, `wrong ${n}`)), '401 UNAUTHORIZED');
+    const refused = await way(bad, 'wrong');
+    t.equal(refusal(refused), '429 TOOMANYREQUESTS');
+    t.match(refused.headers, { 'Retry-After': /^\d+$/ });
+    t.equal((await way(good, PASSWORD)).status, 200);
+  }
+});
+
 t.test('POST: a form with password, then with refresh_token', async (t) => {
   const { registry, anon } = await ociWorld(t);
   const login = {
@@ -151,6 +175,43 @@ t.test('offline_token: a token of its own for a password, the same one for a tok
   t.notOk('refresh_token' in (await new Actor(registry).get('/token?offline_token=true')).json());
 });
 
+t.test('a refresh token as the password, as pull secrets have it', async (t) => {
+  const { registry, anon } = await ociWorld(t);
+  const login = { grant_type: 'password', username: 'ann', password: PASSWORD, access_type: 'offline' };
+  const { refresh_token: secret } = (await postForm(anon, login)).json() as { refresh_token: string };
+  for (const name of ['', '<token>', '00000000-0000-0000-0000-000000000000', 'ann']) {
+    const answer = await new Actor(registry, basic(name, secret)).get('/token?scope=repository:a:push');
+    t.equal(answer.status, 200, name);
+    t.same(accessOf(answer), ['repository:a:push']);
+    const form = { grant_type: 'password', username: name, password: secret, scope: 'repository:a:push' };
+    t.same(accessOf(await postForm(anon, form)), ['repository:a:push'], name);
+    t.equal(refusal(await new Actor(registry, basic(name, `${secret}x`)).get('/token')), '401 UNAUTHORIZED');
+  }
+});
+
+t.test('use prolongs the refresh token of a login', async (t) => {
+  const { registry, anon, another } = await ociWorld(t);
+  const storage = registry.getStorage();
+  const login = { grant_type: 'password', username: 'ann', password: PASSWORD, access_type: 'offline' };
+  for (const use of ['refresh_token', 'basic'] as const) {
+    const { refresh_token: secret } = (await postForm(anon, login)).json() as { refresh_token: string };
+    const key = `auth/tokens/${createHash('sha256').update(secret).digest('hex')}.json`;
+    const endOf = async () => Date.parse((await storage.read<{ expiresAt: string }>(key))?.value.expiresAt as string);
+    const first = await endOf();
+    t.ok(Math.abs(first - Date.now() - 90 * 86_400_000) < 60_000);
+    // as if it had been made two months ago
+    const expiresAt = new Date(first - 60 * 86_400_000).toISOString();
+    await storage.update<{ expiresAt: string }>(key, (record) => record && { ...record, expiresAt });
+    // a process that has not seen it yet
+    const other = new Actor((await another()).registry, use === 'basic' ? basic('<token>', secret) : undefined);
+    const form = { grant_type: 'refresh_token', refresh_token: secret };
+    t.equal((await (use === 'basic' ? other.get('/token') : postForm(other, form))).status, 200);
+    for (let tries = 0; tries < 100 && (await endOf()) < first; tries++)
+      await new Promise((done) => setTimeout(done, 50));
+    t.ok((await endOf()) >= first, `${use}: it ends 90 days from now`);
+  }
+});
+
 t.test('challenges: what is needed for this request, and a second try', async (t) => {
   const { anon, bearer } = await ociWorld(t, { auth: { anonymousScopes: [] } });
   const scopeOf = async (answer: Promise<IAnswer>) =>
@@ -172,6 +233,46 @@ t.test('challenges: what is needed for this request, and a second try', async (t
   });
   const odd = await anon.send('GET', '/a/tags/list', { headers: { host: 'not a host' } });
   t.equal(refusal(odd), '400 UNSUPPORTED', 'a Host that is none is no failure of ours');
+});
+
+t.test('a credential that is void: the challenge says so, and what to ask for', async (t) => {
+  const { registry, bearer } = await ociWorld(t);
+  const auth = registry.getAuthManager();
+  const revoked = await auth.createOciToken('ann', ['oci:repository:a/b:pull']);
+  await auth.revokeToken(revoked);
+  const claims = { iss: 'smartregistry', aud: 'smartregistry', sub: 'ann', srt_uid: 'x', exp: 1000, access: [] };
+  const expired = jsonwebtoken.sign(claims, SECRET);
+  const credentials = [`Bearer ${revoked}`, `Bearer ${expired}`, 'Bearer nonsense', basic('ann', 'wrong'), basic('x')];
+  for (const credential of credentials) {
+    const actor = new Actor(registry, credential);
+    const challenge = async (method: string, path: string) => {
+      const answer = await actor.send(method, path);
+      t.equal(refusal(answer), '401 UNAUTHORIZED', `${method} ${path}`);
+      return answer.headers['WWW-Authenticate'];
+    };
+    const end = (scope: string) => `service="smartregistry",${scope}error="invalid_token"`;
+    const table: [string, string, string][] = [
+      ['GET', '/', ''],
+      ['GET', '/a/b/manifests/v1', 'scope="repository:a/b:pull",'],
+      ['PUT', '/a/b/manifests/v1', 'scope="repository:a/b:pull,push",'],
+      ['DELETE', '/a/b/manifests/v1', 'scope="repository:a/b:delete",'],
+      ['POST', '/a/blobs/uploads/?mount=sha256:x&from=b', 'scope="repository:a:pull,push repository:b:pull",'],
+      ['GET', '/_catalog', 'scope="registry:catalog:*",'],
+      ['GET', '/A/manifests/v1', ''],
+    ];
+    for (const [method, path, scope] of table) {
+      const value = await challenge(method, path);
+      t.ok(value?.endsWith(end(scope)), `${credential.slice(0, 20)} ${method} ${path}: ${value}`);
+    }
+  }
+  const narrow = await (await bearer('ann', ['oci:repository:a:pull'])).get('/b/manifests/v1');
+  t.notMatch(narrow.headers['WWW-Authenticate'] ?? '', /invalid_token/);
+  const none = await new Actor(registry).send('PUT', '/a/manifests/v1');
+  t.match(none, { status: 401 });
+  t.notMatch(none.headers['WWW-Authenticate'], /error=/, 'without a credential there is no error in it');
+  const { token } = (await new Actor(registry).get('/token?scope=repository:a:pull')).json();
+  const stranger = await new Actor(registry, `Bearer ${token}`).send('PUT', '/a/manifests/v1');
+  t.match(stranger.headers['WWW-Authenticate'], /scope="repository:a:pull,push",error="insufficient_scope"$/);
 });
 
 t.test('a realm elsewhere, and a public URL', async (t) => {

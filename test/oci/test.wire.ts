@@ -143,7 +143,7 @@ t.test('the challenge', async (t) => {
   const push = { type: 'repository', name: 'a/b', action: 'push' };
   const from = { type: 'repository', name: 'c', action: 'pull' };
   t.equal(
-    bearerChallenge({ realm, service, needed: [push, from], insufficient: true }),
+    bearerChallenge({ realm, service, needed: [push, from], error: 'insufficient_scope' }),
     `Bearer realm="${realm}",service="x",scope="repository:a/b:pull,push repository:c:pull",error="insufficient_scope"`,
   );
   const evil = { type: 'repository', name: 'a",realm="http://evil"\r\n\\é', action: 'pull' };

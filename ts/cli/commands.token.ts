@@ -33,13 +33,8 @@ const withAuth = async <T>(
 };
 
 const tokensOf = async (auth: AuthManager, user: string | undefined): Promise<ITokenInfo[]> => {
-  if (user !== undefined) {
-    if (!(await auth.users.get(user))) throw new CommandError(`There is no user ${user}`);
-    return auth.listTokens(user);
-  }
-  const tokens: ITokenInfo[] = [];
-  for (const { userId } of await auth.users.list()) tokens.push(...(await auth.listTokens(userId)));
-  return tokens;
+  if (user !== undefined && !(await auth.users.get(user))) throw new CommandError(`There is no user ${user}`);
+  return auth.listTokens(user);
 };
 
 export const tokenCreate: ICommand = {
@@ -109,10 +104,10 @@ ${PLACE}`,
 const SHORTEST_ID = 8;
 
 const idOf = async (auth: AuthManager, given: string): Promise<string> => {
-  const tokens = await tokensOf(auth, undefined);
-  const found = given.length < SHORTEST_ID ? [] : tokens.filter(({ id }) => id.startsWith(given));
-  if (found.length > 1) throw new CommandError('More than one token has an id that begins like this');
-  if (found[0]) return found[0].id;
+  // two show that it is ambiguous
+  const [id, other] = given.length < SHORTEST_ID ? [] : await auth.findTokenIds(given, 2);
+  if (other !== undefined) throw new CommandError('More than one token has an id that begins like this');
+  if (id !== undefined) return id;
   if (await auth.validateToken(given)) return given;
   throw new CommandError('There is no such token');
 };

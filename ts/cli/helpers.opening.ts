@@ -100,5 +100,6 @@ export const openForService = async (config: TCliConfig, logger: ILogger): Promi
   new SmartRegistry({ ...config, auth: { ...config.auth, jwtSecret: config.auth.jwtSecret ?? newSecret() } });
   await prepareDirectory(config);
   const jwtSecret = config.auth.jwtSecret ?? (await sharedSecret(config));
-  return open({ ...config, auth: { ...config.auth, jwtSecret }, logger });
+  // a configuration without `users` has none, so a user who was taken out of it is gone
+  return open({ ...config, auth: { users: [], ...config.auth, jwtSecret }, logger });
 };

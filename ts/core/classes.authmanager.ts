@@ -1,7 +1,9 @@
+import { crypto } from '../plugins.js';
 import { CallerMemory } from './auth/classes.callermemory.js';
-import { BELIEVED_MS, DefaultAuthProvider } from './auth/classes.defaultauthprovider.js';
+import { DefaultAuthProvider } from './auth/classes.defaultauthprovider.js';
 import { type IRight, Rights } from './auth/classes.rights.js';
 import type { UserStore } from './auth/classes.userstore.js';
+import { Verifier } from './auth/classes.verifier.js';
 import { areTokensEnabled, checkTokenOptions, tokenSettings } from './auth/helpers.tokenoptions.js';
 import type {
   IAuthConfig,
@@ -35,9 +37,6 @@ export interface IAuthManagerDependencies {
 /** characters; RFC 7518 section 3.2 wants a key of 256 bits for HS256 */
 const SHORT_SECRET = 32;
 
-/** Callers of a custom provider are verified each time. */
-const NOT_REMEMBERED = 0;
-
 /**
  * The one place that verifies callers and decides what they may do. Users, tokens and rights come from the provider; what
  * holds for every provider is here: a token is good for its own protocol, read-only and expired tokens stay so, session
@@ -45,15 +44,13 @@ const NOT_REMEMBERED = 0;
  */
 export class AuthManager {
   public readonly provider: IAuthProvider;
-  /** undefined if the embedder brought a provider, also one that extends the default: it may decide otherwise */
-  readonly #own: DefaultAuthProvider | undefined;
   readonly #config: IAuthConfig;
   readonly #logger: ILogger | undefined;
   readonly #store: ITokenStore;
   readonly #sessions: SessionTokens;
   readonly #rights: Rights;
   readonly #callers: CallerMemory;
-  readonly #anonymous: IVerifiedCaller;
+  readonly #verifier: Verifier;
   readonly #now: () => Date;
 
   /** @throws ConfigError naming the field that is wrong */
@@ -71,13 +68,11 @@ export class AuthManager {
     const own = dependencies.provider
       ? undefined
       : new DefaultAuthProvider(config, { storage, tokens: store, now, onChange });
-    this.#own = own;
     const provider = dependencies.provider ?? (own as DefaultAuthProvider);
     this.provider = provider;
     this.#sessions = new SessionTokens({ secret: config.jwtSecret, store, provider, now });
     this.#rights = new Rights(provider, this.#sessions);
-    const validUntil = own ? Number.POSITIVE_INFINITY : NOT_REMEMBERED;
-    this.#anonymous = Object.freeze({ token: null, validUntil, revision: 0 });
+    this.#verifier = new Verifier({ config, provider, own, sessions: this.#sessions, callers, now });
   }
 
   /** @throws ConfigError for a token store that this release does not have */
@@ -105,61 +100,39 @@ export class AuthManager {
     return tokenSettings(this.#config, protocol);
   }
 
-  /** The user's id, or `null` if name and password do not belong together. */
+  /**
+   * The user's id, or `null` if name and password do not belong together.
+   * @throws RegistryError `rateLimited` after too many wrong passwords; pass `from`, so that only the address that they
+   * came from is refused
+   */
   public authenticate(credentials: ICredentials): Promise<string | null> {
-    return this.provider.authenticate(credentials);
+    return this.#verifier.authenticate(credentials);
   }
 
   /**
    * The caller behind what a request presents (`null` = nothing); `null` for a credential that is not valid. With the
    * default provider a caller is remembered for at most 5 s, and forgotten at once if this process changes users or tokens.
    */
-  public async verify(
-    credential: TPresentedCredential | null,
-    protocol: TRegistryProtocol,
-  ): Promise<IVerifiedCaller | null> {
-    const remembered = this.remembered(credential, protocol);
-    if (remembered) return remembered;
-    if (!credential) return this.#anonymous;
-    const verification = this.#callers.begin();
-    const token = await this.identify(credential, protocol);
-    if (!token) return null;
-    const believed = this.#own
-      ? (this.#sessions.believedUntil(token) ?? this.#own.believedUntil(token))
-      : NOT_REMEMBERED;
-    const validUntil = Math.min(believed, verification.since + BELIEVED_MS);
-    return this.#callers.keep(credential, protocol, verification, { token, validUntil });
+  public verify(credential: TPresentedCredential | null, protocol: TRegistryProtocol): Promise<IVerifiedCaller | null> {
+    return this.#verifier.verify(credential, protocol);
   }
 
   /** What `verify` would return without any work; `undefined` = it has to look. */
   public remembered(credential: TPresentedCredential | null, protocol: TRegistryProtocol): IVerifiedCaller | undefined {
-    if (!this.#own) return undefined;
-    return credential ? this.#callers.peek(credential, protocol) : this.#anonymous;
+    return this.#verifier.remembered(credential, protocol);
   }
 
   /**
    * The token behind a credential, verified anew; `null` = it is not valid. Of Basic credentials the password may be a
    * token (then the name does not matter), or the name if the password is empty.
    */
-  public async identify(credential: TPresentedCredential, protocol: TRegistryProtocol): Promise<IAuthToken | null> {
-    if (credential.kind === 'token') return this.validateToken(credential.token, protocol);
-    const { username, password } = credential;
-    const token = await this.validateToken(password || username, protocol);
-    if (token) return token;
-    // an LDAP server answers a bind with an empty password with success (RFC 4513 section 5.1.2)
-    const userId = password === '' ? null : await this.authenticate({ username, password });
-    return userId === null ? null : { type: protocol, userId, scopes: [`${protocol}:*:*:*`] };
+  public identify(credential: TPresentedCredential, protocol: TRegistryProtocol): Promise<IAuthToken | null> {
+    return this.#verifier.identify(credential, protocol);
   }
 
   /** `null` if the token is unknown, revoked, expired, of another protocol, or of a user who is gone. */
-  public async validateToken(token: string, protocol?: TRegistryProtocol): Promise<IAuthToken | null> {
-    if (!token) return null;
-    let found = await this.#sessions.validate(token);
-    if (found === undefined) found = await this.#validateAtProvider(token, protocol);
-    if (!found || this.#sessions.isOver(found)) return null;
-    const { type } = found;
-    if (type === undefined) return found;
-    return (protocol === undefined || type === protocol) && this.areTokensEnabled(type) ? found : null;
+  public validateToken(token: string, protocol?: TRegistryProtocol): Promise<IAuthToken | null> {
+    return this.#verifier.validateToken(token, protocol);
   }
 
   /**
@@ -287,6 +260,15 @@ export class AuthManager {
     return areTokensEnabled(this.#config, protocol);
   }
 
+  /**
+   * A text's seal, which only this registry can make (HMAC), the same in every process with this `jwtSecret`.
+   * @param purpose a seal is good for one purpose
+   */
+  public seal(purpose: string, text: string): string {
+    const key = crypto.createHmac('sha256', this.#config.jwtSecret).update(`seal\n${purpose}`).digest();
+    return crypto.createHmac('sha256', key).update(text).digest('base64url');
+  }
+
   /** Takes the secret, or the id that `listTokens` shows. No rights are checked. */
   public async revokeToken(token: string): Promise<void> {
     try {
@@ -296,6 +278,11 @@ export class AuthManager {
     }
   }
 
+  /** To be called when a token served as a refresh token: one that was made with `sliding` then lives on. */
+  public async prolongToken(tokenId: string): Promise<void> {
+    await this.provider.prolongToken?.(tokenId);
+  }
+
   /** As `revokeToken`, for a token of this user only; false if it is not one. */
   public async revokeTokenOf(userId: string, token: string): Promise<boolean> {
     if (!(await this.#isTokenOf(userId, token))) return false;
@@ -303,10 +290,19 @@ export class AuthManager {
     return true;
   }
 
-  /** Without session tokens, which are not kept. @throws RegistryError `unsupported` if the provider has no such list */
-  public async listTokens(userId: string): Promise<ITokenInfo[]> {
-    if (this.provider.listTokens) return this.provider.listTokens(userId);
-    throw new RegistryError('unsupported', 'The auth provider of this registry does not list tokens');
+  /**
+   * Without session tokens, which are not kept.
+   * @param userId default: the tokens of all users, for administrators
+   * @throws RegistryError `unsupported` if the provider has no such list
+   */
+  public async listTokens(userId?: string): Promise<ITokenInfo[]> {
+    const list = userId === undefined ? this.provider.listAllTokens?.() : this.provider.listTokens?.(userId);
+    return list ?? this.#noList();
+  }
+
+  /** At most `limit` ids of tokens that begin like this. @throws RegistryError `unsupported` as `listTokens` */
+  public async findTokenIds(prefix: string, limit: number): Promise<string[]> {
+    return this.provider.findTokenIds?.(prefix, limit) ?? this.#noList();
   }
 
   /** Makes an account for a stranger (`npm adduser`). @throws RegistryError `forbidden` if that is not allowed */
@@ -325,19 +321,16 @@ export class AuthManager {
     return this.#store.sweep(this.#now());
   }
 
-  async #validateAtProvider(token: string, protocol?: TRegistryProtocol): Promise<IAuthToken | null> {
-    const found = await this.provider.validateToken(token, protocol);
-    if (!found || this.provider instanceof DefaultAuthProvider) return found;
-    if (found.scopes !== undefined && (found.type ?? protocol) === found.type) return found;
-    // a provider that keeps no scopes decides in authorize()
-    return { ...found, type: found.type ?? protocol, scopes: found.scopes ?? [`${protocol ?? '*'}:*:*:*`] };
-  }
-
   async #isTokenOf(userId: string, token: string): Promise<boolean> {
     const owner = await this.#sessions.ownerOf(token);
     if (owner !== undefined) return owner === userId;
     if ((await this.provider.validateToken(token))?.userId === userId) return true;
+    if (this.provider instanceof DefaultAuthProvider) return this.provider.ownsToken(userId, token);
     return (await this.provider.listTokens?.(userId))?.some(({ id }) => id === token) ?? false;
+  }
+
+  #noList(): never {
+    throw new RegistryError('unsupported', 'The auth provider of this registry does not list tokens');
   }
 
   #requireEnabled(protocol: TRegistryProtocol): void {

@@ -7,12 +7,27 @@ import type { IRebuildable } from './listing/interfaces.listing.js';
 import { RegistryCall } from './pipeline/classes.registrycall.js';
 import { parseAuthorization, respond, toResponse, withoutForbiddenBody } from './pipeline/helpers.http.js';
 import { type IRoute, type IRouteMatch, RouteTable, type TTrailingSlash } from './pipeline/helpers.routes.js';
-import type { IRegistryServices, TAccess } from './pipeline/interfaces.pipeline.js';
+import type { INamedAccess, IRegistryServices, TAccess } from './pipeline/interfaces.pipeline.js';
 import type { IGarbageOptions, IGarbageReport } from './storage/upkeep/interfaces.garbage.js';
 
 /** Some protocols put a token into the path, as `npm logout` does: of such a path the log has the pattern only. */
 const loggedPath = (call: RegistryCall): string =>
   Object.keys(call.params).some((name) => /token|secret/i.test(name)) ? call.route : call.path;
+
+const nameOf = ({ name }: INamedAccess, { params }: RegistryCall): string =>
+  typeof name === 'function' ? name(params) : (params[name] as string);
+
+/** What a row asks for, for a challenge; `undefined` if it names nothing, or the name in the path is none. */
+const neededFor = (access: TAccess, call: RegistryCall): object | undefined => {
+  if (typeof access !== 'object' || !('name' in access)) return undefined;
+  const { type, action } = access;
+  try {
+    return { type, name: nameOf(access, call), action };
+  } catch (error) {
+    if (error instanceof RegistryError) return undefined;
+    throw error;
+  }
+};
 
 /**
  * A protocol: a table of routes, a way to render errors, and the pipeline that stands here once for all of them:
@@ -144,7 +159,8 @@ export abstract class BaseRegistry {
   }
 
   private presented(call: RegistryCall): TPresentedCredential | null {
-    return call.readCredential(() => this.credentials(call));
+    const credential = call.readCredential(() => this.credentials(call));
+    return credential?.kind === 'basic' ? { from: call.address, ...credential } : credential;
   }
 
   private remember(call: RegistryCall, response: IResponse): void {
@@ -158,13 +174,12 @@ export abstract class BaseRegistry {
       call.audience = 'anybody';
       return;
     }
-    await this.identify(call);
+    await this.identify(call, access);
     if (access === 'identified' || access === 'authenticated') {
       const isKnown = access === 'identified' ? call.token : call.userId;
       if (!isKnown) throw new RegistryError('unauthenticated', 'Authentication is required');
     } else if ('name' in access) {
-      const { name } = access;
-      await call.authorize(typeof name === 'function' ? name(call.params) : (call.params[name] as string));
+      await call.authorize(nameOf(access, call));
     } else {
       const action = access.action ?? 'read';
       if (await this.services.auth.holdsSome(call.token, this.protocol, access.type, action)) return;
@@ -175,9 +190,12 @@ export abstract class BaseRegistry {
   }
 
   /** Sets `call.token` from what the caller presents; a credential that is not valid is `unauthenticated`. */
-  protected async identify(call: RegistryCall): Promise<void> {
+  private async identify(call: RegistryCall, access: TAccess): Promise<void> {
     const caller = await this.services.auth.verify(this.presented(call), this.protocol);
-    if (!caller) throw new RegistryError('unauthenticated', 'The credentials are not valid');
+    if (!caller) {
+      call.isCredentialInvalid = true;
+      throw new RegistryError('unauthenticated', 'The credentials are not valid', { detail: neededFor(access, call) });
+    }
     call.token = caller.token;
     call.audience = caller;
   }

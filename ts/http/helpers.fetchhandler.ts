@@ -1,7 +1,8 @@
 import { discardBody, responseBytes } from '../core/base/helpers.streams.js';
 import type { IRequestActor, IResponse } from '../core/interfaces.core.js';
+import { callerAddress } from '../core/pipeline/helpers.http.js';
 import { declaredLength, failureAnswer, isBodyless } from './helpers.failures.js';
-import { baseUrlOf, callerAddress } from './helpers.origin.js';
+import { baseUrlOf } from './helpers.origin.js';
 import { splitTarget } from './helpers.requesttarget.js';
 import type { IFetchHandlerOptions, IRequestHandler } from './interfaces.http.js';
 

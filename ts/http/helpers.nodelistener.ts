@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { IRequestActor, IRequestContext } from '../core/interfaces.core.js';
+import { callerAddress } from '../core/pipeline/helpers.http.js';
 import { hasBody, IncomingBody } from './classes.incomingbody.js';
 import { failureAnswer } from './helpers.failures.js';
 import { type IExchange, sendOrDestroy, sendResponse } from './helpers.noderesponse.js';
-import { baseUrlOf, callerAddress } from './helpers.origin.js';
+import { baseUrlOf } from './helpers.origin.js';
 import { splitTarget } from './helpers.requesttarget.js';
 import type { INodeListenerOptions, IRequestHandler } from './interfaces.http.js';
 

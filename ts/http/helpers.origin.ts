@@ -16,19 +16,3 @@ export const baseUrlOf = (
   if (forwarded.trusted && (forwarded.proto || forwarded.host)) return undefined;
   return host && HOST.test(host) ? `${scheme}://${host}` : undefined;
 };
-
-/**
- * The caller's address. Behind a trusted proxy it is the last entry of X-Forwarded-For: the one that this proxy wrote,
- * where all before it may be the caller's invention.
- */
-export const callerAddress = (
-  peer: string | undefined,
-  trusted: boolean,
-  forwardedFor: string | string[] | null | undefined,
-): string | undefined => {
-  const list = trusted ? String(forwardedFor ?? '') : '';
-  const nearest = list.slice(list.lastIndexOf(',') + 1).trim();
-  const address = nearest || peer;
-  // an IPv4 caller on a dual-stack socket
-  return address?.startsWith('::ffff:') ? address.slice(7) : address;
-};

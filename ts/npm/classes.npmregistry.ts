@@ -60,7 +60,8 @@ export class NpmRegistry extends BaseRegistry {
       entry: (_name, document) => searchEntryOf(document),
       revision: revisionOf,
     });
-    const logins = new LoginSessions(services.storage);
+    const seal = (text: string) => services.auth.seal('npm web login', text);
+    const logins = new LoginSessions({ storage: services.storage, seal });
     const search = new SearchIndex(catalog, { fields: searchFields, closeness, compare: byDate });
     const signer = new RegistrySigner(services.storage);
     const readmes = new StoredReadmes(services.storage, services.limits.maxUnpackedSize);

@@ -1,4 +1,4 @@
-import { Limiter } from '../core/base/helpers.limiter.js';
+import { FairQueue } from '../core/base/classes.fairqueue.js';
 import { iterate } from '../core/base/helpers.streams.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
@@ -13,13 +13,22 @@ const MAX_TARBALL = 32 * 1024 * 1024;
 const MAX_KEPT = 8 * 1024 * 1024;
 /** Tarballs that are read at once: each is unpacked on the way. */
 const AT_ONCE = 2;
+/** Readers that wait; packages take turns. */
+const LONGEST_QUEUE = 1000;
 
 /**
  * The readmes of versions. The document of a package holds that of the latest one; the others are read from the tarballs
  * when they are asked for, so that a package of thousands of versions does not carry thousands of them.
  */
 export class StoredReadmes {
-  private readonly limiter = new Limiter(AT_ONCE, Number.POSITIVE_INFINITY);
+  private readonly queue = new FairQueue({
+    concurrency: AT_ONCE,
+    queue: LONGEST_QUEUE,
+    refusal: () =>
+      new RegistryError('unavailable', 'Too many readmes are being read; try again in a moment', {
+        headers: { 'Retry-After': '5' },
+      }),
+  });
   /** by the artifact's key, which never gets other bytes */
   private readonly kept = new LRUCache<string, Partial<IReadme>>({
     maxSize: MAX_KEPT,
@@ -46,7 +55,7 @@ export class StoredReadmes {
     if (!artifact || artifact.size > MAX_TARBALL) return {};
     const known = this.kept.get(artifact.key);
     if (known) return known;
-    const readme = (await this.limiter.run(() => this.read(artifact))) ?? {};
+    const readme = (await this.queue.run([document.name], () => this.read(artifact))) ?? {};
     this.kept.set(artifact.key, readme);
     return readme;
   }

@@ -6,7 +6,7 @@
  *     npm/packages/{name}/{base}-{version}.sigstore  the provenance bundle, where one was published
  *     npm/catalog/…                            what search and listings know of each package (core's PackageCatalog)
  *     npm/signing-keys.json                    the keys that versions are signed with (RegistrySigner)
- *     npm/logins/{expiry}-{id}.json            web logins under way; {expiry} is hex seconds, so the oldest sort first
+ *     npm/logins/{expiry}-{id}.json            web logins that somebody finished; {expiry} is hex seconds, so the oldest sort first
  *
  * `@scope/x` is the two segments `@scope` and `x`. An artifact whose key was taken by a publish that broke off, or that
  * somebody has tried to delete, lies at its key with `.{write id}` behind it; the document names the key that counts.

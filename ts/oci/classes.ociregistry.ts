@@ -29,7 +29,7 @@ import type { IOciParts } from './interfaces.parts.js';
 import { uploadsPrefix } from './keys.oci.js';
 import { earlyCode, renderOciError } from './wire/wire.errors.js';
 import { assertRepository } from './wire/wire.names.js';
-import { CATALOG, type INeededScope } from './wire/wire.scopes.js';
+import { CATALOG, type INeededScope, type TChallengeError } from './wire/wire.scopes.js';
 
 const HOUR_MS = 60 * 60 * 1000;
 /** what a crash left out of a list of referrers is missing for this long, and once more until the chore runs */
@@ -140,14 +140,16 @@ export class OciRegistry extends BaseRegistry {
    * one; any other credential that does not suffice is refused for good.
    */
   protected renderError(error: RegistryError, call: RegistryCall | null): IResponse {
-    const lacks = error.kind === 'forbidden' && (error.detail as INeededScope | undefined)?.action !== undefined;
+    const isRefusal = error.kind === 'forbidden' || error.kind === 'unauthenticated';
+    const lacks = isRefusal && (error.detail as INeededScope | undefined)?.action !== undefined;
     const insufficient = lacks && call?.token ? this.parts.tokens.isSession(call.token) : false;
     if (!call || (error.kind !== 'unauthenticated' && !insufficient)) {
       return renderOciError(error, error.status, earlyCode(error, call));
     }
     let challenge: string;
     try {
-      challenge = this.challengeFor(call, error, insufficient);
+      const problem = call.isCredentialInvalid ? 'invalid_token' : insufficient ? 'insufficient_scope' : undefined;
+      challenge = this.challengeFor(call, error, problem);
     } catch (thrown) {
       // without a usable Host header there is no URL of the token endpoint to send
       return renderOciError(RegistryError.from(thrown));
@@ -156,7 +158,7 @@ export class OciRegistry extends BaseRegistry {
     return { ...response, headers: { ...response.headers, 'WWW-Authenticate': challenge } };
   }
 
-  private challengeFor(call: RegistryCall, error: RegistryError, insufficient: boolean): string {
+  private challengeFor(call: RegistryCall, error: RegistryError, problem?: TChallengeError): string {
     const needed: INeededScope[] = [];
     const lacking = error.detail as INeededScope | undefined;
     if (lacking?.action !== undefined) {
@@ -170,6 +172,6 @@ export class OciRegistry extends BaseRegistry {
       needed.push({ type: 'repository', name: from, action: 'pull' });
     }
     if (call.route === '/_catalog' && needed.length === 0) needed.push(CATALOG);
-    return this.parts.tokens.challenge({ endpoint: () => `${call.publicUrl}/token`, needed, insufficient });
+    return this.parts.tokens.challenge({ endpoint: () => `${call.publicUrl}/token`, needed, error: problem });
   }
 }

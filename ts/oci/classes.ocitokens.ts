@@ -4,7 +4,13 @@ import type { IIssuedSessionToken, ISessionFormat } from '../core/auth/sessions/
 import type { AuthManager } from '../core/classes.authmanager.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import { accessToScopes, scopesToAccess } from './wire/wire.access.js';
-import { bearerChallenge, CATALOG, type INeededScope, type IRequestedScopes } from './wire/wire.scopes.js';
+import {
+  bearerChallenge,
+  CATALOG,
+  type INeededScope,
+  type IRequestedScopes,
+  type TChallengeError,
+} from './wire/wire.scopes.js';
 
 /** seconds; a client gets a new token by itself when this one ends */
 const LIFETIME = 3600;
@@ -88,12 +94,12 @@ export class OciTokens {
   /**
    * The value of WWW-Authenticate.
    * @param options.endpoint the URL of the registry's own token endpoint, made only if no realm is configured
-   * @param options.insufficient a token was there and lacks `needed`
+   * @param options.error what is wrong with the credential that was presented, if one was
    */
-  public challenge(options: { endpoint(): string; needed: INeededScope[]; insufficient: boolean }): string {
-    const { endpoint, needed, insufficient } = options;
+  public challenge(options: { endpoint(): string; needed: INeededScope[]; error?: TChallengeError }): string {
+    const { endpoint, needed, error } = options;
     if (!this.areEnabled) return 'Basic realm="oci"';
-    return bearerChallenge({ realm: this.realm ?? endpoint(), service: this.service, needed, insufficient });
+    return bearerChallenge({ realm: this.realm ?? endpoint(), service: this.service, needed, error });
   }
 
   async #pullable(caller: IAuthToken | null): Promise<string[]> {

@@ -107,6 +107,8 @@ t.test('what such a provider does not do is refused clearly', async (t) => {
   const { auth } = await startAuth({ provider: new LdapAuthProvider() });
   t.throws(() => auth.users, ofKind('unsupported'));
   t.equal(await failure(auth.listTokens('ann')), 'unsupported');
+  t.equal(await failure(auth.listTokens()), 'unsupported');
+  t.equal(await failure(auth.findTokenIds('aaaaaaaa', 2)), 'unsupported');
   t.equal(await failure(auth.register({ username: 'eve', password: 'x' })), 'forbidden');
   t.same(await auth.getUser('ann'), { userId: 'ann' });
 });

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import t from 'tap';
-import { DefaultAuthProvider, RegistryError, type TRegistryProtocol } from '../../../ts/index.js';
+import { hashToken } from '../../../ts/core/auth/helpers.tokens.js';
+import { type AuthManager, DefaultAuthProvider, RegistryError, type TRegistryProtocol } from '../../../ts/index.js';
 import { Clock, failure, startAuth } from '../../support/auth.js';
 import { MemoryObjectStore } from '../../support/memory-store.js';
 
@@ -71,6 +72,11 @@ t.test('a token holds what its scopes and its user hold, never more', async (t) 
   t.equal(await failure(auth.createToken('ann', 'npm', { scopes: ['pypi:*:*:*'] })), 'invalid');
   t.equal(await failure(auth.createToken('ann', 'npm', { scopes: ['npm:all'] })), 'invalid');
   t.equal(await failure(auth.createToken('nobody', 'npm')), 'notFound');
+  await auth.createToken('ann', 'npm', { name: 'x'.repeat(300) });
+  t.ok(
+    (await auth.listTokens('ann')).some(({ name }) => name === 'x'.repeat(200)),
+    'a name is cut',
+  );
   for (const expiresIn of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
     t.equal(await failure(auth.createToken('ann', 'npm', { expiresIn })), 'invalid', String(expiresIn));
   }
@@ -132,6 +138,68 @@ t.test('expiry', async (t) => {
   t.equal(await auth.sweep(), 1);
 });
 
+t.test('use prolongs a sliding token, and no other', async (t) => {
+  const DAY = 24 * 3600;
+  for (const tokenStore of ['memory', 'bucket'] as const) {
+    const { auth, clock, store } = await startAuth({ config: { ...PRIVATE, tokenStore } });
+    const sliding = await auth.createToken('ann', 'oci', { expiresIn: 90 * DAY, sliding: true });
+    const fixed = await auth.createToken('ann', 'oci', { expiresIn: 90 * DAY });
+    const use = async (secret: string) => {
+      const token = await auth.validateToken(secret, 'oci');
+      if (token?.tokenId) await auth.prolongToken(token.tokenId);
+      return token;
+    };
+    for (let month = 1; month <= 6; month++) {
+      clock.forward(30 * DAY);
+      t.ok(await use(sliding), `in use for ${month} months`);
+      t.equal((await use(fixed)) !== null, month < 3, 'another one ends when it was to end');
+    }
+    const shown = (await auth.listTokens('ann')).map(({ expiresAt }) => expiresAt?.getTime());
+    t.same(shown, [clock.ms + 90 * DAY * 1000], 'the list shows the new end');
+    store.calls = [];
+    clock.forward(DAY / 2);
+    await use(sliding);
+    t.same(
+      store.calls.filter((call) => call.startsWith('put')),
+      [],
+      'not with every use',
+    );
+    clock.forward(DAY);
+    await use(sliding);
+    t.equal((await auth.listTokens('ann'))[0]?.expiresAt?.getTime(), clock.ms + 90 * DAY * 1000, 'but once a day');
+    clock.forward(90 * DAY - 2);
+    await use(sliding);
+    clock.forward(3);
+    t.ok(await auth.validateToken(sliding), 'the old end counts no more, at once');
+    await auth.revokeToken(sliding);
+    await auth.prolongToken(hashToken(sliding));
+    t.equal(await auth.validateToken(sliding), null, 'what is revoked does not come back');
+    const again = await auth.createToken('ann', 'oci', { expiresIn: 90 * DAY, sliding: true });
+    clock.forward(90 * DAY);
+    await auth.prolongToken(hashToken(again));
+    t.equal(await auth.validateToken(again), null, 'nor what has expired');
+  }
+});
+
+t.test('a token that is revoked elsewhere is not made anew by a use', async (t) => {
+  const [store, clock] = [new MemoryObjectStore(), new Clock()];
+  const [here, there] = [
+    await startAuth({ store, clock, config: PRIVATE }),
+    await startAuth({ store, clock, config: PRIVATE }),
+  ];
+  const secret = await here.auth.createToken('ann', 'oci', { expiresIn: 90 * 86_400, sliding: true });
+  clock.forward(2 * 86_400);
+  t.ok(await there.auth.validateToken(secret));
+  await here.auth.revokeToken(secret);
+  await there.auth.prolongToken(hashToken(secret));
+  clock.forward(5);
+  t.equal(await there.auth.validateToken(secret), null);
+  t.same(
+    store.keys().filter((key) => key.startsWith('auth/tokens/')),
+    [],
+  );
+});
+
 t.test('tokens are listed, revoked by secret and by id, and only by their user', async (t) => {
   for (const tokenStore of ['memory', 'bucket'] as const) {
     const { auth, store, clock } = await startAuth({ config: { ...PRIVATE, tokenStore } });
@@ -173,6 +241,79 @@ t.test('tokens are listed, revoked by secret and by id, and only by their user',
     t.same(await auth.listTokens('ann'), []);
     t.equal(await auth.revokeTokenOf('ann', first), false, 'once only');
     await auth.revokeToken('never-was-one');
+  }
+});
+
+t.test('administrators list the tokens of all users, and find one by the beginning of its id', async (t) => {
+  for (const tokenStore of ['memory', 'bucket'] as const) {
+    const { auth, clock, store } = await startAuth({ config: { ...PRIVATE, tokenStore } });
+    await auth.users.create({ username: 'eve', password: 'pass' });
+    for (const [user, name] of [
+      ['bob', '1'],
+      ['ann', '2'],
+      ['eve', '3'],
+      ['ann', '4'],
+      ['bob', '5'],
+    ] as const) {
+      await auth.createToken(user, 'npm', { name, expiresIn: name === '5' ? 60 : undefined });
+      clock.forward(1);
+    }
+    const shown = async () => (await auth.listTokens()).map(({ userId, name }) => `${userId} ${name}`);
+    t.same(await shown(), ['ann 2', 'ann 4', 'bob 1', 'bob 5', 'eve 3'], 'by user, the oldest first');
+    clock.forward(60);
+    await auth.users.remove('eve');
+    t.same(await shown(), ['ann 2', 'ann 4', 'bob 1'], 'neither expired ones, nor those of a user who is gone');
+    const ids = (await auth.listTokens()).map(({ id }) => id);
+    store.calls = [];
+    for (const id of ids) t.same(await auth.findTokenIds(id.slice(0, 20), 2), [id]);
+    t.same(
+      store.calls.filter((call) => !call.startsWith('list')),
+      [],
+      'no token is read for that',
+    );
+    t.equal((await auth.findTokenIds('', 2)).length, 0);
+    t.same(await auth.findTokenIds(`${ids[0]}0`, 2), []);
+    t.same(await auth.findTokenIds('../', 2), []);
+  }
+});
+
+t.test('a token is revoked by its id without a look at the others', async (t) => {
+  const { auth, store } = await startAuth({ config: PRIVATE });
+  for (let count = 0; count < 20; count++) await auth.createNpmToken('ann');
+  const { id = '' } = (await auth.listTokens('ann'))[7] ?? {};
+  store.calls = [];
+  t.equal(await auth.revokeTokenOf('bob', id), false);
+  t.equal(await auth.revokeTokenOf('ann', id), true);
+  t.ok(store.calls.length < 15, `${store.calls.length} calls`);
+  t.equal((await auth.listTokens('ann')).length, 19);
+});
+
+t.test('lists are read 16 at a time', async (t) => {
+  const store = new MemoryObjectStore();
+  const { auth: maker } = await startAuth({ store });
+  for (let count = 0; count < 40; count++) {
+    await maker.users.create({ username: `user ${count}`, password: 'x' });
+    await maker.createNpmToken('user 0');
+  }
+  const get = store.get.bind(store);
+  let [running, most] = [0, 0];
+  store.get = async (key) => {
+    most = Math.max(most, ++running);
+    await new Promise((done) => setImmediate(done));
+    running--;
+    return get(key);
+  };
+  const lists: [string, (auth: AuthManager) => Promise<unknown[]>][] = [
+    ['users', (auth) => auth.users.list()],
+    ['tokens of all', (auth) => auth.listTokens()],
+    ['tokens of one', (auth) => auth.listTokens('user 0')],
+  ];
+  for (const [what, list] of lists) {
+    // a process that has none of them in memory
+    const { auth } = await startAuth({ store });
+    most = 0;
+    t.equal((await list(auth)).length, 40, what);
+    t.equal(most, 16, what);
   }
 });
 
@@ -225,6 +366,7 @@ t.test('a user who is gone takes all tokens along, also when the name comes back
   t.equal(await here.auth.validateToken(secret), null, 'it belonged to another account of that name');
   t.notOk(await here.auth.authorize(mine, 'npm:package:x', 'write'));
   t.same(await here.auth.listTokens('eve'), []);
+  t.same(await here.auth.listTokens(), [], 'nor in the list of all');
   clock.forward(5);
   t.equal(await there.auth.validateToken(secret), null);
   t.notOk(await there.auth.authorize(theirs, 'npm:package:x', 'write'));

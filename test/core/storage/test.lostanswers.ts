@@ -264,4 +264,10 @@ t.test('a user whose creation was answered by silence exists, and is no namesake
   const create = () => auth.users.create({ username: 'ann', password: 'correct horse battery' });
   t.match(await create(), { userId: 'ann' });
   t.equal(await failure(create()), 'alreadyExists');
+  loseNextWrite(store, 'auth/users/ann.json');
+  await auth.users.changePassword('ann', 'correct horse battery', 'another one');
+  t.equal(await auth.authenticate({ username: 'ann', password: 'another one' }), 'ann');
+  loseNextWrite(store, 'auth/users/ann.json');
+  await auth.users.remove('ann');
+  t.equal(await auth.users.get('ann'), null);
 });

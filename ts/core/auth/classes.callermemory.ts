@@ -74,8 +74,9 @@ export class CallerMemory {
 
   #hash(credential: TPresentedCredential, protocol: TRegistryProtocol): string {
     if (credential.kind === 'token') return sha256(`${this.#key}token\n${protocol}\n${credential.token}`);
-    const { username, password } = credential;
-    // the length marks where the name ends, whatever characters it holds
-    return sha256(`${this.#key}basic\n${protocol}\n${username.length}\n${username}${password}`);
+    const { username, password, from = '' } = credential;
+    // a password is remembered for its address only: at any other one this would answer guesses that nobody counts; the
+    // lengths mark where address and name end, whatever characters they hold
+    return sha256(`${this.#key}basic\n${protocol}\n${from.length} ${username.length}\n${from}${username}${password}`);
   }
 }

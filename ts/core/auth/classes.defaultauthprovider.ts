@@ -1,13 +1,15 @@
 import { FreshCache } from '../base/classes.freshcache.js';
+import { inParallel } from '../base/helpers.concurrency.js';
 import { ConfigError } from '../classes.configerror.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
 import type { TRegistryProtocol } from '../interfaces.core.js';
 import { Permissions } from './classes.permissions.js';
-import { type IAccount, UserStore } from './classes.userstore.js';
+import { UserStore } from './classes.userstore.js';
 import { DEFAULT_ANONYMOUS_SCOPES, normalizeScopes } from './helpers.scopes.js';
 import { hashToken, isTokenId, looksLikeOpaqueToken, newTokenSecret, tokenHint } from './helpers.tokens.js';
 import type {
+  IAccount,
   IAuthConfig,
   IAuthProvider,
   IAuthToken,
@@ -32,6 +34,8 @@ export interface IDefaultAuthProviderOptions {
  */
 export const BELIEVED_MS = 4_500;
 
+const DAY_MS = 24 * 60 * 60 * 1000;
+
 interface ICachedToken {
   record: ITokenRecord;
   token: IAuthToken;
@@ -44,6 +48,17 @@ const configuredScopes = (list: readonly string[], field: string): readonly stri
   } catch (thrown) {
     throw new ConfigError(field, `is wrong: ${(thrown as Error).message}`);
   }
+};
+
+const toTokenInfo = (record: ITokenRecord): ITokenInfo => {
+  const { hash, uid, createdAt, expiresAt, slidingSeconds, scopes, ...shown } = record;
+  return {
+    ...shown,
+    id: hash,
+    scopes: [...scopes],
+    createdAt: new Date(createdAt),
+    expiresAt: expiresAt === undefined ? undefined : new Date(expiresAt),
+  };
 };
 
 /**
@@ -86,6 +101,10 @@ export class DefaultAuthProvider implements IAuthProvider {
     });
   }
 
+  public init(): Promise<void> {
+    return this.users.init();
+  }
+
   public authenticate(credentials: ICredentials): Promise<string | null> {
     return this.users.verify(credentials);
   }
@@ -100,7 +119,7 @@ export class DefaultAuthProvider implements IAuthProvider {
   public async createToken(userId: string, protocol: TRegistryProtocol, options: ITokenOptions = {}): Promise<string> {
     const account = await this.requireAccount(userId);
     const secret = newTokenSecret(protocol);
-    const { scopes = [`${protocol}:*:*:*`], readonly = false, expiresIn, name } = options;
+    const { scopes = [`${protocol}:*:*:*`], readonly = false, expiresIn, sliding, name } = options;
     const createdAt = this.#now();
     const expiresAt = expiresIn === undefined ? undefined : new Date(createdAt.getTime() + expiresIn * 1000);
     await this.#store.put({
@@ -114,8 +133,20 @@ export class DefaultAuthProvider implements IAuthProvider {
       name,
       createdAt: createdAt.toISOString(),
       expiresAt: expiresAt?.toISOString(),
+      slidingSeconds: sliding ? expiresIn : undefined,
     });
     return secret;
+  }
+
+  /** At most once a day for each token: a use must not cost a write. */
+  public async prolongToken(tokenId: string): Promise<void> {
+    const found = await this.#find(tokenId);
+    const { slidingSeconds, expiresAt } = found?.record ?? {};
+    if (slidingSeconds === undefined || expiresAt === undefined) return;
+    const end = this.#now().getTime() + slidingSeconds * 1000;
+    if (end - new Date(expiresAt).getTime() < DAY_MS) return;
+    await this.#store.prolong(tokenId, new Date(end).toISOString());
+    this.#tokens.drop(tokenId);
   }
 
   /** Does nothing if there is no such token. */
@@ -168,16 +199,23 @@ export class DefaultAuthProvider implements IAuthProvider {
   public async listTokens(userId: string): Promise<ITokenInfo[]> {
     const account = await this.users.account(userId);
     const records = account ? await this.#store.listByUser(account.userId) : [];
-    return records
-      .filter((record) => record.uid === account?.uid)
-      .map(({ hash, uid, createdAt, expiresAt, scopes, ...shown }) => ({
-        ...shown,
-        id: hash,
-        scopes: [...scopes],
-        createdAt: new Date(createdAt),
-        expiresAt: expiresAt === undefined ? undefined : new Date(expiresAt),
-      }))
-      .filter((info) => !this.#isOver(info));
+    return records.filter((record) => record.uid === account?.uid && !this.#isOver(record)).map(toTokenInfo);
+  }
+
+  /** The tokens of all users, by user and then by age. */
+  public async listAllTokens(): Promise<ITokenInfo[]> {
+    const records: ITokenRecord[] = [];
+    for await (const record of this.#store.listAll()) if (!this.#isOver(record)) records.push(record);
+    const uids = new Map<string, string | undefined>();
+    const owners = new Set(records.map(({ userId }) => userId));
+    await inParallel(owners, async (userId) => uids.set(userId, (await this.users.account(userId))?.uid));
+    const order = ({ userId, createdAt }: ITokenRecord): string => `${userId}\n${createdAt}`;
+    const live = records.filter(({ userId, uid }) => uids.get(userId) === uid);
+    return live.sort((a, b) => (order(a) < order(b) ? -1 : 1)).map(toTokenInfo);
+  }
+
+  public findTokenIds(prefix: string, limit: number): Promise<string[]> {
+    return /^[0-9a-f]{1,64}$/.test(prefix) ? this.#store.findHashes(prefix, limit) : Promise.resolve([]);
   }
 
   /** For strangers (`npm adduser`); administrators use `users.create`. */
@@ -196,6 +234,11 @@ export class DefaultAuthProvider implements IAuthProvider {
   /** Whether the token of this id (not its secret) is still good. */
   public async isLive(tokenId: string): Promise<boolean> {
     return (await this.#find(tokenId)) !== null;
+  }
+
+  /** Whether the token of this id is one of this user's. */
+  public async ownsToken(userId: string, tokenId: string): Promise<boolean> {
+    return (await this.#find(tokenId))?.record.userId === userId;
   }
 
   /** Whether the account that a token was made for is still the one of that name. */
@@ -231,11 +274,11 @@ export class DefaultAuthProvider implements IAuthProvider {
     return { record, token: Object.freeze(token) };
   }
 
-  #isOver({ expiresAt }: { expiresAt?: Date }): boolean {
-    return expiresAt !== undefined && expiresAt.getTime() <= this.#now().getTime();
+  #isOver({ expiresAt }: { expiresAt?: Date | string }): boolean {
+    return expiresAt !== undefined && new Date(expiresAt).getTime() <= this.#now().getTime();
   }
 
   async #forgetTokens(userId: string): Promise<void> {
-    for (const { hash } of await this.#store.listByUser(userId)) await this.revokeToken(hash);
+    await inParallel(await this.#store.listByUser(userId), ({ hash }) => this.revokeToken(hash));
   }
 }

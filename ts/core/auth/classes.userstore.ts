@@ -1,13 +1,14 @@
 import { crypto } from '../../plugins.js';
 import { FreshCache } from '../base/classes.freshcache.js';
-import { ConfigError } from '../classes.configerror.js';
+import { mapInParallel } from '../base/helpers.concurrency.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
-import { type IVerifiable, PasswordCheck } from './classes.passwordcheck.js';
-import { hashPassword } from './helpers.passwords.js';
-import { ADMIN_SCOPE, DEFAULT_USER_SCOPES, normalizeScopes } from './helpers.scopes.js';
+import { ConfiguredUsers } from './classes.configuredusers.js';
+import { DEFAULT_USER_SCOPES, normalizeScopes } from './helpers.scopes.js';
 import { encodeUserName, requireUserName, toUserName } from './helpers.usernames.js';
-import type { ICredentials, IUserConfig, IUserProfile } from './interfaces.auth.js';
+import type { IAccount, ICredentials, IUserConfig, IUserProfile } from './interfaces.auth.js';
+import { PasswordCheck } from './passwords/classes.passwordcheck.js';
+import { hashPassword, MAX_PASSWORD_LENGTH, requirePassword } from './passwords/helpers.passwords.js';
 
 /** `auth/users/{encoded name}.json` */
 interface IUserDocument {
@@ -22,16 +23,6 @@ interface IUserDocument {
   updatedAt: string;
 }
 
-/** An account as requests need it. */
-export interface IAccount extends IVerifiable {
-  userId: string;
-  uid: string;
-  /** frozen */
-  scopes: readonly string[];
-  email?: string;
-  createdAt?: Date;
-}
-
 /** An account as an administrator sees it. */
 export interface IUserInfo extends IUserProfile {
   scopes: string[];
@@ -43,7 +34,7 @@ export interface IUserStoreOptions {
   storage: Pick<RegistryStorage, 'read' | 'update' | 'listDocuments'>;
   /** keys what is remembered of passwords */
   secret: string;
-  /** `auth.users` of the config */
+  /** `auth.users` of the config; `undefined` = this process knows nothing of them */
   configured?: readonly IUserConfig[];
   now(): Date;
   /** ms for which another process may not yet see a change made here */
@@ -56,7 +47,6 @@ export interface IUserStoreOptions {
 
 const PREFIX = 'auth/users/';
 const keyOf = (name: string): string => `${PREFIX}${encodeUserName(name)}.json`;
-const MAX_PASSWORD_LENGTH = 1024;
 /** RFC 5321 section 4.5.3.1.3, less its brackets; documents repeat the address with each version that is published */
 const MAX_EMAIL_LENGTH = 254;
 
@@ -66,7 +56,7 @@ const MAX_EMAIL_LENGTH = 254;
  */
 export class UserStore {
   readonly #options: IUserStoreOptions;
-  readonly #configured = new Map<string, IAccount>();
+  readonly #configured: ConfiguredUsers;
   readonly #accounts: FreshCache<IAccount>;
   readonly #passwords: PasswordCheck;
 
@@ -75,7 +65,17 @@ export class UserStore {
     const now = (): number => options.now().getTime();
     this.#accounts = new FreshCache({ max: 10_000, maxAgeMs: options.maxAgeMs, now });
     this.#passwords = new PasswordCheck(options.secret, now);
-    for (const [index, user] of (options.configured ?? []).entries()) this.#configure(user, `auth.users[${index}]`);
+    this.#configured = new ConfiguredUsers({
+      storage: options.storage,
+      users: options.configured,
+      digest: (password) => this.#passwords.digest(password),
+      now,
+      maxAgeMs: options.maxAgeMs,
+    });
+  }
+
+  public init(): Promise<void> {
+    return this.#configured.init();
   }
 
   /**
@@ -88,18 +88,17 @@ export class UserStore {
   ): Promise<IUserInfo> {
     const name = requireUserName(credentials.username);
     const scopes = [...normalizeScopes(profile.scopes ?? DEFAULT_USER_SCOPES, 'scopes')];
-    this.#checkPassword(credentials.password);
+    requirePassword(credentials.password);
     if ((profile.email?.length ?? 0) > MAX_EMAIL_LENGTH) {
       throw new RegistryError('invalid', `An e-mail address has at most ${MAX_EMAIL_LENGTH} characters`);
     }
     const taken = (): RegistryError => new RegistryError('alreadyExists', `There is a user ${name} already`);
     if (this.#configured.has(name) || (await this.#options.storage.read(keyOf(name)))) throw taken();
-    const password = await hashPassword(credentials.password);
+    const password = await hashPassword(credentials.password, credentials.from);
     const uid = crypto.randomUUID();
     const createdAt = this.#options.now().toISOString();
     const { email } = profile;
     await this.#options.storage.update<IUserDocument>(keyOf(name), (current) => {
-      if (current?.uid === uid) return undefined; // written already; only the answer was lost
       if (current) throw taken();
       return { name, uid, password, email, scopes, createdAt, updatedAt: createdAt };
     });
@@ -109,26 +108,30 @@ export class UserStore {
 
   /** Void in this process at once and in every other within 5 s; the user's tokens stay valid. */
   public async setPassword(username: string, password: string): Promise<void> {
-    this.#checkPassword(password);
+    requirePassword(password);
     const hashed = await hashPassword(password);
     await this.#change(username, (user) => ({ ...user, password: hashed }));
   }
 
   /**
    * For the user, who proves by the old password who asks. The user's tokens stay valid.
+   * @param from the caller's address (see ICredentials)
    * @throws RegistryError `unauthenticated` (the old password is wrong, or there is no such user), `invalid` (the new one
    * cannot be used), `conflict` (a user of the config)
    */
-  public async changePassword(username: string, oldPassword: string, newPassword: string): Promise<void> {
+  public async changePassword(
+    username: string,
+    oldPassword: string,
+    newPassword: string,
+    from?: string,
+  ): Promise<void> {
     const wrong = (): RegistryError => new RegistryError('unauthenticated', 'The old password is wrong');
     // before the check: a record that is newer than the one that was checked proves nothing
     const proven = await this.account(username);
-    if ((await this.verify({ username, password: oldPassword })) === null) throw wrong();
-    this.#checkPassword(newPassword);
+    if ((await this.verify({ username, password: oldPassword, from })) === null) throw wrong();
+    requirePassword(newPassword);
     const hashed = await hashPassword(newPassword);
     await this.#change(username, (user) => {
-      // written already, if only the answer was lost
-      if (user.password === hashed) return user;
       // set anew by an administrator, or taken over by another account, since the old password was checked
       if (!proven || !('scrypt' in proven.password) || user.password !== proven.password.scrypt) throw wrong();
       return { ...user, password: hashed };
@@ -149,15 +152,18 @@ export class UserStore {
 
   public async get(username: string): Promise<IUserInfo | null> {
     const name = toUserName(username);
-    const account = name === null ? null : (this.#configured.get(name) ?? (await this.#load(name)));
+    const account = name === null ? null : ((await this.#configured.account(name)) ?? (await this.#load(name)));
     return account && this.#describe(account);
   }
 
   /** By name. */
   public async list(): Promise<IUserInfo[]> {
-    const users = [...this.#configured.values()].map((account) => this.#describe(account));
-    for await (const { key } of this.#options.storage.listDocuments({ prefix: PREFIX })) {
-      const document = await this.#options.storage.read<IUserDocument>(key);
+    const users = (await this.#configured.list()).map((account) => this.#describe(account));
+    const { storage } = this.#options;
+    const documents = mapInParallel(storage.listDocuments({ prefix: PREFIX }), ({ key }) =>
+      storage.read<IUserDocument>(key),
+    );
+    for await (const document of documents) {
       // removed since, or hidden by a name of the config
       if (!document || this.#configured.has(document.value.name)) continue;
       users.push(this.#describe(this.#toAccount(document.value)));
@@ -167,25 +173,28 @@ export class UserStore {
 
   /** ms until which the store is not asked again for this account; -Infinity if it is asked the next time. */
   public believedUntil(userId: string): number {
-    return this.#configured.has(userId) ? Number.POSITIVE_INFINITY : this.#accounts.freshUntil(userId);
+    return this.#configured.has(userId) ? this.#configured.believedUntil() : this.#accounts.freshUntil(userId);
   }
 
   /** The account under which requests of this user run, at most a few seconds old; `null` where there is none. */
   public async account(username: string): Promise<IAccount | null> {
-    const known = this.#configured.get(username) ?? this.#accounts.peek(username);
+    const known = this.#configured.peek(username) ?? this.#accounts.peek(username);
     if (known) return known;
     const name = toUserName(username);
     if (name === null) return null;
-    return this.#configured.get(name) ?? (await this.#accounts.get(name, () => this.#load(name)));
+    return (await this.#configured.account(name)) ?? (await this.#accounts.get(name, () => this.#load(name)));
   }
 
-  /** The user's id if the password is right. Takes as long for an unknown name as for a wrong password. */
+  /**
+   * The user's id if the password is right. Takes as long for an unknown name as for a wrong password.
+   * @throws RegistryError `rateLimited` after too many wrong passwords
+   */
   public async verify(credentials: ICredentials): Promise<string | null> {
     const { username, password } = credentials;
     if (typeof username !== 'string' || typeof password !== 'string' || password.length > MAX_PASSWORD_LENGTH)
       return null;
     const account = await this.account(username);
-    return (await this.#passwords.matches(account, password)) && account ? account.userId : null;
+    return (await this.#passwords.matches(account, credentials)) && account ? account.userId : null;
   }
 
   async #load(name: string): Promise<IAccount | null> {
@@ -199,13 +208,9 @@ export class UserStore {
       throw new RegistryError('conflict', `User ${name} stands in auth.users of the configuration: change it there`);
     }
     const updatedAt = this.#options.now().toISOString();
-    let found = false;
     try {
       await this.#options.storage.update<IUserDocument>(keyOf(name), (current) => {
-        // on a second run after a lost answer it is our own removal that left nothing
-        if (!current && found) return undefined;
         if (!current) throw new RegistryError('notFound', `There is no user ${name}`);
-        found = true;
         const changed = fn(current);
         return changed && { ...changed, updatedAt };
       });
@@ -213,21 +218,6 @@ export class UserStore {
       this.#accounts.drop(name);
       this.#options.onChange?.();
     }
-  }
-
-  #configure(user: IUserConfig, field: string): void {
-    const name = toUserName(user.username);
-    if (name === null) throw new ConfigError(`${field}.username`, 'is not a name that a user can have');
-    if (this.#configured.has(name)) throw new ConfigError(`${field}.username`, `"${name}" is there twice`);
-    const scopes = Object.freeze([...(user.scopes ?? [ADMIN_SCOPE])]);
-    try {
-      normalizeScopes(scopes, `${field}.scopes`);
-      this.#checkPassword(user.password);
-    } catch (thrown) {
-      throw new ConfigError(field, `cannot be used: ${(thrown as Error).message}`);
-    }
-    const password = this.#passwords.digest(user.password);
-    this.#configured.set(name, { userId: name, uid: 'config', password, scopes, email: user.email });
   }
 
   #toAccount(document: IUserDocument): IAccount {
@@ -246,10 +236,5 @@ export class UserStore {
   #describe(account: IAccount): IUserInfo {
     const { userId, email, createdAt, scopes } = account;
     return { userId, email, createdAt, scopes: [...scopes], source: this.#configured.has(userId) ? 'config' : 'store' };
-  }
-
-  #checkPassword(password: unknown): void {
-    if (typeof password === 'string' && password !== '' && password.length <= MAX_PASSWORD_LENGTH) return;
-    throw new RegistryError('invalid', `A password has 1 to ${MAX_PASSWORD_LENGTH} characters`);
   }
 }

@@ -25,7 +25,7 @@ export const areTokensEnabled = (config: IAuthConfig, protocol: TRegistryProtoco
  * @throws RegistryError `invalid`
  */
 export const checkTokenOptions = (options: ITokenOptions, protocol: TRegistryProtocol): ITokenOptions => {
-  const { scopes, readonly, expiresIn, name } = options;
+  const { scopes, readonly, expiresIn, sliding, name } = options;
   const checked: ITokenOptions = {};
   if (scopes !== undefined) {
     const list = normalizeScopes(scopes, 'scopes');
@@ -40,6 +40,7 @@ export const checkTokenOptions = (options: ITokenOptions, protocol: TRegistryPro
       throw new RegistryError('invalid', `expiresIn: must be a number of seconds from 1 to ${MAX_SECONDS}`);
     }
     checked.expiresIn = expiresIn;
+    if (sliding !== undefined) checked.sliding = sliding;
   }
   if (name !== undefined) checked.name = name.slice(0, MAX_NAME_LENGTH);
   return checked;

@@ -3,12 +3,15 @@ import type { TRegistryProtocol } from '../interfaces.core.js';
 export interface ICredentials {
   username: string;
   password: string;
+  /**
+   * The IP address that the credentials came from. Wrong passwords are limited by user and by address; without it an
+   * attacker can lock out the user that is guessed at.
+   */
+  from?: string;
 }
 
 /** A credential as a request presents it, not verified yet. */
-export type TPresentedCredential =
-  | { kind: 'token'; token: string }
-  | { kind: 'basic'; username: string; password: string };
+export type TPresentedCredential = { kind: 'token'; token: string } | ({ kind: 'basic' } & ICredentials);
 
 /**
  * The user and the rights behind a valid token. A scope is `{protocol}:{type}:{name}:{action}`, `*` globs within each
@@ -43,6 +46,8 @@ export interface ITokenOptions {
   readonly?: boolean;
   /** seconds; default: does not expire */
   expiresIn?: number;
+  /** with `expiresIn`: a use of the token as a refresh token (see `prolongToken`) lets it live that long again */
+  sliding?: boolean;
   name?: string;
 }
 
@@ -63,7 +68,10 @@ export interface ITokenInfo {
 
 export interface IAuthProvider {
   init?(): Promise<void>;
-  /** the user's id, or null where the password is wrong */
+  /**
+   * The user's id, or null if the password is wrong. The registry limits wrong passwords before it asks; see
+   * `ICredentials.from`.
+   */
   authenticate(credentials: ICredentials): Promise<string | null>;
   validateToken(token: string, protocol?: TRegistryProtocol): Promise<IAuthToken | null>;
   createToken(userId: string, protocol: TRegistryProtocol, options?: ITokenOptions): Promise<string>;
@@ -72,9 +80,15 @@ export interface IAuthProvider {
   /** resource: `npm:package:foo`; action: read | write | delete | pull | push */
   authorize(token: IAuthToken | null, resource: string, action: string): Promise<boolean>;
   listTokens?(userId: string): Promise<ITokenInfo[]>;
+  /** of all users, for administrators */
+  listAllTokens?(): Promise<ITokenInfo[]>;
+  /** at most `limit` ids of tokens that begin like this, for administrators */
+  findTokenIds?(prefix: string, limit: number): Promise<string[]>;
   /** answers `npm adduser`; absent or throwing `forbidden` means that accounts are made elsewhere */
   createUser?(credentials: ICredentials, profile?: { email?: string }): Promise<string>;
   getUser?(userId: string): Promise<IUserProfile | null>;
+  /** Called when a token that was made with `sliding` was used; takes the id of the token. */
+  prolongToken?(tokenId: string): Promise<void>;
   /**
    * All that a caller may do, at once. If it is absent, or a subclass overrides only `authorize`, each question goes to
    * `authorize`: a listing then asks once for every item.
@@ -96,6 +110,21 @@ export interface IPermissions {
 
 export interface IUserProfile {
   userId: string;
+  email?: string;
+  createdAt?: Date;
+}
+
+/** How an account keeps its password: as scrypt record, or (one of the config) as digest by this process's own key. */
+export type TPasswordRecord = { scrypt: string } | { digest: Buffer };
+
+/** An account of the default provider as requests need it. */
+export interface IAccount {
+  userId: string;
+  /** which account of that name; tokens belong to it */
+  uid: string;
+  password: TPasswordRecord;
+  /** frozen */
+  scopes: readonly string[];
   email?: string;
   createdAt?: Date;
 }

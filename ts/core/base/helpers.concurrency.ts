@@ -31,3 +31,19 @@ const AT_ONCE = 16;
 /** Works through all items, 16 at a time. */
 export const inParallel = <T>(items: Iterable<T>, work: (item: T) => Promise<unknown>): Promise<void> =>
   forEachAtOnce(items, AT_ONCE, async (item) => void (await work(item)));
+
+/** What `work` makes of each item, in the order of the items, with 16 at a time under way ahead of the reader. */
+export async function* mapInParallel<T, R>(
+  items: Iterable<T> | AsyncIterable<T>,
+  work: (item: T) => Promise<R>,
+): AsyncGenerator<R, void, undefined> {
+  const ahead: Promise<R>[] = [];
+  for await (const item of items) {
+    const result = work(item);
+    // it is awaited in its turn, which may come after others have failed
+    result.catch(() => {});
+    ahead.push(result);
+    if (ahead.length >= AT_ONCE) yield await (ahead.shift() as Promise<R>);
+  }
+  for (const result of ahead) yield await result;
+}

@@ -16,7 +16,7 @@ import type { TBody } from '../storage/uploads/classes.stagedobject.js';
 import { LateContent } from './body/classes.latecontent.js';
 import { RequestBody } from './body/classes.requestbody.js';
 import { abandonBody } from './body/helpers.bodysource.js';
-import { headerOf } from './helpers.http.js';
+import { addressOf, headerOf } from './helpers.http.js';
 import { normalizeUrl, originOf } from './helpers.publicurl.js';
 import type { IRegistryServices, TAccess, TParams } from './interfaces.pipeline.js';
 import type { IAnswerBasis, IDocumentVersion, TAudience } from './serving/classes.answercache.js';
@@ -65,6 +65,8 @@ export class RegistryCall implements IServeRequest {
   public route = '';
   /** null for an anonymous caller, and on public routes */
   public token: IAuthToken | null = null;
+  /** the caller presented a credential, and it is not valid */
+  public isCredentialInvalid = false;
 
   /** the callers that a remembered answer would be for; undefined until they are known */
   public audience: TAudience | undefined;
@@ -115,6 +117,11 @@ export class RegistryCall implements IServeRequest {
     const { actor } = this.context;
     if (!token || userId === undefined) return actor;
     return { ...actor, userId: actor?.userId ?? userId, tokenId: actor?.tokenId ?? token.tokenId };
+  }
+
+  /** The caller's IP address, if the host knows it: wrong passwords are limited by it. */
+  public get address(): string | undefined {
+    return addressOf(this.context, this.services.trustProxy);
   }
 
   public get body(): RequestBody {

@@ -1,6 +1,6 @@
 import type { TPresentedCredential } from '../auth/interfaces.auth.js';
 import { discardBody, responseOfBytes } from '../base/helpers.streams.js';
-import type { IResponse } from '../interfaces.core.js';
+import type { IRequestContext, IResponse } from '../interfaces.core.js';
 
 type TMultiValue = string | string[] | undefined;
 
@@ -97,6 +97,27 @@ export const negotiate = (header: string | undefined, offers: string[]): string 
   }
   return best;
 };
+
+/**
+ * The caller's address. Behind a trusted proxy it is the last entry of X-Forwarded-For: the one that this proxy wrote,
+ * where all before it may be the caller's invention.
+ */
+export const callerAddress = (
+  peer: string | undefined,
+  trusted: boolean,
+  forwardedFor: string | string[] | null | undefined,
+): string | undefined => {
+  const list = trusted ? String(forwardedFor ?? '') : '';
+  const nearest = list.slice(list.lastIndexOf(',') + 1).trim();
+  const address = nearest || peer;
+  // an IPv4 caller on a dual-stack socket
+  return address?.startsWith('::ffff:') ? address.slice(7) : address;
+};
+
+/** The address of the caller, as the host says in `actor`; without a host's word, that of X-Forwarded-For, if trusted. */
+export const addressOf = (context: IRequestContext, trustProxy: boolean): string | undefined =>
+  context.actor?.ip ??
+  (trustProxy ? callerAddress(undefined, true, headerOf(context.headers, 'x-forwarded-for')) : undefined);
 
 /** A response with a body; Content-Length is set where the bytes are known. Objects become JSON. */
 export const respond = (

@@ -32,9 +32,15 @@ export type TAccess =
   | 'public'
   | 'identified'
   | 'authenticated'
-  | { type: string; action: string; name: string | ((params: TParams) => string) }
+  | INamedAccess
   | { type: string; action: string; late: true }
   | { type: string; listing: true; action?: string };
+
+export interface INamedAccess {
+  type: string;
+  action: string;
+  name: string | ((params: TParams) => string);
+}
 
 /** Path parameters by name, percent-decoded once and checked. */
 export type TParams = Record<string, string>;

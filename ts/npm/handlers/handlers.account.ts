@@ -63,7 +63,7 @@ export const setProfile = async (call: RegistryCall): Promise<object> => {
   }
   const passwords = passwordsOf(password);
   try {
-    await call.auth.users.changePassword(call.userId as string, passwords.old, passwords.new);
+    await call.auth.users.changePassword(call.userId as string, passwords.old, passwords.new, call.address);
   } catch (error) {
     // on 401 npm tells people to log in, and on 501 it asks again and again
     if (RegistryError.is(error, 'unauthenticated')) throw new RegistryError('forbidden', error.message);

@@ -14,7 +14,8 @@ const WRONG = 'Wrong user name or password';
  * The user's id; null where name and password do not belong together, or the account may not be made. Who wants an
  * account sends an e-mail address (`npm adduser` asks for one, `npm login` does not).
  */
-export const logIn = async (call: RegistryCall, credentials: ICredentials, email?: string): Promise<string | null> => {
+export const logIn = async (call: RegistryCall, given: ICredentials, email?: string): Promise<string | null> => {
+  const credentials = { ...given, from: call.address };
   const userId = await call.auth.authenticate(credentials);
   if (userId !== null || email === undefined) return userId;
   try {

@@ -42,7 +42,7 @@ export const listTokens = async (call: RegistryCall): Promise<object> => {
 export const createToken = async (call: RegistryCall): Promise<IResponse> => {
   refuseReadOnly(call);
   const { password, ...options } = parseTokenRequest(await call.body.json({ limit: MAX_BODY }));
-  const userId = await call.auth.authenticate({ username: owner(call), password });
+  const userId = await call.auth.authenticate({ username: owner(call), password, from: call.address });
   if (userId !== owner(call)) throw new RegistryError('unauthenticated', 'The password is wrong');
   const secret = await call.auth.createToken(userId, 'npm', options);
   const token = await call.auth.validateToken(secret, 'npm');

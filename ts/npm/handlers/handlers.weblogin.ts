@@ -19,7 +19,7 @@ const over = (): IResponse => html(404, loginOver('This login is over. Start it 
 /** POST /-/v1/login: two addresses, one for the browser and one for the command line to poll. */
 export const beginLogin = async (call: RegistryCall, npm: INpmParts): Promise<object> => {
   const body = call.body.exists ? await call.body.json({ limit: MAX_BODY }) : {};
-  const { id, secret } = await npm.logins.begin(isRecord(body) && body.create === true);
+  const { id, secret } = npm.logins.begin(isRecord(body) && body.create === true);
   const { publicUrl } = call;
   return { loginUrl: `${publicUrl}/-/v1/login/${id}`, doneUrl: `${publicUrl}/-/v1/done/${secret}` };
 };
@@ -28,7 +28,7 @@ export const beginLogin = async (call: RegistryCall, npm: INpmParts): Promise<ob
 export const showLogin = async (call: RegistryCall, npm: INpmParts): Promise<IResponse> => {
   const login = await npm.logins.find(call.params.login as string);
   if (!login) return over();
-  if (login.userId !== undefined) return html(200, loginDone());
+  if (login.isDone) return html(200, loginDone());
   return html(200, loginForm({ host: hostOf(call.publicUrl), create: login.create }));
 };
 
@@ -48,21 +48,23 @@ export const submitLogin = async (call: RegistryCall, npm: INpmParts): Promise<I
   const id = call.params.login as string;
   const login = await npm.logins.find(id);
   if (!login) return over();
-  if (login.userId !== undefined) return html(200, loginDone());
+  if (login.isDone) return html(200, loginDone());
   const { username = '', password = '', email = '' } = await fieldsOf(call);
+  const form = { host: hostOf(publicUrl), create: login.create, username: username.slice(0, 200) };
   let userId: string | null = null;
-  let error = login.create ? 'That did not work: the name is taken, or accounts are made by the administrator.' : '';
   try {
     if (username !== '' && password !== '')
       userId = await logIn(call, { username, password }, login.create ? email : undefined);
   } catch (thrown) {
-    if (!RegistryError.is(thrown, 'invalid')) throw thrown;
-    error = thrown.message;
+    if (!RegistryError.is(thrown, 'invalid') && !RegistryError.is(thrown, 'rateLimited')) throw thrown;
+    const page = html(thrown.status, loginForm({ ...form, error: thrown.message }));
+    return { ...page, headers: { ...page.headers, ...thrown.headers } };
   }
   if (userId !== null) return (await npm.logins.approve(id, userId)) ? html(200, loginDone()) : over();
-  if (!(await npm.logins.fail(id))) return over();
-  const form = { host: hostOf(publicUrl), create: login.create, username: username.slice(0, 200) };
-  return html(401, loginForm({ ...form, error: error || 'Wrong user name or password.' }));
+  const wrong = login.create
+    ? 'That did not work: the name is taken, or accounts are made by the administrator.'
+    : 'Wrong user name or password.';
+  return html(401, loginForm({ ...form, error: wrong }));
 };
 
 /** GET /-/v1/done/{secret}: 202 until the form was sent, then the token, once. */

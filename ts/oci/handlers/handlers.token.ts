@@ -8,7 +8,7 @@ import { parseScopes } from '../wire/wire.scopes.js';
 
 /** bytes; a hundred long scopes have 30 KB */
 const MAX_FORM = 64 * 1024;
-/** seconds; a client that was not used for a season logs in again */
+/** seconds; use begins them anew, so only a client that was not used for a season logs in again */
 const REFRESH_LIFETIME = 90 * 24 * 3600;
 
 const refused = (message: string): RegistryError =>
@@ -23,9 +23,13 @@ interface ITokenRequest {
 }
 
 const identify = async (call: RegistryCall, oci: IOciParts, credential: TPresentedCredential): Promise<IAuthToken> => {
-  const caller = (await call.auth.verify(credential, 'oci'))?.token;
+  const presented = credential.kind === 'basic' ? { ...credential, from: call.address } : credential;
+  const caller = (await call.auth.verify(presented, 'oci'))?.token;
   if (!caller) throw refused('Wrong user name, password or token');
   if (oci.tokens.isSession(caller)) throw refused('A token of this endpoint cannot be exchanged for another one');
+  const { tokenId } = caller;
+  // a registry that can be read and not written still hands out tokens
+  if (tokenId !== undefined) call.storage.runBehind('Prolonging a refresh token', call.auth.prolongToken(tokenId));
   return caller;
 };
 
@@ -41,7 +45,11 @@ const refreshTokenFor = async (
   const secret = credential.kind === 'token' ? credential.token : credential.password || credential.username;
   const isToken = credential.kind === 'token' || caller.tokenId !== undefined;
   if (isToken || (await call.auth.validateToken(secret, 'oci'))) return secret;
-  return call.auth.createToken(caller.userId, 'oci', { name: 'container client', expiresIn: REFRESH_LIFETIME });
+  return call.auth.createToken(caller.userId, 'oci', {
+    name: 'container client',
+    expiresIn: REFRESH_LIFETIME,
+    sliding: true,
+  });
 };
 
 const issue = async (oci: IOciParts, request: ITokenRequest): Promise<IResponse> => {

@@ -51,19 +51,22 @@ const actionsOf = (action: string): string => (action === 'push' ? 'pull,push' :
 const quoted = (text: string): string => text.replaceAll(/[^\x20-\x7e]|["\\]/g, '');
 
 /**
- * `Bearer realm="…",service="…",scope="…"` (distribution, "Token Authentication Specification").
- * @param options.insufficient a token was there and lacks the scope, so that the client asks for another one
+ * What is wrong with the credential that was presented (RFC 6750 section 3.1): the token is void, or the credential is
+ * wrong, or the token lacks the scope. Clients that read it ask for another token instead of sending the same one again.
  */
+export type TChallengeError = 'invalid_token' | 'insufficient_scope';
+
+/** `Bearer realm="…",service="…",scope="…",error="…"` (distribution, "Token Authentication Specification"). */
 export const bearerChallenge = (options: {
   realm: string;
   service: string;
   needed?: INeededScope[];
-  insufficient?: boolean;
+  error?: TChallengeError;
 }): string => {
-  const { realm, service, needed = [], insufficient } = options;
+  const { realm, service, needed = [], error } = options;
   const parts = [`realm="${quoted(realm)}"`, `service="${quoted(service)}"`];
   const scope = needed.map(({ type, name, action }) => `${type}:${name}:${actionsOf(action)}`).join(' ');
   if (scope !== '') parts.push(`scope="${quoted(scope)}"`);
-  if (insufficient) parts.push('error="insufficient_scope"');
+  if (error !== undefined) parts.push(`error="${error}"`);
   return `Bearer ${parts.join(',')}`;
 };

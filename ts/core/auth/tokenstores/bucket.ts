@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { mapInParallel } from '../../base/helpers.concurrency.js';
 import type { RegistryStorage } from '../../classes.registrystorage.js';
 import { encodeUserName } from '../helpers.usernames.js';
 import type { ITokenRecord, ITokenStore } from './interfaces.tokenstore.js';
@@ -10,6 +11,8 @@ const REVOKED = 'auth/revoked/';
 const tokenKey = (hash: string): string => `${TOKENS}${hash}.json`;
 const userPrefix = (userId: string): string => `${BY_USER}${encodeUserName(userId)}/`;
 const userKey = (userId: string, hash: string): string => `${userPrefix(userId)}${hash}.json`;
+/** of a record's key, or of the key of a user's entry */
+const hashOf = (key: string): string => key.slice(key.lastIndexOf('/') + 1, -'.json'.length);
 /** An entry of this age whose token is missing does not belong to a `put` under way: a crash left it. */
 const ABANDONED_MS = 24 * 60 * 60 * 1000;
 /** the id of a foreign JWT may be any text */
@@ -28,8 +31,8 @@ interface IRevocation {
  * auth/revoked/{sha256 of a JWT's id}.json
  * ```
  * The record decides. The user's entry is written before it and removed after it, so a crash between the two leaves at
- * most an entry that names nothing, which `sweep` takes. Every key is written once: it holds the hash of a random secret,
- * or of the id of a JWT.
+ * most an entry that names nothing, which `sweep` takes. Every key is made once: it holds the hash of a random secret,
+ * or of the id of a JWT. Only `prolong` writes a record again, on condition that it is still there.
  */
 export class BucketTokenStore implements ITokenStore {
   constructor(private readonly storage: Pick<RegistryStorage, 'read' | 'update' | 'delete' | 'list'>) {}
@@ -47,6 +50,12 @@ export class BucketTokenStore implements ITokenStore {
     return (await this.storage.read<ITokenRecord>(tokenKey(hash)))?.value ?? null;
   }
 
+  public async prolong(hash: string, expiresAt: string): Promise<void> {
+    await this.storage.update<ITokenRecord>(tokenKey(hash), (record) =>
+      record ? { ...record, expiresAt } : undefined,
+    );
+  }
+
   public async delete(hash: string): Promise<boolean> {
     const record = await this.get(hash);
     if (!record) return false;
@@ -57,12 +66,20 @@ export class BucketTokenStore implements ITokenStore {
 
   public async listByUser(userId: string): Promise<ITokenRecord[]> {
     const records: ITokenRecord[] = [];
-    for await (const object of this.storage.list({ prefix: userPrefix(userId) })) {
-      if (!('key' in object)) continue;
-      const record = await this.get(object.key.slice(userPrefix(userId).length, -'.json'.length));
-      if (record) records.push(record);
-    }
+    for await (const record of this.records(userPrefix(userId))) records.push(record);
     return records.sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
+  }
+
+  public listAll(): AsyncIterable<ITokenRecord> {
+    return this.records(TOKENS);
+  }
+
+  public async findHashes(prefix: string, limit: number): Promise<string[]> {
+    const hashes: string[] = [];
+    for await (const object of this.storage.list({ prefix: `${TOKENS}${prefix}`, limit })) {
+      if ('key' in object) hashes.push(hashOf(object.key));
+    }
+    return hashes;
   }
 
   public async revoke(id: string, until?: Date): Promise<void> {
@@ -77,10 +94,8 @@ export class BucketTokenStore implements ITokenStore {
   public async sweep(before: Date): Promise<number> {
     const isOver = (end: string | undefined): boolean => end !== undefined && new Date(end) < before;
     let swept = 0;
-    for await (const object of this.storage.list({ prefix: TOKENS })) {
-      if (!('key' in object)) continue;
-      const record = await this.storage.read<ITokenRecord>(object.key);
-      if (record && isOver(record.value.expiresAt) && (await this.delete(record.value.hash))) swept++;
+    for await (const { hash, expiresAt } of this.listAll()) {
+      if (isOver(expiresAt) && (await this.delete(hash))) swept++;
     }
     for await (const object of this.storage.list({ prefix: REVOKED })) {
       if (!('key' in object)) continue;
@@ -96,8 +111,15 @@ export class BucketTokenStore implements ITokenStore {
   private async sweepEntries(before: Date): Promise<void> {
     for await (const object of this.storage.list({ prefix: BY_USER })) {
       if (!('key' in object) || object.lastModified >= before) continue;
-      const hash = object.key.slice(object.key.lastIndexOf('/') + 1, -'.json'.length);
-      if ((await this.get(hash)) === null) await this.storage.delete(object.key);
+      if ((await this.get(hashOf(object.key))) === null) await this.storage.delete(object.key);
     }
+  }
+
+  /** The records that the keys below `prefix` name. */
+  private async *records(prefix: string): AsyncGenerator<ITokenRecord> {
+    const found = mapInParallel(this.storage.list({ prefix }), async (object) =>
+      'key' in object ? this.get(hashOf(object.key)) : null,
+    );
+    for await (const record of found) if (record) yield record;
   }
 }

@@ -17,6 +17,8 @@ export interface ITokenRecord {
   createdAt: string;
   /** ISO 8601; absent = does not expire */
   expiresAt?: string;
+  /** use lets the token live that many seconds from then; absent = it ends at `expiresAt` whatever happens */
+  slidingSeconds?: number;
 }
 
 /**
@@ -29,10 +31,16 @@ export interface ITokenStore {
   /** durable, and visible to every process, when it resolves */
   put(record: ITokenRecord): Promise<void>;
   get(hash: string): Promise<ITokenRecord | null>;
+  /** Moves the end of a token; never makes one anew that was deleted. */
+  prolong(hash: string, expiresAt: string): Promise<void>;
   /** false where there was none */
   delete(hash: string): Promise<boolean>;
   /** oldest first; costs as much as this user has tokens, however many there are in all */
   listByUser(userId: string): Promise<ITokenRecord[]>;
+  /** all there are, in no order; costs one read for each */
+  listAll(): AsyncIterable<ITokenRecord>;
+  /** at most `limit` hashes that begin like this; costs no more than they do, however many tokens there are */
+  findHashes(prefix: string, limit: number): Promise<string[]>;
   /** Remembers that a JWT is void although its signature holds. `until`: when it is void by itself; absent = for ever. */
   revoke(id: string, until?: Date): Promise<void>;
   isRevoked(id: string): Promise<boolean>;

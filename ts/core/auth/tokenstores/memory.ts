@@ -24,6 +24,11 @@ export class MemoryTokenStore implements ITokenStore {
     return this.#records.get(hash) ?? null;
   }
 
+  public async prolong(hash: string, expiresAt: string): Promise<void> {
+    const record = this.#records.get(hash);
+    if (record) this.#records.set(hash, { ...record, expiresAt });
+  }
+
   public async delete(hash: string): Promise<boolean> {
     const record = this.#records.get(hash);
     if (!record) return false;
@@ -37,6 +42,14 @@ export class MemoryTokenStore implements ITokenStore {
   public async listByUser(userId: string): Promise<ITokenRecord[]> {
     const own = [...(this.#byUser.get(userId) ?? [])];
     return own.map((hash) => this.#records.get(hash)).filter((record) => record !== undefined);
+  }
+
+  public async *listAll(): AsyncGenerator<ITokenRecord> {
+    yield* this.#records.values();
+  }
+
+  public async findHashes(prefix: string, limit: number): Promise<string[]> {
+    return [...this.#records.keys()].filter((hash) => hash.startsWith(prefix)).slice(0, limit);
   }
 
   public async revoke(id: string, until?: Date): Promise<void> {

@@ -1,3 +1,4 @@
+import type { ILogger } from '../../interfaces.core.js';
 import type {
   IComposeOptions,
   IGetOptions,
@@ -46,8 +47,9 @@ export class DirectoryObjectStore implements IObjectStore {
 
   /** @param files for tests: the calls to the file system, to halt or break one of them */
   constructor(
-    directory: string,
+    private readonly directory: string,
     private readonly files: IFiles = nodeFiles,
+    private readonly logger?: ILogger,
   ) {
     this.layout = new DirectoryLayout(directory, files);
     const reader = new VersionReader(files);
@@ -61,7 +63,15 @@ export class DirectoryObjectStore implements IObjectStore {
   /** Creates the directory and removes what writers that died left in it more than a day ago. */
   public init(): Promise<void> {
     return guarded(async () => {
-      await this.layout.prepare();
+      const mode = await this.layout.prepare();
+      if (mode !== undefined) {
+        const message = 'Other users of this machine may read the storage directory, which holds secrets';
+        this.logger?.warn(message, {
+          directory: this.directory,
+          mode: mode.toString(8),
+          remedy: 'chmod -R go= DIRECTORY',
+        });
+      }
       await bestEffort(this.layout.clean(DAY_MS));
     });
   }

@@ -5,6 +5,8 @@ import { hasCode, type IFiles, isFileError, tolerate } from './helpers.files.js'
 import { relativePath } from './helpers.names.js';
 import { randomName } from './helpers.random.js';
 
+/** its owner's alone: the store holds secrets, and hashes of passwords */
+const PRIVATE = 0o700;
 /** begins a name in `objects/` that no key is written as (helpers.names.ts) */
 const PROBE = '#probe-';
 /** what file systems without hard links answer, and what those that are not asked in the usual way do */
@@ -24,6 +26,9 @@ export class DirectoryLayout {
   /** what is being written, on the same file system because it is published by link and rename */
   public readonly tmp: string;
 
+  private readonly root: string;
+  /** of the storage directory */
+  private mode = PRIVATE;
   private readonly paths = new LRUCache<string, string>({ max: 2000 });
   private readonly syncs = new Map<string, { now: Promise<void>; next?: Promise<void> }>();
 
@@ -31,6 +36,7 @@ export class DirectoryLayout {
     root: string,
     public readonly files: IFiles,
   ) {
+    this.root = path.resolve(root);
     this.objects = path.resolve(root, 'objects');
     this.tmp = path.resolve(root, 'tmp');
   }
@@ -51,7 +57,7 @@ export class DirectoryLayout {
   /** Writes a small file from its beginning; fsynced unless it is `scratch`. */
   public async write(file: string, bytes: Uint8Array, flags: 'w' | 'wx', scratch: boolean): Promise<void> {
     const { files } = this;
-    const fd = await files.open(file, flags);
+    const fd = await files.open(file, flags, this.fileMode);
     try {
       await files.write(fd, bytes, 0);
       if (!scratch) await files.fsync(fd);
@@ -60,10 +66,24 @@ export class DirectoryLayout {
     }
   }
 
-  public async prepare(): Promise<void> {
+  /** The mode of the storage directory if users other than its owner may look into it; else `undefined`. */
+  public async prepare(): Promise<number | undefined> {
+    // Windows has no modes
+    const found = process.platform === 'win32' ? undefined : await tolerate(this.files.stat(this.root), 'ENOENT');
+    this.mode = found ? found.mode & 0o777 : PRIVATE;
     await this.makeDirectory(this.objects, path.parse(this.objects).root);
-    await tolerate(this.files.mkdir(this.tmp), 'EEXIST');
+    await tolerate(this.files.mkdir(this.tmp, this.directoryMode), 'EEXIST');
     await this.probe();
+    return this.mode & 0o077 ? this.mode : undefined;
+  }
+
+  /** Files and directories are as private as the storage directory; the umask may take more away. */
+  public get fileMode(): number {
+    return (this.mode & 0o666) | 0o600;
+  }
+
+  public get directoryMode(): number {
+    return this.mode | PRIVATE;
   }
 
   /** Removes what writers that died left in `tmp/`, and what a probe left in `objects/`. */
@@ -187,12 +207,12 @@ export class DirectoryLayout {
   private async makeDirectory(directory: string, top: string): Promise<void> {
     if (directory === top) return;
     try {
-      await this.files.mkdir(directory);
+      await this.files.mkdir(directory, this.directoryMode);
     } catch (error) {
       if (hasCode(error, 'EEXIST')) return;
       if (!hasCode(error, 'ENOENT')) throw error;
       await this.makeDirectory(path.dirname(directory), top);
-      await tolerate(this.files.mkdir(directory), 'EEXIST');
+      await tolerate(this.files.mkdir(directory, this.directoryMode), 'EEXIST');
     }
     await this.sync(path.dirname(directory));
   }

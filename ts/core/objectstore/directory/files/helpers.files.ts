@@ -49,9 +49,9 @@ const soon = <T>(kind: keyof typeof paces, call: () => T, later: () => Promise<T
  * and are made `soon`; whatever may have to be read, and each sync, goes through the thread pool.
  */
 export const nodeFiles = {
-  open: (path: string, flags: 'r' | 'r+' | 'w' | 'wx'): Promise<number> => {
-    const later = () => promise<number>((done) => fs.open(path, flags, done));
-    return flags.startsWith('w') ? soon('create', () => fs.openSync(path, flags), later) : later();
+  open: (path: string, flags: 'r' | 'r+' | 'w' | 'wx', mode?: number): Promise<number> => {
+    const later = () => promise<number>((done) => fs.open(path, flags, mode, done));
+    return flags.startsWith('w') ? soon('create', () => fs.openSync(path, flags, mode), later) : later();
   },
   /** for reading, what was looked at or changed a moment ago */
   openHot: (path: string): Promise<number> =>
@@ -102,11 +102,11 @@ export const nodeFiles = {
       await promise((done) => fs.unlink(path, done as fs.NoParamCallback));
     }
   },
-  mkdir: (path: string): Promise<void> =>
+  mkdir: (path: string, mode?: number): Promise<void> =>
     soon(
       'create',
-      () => fs.mkdirSync(path),
-      () => promise((done) => fs.mkdir(path, done as fs.NoParamCallback)),
+      () => fs.mkdirSync(path, mode),
+      () => promise((done) => fs.mkdir(path, mode, done as fs.NoParamCallback)),
     ),
   rmdir: (path: string): Promise<void> =>
     soon(

@@ -101,7 +101,7 @@ export class Generations {
     const { files } = this.layout;
     const marker = randomName(8, 'hex');
     const ready = this.layout.temporary();
-    await files.mkdir(ready);
+    await files.mkdir(ready, this.layout.directoryMode);
     try {
       await this.makeMarker(`${ready}/${marker}`);
       await draft.sealAs(`${ready}/${marker}.1`, { n: 1 });
@@ -218,6 +218,6 @@ export class Generations {
       // it was removed, or has as many names as a file may have
       if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EMLINK')) throw error;
     }
-    files.release(await files.open(file, 'wx'));
+    files.release(await files.open(file, 'wx', this.layout.fileMode));
   }
 }

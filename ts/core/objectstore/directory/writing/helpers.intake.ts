@@ -146,7 +146,7 @@ export const fill = async (
 ): Promise<Draft> => {
   const { files } = layout;
   const file = layout.temporary();
-  const fd = await files.open(file, 'wx');
+  const fd = await files.open(file, 'wx', layout.fileMode);
   const writer = new Writer(layout, fd);
   try {
     await work(writer);

@@ -1,0 +1,88 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { SmartRegistry } from '../../ts/index.js';
+import { oneLine, runHere } from '../support/cli.js';
+import { temporaryFolder } from '../support/registry.js';
+
+/** What `work` makes of the registry on this directory. */
+const opened = async <T>(directory: string, work: (registry: SmartRegistry) => Promise<T>): Promise<T> => {
+  const registry = new SmartRegistry({ storage: { directory }, auth: { jwtSecret: 'test', tokenStore: 'bucket' } });
+  await registry.init();
+  try {
+    return await work(registry);
+  } finally {
+    await registry.destroy();
+  }
+};
+
+t.test('an account without a word about scopes publishes, and deletes nothing', async (t) => {
+  const directory = await temporaryFolder(t);
+  const here = (args: string[]) =>
+    runHere(t, args, { SMARTREGISTRY_DATA: directory, SMARTREGISTRY_PASSWORD: 'a password' });
+  t.match(await here(['user', 'add', 'ann']), { code: 0 });
+  t.match(await here(['user', 'add', 'root', '--admin']), { code: 0 });
+  t.match(await here(['user', 'add', 'bob', '--scope', 'npm:package:b:read', '--scope', 'npm:package:b:write']), {
+    code: 0,
+  });
+  const { out } = await here(['user', 'list']);
+  t.match(out, /^ann +- +store +\*:\*:\*:read \*:\*:\*:pull \*:\*:\*:write \*:\*:\*:push$/m);
+  t.match(out, /^root +- +store +\*:\*:\*:\*$/m);
+  t.match(out, /^bob +- +store +npm:package:b:read npm:package:b:write$/m);
+  await opened(directory, async (registry) => {
+    const auth = registry.getAuthManager();
+    const may = async (user: string, action: string) =>
+      auth.authorize(await auth.validateToken(await auth.createNpmToken(user)), 'npm:package:a', action);
+    t.same([await may('ann', 'write'), await may('ann', 'delete')], [true, false]);
+    t.same([await may('root', 'write'), await may('root', 'delete')], [true, true]);
+  });
+});
+
+t.test('token revoke: by so much of an id that it can mean one token only', async (t) => {
+  const directory = await temporaryFolder(t);
+  const here = (args: string[]) => runHere(t, args, { SMARTREGISTRY_DATA: directory });
+  const ids = ['aaaaaaaa1', 'aaaaaaaa2', 'bbbbbbbb1'].map((start) => start.padEnd(64, '0'));
+  const [, second = '', third = ''] = ids;
+  await opened(directory, async (registry) => {
+    await registry.getAuthManager().users.create({ username: 'ann', password: 'a password' });
+    await registry.getAuthManager().createNpmToken('ann');
+    const [{ id: real = '' } = {}] = await registry.getAuthManager().listTokens('ann');
+    const storage = registry.getStorage();
+    const record = (await storage.read<object>(`auth/tokens/${real}.json`))?.value;
+    for (const id of ids) {
+      await storage.update(`auth/tokens/${id}.json`, () => ({ ...record, hash: id }));
+      await storage.update(`auth/user-tokens/ann/${id}.json`, () => ({ createdAt: '' }));
+    }
+  });
+  const listed = async () =>
+    (await here(['token', 'list'])).out.match(/^[0-9a-f]{64}/gm)?.filter((id) => ids.includes(id));
+  t.same(await listed(), ids);
+  const refused: [string, RegExp][] = [
+    ['aaaaaaaa', /More than one token/],
+    ['bbbbbbb', /There is no such token/],
+    ['', /There is no such token/],
+    [`${third}0`, /There is no such token/],
+    ['........', /There is no such token/],
+  ];
+  for (const [given, message] of refused) {
+    const answer = await here(['token', 'revoke', given]);
+    t.equal(answer.code, 1, given);
+    oneLine(t, answer, message);
+    t.same(await listed(), ids, 'nothing is revoked');
+  }
+  t.match(await here(['token', 'revoke', 'bbbbbbbb']), { code: 0 });
+  t.match(await here(['token', 'revoke', 'aaaaaaaa1']), { code: 0 });
+  t.same(await listed(), [second]);
+});
+
+t.test('users are managed also where tokens live in the serving process only', async (t) => {
+  const cwd = await temporaryFolder(t);
+  const file = join(cwd, 'config.json');
+  await writeFile(file, JSON.stringify({ storage: { directory: 'data' }, auth: { tokenStore: 'memory' } }));
+  const here = (args: string[]) => runHere(t, [...args, '--config', file], { SMARTREGISTRY_PASSWORD: 'a password' });
+  t.match(await here(['user', 'add', 'ann']), { code: 0 });
+  t.match((await here(['user', 'list'])).out, /^ann /m);
+  t.match(await here(['user', 'passwd', 'ann']), { code: 0 });
+  t.match(await here(['user', 'remove', 'ann']), { code: 0 });
+  t.equal((await here(['token', 'list'])).code, 1);
+});

@@ -1,0 +1,116 @@
+import { crypto } from '../../plugins.js';
+import { FreshCache } from '../base/classes.freshcache.js';
+import { ConfigError } from '../classes.configerror.js';
+import type { RegistryStorage } from '../classes.registrystorage.js';
+import { ADMIN_SCOPE, normalizeScopes } from './helpers.scopes.js';
+import { toUserName } from './helpers.usernames.js';
+import type { IAccount, IUserConfig, TPasswordRecord } from './interfaces.auth.js';
+import { requirePassword } from './passwords/helpers.passwords.js';
+
+/** The ids of the users of the config, who are not stored themselves. A list, as a name may be `__proto__`. */
+interface IIdentities {
+  users: { name: string; uid: string }[];
+}
+
+export interface IConfiguredUsersOptions {
+  storage: Pick<RegistryStorage, 'read' | 'update'>;
+  /** `auth.users`; `undefined` says nothing about who is no longer there */
+  users: readonly IUserConfig[] | undefined;
+  digest(password: string): TPasswordRecord;
+  now(): number;
+  /** ms for which the ids are believed */
+  maxAgeMs: number;
+}
+
+type TWithoutUid = Omit<IAccount, 'uid'>;
+
+const KEY = 'auth/configured-users.json';
+/** Until release 0.3.0 this was the id of each of them, and tokens of that time hold it. */
+const FIRST_UID = 'config';
+
+/**
+ * The users of `auth.users`. Each has an id, to which its tokens belong; the ids are stored. A start with a configuration
+ * that lacks a user forgets the id, so that a later user of that name inherits no tokens.
+ */
+export class ConfiguredUsers {
+  readonly #options: IConfiguredUsersOptions;
+  readonly #users = new Map<string, TWithoutUid>();
+  readonly #accounts: FreshCache<Map<string, IAccount>>;
+  #hasStarted = false;
+
+  /** @throws ConfigError */
+  constructor(options: IConfiguredUsersOptions) {
+    this.#options = options;
+    this.#accounts = new FreshCache({ max: 1, maxAgeMs: options.maxAgeMs, now: options.now });
+    for (const [index, user] of (options.users ?? []).entries()) this.#add(user, `auth.users[${index}]`);
+  }
+
+  public async init(): Promise<void> {
+    if (this.#options.users) await this.#all();
+  }
+
+  public has(name: string): boolean {
+    return this.#users.has(name);
+  }
+
+  /** The account, if its id is known. */
+  public peek(name: string): IAccount | undefined {
+    return this.#users.has(name) ? this.#accounts.peek(KEY)?.get(name) : undefined;
+  }
+
+  public async account(name: string): Promise<IAccount | undefined> {
+    return this.#users.has(name) ? (this.peek(name) ?? (await this.#all()).get(name)) : undefined;
+  }
+
+  public async list(): Promise<IAccount[]> {
+    return this.#users.size === 0 ? [] : [...(await this.#all()).values()];
+  }
+
+  /** ms until which `peek` gives an account again. */
+  public believedUntil(): number {
+    return this.#accounts.freshUntil(KEY);
+  }
+
+  async #all(): Promise<Map<string, IAccount>> {
+    return (await this.#accounts.get(KEY, () => this.#load())) as Map<string, IAccount>;
+  }
+
+  async #load(): Promise<Map<string, IAccount>> {
+    const { storage } = this.#options;
+    const stored = this.#hasStarted ? (await storage.read<IIdentities>(KEY))?.value : undefined;
+    let ids = new Map(stored?.users.map(({ name, uid }) => [name, uid]));
+    if ([...this.#users.keys()].some((name) => !ids.has(name)) || !this.#hasStarted) ids = await this.#register();
+    this.#hasStarted = true;
+    return new Map([...this.#users].map(([name, user]) => [name, { ...user, uid: ids.get(name) as string }]));
+  }
+
+  /** Gives an id to those who have none. The first time in this process it forgets those who are not in the config. */
+  async #register(): Promise<Map<string, string>> {
+    const isWanted = (name: string): boolean => this.#hasStarted || this.#users.has(name);
+    const { value } = await this.#options.storage.update<IIdentities>(KEY, (current) => {
+      const kept = (current?.users ?? []).filter(({ name }) => isWanted(name));
+      const known = new Set(kept.map(({ name }) => name));
+      const added = [...this.#users.keys()]
+        .filter((name) => !known.has(name))
+        .map((name) => ({ name, uid: current ? crypto.randomUUID() : FIRST_UID }));
+      const isSame = added.length === 0 && kept.length === (current?.users.length ?? 0);
+      return isSame ? undefined : { users: [...kept, ...added] };
+    });
+    return new Map(value?.users.map(({ name, uid }) => [name, uid]));
+  }
+
+  #add(user: IUserConfig, field: string): void {
+    const name = toUserName(user.username);
+    if (name === null) throw new ConfigError(`${field}.username`, 'is not a name that a user can have');
+    if (this.#users.has(name)) throw new ConfigError(`${field}.username`, `"${name}" is there twice`);
+    const scopes = Object.freeze([...(user.scopes ?? [ADMIN_SCOPE])]);
+    try {
+      normalizeScopes(scopes, `${field}.scopes`);
+      requirePassword(user.password);
+    } catch (thrown) {
+      throw new ConfigError(field, `cannot be used: ${(thrown as Error).message}`);
+    }
+    const password = this.#options.digest(user.password);
+    this.#users.set(name, { userId: name, password, scopes, email: user.email });
+  }
+}

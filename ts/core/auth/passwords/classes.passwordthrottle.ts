@@ -1,0 +1,152 @@
+import { LRUCache } from '../../../plugins.js';
+import { RegistryError } from '../../classes.registryerror.js';
+
+/** Who tries a password, and from where. */
+export interface IAttempt {
+  username: string;
+  /** the caller's IP address; absent if the host does not know it */
+  from?: string;
+}
+
+/** `burst` wrong passwords at once, and one more every `secondsEach`. */
+interface IAllowance {
+  burst: number;
+  secondsEach: number;
+}
+
+/**
+ * One address against one user. NIST SP 800-63B section 5.2.2 allows 100 in a row; a person mistypes some five times, and
+ * a client with an old password gives up sooner.
+ */
+const PAIR: IAllowance = { burst: 10, secondsEach: 15 };
+/** One address against all users: an office behind one address has a few wrong passwords on a Monday. */
+const ADDRESS: IAllowance = { burst: 100, secondsEach: 2 };
+/**
+ * All addresses against one user. One address alone cannot use it up: it gets 10 and then less than is added here. Six
+ * addresses and more can, and keep the user from logging in from an address that is not known.
+ */
+const USER: IAllowance = { burst: 100, secondsEach: 5 };
+
+/** entries of each kind; one takes some 200 bytes, and to push another one out takes a check of a password */
+const MAX_ENTRIES = 20_000;
+/** characters; a longer name belongs to no user */
+const MAX_NAME = 1000;
+
+/** Wrong passwords by name, each name with the same allowance. */
+class Allowances {
+  readonly #entries = new LRUCache<string, { left: number; at: number }>({ max: MAX_ENTRIES });
+
+  constructor(
+    private readonly allowance: IAllowance,
+    private readonly now: () => number,
+  ) {}
+
+  /** seconds until one more is allowed; 0 = now */
+  public wait(name: string): number {
+    const left = this.#left(name);
+    return left >= 1 ? 0 : (1 - left) * this.allowance.secondsEach;
+  }
+
+  public take(name: string): void {
+    this.#entries.set(name, { left: Math.max(0, this.#left(name) - 1), at: this.now() });
+  }
+
+  public reset(name: string): void {
+    this.#entries.delete(name);
+  }
+
+  #left(name: string): number {
+    const { burst, secondsEach } = this.allowance;
+    const entry = this.#entries.get(name);
+    if (!entry) return burst;
+    // a clock that was set back adds nothing
+    const seconds = Math.max(0, this.now() - entry.at) / 1000;
+    return Math.min(burst, entry.left + seconds / secondsEach);
+  }
+}
+
+/**
+ * The address as it is counted. An IPv6 caller has a whole /64 (RFC 6177), and an address of this machine is that of a
+ * reverse proxy, if `trustProxy` was forgotten, and stands for everybody: `null`, as without an address.
+ */
+const sourceOf = (given: string | undefined): string | null => {
+  // an IPv4 caller on a dual-stack socket
+  const from = given?.replace(/^::ffff:(?=\d+\.)/i, '');
+  if (!from || from === '::1' || from.startsWith('127.')) return null;
+  if (!from.includes(':')) return from.slice(0, MAX_NAME);
+  const [head = '', tail] = from.toLowerCase().split('::');
+  const groups = head.split(':');
+  // `::` stands for as many zeros as are missing; only the first four groups count
+  const missing = tail === undefined ? 0 : Math.max(0, 8 - groups.length - tail.split(':').length);
+  const all = [...groups, ...Array<string>(missing).fill('0'), ...(tail ?? '').split(':')];
+  return all
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, '') || '0')
+    .join(':');
+};
+
+/**
+ * Limits wrong passwords, by user and by address. Right ones are not counted, and tokens have nothing to do with it.
+ *
+ * Who can lock whom out: an attacker locks out its own address only. From an address at which a user has given the right
+ * password before (this process remembers some thousands), that user is refused only if the wrong passwords for that user
+ * came from there too. So an attack from elsewhere, of any size, does not lock out a user at a known address; many
+ * addresses together can keep a user from logging in at a new one. Absent users count as others do.
+ */
+export class PasswordThrottle {
+  readonly #pairs: Allowances;
+  readonly #addresses: Allowances;
+  readonly #users: Allowances;
+  /** user and address that belonged together */
+  readonly #known = new LRUCache<string, true>({ max: MAX_ENTRIES });
+
+  constructor(now: () => number) {
+    this.#pairs = new Allowances(PAIR, now);
+    this.#addresses = new Allowances(ADDRESS, now);
+    this.#users = new Allowances(USER, now);
+  }
+
+  /**
+   * The names under which a check of this password waits for its turn (see FairQueue): known callers and others take
+   * turns, then the addresses, then the users.
+   */
+  public laneOf(attempt: IAttempt): string[] {
+    const { source, user, pair } = this.#namesOf(attempt);
+    return [this.#known.has(pair) ? 'known' : 'new', source ?? '', user];
+  }
+
+  /** @throws RegistryError `rateLimited` if no further password may be tried now */
+  public admit(attempt: IAttempt): void {
+    const { source, user, pair } = this.#namesOf(attempt);
+    const waits = [this.#pairs.wait(pair)];
+    if (!this.#known.has(pair)) {
+      waits.push(this.#users.wait(user));
+      if (source !== null) waits.push(this.#addresses.wait(source));
+    }
+    const seconds = Math.ceil(Math.max(...waits));
+    if (seconds === 0) return;
+    throw new RegistryError('rateLimited', `Too many wrong passwords; try again in ${seconds} s`, {
+      headers: { 'Retry-After': String(seconds) },
+    });
+  }
+
+  /** Takes note of how a check has ended. */
+  public note(attempt: IAttempt, isRight: boolean): void {
+    const { source, user, pair } = this.#namesOf(attempt);
+    if (isRight) {
+      this.#known.set(pair, true);
+      this.#pairs.reset(pair);
+      return;
+    }
+    this.#pairs.take(pair);
+    if (this.#known.has(pair)) return;
+    this.#users.take(user);
+    if (source !== null) this.#addresses.take(source);
+  }
+
+  #namesOf({ username, from }: IAttempt): { source: string | null; user: string; pair: string } {
+    const source = sourceOf(from);
+    const user = username.slice(0, MAX_NAME).normalize('NFC');
+    return { source, user, pair: `${source ?? ''}\n${user}` };
+  }
+}

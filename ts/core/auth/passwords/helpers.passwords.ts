@@ -1,0 +1,80 @@
+import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
+import { FairQueue } from '../../base/classes.fairqueue.js';
+import { RegistryError } from '../../classes.registryerror.js';
+
+/** RFC 7914 parameters: 16 MiB and some 43 ms for each guess. Kept in each record, so they can grow later. */
+const COST = { N: 16384, r: 8, p: 1 };
+const KEY_LENGTH = 32;
+const SALT_LENGTH = 16;
+/** Room for twice the memory that scrypt needs (128 · N · r). */
+const withMemory = ({ N, r, p }: typeof COST): ScryptOptions => ({ N, r, p, maxmem: 256 * N * r });
+
+export const MAX_PASSWORD_LENGTH = 1024;
+
+/** @throws RegistryError `invalid` */
+export const requirePassword = (password: unknown): void => {
+  if (typeof password === 'string' && password !== '' && password.length <= MAX_PASSWORD_LENGTH) return;
+  throw new RegistryError('invalid', `A password has 1 to ${MAX_PASSWORD_LENGTH} characters`);
+};
+
+/** the last in the queue waits some 20 s, within the time-outs of clients */
+export const LONGEST_QUEUE = 1000;
+
+/** The answer to a check for which the queue has no place. */
+export const tooManyChecks = (): RegistryError =>
+  new RegistryError('rateLimited', 'Too many password checks are running; try again in a moment.', {
+    headers: { 'Retry-After': '2' },
+  });
+
+/**
+ * scrypt runs on libuv's pool, four threads that the file system uses too. Two at a time leave it two, whatever the number
+ * of passwords being guessed. One queue for the process, as there is one pool.
+ */
+const queue = new FairQueue({ concurrency: 2, queue: LONGEST_QUEUE, refusal: tooManyChecks });
+
+/** Runs a check of a password when it is its turn among the `names` (see FairQueue). */
+export const whenItsTurn = <T>(names: readonly string[], check: () => Promise<T>): Promise<T> =>
+  queue.run(names, check);
+
+const derive = (password: string, salt: Buffer, length: number, cost: typeof COST): Promise<Buffer> =>
+  new Promise((resolve, reject) => {
+    // the same password typed on another system may come in another normal form (RFC 8265, section 4.2.2)
+    const bytes = Buffer.from(password.normalize('NFC'));
+    scrypt(bytes, salt, length, withMemory(cost), (error, key) => (error ? reject(error) : resolve(key)));
+  });
+
+/** `scrypt$N$r$p$salt$key`, the last two in base64. */
+const toRecord = (salt: Buffer, key: Buffer): string =>
+  ['scrypt', COST.N, COST.r, COST.p, salt.toString('base64'), key.toString('base64')].join('$');
+
+/**
+ * The record of a new password. New passwords do not wait behind guesses.
+ * @param from the address of a stranger who makes an account: strangers take turns by address
+ */
+export const hashPassword = (password: string, from = ''): Promise<string> =>
+  whenItsTurn(['set', from], async () => {
+    const salt = randomBytes(SALT_LENGTH);
+    return toRecord(salt, await derive(password, salt, KEY_LENGTH, COST));
+  });
+
+const RECORD = /^scrypt\$(\d{1,7})\$(\d{1,2})\$(\d{1,2})\$([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+)$/;
+
+/** Stands for an account that is not there, and is checked exactly like one. No password belongs to it. */
+const NOBODY = toRecord(randomBytes(SALT_LENGTH), randomBytes(KEY_LENGTH));
+
+/**
+ * Whether `password` belongs to `record`. `null` (no such user) is the same work and false, so the time of an answer does
+ * not tell which names exist. Call it by `whenItsTurn`.
+ */
+export const verifyPassword = async (password: string, record: string | null): Promise<boolean> => {
+  const match = RECORD.exec(record ?? NOBODY);
+  if (!match) {
+    await verifyPassword(password, null);
+    throw new Error('A stored password is not of a known form');
+  }
+  const [, n, r, p, salt, key] = match as unknown as [string, string, string, string, string, string];
+  const expected = Buffer.from(key, 'base64');
+  const cost = { N: Number(n), r: Number(r), p: Number(p) };
+  const actual = await derive(password, Buffer.from(salt, 'base64'), expected.length, cost);
+  return timingSafeEqual(actual, expected);
+};
