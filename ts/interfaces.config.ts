@@ -1,6 +1,6 @@
 import type { IAuthConfig, IAuthProvider } from './core/auth/interfaces.auth.js';
 import type { BaseRegistry } from './core/classes.baseregistry.js';
-import type { ILimits, ILogger, IProtocolConfig } from './core/interfaces.core.js';
+import type { ICorsConfig, ILimits, ILogger, IProtocolConfig } from './core/interfaces.core.js';
 import type { IObjectStore } from './core/objectstore/interfaces.objectstore.js';
 import type { IS3StorageConfig } from './core/objectstore/s3/interfaces.s3config.js';
 import type { IRegistryServices } from './core/pipeline/interfaces.pipeline.js';
@@ -40,8 +40,10 @@ export interface IRegistryConfig {
   pypi?: IProtocolConfig;
   rubygems?: IProtocolConfig;
   registries?: ICustomRegistryConfig[];
-  /** believe X-Forwarded-Proto and X-Forwarded-Host; default false */
+  /** believe X-Forwarded-Proto, -Host, -Port and -For; default false */
   trustProxy?: boolean;
+  /** lets pages of these origins read packages and images (GET and HEAD); default: none */
+  cors?: ICorsConfig;
   logger?: ILogger;
   limits?: ILimits;
 }

@@ -69,6 +69,22 @@ t.test('the public origin', async (t) => {
   t.equal(await answer.text(), 'undefined', 'the setting of the registry counts');
 });
 
+t.test('what the host has cut off, and what it has not', async (t) => {
+  const registry = await startRegistry(t, { registries: [shelf] });
+  const about = async (path: string, options?: Parameters<typeof toFetchHandler>[1]) => {
+    const answer = await toFetchHandler(registry, options)(new Request(`https://npm.example.org${path}`));
+    return answer.status === 200 ? ((await answer.json()) as { url: string }).url : answer.status;
+  };
+  t.equal(await about('/shelf/about'), 'https://npm.example.org/shelf');
+  t.equal(await about('/packages/shelf/about'), 'https://npm.example.org/packages/shelf', 'nothing is cut off');
+  t.equal(await about('/shelf/about', { prefix: '/packages' }), 'https://npm.example.org/packages/shelf');
+  t.equal(await about('/about', { prefix: '/shelf' }), 'https://npm.example.org/shelf');
+  t.equal(await about('/x/shelf/about', { prefix: '/packages' }), 404, 'a prefix is exact');
+  t.equal(await about('/about'), 404);
+  const healthy = toFetchHandler(withHealth(registry), { prefix: '/packages' });
+  t.equal((await healthy(new Request('https://npm.example.org/-/health'))).status, 200);
+});
+
 t.test('the links of a registry lead to where the caller asked', async (t) => {
   const headers = { 'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'outside.example.org' };
   const ask = async (trustProxy: boolean, more: Record<string, string>) => {

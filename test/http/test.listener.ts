@@ -1,11 +1,13 @@
 import http from 'node:http';
 import t from 'tap';
 import { fromIterable } from '../../ts/core/base/helpers.streams.js';
-import { parseQuery, splitTarget } from '../../ts/http/helpers.requesttarget.js';
-import { toNodeListener } from '../../ts/http/index.js';
+import { cutTarget, parseQuery, splitTarget } from '../../ts/http/helpers.requesttarget.js';
+import { toNodeListener, withHealth } from '../../ts/http/index.js';
 import { type IRequestContext, RegistryError, respond, streamToBuffer, toReadableStream } from '../../ts/index.js';
 import { ask, RawClient } from '../support/http/client.js';
 import { deferred, endless, handler, listenWith, within } from '../support/http/host.js';
+import { startRegistry } from '../support/registry.js';
+import { shelf } from '../support/shelf.js';
 
 const text = (status: number, body: string) => respond(status, body);
 
@@ -33,6 +35,69 @@ t.test('a request target is split and nothing in it is resolved or decoded', asy
     ['__proto__', '1'],
     ['constructor', '2'],
   ]);
+});
+
+t.test('what a host application has cut off a request target', async (t) => {
+  const cases: [original: string, rest: string, prefix: string | undefined, path: string][] = [
+    ['/packages/npm/a?x=1', '/npm/a?x=1', '/packages', '/npm/a'],
+    ['/npm/a', '/npm/a', undefined, '/npm/a'],
+    ['/packages', '/', '/packages', '/'],
+    ['/packages?x=1', '/?x=1', '/packages', '/'],
+    ['/packages/', '/', '/packages', '/'],
+    ['http://x/packages/npm', 'http://x/npm', '/packages', '/npm'],
+    // a host that rewrites means what it writes
+    ['/old/a', '/npm/a?y=2', undefined, '/npm/a'],
+  ];
+  for (const [original, rest, prefix, path] of cases) {
+    const found = cutTarget(original, rest);
+    t.equal(found.prefix, prefix, original);
+    t.equal(found.path, path, original);
+  }
+  t.same({ ...cutTarget('/old/a', '/npm/a?y=2').query }, { y: '2' });
+});
+
+t.test('the registry stands below a path, and what is not its own is left to the application', async (t) => {
+  const registry = await startRegistry(t, { registries: [shelf] });
+  const listener = toNodeListener(withHealth(registry));
+  // as Express and connect call a listener that stands below a path
+  const below = (mount: string, passesNext: boolean) =>
+    listenWith(t, (request, response) => {
+      const next = () => response.end('the application');
+      const { url = '/' } = request;
+      if (!url.startsWith(mount)) return next();
+      const cut = { originalUrl: url, url: url.slice(mount.length) || '/' };
+      listener(Object.assign(request, cut), response, ...(passesNext ? [next] : []));
+    });
+  const answer = async (port: number, path: string) => {
+    const { status, body } = await ask(port, path, { headers: { Host: 'npm.example.org' } });
+    return status === 200 ? body.toString() : String(status);
+  };
+  const link = (prefix: string) => `{"url":"http://npm.example.org${prefix}/shelf"}`;
+
+  const root = await below('', true);
+  t.equal(await answer(root, '/shelf/about'), link(''));
+  for (const path of ['/about', '/', '/docs/shelf/about', '/shelfs', '/-/healthy']) {
+    t.equal(await answer(root, path), 'the application', path);
+  }
+  t.equal(await answer(root, '/-/health'), '{"status":"ok"}');
+  const deep = await below('/packages', true);
+  t.equal(await answer(deep, '/packages/shelf/about'), link('/packages'));
+  for (const path of ['/packages/about', '/packages', '/packages/docs/shelf/about', '/shelf/about']) {
+    t.equal(await answer(deep, path), 'the application', path);
+  }
+  const exact = await below('/shelf', true);
+  t.equal(await answer(exact, '/shelf/about'), link(''));
+  t.equal(await answer(exact, '/about'), 'the application');
+
+  t.equal(await answer(await below('/packages', false), '/packages/about'), '404', 'a host without `next` has decided');
+  const plain = await listenWith(t, toNodeListener(registry));
+  t.equal(await answer(plain, '/packages/shelf/about'), link('/packages'), 'Fastify hands over the whole path');
+  t.equal(await answer(plain, '/../shelf/about'), '404');
+  t.equal(await answer(plain, '/about'), '404');
+  const anything = await listenWith(t, (request, response) =>
+    toNodeListener(handler(({ path }) => text(200, path)))(request, response, () => response.end('the application')),
+  );
+  t.equal(await answer(anything, '/about'), '/about', 'a handler that does not say what is its own gets all');
 });
 
 t.test('the context says what was on the wire', async (t) => {

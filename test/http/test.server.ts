@@ -11,6 +11,8 @@ import type { IResponseReport } from '../../ts/http/interfaces.http.js';
 import { respond } from '../../ts/index.js';
 import { ask, RawClient } from '../support/http/client.js';
 import { deferred, handler, selfSigned, serveWith, within } from '../support/http/host.js';
+import { startRegistry } from '../support/registry.js';
+import { shelf } from '../support/shelf.js';
 
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 const echo = handler(async ({ path, body }) => {
@@ -30,6 +32,12 @@ t.test('it listens and says where', async (t) => {
   await server.close();
   await t.rejects(ask(port, '/a'), { code: 'ECONNREFUSED' });
   await createNodeServer(echo).close();
+});
+
+t.test('on a port of its own a registry is where its configuration says, and nowhere else', async (t) => {
+  const { port } = await serveWith(t, await startRegistry(t, { registries: [shelf] }));
+  t.equal((await ask(port, '/shelf/about')).status, 200);
+  t.equal((await ask(port, '/packages/shelf/about')).status, 404, 'a proxy’s rules for paths can be relied upon');
 });
 
 t.test('it tells of its health', async (t) => {

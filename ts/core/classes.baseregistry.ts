@@ -6,6 +6,7 @@ import type { IProtocolConfig, IRequestContext, IResponse, TRegistryProtocol } f
 import type { IRebuildable } from './listing/interfaces.listing.js';
 import { RegistryCall } from './pipeline/classes.registrycall.js';
 import { parseAuthorization, respond, toResponse, withoutForbiddenBody } from './pipeline/helpers.http.js';
+import { withProtection } from './pipeline/helpers.protection.js';
 import { type IRoute, type IRouteMatch, RouteTable, type TTrailingSlash } from './pipeline/helpers.routes.js';
 import type { IRegistryServices, TAccess } from './pipeline/interfaces.pipeline.js';
 import type { IGarbageOptions, IGarbageReport } from './storage/upkeep/interfaces.garbage.js';
@@ -91,6 +92,11 @@ export abstract class BaseRegistry {
     return 'same';
   }
 
+  /** Whether `call.linkTo` returns whole URLs, for protocols whose clients may not take a path. */
+  protected get absoluteLinks(): boolean {
+    return false;
+  }
+
   /**
    * What the caller presents; null for nothing. Overridden if clients have habits of their own. It is also asked before the
    * route is known, for the memory of answers: then without `call.params`.
@@ -110,8 +116,8 @@ export abstract class BaseRegistry {
     let call: RegistryCall | null = null;
     let response: IResponse;
     try {
-      const { protocol, services, config } = this;
-      call = new RegistryCall({ protocol, services, config, context, mount, path });
+      const { protocol, services, config, absoluteLinks } = this;
+      call = new RegistryCall({ protocol, services, config, context, mount, path, absoluteLinks });
       const repeated = this.repeat(call);
       if (repeated) return repeated;
       const { route, params }: IRouteMatch = this.routeTable.match(call.method, path);
@@ -123,12 +129,13 @@ export abstract class BaseRegistry {
     } catch (thrown) {
       response = this.failed(thrown, call);
     }
+    response = withProtection(response);
     try {
       await call?.release();
       if (call) this.remember(call, response);
       return await withoutForbiddenBody(response, context.method.toUpperCase());
     } catch (thrown) {
-      return this.failed(thrown, call);
+      return withProtection(this.failed(thrown, call));
     }
   }
 

@@ -34,8 +34,19 @@ export interface IRequestContext {
   actor?: IRequestActor;
   /** public origin of this request, e.g. `https://registry.example.com` */
   baseUrl?: string;
+  /**
+   * What the host application has cut off the path, e.g. `/packages`: links in answers begin with it. A protocol's mount
+   * may be a part of it, as with Express's `app.use('/npm', …)`.
+   */
+  prefix?: string;
   /** aborts the work when the client is gone */
   signal?: AbortSignal;
+}
+
+/** A request as an embedder may hand it over: with the objects of the fetch standard too. */
+export interface IIncomingContext extends Omit<IRequestContext, 'headers' | 'query'> {
+  headers: IRequestContext['headers'] | Headers;
+  query: IRequestContext['query'] | URLSearchParams;
 }
 
 export interface IResponse {
@@ -65,6 +76,11 @@ export interface ILimits {
   hookTimeoutMs?: number;
   /** bytes of rendered metadata kept in memory; default 64 MiB */
   metadataCacheSize?: number;
+}
+
+export interface ICorsConfig {
+  /** e.g. `https://packages.example.org`; `'*'` is every page, without the credentials that a browser keeps */
+  origins: string[];
 }
 
 export interface IProtocolConfig {

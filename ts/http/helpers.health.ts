@@ -36,6 +36,8 @@ const health = async (registry: IRequestHandler, context: IRequestContext): Prom
  */
 export const withHealth = (registry: IRequestHandler): IRequestHandler => ({
   trustProxy: registry.trustProxy,
+  handles: (path, prefix) => path === HEALTH_PATH || (registry.handles?.(path, prefix) ?? true),
+  locate: (path) => (path === HEALTH_PATH ? { prefix: '', path } : registry.locate?.(path)),
   handleRequest(context) {
     return context.path === HEALTH_PATH ? health(registry, context) : registry.handleRequest(context);
   },

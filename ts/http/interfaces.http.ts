@@ -4,6 +4,13 @@ import type { ILogger, IRequestActor, IRequestContext, IResponse } from '../core
 /** Whatever answers registry requests: a `SmartRegistry`, or anything wrapped around one. */
 export interface IRequestHandler {
   handleRequest(context: IRequestContext): Promise<IResponse>;
+  /**
+   * whether a request for this raw path, before which the host application has cut off `prefix`, is one for the registry;
+   * absent: all are
+   */
+  handles?(path: string, prefix?: string): boolean;
+  /** parts a whole raw path into what stands before a protocol's mount and the rest; undefined if no mount is in it */
+  locate?(path: string): { prefix: string; path: string } | undefined;
   /** resolves false (or rejects) when the registry cannot do its work, e.g. because the store does not answer */
   checkHealth?(): Promise<boolean>;
   /** the registry's own setting; the default of the hosts' option of the same name */
@@ -21,6 +28,11 @@ export interface IHostOptions {
 }
 
 export interface IFetchHandlerOptions extends IHostOptions {
+  /**
+   * What the host application cuts off the path before it calls the handler, e.g. `/packages` with
+   * `app.mount('/packages', …)` of Hono. Leave it out for hosts that hand over the whole URL.
+   */
+  prefix?: string;
   /** what the runtime knows of the caller, e.g. its address, which a `Request` does not carry */
   actor?(request: Request): IRequestActor;
 }

@@ -12,38 +12,22 @@ import type {
   IResponse,
   TRegistryProtocol,
 } from '../interfaces.core.js';
+import type { IStorageHookMetadata } from '../storage/hooks/interfaces.hooks.js';
 import type { TBody } from '../storage/uploads/classes.stagedobject.js';
 import { LateContent } from './body/classes.latecontent.js';
 import { RequestBody } from './body/classes.requestbody.js';
 import { abandonBody } from './body/helpers.bodysource.js';
-import { headerOf, originOf } from './helpers.http.js';
-import type { IRegistryServices, TAccess, TParams } from './interfaces.pipeline.js';
+import { headerOf, originOf, queryValues } from './helpers.http.js';
+import type { ICallOptions, IRegistryServices, TAccess, TParams } from './interfaces.pipeline.js';
 import type { IAnswerBasis, IDocumentVersion, TAudience } from './serving/classes.answercache.js';
 import { Rendering } from './serving/classes.rendercache.js';
 import { type IServedListing, type IServeListingOptions, serveListing } from './serving/helpers.listing.js';
 import { datedSince, type IServeRequest, serveExact, serveObject, serveRendering } from './serving/helpers.serving.js';
-import type { IServeDocumentOptions, IServeObjectOptions } from './serving/interfaces.serving.js';
-
-type TRepeat = Pick<IServeDocumentOptions<unknown>, 'repeatable' | 'validUntil'>;
-
-export interface ICallOptions {
-  protocol: TRegistryProtocol;
-  services: IRegistryServices;
-  config: IProtocolConfig;
-  context: IRequestContext;
-  /** the prefix under which the registry was reached, without a trailing slash */
-  mount: string;
-  /** the raw path inside the mount */
-  path: string;
-}
-
-export interface IServeImmutableOptions extends IServeObjectOptions, TRepeat {
-  etag: string;
-  size?: number;
-  listedBy?: IDocumentVersion;
-  /** Whether what was read is what it should be; otherwise it is served as absent. Asked once for what stays in memory. */
-  isIntact?(bytes: Uint8Array): boolean;
-}
+import type {
+  IServeDocumentOptions,
+  IServeImmutableOptions,
+  IServeObjectOptions,
+} from './serving/interfaces.serving.js';
 
 /** bytes; larger ones cost more to keep than to read again */
 const SMALL_ARTIFACT = 64 * 1024;
@@ -68,8 +52,8 @@ export class RegistryCall implements IServeRequest {
   /** the callers that a remembered answer would be for; undefined until they are known */
   public audience: TAudience | undefined;
 
-  /** `authorize` has succeeded for the type and action of the row */
-  private isAuthorized = false;
+  /** what `authorize` has succeeded for with the type and action of the row */
+  private authorizedFor: string | undefined;
   /** headers that were looked at, if the answer may be remembered */
   private looked: [name: string, value: string | undefined][] | undefined;
   private repeatable:
@@ -79,6 +63,7 @@ export class RegistryCall implements IServeRequest {
   private ownBody: RequestBody | undefined;
   private readonly services: IRegistryServices;
   private readonly config: IProtocolConfig;
+  private readonly hasAbsoluteLinks: boolean;
 
   constructor(options: ICallOptions) {
     const { context, services } = options;
@@ -89,6 +74,7 @@ export class RegistryCall implements IServeRequest {
     this.method = context.method.toUpperCase();
     this.mount = options.mount;
     this.path = options.path;
+    this.hasAbsoluteLinks = options.absoluteLinks ?? false;
     if (services.answers.takes(context)) this.looked = [];
   }
 
@@ -185,15 +171,21 @@ export class RegistryCall implements IServeRequest {
   }
 
   public queryAll(name: string): string[] {
-    if (!Object.hasOwn(this.context.query, name)) return [];
-    const value = this.context.query[name];
-    return value === undefined ? [] : Array.isArray(value) ? value : [value];
+    return queryValues(this.context.query, name);
   }
 
   /** Absolute URL of this registry as the caller reaches it, without a trailing slash. */
   public get publicUrl(): string {
     if (this.config.registryUrl) return this.config.registryUrl.replace(/\/+$/, '');
     return originOf(this.context, this.services.trustProxy, (name) => this.header(name)) + this.mount;
+  }
+
+  /**
+   * A resource of this registry in a header such as Location: below `registryUrl` if that is set, else as a path, which
+   * is right by whatever address the caller has come.
+   */
+  public linkTo(path: string): string {
+    return (this.hasAbsoluteLinks || this.config.registryUrl ? this.publicUrl : this.mount) + path;
   }
 
   /**
@@ -208,7 +200,8 @@ export class RegistryCall implements IServeRequest {
       throw new RegistryError('internal', `A route of ${this.protocol} authorises without type and action`);
     const right = { type, name, action };
     if (await this.can(right)) {
-      this.isAuthorized ||= row === undefined || (type === row.type && action === ('action' in row && row.action));
+      const isOfRow = row === undefined || (type === row.type && action === ('action' in row && row.action));
+      if (isOfRow) this.authorizedFor ??= name;
       return;
     }
     if (!this.userId) throw new RegistryError('unauthenticated', 'Authentication is required', { detail: right });
@@ -220,16 +213,22 @@ export class RegistryCall implements IServeRequest {
    * read at once, and published only after `authorize(name)` has succeeded.
    */
   public async stageLate(body: TBody, options: IStageOptions): Promise<LateContent> {
-    return new LateContent(await this.storage.stage(body, options), () => this.isAuthorized);
+    return new LateContent(await this.storage.stage(body, options), () => this.authorizedFor !== undefined);
   }
 
   public can(right: { type: string; name: string; action: string }): Promise<boolean> {
     return this.auth.authorize(this.token, `${this.protocol}:${right.type}:${right.name}`, right.action);
   }
 
+  /** What get hooks are told. They run for whatever is served, so a handler adds only what it knows better. */
+  private aboutRead(kind: 'artifact' | 'document', about: IStorageHookMetadata = {}): IStorageHookMetadata {
+    const { authorizedFor: packageName } = this;
+    return { ...(packageName !== undefined && { packageName }), kind, ...about };
+  }
+
   /** One stored object as a download; null where it is absent. */
   public serveObject(key: string, options: IServeObjectOptions = {}): Promise<IResponse | null> {
-    return serveObject(this, key, options);
+    return serveObject(this, key, { ...options, about: this.aboutRead('artifact', options.about) });
   }
 
   /** The artifact that a document, just read, names: a download, and where it is small one from memory. */
@@ -249,9 +248,10 @@ export class RegistryCall implements IServeRequest {
    */
   public async serveImmutable(key: string, options: IServeImmutableOptions): Promise<IResponse | null> {
     const { storage } = this;
-    const { about, listedBy, size, isIntact } = options;
-    const admitted = listedBy && about && (await storage.admitGet(key, about));
-    const info = listedBy ?? (await (about ? storage.headForGet(key, about) : storage.head(key)));
+    const { listedBy, size, isIntact } = options;
+    const about = this.aboutRead('artifact', options.about);
+    const admitted = listedBy && (await storage.admitGet(key, about));
+    const info = listedBy ?? (await storage.headForGet(key, about));
     if (!info) return null;
     // a key may be used again for other content, once the first was taken away
     const name = `${key}\n${options.etag}\nexact`;
@@ -277,7 +277,7 @@ export class RegistryCall implements IServeRequest {
    */
   public async serveDocument<T>(key: string, options: IServeDocumentOptions<T>): Promise<IResponse | null> {
     const { storage } = this;
-    const info = options.about ? await storage.headForGet(key, options.about) : await storage.head(key);
+    const info = await storage.headForGet(key, this.aboutRead('document', options.about));
     if (!info) return null;
     const nameOf = (etag: string) => `${key}\n${etag}\n${options.variant}\n${this.publicUrl}`;
     const name = nameOf(info.etag);

@@ -17,7 +17,20 @@ export const headerOf = (headers: Record<string, TMultiValue>, name: string): st
       }
     }
   }
-  return Array.isArray(value) ? value.join(', ') : value;
+  if (value === undefined || typeof value === 'string') return value;
+  // an embedder may say `'Content-Length': 5`, which its types do not allow and JavaScript does
+  return Array.isArray(value) ? value.join(', ') : String(value);
+};
+
+/**
+ * All values of a query parameter. Parsers of host applications make objects of `?text[a]=1`, which no protocol has.
+ */
+export const queryValues = (query: Record<string, TMultiValue>, name: string): string[] => {
+  const value: unknown = Object.hasOwn(query, name) ? query[name] : undefined;
+  if (value === undefined) return [];
+  const values: unknown[] = Array.isArray(value) ? value : [value];
+  if (values.every((one) => typeof one === 'string')) return values;
+  throw new RegistryError('invalid', `The query parameter "${name}" is not a text`);
 };
 
 /**
@@ -102,8 +115,16 @@ export const negotiate = (header: string | undefined, offers: string[]): string 
 const HOST = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
 
 /**
+ * What the nearest proxy says in one of the X-Forwarded-* headers: the last entry. A proxy that appends leaves what the
+ * caller made up before it.
+ */
+const forwarded = (header: string | undefined): string | undefined => header?.split(',').at(-1)?.trim() || undefined;
+
+const DEFAULT_PORT: Record<string, string> = { http: '80', https: '443' };
+
+/**
  * The public origin under which the caller reached us, without a trailing slash: `baseUrl` of the context, else
- * X-Forwarded-Proto and -Host where the configuration trusts them, else Host.
+ * X-Forwarded-Proto, -Host and -Port if the configuration trusts them, else Host.
  */
 export const originOf = (
   context: IRequestContext,
@@ -111,12 +132,14 @@ export const originOf = (
   header = (name: string) => headerOf(context.headers, name),
 ): string => {
   if (context.baseUrl) return context.baseUrl.replace(/\/+$/, '');
-  const first = (name: string) => header(name)?.split(',')[0]?.trim();
-  const host = (trustProxy && first('x-forwarded-host')) || first('host');
+  const told = (name: string) => (trustProxy ? forwarded(header(name)) : undefined);
+  const host = told('x-forwarded-host') ?? header('host')?.trim();
   if (!host) return 'http://localhost';
   if (!HOST.test(host)) throw new RegistryError('invalid', 'The Host header is not a host name');
-  const proto = trustProxy ? first('x-forwarded-proto')?.toLowerCase() : undefined;
-  return `${proto === 'https' ? 'https' : 'http'}://${host}`;
+  const scheme = told('x-forwarded-proto')?.toLowerCase() === 'https' ? 'https' : 'http';
+  const port = told('x-forwarded-port');
+  const isExtra = port !== undefined && /^\d{1,5}$/.test(port) && port !== DEFAULT_PORT[scheme] && !/:\d+$/.test(host);
+  return `${scheme}://${host}${isExtra ? `:${port}` : ''}`;
 };
 
 /** A response with a body; Content-Length is set where the bytes are known. Objects become JSON. */

@@ -1,5 +1,6 @@
 import type { ICodec } from '../../classes.registrystorage.js';
 import type { IStorageHookMetadata } from '../../storage/hooks/interfaces.hooks.js';
+import type { IDocumentVersion } from './classes.answercache.js';
 import type { IRendered } from './classes.rendercache.js';
 
 export interface IServeObjectOptions {
@@ -9,7 +10,7 @@ export interface IServeObjectOptions {
   etag?: string;
   /** the bytes under this URL never change, so caches may keep them for a year */
   immutable?: boolean;
-  /** runs the get hooks */
+  /** for the get hooks, what is known beside the name that the route was authorised for */
   about?: IStorageHookMetadata;
   /** sha256 of the whole content in hex, sent as `Repr-Digest` (RFC 9530), for clients that check parts */
   reprDigest?: string;
@@ -23,14 +24,7 @@ export interface IServeRenderingOptions {
   reprDigest?: boolean;
 }
 
-export interface IServeDocumentOptions<T> extends IServeRenderingOptions {
-  codec?: ICodec<T>;
-  /** names the representation, e.g. `abbreviated`; the public URL is always part of the name */
-  variant: string;
-  /** pure; null = this document is not to be seen (then the answer is null, as for an absent one) */
-  render(value: T): IRendered | null;
-  /** runs the get hooks */
-  about?: IStorageHookMetadata;
+export interface IRepeatOptions {
   /**
    * The answer depends on nothing but this document, the path, the caller's rights, and headers that were read by
    * `call.header`. While all of these stay as they were, the same request may be answered without the handler.
@@ -38,4 +32,22 @@ export interface IServeDocumentOptions<T> extends IServeRenderingOptions {
   repeatable?: boolean;
   /** ms since 1970; a repeatable answer is given without the handler only until then */
   validUntil?: number;
+}
+
+export interface IServeDocumentOptions<T> extends IServeRenderingOptions, IRepeatOptions {
+  codec?: ICodec<T>;
+  /** names the representation, e.g. `abbreviated`; the public URL is always part of the name */
+  variant: string;
+  /** pure; null = this document is not to be seen (then the answer is null, as for an absent one) */
+  render(value: T): IRendered | null;
+  /** for the get hooks, what is known beside the name that the route was authorised for */
+  about?: IStorageHookMetadata;
+}
+
+export interface IServeImmutableOptions extends IServeObjectOptions, IRepeatOptions {
+  etag: string;
+  size?: number;
+  listedBy?: IDocumentVersion;
+  /** Whether what was read is what it should be; otherwise it is served as absent. Asked once for what stays in memory. */
+  isIntact?(bytes: Uint8Array): boolean;
 }
