@@ -38,6 +38,9 @@ const LAG_MS = 30_000;
 const REMEMBERED_COPIES = 1000;
 const VERSION = { 'Docker-Distribution-API-Version': 'registry/2.0' };
 
+/** At the root of a host the registry answers below `/v2` only. */
+const withPath = (url: string): string => (new URL(url).pathname === '/' ? new URL('/v2', url).href : url);
+
 const right = (action: string): TAccess => ({
   type: 'repository',
   action,
@@ -50,13 +53,13 @@ const remove = right('delete');
 /** OCI Distribution. @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md */
 export class OciRegistry extends BaseRegistry {
   public readonly protocol = 'oci';
+  protected override readonly config: IOciConfig;
   private readonly parts: IOciParts;
 
-  constructor(
-    services: IRegistryServices,
-    protected override readonly config: IOciConfig,
-  ) {
+  constructor(services: IRegistryServices, { registryUrl, ...rest }: IOciConfig) {
+    const config: IOciConfig = registryUrl === undefined ? rest : { ...rest, registryUrl: withPath(registryUrl) };
     super(services, config);
+    this.config = config;
     const { storage, auth } = services;
     this.parts = {
       config,
@@ -96,6 +99,10 @@ export class OciRegistry extends BaseRegistry {
       { method: 'DELETE', path: MANIFEST, access: remove, handle: (call) => deleteManifest(call, oci) },
       { method: 'DELETE', path: `${BLOBS}/{digest}`, access: remove, handle: deleteBlob },
     ];
+  }
+
+  protected override get absoluteLinks(): boolean {
+    return this.config.absoluteLocations ?? false;
   }
 
   /** Clients know one place only, `/v2/` at the root; a proxy that keeps a prefix leads to `/v2/` below the base path. */

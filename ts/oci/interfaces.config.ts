@@ -3,6 +3,8 @@ import type { IProtocolConfig } from '../core/interfaces.core.js';
 export interface IOciConfig extends IProtocolConfig {
   /** globs (`*`) of tags that can be neither moved nor deleted once they are pushed */
   immutableTags?: string[];
+  /** `Location` is a whole URL, for clients that do not take a path; with `registryUrl` it always is. Default false */
+  absoluteLocations?: boolean;
   /** ms without a chunk after which an unfinished upload is given up; default 86,400,000 (a day) */
   uploadExpiryMs?: number;
   /**

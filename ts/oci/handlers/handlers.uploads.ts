@@ -16,15 +16,15 @@ const MIN_CHUNK = 5 * 1024 * 1024;
 const MAX_HOLDERS = 50;
 
 const nameOf = (call: RegistryCall): string => call.params.name as string;
-const pathOf = (call: RegistryCall): string => `${call.mount}/${nameOf(call)}/blobs`;
+const blobsUrl = (call: RegistryCall): string => call.linkTo(`/${nameOf(call)}/blobs`);
 
 const blobCreated = (call: RegistryCall, { text }: IDigest): IResponse => ({
   status: 201,
-  headers: { Location: `${pathOf(call)}/${text}`, 'Docker-Content-Digest': text, 'Content-Length': '0' },
+  headers: { Location: `${blobsUrl(call)}/${text}`, 'Docker-Content-Digest': text, 'Content-Length': '0' },
 });
 
 const uploadHeaders = (call: RegistryCall, id: string, size: number): Record<string, string> => ({
-  Location: `${pathOf(call)}/uploads/${id}`,
+  Location: `${blobsUrl(call)}/uploads/${id}`,
   Range: uploadRange(size),
   'Docker-Upload-UUID': id,
 });
