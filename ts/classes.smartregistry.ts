@@ -1,5 +1,6 @@
 import { Housekeeper } from './core/base/classes.housekeeper.js';
 import { DEFAULT_LIMITS } from './core/base/helpers.limits.js';
+import { missingPermission } from './core/base/helpers.permissions.js';
 import { AuthManager } from './core/classes.authmanager.js';
 import type { BaseRegistry } from './core/classes.baseregistry.js';
 import { ConfigError } from './core/classes.configerror.js';
@@ -60,6 +61,13 @@ const openStore = async (config: TStorageConfig, logger: ILogger): Promise<IObje
   return new S3ObjectStore(config, { logger });
 };
 
+/** What a store has thrown says itself what is wrong; this is for what a library throws when it is loaded. */
+const explained = (cause: unknown, storage: TStorageConfig): unknown => {
+  if (cause instanceof RegistryError) return cause;
+  const missing = missingPermission(cause, 'bucketName' in storage ? 's3' : 'directory');
+  return missing ? new RegistryError('unavailable', `The registry cannot start: ${missing}`, { cause }) : cause;
+};
+
 /** Builds the services from the configuration, mounts the registries and hands each request to one of them. */
 export class SmartRegistry {
   private readonly logger: ILogger;
@@ -83,7 +91,7 @@ export class SmartRegistry {
     if (this.state === 'destroyed') return Promise.reject(new Error('This SmartRegistry was destroyed'));
     this.starting ??= this.start().catch((error: unknown) => {
       this.starting = undefined;
-      throw error;
+      throw explained(error, this.config.storage);
     });
     return this.starting;
   }
