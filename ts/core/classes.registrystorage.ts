@@ -18,7 +18,6 @@ import type { IHookSubject } from './storage/hooks/classes.hookrunner.js';
 import type { IStorageHookMetadata } from './storage/hooks/interfaces.hooks.js';
 import type {
   ICodec,
-  IStageAbout,
   IStageOptions,
   IStorageOrigin,
   IStoredDocument,
@@ -39,6 +38,7 @@ export { jsonCodec, StagedObject };
 
 /** The origin of the registry's own work, which has no caller. */
 const ITSELF: IStorageOrigin = { protocol: 'registry' };
+const WRITE_HOOKS = ['beforePut', 'afterPut', 'beforeDelete', 'afterDelete', 'afterAbort'] as const;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
@@ -133,6 +133,12 @@ export class RegistryStorage {
     return hooks.has('beforeGet') || hooks.has('afterGet');
   }
 
+  /** Whether there are hooks for writes and deletes, so that it matters what they are told. */
+  public get watchesWrites(): boolean {
+    const { hooks } = this.parts;
+    return WRITE_HOOKS.some((name) => hooks.has(name));
+  }
+
   /** Asks `beforeGet` for a caller that is about to get content. The function that it returns starts `afterGet`. */
   public async admitGet(key: string, about: IStorageHookMetadata): Promise<() => void> {
     const { hooks } = this.parts;
@@ -148,11 +154,6 @@ export class RegistryStorage {
   /** Waits for an `after…` hook; never rejects. */
   public tell(name: 'afterPut' | 'afterDelete' | 'afterAbort', subject: IHookSubject): Promise<void> {
     return this.parts.hooks.tell(name, this.operation, subject);
-  }
-
-  /** Asks `beforePut` (phase `start`) about an upload whose size or digest is not known yet. */
-  public announce(about: IStageAbout, size?: number): Promise<void> {
-    return this.parts.hooks.announce(this.operation, about, size);
   }
 
   /**

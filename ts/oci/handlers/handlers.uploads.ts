@@ -1,6 +1,7 @@
 import { RegistryError } from '../../core/classes.registryerror.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
+import { AskedHooks } from '../../core/storage/hooks/classes.askedhooks.js';
 import { wrongOffset } from '../../core/storage/uploads/classes.resumableuploads.js';
 import { VerifiedBody } from '../../core/storage/uploads/classes.verifiedbody.js';
 import { blobsOf } from '../helpers.blobs.js';
@@ -126,10 +127,16 @@ const takeChunk = async (
       wireCode: 'SIZE_INVALID',
     });
   }
-  const about = { key: `${uploadsPrefix}/${id}`, contentType: BLOB_TYPE, packageName: owner };
-  if (!range?.start) await call.storage.announce(about, size);
+  const metadata = { contentType: BLOB_TYPE, packageName: owner, size, kind: 'artifact' as const };
+  const hooks = new AskedHooks(call.storage);
+  if (!range?.start) await hooks.ask('beforePut', { key: `${uploadsPrefix}/${id}`, metadata, phase: 'start' });
   const options = { owner, at: range?.start, size: size ?? range?.size, limit };
-  return uploads.append(id, call.body.stream({ limit }), options);
+  try {
+    return await uploads.append(id, call.body.stream({ limit }), options);
+  } finally {
+    // a chunk is no blob yet: when the upload ends, hooks are asked about the whole
+    await hooks.abort();
+  }
 };
 
 /** PATCH: the next chunk, or, without Content-Range, all that comes. */

@@ -14,7 +14,10 @@ export interface IStorageHookMetadata {
 
 export interface IStorageHookContext {
   operation: 'put' | 'delete' | 'get';
+  /** where the object lies, or is meant to lie */
   key: string;
+  /** the key that the `before…` hook of the same write was told: an artifact may be put at another one in the end */
+  askedKey: string;
   protocol: TRegistryProtocol;
   actor?: IRequestActor;
   timestamp: Date;
@@ -46,7 +49,9 @@ export interface IStorageHooks {
   afterGet?(context: IStorageHookContext): Promise<void>;
   /**
    * Something that `beforePut` or `beforeDelete` allowed did not happen: another hook refused, the write failed, or
-   * there was nothing left to write. It is not called if it is not known whether the write was done.
+   * there was nothing left to write. With phase `start`: the upload came to nothing before its commit, or it is one of
+   * several pieces, whose commit is asked about anew. It is not called if it is not known whether the write was done.
+   * For everything that was allowed, either this or the `after…` hook is called, once.
    */
   afterAbort?(context: IStorageHookContext): Promise<void>;
 }
