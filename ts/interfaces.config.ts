@@ -30,20 +30,20 @@ export interface ICustomRegistryConfig extends Partial<IProtocolConfig> {
 export interface IRegistryConfig {
   storage: TStorageConfig;
   auth: IAuthConfig;
-  authProvider?: IAuthProvider;
-  storageHooks?: IStorageHooks;
-  oci?: IOciConfig;
-  npm?: IProtocolConfig;
-  maven?: IProtocolConfig;
-  cargo?: IProtocolConfig;
-  composer?: IProtocolConfig;
-  pypi?: IProtocolConfig;
-  rubygems?: IProtocolConfig;
-  registries?: ICustomRegistryConfig[];
+  authProvider?: IAuthProvider | undefined;
+  storageHooks?: IStorageHooks | undefined;
+  oci?: IOciConfig | undefined;
+  npm?: IProtocolConfig | undefined;
+  maven?: IProtocolConfig | undefined;
+  cargo?: IProtocolConfig | undefined;
+  composer?: IProtocolConfig | undefined;
+  pypi?: IProtocolConfig | undefined;
+  rubygems?: IProtocolConfig | undefined;
+  registries?: ICustomRegistryConfig[] | undefined;
   /** believe X-Forwarded-Proto, -Host, -Port and -For; default false */
-  trustProxy?: boolean;
+  trustProxy?: boolean | undefined;
   /** lets pages of these origins read packages and images (GET and HEAD); default: none */
-  cors?: ICorsConfig;
-  logger?: ILogger;
-  limits?: ILimits;
+  cors?: ICorsConfig | undefined;
+  logger?: ILogger | undefined;
+  limits?: ILimits | undefined;
 }

@@ -82,6 +82,7 @@ export abstract class BaseRegistry {
     return (this.config.basePath ?? `/${this.protocol}`).replace(/\/+$/, '');
   }
 
+  /** @internal */
   public get routeTable(): RouteTable {
     this.table ??= new RouteTable(this.routes(), this.trailingSlash);
     return this.table;

@@ -52,7 +52,10 @@ export class RegistryStorage {
   private staged: Set<StagedObject> | undefined;
   private operationId: string | undefined;
 
-  /** `origin` and `parts` are for `for()`. */
+  /**
+   * `origin` and `parts` are for `for()`.
+   * @internal
+   */
   constructor(
     store: IObjectStore,
     options: IRegistryStorageOptions = {},
@@ -146,12 +149,18 @@ export class RegistryStorage {
     return () => hooks.tellLater('afterGet', this.origin, { key, metadata: about });
   }
 
-  /** Asks a `before…` hook about content that is written or deleted without `commit`; see `AskedHooks`. */
+  /**
+   * Asks a `before…` hook about content that is written or deleted without `commit`; see `AskedHooks`.
+   * @internal
+   */
   public ask(name: 'beforePut' | 'beforeDelete', subject: IHookSubject): Promise<void> {
     return this.parts.hooks.ask(name, this.operation, subject);
   }
 
-  /** Waits for an `after…` hook; never rejects. */
+  /**
+   * Waits for an `after…` hook; never rejects.
+   * @internal
+   */
   public tell(name: 'afterPut' | 'afterDelete' | 'afterAbort', subject: IHookSubject): Promise<void> {
     return this.parts.hooks.tell(name, this.operation, subject);
   }
@@ -295,7 +304,10 @@ export class RegistryStorage {
     return new PackageSweep(this.parts, sweep).run();
   }
 
-  /** Markers of writes under way, from which derived state is repaired; see `PendingMarkers`. */
+  /**
+   * Markers of writes under way, from which derived state is repaired; see `PendingMarkers`.
+   * @internal
+   */
   public pendingMarkers<TSubject, TTruth>(
     options: IPendingOptions<TSubject, TTruth>,
   ): PendingMarkers<TSubject, TTruth> {

@@ -15,13 +15,13 @@ export type TPresentedCredential =
  * part.
  */
 export interface IAuthToken {
-  type?: TRegistryProtocol;
+  type?: TRegistryProtocol | undefined;
   userId: string;
   scopes: string[];
-  readonly?: boolean;
-  expiresAt?: Date;
-  tokenId?: string;
-  metadata?: Record<string, unknown>;
+  readonly?: boolean | undefined;
+  expiresAt?: Date | undefined;
+  tokenId?: string | undefined;
+  metadata?: Record<string, unknown> | undefined;
 }
 
 /**
@@ -39,11 +39,11 @@ export interface IVerifiedCaller {
 
 export interface ITokenOptions {
   /** default: all that the user may do within the protocol */
-  scopes?: string[];
-  readonly?: boolean;
+  scopes?: string[] | undefined;
+  readonly?: boolean | undefined;
   /** seconds; default: does not expire */
-  expiresIn?: number;
-  name?: string;
+  expiresIn?: number | undefined;
+  name?: string | undefined;
 }
 
 /** A stored token as its owner may see it: never the secret itself. */
@@ -56,9 +56,9 @@ export interface ITokenInfo {
   hint: string;
   scopes: string[];
   readonly: boolean;
-  name?: string;
+  name?: string | undefined;
   createdAt: Date;
-  expiresAt?: Date;
+  expiresAt?: Date | undefined;
 }
 
 export interface IAuthProvider {
@@ -96,39 +96,39 @@ export interface IPermissions {
 
 export interface IUserProfile {
   userId: string;
-  email?: string;
-  createdAt?: Date;
+  email?: string | undefined;
+  createdAt?: Date | undefined;
 }
 
 export interface IUserConfig {
   username: string;
   /** plain text; hashed before it is kept anywhere */
   password: string;
-  email?: string;
+  email?: string | undefined;
   /** default `['*:*:*:*']` */
-  scopes?: string[];
+  scopes?: string[] | undefined;
 }
 
 export interface IAuthConfig {
   /** signs OCI tokens (HS256) and keys the cache of verified passwords */
   jwtSecret: string;
   tokenStore: 'memory' | 'redis' | 'database' | 'bucket';
-  npmTokens?: { enabled: boolean; defaultReadOnly?: boolean };
+  npmTokens?: { enabled: boolean; defaultReadOnly?: boolean } | undefined;
   /**
    * `service` is the `aud` of a JWT (default `smartregistry`), `issuer` its `iss` (default: the realm, else the service).
    * Another token service that knows `jwtSecret` is believed when its tokens carry these two.
    */
-  ociTokens?: { enabled: boolean; realm?: string; service?: string; issuer?: string };
-  mavenTokens?: { enabled: boolean };
-  cargoTokens?: { enabled: boolean };
-  composerTokens?: { enabled: boolean };
-  pypiTokens?: { enabled: boolean };
-  rubygemsTokens?: { enabled: boolean };
+  ociTokens?: { enabled: boolean; realm?: string; service?: string; issuer?: string } | undefined;
+  mavenTokens?: { enabled: boolean } | undefined;
+  cargoTokens?: { enabled: boolean } | undefined;
+  composerTokens?: { enabled: boolean } | undefined;
+  pypiTokens?: { enabled: boolean } | undefined;
+  rubygemsTokens?: { enabled: boolean } | undefined;
   /** what a caller without a token may do; default `['*:*:*:read', '*:*:*:pull']`; `[]` makes the registry private */
-  anonymousScopes?: string[];
-  users?: IUserConfig[];
+  anonymousScopes?: string[] | undefined;
+  users?: IUserConfig[] | undefined;
   /** lets `npm adduser` create accounts; default false */
-  selfRegistration?: boolean;
-  redis?: { url: string };
-  database?: { url: string };
+  selfRegistration?: boolean | undefined;
+  redis?: { url: string } | undefined;
+  database?: { url: string } | undefined;
 }

@@ -22,7 +22,7 @@ import type { ICallOptions, IRegistryServices, TAccess, TParams } from './interf
 import type { IAnswerBasis, IDocumentVersion, TAudience } from './serving/classes.answercache.js';
 import { Rendering } from './serving/classes.rendercache.js';
 import { type IServedListing, type IServeListingOptions, serveListing } from './serving/helpers.listing.js';
-import { datedSince, type IServeRequest, serveExact, serveObject, serveRendering } from './serving/helpers.serving.js';
+import { datedSince, serveExact, serveObject, serveRendering } from './serving/helpers.serving.js';
 import type {
   IServeDocumentOptions,
   IServeImmutableOptions,
@@ -35,7 +35,7 @@ const SMALL_ARTIFACT = 64 * 1024;
 const NO_PARAMS: TParams = Object.freeze(Object.create(null));
 
 /** One request as a handler sees it. */
-export class RegistryCall implements IServeRequest {
+export class RegistryCall {
   public readonly protocol: TRegistryProtocol;
   public readonly context: IRequestContext;
   public readonly method: string;
@@ -49,7 +49,10 @@ export class RegistryCall implements IServeRequest {
   /** null for an anonymous caller, and on public routes */
   public token: IAuthToken | null = null;
 
-  /** the callers that a remembered answer would be for; undefined until they are known */
+  /**
+   * the callers that a remembered answer would be for; undefined until they are known
+   * @internal
+   */
   public audience: TAudience | undefined;
 
   /** what `authorize` has succeeded for with the type and action of the row */
@@ -65,6 +68,7 @@ export class RegistryCall implements IServeRequest {
   private readonly config: IProtocolConfig;
   private readonly hasAbsoluteLinks: boolean;
 
+  /** @internal */
   constructor(options: ICallOptions) {
     const { context, services } = options;
     this.protocol = options.protocol;
@@ -324,7 +328,10 @@ export class RegistryCall implements IServeRequest {
     this.repeatable = { response, document: { key, etag }, rendering: { name, packed }, validUntil };
   }
 
-  /** What `response`, the answer to this call, was made from; undefined if it must not be repeated. */
+  /**
+   * What `response`, the answer to this call, was made from; undefined if it must not be repeated.
+   * @internal
+   */
   public basisOf(response: IResponse): IAnswerBasis | undefined {
     const { looked: headers, audience, repeatable, context } = this;
     if (!headers || !audience || repeatable?.response !== response) return undefined;

@@ -2,14 +2,14 @@ import type { IRequestActor, TRegistryProtocol } from '../../interfaces.core.js'
 
 /** What is known of the object at the time of the call. */
 export interface IStorageHookMetadata {
-  contentType?: string;
+  contentType?: string | undefined;
   /** bytes */
-  size?: number;
+  size?: number | undefined;
   /** `<algorithm>:<hex>` */
-  digest?: string;
-  packageName?: string;
-  version?: string;
-  kind?: 'artifact' | 'document';
+  digest?: string | undefined;
+  packageName?: string | undefined;
+  version?: string | undefined;
+  kind?: 'artifact' | 'document' | undefined;
 }
 
 export interface IStorageHookContext {
@@ -19,11 +19,11 @@ export interface IStorageHookContext {
   /** the key that the `before…` hook of the same write was told: an artifact may be put at another one in the end */
   askedKey: string;
   protocol: TRegistryProtocol;
-  actor?: IRequestActor;
+  actor?: IRequestActor | undefined;
   timestamp: Date;
-  metadata?: IStorageHookMetadata;
+  metadata?: IStorageHookMetadata | undefined;
   /** `start`: before a body that is long, or of unknown length, is received; `commit`: everything about it is known */
-  phase?: 'start' | 'commit';
+  phase?: 'start' | 'commit' | undefined;
   /** the same in all calls of one write */
   operationId: string;
   /** `beforePut` in phase `commit`: the bytes of the artifact, for scanners; each call reads them anew */
@@ -33,7 +33,7 @@ export interface IStorageHookContext {
 export interface IHookVerdict {
   allowed: boolean;
   /** shown to the caller */
-  reason?: string;
+  reason?: string | undefined;
 }
 
 /**
