@@ -35,6 +35,13 @@ export type * from './core/storage/interfaces.storage.js';
 export type * from './core/storage/upkeep/interfaces.garbage.js';
 export type { TBody } from './core/storage/uploads/classes.stagedobject.js';
 export type { TBuiltInProtocol } from './helpers.config.js';
-export { createNodeServer, type TNodeListener, toFetchHandler, toNodeListener, withHealth } from './http/index.js';
+export {
+  createNodeServer,
+  type IHealthOptions,
+  type TNodeListener,
+  toFetchHandler,
+  toNodeListener,
+  withHealth,
+} from './http/index.js';
 export type * from './http/interfaces.http.js';
 export type * from './interfaces.config.js';

@@ -364,12 +364,15 @@ t.test('what fails before its first byte is an error answer', async (t) => {
     '/throws': () => {
       throw new Error('a secret path');
     },
+    '/internal': () => {
+      throw new RegistryError('internal', 'a secret path');
+    },
     '/header': () => ({ status: 200, headers: { 'X-Bad': 'a\nb' } }),
     '/length': () => ({ status: 200, headers: { 'Content-Length': '3' }, body: toReadableStream('four') }),
   };
   const port = await listenWith(t, toNodeListener(handler(({ path }) => answers[path]!())));
   t.match(await ask(port, '/store'), { status: 503, headers: { 'content-type': 'application/json' } });
-  for (const path of ['/defect', '/throws', '/header', '/length']) {
+  for (const path of ['/defect', '/throws', '/internal', '/header', '/length']) {
     const reply = await ask(port, path);
     t.equal(reply.status, 500, path);
     t.notMatch(reply.body.toString(), /secret/, path);
@@ -479,4 +482,35 @@ t.test('a body that a parser had read before is passed on as it left it', async 
   });
   await ask(port, '/', { method: 'PUT', body: '{"a":1}' });
   t.same(seen, { a: 1 });
+});
+
+t.test('a handler that does not read on holds its client back', async (t) => {
+  const gate = deferred();
+  let socket: { bytesRead: number } | undefined;
+  const listener = toNodeListener(
+    handler(async ({ body }) => {
+      let count = 0;
+      for await (const chunk of body as AsyncIterable<Uint8Array>) {
+        if (count === 0) await gate.promise;
+        count += chunk.byteLength;
+      }
+      return text(200, `${count} bytes`);
+    }),
+  );
+  const port = await listenWith(t, (request, response) => {
+    socket = request.socket;
+    listener(request, response);
+  });
+  const raw = await RawClient.connect(port);
+  const size = 32 * 1024 * 1024;
+  raw.head('PUT / HTTP/1.1', 'Host: x', `Content-Length: ${size}`, 'Connection: close');
+  raw.socket.write(Buffer.alloc(size));
+  // until it stands still
+  for (let before = -1; socket === undefined || socket.bytesRead > before; ) {
+    before = socket?.bytesRead ?? -1;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  t.ok(socket.bytesRead < 1024 * 1024, `${socket.bytesRead} bytes were taken from the socket`);
+  gate.resolve();
+  t.match(await raw.end(), new RegExp(`${size} bytes$`), 'and all of it arrives when the handler reads');
 });

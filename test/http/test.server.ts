@@ -62,6 +62,10 @@ t.test('100 Continue is sent when the body is wanted, and not before', async (t)
   t.match(answer, /^HTTP\/1\.1 401 Unauthorized\r\n/, 'the first thing that is said');
   t.match(answer, /Connection: close/, 'the client may send the body or not, so nothing else can follow');
 
+  const modest = await RawClient.connect(closed);
+  modest.head('PUT /x HTTP/1.1', 'Host: x', 'Content-Length: 10', 'Expect: 100-continue');
+  t.match(await modest.end(), /^HTTP\/1\.1 401 .*Connection: close/s, 'nor after a small one');
+
   const gate = deferred();
   const { port: open } = await serveWith(
     t,
@@ -211,6 +215,27 @@ t.test('closing ends a connection whose answer had promised keep-alive', async (
   const closing = server.close();
   more.resolve();
   t.match(await raw.end(), /second/);
+  await within(closing, 'close');
+});
+
+t.test('closing: a request that arrives on a kept connection after that is its last', async (t) => {
+  const more = deferred();
+  async function* slowly() {
+    yield Buffer.from('first');
+    await more.promise;
+  }
+  const answer = handler(({ path }) =>
+    path === '/first' ? { status: 200, headers: {}, body: fromIterable(slowly()) } : respond(200, 'last'),
+  );
+  const { server, port } = await serveWith(t, answer, { shutdownTimeoutMs: 10_000 });
+  const raw = await RawClient.connect(port);
+  raw.head('GET /first HTTP/1.1', 'Host: x');
+  t.match(await raw.until(/first/), /Connection: keep-alive/);
+  const closing = server.close();
+  raw.head('GET /second HTTP/1.1', 'Host: x');
+  await wait(50);
+  more.resolve();
+  t.match(await raw.end(), /Connection: close.*last$/s);
   await within(closing, 'close');
 });
 

@@ -47,6 +47,24 @@ t.test('a protocol of the user’s own, without doing anything for it', async (t
   t.ok(isProtected(await send(registry, 'GET', '/shelf/none/x')));
 });
 
+t.test('the message of an internal error is for the log, not for callers', async (t) => {
+  const logged: [string, Record<string, unknown> | undefined][] = [];
+  const logger = { info() {}, warn() {}, error: (...entry: (typeof logged)[0]) => void logged.push(entry) };
+  const registry = await startRegistry(t, { registries: [shelf], logger });
+  // a stored document that does not parse
+  await registry.getStorage().store.put('shelf/documents/a.json', Buffer.from('{"secret detail'), {});
+  for (const path of ['/shelf/a', '/shelf/a/x']) {
+    const { status, text } = await send(registry, 'GET', path);
+    t.equal(status, 500, path);
+    t.equal(text, '{"problem":"The registry failed to answer this request"}', path);
+  }
+  t.equal(logged.length, 2);
+  for (const [message, fields] of logged) {
+    t.match(fields, { kind: 'internal', protocol: 'shelf' });
+    t.not(message, 'The registry failed to answer this request', 'an operator learns what is wrong');
+  }
+});
+
 t.test('what a handler says itself stays, in any spelling', async (t) => {
   const headers = { 'content-security-policy': "default-src 'self'", 'x-content-type-options': 'nosniff' };
   t.same(withProtection({ status: 200, headers: { ...headers } }).headers, headers);
