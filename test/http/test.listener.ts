@@ -1,6 +1,6 @@
 import http from 'node:http';
 import t from 'tap';
-import { fromIterable } from '../../ts/core/base/helpers.streams.js';
+import { fromIterable, streamOfSource } from '../../ts/core/base/helpers.streams.js';
 import { cutTarget, parseQuery, splitTarget } from '../../ts/http/helpers.requesttarget.js';
 import { toNodeListener, withHealth } from '../../ts/http/index.js';
 import { type IRequestContext, RegistryError, respond, streamToBuffer, toReadableStream } from '../../ts/index.js';
@@ -350,6 +350,54 @@ t.test('a body that fails in the middle breaks the connection', async (t) => {
     await t.rejects(ask(port, path), { code: 'ECONNRESET' }, path);
   }
   t.match(logged, [/the disk is gone/, /the disk is gone/, /ended after 5 of 10/, /longer than its Content-Length 10/]);
+});
+
+t.test('a file that ends too early, or does not end in time, breaks the connection', async (t) => {
+  const logged: string[] = [];
+  const logger = {
+    info() {},
+    warn() {},
+    error: (_: string, fields?: Record<string, unknown>) => void logged.push(String(fields?.error)),
+  };
+  let closed = 0;
+  const source = (sizes: number[]) => ({
+    read: async (room: Uint8Array) => room.fill(1, 0, sizes[0] ?? 0) && (sizes.shift() ?? 0),
+    close: async () => void closed++,
+  });
+  const sizes: Record<string, number[]> = { '/short': [5], '/long': [5, 6], '/right': [5, 5] };
+  const port = await listenWith(
+    t,
+    toNodeListener(
+      handler(({ path }) => ({
+        status: 200,
+        headers: { 'Content-Length': '10' },
+        body: streamOfSource(source([...sizes[path]!]), 1024),
+      })),
+      { logger },
+    ),
+  );
+  await t.rejects(ask(port, '/short'), { code: 'ECONNRESET' });
+  await t.rejects(ask(port, '/long'), { code: 'ECONNRESET' });
+  t.equal((await ask(port, '/right')).body.byteLength, 10);
+  t.match(logged, [/ended after 5 of 10/, /longer than its Content-Length 10/]);
+  t.equal(closed, 3, 'and the files are closed');
+});
+
+t.test('a response that something else in the application destroys does not end the process', async (t) => {
+  const aborted = deferred();
+  const listener = toNodeListener(
+    handler(async ({ signal }) => {
+      signal?.addEventListener('abort', () => aborted.resolve());
+      await aborted.promise;
+      return text(200, 'x');
+    }),
+  );
+  const port = await listenWith(t, (request, response) => {
+    listener(request, response);
+    setImmediate(() => response.destroy(new Error('the application has enough')));
+  });
+  await t.rejects(ask(port, '/'), { code: 'ECONNRESET' });
+  await within(aborted.promise, 'abort');
 });
 
 t.test('what fails before its first byte is an error answer', async (t) => {

@@ -41,6 +41,41 @@ export const quotaOf = (limit: number) => {
       reserved.delete(writeOf(context));
     },
   };
+  // not in the readme: of each write, what was allowed and what was told of it in the end
+  const outcomes = new Map<string, string[]>();
+  const noted = (context: IStorageHookContext): string[] => {
+    const write = `${context.operation} ${writeOf(context)}`;
+    const told = outcomes.get(write) ?? [];
+    outcomes.set(write, told);
+    return told;
+  };
+  const { beforePut, afterPut, afterDelete, afterAbort } = storageHooks;
+  const watched: IStorageHooks = {
+    async beforePut(context) {
+      const verdict = await beforePut!(context);
+      if (verdict.allowed) noted(context);
+      return verdict;
+    },
+    async beforeDelete(context) {
+      noted(context);
+      return { allowed: true };
+    },
+    async afterPut(context) {
+      noted(context).push('afterPut');
+      await afterPut!(context);
+    },
+    async afterDelete(context) {
+      noted(context).push('afterDelete');
+      await afterDelete!(context);
+    },
+    async afterAbort(context) {
+      noted(context).push('afterAbort');
+      await afterAbort!(context);
+    },
+  };
+  /** writes of which not exactly one outcome was told */
+  const untold = (): string[] =>
+    [...outcomes].filter(([, told]) => told.length !== 1).map(([write, told]) => `${write}: ${told.join(' ')}`);
   const used = (account: string): number => [...(held.get(account)?.values() ?? [])].reduce((sum, one) => sum + one, 0);
-  return { storageHooks, used, reserved };
+  return { storageHooks: watched, used, reserved, untold };
 };

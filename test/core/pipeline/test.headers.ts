@@ -47,7 +47,17 @@ t.test('If-None-Match compares weakly and knows lists', async (t) => {
 t.test('gzip is sent to those who take it', async (t) => {
   for (const yes of ['gzip', 'gzip, deflate, br', 'br, GZIP;q=0.5', '*'])
     t.equal(acceptsEncoding(yes, 'gzip'), true, yes);
-  for (const no of [undefined, '', 'identity', 'br', 'gzip;q=0', '*;q=0', 'gzip;q=0, *']) {
+  for (const no of [
+    undefined,
+    '',
+    'identity',
+    'br',
+    'gzip;q=0',
+    '*;q=0',
+    'gzip;q=0, *',
+    'gzip;q=0.0',
+    'gzip; Q = 0.000',
+  ]) {
     t.equal(acceptsEncoding(no, 'gzip'), false, `${no}`);
   }
 });

@@ -45,11 +45,12 @@ const npmQuota = async (t: Parameters<typeof npmWorld>[0], storage?: object, lim
 };
 
 t.test('npm: a quota that hooks keep is what the store holds, whatever happens', async (t) => {
-  const { writer, admin, registry, used, reserved } = await npmQuota(t);
+  const { writer, admin, registry, used, reserved, untold } = await npmQuota(t);
   const agrees = async (what: string, isEmpty = false) => {
     t.equal(used('@team'), await stored(registry, '@team'), what);
     t.equal(used('@team') === 0, isEmpty, what);
     t.equal(reserved.size, 0, `${what}: nothing is reserved any more`);
+    t.same(untold(), [], `${what}: one outcome for all that was allowed`);
   };
   t.equal((await writer.publish('@team/a', '1.0.0')).status, 201);
   await agrees('a small package');
@@ -132,6 +133,7 @@ const ociQuota = async (t: Parameters<typeof ociWorld>[0]) => {
       t.equal(quota.used(account), await stored(world.registry, account), `${what}: ${account}`);
     }
     t.equal(quota.reserved.size, 0, `${what}: nothing is reserved any more`);
+    t.equal(quota.untold().join('\n'), '', `${what}: one outcome for all that was allowed`);
   };
   return { ...quota, ...world, agrees };
 };
