@@ -43,6 +43,12 @@ t.test('what is wrong is said by the name of its field', async (t) => {
     ['config.npm.registryUrl ', { npm: { enabled: true, registryUrl: 'registry.example.com' } }],
     ['config.registries[0].create ', { registries: [{ protocol: 'p', basePath: '/p' }] }],
     ['config.registries[0].basePath ', { registries: [{ protocol: 'p', create: () => null }] }],
+    ['config.oci.absoluteLocations ', { oci: { enabled: true, absoluteLocations: 'yes' } }],
+    ['config.cors.origins ', { cors: true }],
+    ['config.cors.origins ', { cors: { origins: 'https://x.example.org' } }],
+    ['config.cors.origins ', { cors: { origins: ['x.example.org'] } }],
+    ['config.cors.origins ', { cors: { origins: ['https://x.example.org/'] } }],
+    ['config.cors.origins ', { cors: { origins: ['https://*.example.org'] } }],
     ['config.limits.maxArtifactSize ', { limits: { maxArtifactSize: -1 } }],
     ['config.limits.maxSize ', { limits: { maxSize: 1 } }],
   ];

@@ -1,11 +1,13 @@
 import { Housekeeper } from './core/base/classes.housekeeper.js';
 import { DEFAULT_LIMITS } from './core/base/helpers.limits.js';
+import { missingPermission } from './core/base/helpers.permissions.js';
 import { AuthManager } from './core/classes.authmanager.js';
 import type { BaseRegistry } from './core/classes.baseregistry.js';
 import { ConfigError } from './core/classes.configerror.js';
 import { RegistryError } from './core/classes.registryerror.js';
 import { RegistryStorage } from './core/classes.registrystorage.js';
 import type {
+  IIncomingContext,
   ILogger,
   IProtocolConfig,
   IRequestContext,
@@ -13,7 +15,11 @@ import type {
   TRegistryProtocol,
 } from './core/interfaces.core.js';
 import type { IObjectStore } from './core/objectstore/interfaces.objectstore.js';
+import { Cors } from './core/pipeline/classes.cors.js';
+import { type IFoundMount, isPrefix, MountTable } from './core/pipeline/classes.mounttable.js';
+import { plainContext } from './core/pipeline/helpers.context.js';
 import { respond, withoutForbiddenBody } from './core/pipeline/helpers.http.js';
+import { withProtection } from './core/pipeline/helpers.protection.js';
 import { normalizePath } from './core/pipeline/helpers.routes.js';
 import type { IRegistryServices } from './core/pipeline/interfaces.pipeline.js';
 import { AnswerCache } from './core/pipeline/serving/classes.answercache.js';
@@ -45,11 +51,6 @@ export interface IRebuildOptions {
   progress?(protocol: TRegistryProtocol, documents: number): void;
 }
 
-interface IMount {
-  prefix: string;
-  registry: BaseRegistry;
-}
-
 const openStore = async (config: TStorageConfig, logger: ILogger): Promise<IObjectStore> => {
   if ('objectStore' in config) return config.objectStore;
   if ('directory' in config) {
@@ -60,11 +61,19 @@ const openStore = async (config: TStorageConfig, logger: ILogger): Promise<IObje
   return new S3ObjectStore(config, { logger });
 };
 
+/** What a store has thrown says itself what is wrong; this is for what a library throws when it is loaded. */
+const explained = (cause: unknown, storage: TStorageConfig): unknown => {
+  if (cause instanceof RegistryError) return cause;
+  const missing = missingPermission(cause, 'bucketName' in storage ? 's3' : 'directory');
+  return missing ? new RegistryError('unavailable', `The registry cannot start: ${missing}`, { cause }) : cause;
+};
+
 /** Builds the services from the configuration, mounts the registries and hands each request to one of them. */
 export class SmartRegistry {
   private readonly logger: ILogger;
   private readonly registries = new Map<TRegistryProtocol, BaseRegistry>();
-  private mounts: IMount[] = [];
+  private readonly mounts = new MountTable<BaseRegistry>();
+  private readonly cors: Cors | undefined;
   private services: IRegistryServices | undefined;
   private housekeeper: Housekeeper | undefined;
   private starting: Promise<void> | undefined;
@@ -74,6 +83,7 @@ export class SmartRegistry {
   constructor(private readonly config: IRegistryConfig) {
     checkConfig(config);
     this.logger = config.logger ?? SILENT;
+    this.cors = config.cors && new Cors(config.cors);
   }
 
   /** Opens the storage and starts every enabled protocol. Calling it again is fine. */
@@ -81,7 +91,7 @@ export class SmartRegistry {
     if (this.state === 'destroyed') return Promise.reject(new Error('This SmartRegistry was destroyed'));
     this.starting ??= this.start().catch((error: unknown) => {
       this.starting = undefined;
-      throw error;
+      throw explained(error, this.config.storage);
     });
     return this.starting;
   }
@@ -90,16 +100,31 @@ export class SmartRegistry {
    * Answers one HTTP request. It never rejects for anything a request can cause; it throws only before `init()` and
    * after `destroy()`.
    */
-  public async handleRequest(context: IRequestContext): Promise<IResponse> {
+  public async handleRequest(incoming: IIncomingContext): Promise<IResponse> {
     if (this.state !== 'ready') throw this.notReady();
-    const path = normalizePath(context.path);
-    for (const { prefix, registry } of this.mounts) {
-      if (!path.startsWith(prefix)) continue;
-      const rest = path.slice(prefix.length);
-      if (rest === '' || rest.startsWith('/')) return registry.handle(context, prefix, rest === '' ? '/' : rest);
-    }
-    const missing = respond(404, { error: 'No registry is mounted at this path' });
-    return withoutForbiddenBody(missing, context.method.toUpperCase());
+    const context = plainContext(incoming);
+    const response = this.cors?.preflight(context) ?? (await this.dispatch(context)) ?? (await this.refuse(context));
+    this.cors?.open(context, response);
+    return response;
+  }
+
+  /**
+   * Whether a request for this raw path is one for the registry, so that a host can leave all others to the rest of its
+   * application.
+   * @param prefix what the host has cut off before `path`
+   */
+  public handles(path: string, prefix = ''): boolean {
+    return this.find(path, prefix) !== undefined;
+  }
+
+  /**
+   * Parts a raw path from which nothing was cut off into what stands before a protocol's mount and the rest. Undefined
+   * if no mount is in it.
+   */
+  public locate(path: string): { prefix: string; path: string } | undefined {
+    const whole = normalizePath(path);
+    const found = this.mounts.find(whole, 0, whole.length);
+    return found && { prefix: found.prefix, path: whole.slice(found.prefix.length) };
   }
 
   public getStorage(): RegistryStorage {
@@ -247,8 +272,26 @@ export class SmartRegistry {
       if (settings.enabled !== false) started.push(create(services, { ...settings, enabled: true }));
     }
     for (const registry of started) await this.mount(registry);
-    // the longest prefix wins: `/oci/v2` before `/oci`, and the root last
-    this.mounts.sort((a, b) => b.prefix.length - a.prefix.length);
+  }
+
+  private find(path: string, prefix: string): IFoundMount<BaseRegistry> | undefined {
+    const before = prefix.replace(/\/+$/, '');
+    return this.mounts.find(before + normalizePath(path), before.length);
+  }
+
+  private async dispatch(context: IRequestContext): Promise<IResponse | undefined> {
+    const { path, prefix = '' } = context;
+    const found = this.find(path, prefix);
+    return found?.target.handle(context, found.prefix + found.mount, found.path);
+  }
+
+  /** The answer to what is below no mount. */
+  private refuse({ method, prefix = '' }: IRequestContext): Promise<IResponse> {
+    const isLegible = isPrefix(prefix.replace(/\/+$/, ''));
+    const missing = isLegible
+      ? respond(404, { error: 'No registry is mounted at this path' })
+      : respond(400, { error: 'The prefix of the request is not a path that can be a part of links' });
+    return withoutForbiddenBody(withProtection(missing), method.toUpperCase());
   }
 
   private async mount(registry: BaseRegistry): Promise<void> {
@@ -256,11 +299,8 @@ export class SmartRegistry {
     if (this.registries.has(protocol))
       throw new ConfigError('registries', `has two entries for protocol "${protocol}"`);
     for (const prefix of registry.mounts()) {
-      const taken = this.mounts.find((mount) => mount.prefix === prefix);
-      if (taken) {
-        throw new ConfigError(`${protocol}.basePath`, `"${prefix || '/'}" is taken by ${taken.registry.protocol}`);
-      }
-      this.mounts.push({ prefix, registry });
+      const taken = this.mounts.add(prefix, registry);
+      if (taken) throw new ConfigError(`${protocol}.basePath`, `"${prefix || '/'}" is taken by ${taken.protocol}`);
     }
     this.registries.set(protocol, registry);
     await registry.init();
@@ -270,7 +310,7 @@ export class SmartRegistry {
     await this.housekeeper?.stop();
     for (const registry of this.registries.values()) await registry.destroy();
     this.registries.clear();
-    this.mounts = [];
+    this.mounts.clear();
     await this.services?.auth.destroy();
     await this.services?.storage.destroy();
   }

@@ -83,10 +83,23 @@ const checkProtocol = (config: unknown, field: string): void => {
   }
 };
 
-const checkOci = ({ untaggedManifests: policy }: IOciConfig): void => {
+const checkOci = ({ untaggedManifests: policy, absoluteLocations }: IOciConfig): void => {
+  if (absoluteLocations !== undefined && typeof absoluteLocations !== 'boolean') {
+    throw new ConfigError('oci.absoluteLocations', 'must be true or false');
+  }
   if (policy === undefined || policy === 'keep') return;
   if (isObject(policy) && typeof policy.deleteAfterMs === 'number' && policy.deleteAfterMs >= 0) return;
   throw new ConfigError('oci.untaggedManifests', "must be 'keep' or { deleteAfterMs: a number of milliseconds }");
+};
+
+const isOrigin = (text: string): boolean =>
+  text === '*' || (!text.includes('*') && URL.canParse(text) && new URL(text).origin === text);
+
+const checkCors = (cors: unknown): void => {
+  const { origins } = isObject(cors) ? cors : {};
+  if (!isTextList(origins) || !origins.every(isOrigin)) {
+    throw new ConfigError('cors.origins', 'must be a list of origins such as "https://packages.example.org", or ["*"]');
+  }
 };
 
 const checkLimits = (limits: unknown): void => {
@@ -115,5 +128,6 @@ export const checkConfig = (config: IRegistryConfig): void => {
     requireText(entry.basePath, `${field}.basePath`);
     if (typeof entry.create !== 'function') throw new ConfigError(`${field}.create`, 'must be a function');
   });
+  if (config.cors !== undefined) checkCors(config.cors);
   if (config.limits !== undefined) checkLimits(config.limits);
 };

@@ -1,6 +1,6 @@
 import type { IAuthConfig, IAuthProvider } from './core/auth/interfaces.auth.js';
 import type { BaseRegistry } from './core/classes.baseregistry.js';
-import type { ILimits, ILogger, IProtocolConfig } from './core/interfaces.core.js';
+import type { ICorsConfig, ILimits, ILogger, IProtocolConfig } from './core/interfaces.core.js';
 import type { IObjectStore } from './core/objectstore/interfaces.objectstore.js';
 import type { IS3StorageConfig } from './core/objectstore/s3/interfaces.s3config.js';
 import type { IRegistryServices } from './core/pipeline/interfaces.pipeline.js';
@@ -30,18 +30,20 @@ export interface ICustomRegistryConfig extends Partial<IProtocolConfig> {
 export interface IRegistryConfig {
   storage: TStorageConfig;
   auth: IAuthConfig;
-  authProvider?: IAuthProvider;
-  storageHooks?: IStorageHooks;
-  oci?: IOciConfig;
-  npm?: IProtocolConfig;
-  maven?: IProtocolConfig;
-  cargo?: IProtocolConfig;
-  composer?: IProtocolConfig;
-  pypi?: IProtocolConfig;
-  rubygems?: IProtocolConfig;
-  registries?: ICustomRegistryConfig[];
-  /** believe X-Forwarded-Proto and X-Forwarded-Host; default false */
-  trustProxy?: boolean;
-  logger?: ILogger;
-  limits?: ILimits;
+  authProvider?: IAuthProvider | undefined;
+  storageHooks?: IStorageHooks | undefined;
+  oci?: IOciConfig | undefined;
+  npm?: IProtocolConfig | undefined;
+  maven?: IProtocolConfig | undefined;
+  cargo?: IProtocolConfig | undefined;
+  composer?: IProtocolConfig | undefined;
+  pypi?: IProtocolConfig | undefined;
+  rubygems?: IProtocolConfig | undefined;
+  registries?: ICustomRegistryConfig[] | undefined;
+  /** believe X-Forwarded-Proto, -Host, -Port and -For; default false */
+  trustProxy?: boolean | undefined;
+  /** lets pages of these origins read packages and images (GET and HEAD); default: none */
+  cors?: ICorsConfig | undefined;
+  logger?: ILogger | undefined;
+  limits?: ILimits | undefined;
 }

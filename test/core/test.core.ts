@@ -75,6 +75,10 @@ t.test('what is uploaded comes down, whole and in parts', async (t) => {
   t.equal(past.status, 416);
   t.equal(past.headers['Content-Range'], 'bytes */11');
 
+  for (const Range of ['bytes=5-2', 'bytes=11-', 'bytes=0-1']) {
+    const whole = await send(registry, 'HEAD', '/shelf/a/x', { headers: { Range } });
+    t.same([whole.status, whole.headers['Content-Length']], [200, '11'], `HEAD knows no ranges: ${Range}`);
+  }
   const head = await registry.handleRequest({ method: 'HEAD', path: '/shelf/a/x', headers: {}, query: {} });
   t.equal(head.status, 200);
   t.equal(head.headers['Content-Length'], '11');

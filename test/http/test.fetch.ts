@@ -69,6 +69,22 @@ t.test('the public origin', async (t) => {
   t.equal(await answer.text(), 'undefined', 'the setting of the registry counts');
 });
 
+t.test('what the host has cut off, and what it has not', async (t) => {
+  const registry = await startRegistry(t, { registries: [shelf] });
+  const about = async (path: string, options?: Parameters<typeof toFetchHandler>[1]) => {
+    const answer = await toFetchHandler(registry, options)(new Request(`https://npm.example.org${path}`));
+    return answer.status === 200 ? ((await answer.json()) as { url: string }).url : answer.status;
+  };
+  t.equal(await about('/shelf/about'), 'https://npm.example.org/shelf');
+  t.equal(await about('/packages/shelf/about'), 'https://npm.example.org/packages/shelf', 'nothing is cut off');
+  t.equal(await about('/shelf/about', { prefix: '/packages' }), 'https://npm.example.org/packages/shelf');
+  t.equal(await about('/about', { prefix: '/shelf' }), 'https://npm.example.org/shelf');
+  t.equal(await about('/x/shelf/about', { prefix: '/packages' }), 404, 'a prefix is exact');
+  t.equal(await about('/about'), 404);
+  const healthy = toFetchHandler(withHealth(registry), { prefix: '/packages' });
+  t.equal((await healthy(new Request('https://npm.example.org/-/health'))).status, 200);
+});
+
 t.test('the links of a registry lead to where the caller asked', async (t) => {
   const headers = { 'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'outside.example.org' };
   const ask = async (trustProxy: boolean, more: Record<string, string>) => {
@@ -87,8 +103,12 @@ t.test('the links of a registry lead to where the caller asked', async (t) => {
 t.test('who the caller is, as far as the runtime says', async (t) => {
   const request = new Request('http://x/', { headers: { 'X-Forwarded-For': '6.6.6.6, 10.0.0.1' } });
   const actor = () => ({ ip: '::ffff:10.9.9.9', orgId: 'org' });
-  t.match((await contextOf(request, { actor })).actor, { ip: '10.9.9.9', orgId: 'org' });
-  t.match((await contextOf(request, { actor, trustProxy: true })).actor, { ip: '10.0.0.1', orgId: 'org' });
+  const seen = async (options: Parameters<typeof contextOf>[1]) => {
+    const { ip, orgId } = (await contextOf(request, options)).actor ?? {};
+    return [ip, orgId];
+  };
+  t.same(await seen({ actor }), ['10.9.9.9', 'org'], 'an IPv4 caller on a dual-stack socket');
+  t.same(await seen({ actor, trustProxy: true }), ['10.0.0.1', 'org']);
   t.equal((await contextOf(request)).actor?.ip, undefined);
 });
 
@@ -144,6 +164,7 @@ t.test('whatever goes wrong is an answer', async (t) => {
   const cases: [Error, number, RegExp][] = [
     [new Error('a secret path'), 500, /failed to answer/],
     [new RegistryError('unavailable', 'The store is down'), 503, /store is down/],
+    [new RegistryError('internal', 'a secret path'), 500, /failed to answer/],
   ];
   for (const [error, status, text] of cases) {
     const fetch = toFetchHandler(
@@ -154,9 +175,11 @@ t.test('whatever goes wrong is an answer', async (t) => {
     );
     const answer = await fetch(new Request('http://x/'));
     t.equal(answer.status, status);
-    t.match(await answer.text(), text);
+    const shown = await answer.text();
+    t.match(shown, text);
+    t.notMatch(shown, /secret/);
   }
-  t.match(logged, [{ error: /secret/ }, {}]);
+  t.match(logged, [{ error: /secret/ }, {}, { error: /secret/ }]);
   const badHeader = toFetchHandler(handler(() => ({ status: 200, headers: { 'X-Bad': 'a\nb' } })));
   t.equal((await badHeader(new Request('http://x/'))).status, 500);
 });
@@ -208,6 +231,15 @@ t.test('health for any host', async (t) => {
     throw new Error('no');
   };
   t.equal(await check('GET', failing), '503 {"status":"unavailable"}');
+  const silent = withHealth(
+    handler(() => respond(418, ''), { checkHealth: () => new Promise(() => {}) }),
+    { timeoutMs: 20 },
+  );
+  const late = await within(
+    toFetchHandler(silent)(new Request('http://x/-/health')),
+    'an answer although the store gives none',
+  );
+  t.equal(late.status, 503);
   const elsewhere = await toFetchHandler(withHealth(handler(() => respond(418, ''))))(
     new Request('http://x/-/healthy'),
   );

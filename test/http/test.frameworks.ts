@@ -77,7 +77,14 @@ const hono = async (registry: IRequestHandler): Promise<IHost> => {
   const fetch = toFetchHandler(registry);
   const app = new Hono();
   app.all('*', (c) => fetch(c.req.raw));
-  return listening(serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }) as Server);
+  return listening(
+    serve({
+      fetch: app.fetch,
+      port: 0,
+      hostname: '127.0.0.1',
+      serverOptions: { requestTimeout: 0 }, // Node's own 300 s would cut long uploads off
+    }) as Server,
+  );
 };
 
 /** As the readme that users of Express 4 know writes it; it reads, and cannot upload. */

@@ -1,11 +1,13 @@
 import http from 'node:http';
 import t from 'tap';
-import { fromIterable } from '../../ts/core/base/helpers.streams.js';
-import { parseQuery, splitTarget } from '../../ts/http/helpers.requesttarget.js';
-import { toNodeListener } from '../../ts/http/index.js';
+import { fromIterable, streamOfSource } from '../../ts/core/base/helpers.streams.js';
+import { cutTarget, parseQuery, splitTarget } from '../../ts/http/helpers.requesttarget.js';
+import { toNodeListener, withHealth } from '../../ts/http/index.js';
 import { type IRequestContext, RegistryError, respond, streamToBuffer, toReadableStream } from '../../ts/index.js';
 import { ask, RawClient } from '../support/http/client.js';
 import { deferred, endless, handler, listenWith, within } from '../support/http/host.js';
+import { startRegistry } from '../support/registry.js';
+import { shelf } from '../support/shelf.js';
 
 const text = (status: number, body: string) => respond(status, body);
 
@@ -33,6 +35,69 @@ t.test('a request target is split and nothing in it is resolved or decoded', asy
     ['__proto__', '1'],
     ['constructor', '2'],
   ]);
+});
+
+t.test('what a host application has cut off a request target', async (t) => {
+  const cases: [original: string, rest: string, prefix: string | undefined, path: string][] = [
+    ['/packages/npm/a?x=1', '/npm/a?x=1', '/packages', '/npm/a'],
+    ['/npm/a', '/npm/a', undefined, '/npm/a'],
+    ['/packages', '/', '/packages', '/'],
+    ['/packages?x=1', '/?x=1', '/packages', '/'],
+    ['/packages/', '/', '/packages', '/'],
+    ['http://x/packages/npm', 'http://x/npm', '/packages', '/npm'],
+    // a host that rewrites means what it writes
+    ['/old/a', '/npm/a?y=2', undefined, '/npm/a'],
+  ];
+  for (const [original, rest, prefix, path] of cases) {
+    const found = cutTarget(original, rest);
+    t.equal(found.prefix, prefix, original);
+    t.equal(found.path, path, original);
+  }
+  t.same({ ...cutTarget('/old/a', '/npm/a?y=2').query }, { y: '2' });
+});
+
+t.test('the registry stands below a path, and what is not its own is left to the application', async (t) => {
+  const registry = await startRegistry(t, { registries: [shelf] });
+  const listener = toNodeListener(withHealth(registry));
+  // as Express and connect call a listener that stands below a path
+  const below = (mount: string, passesNext: boolean) =>
+    listenWith(t, (request, response) => {
+      const next = () => response.end('the application');
+      const { url = '/' } = request;
+      if (!url.startsWith(mount)) return next();
+      const cut = { originalUrl: url, url: url.slice(mount.length) || '/' };
+      listener(Object.assign(request, cut), response, ...(passesNext ? [next] : []));
+    });
+  const answer = async (port: number, path: string) => {
+    const { status, body } = await ask(port, path, { headers: { Host: 'npm.example.org' } });
+    return status === 200 ? body.toString() : String(status);
+  };
+  const link = (prefix: string) => `{"url":"http://npm.example.org${prefix}/shelf"}`;
+
+  const root = await below('', true);
+  t.equal(await answer(root, '/shelf/about'), link(''));
+  for (const path of ['/about', '/', '/docs/shelf/about', '/shelfs', '/-/healthy']) {
+    t.equal(await answer(root, path), 'the application', path);
+  }
+  t.equal(await answer(root, '/-/health'), '{"status":"ok"}');
+  const deep = await below('/packages', true);
+  t.equal(await answer(deep, '/packages/shelf/about'), link('/packages'));
+  for (const path of ['/packages/about', '/packages', '/packages/docs/shelf/about', '/shelf/about']) {
+    t.equal(await answer(deep, path), 'the application', path);
+  }
+  const exact = await below('/shelf', true);
+  t.equal(await answer(exact, '/shelf/about'), link(''));
+  t.equal(await answer(exact, '/about'), 'the application');
+
+  t.equal(await answer(await below('/packages', false), '/packages/about'), '404', 'a host without `next` has decided');
+  const plain = await listenWith(t, toNodeListener(registry));
+  t.equal(await answer(plain, '/packages/shelf/about'), link('/packages'), 'Fastify hands over the whole path');
+  t.equal(await answer(plain, '/../shelf/about'), '404');
+  t.equal(await answer(plain, '/about'), '404');
+  const anything = await listenWith(t, (request, response) =>
+    toNodeListener(handler(({ path }) => text(200, path)))(request, response, () => response.end('the application')),
+  );
+  t.equal(await answer(anything, '/about'), '/about', 'a handler that does not say what is its own gets all');
 });
 
 t.test('the context says what was on the wire', async (t) => {
@@ -287,6 +352,54 @@ t.test('a body that fails in the middle breaks the connection', async (t) => {
   t.match(logged, [/the disk is gone/, /the disk is gone/, /ended after 5 of 10/, /longer than its Content-Length 10/]);
 });
 
+t.test('a file that ends too early, or does not end in time, breaks the connection', async (t) => {
+  const logged: string[] = [];
+  const logger = {
+    info() {},
+    warn() {},
+    error: (_: string, fields?: Record<string, unknown>) => void logged.push(String(fields?.error)),
+  };
+  let closed = 0;
+  const source = (sizes: number[]) => ({
+    read: async (room: Uint8Array) => room.fill(1, 0, sizes[0] ?? 0) && (sizes.shift() ?? 0),
+    close: async () => void closed++,
+  });
+  const sizes: Record<string, number[]> = { '/short': [5], '/long': [5, 6], '/right': [5, 5] };
+  const port = await listenWith(
+    t,
+    toNodeListener(
+      handler(({ path }) => ({
+        status: 200,
+        headers: { 'Content-Length': '10' },
+        body: streamOfSource(source([...sizes[path]!]), 1024),
+      })),
+      { logger },
+    ),
+  );
+  await t.rejects(ask(port, '/short'), { code: 'ECONNRESET' });
+  await t.rejects(ask(port, '/long'), { code: 'ECONNRESET' });
+  t.equal((await ask(port, '/right')).body.byteLength, 10);
+  t.match(logged, [/ended after 5 of 10/, /longer than its Content-Length 10/]);
+  t.equal(closed, 3, 'and the files are closed');
+});
+
+t.test('a response that something else in the application destroys does not end the process', async (t) => {
+  const aborted = deferred();
+  const listener = toNodeListener(
+    handler(async ({ signal }) => {
+      signal?.addEventListener('abort', () => aborted.resolve());
+      await aborted.promise;
+      return text(200, 'x');
+    }),
+  );
+  const port = await listenWith(t, (request, response) => {
+    listener(request, response);
+    setImmediate(() => response.destroy(new Error('the application has enough')));
+  });
+  await t.rejects(ask(port, '/'), { code: 'ECONNRESET' });
+  await within(aborted.promise, 'abort');
+});
+
 t.test('what fails before its first byte is an error answer', async (t) => {
   const broken = (error: Error) => new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(error) });
   const answers: Record<string, () => ReturnType<typeof respond>> = {
@@ -299,12 +412,15 @@ t.test('what fails before its first byte is an error answer', async (t) => {
     '/throws': () => {
       throw new Error('a secret path');
     },
+    '/internal': () => {
+      throw new RegistryError('internal', 'a secret path');
+    },
     '/header': () => ({ status: 200, headers: { 'X-Bad': 'a\nb' } }),
     '/length': () => ({ status: 200, headers: { 'Content-Length': '3' }, body: toReadableStream('four') }),
   };
   const port = await listenWith(t, toNodeListener(handler(({ path }) => answers[path]!())));
   t.match(await ask(port, '/store'), { status: 503, headers: { 'content-type': 'application/json' } });
-  for (const path of ['/defect', '/throws', '/header', '/length']) {
+  for (const path of ['/defect', '/throws', '/internal', '/header', '/length']) {
     const reply = await ask(port, path);
     t.equal(reply.status, 500, path);
     t.notMatch(reply.body.toString(), /secret/, path);
@@ -414,4 +530,35 @@ t.test('a body that a parser had read before is passed on as it left it', async 
   });
   await ask(port, '/', { method: 'PUT', body: '{"a":1}' });
   t.same(seen, { a: 1 });
+});
+
+t.test('a handler that does not read on holds its client back', async (t) => {
+  const gate = deferred();
+  let socket: { bytesRead: number } | undefined;
+  const listener = toNodeListener(
+    handler(async ({ body }) => {
+      let count = 0;
+      for await (const chunk of body as AsyncIterable<Uint8Array>) {
+        if (count === 0) await gate.promise;
+        count += chunk.byteLength;
+      }
+      return text(200, `${count} bytes`);
+    }),
+  );
+  const port = await listenWith(t, (request, response) => {
+    socket = request.socket;
+    listener(request, response);
+  });
+  const raw = await RawClient.connect(port);
+  const size = 32 * 1024 * 1024;
+  raw.head('PUT / HTTP/1.1', 'Host: x', `Content-Length: ${size}`, 'Connection: close');
+  raw.socket.write(Buffer.alloc(size));
+  // until it stands still
+  for (let before = -1; socket === undefined || socket.bytesRead > before; ) {
+    before = socket?.bytesRead ?? -1;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  t.ok(socket.bytesRead < 1024 * 1024, `${socket.bytesRead} bytes were taken from the socket`);
+  gate.resolve();
+  t.match(await raw.end(), new RegExp(`${size} bytes$`), 'and all of it arrives when the handler reads');
 });

@@ -11,6 +11,8 @@ import type { IResponseReport } from '../../ts/http/interfaces.http.js';
 import { respond } from '../../ts/index.js';
 import { ask, RawClient } from '../support/http/client.js';
 import { deferred, handler, selfSigned, serveWith, within } from '../support/http/host.js';
+import { startRegistry } from '../support/registry.js';
+import { shelf } from '../support/shelf.js';
 
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 const echo = handler(async ({ path, body }) => {
@@ -30,6 +32,12 @@ t.test('it listens and says where', async (t) => {
   await server.close();
   await t.rejects(ask(port, '/a'), { code: 'ECONNREFUSED' });
   await createNodeServer(echo).close();
+});
+
+t.test('on a port of its own a registry is where its configuration says, and nowhere else', async (t) => {
+  const { port } = await serveWith(t, await startRegistry(t, { registries: [shelf] }));
+  t.equal((await ask(port, '/shelf/about')).status, 200);
+  t.equal((await ask(port, '/packages/shelf/about')).status, 404, 'a proxy’s rules for paths can be relied upon');
 });
 
 t.test('it tells of its health', async (t) => {
@@ -53,6 +61,14 @@ t.test('100 Continue is sent when the body is wanted, and not before', async (t)
   const answer = await outsider.end();
   t.match(answer, /^HTTP\/1\.1 401 Unauthorized\r\n/, 'the first thing that is said');
   t.match(answer, /Connection: close/, 'the client may send the body or not, so nothing else can follow');
+
+  const modest = await RawClient.connect(closed);
+  modest.head('PUT /x HTTP/1.1', 'Host: x', 'Content-Length: 10', 'Expect: 100-continue');
+  t.match(await modest.until(/no$/), /^HTTP\/1\.1 401 .*Connection: close/s, 'nor after a small one');
+  await wait(50);
+  t.equal(modest.closed, false, 'a client that sends the body all the same must not lose the answer by it');
+  modest.socket.write('x'.repeat(10));
+  await modest.end();
 
   const gate = deferred();
   const { port: open } = await serveWith(
@@ -203,6 +219,27 @@ t.test('closing ends a connection whose answer had promised keep-alive', async (
   const closing = server.close();
   more.resolve();
   t.match(await raw.end(), /second/);
+  await within(closing, 'close');
+});
+
+t.test('closing: a request that arrives on a kept connection after that is its last', async (t) => {
+  const more = deferred();
+  async function* slowly() {
+    yield Buffer.from('first');
+    await more.promise;
+  }
+  const answer = handler(({ path }) =>
+    path === '/first' ? { status: 200, headers: {}, body: fromIterable(slowly()) } : respond(200, 'last'),
+  );
+  const { server, port } = await serveWith(t, answer, { shutdownTimeoutMs: 10_000 });
+  const raw = await RawClient.connect(port);
+  raw.head('GET /first HTTP/1.1', 'Host: x');
+  t.match(await raw.until(/first/), /Connection: keep-alive/);
+  const closing = server.close();
+  raw.head('GET /second HTTP/1.1', 'Host: x');
+  await wait(50);
+  more.resolve();
+  t.match(await raw.end(), /Connection: close.*last$/s);
   await within(closing, 'close');
 });
 

@@ -130,6 +130,42 @@ t.test('/v2, /oci and /oci/v2 are the same registry, and links stay under the pa
   );
 });
 
+t.test('links in headers: paths, whole URLs, or the public URL', async (t) => {
+  const pushed = image('one');
+  const links = async (oci: object, mount = '/v2') => {
+    const { writer } = await ociWorld(t, { oci });
+    const here = writer.at(mount);
+    const begun = await here.begin('a');
+    // what the public URL leads to is this registry too
+    const path = begun.replace(/^https?:\/\/[^/]+/, '');
+    const made = await writer.at('').finish(path, pushed.config.digest, pushed.config.bytes);
+    const [layer] = pushed.layers as [(typeof pushed.layers)[0]];
+    await here.send('POST', `/a/blobs/uploads/?digest=${layer.digest}`, { body: layer.bytes });
+    const tagged = await here.pushManifest('a', 'v1', pushed);
+    await here.pushManifest('a', 'v2', pushed);
+    const more = await here.get('/a/tags/list?n=1');
+    const found = [begun, made.headers.Location, tagged.headers.Location, more.headers.Link];
+    return found.map((link = '') => link.replace(/[0-9a-f-]{36,}/, 'ID'));
+  };
+  const below = (base: string) => [
+    `${base}/a/blobs/uploads/ID`,
+    `${base}/a/blobs/sha256:ID`,
+    `${base}/a/manifests/sha256:ID`,
+    `<${base}/a/tags/list?last=v1&n=1>; rel="next"`,
+  ];
+  t.same(await links({}), below('/v2'));
+  t.same(await links({ absoluteLocations: false }, '/oci'), below('/oci'));
+  t.same(await links({ absoluteLocations: true }), below('http://registry.example.org/v2'));
+  t.same(await links({ absoluteLocations: true }, '/oci/v2'), below('http://registry.example.org/oci/v2'));
+  const registryUrl = 'https://images.example.org/oci/';
+  t.same(await links({ registryUrl }), below('https://images.example.org/oci'));
+  t.same(
+    await links({ registryUrl: 'https://images.example.org' }),
+    below('https://images.example.org/v2'),
+    'at the root of a host the registry is below /v2',
+  );
+});
+
 t.test('a base path of its own', async (t) => {
   const { writer } = await ociWorld(t, { oci: { basePath: '/images' } });
   await writer.at('/images').pushImage('a', 'v1', image('x'));

@@ -95,7 +95,12 @@ t.test('untaggedManifests: a hook may refuse, and hears of what goes', async (t)
   await collect(admin);
   t.ok(await isThere(admin, `/a/manifests/${kept.digest}`));
   t.ok(await isThere(admin, layerOf('a', kept)));
-  t.same(told, [`${one.digest} ${one.bytes.length} undefined`]);
+  const layer = one.layers[0]!;
+  t.same(
+    told,
+    [`${one.digest} ${one.bytes.length} undefined`, `${layer.digest} ${layer.bytes.length} undefined`],
+    'the manifest, and the blob that only it has named',
+  );
 });
 
 t.test('untaggedManifests: hooks are told of each manifest that they allowed to go, with its size', async (t) => {
@@ -118,7 +123,8 @@ t.test('untaggedManifests: hooks are told of each manifest that they allowed to 
   for (const pushed of [gone, tagged]) await admin.pushImage('a', pushed.digest, pushed);
   await collect(admin);
   t.ok(await isThere(admin, '/a/manifests/v1'));
-  t.same(told.sort(), [
+  const isManifest = (line: string) => [gone, tagged].some(({ digest }) => line.includes(digest));
+  t.same(told.filter(isManifest).sort(), [
     `gone ${gone.digest} ${gone.bytes.byteLength}`,
     `kept ${tagged.digest} ${tagged.bytes.byteLength} delete`,
   ]);

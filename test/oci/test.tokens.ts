@@ -281,6 +281,8 @@ t.test('a realm elsewhere, and a public URL', async (t) => {
   t.equal((await elsewhere.anon.get('/')).headers['WWW-Authenticate'], `Bearer realm="${realm}",service="images"`);
   const named = await ociWorld(t, { oci: { registryUrl: 'https://images.example.org/oci/' } });
   t.match((await named.anon.get('/')).headers['WWW-Authenticate'], 'realm="https://images.example.org/oci/token"');
+  const root = await ociWorld(t, { oci: { registryUrl: 'https://images.example.org/' } });
+  t.match((await root.anon.get('/')).headers['WWW-Authenticate'], 'realm="https://images.example.org/v2/token"');
 });
 
 t.test('without JWTs clients send their password each time', async (t) => {

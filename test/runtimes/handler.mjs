@@ -11,9 +11,12 @@ export const openHandler = async () => {
       users: [{ username: 'admin', password, scopes: ['*:*:*:*'] }],
     },
     npm: { enabled: true, basePath: '/npm' },
+    oci: { enabled: true, basePath: '/oci' },
   });
   await registry.init();
-  return toFetchHandler(registry);
+  const handle = toFetchHandler(registry);
+  // an application with a route of its own; the registry is at the root and below /packages
+  return (request) => (new URL(request.url).pathname === '/about' ? new Response('the application') : handle(request));
 };
 
 export const ready = (port) => {

@@ -1,5 +1,8 @@
+import { join } from 'node:path';
 import t from 'tap';
 import { runtimeSuite } from '../suites/runtime.suite.js';
+import { run } from '../support/client/run.js';
+import { temporaryFolder } from '../support/registry.js';
 import { findTool, type TToolName } from '../support/tools.js';
 
 const script = (name: string): string => new URL(`serve.${name}.mjs`, import.meta.url).pathname;
@@ -20,3 +23,38 @@ for (const [title, name, args] of others) {
     t.test(title, { skip: `${name} is not installed` }, async () => {});
   }
 }
+
+const denoTool = findTool('deno');
+t.test(
+  'Deno without permissions: the error names all flags',
+  { skip: !denoTool && 'deno is not installed' },
+  async (t) => {
+    const folder = await temporaryFolder(t);
+    const checkout = new URL('../..', import.meta.url).pathname;
+    const [, ...options] = deno.filter((option) => option !== '-A');
+    const start = async (permissions: string[], ...args: string[]) => {
+      const command = [
+        ...denoTool!.command,
+        'run',
+        ...options,
+        ...permissions,
+        new URL('init.mjs', import.meta.url).pathname,
+        ...args,
+      ];
+      const { stdout } = await run(command, { cwd: folder, env: { ...process.env, DENO_DIR: join(folder, 'deno') } });
+      return stdout.trim();
+    };
+    const directory = join(folder, 'data');
+    const flags = 'run the program with --allow-read and --allow-write';
+    t.match(await start([], 'directory', directory), flags);
+    t.match(await start(['--allow-read'], 'directory', directory), flags);
+    t.equal(
+      await start([`--allow-read=${folder},${checkout}`, `--allow-write=${folder}`], 'directory', directory),
+      'started',
+    );
+    const forS3 = 'run the program with --allow-net, --allow-env, --allow-sys and --allow-read';
+    t.match(await start([], 's3'), forS3);
+    t.match(await start(['--allow-env', '--allow-sys', '--allow-read'], 's3'), forS3);
+    t.match(await start(['--allow-env', '--allow-sys', '--allow-read', '--allow-net'], 's3'), /ECONNREFUSED/);
+  },
+);

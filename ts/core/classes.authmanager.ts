@@ -53,7 +53,7 @@ export class AuthManager {
   readonly #verifier: Verifier;
   readonly #now: () => Date;
 
-  /** @throws ConfigError naming the field that is wrong */
+  /** @throws ConfigError naming the field that is wrong @internal */
   constructor(config: IAuthConfig, dependencies: IAuthManagerDependencies) {
     if (!config.jwtSecret) throw new ConfigError('auth.jwtSecret', 'must be a non-empty string');
     const { storage, logger, now = () => new Date() } = dependencies;

@@ -6,6 +6,7 @@ import type { IProtocolConfig, IRequestContext, IResponse, TRegistryProtocol } f
 import type { IRebuildable } from './listing/interfaces.listing.js';
 import { RegistryCall } from './pipeline/classes.registrycall.js';
 import { parseAuthorization, respond, toResponse, withoutForbiddenBody } from './pipeline/helpers.http.js';
+import { withProtection } from './pipeline/helpers.protection.js';
 import { type IRoute, type IRouteMatch, RouteTable, type TTrailingSlash } from './pipeline/helpers.routes.js';
 import type { INamedAccess, IRegistryServices, TAccess } from './pipeline/interfaces.pipeline.js';
 import type { IGarbageOptions, IGarbageReport } from './storage/upkeep/interfaces.garbage.js';
@@ -96,6 +97,7 @@ export abstract class BaseRegistry {
     return (this.config.basePath ?? `/${this.protocol}`).replace(/\/+$/, '');
   }
 
+  /** @internal */
   public get routeTable(): RouteTable {
     this.table ??= new RouteTable(this.routes(), this.trailingSlash);
     return this.table;
@@ -104,6 +106,11 @@ export abstract class BaseRegistry {
   /** What a path with a trailing slash means if no row names it; protocols whose paths are files return `notFound`. */
   protected get trailingSlash(): TTrailingSlash {
     return 'same';
+  }
+
+  /** Whether `call.linkTo` returns whole URLs, for protocols whose clients may not take a path. */
+  protected get absoluteLinks(): boolean {
+    return false;
   }
 
   /**
@@ -128,8 +135,8 @@ export abstract class BaseRegistry {
     let call: RegistryCall | null = null;
     let response: IResponse;
     try {
-      const { protocol, services, config } = this;
-      call = new RegistryCall({ protocol, services, config, context, mount, path });
+      const { protocol, services, config, absoluteLinks } = this;
+      call = new RegistryCall({ protocol, services, config, context, mount, path, absoluteLinks });
       const repeated = this.repeat(call);
       if (repeated) return repeated;
       const { route, params }: IRouteMatch = this.routeTable.match(call.method, path);
@@ -141,13 +148,14 @@ export abstract class BaseRegistry {
     } catch (thrown) {
       response = this.failed(thrown, call);
     }
+    response = withProtection(response);
     try {
       await call?.release();
       for (const [name, value] of Object.entries(this.answerHeaders)) response.headers[name] ??= value;
       if (call) this.remember(call, response);
       return await withoutForbiddenBody(response, context.method.toUpperCase());
     } catch (thrown) {
-      return this.failed(thrown, call);
+      return withProtection(this.failed(thrown, call));
     }
   }
 

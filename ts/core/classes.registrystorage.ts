@@ -18,7 +18,6 @@ import type { IHookSubject } from './storage/hooks/classes.hookrunner.js';
 import type { IStorageHookMetadata } from './storage/hooks/interfaces.hooks.js';
 import type {
   ICodec,
-  IStageAbout,
   IStageOptions,
   IStorageOrigin,
   IStoredDocument,
@@ -39,6 +38,7 @@ export { jsonCodec, StagedObject };
 
 /** The origin of the registry's own work, which has no caller. */
 const ITSELF: IStorageOrigin = { protocol: 'registry' };
+const WRITE_HOOKS = ['beforePut', 'afterPut', 'beforeDelete', 'afterDelete', 'afterAbort'] as const;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
@@ -52,7 +52,10 @@ export class RegistryStorage {
   private staged: Set<StagedObject> | undefined;
   private operationId: string | undefined;
 
-  /** `origin` and `parts` are for `for()`. */
+  /**
+   * `origin` and `parts` are for `for()`.
+   * @internal
+   */
   constructor(
     store: IObjectStore,
     options: IRegistryStorageOptions = {},
@@ -133,6 +136,12 @@ export class RegistryStorage {
     return hooks.has('beforeGet') || hooks.has('afterGet');
   }
 
+  /** Whether there are hooks for writes and deletes, so that it matters what they are told. */
+  public get watchesWrites(): boolean {
+    const { hooks } = this.parts;
+    return WRITE_HOOKS.some((name) => hooks.has(name));
+  }
+
   /** Asks `beforeGet` for a caller that is about to get content. The function that it returns starts `afterGet`. */
   public async admitGet(key: string, about: IStorageHookMetadata): Promise<() => void> {
     const { hooks } = this.parts;
@@ -140,19 +149,20 @@ export class RegistryStorage {
     return () => hooks.tellLater('afterGet', this.origin, { key, metadata: about });
   }
 
-  /** Asks a `before…` hook about content that is written or deleted without `commit`; see `AskedHooks`. */
+  /**
+   * Asks a `before…` hook about content that is written or deleted without `commit`; see `AskedHooks`.
+   * @internal
+   */
   public ask(name: 'beforePut' | 'beforeDelete', subject: IHookSubject): Promise<void> {
     return this.parts.hooks.ask(name, this.operation, subject);
   }
 
-  /** Waits for an `after…` hook; never rejects. */
+  /**
+   * Waits for an `after…` hook; never rejects.
+   * @internal
+   */
   public tell(name: 'afterPut' | 'afterDelete' | 'afterAbort', subject: IHookSubject): Promise<void> {
     return this.parts.hooks.tell(name, this.operation, subject);
-  }
-
-  /** Asks `beforePut` (phase `start`) about an upload whose size or digest is not known yet. */
-  public announce(about: IStageAbout, size?: number): Promise<void> {
-    return this.parts.hooks.announce(this.operation, about, size);
   }
 
   /**
@@ -307,7 +317,10 @@ export class RegistryStorage {
     return new PackageSweep(this.parts, sweep).run();
   }
 
-  /** Markers of writes under way, from which derived state is repaired; see `PendingMarkers`. */
+  /**
+   * Markers of writes under way, from which derived state is repaired; see `PendingMarkers`.
+   * @internal
+   */
   public pendingMarkers<TSubject, TTruth>(
     options: IPendingOptions<TSubject, TTruth>,
   ): PendingMarkers<TSubject, TTruth> {

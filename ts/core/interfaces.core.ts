@@ -11,12 +11,12 @@ export type TRegistryProtocol =
 
 /** Who caused a request, for hooks and audit logs. It grants nothing. */
 export interface IRequestActor {
-  userId?: string;
-  tokenId?: string;
-  ip?: string;
-  userAgent?: string;
-  orgId?: string;
-  sessionId?: string;
+  userId?: string | undefined;
+  tokenId?: string | undefined;
+  ip?: string | undefined;
+  userAgent?: string | undefined;
+  orgId?: string | undefined;
+  sessionId?: string | undefined;
   [key: string]: unknown;
 }
 
@@ -30,19 +30,30 @@ export interface IRequestContext {
   /** Uint8Array | string | ReadableStream | Node Readable | AsyncIterable | already parsed object */
   body?: unknown;
   /** an already extracted credential, used instead of the Authorization header */
-  token?: string;
-  actor?: IRequestActor;
+  token?: string | undefined;
+  actor?: IRequestActor | undefined;
   /** public origin of this request, e.g. `https://registry.example.com` */
-  baseUrl?: string;
+  baseUrl?: string | undefined;
+  /**
+   * What the host application has cut off the path, e.g. `/packages`: links in answers begin with it. A protocol's mount
+   * may be a part of it, as with Express's `app.use('/npm', …)`.
+   */
+  prefix?: string | undefined;
   /** aborts the work when the client is gone */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
+}
+
+/** A request as an embedder may hand it over: with the objects of the fetch standard too. */
+export interface IIncomingContext extends Omit<IRequestContext, 'headers' | 'query'> {
+  headers: IRequestContext['headers'] | Headers;
+  query: IRequestContext['query'] | URLSearchParams;
 }
 
 export interface IResponse {
   status: number;
   headers: Record<string, string>;
   /** absent for HEAD, 204, 205 and 304 */
-  body?: ReadableStream<Uint8Array>;
+  body?: ReadableStream<Uint8Array> | undefined;
 }
 
 export interface ILogger {
@@ -54,26 +65,31 @@ export interface ILogger {
 
 export interface ILimits {
   /** bytes of an uploaded artifact; default 10 GiB */
-  maxArtifactSize?: number;
+  maxArtifactSize?: number | undefined;
   /** bytes of a metadata body (JSON, XML, form); default 32 MiB */
-  maxMetadataSize?: number;
+  maxMetadataSize?: number | undefined;
   /** bytes of decoded content that an archive may unpack to while it is checked; default 4 GiB */
-  maxUnpackedSize?: number;
+  maxUnpackedSize?: number | undefined;
   /** ms without a byte after which a request body is given up with 408; default 60,000 */
-  bodyIdleTimeoutMs?: number;
+  bodyIdleTimeoutMs?: number | undefined;
   /** ms a storage hook may take before it counts as a refusal; default 30,000 */
-  hookTimeoutMs?: number;
+  hookTimeoutMs?: number | undefined;
   /** bytes of rendered metadata kept in memory; default 64 MiB */
-  metadataCacheSize?: number;
+  metadataCacheSize?: number | undefined;
+}
+
+export interface ICorsConfig {
+  /** e.g. `https://packages.example.org`; `'*'` is every page, without the credentials that a browser keeps */
+  origins: string[];
 }
 
 export interface IProtocolConfig {
   enabled: boolean;
   /** URL prefix, e.g. `/npm`; default `/<protocol>` */
-  basePath?: string;
+  basePath?: string | undefined;
   /** public base URL of this protocol, used in generated links, e.g. `https://registry.example.com/npm` */
-  registryUrl?: string;
-  features?: Record<string, boolean>;
+  registryUrl?: string | undefined;
+  features?: Record<string, boolean> | undefined;
   /** lets a version that was deleted be published again; default false */
-  allowRepublish?: boolean;
+  allowRepublish?: boolean | undefined;
 }

@@ -55,7 +55,8 @@ class NodeServer implements IRegistryServer {
     private readonly settings: TSettings,
   ) {
     this.server = createServer(settings);
-    const handler = withHealth(registry);
+    // the port is the registry's own: what does not begin with a mount is not here, whatever rules a proxy has for paths
+    const handler = { ...withHealth(registry), locate: undefined };
     this.server.on('request', this.admit(toNodeListener(handler, settings)));
     this.server.on('checkContinue', this.admit(toNodeListener(handler, { ...settings, answersContinue: true })));
     this.server.on('clientError', (error, socket) => answerClientError(error, socket, this.underWay));

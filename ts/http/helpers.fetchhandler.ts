@@ -3,7 +3,7 @@ import type { IRequestActor, IResponse } from '../core/interfaces.core.js';
 import { callerAddress } from '../core/pipeline/helpers.http.js';
 import { declaredLength, failureAnswer, isBodyless } from './helpers.failures.js';
 import { baseUrlOf } from './helpers.origin.js';
-import { splitTarget } from './helpers.requesttarget.js';
+import { type IRequestTarget, splitTarget } from './helpers.requesttarget.js';
 import type { IFetchHandlerOptions, IRequestHandler } from './interfaces.http.js';
 
 /** Some runtimes keep Host to themselves; the URL was made from it. */
@@ -67,6 +67,13 @@ export const toFetchHandler = (
   options: IFetchHandlerOptions = {},
 ): ((request: Request) => Promise<Response>) => {
   const trusted = options.trustProxy ?? registry.trustProxy ?? false;
+  const { prefix } = options;
+
+  /** Without `prefix` the whole URL is here, and the mount may stand anywhere in it. */
+  const targetOf = (request: Request): IRequestTarget => {
+    const target = splitTarget(request.url);
+    return prefix === undefined ? { ...target, ...registry.locate?.(target.path) } : { ...target, prefix };
+  };
 
   const actorOf = (request: Request): IRequestActor => {
     const actor = options.actor?.(request) ?? {};
@@ -81,7 +88,7 @@ export const toFetchHandler = (
       const { origin, protocol, host } = new URL(request.url);
       response = await registry.handleRequest({
         method,
-        ...splitTarget(request.url),
+        ...targetOf(request),
         headers: headersOf(request, host),
         body: request.body ?? undefined,
         signal: request.signal,

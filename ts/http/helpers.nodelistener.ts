@@ -6,10 +6,15 @@ import { hasBody, IncomingBody } from './classes.incomingbody.js';
 import { failureAnswer } from './helpers.failures.js';
 import { type IExchange, sendOrDestroy, sendResponse } from './helpers.noderesponse.js';
 import { baseUrlOf } from './helpers.origin.js';
-import { splitTarget } from './helpers.requesttarget.js';
+import { cutTarget, type IRequestTarget, splitTarget } from './helpers.requesttarget.js';
 import type { INodeListenerOptions, IRequestHandler } from './interfaces.http.js';
 
-export type TNodeListener = (request: IncomingMessage, response: ServerResponse) => void;
+/** `next` continues with the rest of an application for what the registry does not handle. */
+export type TNodeListener = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  next?: (error?: unknown) => void,
+) => void;
 
 const DEFAULT_IDLE_TIMEOUT = 60_000;
 
@@ -41,10 +46,18 @@ const parsedBody = (request: IncomingMessage & { body?: unknown; file?: unknown;
   return request.file !== undefined || request.files !== undefined ? request : request.body;
 };
 
+/** Express and connect cut the path off below which they call the listener, and keep the whole beside it. */
+const targetOf = ({ url = '/', originalUrl }: IncomingMessage & { originalUrl?: unknown }): IRequestTarget =>
+  typeof originalUrl === 'string' ? cutTarget(originalUrl, url) : splitTarget(url);
+
 /**
  * The registry as a listener for `http.createServer`, `https.createServer`, and any framework that hands out Node's
  * own request and response (`app.use(toNodeListener(registry))` in Express). Never throws; a client that goes away
  * aborts the context's `signal` and cancels the body that is being sent to it.
+ *
+ * The registry may stand below a path. What stands before a protocol's mount is a part of the links in answers. A host
+ * that passes `next` gets everything back that is below no mount. Of one that does not pass it, every request is
+ * answered, and the mount may stand anywhere in the path.
  */
 export const toNodeListener = (registry: IRequestHandler, options: INodeListenerOptions = {}): TNodeListener => {
   const trusted = options.trustProxy ?? registry.trustProxy ?? false;
@@ -73,21 +86,22 @@ export const toNodeListener = (registry: IRequestHandler, options: INodeListener
         })
       : undefined;
 
-  const contextOf = (request: IncomingMessage, body: unknown, gone: Departure): IRequestContext => {
-    const { path, query } = splitTarget(request.url ?? '/');
-    return {
-      method: request.method ?? 'GET',
-      path,
-      query,
-      headers: request.headers,
-      body,
-      get signal() {
-        return gone.signal;
-      },
-      actor: options.actor?.(request) ?? actorOf(request),
-      baseUrl: baseUrl(request),
-    };
-  };
+  const contextOf = (
+    request: IncomingMessage,
+    target: IRequestTarget,
+    body: unknown,
+    gone: Departure,
+  ): IRequestContext => ({
+    method: request.method ?? 'GET',
+    ...target,
+    headers: request.headers,
+    body,
+    get signal() {
+      return gone.signal;
+    },
+    actor: options.actor?.(request) ?? actorOf(request),
+    baseUrl: baseUrl(request),
+  });
 
   /** The transfer cannot be made good: the client must see it break off, never a short success. */
   const breakOff = (exchange: IExchange, error: unknown): void => {
@@ -101,7 +115,7 @@ export const toNodeListener = (registry: IRequestHandler, options: INodeListener
     void sendOrDestroy(exchange, failureAnswer(error));
   };
 
-  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  const answer = async (request: IncomingMessage, response: ServerResponse, target: IRequestTarget): Promise<void> => {
     const gone = new Departure();
     response.on('close', () => {
       if (!response.writableFinished) gone.happened();
@@ -112,12 +126,19 @@ export const toNodeListener = (registry: IRequestHandler, options: INodeListener
     const exchange: IExchange = { request, response, incoming, idleTimeoutMs };
     try {
       const body = incoming ?? parsedBody(request);
-      const sending = sendResponse(exchange, await registry.handleRequest(contextOf(request, body, gone)));
+      const sending = sendResponse(exchange, await registry.handleRequest(contextOf(request, target, body, gone)));
       if (sending) await sending;
     } catch (error) {
       breakOff(exchange, error);
     }
   };
 
-  return (request, response) => void answer(request, response);
+  const isOurs = ({ path, prefix }: IRequestTarget): boolean => registry.handles?.(path, prefix) ?? true;
+
+  return (request, response, next) => {
+    let target = targetOf(request);
+    if (next && !isOurs(target)) return next();
+    if (!next && target.prefix === undefined) target = { ...target, ...registry.locate?.(target.path) };
+    void answer(request, response, target);
+  };
 };

@@ -3,6 +3,8 @@ import type { IRequestContext } from '../core/interfaces.core.js';
 export interface IRequestTarget {
   /** raw, as on the wire */
   path: string;
+  /** what a host application has cut off before it */
+  prefix?: string;
   query: IRequestContext['query'];
 }
 
@@ -34,4 +36,18 @@ export const splitTarget = (target: string): IRequestTarget => {
   const mark = visible.indexOf('?');
   const path = escapeRawBytes(mark < 0 ? visible : visible.slice(0, mark));
   return { path: path === '' ? '/' : path, query: parseQuery(mark < 0 ? '' : visible.slice(mark + 1)) };
+};
+
+/**
+ * The target of a request of which a host application has cut off the beginning: `original` is the whole. A host that
+ * has rewritten the URL otherwise means what it has written.
+ */
+export const cutTarget = (original: string, rest: string): IRequestTarget => {
+  const target = splitTarget(rest);
+  const { path: whole } = splitTarget(original);
+  if (whole === target.path) return target;
+  // of `/packages` Express leaves `/`
+  if (target.path === '/' && !whole.endsWith('/')) return { ...target, prefix: whole };
+  if (!whole.endsWith(target.path)) return target;
+  return { ...target, prefix: whole.slice(0, -target.path.length) };
 };

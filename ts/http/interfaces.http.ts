@@ -4,10 +4,17 @@ import type { ILogger, IRequestActor, IRequestContext, IResponse } from '../core
 /** Whatever answers registry requests: a `SmartRegistry`, or anything wrapped around one. */
 export interface IRequestHandler {
   handleRequest(context: IRequestContext): Promise<IResponse>;
+  /**
+   * whether a request for this raw path, before which the host application has cut off `prefix`, is one for the registry;
+   * absent: all are
+   */
+  handles?(path: string, prefix?: string): boolean;
+  /** parts a whole raw path into what stands before a protocol's mount and the rest; undefined if no mount is in it */
+  locate?(path: string): { prefix: string; path: string } | undefined;
   /** resolves false (or rejects) when the registry cannot do its work, e.g. because the store does not answer */
   checkHealth?(): Promise<boolean>;
   /** the registry's own setting; the default of the hosts' option of the same name */
-  readonly trustProxy?: boolean;
+  readonly trustProxy?: boolean | undefined;
 }
 
 export interface IHostOptions {
@@ -15,12 +22,17 @@ export interface IHostOptions {
    * Believe X-Forwarded-Proto, -Host and -For. Default: what the registry was configured with. It must agree with the
    * registry, which reads the same headers when it builds links.
    */
-  trustProxy?: boolean;
+  trustProxy?: boolean | undefined;
   /** hears of what could not be answered or was broken off; silent by default */
-  logger?: ILogger;
+  logger?: ILogger | undefined;
 }
 
 export interface IFetchHandlerOptions extends IHostOptions {
+  /**
+   * What the host application cuts off the path before it calls the handler, e.g. `/packages` with
+   * `app.mount('/packages', …)` of Hono. Leave it out for hosts that hand over the whole URL.
+   */
+  prefix?: string | undefined;
   /** what the runtime knows of the caller, e.g. its address, which a `Request` does not carry */
   actor?(request: Request): IRequestActor;
 }
@@ -29,12 +41,12 @@ export interface INodeListenerOptions extends IHostOptions {
   /** replaces the default actor, which has `ip` and `userAgent` */
   actor?(request: IncomingMessage): IRequestActor;
   /** ms a client may take no byte of an answer before it is cut off; default 60,000 */
-  idleTimeoutMs?: number;
+  idleTimeoutMs?: number | undefined;
   /**
    * Set on the listener of a server's `checkContinue` event: `100 Continue` is then sent when the registry begins to
    * read the body, so that a refused upload is never sent. On `request` Node has sent it already. Default false.
    */
-  answersContinue?: boolean;
+  answersContinue?: boolean | undefined;
 }
 
 /** One answered (or broken off) request, as `onResponse` hears of it. */
@@ -48,27 +60,27 @@ export interface IResponseReport {
   durationMs: number;
   /** the client did not receive the whole answer */
   aborted: boolean;
-  ip?: string;
-  userAgent?: string;
+  ip?: string | undefined;
+  userAgent?: string | undefined;
 }
 
 export interface INodeServerOptions extends Omit<INodeListenerOptions, 'answersContinue'> {
   /** default `127.0.0.1` */
-  host?: string;
+  host?: string | undefined;
   /** 0 takes a free one; default 5000 */
-  port?: number;
+  port?: number | undefined;
   /** PEM texts; serves https with them */
-  tls?: { cert: string; key: string };
+  tls?: { cert: string; key: string } | undefined;
   /** bytes of request line and header; more is answered with 431; default 32,768 */
-  maxHeaderSize?: number;
+  maxHeaderSize?: number | undefined;
   /** more header fields than this are answered with 431; default 200 */
-  maxHeaderCount?: number;
+  maxHeaderCount?: number | undefined;
   /** ms in which a request's header must have come; default 30,000 */
-  headersTimeoutMs?: number;
+  headersTimeoutMs?: number | undefined;
   /** ms an idle connection is kept for its next request; default 65,000, above the usual 60 s of proxies */
-  keepAliveTimeoutMs?: number;
+  keepAliveTimeoutMs?: number | undefined;
   /** ms that `close()` waits for requests under way; default 30,000 */
-  shutdownTimeoutMs?: number;
+  shutdownTimeoutMs?: number | undefined;
   onResponse?(report: IResponseReport): void;
 }
 

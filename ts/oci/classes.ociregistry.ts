@@ -39,6 +39,9 @@ const REMEMBERED_COPIES = 1000;
 
 const BLOBS = '/{name+}/blobs';
 
+/** At the root of a host the registry answers below `/v2` only. */
+const withPath = (url: string): string => (new URL(url).pathname === '/' ? new URL('/v2', url).href : url);
+
 const right = (action: string): TAccess => ({
   type: 'repository',
   action,
@@ -53,13 +56,13 @@ export class OciRegistry extends BaseRegistry {
   public readonly protocol = 'oci';
   /** Docker's command line up to 20.10 takes a server without it for one of version 1, by the 401 to its first request. */
   protected override readonly answerHeaders = { 'Docker-Distribution-API-Version': 'registry/2.0' };
+  protected override readonly config: IOciConfig;
   private readonly parts: IOciParts;
 
-  constructor(
-    services: IRegistryServices,
-    protected override readonly config: IOciConfig,
-  ) {
+  constructor(services: IRegistryServices, { registryUrl, ...rest }: IOciConfig) {
+    const config: IOciConfig = registryUrl === undefined ? rest : { ...rest, registryUrl: withPath(registryUrl) };
     super(services, config);
+    this.config = config;
     const { storage, auth } = services;
     this.parts = {
       config,
@@ -98,6 +101,10 @@ export class OciRegistry extends BaseRegistry {
       { method: 'DELETE', path: MANIFEST, access: remove, handle: (call) => deleteManifest(call, oci) },
       { method: 'DELETE', path: `${BLOBS}/{digest}`, access: remove, handle: deleteBlob },
     ];
+  }
+
+  protected override get absoluteLinks(): boolean {
+    return this.config.absoluteLocations ?? false;
   }
 
   /** Clients know one place only, `/v2/` at the root; a proxy that keeps a prefix leads to `/v2/` below the base path. */

@@ -13,6 +13,8 @@ import { describe } from './wire/wire.manifests.js';
 
 interface IHeld extends ILoadedManifest {
   digest: IDigest;
+  /** of its delete, for the hooks */
+  operationId: string;
 }
 
 /** The manifests of a repository by digest. */
@@ -23,7 +25,7 @@ const loadAll = async (storage: RegistryStorage, repository: string): Promise<Ma
   const held = new Map<string, IHeld>();
   await inParallel([...digests.values()], async (digest) => {
     const found = await manifests.load(repository, digest);
-    if (found) held.set(digest.text, { ...found, digest });
+    if (found) held.set(digest.text, { ...found, digest, operationId: randomUUID() });
   });
   return held;
 };
@@ -175,8 +177,9 @@ const remove = async (
   return result;
 };
 
-const subjectOf = (repository: string, { digest, size }: IHeld): IHookSubject => ({
+const subjectOf = (repository: string, { digest, size, operationId }: IHeld): IHookSubject => ({
   key: manifestKey(repository, digest),
+  operationId,
   metadata: { packageName: repository, version: digest.text, digest: digest.text, size, kind: 'artifact' },
 });
 

@@ -16,6 +16,7 @@ t.test('a header is found in any case, and repeated ones are joined', async (t) 
   t.equal(headerOf({ 'x-thing': ['a', 'b'] }, 'X-Thing'), 'a, b');
   t.equal(headerOf({}, 'x-thing'), undefined);
   t.equal(headerOf({}, 'constructor'), undefined);
+  t.equal(headerOf({ 'Content-Length': 5 } as never, 'content-length'), '5', 'also one that is no text');
 });
 
 t.test('credentials are read in every form clients send', async (t) => {
@@ -44,7 +45,17 @@ t.test('If-None-Match compares weakly and knows lists', async (t) => {
 t.test('gzip is sent to those who take it', async (t) => {
   for (const yes of ['gzip', 'gzip, deflate, br', 'br, GZIP;q=0.5', '*'])
     t.equal(acceptsEncoding(yes, 'gzip'), true, yes);
-  for (const no of [undefined, '', 'identity', 'br', 'gzip;q=0', '*;q=0', 'gzip;q=0, *']) {
+  for (const no of [
+    undefined,
+    '',
+    'identity',
+    'br',
+    'gzip;q=0',
+    '*;q=0',
+    'gzip;q=0, *',
+    'gzip;q=0.0',
+    'gzip; Q = 0.000',
+  ]) {
     t.equal(acceptsEncoding(no, 'gzip'), false, `${no}`);
   }
 });

@@ -16,9 +16,29 @@ import { send, startRegistry } from '../../support/registry.js';
 
 t.test('the public origin comes from the most trusted source', async (t) => {
   const context = { method: 'GET', path: '/', query: {} };
-  const forwarded = { host: 'inner:5000', 'x-forwarded-host': 'reg.example.com, x', 'x-forwarded-proto': 'https' };
+  const forwarded = {
+    host: 'inner:5000',
+    'x-forwarded-host': 'made-up.example.com, reg.example.com',
+    'x-forwarded-proto': 'http, https',
+  };
   t.equal(originOf({ ...context, headers: forwarded }, false), 'http://inner:5000');
-  t.equal(originOf({ ...context, headers: forwarded }, true), 'https://reg.example.com');
+  t.equal(originOf({ ...context, headers: forwarded }, true), 'https://reg.example.com', 'the nearest proxy’s words');
+  const ports: [port: string, more: Record<string, string>, origin: string][] = [
+    ['8443', {}, 'https://reg.example.com:8443'],
+    ['1, 8443', {}, 'https://reg.example.com:8443'],
+    ['443', {}, 'https://reg.example.com'],
+    ['80', {}, 'https://reg.example.com:80'],
+    ['80', { 'x-forwarded-proto': 'http' }, 'http://reg.example.com'],
+    ['8443', { 'x-forwarded-host': 'reg.example.com:9' }, 'https://reg.example.com:9'],
+    ['8443', { 'x-forwarded-host': '' }, 'https://inner:5000'],
+    ['8443', { 'x-forwarded-host': '[::1]' }, 'https://[::1]:8443'],
+    ['x', {}, 'https://reg.example.com'],
+  ];
+  for (const [port, more, origin] of ports) {
+    const headers = { ...forwarded, 'x-forwarded-port': port, ...more };
+    t.equal(originOf({ ...context, headers }, true), origin, `port ${port} ${JSON.stringify(more)}`);
+    t.equal(originOf({ ...context, headers }, false), 'http://inner:5000', 'not unless it is trusted');
+  }
   t.equal(
     originOf({ ...context, headers: forwarded, baseUrl: 'https://a.example.com/' }, true),
     'https://a.example.com',

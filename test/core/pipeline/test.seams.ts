@@ -264,6 +264,10 @@ t.test('a document that grows: parts, a digest of the whole, and an ETag of its 
   const past = await get({ Range: 'bytes=20-' });
   t.same([past.status, past.headers['Content-Range']], [416, 'bytes */20']);
   t.equal((await get({ Range: 'bytes=0-2,6-8' })).status, 206);
+  for (const Range of ['bytes=6-', 'bytes=20-', 'bytes=5-2']) {
+    const { status, headers: told } = await send(registry, 'HEAD', '/depot/index/a', { headers: { Range } });
+    t.same([status, told['Content-Length'], told['Content-Range']], [200, '20', undefined], `HEAD: ${Range}`);
+  }
 });
 
 t.test('no date is told, and none believed, while a second change of the same second could be missed', async (t) => {

@@ -246,7 +246,10 @@ export class DefaultAuthProvider implements IAuthProvider {
     return (await this.users.account(userId))?.uid === uid;
   }
 
-  /** @throws RegistryError `notFound` */
+  /**
+   * @throws RegistryError `notFound`
+   * @internal
+   */
   public async requireAccount(userId: string): Promise<IAccount> {
     const account = await this.users.account(userId);
     if (!account) throw new RegistryError('notFound', `There is no user ${userId}`);

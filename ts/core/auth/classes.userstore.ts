@@ -60,6 +60,7 @@ export class UserStore {
   readonly #accounts: FreshCache<IAccount>;
   readonly #passwords: PasswordCheck;
 
+  /** @internal */
   constructor(options: IUserStoreOptions) {
     this.#options = options;
     const now = (): number => options.now().getTime();
@@ -176,7 +177,10 @@ export class UserStore {
     return this.#configured.has(userId) ? this.#configured.believedUntil() : this.#accounts.freshUntil(userId);
   }
 
-  /** The account under which requests of this user run, at most a few seconds old; `null` where there is none. */
+  /**
+   * The account under which requests of this user run, at most a few seconds old; `null` where there is none.
+   * @internal
+   */
   public async account(username: string): Promise<IAccount | null> {
     const known = this.#configured.peek(username) ?? this.#accounts.peek(username);
     if (known) return known;

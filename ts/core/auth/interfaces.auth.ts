@@ -18,13 +18,13 @@ export type TPresentedCredential = { kind: 'token'; token: string } | ({ kind: '
  * part.
  */
 export interface IAuthToken {
-  type?: TRegistryProtocol;
+  type?: TRegistryProtocol | undefined;
   userId: string;
   scopes: string[];
-  readonly?: boolean;
-  expiresAt?: Date;
-  tokenId?: string;
-  metadata?: Record<string, unknown>;
+  readonly?: boolean | undefined;
+  expiresAt?: Date | undefined;
+  tokenId?: string | undefined;
+  metadata?: Record<string, unknown> | undefined;
 }
 
 /**
@@ -42,13 +42,13 @@ export interface IVerifiedCaller {
 
 export interface ITokenOptions {
   /** default: all that the user may do within the protocol */
-  scopes?: string[];
-  readonly?: boolean;
+  scopes?: string[] | undefined;
+  readonly?: boolean | undefined;
   /** seconds; default: does not expire */
-  expiresIn?: number;
+  expiresIn?: number | undefined;
   /** with `expiresIn`: a use of the token as a refresh token (see `prolongToken`) lets it live that long again */
-  sliding?: boolean;
-  name?: string;
+  sliding?: boolean | undefined;
+  name?: string | undefined;
 }
 
 /** A stored token as its owner may see it: never the secret itself. */
@@ -61,9 +61,9 @@ export interface ITokenInfo {
   hint: string;
   scopes: string[];
   readonly: boolean;
-  name?: string;
+  name?: string | undefined;
   createdAt: Date;
-  expiresAt?: Date;
+  expiresAt?: Date | undefined;
 }
 
 export interface IAuthProvider {
@@ -110,8 +110,8 @@ export interface IPermissions {
 
 export interface IUserProfile {
   userId: string;
-  email?: string;
-  createdAt?: Date;
+  email?: string | undefined;
+  createdAt?: Date | undefined;
 }
 
 /** How an account keeps its password: as scrypt record, or (one of the config) as digest by this process's own key. */
@@ -133,31 +133,31 @@ export interface IUserConfig {
   username: string;
   /** plain text; hashed before it is kept anywhere */
   password: string;
-  email?: string;
+  email?: string | undefined;
   /** default `['*:*:*:*']` */
-  scopes?: string[];
+  scopes?: string[] | undefined;
 }
 
 export interface IAuthConfig {
   /** signs OCI tokens (HS256) and keys the cache of verified passwords */
   jwtSecret: string;
   tokenStore: 'memory' | 'redis' | 'database' | 'bucket';
-  npmTokens?: { enabled: boolean; defaultReadOnly?: boolean };
+  npmTokens?: { enabled: boolean; defaultReadOnly?: boolean } | undefined;
   /**
    * `service` is the `aud` of a JWT (default `smartregistry`), `issuer` its `iss` (default: the realm, else the service).
    * Another token service that knows `jwtSecret` is believed when its tokens carry these two.
    */
-  ociTokens?: { enabled: boolean; realm?: string; service?: string; issuer?: string };
-  mavenTokens?: { enabled: boolean };
-  cargoTokens?: { enabled: boolean };
-  composerTokens?: { enabled: boolean };
-  pypiTokens?: { enabled: boolean };
-  rubygemsTokens?: { enabled: boolean };
+  ociTokens?: { enabled: boolean; realm?: string; service?: string; issuer?: string } | undefined;
+  mavenTokens?: { enabled: boolean } | undefined;
+  cargoTokens?: { enabled: boolean } | undefined;
+  composerTokens?: { enabled: boolean } | undefined;
+  pypiTokens?: { enabled: boolean } | undefined;
+  rubygemsTokens?: { enabled: boolean } | undefined;
   /** what a caller without a token may do; default `['*:*:*:read', '*:*:*:pull']`; `[]` makes the registry private */
-  anonymousScopes?: string[];
-  users?: IUserConfig[];
+  anonymousScopes?: string[] | undefined;
+  users?: IUserConfig[] | undefined;
   /** lets `npm adduser` create accounts; default false */
-  selfRegistration?: boolean;
-  redis?: { url: string };
-  database?: { url: string };
+  selfRegistration?: boolean | undefined;
+  redis?: { url: string } | undefined;
+  database?: { url: string } | undefined;
 }

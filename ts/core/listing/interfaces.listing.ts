@@ -4,14 +4,14 @@ export interface IPackageCatalogOptions<TDoc, TEntry> {
   /** key prefix without a trailing slash, e.g. `npm/catalog` */
   prefix: string;
   /** key of the base, if the storage layout wants it elsewhere than in `{prefix}/manifest.json` */
-  baseKey?: string;
+  baseKey?: string | undefined;
   documentKey(name: string): string;
   /**
    * How all documents are found, to rebuild the listing from them: below which prefix they lie, and which package a key
    * there is the document of (undefined: it is something else). A listing without this cannot be rebuilt.
    */
   documents?: { prefix: string; nameOf(key: string): string | undefined };
-  codec?: ICodec<TDoc>;
+  codec?: ICodec<TDoc> | undefined;
   /** what listings show of a package; JSON; null = it is not listed (deleted) */
   entry(name: string, document: TDoc): TEntry | null;
   /**
@@ -26,7 +26,7 @@ export interface IListingReadOptions {
    * ms (default 1,000): how old this process's view of what other processes wrote may be; what this process noted is
    * always in it
    */
-  maxAgeMs?: number;
+  maxAgeMs?: number | undefined;
 }
 
 /** A package that is listed. */

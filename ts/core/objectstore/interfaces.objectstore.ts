@@ -19,9 +19,9 @@ export interface IObjectInfo {
   /** opaque, without quotes; two writes never share one unless their bytes are equal */
   etag: string;
   lastModified: Date;
-  contentType?: string;
+  contentType?: string | undefined;
   /** names are lower case; listings may leave it out */
-  metadata?: Record<string, string>;
+  metadata?: Record<string, string> | undefined;
 }
 
 /** What `list` yields with a delimiter for all keys that share the next segment. */
@@ -34,9 +34,9 @@ export type TObjectRange = { start: number; end?: number } | { suffix: number };
 
 export interface IGetOptions {
   /** a range that starts past the end throws `rangeInvalid` (with `detail: { size }`) */
-  range?: TObjectRange;
-  ifNoneMatch?: string;
-  signal?: AbortSignal;
+  range?: TObjectRange | undefined;
+  ifNoneMatch?: string | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 export interface IObject {
@@ -44,55 +44,55 @@ export interface IObject {
   /** always read it to the end or cancel it: an open body holds a file or a socket */
   body: ReadableStream<Uint8Array>;
   /** the bytes of `body` in the object, present when a range was asked for */
-  range?: { start: number; end: number };
+  range?: { start: number; end: number } | undefined;
 }
 
 export interface IPutOptions {
   /** total bytes of a stream, where known: the driver then refuses a body of another length (`invalid`) */
-  size?: number;
-  contentType?: string;
-  metadata?: Record<string, string>;
+  size?: number | undefined;
+  contentType?: string | undefined;
+  metadata?: Record<string, string> | undefined;
   /** write only over the object that has this ETag, else `preconditionFailed` */
-  ifMatch?: string;
+  ifMatch?: string | undefined;
   /** write only where no object is, else `preconditionFailed` */
-  ifNoneMatch?: '*';
+  ifNoneMatch?: '*' | undefined;
   /** the caller promises never to write other bytes under this key, so a driver may skip its bookkeeping for rewrites */
-  immutable?: boolean;
+  immutable?: boolean | undefined;
   /** an intermediate result: it need not survive a loss of power, so a driver may skip what makes writes durable */
-  scratch?: boolean;
+  scratch?: boolean | undefined;
   /**
    * there are many objects with just this content and metadata, and only their keys matter: a driver may keep one file
    * for those of the same second, with the time and the ETag of the first of them for all
    */
-  common?: boolean;
-  signal?: AbortSignal;
+  common?: boolean | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 export interface IComposeOptions {
-  contentType?: string;
-  metadata?: Record<string, string>;
-  ifNoneMatch?: '*';
-  immutable?: boolean;
+  contentType?: string | undefined;
+  metadata?: Record<string, string> | undefined;
+  ifNoneMatch?: '*' | undefined;
+  immutable?: boolean | undefined;
   /** bytes of each part, where the caller has just listed them: a driver need not ask again */
-  sizes?: number[];
+  sizes?: number[] | undefined;
   /** the ETag of each part, if its bytes matter: a part that is another object by now is not there (`notFound`) */
-  etags?: string[];
-  signal?: AbortSignal;
+  etags?: string[] | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 export interface IListOptions {
   prefix: string;
   /** exclusive */
-  after?: string;
-  delimiter?: string;
-  limit?: number;
+  after?: string | undefined;
+  delimiter?: string | undefined;
+  limit?: number | undefined;
 }
 
 export interface IObjectStore {
   /** false where the server ignores `ifMatch`/`ifNoneMatch`; known after `init()` */
   readonly conditionalWrites: boolean;
   /** false where conditions are ignored, or refused, for objects that arrive in parts; absent: as `conditionalWrites` */
-  readonly conditionalJoins?: boolean;
+  readonly conditionalJoins?: boolean | undefined;
   head(key: string): Promise<IObjectInfo | null>;
   /**
    * What `head` would answer, where that is known for certain without waiting for anything; undefined = ask `head`. For

@@ -12,39 +12,23 @@ import type {
   IResponse,
   TRegistryProtocol,
 } from '../interfaces.core.js';
+import type { IStorageHookMetadata } from '../storage/hooks/interfaces.hooks.js';
 import type { TBody } from '../storage/uploads/classes.stagedobject.js';
 import { LateContent } from './body/classes.latecontent.js';
 import { RequestBody } from './body/classes.requestbody.js';
 import { abandonBody } from './body/helpers.bodysource.js';
-import { addressOf, headerOf } from './helpers.http.js';
+import { addressOf, headerOf, queryValues } from './helpers.http.js';
 import { normalizeUrl, originOf } from './helpers.publicurl.js';
-import type { IRegistryServices, TAccess, TParams } from './interfaces.pipeline.js';
+import type { ICallOptions, IRegistryServices, TAccess, TParams } from './interfaces.pipeline.js';
 import type { IAnswerBasis, IDocumentVersion, TAudience } from './serving/classes.answercache.js';
 import { PUBLIC_URL, Rendering } from './serving/classes.rendering.js';
 import { type IServedListing, type IServeListingOptions, serveListing } from './serving/helpers.listing.js';
-import {
-  type IServeRequest,
-  repeatableUntil,
-  serveExact,
-  serveObject,
-  serveRendering,
-} from './serving/helpers.serving.js';
+import { repeatableUntil, serveExact, serveObject, serveRendering } from './serving/helpers.serving.js';
 import type {
   IServeDocumentOptions,
   IServeImmutableOptions,
   IServeObjectOptions,
 } from './serving/interfaces.serving.js';
-
-export interface ICallOptions {
-  protocol: TRegistryProtocol;
-  services: IRegistryServices;
-  config: IProtocolConfig;
-  context: IRequestContext;
-  /** the prefix under which the registry was reached, without a trailing slash */
-  mount: string;
-  /** the raw path inside the mount */
-  path: string;
-}
 
 /** bytes; larger ones cost more to keep than to read again */
 const SMALL_ARTIFACT = 64 * 1024;
@@ -52,7 +36,7 @@ const SMALL_ARTIFACT = 64 * 1024;
 const NO_PARAMS: TParams = Object.freeze(Object.create(null));
 
 /** One request as a handler sees it. */
-export class RegistryCall implements IServeRequest {
+export class RegistryCall {
   public readonly protocol: TRegistryProtocol;
   public readonly context: IRequestContext;
   public readonly method: string;
@@ -68,7 +52,10 @@ export class RegistryCall implements IServeRequest {
   /** the caller presented a credential, and it is not valid */
   public isCredentialInvalid = false;
 
-  /** the callers that a remembered answer would be for; undefined until they are known */
+  /**
+   * the callers that a remembered answer would be for; undefined until they are known
+   * @internal
+   */
   public audience: TAudience | undefined;
 
   /** names for which the right of the row was checked */
@@ -82,7 +69,9 @@ export class RegistryCall implements IServeRequest {
   private ownBody: RequestBody | undefined;
   private readonly services: IRegistryServices;
   private readonly config: IProtocolConfig;
+  private readonly hasAbsoluteLinks: boolean;
 
+  /** @internal */
   constructor(options: ICallOptions) {
     const { context, services } = options;
     this.protocol = options.protocol;
@@ -92,6 +81,7 @@ export class RegistryCall implements IServeRequest {
     this.method = context.method.toUpperCase();
     this.mount = options.mount;
     this.path = options.path;
+    this.hasAbsoluteLinks = options.absoluteLinks ?? false;
     if (services.answers.takes(context)) this.looked = [];
   }
 
@@ -193,9 +183,7 @@ export class RegistryCall implements IServeRequest {
   }
 
   public queryAll(name: string): string[] {
-    if (!Object.hasOwn(this.context.query, name)) return [];
-    const value = this.context.query[name];
-    return value === undefined ? [] : Array.isArray(value) ? value : [value];
+    return queryValues(this.context.query, name);
   }
 
   /**
@@ -206,6 +194,14 @@ export class RegistryCall implements IServeRequest {
     const { registryUrl } = this.config;
     if (registryUrl) return normalizeUrl(registryUrl);
     return normalizeUrl(originOf(this.context, this.services.trustProxy, (name) => this.header(name)) + this.mount);
+  }
+
+  /**
+   * A resource of this registry in a header such as Location: below `registryUrl` if that is set, else as a path, which
+   * is right by whatever address the caller has come.
+   */
+  public linkTo(path: string): string {
+    return (this.hasAbsoluteLinks || this.config.registryUrl ? this.publicUrl : this.mount) + path;
   }
 
   /**
@@ -220,8 +216,8 @@ export class RegistryCall implements IServeRequest {
       throw new RegistryError('internal', `A route of ${this.protocol} authorises without type and action`);
     const right = { type, name, action };
     if (await this.can(right)) {
-      if (row === undefined || (type === row.type && action === ('action' in row && row.action)))
-        this.authorized.push(name);
+      const isOfRow = row === undefined || (type === row.type && action === ('action' in row && row.action));
+      if (isOfRow) this.authorized.push(name);
       return;
     }
     if (!this.userId) throw new RegistryError('unauthenticated', 'Authentication is required', { detail: right });
@@ -240,9 +236,15 @@ export class RegistryCall implements IServeRequest {
     return this.auth.authorize(this.token, `${this.protocol}:${right.type}:${right.name}`, right.action);
   }
 
+  /** What get hooks are told. They run for whatever is served, so a handler adds only what it knows better. */
+  private aboutRead(kind: 'artifact' | 'document', about: IStorageHookMetadata = {}): IStorageHookMetadata {
+    const [packageName] = this.authorized;
+    return { ...(packageName !== undefined && { packageName }), kind, ...about };
+  }
+
   /** One stored object as a download; null where it is absent. */
   public serveObject(key: string, options: IServeObjectOptions = {}): Promise<IResponse | null> {
-    return serveObject(this, key, options);
+    return serveObject(this, key, { ...options, about: this.aboutRead('artifact', options.about) });
   }
 
   /**
@@ -266,9 +268,10 @@ export class RegistryCall implements IServeRequest {
    */
   public async serveImmutable(key: string, options: IServeImmutableOptions): Promise<IResponse | null> {
     const { storage } = this;
-    const { about, listedBy, size, isIntact } = options;
-    const admitted = listedBy && about && (await storage.admitGet(key, about));
-    const info = listedBy ?? (await (about ? storage.headForGet(key, about) : storage.head(key)));
+    const { listedBy, size, isIntact } = options;
+    const about = this.aboutRead('artifact', options.about);
+    const admitted = listedBy && (await storage.admitGet(key, about));
+    const info = listedBy ?? (await storage.headForGet(key, about));
     if (!info) return null;
     // a key may be used again for other content, once the first was taken away
     const name = `${key}\n${options.etag}\nexact`;
@@ -297,7 +300,7 @@ export class RegistryCall implements IServeRequest {
   public async serveDocument<T>(key: string, options: IServeDocumentOptions<T>): Promise<IResponse | null> {
     const { storage, publicUrl } = this;
     const { renders } = this.services;
-    const info = options.about ? await storage.headForGet(key, options.about) : await storage.head(key);
+    const info = await storage.headForGet(key, this.aboutRead('document', options.about));
     if (!info) return null;
     const nameOf = (etag: string) => `${key}\n${etag}\n${options.variant}`;
     const wanted = nameOf(info.etag);
@@ -337,7 +340,10 @@ export class RegistryCall implements IServeRequest {
     this.repeatable = { response, document: { key, etag }, rendering: { name, packed }, validUntil };
   }
 
-  /** What `response`, the answer to this call, was made from; undefined if it must not be repeated. */
+  /**
+   * What `response`, the answer to this call, was made from; undefined if it must not be repeated.
+   * @internal
+   */
   public basisOf(response: IResponse): IAnswerBasis | undefined {
     const { looked: headers, audience, repeatable, context } = this;
     if (!headers || !audience || repeatable?.response !== response) return undefined;

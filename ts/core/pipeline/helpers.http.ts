@@ -1,5 +1,6 @@
 import type { TPresentedCredential } from '../auth/interfaces.auth.js';
 import { discardBody, responseOfBytes } from '../base/helpers.streams.js';
+import { RegistryError } from '../classes.registryerror.js';
 import type { IRequestContext, IResponse } from '../interfaces.core.js';
 
 type TMultiValue = string | string[] | undefined;
@@ -16,7 +17,20 @@ export const headerOf = (headers: Record<string, TMultiValue>, name: string): st
       }
     }
   }
-  return Array.isArray(value) ? value.join(', ') : value;
+  if (value === undefined || typeof value === 'string') return value;
+  // an embedder may say `'Content-Length': 5`, which its types do not allow and JavaScript does
+  return Array.isArray(value) ? value.join(', ') : String(value);
+};
+
+/**
+ * All values of a query parameter. Parsers of host applications make objects of `?text[a]=1`, which no protocol has.
+ */
+export const queryValues = (query: Record<string, TMultiValue>, name: string): string[] => {
+  const value: unknown = Object.hasOwn(query, name) ? query[name] : undefined;
+  if (value === undefined) return [];
+  const values: unknown[] = Array.isArray(value) ? value : [value];
+  if (values.every((one) => typeof one === 'string')) return values;
+  throw new RegistryError('invalid', `The query parameter "${name}" is not a text`);
 };
 
 /**

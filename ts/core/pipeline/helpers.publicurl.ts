@@ -37,8 +37,14 @@ const originOfHost = (proto: 'http' | 'https', host: string): string => {
 };
 
 /**
+ * What the nearest proxy says in one of the X-Forwarded-* headers: the last entry. A proxy that appends leaves what the
+ * caller made up before it.
+ */
+const forwarded = (header: string | undefined): string | undefined => header?.split(',').at(-1)?.trim() || undefined;
+
+/**
  * The public origin under which the caller reached us, without a trailing slash: `baseUrl` of the context, else
- * X-Forwarded-Proto and -Host where the configuration trusts them, else Host.
+ * X-Forwarded-Proto, -Host and -Port if the configuration trusts them, else Host.
  */
 export const originOf = (
   context: IRequestContext,
@@ -46,9 +52,11 @@ export const originOf = (
   header = (name: string) => headerOf(context.headers, name),
 ): string => {
   if (context.baseUrl) return context.baseUrl.replace(/\/+$/, '');
-  const first = (name: string) => header(name)?.split(',')[0]?.trim();
-  const host = (trustProxy && first('x-forwarded-host')) || first('host');
+  const told = (name: string) => (trustProxy ? forwarded(header(name)) : undefined);
+  const host = told('x-forwarded-host') ?? header('host')?.trim();
   if (!host) return 'http://localhost';
-  const proto = trustProxy ? first('x-forwarded-proto')?.toLowerCase() : undefined;
-  return originOfHost(proto === 'https' ? 'https' : 'http', host);
+  const scheme = told('x-forwarded-proto')?.toLowerCase() === 'https' ? 'https' : 'http';
+  const port = told('x-forwarded-port');
+  const isExtra = port !== undefined && /^\d{1,5}$/.test(port) && !/:\d+$/.test(host);
+  return originOfHost(scheme, isExtra ? `${host}:${port}` : host);
 };

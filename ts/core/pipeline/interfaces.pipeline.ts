@@ -1,6 +1,6 @@
 import type { AuthManager } from '../classes.authmanager.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
-import type { ILimits, ILogger } from '../interfaces.core.js';
+import type { ILimits, ILogger, IProtocolConfig, IRequestContext, TRegistryProtocol } from '../interfaces.core.js';
 import type { AnswerCache } from './serving/classes.answercache.js';
 import type { RenderCache } from './serving/classes.rendercache.js';
 
@@ -44,3 +44,17 @@ export interface INamedAccess {
 
 /** Path parameters by name, percent-decoded once and checked. */
 export type TParams = Record<string, string>;
+
+/** What a call is made from. */
+export interface ICallOptions {
+  protocol: TRegistryProtocol;
+  services: IRegistryServices;
+  config: IProtocolConfig;
+  context: IRequestContext;
+  /** the prefix under which the registry was reached, without a trailing slash */
+  mount: string;
+  /** the raw path inside the mount */
+  path: string;
+  /** links in headers are whole URLs */
+  absoluteLinks?: boolean;
+}

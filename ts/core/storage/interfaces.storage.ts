@@ -4,11 +4,11 @@ import type { IRequestActor, TRegistryProtocol } from '../interfaces.core.js';
 /** On whose behalf storage is used; what hooks are told. */
 export interface IStorageOrigin {
   protocol: TRegistryProtocol;
-  actor?: IRequestActor;
+  actor?: IRequestActor | undefined;
   /** ends reading and staging of bodies when the client is gone; a commit that has begun is finished all the same */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** the write that hooks are called for; core sets it */
-  operationId?: string;
+  operationId?: string | undefined;
 }
 
 /** A parsed document, deep-frozen: change a copy. */
@@ -38,7 +38,7 @@ export interface IDocumentAbout {
 export type TUpdateFunction<T> = (current: T | null, about: IDocumentAbout) => T | null | undefined;
 
 export interface IUpdateOptions<T> {
-  codec?: ICodec<T>;
+  codec?: ICodec<T> | undefined;
   /**
    * Whether this very update is in `current` already. It is asked when the store's answer was lost and others have
    * written so often since that the object's metadata no longer tells.
@@ -60,19 +60,19 @@ export type THashName = 'sha1' | 'sha256' | 'sha512' | 'md5';
 export interface IStageAbout {
   /** the key that the artifact is meant for */
   key: string;
-  contentType?: string;
-  packageName?: string;
-  version?: string;
+  contentType?: string | undefined;
+  packageName?: string | undefined;
+  version?: string | undefined;
 }
 
 export interface IStageOptions {
   hashes: THashName[];
   /** bytes; a longer body throws `tooLarge`. Default `limits.maxArtifactSize` */
-  limit?: number;
+  limit?: number | undefined;
   /** bytes, where known beforehand; a body of another length throws `invalid` */
-  size?: number;
+  size?: number | undefined;
   /** lets `beforePut` refuse (phase `start`) before the first byte of a body that will not fit in memory is read */
-  about?: IStageAbout;
+  about?: IStageAbout | undefined;
 }
 
 /** Identifies one write for good; an entry keeps `id` so that a writer whose answer was lost finds its own work. */

@@ -39,7 +39,7 @@ export const listRepositories = async (call: RegistryCall, oci: IOciParts): Prom
   const page = repositories.slice(0, count);
   const headers: Record<string, string> = { 'Cache-Control': 'no-cache' };
   if (page.length > 0 && repositories.length > count) {
-    headers.Link = nextLink(`${call.mount}/_catalog`, { last: page.at(-1) as string, n: String(count) });
+    headers.Link = nextLink(call.linkTo('/_catalog'), { last: page.at(-1) as string, n: String(count) });
   }
   return respond(200, { repositories: page }, headers);
 };

@@ -160,7 +160,7 @@ export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<I
     await hooks.tell();
   });
   const headers: Record<string, string> = {
-    Location: `${call.mount}/${name}/manifests/${digest.text}`,
+    Location: call.linkTo(`/${name}/manifests/${digest.text}`),
     'Docker-Content-Digest': digest.text,
     'Content-Length': '0',
     ...(subject && { 'OCI-Subject': subject.text }),

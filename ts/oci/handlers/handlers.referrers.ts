@@ -69,7 +69,7 @@ export const listReferrers = async (call: RegistryCall): Promise<IResponse> => {
   if (artifactType) headers['OCI-Filters-Applied'] = 'artifactType';
   if (more) {
     const last = page.at(-1)?.digest as string;
-    headers.Link = nextLink(`${call.mount}/${name}/referrers/${text}`, {
+    headers.Link = nextLink(call.linkTo(`/${name}/referrers/${text}`), {
       last,
       ...(artifactType && { artifactType }),
     });

@@ -48,7 +48,7 @@ export const listTags = async (call: RegistryCall): Promise<IResponse> => {
   const { tags: page, more } = pageOfTags(tags, { count, last: call.query('last') });
   const headers: Record<string, string> = { 'Cache-Control': 'no-cache' };
   if (more) {
-    headers.Link = nextLink(`${call.mount}/${name}/tags/list`, { last: page.at(-1) as string, n: String(count) });
+    headers.Link = nextLink(call.linkTo(`/${name}/tags/list`), { last: page.at(-1) as string, n: String(count) });
   }
   return respond(200, { name, tags: page }, headers);
 };

@@ -1,6 +1,7 @@
 import { RegistryError } from '../../core/classes.registryerror.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
+import { AskedHooks } from '../../core/storage/hooks/classes.askedhooks.js';
 import { wrongOffset } from '../../core/storage/uploads/classes.resumableuploads.js';
 import { VerifiedBody } from '../../core/storage/uploads/classes.verifiedbody.js';
 import { blobsOf } from '../helpers.blobs.js';
@@ -16,15 +17,15 @@ const MIN_CHUNK = 5 * 1024 * 1024;
 const MAX_HOLDERS = 50;
 
 const nameOf = (call: RegistryCall): string => call.params.name as string;
-const pathOf = (call: RegistryCall): string => `${call.mount}/${nameOf(call)}/blobs`;
+const blobsUrl = (call: RegistryCall): string => call.linkTo(`/${nameOf(call)}/blobs`);
 
 const blobCreated = (call: RegistryCall, { text }: IDigest): IResponse => ({
   status: 201,
-  headers: { Location: `${pathOf(call)}/${text}`, 'Docker-Content-Digest': text, 'Content-Length': '0' },
+  headers: { Location: `${blobsUrl(call)}/${text}`, 'Docker-Content-Digest': text, 'Content-Length': '0' },
 });
 
 const uploadHeaders = (call: RegistryCall, id: string, size: number): Record<string, string> => ({
-  Location: `${pathOf(call)}/uploads/${id}`,
+  Location: `${blobsUrl(call)}/uploads/${id}`,
   Range: uploadRange(size),
   'Docker-Upload-UUID': id,
 });
@@ -126,10 +127,16 @@ const takeChunk = async (
       wireCode: 'SIZE_INVALID',
     });
   }
-  const about = { key: `${uploadsPrefix}/${id}`, contentType: BLOB_TYPE, packageName: owner };
-  if (!range?.start) await call.storage.announce(about, size);
+  const metadata = { contentType: BLOB_TYPE, packageName: owner, size, kind: 'artifact' as const };
+  const hooks = new AskedHooks(call.storage);
+  if (!range?.start) await hooks.ask('beforePut', { key: `${uploadsPrefix}/${id}`, metadata, phase: 'start' });
   const options = { owner, at: range?.start, size: size ?? range?.size, limit };
-  return uploads.append(id, call.body.stream({ limit }), options);
+  try {
+    return await uploads.append(id, call.body.stream({ limit }), options);
+  } finally {
+    // a chunk is no blob yet: when the upload ends, hooks are asked about the whole
+    await hooks.abort();
+  }
 };
 
 /** PATCH: the next chunk, or, without Content-Range, all that comes. */

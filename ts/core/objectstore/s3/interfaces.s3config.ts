@@ -4,10 +4,10 @@ export interface IS3StorageConfig extends Partial<storage.IS3Descriptor> {
   endpoint: string;
   bucketName: string;
   /** KMS or AES256 header value sent with every write, as S3's `x-amz-server-side-encryption` */
-  serverSideEncryption?: string;
-  sessionToken?: string;
+  serverSideEncryption?: string | undefined;
+  sessionToken?: string | undefined;
   /** `WHEN_REQUIRED` for servers that do not know the SDK's default checksums */
-  checksums?: 'WHEN_SUPPORTED' | 'WHEN_REQUIRED';
+  checksums?: 'WHEN_SUPPORTED' | 'WHEN_REQUIRED' | undefined;
   /** run on a server without conditional writes although several replicas may race; default false */
-  allowUnconditionalWrites?: boolean;
+  allowUnconditionalWrites?: boolean | undefined;
 }

@@ -41,6 +41,7 @@ export class RequestBody {
 
   private readonly source: unknown;
 
+  /** @internal */
   constructor(
     private readonly handedOver: unknown,
     private readonly options: IBodyOptions,

@@ -24,31 +24,31 @@ export interface IFormFile {
 
 export interface IFormLimits {
   /** number of fields */
-  fields?: number;
+  fields?: number | undefined;
   /** number of files */
-  files?: number;
+  files?: number | undefined;
   /** bytes of one field's value; default: `fieldsSize` */
-  fieldSize?: number;
+  fieldSize?: number | undefined;
   /** bytes of all names and values; default: the registry's `maxMetadataSize` */
-  fieldsSize?: number;
+  fieldsSize?: number | undefined;
   /** bytes of one file; default: the registry's `maxArtifactSize` */
-  fileSize?: number;
+  fileSize?: number | undefined;
   /** bytes of the whole body; default: what follows from the others */
-  total?: number;
+  total?: number | undefined;
 }
 
 export interface IFormOptions {
   /** names of the fields that are kept, others are dropped (they count for the limits all the same); default: all */
-  fields?: readonly string[];
+  fields?: readonly string[] | undefined;
   /** names of fields that have to come before the first file, because a file cannot be judged without them */
-  fieldsBeforeFiles?: readonly string[];
+  fieldsBeforeFiles?: readonly string[] | undefined;
   /** without it a file in the form is refused */
   onFile?(file: IFormFile): Promise<void>;
-  limits?: IFormLimits;
+  limits?: IFormLimits | undefined;
 }
 
 /** What the registry's own limits give. */
 export interface IFormDefaults {
   defaultLimit: number;
-  fileLimit?: number;
+  fileLimit?: number | undefined;
 }

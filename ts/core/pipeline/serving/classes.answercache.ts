@@ -111,6 +111,7 @@ export class AnswerCache {
     return bytes && responseOfBytes(status, headers, bytes);
   }
 
+  /** @internal */
   public keep(path: string, basis: IAnswerBasis): void {
     const now = this.now();
     if (sizeOf(basis) > MAX_REQUEST || basis.validUntil <= now) return;

@@ -4,29 +4,39 @@ import type { IDocumentVersion } from './classes.answercache.js';
 import type { IRendered } from './classes.rendering.js';
 
 export interface IServeObjectOptions {
-  contentType?: string;
-  headers?: Record<string, string>;
+  contentType?: string | undefined;
+  headers?: Record<string, string> | undefined;
   /** without quotes; default: the store's own */
-  etag?: string;
+  etag?: string | undefined;
   /** the bytes under this URL never change, so caches may keep them for a year */
-  immutable?: boolean;
-  /** runs the get hooks */
-  about?: IStorageHookMetadata;
+  immutable?: boolean | undefined;
+  /** for the get hooks, what is known beside the name that the route was authorised for */
+  about?: IStorageHookMetadata | undefined;
   /** sha256 of the whole content in hex, sent as `Repr-Digest` (RFC 9530), for clients that check parts */
-  reprDigest?: string;
+  reprDigest?: string | undefined;
 }
 
 export interface IServeRenderingOptions {
-  headers?: Record<string, string>;
+  headers?: Record<string, string> | undefined;
   /** parts of it may be asked for (RubyGems' index grows at its end); a part is never sent in another encoding */
-  ranges?: boolean;
+  ranges?: boolean | undefined;
   /** `Repr-Digest` of what is sent, on every answer that is not packed */
-  reprDigest?: boolean;
+  reprDigest?: boolean | undefined;
 }
 
-export interface IServeDocumentOptions<T> extends IServeRenderingOptions {
-  codec?: ICodec<T>;
-  /** names the representation, e.g. `abbreviated` */
+export interface IRepeatOptions {
+  /**
+   * The answer depends on nothing but this document, the path, the caller's rights, and headers that were read by
+   * `call.header`. While all of these stay as they were, the same request may be answered without the handler.
+   */
+  repeatable?: boolean | undefined;
+  /** ms since 1970; a repeatable answer is given without the handler only until then */
+  validUntil?: number | undefined;
+}
+
+export interface IServeDocumentOptions<T> extends IServeRenderingOptions, IRepeatOptions {
+  codec?: ICodec<T> | undefined;
+  /** names the representation, e.g. `abbreviated`; the public URL is always part of the name */
   variant: string;
   /**
    * Depends on nothing but its arguments, and on what is stored for good; null = this document is not to be seen (then
@@ -34,23 +44,14 @@ export interface IServeDocumentOptions<T> extends IServeRenderingOptions {
    * @param publicUrl for links; the caller's own is put in for it when the document is sent, so it has to stay as it is
    */
   render(value: T, publicUrl: string): IRendered | null | Promise<IRendered | null>;
-  /** runs the get hooks */
-  about?: IStorageHookMetadata;
-  /**
-   * The answer depends on nothing but this document, the path, the caller's rights, and headers that were read by
-   * `call.header`. While all of these stay as they were, the same request may be answered without the handler.
-   */
-  repeatable?: boolean;
-  /** ms since 1970; a repeatable answer is given without the handler only until then */
-  validUntil?: number;
+  /** for the get hooks, what is known beside the name that the route was authorised for */
+  about?: IStorageHookMetadata | undefined;
 }
 
-export interface IServeImmutableOptions
-  extends IServeObjectOptions,
-    Pick<IServeDocumentOptions<unknown>, 'repeatable' | 'validUntil'> {
+export interface IServeImmutableOptions extends IServeObjectOptions, IRepeatOptions {
   etag: string;
-  size?: number;
-  listedBy?: IDocumentVersion;
+  size?: number | undefined;
+  listedBy?: IDocumentVersion | undefined;
   /** Whether what was read is what it should be; otherwise it is served as absent. Asked once for what stays in memory. */
   isIntact?(bytes: Uint8Array): boolean;
 }

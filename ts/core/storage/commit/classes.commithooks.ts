@@ -74,7 +74,11 @@ export class CommitHooks {
   /** @param keyOf where the subject of a plan's key was put in the end */
   public async tellPuts(keyOf: (key: string) => string): Promise<void> {
     for (const subject of this.puts) {
-      await this.hooks.tell('afterPut', this.origin, { ...subject, key: keyOf(subject.key) });
+      await this.hooks.tell('afterPut', this.origin, {
+        ...subject,
+        key: keyOf(subject.key),
+        askedKey: subject.key,
+      });
     }
   }
 

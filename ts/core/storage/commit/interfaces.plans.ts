@@ -18,9 +18,9 @@ export interface IArtifactPlan {
   key: string;
   contentType: string;
   /** which digest hooks are told; default sha256 */
-  digestAlgorithm?: THashName;
+  digestAlgorithm?: THashName | undefined;
   /** which version hooks are told; default that of the whole plan */
-  version?: string;
+  version?: string | undefined;
 }
 
 /** A listing of all packages that follows their documents; `PackageCatalog` is one. */
@@ -43,12 +43,12 @@ export interface IDerivedListing<T> {
  */
 export interface ICommitPlan<T> {
   packageName: string;
-  version?: string;
+  version?: string | undefined;
   /** artifacts to put, never over anything */
-  place?: IArtifactPlan[];
+  place?: IArtifactPlan[] | undefined;
   document: {
     key: string;
-    codec?: ICodec<T>;
+    codec?: ICodec<T> | undefined;
     /**
      * Pure, may run several times. `current` is frozen. Throws the protocol's own "already exists" or `notFound`.
      * Returning `current` itself means that there is nothing to write, and `commit` returns it. `null` deletes.
@@ -64,19 +64,19 @@ export interface ICommitPlan<T> {
    * Keys that the new document no longer names. They are noted as spent in the same write and deleted afterwards.
    * A plan that has `drop` and places nothing is a removal: hooks hear of it as a delete.
    */
-  drop?: string[] | ((before: T | null, after: T | null) => string[]);
+  drop?: (string[] | ((before: T | null, after: T | null) => string[])) | undefined;
   /** of the dropped content, for the hooks */
-  digest?: string;
-  catalog?: IDerivedListing<T>;
+  digest?: string | undefined;
+  catalog?: IDerivedListing<T> | undefined;
 }
 
 export interface ISweepOptions {
   /** Younger orphans stay: a write under way would have to place its artifacts again. Default 24 h */
-  olderThanMs?: number;
+  olderThanMs?: number | undefined;
   /** ends the sweep after the packages that are being looked at */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** only calls `onOrphan` */
-  dryRun?: boolean;
+  dryRun?: boolean | undefined;
   /** called for each orphan that was deleted (in a dry run: would be), with its bytes */
   onOrphan?(key: string, size: number): void;
 }
@@ -85,7 +85,7 @@ export interface ISweepOptions {
 export interface IPackageSweep<T> extends ISweepOptions {
   /** documents and their artifacts lie below it */
   prefix: string;
-  codec?: ICodec<T>;
+  codec?: ICodec<T> | undefined;
   /** The key of the document that alone may name the object at `key`; of a document its own key. */
   ownerOf(key: string): string;
   /** The keys of all artifacts that the document names. */

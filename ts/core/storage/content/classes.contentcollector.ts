@@ -4,6 +4,7 @@ import { inParallel } from '../../base/helpers.concurrency.js';
 import { RegistryError } from '../../classes.registryerror.js';
 import type { IObjectInfo } from '../../objectstore/interfaces.objectstore.js';
 import { PLACED_AT } from '../commit/classes.artifactplacer.js';
+import { AskedHooks } from '../hooks/classes.askedhooks.js';
 import { isCopyId } from './classes.contentguard.js';
 import { isMarked, LinkGroup, linkOfMark, pathOf, readLinkKey } from './classes.contentlinks.js';
 import type { ContentStore } from './classes.contentstore.js';
@@ -142,12 +143,38 @@ export class ContentCollector {
   }
 
   private async removeLinks(groups: IOwned[]): Promise<void> {
-    const { content, plan } = this;
+    const { plan } = this;
     if (plan.dryRun) {
       for (const { links } of groups) for (const { key } of links) this.doomedLinks.add(key);
       this.links += groups.length;
       return;
     }
+    const asked = new Map<IOwned, AskedHooks>();
+    try {
+      const allowed: IOwned[] = [];
+      for (const group of groups) if (await this.mayGo(group, asked)) allowed.push(group);
+      await this.removeAllowed(allowed, asked);
+    } finally {
+      // what was allowed to go and is there still; the collection may have ended in the middle
+      for (const hooks of asked.values()) await hooks.abort();
+    }
+  }
+
+  /** An owner that loses content hears of it as if it had deleted it; a hook that refuses keeps it. */
+  private async mayGo(group: IOwned, asked: Map<IOwned, AskedHooks>): Promise<boolean> {
+    const hooks = new AskedHooks(this.content.storage);
+    try {
+      await hooks.ask('beforeDelete', await this.content.subjectOfDelete(group.owner, group.digest));
+    } catch (error) {
+      if (!RegistryError.is(error, 'forbidden')) throw error;
+      return false;
+    }
+    asked.set(group, hooks);
+    return true;
+  }
+
+  private async removeAllowed(groups: IOwned[], asked: Map<IOwned, AskedHooks>): Promise<void> {
+    const { content, plan } = this;
     const own = new Map<ILink, string>();
     const all = groups.flatMap(({ links }) => links);
     await inParallel(all, async (link) => own.set(link, await content.links.mark(link)));
@@ -159,16 +186,19 @@ export class ContentCollector {
         owner,
         theirs.map(({ digest }) => digest.text),
       );
-      for (const { digest, links, strayMarks } of theirs) {
+      for (const group of theirs) {
+        const { digest, links, strayMarks } = group;
         const ownMarks = links.map((link) => own.get(link) as string);
         if (named.has(digest.text)) {
           await inParallel(ownMarks, (key) => content.storage.store.delete(key));
           continue;
         }
         for (const [index, link] of links.entries()) link.marks.push(ownMarks[index] as string);
-        await content.links.remove(links);
-        await this.removeStray(strayMarks);
+        const hooks = asked.get(group) as AskedHooks;
+        await hooks.settle(() => content.links.remove(links));
         this.links++;
+        await hooks.tell();
+        await this.removeStray(strayMarks);
       }
     }
   }

@@ -96,12 +96,15 @@ export class ContentStore {
       await hooks.settle(async () => {
         if (content instanceof VerifiedBody && isLarge(content.announced)) {
           const { key, metadata } = about();
-          await this.storage.announce({ ...metadata, key }, content.announced);
+          await hooks.ask('beforePut', { key, metadata: { ...metadata, size: content.announced }, phase: 'start' });
         }
+        // bytes that are there already are new to an owner that has no link to them
+        const had = this.storage.watchesWrites && (await this.has(owner, digest));
         const source = new ContentSource(this.storage.store, content, admit);
         await source.begin();
         const key = await this.take(owner, digest, source);
-        if (key !== null) await hooks.tell(() => key);
+        if (key === null && had) await hooks.abort();
+        else await hooks.tell((asked) => key ?? asked);
       });
     } catch (error) {
       failure = error;
@@ -123,27 +126,31 @@ export class ContentStore {
     const hooks = new AskedHooks(this.storage);
     return hooks.settle(async () => {
       await hooks.ask('beforePut', { ...this.subject(owner, digest, { size: there.size }), key });
-      if (await this.link(owner, digest, copy, guard)) {
-        await hooks.tell();
-        return true;
-      }
-      await hooks.abort();
-      return false;
+      const had = this.storage.watchesWrites && (await this.has(owner, digest));
+      const isLinked = await this.link(owner, digest, copy, guard);
+      if (isLinked && !had) await hooks.tell();
+      else await hooks.abort();
+      return isLinked;
     });
   }
 
   /** Takes the content from the owner. The bytes are deleted by a collector, when nobody has them. */
   public async unlink(owner: string, digest: IContentDigest): Promise<void> {
-    const { copy } = await this.guard(digest).read();
-    const there = copy === null ? null : await this.storage.head(this.key(digest, copy));
-    const size = there?.size;
-    const metadata = { packageName: owner, digest: digest.text, kind: 'artifact' as const, ...(there && { size }) };
     const hooks = new AskedHooks(this.storage);
     await hooks.settle(async () => {
-      await hooks.ask('beforeDelete', { key: this.links.folder(owner, digest), metadata });
+      await hooks.ask('beforeDelete', await this.subjectOfDelete(owner, digest));
       await this.links.removeAll(owner, digest);
       await hooks.tell();
     });
+  }
+
+  /** What hooks are told before and after an owner loses the content. */
+  public async subjectOfDelete(owner: string, digest: IContentDigest): Promise<IHookSubject> {
+    const { copy } = this.storage.watchesWrites ? await this.guard(digest).read() : { copy: null };
+    const there = copy === null ? null : await this.storage.head(this.key(digest, copy));
+    const size = there && { size: there.size };
+    const metadata = { packageName: owner, digest: digest.text, kind: 'artifact' as const, ...size };
+    return { key: this.links.folder(owner, digest), metadata };
   }
 
   /**

@@ -7,7 +7,6 @@ import type {
 } from '../../objectstore/interfaces.objectstore.js';
 import type { IHookSubject } from '../hooks/classes.hookrunner.js';
 import type {
-  IStageAbout,
   IStoredDocument,
   IUpdateOptions,
   IUpdateResult,
@@ -20,11 +19,12 @@ export interface IContentStorage {
   readonly store: IObjectStore;
   readonly logger: ILogger;
   readonly now: () => Date;
+  /** whether there are hooks for writes and deletes */
+  readonly watchesWrites: boolean;
   head(key: string): Promise<IObjectInfo | null>;
   list(options: IListOptions): AsyncIterable<IObjectInfo | IObjectPrefix>;
   read<T>(key: string): Promise<IStoredDocument<T> | null>;
   update<T>(key: string, fn: TUpdateFunction<T>, options?: IUpdateOptions<T>): Promise<IUpdateResult<T>>;
-  announce(about: IStageAbout, size?: number): Promise<void>;
   ask(name: 'beforePut' | 'beforeDelete', subject: IHookSubject): Promise<void>;
   tell(name: 'afterPut' | 'afterDelete' | 'afterAbort', subject: IHookSubject): Promise<void>;
 }

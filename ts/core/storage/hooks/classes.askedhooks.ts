@@ -1,22 +1,42 @@
+import { randomUUID } from 'node:crypto';
+import { RegistryError } from '../../classes.registryerror.js';
 import type { IContentStorage } from '../content/interfaces.content.js';
+import { OutcomeUnknownError } from '../documents/helpers.conditionalwrite.js';
 import type { IHookSubject } from './classes.hookrunner.js';
 
-/** The hooks of one write without `commit`: each is asked once, and gets the outcome in the end. */
+interface IAllowed {
+  name: 'beforePut' | 'beforeDelete';
+  subject: IHookSubject;
+}
+
+const isUnknown = (error: unknown): boolean =>
+  error instanceof OutcomeUnknownError || RegistryError.is(error, 'outcomeUnknown');
+
+/**
+ * The hooks of one write without `commit`: each is asked once in each phase, and of each subject that was allowed the
+ * outcome is told once in the end.
+ */
 export class AskedHooks {
-  private readonly allowed: { name: 'beforePut' | 'beforeDelete'; subject: IHookSubject }[] = [];
+  private readonly operationId = randomUUID();
+  private readonly allowed: IAllowed[] = [];
 
   constructor(private readonly storage: Pick<IContentStorage, 'ask' | 'tell'>) {}
 
-  public async ask(name: 'beforePut' | 'beforeDelete', subject: IHookSubject): Promise<void> {
+  public async ask(name: 'beforePut' | 'beforeDelete', about: IHookSubject): Promise<void> {
+    const subject = { ...about, operationId: this.operationId };
     await this.storage.ask(name, subject);
+    // what was allowed to begin, and is now allowed to be committed, has one outcome
+    const begun = this.allowed.findIndex((one) => one.subject.phase === 'start' && one.subject.key === subject.key);
+    if (begun >= 0) this.allowed.splice(begun, 1);
     this.allowed.push({ name, subject });
   }
 
-  /** Runs `work`, which asks and does what was allowed; if it fails, `abort`. */
+  /** Runs `work`, which asks and does what was allowed; if it fails, `abort`, unless the write may have been done. */
   public async settle<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
+      if (isUnknown(error)) this.allowed.length = 0;
       await this.abort();
       throw error;
     }
@@ -33,7 +53,7 @@ export class AskedHooks {
   public async tell(keyOf: (key: string) => string = (key) => key): Promise<void> {
     for (const { name, subject } of this.allowed.splice(0)) {
       const { open, ...about } = subject;
-      const told = { ...about, key: keyOf(subject.key) };
+      const told = { ...about, key: keyOf(subject.key), askedKey: subject.key };
       await this.storage.tell(name === 'beforePut' ? 'afterPut' : 'afterDelete', told);
     }
   }

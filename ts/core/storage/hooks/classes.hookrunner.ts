@@ -21,6 +21,10 @@ export interface IHookSubject {
   /** of `afterAbort`: what did not happen */
   operation?: 'put' | 'delete';
   key: string;
+  /** what the `before…` hook was told, if that is another key */
+  askedKey?: string;
+  /** of a write that is a part of something larger */
+  operationId?: string;
   metadata?: IStorageHookMetadata;
   phase?: 'start' | 'commit';
   open?(): ReadableStream<Uint8Array>;
@@ -97,12 +101,13 @@ export class HookRunner {
     return {
       operation: subject.operation ?? OPERATION[name],
       key: subject.key,
+      askedKey: subject.askedKey ?? subject.key,
       protocol: origin.protocol,
       actor: origin.actor,
       timestamp: this.options.now(),
       metadata: subject.metadata && { ...subject.metadata },
       phase: subject.phase,
-      operationId: origin.operationId ?? plugins.crypto.randomUUID(),
+      operationId: subject.operationId ?? origin.operationId ?? plugins.crypto.randomUUID(),
       ...(name === 'beforePut' && subject.open && { open: subject.open }),
     };
   }

@@ -2,25 +2,28 @@ import type { IRequestActor, TRegistryProtocol } from '../../interfaces.core.js'
 
 /** What is known of the object at the time of the call. */
 export interface IStorageHookMetadata {
-  contentType?: string;
+  contentType?: string | undefined;
   /** bytes */
-  size?: number;
+  size?: number | undefined;
   /** `<algorithm>:<hex>` */
-  digest?: string;
-  packageName?: string;
-  version?: string;
-  kind?: 'artifact' | 'document';
+  digest?: string | undefined;
+  packageName?: string | undefined;
+  version?: string | undefined;
+  kind?: 'artifact' | 'document' | undefined;
 }
 
 export interface IStorageHookContext {
   operation: 'put' | 'delete' | 'get';
+  /** where the object lies, or is meant to lie */
   key: string;
+  /** the key that the `before…` hook of the same write was told: an artifact may be put at another one in the end */
+  askedKey: string;
   protocol: TRegistryProtocol;
-  actor?: IRequestActor;
+  actor?: IRequestActor | undefined;
   timestamp: Date;
-  metadata?: IStorageHookMetadata;
+  metadata?: IStorageHookMetadata | undefined;
   /** `start`: before a body that is long, or of unknown length, is received; `commit`: everything about it is known */
-  phase?: 'start' | 'commit';
+  phase?: 'start' | 'commit' | undefined;
   /** the same in all calls of one write */
   operationId: string;
   /** `beforePut` in phase `commit`: the bytes of the artifact, for scanners; each call reads them anew */
@@ -30,7 +33,7 @@ export interface IStorageHookContext {
 export interface IHookVerdict {
   allowed: boolean;
   /** shown to the caller */
-  reason?: string;
+  reason?: string | undefined;
 }
 
 /**
@@ -46,7 +49,9 @@ export interface IStorageHooks {
   afterGet?(context: IStorageHookContext): Promise<void>;
   /**
    * Something that `beforePut` or `beforeDelete` allowed did not happen: another hook refused, the write failed, or
-   * there was nothing left to write. It is not called if it is not known whether the write was done.
+   * there was nothing left to write. With phase `start`: the upload came to nothing before its commit, or it is one of
+   * several pieces, whose commit is asked about anew. It is not called if it is not known whether the write was done.
+   * For everything that was allowed, either this or the `after…` hook is called, once.
    */
   afterAbort?(context: IStorageHookContext): Promise<void>;
 }

@@ -4,11 +4,11 @@ export interface IGarbageOptions {
    * only what is older is removed, in ms; default 86,400,000 (a day). Content that a manifest names stays whatever its
    * age
    */
-  graceMs?: number;
+  graceMs?: number | undefined;
   /** only counts what would be removed */
-  dryRun?: boolean;
+  dryRun?: boolean | undefined;
   /** ends the collection between two steps; what it left is for the next one */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   onProgress?(progress: IGarbageProgress): void;
 }
 

@@ -42,6 +42,7 @@ export class StagedObject {
   /** Calls `afterAbort` if `beforePut` allowed this upload to begin and it is not published. */
   public unused: (() => Promise<void>) | undefined;
 
+  /** @internal */
   constructor(
     private readonly store: IObjectStore,
     content: TStagedContent,
@@ -64,7 +65,10 @@ export class StagedObject {
     return this.content !== undefined && 'bytes' in this.content;
   }
 
-  /** For the write protocol. Throws where the bytes were spent. */
+  /**
+   * For the write protocol. Throws where the bytes were spent.
+   * @internal
+   */
   public peek(): TStagedContent {
     if (!this.content) throw new RegistryError('internal', 'A staged object was used after it was spent');
     return this.content;

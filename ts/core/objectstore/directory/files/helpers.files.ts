@@ -1,4 +1,5 @@
 import * as fs from 'node:fs';
+import { missingPermission } from '../../../base/helpers.permissions.js';
 import { RegistryError } from '../../../classes.registryerror.js';
 import { Pace } from './classes.pace.js';
 
@@ -182,6 +183,7 @@ export const isFileError = (error: unknown): boolean =>
 export const storeError = (error: unknown): unknown => {
   if (!isFileError(error)) return error;
   if (hasCode(error, 'ENAMETOOLONG')) return new RegistryError('invalid', 'The object key is too long for this store');
-  const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-  return new RegistryError('unavailable', `The storage directory cannot be used (${code})`, { cause: error });
+  const { code = 'unknown error' } = error as NodeJS.ErrnoException;
+  const reason = missingPermission(error, 'directory') ?? code;
+  return new RegistryError('unavailable', `The storage directory cannot be used (${reason})`, { cause: error });
 };

@@ -1,3 +1,4 @@
+import { missingPermission } from '../../../base/helpers.permissions.js';
 import { RegistryError } from '../../../classes.registryerror.js';
 
 /** The fields of an SDK error that are read here. All are optional: a socket error has only `code`. */
@@ -108,7 +109,7 @@ export const explain = (error: unknown): string => {
   const code = codeOf(error);
   const { Region } = like(error);
   if (HINTS[code]) return `${code}: ${HINTS[code]}${Region ? `, which is ${Region}` : ''}`;
-  return code === 'Error' && error instanceof Error ? error.message : code;
+  return missingPermission(error, 's3') ?? (code === 'Error' && error instanceof Error ? error.message : code);
 };
 
 /** Seconds after which callers come again: most outages of a storage are shorter. */
