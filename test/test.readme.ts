@@ -285,6 +285,12 @@ t.test('readme: the commands for users and tokens', { timeout: 120_000 }, async 
         env: { ...process.env, SMARTREGISTRY_PASSWORD: 'correct-horse' },
       },
     );
+  const registry = new SmartRegistry({
+    storage: { directory: data },
+    auth: { jwtSecret: 'made for this test and for no other', tokenStore: 'bucket' },
+  });
+  await registry.init(); // only `serve` and programs make a store
+  await registry.destroy();
   await cli('smartregistry user add admin');
   const lines = blocks.flatMap(({ language, code }) => (language === 'sh' ? code.split('\n') : []));
   let token = '';
@@ -299,7 +305,9 @@ t.test('readme: the commands for users and tokens', { timeout: 120_000 }, async 
 t.test('readme: the configuration file is one that works', async (t) => {
   const block = blocks.find(({ language, name }) => language === 'json' && name === 'config');
   const env = { S3_HOST: 's3.example.com', S3_KEY: 'key', S3_SECRET: 'secret', JWT_SECRET: 'text' };
-  const config = substitute(JSON.parse(block?.code ?? ''), env) as IRegistryConfig;
+  const { config: substituted, problems } = substitute(JSON.parse(block?.code ?? ''), env);
+  t.same(problems, []);
+  const config = substituted as IRegistryConfig;
   t.doesNotThrow(() => new SmartRegistry(config));
   t.match(config.storage, { endpoint: 's3.example.com', accessSecret: 'secret' });
 });

@@ -1,11 +1,13 @@
 import { Housekeeper } from './core/base/classes.housekeeper.js';
 import { DEFAULT_LIMITS } from './core/base/helpers.limits.js';
+import { loggerOf } from './core/base/helpers.log.js';
 import { AuthManager } from './core/classes.authmanager.js';
 import type { BaseRegistry } from './core/classes.baseregistry.js';
 import { ConfigError } from './core/classes.configerror.js';
 import { RegistryError } from './core/classes.registryerror.js';
 import { RegistryStorage } from './core/classes.registrystorage.js';
 import type {
+  IClientSetup,
   ILogger,
   IProtocolConfig,
   IRequestContext,
@@ -34,7 +36,11 @@ const LOADERS: Partial<Record<TBuiltInProtocol, () => Promise<TRegistryClass>>> 
 /** The built-in protocols that this release can serve. */
 export const availableProtocols = (): TBuiltInProtocol[] => PROTOCOLS.filter((protocol) => LOADERS[protocol]);
 
-const SILENT: ILogger = { info: () => {}, warn: () => {}, error: () => {} };
+/** Each protocol that a configuration enables and that this release does not serve. */
+export const unservedProtocols = (config: Pick<IRegistryConfig, TBuiltInProtocol>): ConfigError[] =>
+  PROTOCOLS.filter((protocol) => config[protocol]?.enabled && !LOADERS[protocol]).map(
+    (protocol) => new ConfigError(`${protocol}.enabled`, `is true, but this release does not serve ${protocol} yet`),
+  );
 
 const HOUR_MS = 60 * 60 * 1000;
 
@@ -73,7 +79,7 @@ export class SmartRegistry {
   /** Throws a `ConfigError` that names the field where the configuration cannot work. */
   constructor(private readonly config: IRegistryConfig) {
     checkConfig(config);
-    this.logger = config.logger ?? SILENT;
+    this.logger = loggerOf(config.logger);
   }
 
   /** Opens the storage and starts every enabled protocol. Calling it again is fine. */
@@ -98,7 +104,9 @@ export class SmartRegistry {
       const rest = path.slice(prefix.length);
       if (rest === '' || rest.startsWith('/')) return registry.handle(context, prefix, rest === '' ? '/' : rest);
     }
-    const missing = respond(404, { error: 'No registry is mounted at this path' });
+    const error = 'No registry is mounted at this path';
+    if (context.trace) context.trace.refusal = error;
+    const missing = respond(404, { error });
     return withoutForbiddenBody(missing, context.method.toUpperCase());
   }
 
@@ -118,6 +126,29 @@ export class SmartRegistry {
   /** The enabled protocols. */
   public protocols(): TRegistryProtocol[] {
     return [...this.registries.keys()];
+  }
+
+  /**
+   * How clients are pointed at each enabled protocol.
+   * @param origin the public URL of this host, for protocols without a `registryUrl`
+   */
+  public clientSetups(origin: string): IClientSetup[] {
+    const { oci, npm, maven, cargo, composer, pypi, rubygems, registries = [] } = this.config;
+    const blocks: Record<string, Partial<IProtocolConfig> | undefined> = {
+      oci,
+      npm,
+      maven,
+      cargo,
+      composer,
+      pypi,
+      rubygems,
+    };
+    return [...this.registries.values()].map((registry) => {
+      const { protocol, basePath } = registry;
+      const block = blocks[protocol] ?? registries.find((entry) => entry.protocol === protocol);
+      const url = block?.registryUrl ?? `${origin.replace(/\/+$/, '')}${basePath}`;
+      return { protocol, url, lines: registry.clientSetup(url), mounts: registry.mounts() };
+    });
   }
 
   /**
@@ -182,6 +213,8 @@ export class SmartRegistry {
 
   private async start(): Promise<void> {
     const { config, logger } = this;
+    if (config.upstreamProvider)
+      logger.warn('config.upstreamProvider is not asked: this release has no upstream layer yet');
     const limits = { ...DEFAULT_LIMITS, ...config.limits };
     const store = await openStore(config.storage, logger);
     const storage = new RegistryStorage(store, { hooks: config.storageHooks, logger, limits });
@@ -235,13 +268,13 @@ export class SmartRegistry {
   private async startRegistries(services: IRegistryServices): Promise<void> {
     const { config } = this;
     const started: BaseRegistry[] = [];
+    const [unserved] = unservedProtocols(config);
+    if (unserved) throw unserved;
     for (const protocol of PROTOCOLS) {
       const settings = config[protocol];
       if (!settings?.enabled) continue;
       const load = LOADERS[protocol];
-      if (!load)
-        throw new ConfigError(`${protocol}.enabled`, `is true, but this release does not serve ${protocol} yet`);
-      started.push(new (await load())(services, settings));
+      if (load) started.push(new (await load())(services, settings));
     }
     for (const { create, ...settings } of config.registries ?? []) {
       if (settings.enabled !== false) started.push(create(services, { ...settings, enabled: true }));

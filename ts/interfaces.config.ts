@@ -32,6 +32,11 @@ export interface IRegistryConfig {
   auth: IAuthConfig;
   authProvider?: IAuthProvider;
   storageHooks?: IStorageHooks;
+  /**
+   * For the upstream layer of a later release. This release checks that it is one, and warns when it starts that it does
+   * not ask it yet.
+   */
+  upstreamProvider?: { resolveUpstreamConfig(context: never): Promise<unknown> };
   oci?: IOciConfig;
   npm?: IProtocolConfig;
   maven?: IProtocolConfig;
@@ -42,6 +47,7 @@ export interface IRegistryConfig {
   registries?: ICustomRegistryConfig[];
   /** believe X-Forwarded-Proto and X-Forwarded-Host; default false */
   trustProxy?: boolean;
-  logger?: ILogger;
+  /** default: warnings and errors go to stderr; `false`: nothing is logged */
+  logger?: ILogger | false;
   limits?: ILimits;
 }

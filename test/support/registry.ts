@@ -25,6 +25,7 @@ export const startRegistry = async (
   const storage = config.storage ?? { directory: await temporaryFolder(t) };
   const registry = new SmartRegistry({
     auth: { jwtSecret: 'a-secret-of-the-tests', tokenStore: 'memory' },
+    logger: false,
     ...config,
     storage,
   });

@@ -1,4 +1,4 @@
-import type { TPresentedCredential } from './auth/interfaces.auth.js';
+import type { IVerifiedCaller, TPresentedCredential } from './auth/interfaces.auth.js';
 import type { IChore } from './base/classes.housekeeper.js';
 import { RegistryError } from './classes.registryerror.js';
 import type { ISweepOptions } from './classes.registrystorage.js';
@@ -13,6 +13,12 @@ import type { IGarbageOptions, IGarbageReport } from './storage/upkeep/interface
 /** Some protocols put a token into the path, as `npm logout` does: of such a path the log has the pattern only. */
 const loggedPath = (call: RegistryCall): string =>
   Object.keys(call.params).some((name) => /token|secret/i.test(name)) ? call.route : call.path;
+
+const noteCaller = ({ context: { trace } }: RegistryCall, { token }: IVerifiedCaller): void => {
+  if (!trace || !token) return;
+  trace.userId = token.userId;
+  if (token.tokenId !== undefined) trace.tokenId = token.tokenId;
+};
 
 /**
  * A protocol: a table of routes, a way to render errors, and the pipeline that stands here once for all of them:
@@ -112,6 +118,7 @@ export abstract class BaseRegistry {
     try {
       const { protocol, services, config } = this;
       call = new RegistryCall({ protocol, services, config, context, mount, path });
+      if (context.trace) context.trace.protocol = protocol;
       const repeated = this.repeat(call);
       if (repeated) return repeated;
       const { route, params }: IRouteMatch = this.routeTable.match(call.method, path);
@@ -135,7 +142,11 @@ export abstract class BaseRegistry {
   /** The answer that this caller got to the same request, if it would be the same now. */
   private repeat(call: RegistryCall): IResponse | undefined {
     const { answers, auth } = this.services;
-    const caller = () => auth.remembered(this.presented(call), this.protocol);
+    const caller = () => {
+      const remembered = auth.remembered(this.presented(call), this.protocol);
+      if (remembered) noteCaller(call, remembered);
+      return remembered;
+    };
     return answers.find(call.context, call.mount + call.path, caller);
   }
 
@@ -176,13 +187,17 @@ export abstract class BaseRegistry {
     if (!caller) throw new RegistryError('unauthenticated', 'The credentials are not valid');
     call.token = caller.token;
     call.audience = caller;
+    noteCaller(call, caller);
   }
 
   private failed(thrown: unknown, call: RegistryCall | null): IResponse {
     const error = RegistryError.from(thrown);
+    const trace = call?.context.trace;
+    if (trace) trace.refusal = error.message;
     if (error.status >= 500) {
       const { cause } = error;
       const fields = {
+        id: trace?.id,
         protocol: this.protocol,
         method: call?.method,
         path: call && loggedPath(call),

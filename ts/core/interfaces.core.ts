@@ -20,6 +20,21 @@ export interface IRequestActor {
   [key: string]: unknown;
 }
 
+/**
+ * What a host that keeps an access log hands in with a request. The registry fills in what it finds out. Nothing of it
+ * is a secret, and nothing of it grants a right.
+ */
+export interface IRequestTrace {
+  /** names the request; the registry's own log lines about it carry the same */
+  id?: string;
+  protocol?: TRegistryProtocol;
+  /** the caller; absent for an anonymous one */
+  userId?: string;
+  tokenId?: string;
+  /** why the answer is a 4xx or 5xx */
+  refusal?: string;
+}
+
 export interface IRequestContext {
   method: string;
   /** the raw path as on the wire (percent-encoding kept), without the query */
@@ -36,6 +51,8 @@ export interface IRequestContext {
   baseUrl?: string;
   /** aborts the work when the client is gone */
   signal?: AbortSignal;
+  /** filled in by the registry, for an access log */
+  trace?: IRequestTrace;
 }
 
 export interface IResponse {
@@ -43,6 +60,17 @@ export interface IResponse {
   headers: Record<string, string>;
   /** absent for HEAD, 204, 205 and 304 */
   body?: ReadableStream<Uint8Array>;
+}
+
+/** How people point their clients at a protocol. */
+export interface IClientSetup {
+  protocol: TRegistryProtocol;
+  /** its public URL */
+  url: string;
+  /** lines to type, or for a file */
+  lines: string[];
+  /** the paths below which it answers; `''` is the root */
+  mounts: string[];
 }
 
 export interface ILogger {

@@ -85,6 +85,7 @@ export const toNodeListener = (registry: IRequestHandler, options: INodeListener
       },
       actor: options.actor?.(request) ?? actorOf(request),
       baseUrl: baseUrl(request),
+      trace: options.trace?.(request),
     };
   };
 

@@ -1,11 +1,20 @@
 import type { IncomingMessage } from 'node:http';
-import type { ILogger, IRequestActor, IRequestContext, IResponse } from '../core/interfaces.core.js';
+import type {
+  IClientSetup,
+  ILogger,
+  IRequestActor,
+  IRequestContext,
+  IRequestTrace,
+  IResponse,
+} from '../core/interfaces.core.js';
 
 /** Whatever answers registry requests: a `SmartRegistry`, or anything wrapped around one. */
 export interface IRequestHandler {
   handleRequest(context: IRequestContext): Promise<IResponse>;
   /** resolves false (or rejects) when the registry cannot do its work, e.g. because the store does not answer */
   checkHealth?(): Promise<boolean>;
+  /** how clients are pointed at each protocol, for the start page; without it there is none */
+  clientSetups?(origin: string): IClientSetup[];
   /** the registry's own setting; the default of the hosts' option of the same name */
   readonly trustProxy?: boolean;
 }
@@ -35,10 +44,14 @@ export interface INodeListenerOptions extends IHostOptions {
    * read the body, so that a refused upload is never sent. On `request` Node has sent it already. Default false.
    */
   answersContinue?: boolean;
+  /** what the registry is to fill in for this request's line in an access log */
+  trace?(request: IncomingMessage): IRequestTrace | undefined;
 }
 
-/** One answered (or broken off) request, as `onResponse` hears of it. */
-export interface IResponseReport {
+/** One answered (or broken off) request, as `onResponse` hears of it. Nothing in it but `path` can hold a secret. */
+export interface IResponseReport extends IRequestTrace {
+  /** also sent as `X-Request-Id`; taken over from a trusted proxy */
+  id: string;
   method: string;
   /** without the query, which may hold credentials */
   path: string;
@@ -46,19 +59,27 @@ export interface IResponseReport {
   status: number;
   /** from the request's header to the last byte of the answer */
   durationMs: number;
+  /** bytes sent, header included */
+  bytes: number;
   /** the client did not receive the whole answer */
   aborted: boolean;
   ip?: string;
   userAgent?: string;
 }
 
-export interface INodeServerOptions extends Omit<INodeListenerOptions, 'answersContinue'> {
+/** PEM texts: a chain that begins with the server's own certificate, and the key that belongs to it. */
+export interface ITlsFiles {
+  cert: string;
+  key: string;
+}
+
+export interface INodeServerOptions extends Omit<INodeListenerOptions, 'answersContinue' | 'trace'> {
   /** default `127.0.0.1` */
   host?: string;
   /** 0 takes a free one; default 5000 */
   port?: number;
-  /** PEM texts; serves https with them */
-  tls?: { cert: string; key: string };
+  /** serves https */
+  tls?: ITlsFiles;
   /** bytes of request line and header; more is answered with 431; default 32,768 */
   maxHeaderSize?: number;
   /** more header fields than this are answered with 431; default 200 */
@@ -76,6 +97,11 @@ export interface INodeServerOptions extends Omit<INodeListenerOptions, 'answersC
 export interface IRegistryServer {
   /** resolves when the port is open; rejects when it cannot be opened (`EADDRINUSE`, …) */
   listen(): Promise<{ host: string; port: number; url: string }>;
+  /**
+   * Serves new connections with a renewed certificate; those that are open keep the old one. Throws if the two cannot be
+   * used, and the server then goes on with what it has; also on a server that was made without TLS.
+   */
+  renewTls(tls: ITlsFiles): void;
   /**
    * Stops accepting, lets requests under way finish for at most `shutdownTimeoutMs`, then cuts the rest off. Leaves
    * the registry itself alone. May be called more than once.

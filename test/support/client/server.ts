@@ -142,7 +142,15 @@ export const startServer = async (options: IServerOptions = {}): Promise<IServer
   }
   const env = { ...process.env, ...options.env, SMARTREGISTRY_ADMIN_PASSWORD: admin.password };
   const { child, printed, match } = await start({
-    command: [...runtime, commandLine, 'serve', ...(options.quiet ? [] : ['--log-requests']), '--port', '0', ...about],
+    command: [
+      ...runtime,
+      commandLine,
+      'serve',
+      ...(options.quiet ? ['--log-level', 'warn'] : []),
+      '--port',
+      '0',
+      ...about,
+    ],
     env,
     cwd: folder,
     ready: /smartregistry ready on (https?:\/\/[^\s/]+)/,

@@ -3,6 +3,7 @@ import { LRUCache, path } from '../../../../plugins.js';
 import { RegistryError } from '../../../classes.registryerror.js';
 import { hasCode, type IFiles, isFileError, tolerate } from './helpers.files.js';
 import { relativePath } from './helpers.names.js';
+import { OBJECTS } from './helpers.presence.js';
 import { randomName } from './helpers.random.js';
 
 /** begins a name in `objects/` that no key is written as (helpers.names.ts) */
@@ -31,7 +32,7 @@ export class DirectoryLayout {
     root: string,
     public readonly files: IFiles,
   ) {
-    this.objects = path.resolve(root, 'objects');
+    this.objects = path.resolve(root, OBJECTS);
     this.tmp = path.resolve(root, 'tmp');
   }
 
