@@ -8,6 +8,14 @@ import { temporaryFolder } from '../support/registry.js';
 /** `${name}` as it stands in a configuration file */
 const variable = (name: string) => `\${${name}}`;
 
+/** The parts of a JSON Schema that are looked at here. */
+interface INode {
+  required?: string[];
+  additionalProperties?: boolean;
+  properties: Record<string, INode>;
+  anyOf: { type?: string; pattern?: string }[];
+}
+
 const fileWith = async (folder: string, config: unknown): Promise<string> => {
   const file = join(folder, 'config.json');
   await writeFile(file, typeof config === 'string' ? config : JSON.stringify(config));
@@ -89,7 +97,7 @@ t.test('config check: wrong usage, and a file that is none', async (t) => {
 t.test('config schema is a JSON Schema that is as strict as the check', async (t) => {
   const { code, out } = await runHere(t, ['config', 'schema']);
   t.equal(code, 0);
-  const schema = JSON.parse(out) as { properties: Record<string, any>; [key: string]: unknown };
+  const schema = JSON.parse(out) as INode;
   t.match(schema, { type: 'object', additionalProperties: false });
   t.match(Object.keys(schema.properties).sort(), [
     '$schema',
@@ -108,13 +116,14 @@ t.test('config schema is a JSON Schema that is as strict as the check', async (t
     'tls',
     'trustProxy',
   ]);
-  t.same(schema.properties.npm.required, ['enabled']);
-  t.equal(schema.properties.npm.additionalProperties, false);
-  t.equal(schema.properties.npm.properties.features.additionalProperties, false);
-  t.equal(schema.properties.auth.additionalProperties, false);
-  t.notOk(schema.properties.auth.required?.length, 'the command line has defaults for these');
-  t.same(schema.properties.npm.properties.enabled.anyOf[0], { type: 'boolean' });
-  t.ok(new RegExp(schema.properties.npm.properties.enabled.anyOf[1].pattern).test(variable('NPM')), 'or a variable');
+  const { npm, auth } = schema.properties as Record<'npm' | 'auth', INode>;
+  t.same(npm.required, ['enabled']);
+  t.equal(npm.additionalProperties, false);
+  t.equal(npm.properties.features?.additionalProperties, false);
+  t.equal(auth.additionalProperties, false);
+  t.notOk(auth.required?.length, 'the command line has defaults for these');
+  t.same(npm.properties.enabled?.anyOf[0], { type: 'boolean' });
+  t.ok(new RegExp(npm.properties.enabled?.anyOf[1]?.pattern ?? 'none').test(variable('NPM')), 'or a variable');
 });
 
 t.test('a configuration file may begin with a byte order mark', async (t) => {
