@@ -158,8 +158,9 @@ for (const block of blocks.filter(({ language, name }) => language === 'ts' && n
           [...tool.command.slice(1), 'run', ...(runner.runtime === 'deno' ? ['-A', '--no-check'] : []), file],
         ]
       : [process.execPath, ['--import=tsx', file]];
-    const { stdout } = await run(program as string, args as string[], { cwd, timeout: 100_000, env: plainEnv() });
-    t.match(stdout, runner.expect);
+    const ran = await run(program as string, args as string[], { cwd, timeout: 100_000, env: plainEnv() });
+    t.match(ran.stdout, runner.expect);
+    t.notMatch(ran.stderr, /^\S+Z (warn|error) /m, 'an example does nothing that the library warns of');
   });
 }
 
@@ -200,7 +201,7 @@ const startSession = async (t: Pick<Test, 'teardown'>): Promise<ISession> => {
     npm_config_userconfig: join(home, '.npmrc'),
   };
   for (const name of Object.keys(env)) if (/^npm_config_(?!cache|userconfig)/i.test(name)) delete env[name];
-  const server = spawn(process.execPath, [bin, 'serve', '--port', '0', '--data', data], {
+  const server = spawn(process.execPath, [bin, 'serve', '--log-level', 'warn', '--port', '0', '--data', data], {
     env: { ...env, SMARTREGISTRY_ADMIN_PASSWORD: 'correct-horse' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
