@@ -25,8 +25,8 @@ export const startRegistry = async (
   const storage = config.storage ?? { directory: await temporaryFolder(t) };
   const registry = new SmartRegistry({
     auth: { jwtSecret: 'a-secret-of-the-tests', tokenStore: 'memory' },
-    logger: false,
     ...config,
+    logger: config.logger ?? false,
     storage,
   });
   await registry.init();
