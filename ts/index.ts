@@ -3,6 +3,7 @@ export { DefaultAuthProvider } from './core/auth/classes.defaultauthprovider.js'
 export { type IUserInfo, UserStore } from './core/auth/classes.userstore.js';
 export type * from './core/auth/interfaces.auth.js';
 export type * from './core/auth/sessions/interfaces.sessions.js';
+export { createLogger, type ILoggerOptions, type TLogFormat, type TLogLevel } from './core/base/helpers.log.js';
 export { streamToBuffer, streamToJson, toReadableStream } from './core/base/helpers.streams.js';
 export { AuthManager } from './core/classes.authmanager.js';
 export { BaseRegistry } from './core/classes.baseregistry.js';

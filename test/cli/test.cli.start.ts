@@ -164,6 +164,29 @@ t.test('the secret of a store is made once, by whoever comes first', async (t) =
   t.equal(await secret(), before);
 });
 
+t.test('an account that is added may read and publish, and delete nothing', async (t) => {
+  const cwd = await temporaryFolder(t);
+  const server = await serve(t, [], { cwd, env: GIVEN });
+  t.match(await run(['user', 'add', 'ann', '--password-stdin'], { cwd, input: 'correct horse' }), { code: 0 });
+  const { out } = await run(['user', 'list'], { cwd });
+  t.match(out, /^ann +- +\S+ +\*:\*:\*:read \*:\*:\*:pull \*:\*:\*:write \*:\*:\*:push$/m);
+  const remove = { method: 'DELETE', headers: basic('ann', 'correct horse') };
+  t.equal((await ask(server.port, '/npm/a/-rev/1', remove)).status, 403);
+  t.equal((await ask(server.port, '/npm/a/-rev/1', { ...remove, headers: basic('admin', 'given') })).status, 404);
+});
+
+t.test('accounts are kept in the store, also if tokens are kept in memory', async (t) => {
+  const cwd = await temporaryFolder(t);
+  await writeFile(
+    join(cwd, 'config.json'),
+    JSON.stringify({ storage: { directory: 'data' }, auth: { tokenStore: 'memory' } }),
+  );
+  await stop(await serve(t, ['--config', 'config.json'], { cwd, env: GIVEN }));
+  const env = { SMARTREGISTRY_CONFIG: join(cwd, 'config.json'), SMARTREGISTRY_PASSWORD: 'correct horse' };
+  t.match(await runHere(t, ['user', 'add', 'ann'], env), { code: 0, err: '' });
+  t.match(await runHere(t, ['user', 'list'], env), { code: 0, out: /^ann /m });
+});
+
 t.test('one keystroke that arrives as two signals lets requests under way finish', async (t) => {
   const cwd = await temporaryFolder(t);
   const server = await serve(t, [], { cwd, env: GIVEN });
