@@ -36,7 +36,7 @@ const deletion = strict<Exclude<NonNullable<IOciConfig['untaggedManifests']>, 'k
 )({ deleteAfterMs: v.pipe(v.number('must be a number of milliseconds'), v.minValue(0, 'must not be negative')) });
 
 const oci = strict<IOciConfig>(WHAT)({
-  ...common(['delete']),
+  ...common(['delete', 'sparseIndexes']),
   immutableTags: maybe(listOf(text, 'a list of globs such as "v*"')),
   uploadExpiryMs: maybe(positive('a positive number of milliseconds')),
   untaggedManifests: maybe(
@@ -53,7 +53,7 @@ const oci = strict<IOciConfig>(WHAT)({
 /** The blocks of the built-in protocols, by their names. */
 export const protocolEntries = {
   oci: maybe(oci),
-  npm: maybe(protocol(['emptyAudit'])),
+  npm: maybe(protocol(['emptyAudit', 'strictNames'])),
   maven: maybe(protocol()),
   cargo: maybe(protocol()),
   composer: maybe(protocol()),
