@@ -1,5 +1,7 @@
 import t, { type Test } from 'tap';
-import { createLogger, type IRegistryConfig, SmartRegistry } from '../ts/index.js';
+import { createLogger, type IRegistryConfig, SmartRegistry, toFetchHandler } from '../ts/index.js';
+import { ask } from './support/http/client.js';
+import { serveWith } from './support/http/host.js';
 import { send, temporaryFolder } from './support/registry.js';
 
 /** What a registry with a short secret and a failing store writes to stderr. */
@@ -44,4 +46,22 @@ t.test('a logger of its own gets everything, and stderr nothing', async (t) => {
   const lines: string[] = [];
   t.equal(await written(t, createLogger({ level: 'debug', format: 'json', write: (line) => lines.push(line) })), '');
   t.ok(lines.some((line) => (JSON.parse(line) as { level: string }).level === 'error'));
+});
+
+t.test('what only the host sees to fail goes to the same logger', async (t) => {
+  const lines: string[] = [];
+  const logger = createLogger({ format: 'json', write: (line) => lines.push(line) });
+  const failing = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      controller.error(new Error('the disk is gone'));
+    },
+  });
+  const seen = () => lines.splice(0).map((line) => JSON.parse(line) as object);
+  const node = { logger, handleRequest: async () => ({ status: 200, headers: {}, body: failing }) };
+  const { port } = await serveWith(t, node);
+  t.equal((await ask(port, '/npm/a')).status, 500);
+  t.match(seen(), [{ level: 'error', error: /the disk is gone/ }]);
+  const fetch = { logger, handleRequest: () => Promise.reject(new Error('the disk is gone')) };
+  t.equal((await toFetchHandler(fetch)(new Request('http://localhost/npm/a'))).status, 500);
+  t.match(seen(), [{ level: 'error', error: /the disk is gone/ }]);
 });

@@ -68,7 +68,8 @@ const openStore = async (config: TStorageConfig, logger: ILogger): Promise<IObje
 
 /** Builds the services from the configuration, mounts the registries and hands each request to one of them. */
 export class SmartRegistry {
-  private readonly logger: ILogger;
+  /** what the configuration says; the default of the hosts around this registry */
+  public readonly logger: ILogger;
   private readonly registries = new Map<TRegistryProtocol, BaseRegistry>();
   private mounts: IMount[] = [];
   private services: IRegistryServices | undefined;

@@ -1,6 +1,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { ILogger } from '../core/interfaces.core.js';
 import { RequestReports } from './classes.requestreports.js';
 import { answerClientError } from './helpers.clienterror.js';
 import { hostAnswer } from './helpers.failures.js';
@@ -52,6 +53,7 @@ class NodeServer implements IRegistryServer {
   private readonly server: http.Server;
   private readonly underWay = new Set<http.ServerResponse>();
   private readonly reports: RequestReports | undefined;
+  private readonly logger: ILogger | undefined;
   private closed?: Promise<void>;
 
   constructor(
@@ -60,6 +62,7 @@ class NodeServer implements IRegistryServer {
   ) {
     if (settings.tls) checkTls(settings.tls);
     this.server = createServer(settings);
+    this.logger = settings.logger ?? registry.logger;
     const trustProxy = settings.trustProxy ?? registry.trustProxy ?? false;
     const handler = this.withOwnPages(registry, trustProxy);
     const reports = settings.onResponse && new RequestReports(settings.onResponse, trustProxy);
@@ -82,7 +85,7 @@ class NodeServer implements IRegistryServer {
       server.once('error', reject);
       server.listen(settings.port, settings.host, () => {
         server.off('error', reject);
-        server.on('error', (error) => settings.logger?.error('The server reported an error', { error: String(error) }));
+        server.on('error', (error) => this.logger?.error('The server reported an error', { error: String(error) }));
         const { port } = server.address() as AddressInfo;
         const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
         resolve({ host: settings.host, port, url: `${settings.tls ? 'https' : 'http'}://${host}:${port}` });

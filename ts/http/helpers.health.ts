@@ -36,6 +36,7 @@ const health = async (registry: IRequestHandler, context: IRequestContext): Prom
  */
 export const withHealth = (registry: IRequestHandler): IRequestHandler => ({
   trustProxy: registry.trustProxy,
+  logger: registry.logger,
   handleRequest(context) {
     return context.path === HEALTH_PATH ? health(registry, context) : registry.handleRequest(context);
   },

@@ -47,6 +47,7 @@ const parsedBody = (request: IncomingMessage & { body?: unknown; file?: unknown;
  */
 export const toNodeListener = (registry: IRequestHandler, options: INodeListenerOptions = {}): TNodeListener => {
   const trusted = options.trustProxy ?? registry.trustProxy ?? false;
+  const logger = options.logger ?? registry.logger;
   const idleTimeoutMs = options.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT;
 
   const actorOf = (request: IncomingMessage): IRequestActor => ({
@@ -93,7 +94,7 @@ export const toNodeListener = (registry: IRequestHandler, options: INodeListener
   const breakOff = (exchange: IExchange, error: unknown): void => {
     const { request, response } = exchange;
     const { method } = request;
-    options.logger?.error('A request could not be answered', { method, error: String(error) });
+    logger?.error('A request could not be answered', { method, error: String(error) });
     if (response.headersSent || response.destroyed) {
       response.destroy();
       return;

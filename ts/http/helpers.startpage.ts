@@ -64,6 +64,7 @@ export const withStartPage = (
   setupsAt: (origin: string) => IClientSetup[],
 ): IRequestHandler => ({
   trustProxy: handler.trustProxy,
+  logger: handler.logger,
   handleRequest(context) {
     if (context.path !== '/') return handler.handleRequest(context);
     let setups: IClientSetup[];

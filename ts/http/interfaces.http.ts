@@ -15,8 +15,9 @@ export interface IRequestHandler {
   checkHealth?(): Promise<boolean>;
   /** how clients are pointed at each protocol, for the start page; without it there is none */
   clientSetups?(origin: string): IClientSetup[];
-  /** the registry's own setting; the default of the hosts' option of the same name */
+  /** the registry's own settings; the defaults of the hosts' options of the same names */
   readonly trustProxy?: boolean;
+  readonly logger?: ILogger;
 }
 
 export interface IHostOptions {
@@ -25,7 +26,7 @@ export interface IHostOptions {
    * registry, which reads the same headers when it builds links.
    */
   trustProxy?: boolean;
-  /** hears of what could not be answered or was broken off; silent by default */
+  /** hears of what could not be answered or was broken off; default: the registry's own */
   logger?: ILogger;
 }
 
