@@ -9,6 +9,7 @@ import { basic, oneLine, run, runHere, serve } from '../support/cli.js';
 import { ask, RawClient } from '../support/http/client.js';
 import { selfSigned, within } from '../support/http/host.js';
 import { temporaryFolder } from '../support/registry.js';
+import { startS3Server } from '../support/store/s3-server.js';
 
 const GIVEN = { SMARTREGISTRY_ADMIN_PASSWORD: 'given' };
 const whoami = async (port: number, headers: Record<string, string>) =>
@@ -76,6 +77,23 @@ t.test('only serve makes a store; other commands name the folder they looked in'
   const other = await runHere(t, ['user', 'list'], { SMARTREGISTRY_DATA: cwd });
   t.match(other, { code: 1, err: /There is no store in/ }, 'a folder of something else is no store');
   t.same(await readdir(cwd), []);
+});
+
+t.test('only serve makes a bucket', async (t) => {
+  const server = await startS3Server();
+  if (!server) return t.pass('no S3 server', { skip: 'no S3 server here' });
+  t.teardown(() => server.stop());
+  const cwd = await temporaryFolder(t);
+  await writeFile(join(cwd, 'config.json'), JSON.stringify({ storage: server.config }));
+  const place = { SMARTREGISTRY_CONFIG: join(cwd, 'config.json') };
+  const list = () => runHere(t, ['user', 'list'], place);
+  const early = await list();
+  t.equal(early.code, 1);
+  oneLine(t, early, new RegExp(`The bucket "${server.config.bucketName}" at \\S+ cannot be used`));
+  t.match(await list(), { code: 1 }, 'it was not made');
+  t.match(await runHere(t, ['gc'], place), { code: 1 });
+  await stop(await serve(t, ['--config', 'config.json'], { cwd, env: GIVEN }));
+  t.match(await list(), { code: 0, out: /^admin /m });
 });
 
 t.test('a port that is taken: nothing is printed or made for a server that does not start', async (t) => {

@@ -56,9 +56,14 @@ const prepareDirectory = async ({ storage }: TCliConfig): Promise<void> => {
   }
 };
 
-/** A store that a command would make in the wrong folder looks like one without users and packages. */
-const requireStore = async ({ storage }: TCliConfig): Promise<void> => {
-  if (!('directory' in storage) || (await isDirectoryStore(storage.directory))) return;
+/**
+ * A store that a command would make in the wrong place looks like one without users and packages.
+ * @returns the configuration, with which no bucket is made
+ */
+const requireStore = async (config: TCliConfig): Promise<TCliConfig> => {
+  const { storage } = config;
+  if ('bucketName' in storage) return { ...config, storage: { ...storage, createBucket: false } };
+  if (!('directory' in storage) || (await isDirectoryStore(storage.directory))) return config;
   throw new CommandError(
     `There is no store in ${resolve(storage.directory)}: --data or --config says where it is, "smartregistry serve" makes one`,
   );
@@ -72,11 +77,11 @@ const openWithAnySecret = ({ storage, auth, ...rest }: TCliConfig, logger: ILogg
  * @throws CommandError where tokens would not outlive this process
  */
 export const openForAdministration = async (config: TCliConfig, about: 'users' | 'tokens'): Promise<SmartRegistry> => {
-  const { storage, auth } = config;
+  const { auth } = config;
   if (about === 'tokens' && auth.tokenStore === 'memory') {
     throw new CommandError('config.auth.tokenStore is "memory": only the serving process knows its tokens');
   }
-  await requireStore(config);
+  const { storage } = await requireStore(config);
   return openWithAnySecret({ storage, auth }, administrationLogger);
 };
 
@@ -103,8 +108,7 @@ const sharedSecret = async ({ storage, auth }: TCliConfig, logger: ILogger): Pro
  * it.
  */
 export const openForMaintenance = async (config: TCliConfig, logger: ILogger): Promise<SmartRegistry> => {
-  await requireStore(config);
-  return openWithAnySecret(config, logger);
+  return openWithAnySecret(await requireStore(config), logger);
 };
 
 /** The registry as `serve` runs it. Makes the store if there is none. */

@@ -19,6 +19,7 @@ const s3 = v.pipe(
     sessionToken: maybe(text),
     serverSideEncryption: maybe(text),
     checksums: maybe(v.picklist(['WHEN_SUPPORTED', 'WHEN_REQUIRED'], 'must be WHEN_SUPPORTED or WHEN_REQUIRED')),
+    createBucket: maybe(flag),
     allowUnconditionalWrites: maybe(flag),
   }),
   v.rawCheck(({ dataset, addIssue }) => {

@@ -8,6 +8,8 @@ export interface IS3StorageConfig extends Partial<storage.IS3Descriptor> {
   sessionToken?: string;
   /** `WHEN_REQUIRED` for servers that do not know the SDK's default checksums */
   checksums?: 'WHEN_SUPPORTED' | 'WHEN_REQUIRED';
+  /** make the bucket if it is missing; default true */
+  createBucket?: boolean;
   /** run on a server without conditional writes although several replicas may race; default false */
   allowUnconditionalWrites?: boolean;
 }
