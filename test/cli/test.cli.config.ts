@@ -142,10 +142,31 @@ t.test('host and port may stand in the file; the environment and the options go 
   t.equal((await ask(byFile.port, '/-/health')).status, 200);
   byFile.child.kill('SIGTERM');
   await byFile.closed;
+  await fileWith(join(cwd, 'etc'), { storage: { directory: 'store' }, host: 'localhost', port: 65_432 });
   const byVariable = await serve(t, ['--config', 'etc/config.json'], {
     cwd,
     port: null,
-    env: { ...env, SMARTREGISTRY_HOST: '127.0.0.1' },
+    env: { ...env, SMARTREGISTRY_HOST: '127.0.0.1', SMARTREGISTRY_PORT: '0' },
   });
   t.match(byVariable.url, /^http:\/\/127\.0\.0\.1:\d+$/);
+  t.not(byVariable.port, 65_432);
+  byVariable.child.kill('SIGTERM');
+  await byVariable.closed;
+  const byOption = await serve(t, ['--config', 'etc/config.json', '--host', '127.0.0.1'], { cwd, env });
+  t.match(byOption.url, /^http:\/\/127\.0\.0\.1:\d+$/);
+  t.not(byOption.port, 65_432);
+});
+
+t.test('a file that names a protocol serves that one, and one that names none serves all', async (t) => {
+  const cwd = await temporaryFolder(t);
+  const env = { SMARTREGISTRY_ADMIN_PASSWORD: 'given' };
+  await fileWith(cwd, { npm: { enabled: true } });
+  const one = await serve(t, ['--config', 'config.json', '--host', '0.0.0.0'], { cwd, env });
+  t.equal((await ask(one.port, '/v2/')).status, 404);
+  t.equal((await ask(one.port, '/npm/-/ping')).status, 200);
+  t.match(one.seen.out, `http://localhost:${one.port}/npm/`, 'no client can be sent to every address');
+  await fileWith(cwd, { trustProxy: false });
+  const all = await serve(t, ['--config', 'config.json'], { cwd, env });
+  t.equal((await ask(all.port, '/v2/')).status, 401);
+  t.equal((await ask(all.port, '/npm/-/ping')).status, 200);
 });

@@ -1,4 +1,4 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import https from 'node:https';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -266,8 +266,9 @@ t.test('a renewed certificate is served without a restart', { skip }, async (t) 
   const cwd = await temporaryFolder(t);
   await writePair(cwd, first!);
   // the names of the files in the configuration are relative to it
-  await writeFile(join(cwd, 'config.json'), JSON.stringify({ tls: { cert: 'cert.pem', key: './key.pem' } }));
-  const server = await serve(t, ['--config', 'config.json'], { cwd, env: GIVEN });
+  await mkdir(join(cwd, 'etc'));
+  await writeFile(join(cwd, 'etc', 'config.json'), JSON.stringify({ tls: { cert: '../cert.pem', key: '../key.pem' } }));
+  const server = await serve(t, ['--config', 'etc/config.json'], { cwd, env: GIVEN });
   t.match(server.url, /^https:/);
   t.equal(await certificateOf(server.port), first!.cert);
   const until = async (pattern: RegExp) => {
