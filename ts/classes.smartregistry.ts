@@ -134,21 +134,9 @@ export class SmartRegistry {
    * @param origin the public URL of this host, for protocols without a `registryUrl`
    */
   public clientSetups(origin: string): IClientSetup[] {
-    const { oci, npm, maven, cargo, composer, pypi, rubygems, registries = [] } = this.config;
-    const blocks: Record<string, Partial<IProtocolConfig> | undefined> = {
-      oci,
-      npm,
-      maven,
-      cargo,
-      composer,
-      pypi,
-      rubygems,
-    };
     return [...this.registries.values()].map((registry) => {
-      const { protocol, basePath } = registry;
-      const block = blocks[protocol] ?? registries.find((entry) => entry.protocol === protocol);
-      const url = block?.registryUrl ?? `${origin.replace(/\/+$/, '')}${basePath}`;
-      return { protocol, url, lines: registry.clientSetup(url), mounts: registry.mounts() };
+      const url = registry.urlAt(origin);
+      return { protocol: registry.protocol, url, lines: registry.clientSetup(url), mounts: registry.mounts() };
     });
   }
 

@@ -87,6 +87,11 @@ export abstract class BaseRegistry {
     return (this.config.basePath ?? `/${this.protocol}`).replace(/\/+$/, '');
   }
 
+  /** The public URL of this registry on a host with this origin. */
+  public urlAt(origin: string): string {
+    return this.config.registryUrl ?? `${origin.replace(/\/+$/, '')}${this.basePath}`;
+  }
+
   public get routeTable(): RouteTable {
     this.table ??= new RouteTable(this.routes(), this.trailingSlash);
     return this.table;
