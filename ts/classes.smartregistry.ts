@@ -14,7 +14,6 @@ import type {
   IResponse,
   TRegistryProtocol,
 } from './core/interfaces.core.js';
-import type { IObjectStore } from './core/objectstore/interfaces.objectstore.js';
 import { respond, withoutForbiddenBody } from './core/pipeline/helpers.http.js';
 import { normalizePath } from './core/pipeline/helpers.routes.js';
 import type { IRegistryServices } from './core/pipeline/interfaces.pipeline.js';
@@ -23,7 +22,8 @@ import { RenderCache } from './core/pipeline/serving/classes.rendercache.js';
 import { ChoreRecords } from './core/storage/upkeep/classes.chores.js';
 import type { IGarbageOptions, IGarbageReport } from './core/storage/upkeep/interfaces.garbage.js';
 import { checkConfig, PROTOCOLS, type TBuiltInProtocol } from './helpers.config.js';
-import type { IRegistryConfig, TStorageConfig } from './interfaces.config.js';
+import { openStore } from './helpers.openstore.js';
+import type { IRegistryConfig } from './interfaces.config.js';
 
 type TRegistryClass = new (services: IRegistryServices, config: IProtocolConfig) => BaseRegistry;
 
@@ -55,16 +55,6 @@ interface IMount {
   prefix: string;
   registry: BaseRegistry;
 }
-
-const openStore = async (config: TStorageConfig, logger: ILogger): Promise<IObjectStore> => {
-  if ('objectStore' in config) return config.objectStore;
-  if ('directory' in config) {
-    const { DirectoryObjectStore } = await import('./core/objectstore/directory/classes.directoryobjectstore.js');
-    return new DirectoryObjectStore(config.directory);
-  }
-  const { S3ObjectStore } = await import('./core/objectstore/s3/classes.s3objectstore.js');
-  return new S3ObjectStore(config, { logger });
-};
 
 /** Builds the services from the configuration, mounts the registries and hands each request to one of them. */
 export class SmartRegistry {
