@@ -30,7 +30,7 @@ t.test('a browser sees what this is and how each client is pointed at it', async
   );
   t.match(
     page,
-    /<h2>oci<\/h2><p><code>https:\/\/images\.example\.com<\/code><\/p><pre>podman login images\.example\.com/,
+    /<h2>oci<\/h2><p><code>https:\/\/images\.example\.com(\/v2)?<\/code><\/p><pre>podman login images\.example\.com/,
   );
   t.match(headers['content-security-policy'], /default-src 'none'.*form-action 'none'.*frame-ancestors 'none'/);
   t.match(headers, { 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', vary: 'Accept' });
