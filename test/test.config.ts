@@ -132,6 +132,8 @@ t.test('a name that is not known is an error at every level, and the nearest kno
       { registries: [{ protocol: 'p', basePath: '/p', basepath: '/q', create() {} }] },
     ],
     ['config.storageHooks.beforePush is unknown; did you mean beforePut?', { storageHooks: { beforePush() {} } }],
+    ['config.storageHooks.putBefore is unknown', { storageHooks: { async putBefore() {} } }],
+    ['config.storageHooks.beforeput is unknown; did you mean beforePut?', { storageHooks: { async beforeput() {} } }],
     ['config.somethingElse is unknown', { somethingElse: 1 }],
   ];
   for (const [message, change] of cases) t.same(problems(change), [message]);

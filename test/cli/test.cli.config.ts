@@ -49,6 +49,7 @@ t.test('config check lists everything that is wrong, and no secret', async (t) =
     auth: { anonymousscopes: [], jwtSecret: variable('NOT_SET'), users: [{ username: 'a', password: 5 }] },
     nmp: { enabled: true },
     npm: { enabled: variable('ENABLED') },
+    oci: { enabled: variable('ABSENT') },
     port: 70_000,
     storageHooks: {},
     storage: { bucketName: 'b', accessSecret: 'top-secret' },
@@ -61,6 +62,7 @@ t.test('config check lists everything that is wrong, and no secret', async (t) =
     'config.auth.users[0].password must be a non-empty string',
     'config.nmp is unknown; did you mean npm?',
     'config.npm.enabled must be true or false',
+    'config.oci.enabled needs the environment variable ABSENT, which is not set',
     'config.port must be a number from 0 to 65535',
     'config.storage.accessKey is missing: give it with accessSecret, or neither for the credential chain',
     'config.storage.endpoint is missing: it must be a non-empty string',
@@ -69,7 +71,7 @@ t.test('config check lists everything that is wrong, and no secret', async (t) =
   t.notMatch(result.err, /top-secret/);
   const served = await runHere(t, ['serve', '--config', file], { ENABLED: 'perhaps' });
   t.equal(served.code, 1);
-  t.equal(served.err.trimEnd().split('\n').length, 9, 'serve lists the same');
+  t.equal(served.err.trimEnd().split('\n').length, 10, 'serve lists the same');
 });
 
 t.test('config check: what only a start would find', async (t) => {

@@ -4,7 +4,8 @@ import { createNodeServer, respond } from '../../ts/index.js';
 import { basic } from '../support/cli.js';
 import { ask } from '../support/http/client.js';
 import { handler, selfSigned, serveWith, within } from '../support/http/host.js';
-import { startRegistry } from '../support/registry.js';
+import { publishOf } from '../support/npm/packages.js';
+import { send, startRegistry } from '../support/registry.js';
 
 /** Collects reports, and waits for them. */
 const collector = () => {
@@ -74,9 +75,12 @@ t.test('an answer from memory has the same caller', async (t) => {
   const registry = await startRegistry(t, { auth, npm: { enabled: true } });
   const { reports, onResponse, until } = collector();
   const { port } = await serveWith(t, registry, { onResponse });
-  await registry.getStorage().update('npm/packages/a/index.json', () => ({}));
   const token = await registry.getAuthManager().createNpmToken('ann');
-  for (let count = 0; count < 5; count++) await ask(port, '/npm/a', { headers: { Authorization: `Bearer ${token}` } });
+  const headers = { Authorization: `Bearer ${token}` };
+  await send(registry, 'PUT', '/npm/a', { headers, body: await publishOf('a', '1.0.0') });
+  for (let count = 0; count < 5; count++) {
+    t.equal((await ask(port, '/npm/a', { headers })).status, 200);
+  }
   await until(5);
   t.same(
     reports.map(({ userId }) => userId),
