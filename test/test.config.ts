@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { ConfigError } from '../ts/core/classes.configerror.js';
 import { checkConfig } from '../ts/helpers.config.js';
 import type { IRegistryConfig } from '../ts/interfaces.config.js';
 
@@ -7,6 +8,16 @@ const good = (): Record<string, unknown> => ({
   auth: { jwtSecret: 'top-secret-value', tokenStore: 'memory' },
   npm: { enabled: true, basePath: '/npm' },
 });
+
+/** Everything that is wrong after a change to a good configuration. */
+const problems = (change: Record<string, unknown>): string[] => {
+  try {
+    checkConfig({ ...good(), ...change } as unknown as IRegistryConfig);
+    return [];
+  } catch (error) {
+    return (error as ConfigError).problems;
+  }
+};
 
 const problem = (change: Record<string, unknown>): string => {
   try {
@@ -32,11 +43,22 @@ t.test('what is wrong is said by the name of its field', async (t) => {
     ['config.storage.directory ', { storage: { directory: '' } }],
     ['config.storage.endpoint ', { storage: { bucketName: 'b' } }],
     ['config.storage.accessSecret ', { storage: { bucketName: 'b', endpoint: 'e', accessKey: 'k' } }],
+    ['config.storage.accessKey ', { storage: { bucketName: 'b', endpoint: 'e', accessSecret: 's' } }],
+    ['config.storage.port ', { storage: { bucketName: 'b', endpoint: 'e', port: 'https' } }],
+    ['config.storage.useSsl ', { storage: { bucketName: 'b', endpoint: 'e', useSsl: 'no' } }],
+    ['config.storage.checksums ', { storage: { bucketName: 'b', endpoint: 'e', checksums: 'NEVER' } }],
     ['config.storage.objectStore has no method get()', { storage: { objectStore: { head() {} } } }],
     ['config.auth ', { auth: undefined }],
     ['config.auth.jwtSecret ', { auth: { tokenStore: 'memory' } }],
     ['config.auth.tokenStore ', { auth: { jwtSecret: 's', tokenStore: 'files' } }],
     ['config.auth.anonymousScopes ', { auth: { jwtSecret: 's', tokenStore: 'memory', anonymousScopes: 'x' } }],
+    [
+      'config.auth.anonymousScopes[0] ',
+      { auth: { jwtSecret: 's', tokenStore: 'memory', anonymousScopes: ['npm:read'] } },
+    ],
+    ['config.auth.jwtSecret ', { auth: { jwtSecret: '', tokenStore: 'memory' } }],
+    ['config.auth.selfRegistration ', { auth: { jwtSecret: 's', tokenStore: 'memory', selfRegistration: 'false' } }],
+    ['config.auth.npmTokens.enabled ', { auth: { jwtSecret: 's', tokenStore: 'memory', npmTokens: {} } }],
     ['config.auth.users[0].password ', { auth: { jwtSecret: 's', tokenStore: 'memory', users: [{ username: 'a' }] } }],
     ['config.npm.enabled ', { npm: { enabled: 'yes' } }],
     ['config.npm.basePath ', { npm: { enabled: true, basePath: 'npm' } }],
@@ -44,13 +66,28 @@ t.test('what is wrong is said by the name of its field', async (t) => {
     ['config.registries[0].create ', { registries: [{ protocol: 'p', basePath: '/p' }] }],
     ['config.registries[0].basePath ', { registries: [{ protocol: 'p', create: () => null }] }],
     ['config.oci.absoluteLocations ', { oci: { enabled: true, absoluteLocations: 'yes' } }],
-    ['config.cors.origins ', { cors: true }],
+    ['config.cors ', { cors: true }],
     ['config.cors.origins ', { cors: { origins: 'https://x.example.org' } }],
-    ['config.cors.origins ', { cors: { origins: ['x.example.org'] } }],
-    ['config.cors.origins ', { cors: { origins: ['https://x.example.org/'] } }],
-    ['config.cors.origins ', { cors: { origins: ['https://*.example.org'] } }],
+    ['config.cors.origins[0] ', { cors: { origins: ['x.example.org'] } }],
+    ['config.cors.origins[0] ', { cors: { origins: ['https://x.example.org/'] } }],
+    ['config.cors.origins[0] ', { cors: { origins: ['https://*.example.org'] } }],
     ['config.limits.maxArtifactSize ', { limits: { maxArtifactSize: -1 } }],
+    ['config.limits.maxArtifactSize ', { limits: { maxArtifactSize: 0 } }],
+    ['config.limits.maxArtifactSize ', { limits: { maxArtifactSize: Number.NaN } }],
+    ['config.limits.maxArtifactSize ', { limits: { maxArtifactSize: '1' } }],
     ['config.limits.maxSize ', { limits: { maxSize: 1 } }],
+    ['config.trustProxy ', { trustProxy: 'false' }],
+    ['config.npm ', { npm: true }],
+    ['config.npm.features.emptyAudit ', { npm: { enabled: true, features: { emptyAudit: 'yes' } } }],
+    ['config.oci.immutableTags ', { oci: { enabled: true, immutableTags: 'v*' } }],
+    ['config.oci.uploadExpiryMs ', { oci: { enabled: true, uploadExpiryMs: 0 } }],
+    ['config.oci.untaggedManifests ', { oci: { enabled: true, untaggedManifests: 'delete' } }],
+    [
+      'config.oci.untaggedManifests.deleteAfterMs ',
+      { oci: { enabled: true, untaggedManifests: { deleteAfterMs: -1 } } },
+    ],
+    ['config.logger ', { logger: true }],
+    ['config.logger has no method warn()', { logger: { info() {}, error() {} } }],
   ];
   for (const [start, change] of cases) t.ok(problem(change).startsWith(start), `${start}: ${problem(change)}`);
 });
@@ -64,8 +101,153 @@ t.test('no message holds a secret', async (t) => {
   t.notMatch(problem({ auth }), /top-secret/);
 });
 
-t.test('a limit of nothing is a mistake', async (t) => {
-  for (const maxArtifactSize of [0, Number.NaN]) {
-    t.match(problem({ limits: { maxArtifactSize } }), 'config.limits.maxArtifactSize ');
+t.test('a name that is not known is an error at every level, and the nearest known one is named', async (t) => {
+  const auth = { jwtSecret: 's', tokenStore: 'memory' };
+  const s3 = { endpoint: 's3.example.com', bucketName: 'c' };
+  const cases: [string, Record<string, unknown>][] = [
+    ['config.nmp is unknown; did you mean npm?', { nmp: { enabled: true } }],
+    ['config.storagehooks is unknown; did you mean storageHooks?', { storagehooks: {} }],
+    [
+      'config.auth.anonymousscopes is unknown; did you mean anonymousScopes?',
+      { auth: { ...auth, anonymousscopes: [] } },
+    ],
+    [
+      'config.auth.users[0].scope is unknown; did you mean scopes?',
+      { auth: { ...auth, users: [{ username: 'a', password: 'b', scope: [] }] } },
+    ],
+    [
+      'config.auth.ociTokens.relam is unknown; did you mean realm?',
+      { auth: { ...auth, ociTokens: { enabled: true, relam: 'x' } } },
+    ],
+    ['config.npm.basepath is unknown; did you mean basePath?', { npm: { enabled: true, basepath: '/x' } }],
+    [
+      'config.npm.features.emtyAudit is unknown; did you mean emptyAudit?',
+      { npm: { enabled: true, features: { emtyAudit: true } } },
+    ],
+    ['config.npm.immutableTags is unknown', { npm: { enabled: true, immutableTags: [] } }],
+    [
+      'config.oci.untaggedManifests.deleteAfter is unknown; did you mean deleteAfterMs?',
+      { oci: { enabled: true, untaggedManifests: { deleteAfterMs: 1, deleteAfter: 1 } } },
+    ],
+    ['config.maven.basPath is unknown; did you mean basePath?', { maven: { enabled: false, basPath: '/m' } }],
+    ['config.storage.bucketname is unknown; did you mean bucketName?', { storage: { ...s3, bucketname: 'x' } }],
+    ['config.storage.path is unknown', { storage: { directory: 'data', path: 'x' } }],
+    ['config.limits.maxArtefactSize is unknown; did you mean maxArtifactSize?', { limits: { maxArtefactSize: 1 } }],
+    [
+      'config.registries[0].basepath is unknown; did you mean basePath?',
+      { registries: [{ protocol: 'p', basePath: '/p', basepath: '/q', create() {} }] },
+    ],
+    ['config.storageHooks.beforePush is unknown; did you mean beforePut?', { storageHooks: { beforePush() {} } }],
+    ['config.storageHooks.putBefore is unknown', { storageHooks: { async putBefore() {} } }],
+    ['config.storageHooks.beforeput is unknown; did you mean beforePut?', { storageHooks: { async beforeput() {} } }],
+    ['config.somethingElse is unknown', { somethingElse: 1 }],
+  ];
+  for (const [message, change] of cases) t.same(problems(change), [message]);
+});
+
+t.test('everything that is wrong is told at once, what is misspelt first', async (t) => {
+  t.same(problems({ auth: { jwtsecret: 'x', tokenStore: 'memory' }, limits: { maxMetadataSize: 0 } }), [
+    'config.auth.jwtsecret is unknown; did you mean jwtSecret?',
+    'config.auth.jwtSecret is missing: it must be a non-empty string',
+    'config.limits.maxMetadataSize must be a positive number',
+  ]);
+});
+
+t.test('an auth provider needs its methods', async (t) => {
+  class Provider {
+    readonly connection = {};
+    async authenticate() {}
+    async validateToken() {}
+    async createToken() {}
+    async revokeToken() {}
+    async authorize() {}
+    ownHelper() {}
   }
+  t.same(problems({ authProvider: new Provider() }), []);
+  t.same(problems({ authProvider: new (class extends Provider {})() }), [], 'inherited methods count');
+  t.same(problems({ authProvider: { ...new Provider() } }), [
+    'config.authProvider has no method authenticate()',
+    'config.authProvider has no method validateToken()',
+    'config.authProvider has no method createToken()',
+    'config.authProvider has no method revokeToken()',
+    'config.authProvider has no method authorize()',
+  ]);
+  const plain = { async authenticate() {}, async validateToken() {}, async createToken() {}, async revokeToken() {} };
+  t.same(problems({ authProvider: { ...plain, async authorise() {} } }), [
+    'config.authProvider has no method authorize(); is it authorise?',
+  ]);
+  t.same(problems({ authProvider: { ...plain, async authorize() {}, permissions: true } }), [
+    'config.authProvider has a permissions that is not a function',
+  ]);
+  t.same(problems({ authProvider: Provider }), [
+    'config.authProvider must be an object with the methods of IAuthProvider',
+  ]);
+});
+
+t.test('hooks may be methods of an object that has more than hooks', async (t) => {
+  class Quota {
+    used = 0;
+    async beforePut() {
+      return { allowed: true };
+    }
+    measure() {}
+  }
+  t.same(problems({ storageHooks: new Quota() }), []);
+  class Misspelt extends Quota {
+    async beforePush() {}
+  }
+  t.same(problems({ storageHooks: new Misspelt() }), [
+    'config.storageHooks.beforePush is unknown; did you mean beforePut?',
+  ]);
+  t.same(problems({ storageHooks: { beforePut: true } }), ['config.storageHooks.beforePut must be a function']);
+  t.same(problems({ storageHooks: { beforePut: undefined } }), []);
+});
+
+t.test('every name that the documentation of the interface has is accepted', async (t) => {
+  const block = (name: string) => ({
+    enabled: true,
+    basePath: `/${name}`,
+    registryUrl: `https://registry.example.com/${name}`,
+    features: { anything: true },
+    allowRepublish: true,
+  });
+  const { features: _, ...npm } = block('npm');
+  const config = {
+    storage: {
+      accessKey: 'your-s3-key',
+      accessSecret: 'your-s3-secret',
+      endpoint: 's3.amazonaws.example',
+      port: 443,
+      useSsl: true,
+      region: 'us-east-1',
+      bucketName: 'my-registry',
+    },
+    auth: {
+      jwtSecret: 'your-secret-key',
+      tokenStore: 'database',
+      npmTokens: { enabled: true, defaultReadOnly: true },
+      ociTokens: { enabled: true, realm: 'https://auth.example.com/token', service: 'my-registry' },
+      mavenTokens: { enabled: true },
+      cargoTokens: { enabled: true },
+      composerTokens: { enabled: true },
+      pypiTokens: { enabled: true },
+      rubygemsTokens: { enabled: true },
+      redis: { url: 'redis://localhost' },
+      database: { url: 'postgres://localhost' },
+    },
+    oci: npm,
+    npm,
+    maven: block('maven'),
+    cargo: block('cargo'),
+    composer: block('composer'),
+    pypi: block('pypi'),
+    rubygems: block('rubygems'),
+    upstreamProvider: { async resolveUpstreamConfig() {} },
+    logger: console,
+    trustProxy: false,
+    limits: { maxArtifactSize: Number.POSITIVE_INFINITY },
+  };
+  t.same(problems(config), []);
+  t.same(problems({ ...config, logger: false, storage: { ...config.storage, port: '443', useSsl: 'true' } }), []);
+  t.same(problems({ upstreamProvider: {} }), ['config.upstreamProvider has no method resolveUpstreamConfig()']);
 });

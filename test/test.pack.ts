@@ -2,18 +2,26 @@ import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { compile, run, top } from './support/program.js';
+import { plainEnv, run, top } from './support/program.js';
 
 t.test('the packed package installs and runs in an empty folder', { timeout: 300_000 }, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'smartregistry-pack-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
-  // a copy, so that packing (which builds) does not disturb tests that use the build of this checkout
+  // a copy as git has it, without a build: packing (and installing from git) builds
   const copy = join(folder, 'checkout');
-  const wanted = ['ts', 'package.json', 'tsconfig.json', 'readme.md', 'changelog.md', 'LICENSE', 'npmextra.json'];
+  const wanted = [
+    'ts',
+    '.ci',
+    'package.json',
+    'tsconfig.json',
+    'readme.md',
+    'changelog.md',
+    'LICENSE',
+    'npmextra.json',
+  ];
   for (const name of wanted) await cp(join(top, name), join(copy, name), { recursive: true });
   await symlink(join(top, 'node_modules'), join(copy, 'node_modules'));
-  t.same(await compile(join(copy, 'tsconfig.json')), { code: 0, output: '' });
-  await run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: copy });
+  await run('npm', ['pack', '--pack-destination', folder], { cwd: copy, env: plainEnv() });
   const tarball = (await readdir(folder)).find((name) => name.endsWith('.tgz'));
   t.ok(tarball, 'npm pack made a tarball');
 
@@ -23,6 +31,7 @@ t.test('the packed package installs and runs in an empty folder', { timeout: 300
   await run('npm', ['install', '--no-audit', '--no-fund', join(folder, tarball as string)], { cwd: app });
   const installed = join(app, 'node_modules', '@push.rocks', 'smartregistry');
   const files = await readdir(installed);
+  t.notOk((await readdir(join(installed, 'dist_ts'))).includes('.tsbuildinfo'), 'what only the next build needs');
   t.same(files.sort(), ['LICENSE', 'changelog.md', 'dist_ts', 'npmextra.json', 'package.json', 'readme.md']);
 
   const script = `
@@ -38,4 +47,22 @@ t.test('the packed package installs and runs in an empty folder', { timeout: 300
   const version = JSON.parse(await readFile(join(top, 'package.json'), 'utf8')).version as string;
   const bin = await run(join(app, 'node_modules', '.bin', 'smartregistry'), ['--version'], { cwd: app });
   t.equal(bin.stdout.trim(), version);
+});
+
+t.test('a checkout can be built, started and tested with npm alone', async (t) => {
+  const { scripts } = JSON.parse(await readFile(join(top, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
+  for (const [name, script] of Object.entries(scripts)) t.notMatch(script, /\b(pnpm|yarn|npx)\b/, name);
+});
+
+t.test('an install without devDependencies builds nothing and does not fail', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'smartregistry-prepare-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  await cp(join(top, '.ci', 'build.mjs'), join(folder, '.ci', 'build.mjs'));
+  const { stderr } = await run(process.execPath, [join('.ci', 'build.mjs'), '--if-possible'], {
+    cwd: folder,
+    env: plainEnv(),
+  });
+  t.match(stderr, /was not built: TypeScript is not installed/);
 });

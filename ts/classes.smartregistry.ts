@@ -1,5 +1,6 @@
 import { Housekeeper } from './core/base/classes.housekeeper.js';
 import { DEFAULT_LIMITS } from './core/base/helpers.limits.js';
+import { loggerOf } from './core/base/helpers.log.js';
 import { missingPermission } from './core/base/helpers.permissions.js';
 import { AuthManager } from './core/classes.authmanager.js';
 import type { BaseRegistry } from './core/classes.baseregistry.js';
@@ -7,6 +8,7 @@ import { ConfigError } from './core/classes.configerror.js';
 import { RegistryError } from './core/classes.registryerror.js';
 import { RegistryStorage } from './core/classes.registrystorage.js';
 import type {
+  IClientSetup,
   IIncomingContext,
   ILogger,
   IProtocolConfig,
@@ -14,7 +16,6 @@ import type {
   IResponse,
   TRegistryProtocol,
 } from './core/interfaces.core.js';
-import type { IObjectStore } from './core/objectstore/interfaces.objectstore.js';
 import { Cors } from './core/pipeline/classes.cors.js';
 import { type IFoundMount, isPrefix, MountTable } from './core/pipeline/classes.mounttable.js';
 import { plainContext } from './core/pipeline/helpers.context.js';
@@ -27,6 +28,7 @@ import { RenderCache } from './core/pipeline/serving/classes.rendercache.js';
 import { ChoreRecords } from './core/storage/upkeep/classes.chores.js';
 import type { IGarbageOptions, IGarbageReport } from './core/storage/upkeep/interfaces.garbage.js';
 import { checkConfig, PROTOCOLS, type TBuiltInProtocol } from './helpers.config.js';
+import { openStore } from './helpers.openstore.js';
 import type { IRegistryConfig, TStorageConfig } from './interfaces.config.js';
 
 type TRegistryClass = new (services: IRegistryServices, config: IProtocolConfig) => BaseRegistry;
@@ -40,7 +42,11 @@ const LOADERS: Partial<Record<TBuiltInProtocol, () => Promise<TRegistryClass>>> 
 /** The built-in protocols that this release can serve. */
 export const availableProtocols = (): TBuiltInProtocol[] => PROTOCOLS.filter((protocol) => LOADERS[protocol]);
 
-const SILENT: ILogger = { info: () => {}, warn: () => {}, error: () => {} };
+/** Each protocol that a configuration enables and that this release does not serve. */
+export const unservedProtocols = (config: Pick<IRegistryConfig, TBuiltInProtocol>): ConfigError[] =>
+  PROTOCOLS.filter((protocol) => config[protocol]?.enabled && !LOADERS[protocol]).map(
+    (protocol) => new ConfigError(`${protocol}.enabled`, `is true, but this release does not serve ${protocol} yet`),
+  );
 
 const HOUR_MS = 60 * 60 * 1000;
 
@@ -51,16 +57,6 @@ export interface IRebuildOptions {
   progress?(protocol: TRegistryProtocol, documents: number): void;
 }
 
-const openStore = async (config: TStorageConfig, logger: ILogger): Promise<IObjectStore> => {
-  if ('objectStore' in config) return config.objectStore;
-  if ('directory' in config) {
-    const { DirectoryObjectStore } = await import('./core/objectstore/directory/classes.directoryobjectstore.js');
-    return new DirectoryObjectStore(config.directory, undefined, logger);
-  }
-  const { S3ObjectStore } = await import('./core/objectstore/s3/classes.s3objectstore.js');
-  return new S3ObjectStore(config, { logger });
-};
-
 /** What a store has thrown says itself what is wrong; this is for what a library throws when it is loaded. */
 const explained = (cause: unknown, storage: TStorageConfig): unknown => {
   if (cause instanceof RegistryError) return cause;
@@ -70,7 +66,8 @@ const explained = (cause: unknown, storage: TStorageConfig): unknown => {
 
 /** Builds the services from the configuration, mounts the registries and hands each request to one of them. */
 export class SmartRegistry {
-  private readonly logger: ILogger;
+  /** what the configuration says; the default of the hosts around this registry */
+  public readonly logger: ILogger;
   private readonly registries = new Map<TRegistryProtocol, BaseRegistry>();
   private readonly mounts = new MountTable<BaseRegistry>();
   private readonly cors: Cors | undefined;
@@ -82,7 +79,7 @@ export class SmartRegistry {
   /** Throws a `ConfigError` that names the field where the configuration cannot work. */
   constructor(private readonly config: IRegistryConfig) {
     checkConfig(config);
-    this.logger = config.logger ?? SILENT;
+    this.logger = loggerOf(config.logger);
     this.cors = config.cors && new Cors(config.cors);
   }
 
@@ -143,6 +140,17 @@ export class SmartRegistry {
   /** The enabled protocols. */
   public protocols(): TRegistryProtocol[] {
     return [...this.registries.keys()];
+  }
+
+  /**
+   * How clients are pointed at each enabled protocol.
+   * @param origin the public URL of this host, for protocols without a `registryUrl`
+   */
+  public clientSetups(origin: string): IClientSetup[] {
+    return [...this.registries.values()].map((registry) => {
+      const url = registry.urlAt(origin);
+      return { protocol: registry.protocol, url, lines: registry.clientSetup(url), mounts: registry.mounts() };
+    });
   }
 
   /**
@@ -207,6 +215,8 @@ export class SmartRegistry {
 
   private async start(): Promise<void> {
     const { config, logger } = this;
+    if (config.upstreamProvider)
+      logger.warn('config.upstreamProvider is not asked: this release has no upstream layer yet');
     const limits = { ...DEFAULT_LIMITS, ...config.limits };
     const store = await openStore(config.storage, logger);
     const storage = new RegistryStorage(store, { hooks: config.storageHooks, logger, limits });
@@ -260,13 +270,13 @@ export class SmartRegistry {
   private async startRegistries(services: IRegistryServices): Promise<void> {
     const { config } = this;
     const started: BaseRegistry[] = [];
+    const [unserved] = unservedProtocols(config);
+    if (unserved) throw unserved;
     for (const protocol of PROTOCOLS) {
       const settings = config[protocol];
       if (!settings?.enabled) continue;
       const load = LOADERS[protocol];
-      if (!load)
-        throw new ConfigError(`${protocol}.enabled`, `is true, but this release does not serve ${protocol} yet`);
-      started.push(new (await load())(services, settings));
+      if (load) started.push(new (await load())(services, settings));
     }
     for (const { create, ...settings } of config.registries ?? []) {
       if (settings.enabled !== false) started.push(create(services, { ...settings, enabled: true }));

@@ -7,6 +7,7 @@ export type * from './core/auth/interfaces.auth.js';
 export type * from './core/auth/sessions/interfaces.sessions.js';
 export type * from './core/auth/tokenstores/interfaces.tokenstore.js';
 export type { IChore } from './core/base/classes.housekeeper.js';
+export { createLogger, type ILoggerOptions, type TLogFormat, type TLogLevel } from './core/base/helpers.log.js';
 export { streamToBuffer, streamToJson, toReadableStream } from './core/base/helpers.streams.js';
 export { AuthManager } from './core/classes.authmanager.js';
 export { BaseRegistry } from './core/classes.baseregistry.js';

@@ -32,6 +32,11 @@ export interface IRegistryConfig {
   auth: IAuthConfig;
   authProvider?: IAuthProvider | undefined;
   storageHooks?: IStorageHooks | undefined;
+  /**
+   * For the upstream layer of a later release. This release checks that it is one, and warns when it starts that it does
+   * not ask it yet.
+   */
+  upstreamProvider?: { resolveUpstreamConfig(context: never): Promise<unknown> } | undefined;
   oci?: IOciConfig | undefined;
   npm?: IProtocolConfig | undefined;
   maven?: IProtocolConfig | undefined;
@@ -44,6 +49,7 @@ export interface IRegistryConfig {
   trustProxy?: boolean | undefined;
   /** lets pages of these origins read packages and images (GET and HEAD); default: none */
   cors?: ICorsConfig | undefined;
-  logger?: ILogger | undefined;
+  /** default: warnings and errors go to stderr; `false`: nothing is logged */
+  logger?: ILogger | false | undefined;
   limits?: ILimits | undefined;
 }

@@ -13,6 +13,7 @@ const prepare = async (directory: string): Promise<number> => {
   const registry = new SmartRegistry({
     storage: { directory },
     auth: { jwtSecret: 'a-secret-of-the-tests', tokenStore: 'bucket', users: [USER] },
+    logger: false,
     oci: { enabled: true },
   });
   await registry.init();
@@ -48,6 +49,7 @@ t.test('gc: wrong usage, and a process of its own', async (t) => {
   t.equal(wrong.code, 2);
   oneLine(t, wrong, /--grace must be/);
   t.match(await runHere(t, ['gc', '--help']), { code: 0, out: /--dry-run/ });
+  await prepare(join(cwd, 'data'));
   const ran = await run(['gc'], { cwd });
   t.match(ran, { code: 0, out: /^oci: removed/m });
 });

@@ -61,7 +61,7 @@ t.test('what cannot be used is said in one line, before anything is made', async
   await writeFile(join(cwd, 'cert.pem'), 'no certificate');
   const tls = await run(['serve', '--port', '0', '--tls-cert', 'cert.pem', '--tls-key', 'cert.pem'], { cwd });
   t.match(tls, { code: 1, out: '' });
-  oneLine(t, tls, /^smartregistry: --tls-cert and --tls-key cannot be used: /);
+  oneLine(t, tls, /^smartregistry: cert\.pem and cert\.pem cannot be used: the certificate cannot be read: /);
   const file = await run(['serve', '--port', '0', '--data', 'cert.pem'], { cwd });
   t.match(file, { code: 1, out: '' });
   oneLine(t, file, /^smartregistry: The storage directory .*cert\.pem cannot be made: EEXIST$/m);

@@ -4,7 +4,7 @@ import t from 'tap';
 import { commitinfo } from '../../ts/00_commitinfo_data.js';
 import { formatTable } from '../../ts/cli/helpers.commandline.js';
 import { createFirstAdmin } from '../../ts/cli/helpers.firstadmin.js';
-import { lineLogger } from '../../ts/cli/helpers.log.js';
+import { SILENT_LOGGER } from '../../ts/core/base/helpers.log.js';
 import { availableProtocols, SmartRegistry } from '../../ts/index.js';
 import { basic, oneLine, run, runHere, serve } from '../support/cli.js';
 import { ask, RawClient } from '../support/http/client.js';
@@ -158,7 +158,7 @@ t.test('of two that make the admin at the same moment one shows a password, the 
   const config = { storage: { directory: await temporaryFolder(t) }, auth: { tokenStore: 'bucket' as const } };
   const open = () => startRegistry(t, { ...config, auth: { ...config.auth, jwtSecret: 'the secret that both have' } });
   const registries = await Promise.all([open(), open(), open()]);
-  const shown = await Promise.all(registries.map((registry) => createFirstAdmin(registry, config, {})));
+  const shown = await Promise.all(registries.map((registry) => createFirstAdmin(registry, config, {}, SILENT_LOGGER)));
   const passwords = shown.filter((password) => password !== undefined);
   t.equal(passwords.length, 1);
   const [password = ''] = passwords;
@@ -166,7 +166,8 @@ t.test('of two that make the admin at the same moment one shows a password, the 
 });
 
 const readSecrets = async (directory: string): Promise<string[]> => {
-  const registry = new SmartRegistry({ storage: { directory }, auth: { jwtSecret: 'test', tokenStore: 'memory' } });
+  const auth = { jwtSecret: 'x'.repeat(32), tokenStore: 'memory' as const };
+  const registry = new SmartRegistry({ storage: { directory }, auth });
   await registry.init();
   const document = await registry.getStorage().read<{ jwtSecret: string }>('auth/secret.json');
   await registry.destroy();
@@ -208,7 +209,11 @@ t.test('a configuration file', async (t) => {
   const wrong: [unknown, RegExp][] = [
     [{ auth: { jwtSecret: variable('NOT_SET') } }, /config\.auth\.jwtSecret needs the environment variable NOT_SET/],
     [{ auth: { users: [{ username: 'a', password: '${SECRET' }] } }, /config\.auth\.users\[0\]\.password has a "\$\{"/],
-    [{ nmp: { enabled: true } }, /config\.nmp is not a setting/],
+    [{ nmp: { enabled: true } }, /config\.nmp is unknown; did you mean npm\?/],
+    [{ maven: { enabled: true } }, /config\.maven\.enabled is true, but this release does not serve maven yet/],
+    [{ auth: { tokenStore: 'redis' } }, /config\.auth\.tokenStore "redis" comes with a later release/],
+    [{ port: '80' }, /config\.port must be a number from 0 to 65535/],
+    [{ tls: 'cert.pem' }, /config\.tls must be \{ cert, key \}/],
     [{ storageHooks: {} }, /config\.storageHooks holds code/],
     [{ npm: { enabled: 'yes' } }, /config\.npm\.enabled must be true or false/],
     [{ storage: { bucketName: 'b' } }, /config\.storage\.endpoint/],
@@ -240,7 +245,7 @@ t.test('a configuration file', async (t) => {
 });
 
 t.test('without a configuration every protocol there is answers', async (t) => {
-  const server = await serve(t, ['--log-requests'], { cwd: await temporaryFolder(t) });
+  const server = await serve(t, [], { cwd: await temporaryFolder(t) });
   for (const protocol of availableProtocols()) {
     const { headers } = await ask(server.port, `/${protocol}/`);
     t.ok(headers['content-type'], protocol);
@@ -251,7 +256,7 @@ t.test('without a configuration every protocol there is answers', async (t) => {
   await new Promise((done) => setTimeout(done, 100));
   t.match(
     server.seen.err,
-    /^\S+Z info request method=DELETE path=\/npm\/-\/user\/token\/\*\*\* status=\d+ ms=\S+ ip=127\.0\.0\.1$/m,
+    /^\S+Z info request id=\S+ method=DELETE path=\/npm\/-\/user\/token\/\*\*\* status=401 ms=\S+ bytes=\d+ ip=127\.0\.0\.1 refusal="/m,
   );
   t.notMatch(server.seen.err, /secret/);
 });
@@ -290,14 +295,6 @@ t.test('SIGTERM lets an upload finish, a second one does not', async (t) => {
   t.same(await within(hurried.closed, 'end'), [143, null]);
 });
 
-t.test('a port that is taken', async (t) => {
-  const cwd = await temporaryFolder(t);
-  const server = await serve(t, [], { cwd });
-  const second = await run(['serve', '--port', String(server.port), '--data', 'other'], { cwd });
-  t.equal(second.code, 1);
-  t.match(second.err, /^smartregistry: The port is in use already/m);
-});
-
 const tls = selfSigned();
 t.test('TLS', { skip: !tls && 'there is no openssl to make a certificate' }, async (t) => {
   const cwd = await temporaryFolder(t);
@@ -308,21 +305,7 @@ t.test('TLS', { skip: !tls && 'there is no openssl to make a certificate' }, asy
   t.match(server.seen.out, `${server.url}/npm`);
   const missing = await run(['serve', '--tls-cert', 'none.pem', '--tls-key', 'key.pem'], { cwd });
   t.equal(missing.code, 1);
-  oneLine(t, missing, /--tls-cert none\.pem cannot be read: ENOENT/);
-});
-
-t.test('whatever is logged, logging does not fail', async (t) => {
-  const lines: string[] = [];
-  t.capture(process.stderr, 'write', (text: string) => {
-    lines.push(text);
-    return true;
-  });
-  const error = Object.assign(new Error('no answer'), { self: {} });
-  error.self = error;
-  const circular: { self?: object } = {};
-  circular.self = circular;
-  lineLogger.warn('x', { error, circular, big: 1n });
-  t.match(lines.join(''), / warn x error="Error: no answer" circular=\[object Object\] big=\[object BigInt\]\n$/);
+  oneLine(t, missing, /none\.pem cannot be read: ENOENT/);
 });
 
 t.test('what users named themselves commands no terminal and makes no lines', async (t) => {

@@ -290,7 +290,7 @@ t.test('a custom provider decides alone', async (t) => {
 
 t.test('the life of a registry', async (t) => {
   const directory = await temporaryFolder(t);
-  const registry = new SmartRegistry({ storage: { directory }, auth, registries: [shelf] });
+  const registry = new SmartRegistry({ storage: { directory }, auth, registries: [shelf], logger: false });
   t.equal(registry.isInitialized(), false);
   t.throws(() => registry.getStorage(), /init\(\)/);
   await t.rejects(send(registry, 'GET', '/shelf/about'), /init\(\)/);
@@ -306,9 +306,31 @@ t.test('the life of a registry', async (t) => {
   await t.rejects(send(registry, 'GET', '/shelf/about'), /destroyed/);
 });
 
+t.test('of two registries that a path lies below, the one with the longer prefix answers', async (t) => {
+  const named = (protocol: string, basePath: string) => {
+    class Named extends ShelfRegistry {
+      public override readonly protocol = protocol as 'shelf';
+    }
+    return { protocol, basePath, create: (...args: Parameters<typeof shelf.create>) => new Named(...args) };
+  };
+  const outer = named('outer', '/shelf');
+  const inner = named('inner', '/shelf/inner');
+  const root = named('root', '/');
+  for (const registries of [
+    [root, outer, inner],
+    [inner, root, outer],
+  ]) {
+    const registry = await startRegistry(t, { registries });
+    const urlOf = async (path: string) => (await send(registry, 'GET', path)).json().url;
+    t.equal(await urlOf('/shelf/inner/about'), 'http://localhost/shelf/inner');
+    t.equal(await urlOf('/shelf/about'), 'http://localhost/shelf');
+    t.equal(await urlOf('/about'), 'http://localhost');
+  }
+});
+
 t.test('a configuration that only init() can find wrong', async (t) => {
   const directory = await temporaryFolder(t);
-  const make = (more: object) => new SmartRegistry({ storage: { directory }, auth, ...more }).init();
+  const make = (more: object) => new SmartRegistry({ storage: { directory }, auth, logger: false, ...more }).init();
   await t.rejects(make({ maven: { enabled: true } }), /^config\.maven\.enabled /);
   await t.rejects(make({ registries: [shelf, shelf] }), /^config\.registries /);
   await t.rejects(

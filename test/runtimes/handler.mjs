@@ -6,7 +6,7 @@ export const openHandler = async () => {
   const registry = new SmartRegistry({
     storage: { directory },
     auth: {
-      jwtSecret: 'only for this test',
+      jwtSecret: 'only for this test, and long enough',
       tokenStore: 'memory',
       users: [{ username: 'admin', password, scopes: ['*:*:*:*'] }],
     },

@@ -12,7 +12,7 @@ const MIB = 1024 * 1024;
 const anonymousScopes = ['shelf:*:*:*'];
 const registry = new SmartRegistry({
   storage: { directory },
-  auth: { jwtSecret: 'a-secret-of-the-tests', tokenStore: 'memory', anonymousScopes },
+  auth: { jwtSecret: 'a-secret-of-the-tests-that-is-long', tokenStore: 'memory', anonymousScopes },
   registries: [shelf],
 });
 await registry.init();

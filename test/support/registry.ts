@@ -26,6 +26,7 @@ export const startRegistry = async (
   const registry = new SmartRegistry({
     auth: { jwtSecret: 'a-secret-of-the-tests', tokenStore: 'memory' },
     ...config,
+    logger: config.logger ?? false,
     storage,
   });
   await registry.init();

@@ -1,7 +1,7 @@
 import type { IGarbageProgress, IGarbageReport } from '../core/storage/upkeep/interfaces.garbage.js';
 import { loadConfig } from './helpers.cliconfig.js';
 import { type ICommand, parseCommand, parseDuration, STORE_OPTIONS } from './helpers.commandline.js';
-import { lineLogger } from './helpers.log.js';
+import { commandLogger } from './helpers.log.js';
 import { openForMaintenance } from './helpers.opening.js';
 
 /** ms between two lines of progress on a terminal: as often as an eye can follow */
@@ -61,7 +61,7 @@ same store need not be stopped; each of them does the same once a day. Ctrl-C en
     const { values } = parseCommand(args, options);
     const { grace, 'dry-run': dryRun = false } = values;
     const graceMs = grace === undefined ? undefined : grace === '0' ? 0 : parseDuration(grace, '--grace') * 1000;
-    const registry = await openForMaintenance(await loadConfig(values, env), lineLogger);
+    const registry = await openForMaintenance(await loadConfig(values, env), commandLogger);
     const abort = new AbortController();
     const stop = (): void => abort.abort(new Error('Ended by a signal; the next run removes the rest'));
     process.once('SIGINT', stop).once('SIGTERM', stop);

@@ -1,6 +1,7 @@
 import { commitinfo } from '../00_commitinfo_data.js';
 import { ConfigError } from '../core/classes.configerror.js';
 import { RegistryError } from '../core/classes.registryerror.js';
+import { configCheck, configSchema } from './commands.config.js';
 import { gc } from './commands.gc.js';
 import { rebuild } from './commands.rebuild.js';
 import { serve } from './commands.serve.js';
@@ -19,6 +20,8 @@ const COMMANDS: Record<string, ICommand> = {
   'token list': tokenList,
   'token revoke': tokenRevoke,
   rebuild,
+  'config check': configCheck,
+  'config schema': configSchema,
 };
 
 const HELP = `Usage: smartregistry COMMAND [options]
@@ -28,11 +31,12 @@ const HELP = `Usage: smartregistry COMMAND [options]
   token create|list|revoke           tokens for package managers and CI
   gc                                 remove what nothing names any more
   rebuild [PROTOCOL ...]             make the listings of packages anew
+  config check|schema                a configuration file: is it right, and what may be in it
 
   smartregistry COMMAND --help       what a command takes
   smartregistry --version
 
-The other commands work on the same store as a running server, which need not be stopped.
+Only serve makes a store. The other commands work on the same store as a running server, which need not be stopped.
 `;
 
 /** The longest command that the arguments begin with. */
@@ -53,21 +57,25 @@ const whatIsWrong = ([first]: string[]): string => {
 
 const isHelp = (argument: string | undefined): boolean => argument === '--help' || argument === '-h';
 
+/** The help of a command, of all (also for one that is only the first word of several), or what is wrong with its name. */
+const printHelp = (args: string[]): number => {
+  const found = find(args);
+  const isGroup = args.length === 1 && Object.keys(COMMANDS).some((name) => name.startsWith(`${args[0]} `));
+  if (args.length > 0 && !found && !isGroup) throw new UsageError(whatIsWrong(args));
+  process.stdout.write(found?.command.help ?? HELP);
+  return 0;
+};
+
 const dispatch = async (args: string[], env: TEnvironment): Promise<number> => {
   const [first] = args;
   if (first === '--version' || first === '-v') {
     process.stdout.write(`${commitinfo.version}\n`);
     return 0;
   }
-  if (isHelp(first) || first === 'help') {
-    process.stdout.write(HELP);
-    return 0;
-  }
+  if (first === 'help') return printHelp(args.slice(1));
+  if (isHelp(first)) return printHelp([]);
   const found = find(args);
-  if (args.some(isHelp)) {
-    process.stdout.write(found?.command.help ?? HELP);
-    return 0;
-  }
+  if (args.some(isHelp)) return printHelp(args.filter((argument) => !isHelp(argument)));
   if (!found) throw new UsageError(whatIsWrong(args));
   return found.command.run(found.rest, env);
 };
@@ -84,7 +92,8 @@ export const main = async (args: string[], env: TEnvironment): Promise<number> =
     const expected = error instanceof CommandError || error instanceof ConfigError || error instanceof RegistryError;
     // what nobody expected is worth its stack
     const text = expected ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error);
-    process.stderr.write(`smartregistry: ${text}\n`);
+    const lines = error instanceof ConfigError ? error.problems : [text];
+    for (const line of lines) process.stderr.write(`smartregistry: ${line}\n`);
     return 1;
   }
 };

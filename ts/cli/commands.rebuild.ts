@@ -1,8 +1,8 @@
 import type { TRegistryProtocol } from '../core/interfaces.core.js';
 import { loadConfig } from './helpers.cliconfig.js';
 import { type ICommand, parseCommand, STORE_OPTIONS, UsageError } from './helpers.commandline.js';
-import { lineLogger } from './helpers.log.js';
-import { openForService } from './helpers.opening.js';
+import { commandLogger } from './helpers.log.js';
+import { openForMaintenance } from './helpers.opening.js';
 
 const HELP = `Usage: smartregistry rebuild [PROTOCOL ...] [options]
 
@@ -23,7 +23,7 @@ export const rebuild: ICommand = {
   help: HELP,
   async run(args, env) {
     const { values, operands } = parseCommand(args, STORE_OPTIONS, [], { more: true });
-    const registry = await openForService(await loadConfig(values, env), lineLogger);
+    const registry = await openForMaintenance(await loadConfig(values, env), commandLogger);
     try {
       const enabled = registry.protocols();
       for (const name of operands) {

@@ -1,21 +1,24 @@
-import { readFile } from 'node:fs/promises';
-import { createSecureContext } from 'node:tls';
-import type { SmartRegistry } from '../classes.smartregistry.js';
+import { availableProtocols, type SmartRegistry } from '../classes.smartregistry.js';
+import { createLogger, LOG_FORMATS, LOG_LEVELS } from '../core/base/helpers.log.js';
 import { createNodeServer } from '../http/index.js';
-import type { IRegistryServer } from '../http/interfaces.http.js';
-import type { IRegistryConfig } from '../interfaces.config.js';
-import { loadConfig, type TCliConfig } from './helpers.cliconfig.js';
+import type { IRegistryServer, ITlsFiles } from '../http/interfaces.http.js';
+import { loadServeConfig } from './helpers.cliconfig.js';
 import {
   CommandError,
   type ICommand,
+  oneOf,
   parseCommand,
   parsePort,
   STORE_OPTIONS,
+  type TEnvironment,
   UsageError,
 } from './helpers.commandline.js';
+import type { IServeSettings } from './helpers.fileschema.js';
 import { createFirstAdmin } from './helpers.firstadmin.js';
-import { lineLogger, logRequest } from './helpers.log.js';
+import { requestLogger } from './helpers.log.js';
 import { openForService } from './helpers.opening.js';
+import { watchSignals } from './helpers.signals.js';
+import { keepTlsRenewed, readTls } from './helpers.tlsfiles.js';
 
 const OPTIONS = {
   ...STORE_OPTIONS,
@@ -23,12 +26,15 @@ const OPTIONS = {
   port: { type: 'string' },
   'tls-cert': { type: 'string' },
   'tls-key': { type: 'string' },
+  'log-format': { type: 'string' },
+  'log-level': { type: 'string' },
+  // of 0.3.0; requests are logged without it now
   'log-requests': { type: 'boolean' },
 } as const;
 
 const HELP = `Usage: smartregistry serve [options]
 
-Serves every protocol that the configuration enables; without one, all there are.
+Serves every protocol that the configuration enables; without one, all there are: ${availableProtocols().join(', ')}.
 
   --host ADDRESS    address to listen on           (SMARTREGISTRY_HOST, default 127.0.0.1)
   --port NUMBER     port, 0 for any free one       (SMARTREGISTRY_PORT, default 5000)
@@ -37,34 +43,45 @@ Serves every protocol that the configuration enables; without one, all there are
                                                    (SMARTREGISTRY_CONFIG)
   --tls-cert FILE   PEM certificate chain; with --tls-key, serves https
   --tls-key FILE    PEM private key
-  --log-requests    one line on stderr for each request
+  --log-level NAME  the least that is logged: debug, info, warn, error or silent
+                                                   (SMARTREGISTRY_LOG_LEVEL, default info)
+  --log-format NAME text, or json for an object on each line
+                                                   (SMARTREGISTRY_LOG_FORMAT, default text)
 
 The first start creates the user "admin" with the password in SMARTREGISTRY_ADMIN_PASSWORD, or one that is made up and
-printed once. SIGTERM and SIGINT let requests under way finish; a second signal ends at once.
+printed once. SIGTERM and SIGINT let requests under way finish; a second signal ends at once. A renewed certificate is
+taken over within a minute, at once on SIGHUP. Log lines go to stderr, one for each request at level info.
 `;
 
-/** A signal that comes twice within this time is one keystroke, passed on by a package manager as well. */
-const SAME_SIGNAL_MS = 100;
+interface IValues {
+  host?: string;
+  port?: string;
+  'tls-cert'?: string;
+  'tls-key'?: string;
+  'log-format'?: string;
+  'log-level'?: string;
+}
 
-const readPem = async (file: string, option: string): Promise<string> => {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    throw new CommandError(`${option} ${file} cannot be read: ${(error as NodeJS.ErrnoException).code}`);
-  }
+const loggerFor = (values: IValues, env: TEnvironment) =>
+  createLogger({
+    level: oneOf(values['log-level'] ?? (env.SMARTREGISTRY_LOG_LEVEL || 'info'), LOG_LEVELS, '--log-level'),
+    format: oneOf(values['log-format'] ?? (env.SMARTREGISTRY_LOG_FORMAT || 'text'), LOG_FORMATS, '--log-format'),
+  });
+
+/** Where to listen, by the options, else the environment, else the file. @throws UsageError */
+const placeOf = (values: IValues, env: TEnvironment, server: IServeSettings): { host: string; port: number } => {
+  const port = values.port ?? (env.SMARTREGISTRY_PORT || undefined);
+  return {
+    host: values.host ?? (env.SMARTREGISTRY_HOST || (server.host ?? '127.0.0.1')),
+    port: port === undefined ? (server.port ?? 5000) : parsePort(port, '--port'),
+  };
 };
 
-const readTls = async (cert?: string, key?: string): Promise<{ cert: string; key: string } | undefined> => {
-  if (cert === undefined && key === undefined) return undefined;
+/** @throws UsageError */
+const tlsFilesOf = ({ 'tls-cert': cert, 'tls-key': key }: IValues, server: IServeSettings): ITlsFiles | undefined => {
+  if (cert === undefined && key === undefined) return server.tls;
   if (cert === undefined || key === undefined) throw new UsageError('--tls-cert and --tls-key go together');
-  const tls = { cert: await readPem(cert, '--tls-cert'), key: await readPem(key, '--tls-key') };
-  try {
-    // now, and not when a store and its administrator have been made already
-    createSecureContext(tls);
-  } catch (error) {
-    throw new CommandError(`--tls-cert and --tls-key cannot be used: ${(error as Error).message}`);
-  }
-  return tls;
+  return { cert, key };
 };
 
 const listen = async (server: IRegistryServer): Promise<{ host: string; port: number; url: string }> => {
@@ -72,71 +89,57 @@ const listen = async (server: IRegistryServer): Promise<{ host: string; port: nu
     return await server.listen();
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'EADDRINUSE') throw new CommandError(`The port is in use already (${message})`);
+    if (code === 'EADDRINUSE')
+      throw new CommandError(`The port is in use already: choose another with --port (${message})`);
     throw new CommandError(`Cannot listen: ${message}`);
   }
 };
 
 /** What people (and scripts that wait for the first line) are told: where the registry is and how to use it. */
-const readyText = (registry: SmartRegistry, config: TCliConfig, url: string): string => {
+const readyText = (registry: SmartRegistry, url: string): string => {
   // "every address" is nowhere to send a client to
   const reachable = url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//localhost');
   const lines = [`smartregistry ready on ${url}`];
-  for (const protocol of registry.protocols()) {
-    const configured = config[protocol as keyof Pick<IRegistryConfig, 'npm'>];
-    const member = registry.getRegistry(protocol);
-    const setup = member?.clientSetup(configured?.registryUrl ?? `${reachable}${member.basePath}`) ?? [];
-    if (setup.length > 0) lines.push('', ...setup.map((line) => `  ${line}`));
+  for (const setup of registry.clientSetups(reachable)) {
+    if (setup.lines.length > 0) lines.push('', ...setup.lines.map((line) => `  ${line}`));
   }
   return `${lines.join('\n')}\n`;
-};
-
-/** `first` resolves on the first SIGTERM or SIGINT; a second one ends the process at once. */
-const watchSignals = (): { first: Promise<string>; stop(): void } => {
-  let since = 0;
-  let resolve: (name: string) => void = () => undefined;
-  const first = new Promise<string>((done) => {
-    resolve = done;
-  });
-  const onSignal = (name: NodeJS.Signals, number: number) => {
-    const now = Date.now();
-    if (since > 0 && now - since > SAME_SIGNAL_MS) process.exit(128 + number);
-    since ||= now;
-    resolve(name);
-  };
-  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
-  return { first, stop: () => void process.off('SIGTERM', onSignal).off('SIGINT', onSignal) };
 };
 
 export const serve: ICommand = {
   help: HELP,
   async run(args, env) {
     const { values } = parseCommand(args, OPTIONS);
-    const host = values.host ?? (env.SMARTREGISTRY_HOST || '127.0.0.1');
-    const port = parsePort(values.port ?? (env.SMARTREGISTRY_PORT || '5000'), '--port');
-    const tls = await readTls(values['tls-cert'], values['tls-key']);
-    const config = await loadConfig(values, env);
-    const registry = await openForService(config, lineLogger);
+    const logger = loggerFor(values, env);
+    // wrong usage is found before any file is opened
+    placeOf(values, env, {});
+    tlsFilesOf(values, {});
+    const { config, server: settings } = await loadServeConfig(values, env);
+    const files = tlsFilesOf(values, settings);
+    const tls = files && (await readTls(files));
+    const registry = await openForService(config, logger);
     const signals = watchSignals();
+    const server = createNodeServer(registry, {
+      ...placeOf(values, env, settings),
+      tls,
+      logger,
+      onResponse: requestLogger(logger),
+    });
     try {
-      const password = await createFirstAdmin(registry, config, env);
+      const { url } = await listen(server);
+      // not before: a password that was printed for nothing would never be shown again
+      const password = await createFirstAdmin(registry, config, env, logger);
       if (password !== undefined) {
         process.stdout.write(`created user admin with password ${password} (it is not shown again)\n`);
       }
-      const server = createNodeServer(registry, {
-        host,
-        port,
-        tls,
-        logger: lineLogger,
-        trustProxy: config.trustProxy ?? false,
-        onResponse: values['log-requests'] ? logRequest : undefined,
-      });
-      const { url } = await listen(server);
-      process.stdout.write(readyText(registry, config, url));
-      lineLogger.info('stopping', { signal: await signals.first });
-      await server.close();
+      process.stdout.write(readyText(registry, url));
+      const stopRenewing =
+        files && tls && keepTlsRenewed({ files, current: tls, renew: (renewed) => server.renewTls(renewed), logger });
+      logger.info('stopping', { signal: await signals.first });
+      stopRenewing?.();
       return 0;
     } finally {
+      await server.close();
       await registry.destroy();
       signals.stop();
     }

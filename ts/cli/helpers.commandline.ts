@@ -1,4 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { printable } from '../core/base/helpers.printable.js';
 
 /** The command line was used wrongly: one line on stderr, exit code 2. */
 export class UsageError extends Error {
@@ -14,7 +15,7 @@ export type TEnvironment = Readonly<Record<string, string | undefined>>;
 
 /** One command, `serve` or `user add`. */
 export interface ICommand {
-  /** printed by `--help` */
+  /** printed by `--help` and by `help COMMAND` */
   help: string;
   /** @returns the exit code */
   run(args: string[], env: TEnvironment): Promise<number>;
@@ -69,16 +70,18 @@ export const parseDuration = (text: string, option: string): number => {
   return Number(count) * (SECONDS[unit] as number);
 };
 
+/** One of the words that an option takes. @throws UsageError */
+export const oneOf = <T extends string>(text: string, words: readonly T[], option: string): T => {
+  if ((words as readonly string[]).includes(text)) return text as T;
+  throw new UsageError(`${option} must be one of ${words.join(', ')}`);
+};
+
 /** @throws UsageError */
 export const parsePort = (text: string, option: string): number => {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port > 65_535) throw new UsageError(`${option} must be a number from 0 to 65535`);
   return port;
 };
-
-/** Text that others chose, without what would command the reader's terminal or begin a line of its own. */
-export const printable = (text: string): string =>
-  text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu, '\ufffd');
 
 /** Rows as columns of equal width. */
 export const formatTable = (table: string[][]): string => {

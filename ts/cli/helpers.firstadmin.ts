@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { SmartRegistry } from '../classes.smartregistry.js';
 import { RegistryError } from '../core/classes.registryerror.js';
+import type { ILogger } from '../core/interfaces.core.js';
 import type { TCliConfig } from './helpers.cliconfig.js';
 import type { TEnvironment } from './helpers.commandline.js';
 
@@ -11,6 +12,18 @@ interface ISetupDocument {
   adminCreatedAt: string;
 }
 
+/** A variable that does nothing would let its reader believe that the password was changed. */
+const warnOfOldPassword = async (registry: SmartRegistry, given: string, logger: ILogger): Promise<void> => {
+  const { users } = registry.getAuthManager();
+  if (!(await users.get(ADMIN))) {
+    const again = 'to make it again: smartregistry user add admin --admin';
+    logger.warn(`SMARTREGISTRY_ADMIN_PASSWORD has no effect: the user admin was removed; ${again}`);
+  } else if (!(await registry.getAuthManager().authenticate({ username: ADMIN, password: given }))) {
+    const change = 'to change it: smartregistry user passwd admin';
+    logger.warn(`SMARTREGISTRY_ADMIN_PASSWORD has no effect: the user admin has another password already; ${change}`);
+  }
+};
+
 /**
  * On the first start of a store: the user `admin`, with every right. Later starts leave users alone, also where `admin`
  * has been removed since. A configuration with users of its own needs none.
@@ -20,21 +33,32 @@ export const createFirstAdmin = async (
   registry: SmartRegistry,
   config: TCliConfig,
   env: TEnvironment,
+  logger: ILogger,
 ): Promise<string | undefined> => {
-  if (config.auth.users?.length) return undefined;
-  const storage = registry.getStorage();
-  if (await storage.read<ISetupDocument>(SETUP_KEY)) return undefined;
   const given = env.SMARTREGISTRY_ADMIN_PASSWORD;
+  if (config.auth.users?.length) {
+    if (given) logger.warn('SMARTREGISTRY_ADMIN_PASSWORD has no effect: the users are those of config.auth.users');
+    return undefined;
+  }
+  const storage = registry.getStorage();
+  const isFirst = !(await storage.read<ISetupDocument>(SETUP_KEY));
   const password = given || randomBytes(15).toString('base64url');
-  let created = true;
+  const created = isFirst && (await createAdmin(registry, password));
+  if (isFirst) {
+    const adminCreatedAt = new Date().toISOString();
+    await storage.update<ISetupDocument>(SETUP_KEY, (current) => (current ? undefined : { adminCreatedAt }));
+  }
+  if (!created && given) await warnOfOldPassword(registry, given, logger);
+  return created && !given ? password : undefined;
+};
+
+/** @returns false if another process on this store was faster, or somebody ran `user add admin` */
+const createAdmin = async (registry: SmartRegistry, password: string): Promise<boolean> => {
   try {
     await registry.getAuthManager().users.create({ username: ADMIN, password }, { scopes: ['*:*:*:*'] });
+    return true;
   } catch (error) {
-    // another process on this store was faster, or somebody ran `user add admin`: that password counts, not ours
     if (!RegistryError.is(error, 'alreadyExists')) throw error;
-    created = false;
+    return false;
   }
-  const adminCreatedAt = new Date().toISOString();
-  await storage.update<ISetupDocument>(SETUP_KEY, (current) => (current ? undefined : { adminCreatedAt }));
-  return created && !given ? password : undefined;
 };

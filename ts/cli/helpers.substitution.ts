@@ -1,42 +1,51 @@
-import { CommandError, type TEnvironment } from './helpers.commandline.js';
+import { fieldOf } from '../config/helpers.problems.js';
+import { kindsOf } from '../config/helpers.walk.js';
+import { ConfigError } from '../core/classes.configerror.js';
+import type { TEnvironment } from './helpers.commandline.js';
+import { fileSchema } from './helpers.fileschema.js';
 
-/** A variable is always text; these fields of the configuration are not. */
-const NUMBERS = /^(storage\.port|limits\.\w+)$/;
-const BOOLEANS = /(^|\.)(enabled|useSsl|trustProxy|allow[A-Z]\w*|selfRegistration|defaultReadOnly)$|\.features\./;
-
-const typed = (text: string, field: string): unknown => {
-  if (NUMBERS.test(field) && /^\d+$/.test(text)) return Number(text);
-  if (BOOLEANS.test(field) && /^(true|false)$/.test(text)) return text === 'true';
+/** A variable is always text; some fields of the configuration are not. */
+const typed = (text: string, kinds: Set<string>): unknown => {
+  if (kinds.has('number') && /^\d+$/.test(text)) return Number(text);
+  if (kinds.has('boolean') && /^(true|false)$/.test(text)) return text === 'true';
   return text;
 };
 
-const substituteText = (text: string, env: TEnvironment, field: string): unknown => {
-  if (!text.includes('${')) return text;
-  const result = text.replace(/\$\$\{|\$\{([^}]*)\}?/g, (match, name: string | undefined) => {
-    if (name === undefined) return '${';
-    if (!/^[A-Za-z_]\w*$/.test(name) || !match.endsWith('}')) {
-      throw new CommandError(`config.${field} has a "\${" without a variable's name: write "$\${" for the characters`);
-    }
-    const value = env[name];
-    if (value === undefined)
-      throw new CommandError(`config.${field} needs the environment variable ${name}, which is not set`);
-    return value;
-  });
-  return typed(result, field);
-};
+export interface ISubstituted {
+  config: unknown;
+  /** variables that are not set, and text that looks like one */
+  problems: ConfigError[];
+}
 
 /**
  * Replaces `${NAME}` in every text of a configuration by the environment's variable; `$${` stands for `${` itself.
- * Done after parsing, so that no value can break out of its text.
- * @throws CommandError naming the field and the variable that is not set
+ * Done after parsing, so that no value can break out of its text. A text with a problem stays as it is.
  */
-export const substitute = (value: unknown, env: TEnvironment, field = ''): unknown => {
-  if (typeof value === 'string') return substituteText(value, env, field);
-  if (Array.isArray(value)) return value.map((item, index) => substitute(item, env, `${field}[${index}]`));
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).map(([name, item]) => [
-    name,
-    substitute(item, env, field === '' ? name : `${field}.${name}`),
-  ]);
-  return Object.fromEntries(entries) as unknown;
+export const substitute = (root: unknown, env: TEnvironment): ISubstituted => {
+  const problems: ConfigError[] = [];
+
+  const inText = (text: string, path: string[]): unknown => {
+    if (!text.includes('${')) return text;
+    const before = problems.length;
+    const result = text.replace(/\$\$\{|\$\{([^}]*)\}?/g, (match, name: string | undefined) => {
+      if (name === undefined) return '${';
+      const field = fieldOf(path);
+      if (!/^[A-Za-z_]\w*$/.test(name) || !match.endsWith('}')) {
+        problems.push(new ConfigError(field, 'has a "${" without a variable\'s name: write "$${" for the characters'));
+      } else if (env[name] === undefined) {
+        problems.push(new ConfigError(field, `needs the environment variable ${name}, which is not set`));
+      }
+      return env[name] ?? match;
+    });
+    return problems.length > before ? text : typed(result, kindsOf(fileSchema, root, path));
+  };
+
+  const inValue = (value: unknown, path: string[]): unknown => {
+    if (typeof value === 'string') return inText(value, path);
+    if (Array.isArray(value)) return value.map((item, index) => inValue(item, [...path, String(index)]));
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, inValue(item, [...path, name])]));
+  };
+
+  return { config: inValue(root, []), problems };
 };

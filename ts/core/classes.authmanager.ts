@@ -316,7 +316,7 @@ export class AuthManager {
     return this.provider.getUser ? this.provider.getUser(userId) : { userId };
   }
 
-  /** Removes tokens that expired; how many. For `smartregistry gc`. */
+  /** Removes tokens that expired; how many. A daily chore of the registry calls it. */
   public sweep(): Promise<number> {
     return this.#store.sweep(this.#now());
   }

@@ -1,4 +1,4 @@
-import type { TPresentedCredential } from './auth/interfaces.auth.js';
+import type { IVerifiedCaller, TPresentedCredential } from './auth/interfaces.auth.js';
 import type { IChore } from './base/classes.housekeeper.js';
 import { RegistryError } from './classes.registryerror.js';
 import type { ISweepOptions } from './classes.registrystorage.js';
@@ -28,6 +28,12 @@ const neededFor = (access: TAccess, call: RegistryCall): object | undefined => {
     if (error instanceof RegistryError) return undefined;
     throw error;
   }
+};
+
+const noteCaller = ({ context: { trace } }: RegistryCall, { token }: IVerifiedCaller): void => {
+  if (!trace || !token) return;
+  trace.userId = token.userId;
+  if (token.tokenId !== undefined) trace.tokenId = token.tokenId;
 };
 
 /**
@@ -97,6 +103,11 @@ export abstract class BaseRegistry {
     return (this.config.basePath ?? `/${this.protocol}`).replace(/\/+$/, '');
   }
 
+  /** The public URL of this registry on a host with this origin. */
+  public urlAt(origin: string): string {
+    return this.config.registryUrl ?? `${origin.replace(/\/+$/, '')}${this.basePath}`;
+  }
+
   /** @internal */
   public get routeTable(): RouteTable {
     this.table ??= new RouteTable(this.routes(), this.trailingSlash);
@@ -137,6 +148,7 @@ export abstract class BaseRegistry {
     try {
       const { protocol, services, config, absoluteLinks } = this;
       call = new RegistryCall({ protocol, services, config, context, mount, path, absoluteLinks });
+      if (context.trace) context.trace.protocol = protocol;
       const repeated = this.repeat(call);
       if (repeated) return repeated;
       const { route, params }: IRouteMatch = this.routeTable.match(call.method, path);
@@ -162,7 +174,11 @@ export abstract class BaseRegistry {
   /** The answer that this caller got to the same request, if it would be the same now. */
   private repeat(call: RegistryCall): IResponse | undefined {
     const { answers, auth } = this.services;
-    const caller = () => auth.remembered(this.presented(call), this.protocol);
+    const caller = () => {
+      const remembered = auth.remembered(this.presented(call), this.protocol);
+      if (remembered) noteCaller(call, remembered);
+      return remembered;
+    };
     return answers.find(call.context, call.mount + call.path, caller);
   }
 
@@ -206,13 +222,17 @@ export abstract class BaseRegistry {
     }
     call.token = caller.token;
     call.audience = caller;
+    noteCaller(call, caller);
   }
 
   private failed(thrown: unknown, call: RegistryCall | null): IResponse {
     const error = RegistryError.from(thrown);
+    const trace = call?.context.trace;
+    if (trace) trace.refusal = error.message;
     if (error.status >= 500) {
       const { cause } = error;
       const fields = {
+        id: trace?.id,
         protocol: this.protocol,
         method: call?.method,
         path: call && loggedPath(call),

@@ -20,6 +20,21 @@ export interface IRequestActor {
   [key: string]: unknown;
 }
 
+/**
+ * What a host that keeps an access log hands in with a request. The registry fills in what it finds out. Nothing of it
+ * is a secret, and nothing of it grants a right.
+ */
+export interface IRequestTrace {
+  /** names the request; the registry's own log lines about it carry the same */
+  id?: string;
+  protocol?: TRegistryProtocol;
+  /** the caller; absent for an anonymous one */
+  userId?: string;
+  tokenId?: string;
+  /** why the answer is a 4xx or 5xx */
+  refusal?: string;
+}
+
 export interface IRequestContext {
   method: string;
   /** the raw path as on the wire (percent-encoding kept), without the query */
@@ -41,6 +56,8 @@ export interface IRequestContext {
   prefix?: string | undefined;
   /** aborts the work when the client is gone */
   signal?: AbortSignal | undefined;
+  /** filled in by the registry, for an access log */
+  trace?: IRequestTrace | undefined;
 }
 
 /** A request as an embedder may hand it over: with the objects of the fetch standard too. */
@@ -54,6 +71,17 @@ export interface IResponse {
   headers: Record<string, string>;
   /** absent for HEAD, 204, 205 and 304 */
   body?: ReadableStream<Uint8Array> | undefined;
+}
+
+/** How people point their clients at a protocol. */
+export interface IClientSetup {
+  protocol: TRegistryProtocol;
+  /** its public URL */
+  url: string;
+  /** lines to type, or for a file */
+  lines: string[];
+  /** the paths below which it answers; `''` is the root */
+  mounts: string[];
 }
 
 export interface ILogger {

@@ -1,12 +1,16 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { ILogger } from '../core/interfaces.core.js';
+import { RequestReports } from './classes.requestreports.js';
 import { answerClientError } from './helpers.clienterror.js';
 import { hostAnswer } from './helpers.failures.js';
 import { withHealth } from './helpers.health.js';
 import { type TNodeListener, toNodeListener } from './helpers.nodelistener.js';
 import { sendOrDestroy } from './helpers.noderesponse.js';
-import type { INodeServerOptions, IRegistryServer, IRequestHandler, IResponseReport } from './interfaces.http.js';
+import { withStartPage } from './helpers.startpage.js';
+import { checkTls } from './helpers.tls.js';
+import type { INodeServerOptions, IRegistryServer, IRequestHandler, ITlsFiles } from './interfaces.http.js';
 
 const DEFAULTS = {
   host: '127.0.0.1',
@@ -48,18 +52,32 @@ const createServer = (settings: TSettings): http.Server => {
 class NodeServer implements IRegistryServer {
   private readonly server: http.Server;
   private readonly underWay = new Set<http.ServerResponse>();
+  private readonly reports: RequestReports | undefined;
+  private readonly logger: ILogger | undefined;
   private closed?: Promise<void>;
 
   constructor(
     registry: IRequestHandler,
     private readonly settings: TSettings,
   ) {
+    if (settings.tls) checkTls(settings.tls);
     this.server = createServer(settings);
+    this.logger = settings.logger ?? registry.logger;
+    const trustProxy = settings.trustProxy ?? registry.trustProxy ?? false;
     // the port is the registry's own: what does not begin with a mount is not here, whatever rules a proxy has for paths
-    const handler = { ...withHealth(registry), locate: undefined };
-    this.server.on('request', this.admit(toNodeListener(handler, settings)));
-    this.server.on('checkContinue', this.admit(toNodeListener(handler, { ...settings, answersContinue: true })));
+    const handler = { ...this.withOwnPages(registry, trustProxy), locate: undefined };
+    const reports = settings.onResponse && new RequestReports(settings.onResponse, trustProxy);
+    this.reports = reports;
+    const options = { ...settings, trace: reports && ((request: http.IncomingMessage) => reports.traceOf(request)) };
+    this.server.on('request', this.admit(toNodeListener(handler, options)));
+    this.server.on('checkContinue', this.admit(toNodeListener(handler, { ...options, answersContinue: true })));
     this.server.on('clientError', (error, socket) => answerClientError(error, socket, this.underWay));
+  }
+
+  private withOwnPages(registry: IRequestHandler, trustProxy: boolean): IRequestHandler {
+    const handler = withHealth(registry);
+    if (!registry.clientSetups) return handler;
+    return withStartPage(handler, trustProxy, (origin) => registry.clientSetups?.(origin) ?? []);
   }
 
   public listen(): Promise<{ host: string; port: number; url: string }> {
@@ -68,12 +86,19 @@ class NodeServer implements IRegistryServer {
       server.once('error', reject);
       server.listen(settings.port, settings.host, () => {
         server.off('error', reject);
-        server.on('error', (error) => settings.logger?.error('The server reported an error', { error: String(error) }));
+        server.on('error', (error) => this.logger?.error('The server reported an error', { error: String(error) }));
         const { port } = server.address() as AddressInfo;
         const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
         resolve({ host: settings.host, port, url: `${settings.tls ? 'https' : 'http'}://${host}:${port}` });
       });
     });
+  }
+
+  public renewTls(tls: ITlsFiles): void {
+    const { server } = this;
+    if (!(server instanceof https.Server)) throw new Error('This server was made without TLS');
+    checkTls(tls);
+    server.setSecureContext({ cert: tls.cert, key: tls.key });
   }
 
   public close(): Promise<void> {
@@ -103,7 +128,7 @@ class NodeServer implements IRegistryServer {
     const { settings, underWay } = this;
     return (request, response) => {
       underWay.add(response);
-      if (settings.onResponse) this.report(request, response, settings.onResponse);
+      this.reports?.follow(request, response);
       response.on('close', () => {
         underWay.delete(response);
         // a connection whose answer had promised keep-alive becomes idle only after this event
@@ -122,32 +147,12 @@ class NodeServer implements IRegistryServer {
       void sendOrDestroy({ request, response, idleTimeoutMs: settings.idleTimeoutMs }, refusal);
     };
   }
-
-  private report(
-    request: http.IncomingMessage,
-    response: http.ServerResponse,
-    onResponse: (report: IResponseReport) => void,
-  ): void {
-    const start = performance.now();
-    const ip = request.socket.remoteAddress;
-    response.once('close', () => {
-      const { method = 'GET', url = '/', headers } = request;
-      onResponse({
-        method,
-        path: url.split('?', 1)[0] as string,
-        status: response.headersSent ? response.statusCode : 0,
-        durationMs: performance.now() - start,
-        aborted: !response.writableFinished,
-        ip,
-        userAgent: headers['user-agent'],
-      });
-    });
-  }
 }
 
 /**
  * A complete server for the registry on node:http or node:https: lazy `100 Continue`, limits and time-outs against slow
- * or oversized clients, `/-/health`, graceful `close()`. The registry must have been initialised.
+ * or oversized clients, `/-/health`, a start page at `/`, graceful `close()`. The registry must have been initialised.
+ * Throws if the certificate and key of `tls` cannot be used.
  */
 export const createNodeServer = (registry: IRequestHandler, options: INodeServerOptions = {}): IRegistryServer =>
   new NodeServer(registry, withDefaults(options));

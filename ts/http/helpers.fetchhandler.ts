@@ -105,7 +105,7 @@ export const toFetchHandler = (
       });
       return await toFetchResponse(request, response);
     } catch (error) {
-      options.logger?.error('A request could not be answered', { method, error: String(error) });
+      (options.logger ?? registry.logger)?.error('A request could not be answered', { method, error: String(error) });
       return toFetchResponse(request, failureAnswer(error));
     }
   };

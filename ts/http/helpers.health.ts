@@ -47,6 +47,7 @@ export const withHealth = (registry: IRequestHandler, options: IHealthOptions = 
   trustProxy: registry.trustProxy,
   handles: (path, prefix) => path === HEALTH_PATH || (registry.handles?.(path, prefix) ?? true),
   locate: (path) => (path === HEALTH_PATH ? { prefix: '', path } : registry.locate?.(path)),
+  logger: registry.logger,
   handleRequest(context) {
     return context.path === HEALTH_PATH ? health(registry, context, options) : registry.handleRequest(context);
   },

@@ -61,6 +61,7 @@ const targetOf = ({ url = '/', originalUrl }: IncomingMessage & { originalUrl?: 
  */
 export const toNodeListener = (registry: IRequestHandler, options: INodeListenerOptions = {}): TNodeListener => {
   const trusted = options.trustProxy ?? registry.trustProxy ?? false;
+  const logger = options.logger ?? registry.logger;
   const idleTimeoutMs = options.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT;
 
   const actorOf = (request: IncomingMessage): IRequestActor => ({
@@ -101,13 +102,14 @@ export const toNodeListener = (registry: IRequestHandler, options: INodeListener
     },
     actor: options.actor?.(request) ?? actorOf(request),
     baseUrl: baseUrl(request),
+    trace: options.trace?.(request),
   });
 
   /** The transfer cannot be made good: the client must see it break off, never a short success. */
   const breakOff = (exchange: IExchange, error: unknown): void => {
     const { request, response } = exchange;
     const { method } = request;
-    options.logger?.error('A request could not be answered', { method, error: String(error) });
+    logger?.error('A request could not be answered', { method, error: String(error) });
     if (response.headersSent || response.destroyed) {
       response.destroy();
       return;

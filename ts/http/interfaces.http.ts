@@ -1,5 +1,12 @@
 import type { IncomingMessage } from 'node:http';
-import type { ILogger, IRequestActor, IRequestContext, IResponse } from '../core/interfaces.core.js';
+import type {
+  IClientSetup,
+  ILogger,
+  IRequestActor,
+  IRequestContext,
+  IRequestTrace,
+  IResponse,
+} from '../core/interfaces.core.js';
 
 /** Whatever answers registry requests: a `SmartRegistry`, or anything wrapped around one. */
 export interface IRequestHandler {
@@ -13,8 +20,11 @@ export interface IRequestHandler {
   locate?(path: string): { prefix: string; path: string } | undefined;
   /** resolves false (or rejects) when the registry cannot do its work, e.g. because the store does not answer */
   checkHealth?(): Promise<boolean>;
-  /** the registry's own setting; the default of the hosts' option of the same name */
+  /** how clients are pointed at each protocol, for the start page; without it there is none */
+  clientSetups?(origin: string): IClientSetup[];
+  /** the registry's own settings; the defaults of the hosts' options of the same names */
   readonly trustProxy?: boolean | undefined;
+  readonly logger?: ILogger | undefined;
 }
 
 export interface IHostOptions {
@@ -23,7 +33,7 @@ export interface IHostOptions {
    * registry, which reads the same headers when it builds links.
    */
   trustProxy?: boolean | undefined;
-  /** hears of what could not be answered or was broken off; silent by default */
+  /** hears of what could not be answered or was broken off; default: the registry's own */
   logger?: ILogger | undefined;
 }
 
@@ -47,10 +57,14 @@ export interface INodeListenerOptions extends IHostOptions {
    * read the body, so that a refused upload is never sent. On `request` Node has sent it already. Default false.
    */
   answersContinue?: boolean | undefined;
+  /** what the registry is to fill in for this request's line in an access log */
+  trace?(request: IncomingMessage): IRequestTrace | undefined;
 }
 
-/** One answered (or broken off) request, as `onResponse` hears of it. */
-export interface IResponseReport {
+/** One answered (or broken off) request, as `onResponse` hears of it. Nothing in it but `path` can hold a secret. */
+export interface IResponseReport extends IRequestTrace {
+  /** also sent as `X-Request-Id`; taken over from a trusted proxy */
+  id: string;
   method: string;
   /** without the query, which may hold credentials */
   path: string;
@@ -58,19 +72,27 @@ export interface IResponseReport {
   status: number;
   /** from the request's header to the last byte of the answer */
   durationMs: number;
+  /** bytes sent, header included */
+  bytes: number;
   /** the client did not receive the whole answer */
   aborted: boolean;
   ip?: string | undefined;
   userAgent?: string | undefined;
 }
 
-export interface INodeServerOptions extends Omit<INodeListenerOptions, 'answersContinue'> {
+/** PEM texts: a chain that begins with the server's own certificate, and the key that belongs to it. */
+export interface ITlsFiles {
+  cert: string;
+  key: string;
+}
+
+export interface INodeServerOptions extends Omit<INodeListenerOptions, 'answersContinue' | 'trace'> {
   /** default `127.0.0.1` */
   host?: string | undefined;
   /** 0 takes a free one; default 5000 */
   port?: number | undefined;
-  /** PEM texts; serves https with them */
-  tls?: { cert: string; key: string } | undefined;
+  /** serves https */
+  tls?: ITlsFiles | undefined;
   /** bytes of request line and header; more is answered with 431; default 32,768 */
   maxHeaderSize?: number | undefined;
   /** more header fields than this are answered with 431; default 200 */
@@ -88,6 +110,11 @@ export interface INodeServerOptions extends Omit<INodeListenerOptions, 'answersC
 export interface IRegistryServer {
   /** resolves when the port is open; rejects when it cannot be opened (`EADDRINUSE`, …) */
   listen(): Promise<{ host: string; port: number; url: string }>;
+  /**
+   * Serves new connections with a renewed certificate; those that are open keep the old one. Throws if the two cannot be
+   * used, and the server then goes on with what it has; also on a server that was made without TLS.
+   */
+  renewTls(tls: ITlsFiles): void;
   /**
    * Stops accepting, lets requests under way finish for at most `shutdownTimeoutMs`, then cuts the rest off. Leaves
    * the registry itself alone. May be called more than once.

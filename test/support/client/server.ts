@@ -149,7 +149,7 @@ export const startServer = async (options: IServerOptions = {}): Promise<IServer
       ...runtime,
       commandLine,
       'serve',
-      ...(options.quiet ? [] : ['--log-requests']),
+      ...(options.quiet ? ['--log-level', 'warn'] : []),
       '--port',
       '0',
       ...tls,

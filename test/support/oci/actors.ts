@@ -158,6 +158,7 @@ type TConfig = Omit<Partial<IRegistryConfig>, 'auth' | 'oci'> & {
 };
 
 export const configOf = (more: TConfig = {}): Omit<IRegistryConfig, 'storage'> => ({
+  logger: false,
   ...more,
   oci: { enabled: true, ...more.oci },
   auth: { jwtSecret: SECRET, tokenStore: 'bucket', users: USERS, ...more.auth },

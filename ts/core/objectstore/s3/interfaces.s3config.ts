@@ -8,6 +8,8 @@ export interface IS3StorageConfig extends Partial<storage.IS3Descriptor> {
   sessionToken?: string | undefined;
   /** `WHEN_REQUIRED` for servers that do not know the SDK's default checksums */
   checksums?: 'WHEN_SUPPORTED' | 'WHEN_REQUIRED' | undefined;
+  /** make the bucket if it is missing; default true */
+  createBucket?: boolean | undefined;
   /** run on a server without conditional writes although several replicas may race; default false */
   allowUnconditionalWrites?: boolean | undefined;
 }

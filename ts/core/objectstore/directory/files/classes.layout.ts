@@ -3,6 +3,7 @@ import { LRUCache, path } from '../../../../plugins.js';
 import { RegistryError } from '../../../classes.registryerror.js';
 import { hasCode, type IFiles, isFileError, tolerate } from './helpers.files.js';
 import { relativePath } from './helpers.names.js';
+import { OBJECTS } from './helpers.presence.js';
 import { randomName } from './helpers.random.js';
 
 /** its owner's alone: the store holds secrets, and hashes of passwords */
@@ -37,7 +38,7 @@ export class DirectoryLayout {
     public readonly files: IFiles,
   ) {
     this.root = path.resolve(root);
-    this.objects = path.resolve(root, 'objects');
+    this.objects = path.resolve(root, OBJECTS);
     this.tmp = path.resolve(root, 'tmp');
   }
 

@@ -15,6 +15,7 @@ export interface IS3Settings {
   checksums: 'WHEN_SUPPORTED' | 'WHEN_REQUIRED';
   encryption?: string;
   allowUnconditionalWrites: boolean;
+  createBucket: boolean;
 }
 
 /** Thrown while the registry starts, to its operator; names the field, never a secret. */
@@ -74,5 +75,6 @@ export const readSettings = (config: IS3StorageConfig): IS3Settings => {
     checksums: config.checksums ?? 'WHEN_SUPPORTED',
     encryption: config.serverSideEncryption,
     allowUnconditionalWrites: config.allowUnconditionalWrites ?? false,
+    createBucket: config.createBucket ?? true,
   };
 };

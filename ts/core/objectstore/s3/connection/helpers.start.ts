@@ -26,7 +26,8 @@ export const openBucket = async (session: IS3Session): Promise<void> => {
     await look();
     return;
   } catch (error) {
-    if (codeOf(error) !== 'NoSuchBucket') throw cannotStart(session, error);
+    const isMissing = codeOf(error) === 'NoSuchBucket';
+    if (!isMissing || !session.settings.createBucket) throw cannotStart(session, error);
   }
   try {
     await run(session, (http) => retrying.send(new sdk.CreateBucketCommand({ Bucket }), http));

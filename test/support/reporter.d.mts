@@ -1,0 +1,4 @@
+import type { Transform } from 'node:stream';
+
+declare const Reporter: new () => Transform;
+export default Reporter;

@@ -1,0 +1,67 @@
+import * as v from 'valibot';
+import type { IS3StorageConfig } from '../core/objectstore/s3/interfaces.s3config.js';
+import type { IDirectoryStorageConfig, IObjectStoreConfig } from '../interfaces.config.js';
+import { flag, isObject, maybe, nonEmptyText, refuse, strict, text } from './helpers.building.js';
+import { objectStore } from './helpers.codeschema.js';
+
+const s3 = v.pipe(
+  strict<IS3StorageConfig>()({
+    endpoint: nonEmptyText,
+    bucketName: nonEmptyText,
+    accessKey: maybe(text),
+    accessSecret: maybe(text),
+    // the descriptor allows text, and hosts hand on what the environment holds
+    port: maybe(v.union([v.number(), v.pipe(v.string(), v.regex(/^\d*$/))], 'must be a number')),
+    useSsl: maybe(v.union([v.boolean(), v.picklist(['true', 'false', '1', '0'])], 'must be true or false')),
+    region: maybe(text),
+    directoryPath: maybe(text),
+    type: maybe(v.picklist(['s3', 'smartstorage'], 'must be s3 or smartstorage')),
+    sessionToken: maybe(text),
+    serverSideEncryption: maybe(text),
+    checksums: maybe(v.picklist(['WHEN_SUPPORTED', 'WHEN_REQUIRED'], 'must be WHEN_SUPPORTED or WHEN_REQUIRED')),
+    createBucket: maybe(flag),
+    allowUnconditionalWrites: maybe(flag),
+  }),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const { accessKey, accessSecret } = (dataset.value ?? {}) as Partial<IS3StorageConfig>;
+    if (!accessKey === !accessSecret) return;
+    const [present, missing] = accessKey ? ['accessKey', 'accessSecret'] : ['accessSecret', 'accessKey'];
+    addIssue({
+      message: `is missing: give it with ${present}, or neither for the credential chain`,
+      path: [
+        {
+          type: 'object',
+          origin: 'key',
+          input: dataset.value as Record<string, unknown>,
+          key: missing,
+          value: undefined,
+        },
+      ],
+    });
+  }),
+);
+
+const directory = strict<IDirectoryStorageConfig>()({ directory: nonEmptyText });
+const driver = strict<IObjectStoreConfig>()({ objectStore });
+
+const KINDS = { directory, objectStore: driver, bucketName: s3 };
+
+/** Each kind of storage has a field of its own, and that one tells what the others should be. */
+const kindOf = (value: unknown) => {
+  if (!isObject(value)) {
+    return refuse('must be an object: an S3 descriptor with bucketName, { directory } or { objectStore }');
+  }
+  const kinds = Object.keys(KINDS).filter((field) => value[field] !== undefined) as (keyof typeof KINDS)[];
+  const [kind] = kinds;
+  if (kind === undefined) return refuse('needs bucketName (with an S3 endpoint), directory or objectStore');
+  if (kinds.length > 1) return refuse(`has both ${kinds.join(' and ')}: choose one`);
+  return KINDS[kind];
+};
+
+/** What a file can say. */
+export const storageOfFiles = v.union([directory, s3]);
+
+/** Asked without a value, as JSON Schema does, it is each kind that a file can describe. */
+export const storage = v.lazy(
+  (value) => (value === undefined ? storageOfFiles : kindOf(value)) as v.GenericSchema<unknown>,
+);
