@@ -1,7 +1,9 @@
+import { EventEmitter } from 'node:events';
 import http from 'node:http';
 import t from 'tap';
 import { fromIterable, streamOfSource } from '../../ts/core/base/helpers.streams.js';
 import { cutTarget, parseQuery, splitTarget } from '../../ts/http/helpers.requesttarget.js';
+import { linger } from '../../ts/http/helpers.unreadbody.js';
 import { toNodeListener, withHealth } from '../../ts/http/index.js';
 import { type IRequestContext, RegistryError, respond, streamToBuffer, toReadableStream } from '../../ts/index.js';
 import { ask, RawClient } from '../support/http/client.js';
@@ -189,6 +191,23 @@ t.test('answers are framed so that the connection can be used again', async (t) 
   const raw = await RawClient.connect(port);
   raw.head('GET /bytes HTTP/1.1', 'Host: x', 'Connection: close');
   t.match(await raw.end(), /\r\nX-Case: Kept\r\n/, 'header names keep their spelling');
+});
+
+t.test('100 Continue is sent once, by Node itself unless its server asks', async (t) => {
+  const port = await listenWith(
+    t,
+    toNodeListener(
+      handler(async ({ body }) => {
+        for await (const _chunk of body as AsyncIterable<Uint8Array>);
+        return text(200, 'all of it');
+      }),
+    ),
+  );
+  const raw = await RawClient.connect(port);
+  raw.head('PUT / HTTP/1.1', 'Host: x', 'Content-Length: 4', 'Expect: 100-continue', 'Connection: close');
+  await raw.until(/100 Continue/);
+  raw.socket.write('body');
+  t.equal((await raw.end()).match(/100 Continue/g)?.length, 1);
 });
 
 t.test('HEAD has the headers and no body, and frees a body that comes all the same', async (t) => {
@@ -466,6 +485,30 @@ t.test('a sender that falls silent after its refusal is cut off', async (t) => {
   t.match(await raw.end(10_000), /403 Forbidden.*Connection: close.*no$/s);
 });
 
+t.test('a sender that trickles on after its refusal is cut off in the end', async (t) => {
+  const timers: [() => void, number][] = [];
+  const { setTimeout: real } = globalThis;
+  const fake = (callback: () => void, ms: number) => {
+    timers.push([callback, ms]);
+    return { refresh: () => undefined };
+  };
+  globalThis.setTimeout = fake as never;
+  const request = Object.assign(new EventEmitter(), { destroyed: false, complete: false, resume: () => undefined });
+  let isOver = false;
+  const over = linger(request as never).then(() => {
+    isOver = true;
+  });
+  globalThis.setTimeout = real;
+  for (let count = 0; count < 10; count++) request.emit('data', Buffer.from('x'));
+  await new Promise((resolve) => setImmediate(resolve));
+  t.equal(isOver, false, 'while bytes come it is waited for');
+  const [stop] = timers.sort(([, a], [, b]) => b - a)[0]!;
+  t.ok(timers.length === 2 && timers[0]![1] > timers[1]![1], 'but not longer than this');
+  stop();
+  await over;
+  t.equal(request.listenerCount('data'), 0);
+});
+
 t.test('a body of which the core leaves in the middle of waiting is freed', async (t) => {
   const port = await listenWith(
     t,
@@ -513,6 +556,27 @@ t.test('a client that takes nothing is cut off', async (t) => {
     t.ok(raw.text.length < 60 * 1024 * 1024, `${path}: it did not get all`);
   }
   await within(cancelled, 'cancel');
+});
+
+t.test('an idle connection is not cut off by the time-out of the answer before', async (t) => {
+  const listener = toNodeListener(
+    handler(() => ({ status: 200, headers: {}, body: toReadableStream(new Uint8Array(16 * 1024 * 1024).fill(120)) })),
+    { idleTimeoutMs: 150 },
+  );
+  // Node sets a time-out of its own between requests unless it is told not to
+  const server = http.createServer({ keepAliveTimeout: 0 }, listener);
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const raw = await RawClient.connect((server.address() as { port: number }).port);
+  raw.head('GET / HTTP/1.1', 'Host: x');
+  while (!raw.closed && raw.text.length < 16 * 1024 * 1024) await new Promise((resolve) => setTimeout(resolve, 20));
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  t.equal(raw.closed, false);
 });
 
 t.test('a body that a parser had read before is passed on as it left it', async (t) => {

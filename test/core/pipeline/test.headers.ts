@@ -96,3 +96,15 @@ t.test('no body where HTTP allows none, and its source is freed', async (t) => {
   }
   t.equal(cancelled, 4);
 });
+
+t.test('an answer without a body says nothing about one, unless it stands for one', async (t) => {
+  const headersOf = async (status: number, method = 'GET') => {
+    const { headers, body } = await withoutForbiddenBody(respond(status, 'text', { ETag: '"x"' }), method);
+    t.equal(body, undefined);
+    return Object.keys(headers).sort();
+  };
+  t.same(await headersOf(204), ['ETag']);
+  t.same(await headersOf(205), ['ETag']);
+  t.same(await headersOf(304), ['Content-Type', 'ETag'], 'what the client has');
+  t.same(await headersOf(200, 'HEAD'), ['Content-Length', 'Content-Type', 'ETag'], 'what GET would get');
+});
