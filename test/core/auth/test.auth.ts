@@ -540,3 +540,14 @@ t.test('the default provider by itself', async (t) => {
   clock.forward(60);
   t.equal(await provider.validateToken(secret, 'npm'), null);
 });
+
+t.test('a seal is good for its text, its purpose and the secret of the registry', async (t) => {
+  const [here, there] = [await startAuth(), await startAuth()];
+  const other = await startAuth({ config: { jwtSecret: 'another-secret-of-the-tests-long-enough' } });
+  const seal = here.auth.seal('login', 'a');
+  t.match(seal, /^[\w-]{43}$/);
+  t.equal(there.auth.seal('login', 'a'), seal, 'every replica makes the same');
+  t.not(here.auth.seal('login', 'b'), seal);
+  t.not(here.auth.seal('mail', 'a'), seal);
+  t.not(other.auth.seal('login', 'a'), seal);
+});

@@ -342,6 +342,18 @@ t.test('replicas that start at once agree on the ids, and one that runs follows 
   }
 });
 
+t.test('a process that runs takes nothing from users whom its own configuration lacks', async (t) => {
+  const [store, clock] = [new MemoryObjectStore(), new Clock()];
+  const start = (username: string) => startAuth({ store, clock, config: { users: [{ username, password: 'pass' }] } });
+  const first = await start('ann');
+  const second = await start('bob');
+  const secret = await second.auth.createNpmToken('bob');
+  clock.forward(5);
+  t.ok(await first.auth.validateToken(await first.auth.createNpmToken('ann')), 'ann has an id again');
+  clock.forward(5);
+  t.ok(await second.auth.validateToken(secret));
+});
+
 t.test('what is believed for a while', async (t) => {
   const clock = new Clock();
   const cache = new FreshCache<{ n: number }>({ max: 10, maxAgeMs: 1000, now: () => clock.ms });
