@@ -46,18 +46,19 @@ export const findChildren = (storage: RegistryStorage, name: string, manifest: I
 /**
  * When the manifest can be seen: a collector that is about to remove one of the children has left a mark or condemned
  * it, which is undone here, or finds the manifest when it looks at the repository again.
- * @param had the children were there before the manifest was placed
+ * @param options `had`: the children were there before the manifest was placed; `isNamed`: an earlier call of this process
+ * found them when the manifest could be seen, as it can be ever since
  */
 export const assureChildren = (
   storage: RegistryStorage,
   name: string,
   manifest: IManifest,
-  had: boolean,
+  options: { had?: boolean; isNamed?: boolean } = {},
 ): Promise<string[]> => {
   const manifests = new ManifestStore(storage);
   const blobs = blobsOf(storage);
   return missingOf(manifest, async (digest, isBlob) => {
-    if (isBlob) return blobs.assure(name, digest, { had });
+    if (isBlob) return blobs.assure(name, digest, options);
     const found = await manifests.find(name, digest);
     return found !== null && manifests.guard(name, digest).keep(found.copy);
   });

@@ -44,8 +44,8 @@ const deleteTag = async (call: RegistryCall, oci: IOciParts, name: string, tag: 
   });
 };
 
-/** times that a delete begins again because the manifest was pushed meanwhile */
-const ATTEMPTS = 4;
+/** times that a delete begins again because the manifest was pushed meanwhile, by as many pushes at once */
+const ATTEMPTS = 8;
 
 /** What the manifest refers to, for the list of that; of a damaged one it is not known. */
 const referenceOf = async (

@@ -6,9 +6,9 @@ import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { AskedHooks } from '../../core/storage/hooks/classes.askedhooks.js';
 import type { IHookSubject } from '../../core/storage/hooks/classes.hookrunner.js';
-import { ManifestStore } from '../classes.manifeststore.js';
+import { type IFoundManifest, ManifestStore } from '../classes.manifeststore.js';
 import { assertNone, assureChildren, findChildren } from '../helpers.children.js';
-import type { IOciParts } from '../interfaces.parts.js';
+import type { ICheckedManifest, IOciParts } from '../interfaces.parts.js';
 import { manifestKey } from '../keys.oci.js';
 import { assertDigest, type IDigest, looksLikeDigest, readDigest } from '../wire/wire.digests.js';
 import { describe, type IManifest, MAX_MANIFEST, parseManifest } from '../wire/wire.manifests.js';
@@ -63,7 +63,7 @@ const takeBack = async (
   const guard = manifests.guard(name, digest);
   const by = randomUUID();
   if (!(await guard.condemn(copy, by))) return;
-  const missing = await assureChildren(storage, name, manifest, false);
+  const missing = await assureChildren(storage, name, manifest);
   const tags = await readTags(storage, name);
   if (missing.length === 0 || tags?.digests.includes(digest.text)) await guard.spare(copy, by);
   else if (await guard.doom(copy, by)) await manifests.removeObject(manifests.key(name, digest, copy));
@@ -101,8 +101,11 @@ const pointTags = (
   return next;
 };
 
+const isSame = (checked: ICheckedManifest | undefined, { copy, info }: IFoundManifest): boolean =>
+  checked?.copy === copy && checked.etag === info.etag;
+
 /** times that a push points its tags again because its manifest was deleted meanwhile */
-const ATTEMPTS = 4;
+const ATTEMPTS = 8;
 
 /** PUT /{name}/manifests/{reference}. */
 export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<IResponse> => {
@@ -114,7 +117,9 @@ export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<I
   const { subject, mediaType } = manifest;
   const manifests = new ManifestStore(storage);
   const there = await manifests.find(name, digest);
-  const exists = there !== null && (await manifests.holds(there.info.key, bytes));
+  const about = `${name}@${digest.text}`;
+  const checked = there && isSame(oci.checked.get(about), there) ? there : null;
+  const exists = checked !== null || (there !== null && (await manifests.holds(there.info.key, bytes)));
   const reference = subject && { repository: name, subject, descriptor: describe(manifest, digest, bytes.byteLength) };
   // for a manifest that is stored, this was checked when it was pushed
   if (!exists) {
@@ -141,11 +146,13 @@ export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<I
       let copy = there && exists ? there.copy : await manifests.put(name, digest, bytes, mediaType);
       const before = new Map<string, string | undefined>();
       for (let tries = 1; ; tries++) {
-        const missing = await assureChildren(storage, name, manifest, !exists || tries > 1);
+        const had = !exists || tries > 1;
+        const missing = await assureChildren(storage, name, manifest, { had, isNamed: copy === checked?.copy });
         if (missing.length > 0) {
-          if (!exists || tries > 1) await takeBack(storage, name, digest, manifest, copy, before);
+          if (had) await takeBack(storage, name, digest, manifest, copy, before);
           assertNone(missing);
         }
+        if (there && exists && copy === there.copy) oci.checked.set(about, { copy, etag: there.info.etag });
         await updateTags(storage, name, (now) => pointTags(now, tags, digest, oci, before));
         // it may have been deleted in between; when its turn is over, the tag wins
         if (await manifests.guard(name, digest).keep(copy)) break;
