@@ -8,7 +8,9 @@ import type { IDigest } from './wire/wire.digests.js';
  *     oci/manifests/{repository}/{algorithm}:{hex}     a manifest, byte for byte
  *     oci/copies/blobs/…, oci/copies/manifests/…       guards: which copy of content that was deleted once is the current
  *                                                      one. Later copies lie at `{key}.{number}-{uuid}`
- *     oci/tags/{repository}/tags.json                  all tags of a repository: the document that decides
+ *     oci/tags/{repository}/tags.json                  the tags of a repository: all of them, or, if they are many, which
+ *                                                      pages hold them
+ *     oci/tagpages/{repository}/{uuid}:{number}.json   one page of tags
  *     oci/referrers/{repository}/{algorithm}:{hex}.json  the manifests that refer to this subject
  *     oci/pending/{uuid}                               a subject whose list of referrers may have to be repaired
  *     oci/uploads/{uuid}.…                             uploads under way (core's ResumableUploads)
@@ -21,6 +23,7 @@ export const blobFolders = { bytes: 'oci/blobs', guards: 'oci/copies/blobs', lin
 export const manifestsPrefix = 'oci/manifests';
 export const manifestGuardsPrefix = 'oci/copies/manifests';
 export const tagsPrefix = 'oci/tags';
+const tagPagesPrefix = 'oci/tagpages';
 export const uploadsPrefix = 'oci/uploads';
 export const referrersPrefix = 'oci/referrers';
 export const pendingPrefix = 'oci/pending';
@@ -43,6 +46,9 @@ export const manifestKey = (repository: string, { text }: Pick<IDigest, 'text'>)
 export const manifestGuardKey = (repository: string, { text }: Pick<IDigest, 'text'>): string =>
   `${manifestGuardsPrefix}/${pathOf(repository)}/${text}.json`;
 export const tagsKey = (repository: string): string => `${tagsPrefix}/${pathOf(repository)}/${TAGS_FILE}`;
+/** @param id holds a colon, as no component of a name does */
+export const tagPageKey = (repository: string, id: string): string =>
+  `${tagPagesPrefix}/${pathOf(repository)}/${id}.json`;
 export const referrersKey = (repository: string, subject: IDigest): string =>
   `${referrersPrefix}/${pathOf(repository)}/${subject.text}.json`;
 

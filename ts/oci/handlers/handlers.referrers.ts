@@ -6,11 +6,10 @@ import { respond } from '../../core/pipeline/helpers.http.js';
 import { ManifestStore } from '../classes.manifeststore.js';
 import type { IReferrersDocument } from '../interfaces.oci.js';
 import { referrersKey } from '../keys.oci.js';
+import { RepositoryTags } from '../tags/classes.repositorytags.js';
 import { assertDigest, type IDigest, readDigest, referrersTag } from '../wire/wire.digests.js';
 import { describe, type IDescriptor, IMAGE_INDEX, MAX_MANIFEST } from '../wire/wire.manifests.js';
 import { nextLink } from '../wire/wire.ranges.js';
-import { digestOfTag } from '../wire/wire.tags.js';
-import { readTags } from './handlers.tags.js';
 
 /** entries of a fallback index that are looked up */
 const MAX_FALLBACK = 1000;
@@ -26,8 +25,7 @@ const fromFallback = async (
   listed: IDescriptor[],
 ): Promise<IDescriptor[]> => {
   const manifests = new ManifestStore(storage);
-  const tags = await readTags(storage, name);
-  const target = tags && readDigest(digestOfTag(tags, referrersTag(subject)));
+  const target = readDigest((await new RepositoryTags(storage, name).find(referrersTag(subject)))?.digest);
   const index = target && (await manifests.loadIntact(name, target));
   if (!index) return [];
   const known = new Set(listed.map(({ digest }) => digest));

@@ -52,6 +52,12 @@ export const withoutTags = (tags: ITags, isGone: (name: string, digest: string) 
 export const tagsOfDigest = ({ names, digests }: ITags, digest: string): string[] =>
   names.filter((_name, index) => digests[index] === digest);
 
+/** The tags from `name` on. */
+export const tagsFrom = ({ names, digests }: ITags, name: string): ITags => {
+  const at = positionOf(names, name);
+  return { names: names.slice(at), digests: digests.slice(at) };
+};
+
 /** Up to `count` tags behind `last`, and whether there are more. */
 export const pageOfTags = (
   { names }: ITags,
@@ -63,24 +69,87 @@ export const pageOfTags = (
   return { tags: names.slice(from, to), more: to < names.length && to > from };
 };
 
+/** A page of tags that is to be replaced by several: nothing is written to it any more. */
+export interface ISeal {
+  /** UUID; the pages that replace it are `<id>:<number>` */
+  id: string;
+  /** tags of each of them; the last one may have fewer */
+  size: number;
+}
+
+/** The tags of a repository that has few, or one page of them. */
+export interface ITagPage extends ITags {
+  readonly seal?: ISeal;
+}
+
+/** The pages of a repository that has many tags, in order. */
+export interface ITagIndex {
+  readonly pages: readonly ITagPageRef[];
+}
+
+export interface ITagPageRef {
+  /** tags from this one on are in the page; '' for the first page */
+  readonly from: string;
+  readonly id: string;
+}
+
+export type TTagDocument = ITagPage | ITagIndex;
+
+export const isTagIndex = (document: TTagDocument): document is ITagIndex => 'pages' in document;
+
+/** The page that has, or would have, this tag. */
+export const positionOfPage = ({ pages }: ITagIndex, name: string): number => {
+  let low = 0;
+  let high = pages.length;
+  while (low + 1 < high) {
+    const middle = (low + high) >> 1;
+    if ((pages[middle] as ITagPageRef).from <= name) low = middle;
+    else high = middle;
+  }
+  return low;
+};
+
+/** What replaces a sealed page that begins with `from`: always the same, whoever asks. At least one page. */
+export const partsOfPage = ({ names, digests, seal }: ITagPage, from: string): { ref: ITagPageRef; tags: ITags }[] => {
+  const { id, size } = seal as ISeal;
+  const parts: { ref: ITagPageRef; tags: ITags }[] = [];
+  for (let at = 0; at === 0 || at < names.length; at += size) {
+    const tags = { names: names.slice(at, at + size), digests: digests.slice(at, at + size) };
+    parts.push({ ref: { from: at === 0 ? from : (names[at] as string), id: `${id}:${parts.length}` }, tags });
+  }
+  return parts;
+};
+
 /**
- * `{"tags": {"<tag>": "<digest>", …}, "revision": <n>}`. Neither tags nor digests hold a character that JSON would
- * escape. A tag may be moved away and back: the revision makes the bytes, and so the ETag, different all the same.
+ * `{"tags": {"<tag>": "<digest>", …}, "revision": <n>}`, with `"seal"` if the page is sealed; or `{"pages": [["<from>",
+ * "<id>"], …], "revision": <n>}`. Neither tags nor digests hold a character that JSON would escape. A tag may be moved
+ * away and back: the revision makes the bytes, and so the ETag, different all the same.
  */
-export const tagsCodec: ICodec<ITags> = {
+export const tagsCodec: ICodec<TTagDocument> = {
   contentType: 'application/json',
   keepsValues: true,
-  serialize: ({ names, digests }, stamp) => {
+  serialize: (document, stamp) => {
+    const revision = stamp ? `,"revision":${stamp.revision}` : '';
+    if (isTagIndex(document)) {
+      const pages = document.pages.map(({ from, id }) => `["${from}","${id}"]`);
+      return `{"pages":[\n${pages.join(',\n')}\n]${revision}}\n`;
+    }
+    const { names, digests, seal } = document;
     const lines = new Array<string>(names.length);
     for (let index = 0; index < names.length; index++) lines[index] = `"${names[index]}":"${digests[index]}"`;
-    const revision = stamp ? `,"revision":${stamp.revision}` : '';
-    return `{"tags":{\n${lines.join(',\n')}\n}${revision}}\n`;
+    const sealed = seal ? `,"seal":${JSON.stringify(seal)}` : '';
+    return `{"tags":{\n${lines.join(',\n')}\n}${sealed}${revision}}\n`;
   },
   parse: (bytes) => {
-    const { tags } = JSON.parse(new TextDecoder().decode(bytes)) as { tags: Record<string, string> };
+    const { tags, pages, seal } = JSON.parse(new TextDecoder().decode(bytes)) as {
+      tags?: Record<string, string>;
+      pages?: [from: string, id: string][];
+      seal?: ISeal;
+    };
+    if (Array.isArray(pages) && pages.length > 0) return { pages: pages.map(([from, id]) => ({ from, id })) };
     if (typeof tags !== 'object' || tags === null) throw new RegistryError('internal', 'These are no tags');
     // objects bring names that look like numbers to the front
     const names = Object.keys(tags).sort((a, b) => (a < b ? -1 : 1));
-    return { names, digests: names.map((name) => tags[name] as string) };
+    return { names, digests: names.map((name) => tags[name] as string), ...(seal && { seal }) };
   },
 };
