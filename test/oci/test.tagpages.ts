@@ -2,15 +2,14 @@ import t, { type Test } from 'tap';
 import { RegistryStorage } from '../../ts/core/classes.registrystorage.js';
 import { DirectoryObjectStore } from '../../ts/core/objectstore/directory/classes.directoryobjectstore.js';
 import type { IPutOptions } from '../../ts/core/objectstore/interfaces.objectstore.js';
+import { isPageIndex, type TPaged } from '../../ts/core/storage/pages/helpers.pages.js';
 import { tagPageKey, tagsKey } from '../../ts/oci/keys.oci.js';
-import { RepositoryTags } from '../../ts/oci/tags/classes.repositorytags.js';
-import { MAX_PAGE, TagPages } from '../../ts/oci/tags/classes.tagpages.js';
+import { pagesOfTags, RepositoryTags } from '../../ts/oci/tags/classes.repositorytags.js';
 import {
   type ITagPage,
   type ITags,
-  isTagIndex,
+  MAX_TAGS_OF_PAGE,
   NO_TAGS,
-  type TTagDocument,
   tagsCodec,
   withTag,
 } from '../../ts/oci/wire/wire.tags.js';
@@ -20,6 +19,8 @@ import { problemsOf } from '../support/oci/stored.js';
 import { temporaryFolder } from '../support/registry.js';
 import { FaultObjectStore, type IFault } from '../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../support/store/memory-objectstore.js';
+
+type TTags = TPaged<ITagPage>;
 
 const one = image('one');
 const two = image('two');
@@ -61,7 +62,7 @@ const withTags = async (
   const world = await ociWorld(t, { storage: { objectStore: store } });
   for (const pushed of [one, two]) await world.admin.pushImage('a', pushed.digest, pushed);
   const storage = world.registry.getStorage();
-  await storage.update<TTagDocument>(tagsKey('a'), () => manyOf(count), { codec: tagsCodec });
+  await storage.update<TTags>(tagsKey('a'), () => manyOf(count), { codec: tagsCodec });
   store.reset();
   store.bytes = 0;
   return { store, storage, ...world };
@@ -72,7 +73,7 @@ const point = (tags: RepositoryTags, name: string, digest = one.digest): Promise
 
 const allOf = async (storage: RegistryStorage): Promise<string[]> => {
   const names: string[] = [];
-  for await (const page of new TagPages(storage, 'a').all()) names.push(...page.names);
+  for await (const page of pagesOfTags(storage, 'a').all()) names.push(...page.names);
   return names;
 };
 
@@ -96,7 +97,7 @@ t.test('a push of a tag costs about the same with 100 tags and with 100,000', as
   const many = await costOf(t, 100_000);
   t.comment(`100 tags: ${JSON.stringify(few)}, 100,000: ${JSON.stringify(many)}`);
   t.ok(many.calls <= few.calls * 1.5, `${many.calls} calls to the store instead of ${few.calls}`);
-  t.ok(many.bytes <= MAX_PAGE * 100, `${many.bytes} bytes written, one page at most`);
+  t.ok(many.bytes <= MAX_TAGS_OF_PAGE * 100, `${many.bytes} bytes written, one page at most`);
 });
 
 t.test('a get by tag reads no more with 100,000 tags than with few', async (t) => {
@@ -127,8 +128,8 @@ t.test('a repository with many tags: lists, pages, moves, deletes, and its end',
   const tags = new RepositoryTags(storage, 'a');
   const count = 1500;
   for (const number of mixed(count)) await point(tags, nameOf(number));
-  const entry = await new TagPages(storage, 'a').entry();
-  t.ok(entry && isTagIndex(entry.value) && entry.value.pages.length > 4, 'in pages');
+  const entry = await pagesOfTags(storage, 'a').entry();
+  t.ok(entry && isPageIndex(entry.value) && entry.value.pages.length > 4, 'in pages');
   const names = manyOf(count).names as string[];
   t.same(await admin.tags('a'), names);
   for (const size of [100, 299, 1500]) t.same(await pagesOf(admin, size), names, `pages of ${size}`);
@@ -170,11 +171,11 @@ t.test('immutable tags stay where they are, in pages as well', async (t) => {
 /** Documents of exactly as many tags as they may have, so that one more divides them. */
 const full: Record<string, (storage: RegistryStorage) => Promise<void>> = {
   'the entry': async (storage) => {
-    await storage.update<TTagDocument>(tagsKey('a'), () => manyOf(MAX_PAGE), { codec: tagsCodec });
+    await storage.update<TTags>(tagsKey('a'), () => manyOf(MAX_TAGS_OF_PAGE), { codec: tagsCodec });
   },
   'a page': async (storage) => {
     const tags = new RepositoryTags(storage, 'a');
-    await storage.update<TTagDocument>(tagsKey('a'), () => manyOf(MAX_PAGE), { codec: tagsCodec });
+    await storage.update<TTags>(tagsKey('a'), () => manyOf(MAX_TAGS_OF_PAGE), { codec: tagsCodec });
     // behind all others: the first page stays full
     await point(tags, 'zzz');
   },
@@ -208,8 +209,8 @@ for (const [what, fill] of Object.entries(full)) {
           [...wanted, 'tag-000200x', '0'].sort(),
           `${when} ${at}: goes on`,
         );
-        const entry = (await new TagPages(there, 'a').entry())?.value;
-        t.ok(entry && isTagIndex(entry), 'in pages');
+        const entry = (await pagesOfTags(there, 'a').entry())?.value;
+        t.ok(entry && isPageIndex(entry), 'in pages');
       }
       if (isOver) break;
     }
@@ -301,18 +302,18 @@ t.test('a page is divided at each step of the removal of its tags: all are remov
 t.test('tags that count up leave full pages behind', async (t) => {
   const storage = new RegistryStorage(new MemoryObjectStore());
   const tags = new RepositoryTags(storage, 'a');
-  for (let number = 0; number < 5 * MAX_PAGE; number++) await point(tags, nameOf(number));
-  const entry = (await new TagPages(storage, 'a').entry())?.value;
-  t.equal(entry && isTagIndex(entry) && entry.pages.length, 5);
+  for (let number = 0; number < 5 * MAX_TAGS_OF_PAGE; number++) await point(tags, nameOf(number));
+  const entry = (await pagesOfTags(storage, 'a').entry())?.value;
+  t.equal(entry && isPageIndex(entry) && entry.pages.length, 5);
 });
 
 t.test('a sealed page that could not be removed is not believed when its tags have moved on', async (t) => {
   const inner = new DirectoryObjectStore(await temporaryFolder(t));
-  const { admin, another, store, storage } = await withTags(t, MAX_PAGE, new GlancingStore(inner));
+  const { admin, another, store, storage } = await withTags(t, MAX_TAGS_OF_PAGE, new GlancingStore(inner));
   const { admin: there } = await another();
   await point(new RepositoryTags(storage, 'a'), 'zzz');
-  const entry = (await new TagPages(storage, 'a').entry())?.value;
-  const key = tagPageKey('a', entry && isTagIndex(entry) ? (entry.pages[0]?.id as string) : '');
+  const entry = (await pagesOfTags(storage, 'a').entry())?.value;
+  const key = tagPageKey('a', entry && isPageIndex(entry) ? (entry.pages[0]?.id as string) : '');
   // the page is sealed, and nothing more can be written to it or made of it
   let puts = 0;
   store.before = (operation) => {
@@ -327,8 +328,8 @@ t.test('a sealed page that could not be removed is not believed when its tags ha
   };
   t.equal((await there.pushManifest('a', nameOf(5), two)).status, 201);
   store.before = undefined;
-  const left = await new RegistryStorage(inner).read<TTagDocument>(key, tagsCodec);
-  t.same((left?.value as ITagPage | undefined)?.names.length, MAX_PAGE + 1, 'it is still there');
+  const left = await new RegistryStorage(inner).read<TTags>(key, tagsCodec);
+  t.same((left?.value as ITagPage | undefined)?.names.length, MAX_TAGS_OF_PAGE + 1, 'it is still there');
   t.same((await admin.get(`/a/manifests/${nameOf(5)}`)).bytes, two.bytes);
   t.same((await admin.get(`/a/manifests/${nameOf(6)}`)).bytes, one.bytes);
 });

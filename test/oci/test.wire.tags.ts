@@ -1,14 +1,17 @@
 import t from 'tap';
 import {
+  type IPageIndex,
+  partsOfPage,
+  positionOfPage,
+  type TPaged,
+} from '../../ts/core/storage/pages/helpers.pages.js';
+import {
   digestOfTag,
-  type ITagIndex,
   type ITagPage,
   type ITags,
   NO_TAGS,
   pageOfTags,
-  partsOfPage,
-  positionOfPage,
-  type TTagDocument,
+  tagPages,
   tagsCodec,
   tagsOfDigest,
   withoutTags,
@@ -92,14 +95,14 @@ t.test('10,000 tags, page by page, are all there once and cost little', async (t
 t.test(
   'an index of pages, and a page that is sealed, come back; the parts of a page are the same for everybody',
   async (t) => {
-    const index: ITagIndex = {
+    const index: IPageIndex = {
       pages: [
         { from: '', id: 'u:0' },
         { from: '__proto__', id: 'u:1' },
         { from: 'b', id: 'v:0' },
       ],
     };
-    const read = (document: TTagDocument) => tagsCodec.parse(Buffer.from(tagsCodec.serialize(document)));
+    const read = (document: TPaged<ITagPage>) => tagsCodec.parse(Buffer.from(tagsCodec.serialize(document)));
     t.same(read(index), index);
     for (const [name, at] of [
       ['', 0],
@@ -114,15 +117,15 @@ t.test(
     const page: ITagPage = { ...make(['a', 'b', 'c', 'd', 'e']), seal: { id: 'w', size: 2 } };
     t.same(read(page), page);
     t.same(
-      partsOfPage(page, 'A').map(({ ref, tags }) => [ref.from, ref.id, tags.names.join('')]),
+      partsOfPage(tagPages, page, 'A').map(({ ref, page: part }) => [ref.from, ref.id, part.names.join('')]),
       [
         ['A', 'w:0', 'ab'],
         ['c', 'w:1', 'cd'],
         ['e', 'w:2', 'e'],
       ],
     );
-    t.same(partsOfPage({ ...NO_TAGS, seal: { id: 'w', size: 1 } }, 'q'), [
-      { ref: { from: 'q', id: 'w:0' }, tags: NO_TAGS },
+    t.same(partsOfPage(tagPages, { ...NO_TAGS, seal: { id: 'w', size: 1 } }, 'q'), [
+      { ref: { from: 'q', id: 'w:0' }, page: NO_TAGS },
     ]);
     for (const damaged of ['{}', '{"pages":[]}', '{"pages":{}}', '{"tags":1}', '[]', 'null']) {
       t.throws(() => tagsCodec.parse(Buffer.from(damaged)), damaged);

@@ -82,7 +82,7 @@ export class OciRegistry extends BaseRegistry {
       { method: 'POST', path: '/token', access: 'public', handle: (call) => postToken(call, oci) },
       { method: 'GET', path: '/_catalog', access: 'identified', handle: (call) => listRepositories(call, oci) },
       { method: 'GET', path: '/{name+}/tags/list', access: pull, handle: listTags },
-      { method: 'GET', path: '/{name+}/referrers/{digest}', access: pull, handle: listReferrers },
+      { method: 'GET', path: '/{name+}/referrers/{digest}', access: pull, handle: (call) => listReferrers(call, oci) },
       { method: 'GET', path: MANIFEST, access: pull, handle: (call) => getManifest(call, oci) },
       { method: 'PUT', path: MANIFEST, access: push, handle: (call) => putManifest(call, oci) },
       { method: 'POST', path: `${BLOBS}/uploads/`, access: push, handle: (call) => uploads.beginUpload(call, oci) },

@@ -11,7 +11,9 @@ import type { IDigest } from './wire/wire.digests.js';
  *     oci/tags/{repository}/tags.json                  the tags of a repository: all of them, or, if they are many, which
  *                                                      pages hold them
  *     oci/tagpages/{repository}/{uuid}:{number}.json   one page of tags
- *     oci/referrers/{repository}/{algorithm}:{hex}.json  the manifests that refer to this subject
+ *     oci/referrers/{repository}/{algorithm}:{hex}.json  the manifests that refer to this subject: all of them, or, if
+ *                                                      they are many, which pages hold them
+ *     oci/referrerpages/{repository}/{uuid}:{number}.json  one page of referrers
  *     oci/pending/{uuid}                               a subject whose list of referrers may have to be repaired
  *     oci/uploads/{uuid}.…                             uploads under way (core's ResumableUploads)
  *     oci/layout.json                                  which version of this layout the store has
@@ -26,6 +28,7 @@ export const tagsPrefix = 'oci/tags';
 const tagPagesPrefix = 'oci/tagpages';
 export const uploadsPrefix = 'oci/uploads';
 export const referrersPrefix = 'oci/referrers';
+const referrerPagesPrefix = 'oci/referrerpages';
 export const pendingPrefix = 'oci/pending';
 export const layoutKey = 'oci/layout.json';
 const TAGS_FILE = 'tags.json';
@@ -51,6 +54,8 @@ export const tagPageKey = (repository: string, id: string): string =>
   `${tagPagesPrefix}/${pathOf(repository)}/${id}.json`;
 export const referrersKey = (repository: string, subject: IDigest): string =>
   `${referrersPrefix}/${pathOf(repository)}/${subject.text}.json`;
+export const referrerPageKey = (repository: string, id: string): string =>
+  `${referrerPagesPrefix}/${pathOf(repository)}/${id}.json`;
 
 /** null for a key that is none of a list of referrers. */
 export const readReferrersKey = (key: string): { repository: string; subject: string } | null => {

@@ -5,7 +5,7 @@ import { ContentCollector, type ICollectPlan } from '../../../ts/core/storage/co
 import { ManifestStore } from '../../../ts/oci/classes.manifeststore.js';
 import { blobsOf } from '../../../ts/oci/helpers.blobs.js';
 import { manifestsPrefix, readManifestKey, repositoryOfTags, tagsPrefix } from '../../../ts/oci/keys.oci.js';
-import { TagPages } from '../../../ts/oci/tags/classes.tagpages.js';
+import { pagesOfTags } from '../../../ts/oci/tags/classes.repositorytags.js';
 import { type IDigest, readDigest } from '../../../ts/oci/wire/wire.digests.js';
 
 /** Everything is old enough to be collected. */
@@ -48,7 +48,7 @@ export const problemsOf = async (storage: RegistryStorage): Promise<string[]> =>
   const blobs = blobsOf(storage);
   for await (const { key } of storage.listDocuments({ prefix: `${tagsPrefix}/` })) {
     const repository = repositoryOfTags(key);
-    for await (const { names, digests } of new TagPages(storage, repository).all()) {
+    for await (const { names, digests } of pagesOfTags(storage, repository).all()) {
       for (const [at, text] of digests.entries()) {
         const digest = readDigest(text);
         if (digest && (await manifests.exists(repository, digest))) continue;

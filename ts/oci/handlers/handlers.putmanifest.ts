@@ -128,7 +128,6 @@ export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<I
   const reference = subject && { repository: name, subject, descriptor: describe(manifest, digest, bytes.byteLength) };
   // for a manifest that is stored, this was checked when it was pushed
   if (!exists) {
-    if (reference) await oci.referrers.assertRoom(reference);
     assertNone(await findChildren(storage, name, manifest));
   }
   const version = tags[0] ?? digest.text;

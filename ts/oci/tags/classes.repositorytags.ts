@@ -1,15 +1,18 @@
 import { inParallel } from '../../core/base/helpers.concurrency.js';
 import type { RegistryStorage } from '../../core/classes.registrystorage.js';
+import { DocumentPages } from '../../core/storage/pages/classes.documentpages.js';
+import { isPageIndex } from '../../core/storage/pages/helpers.pages.js';
+import { tagPageKey, tagsKey } from '../keys.oci.js';
 import {
   digestOfTag,
+  type ITagPage,
   type ITags,
-  isTagIndex,
   NO_TAGS,
   pageOfTags,
+  tagPages,
   tagsOfDigest,
   withoutTags,
 } from '../wire/wire.tags.js';
-import { TagPages } from './classes.tagpages.js';
 
 /** A tag as it was read. */
 export interface IFoundTag {
@@ -18,12 +21,16 @@ export interface IFoundTag {
   document: { key: string; etag: string } | undefined;
 }
 
+/** The documents with the tags of a repository. Without an entry document there is no such repository. */
+export const pagesOfTags = (storage: RegistryStorage, repository: string): DocumentPages<ITagPage> =>
+  new DocumentPages(storage, tagPages, tagsKey(repository), (id) => tagPageKey(repository, id));
+
 /** The tags of one repository. Changes of several tags are made one document after the other. */
 export class RepositoryTags {
-  private readonly pages: TagPages;
+  private readonly pages: DocumentPages<ITagPage>;
 
   constructor(storage: RegistryStorage, repository: string) {
-    this.pages = new TagPages(storage, repository);
+    this.pages = pagesOfTags(storage, repository);
   }
 
   /** Whether there is such a repository. */
@@ -42,7 +49,7 @@ export class RepositoryTags {
   public async lookUp(names: readonly string[]): Promise<Map<string, string | undefined> | null> {
     const entry = (await this.pages.entry())?.value;
     if (!entry) return null;
-    if (!isTagIndex(entry)) return new Map(names.map((name) => [name, digestOfTag(entry, name)]));
+    if (!isPageIndex(entry)) return new Map(names.map((name) => [name, digestOfTag(entry, name)]));
     const found = new Map<string, string | undefined>();
     await inParallel(names, async (name) => found.set(name, (await this.find(name))?.digest));
     return found;

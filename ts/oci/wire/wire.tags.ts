@@ -1,5 +1,15 @@
 import { RegistryError } from '../../core/classes.registryerror.js';
 import type { ICodec } from '../../core/storage/interfaces.storage.js';
+import {
+  type IPage,
+  type IPageKind,
+  type ISeal,
+  isPageIndex,
+  positionOf,
+  readIndex,
+  serializeIndex,
+  type TPaged,
+} from '../../core/storage/pages/helpers.pages.js';
 
 /**
  * All tags of one repository, sorted by their bytes; `digests[i]` is where `names[i]` points. Two lists, not an object:
@@ -11,18 +21,6 @@ export interface ITags {
 }
 
 export const NO_TAGS: ITags = Object.freeze({ names: Object.freeze([]), digests: Object.freeze([]) });
-
-/** Where `name` is, or would be. */
-const positionOf = (names: readonly string[], name: string): number => {
-  let low = 0;
-  let high = names.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((names[middle] as string) < name) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-};
 
 export const digestOfTag = ({ names, digests }: ITags, name: string): string | undefined => {
   const at = positionOf(names, name);
@@ -52,12 +50,6 @@ export const withoutTags = (tags: ITags, isGone: (name: string, digest: string) 
 export const tagsOfDigest = ({ names, digests }: ITags, digest: string): string[] =>
   names.filter((_name, index) => digests[index] === digest);
 
-/** The tags from `name` on. */
-export const tagsFrom = ({ names, digests }: ITags, name: string): ITags => {
-  const at = positionOf(names, name);
-  return { names: names.slice(at), digests: digests.slice(at) };
-};
-
 /** Up to `count` tags behind `last`, and whether there are more. */
 export const pageOfTags = (
   { names }: ITags,
@@ -69,87 +61,59 @@ export const pageOfTags = (
   return { tags: names.slice(from, to), more: to < names.length && to > from };
 };
 
-/** A page of tags that is to be replaced by several: nothing is written to it any more. */
-export interface ISeal {
-  /** UUID; the pages that replace it are `<id>:<number>` */
-  id: string;
-  /** tags of each of them; the last one may have fewer */
-  size: number;
-}
-
 /** The tags of a repository that has few, or one page of them. */
-export interface ITagPage extends ITags {
-  readonly seal?: ISeal;
-}
+export type ITagPage = ITags & IPage;
 
-/** The pages of a repository that has many tags, in order. */
-export interface ITagIndex {
-  readonly pages: readonly ITagPageRef[];
-}
-
-export interface ITagPageRef {
-  /** tags from this one on are in the page; '' for the first page */
-  readonly from: string;
-  readonly id: string;
-}
-
-export type TTagDocument = ITagPage | ITagIndex;
-
-export const isTagIndex = (document: TTagDocument): document is ITagIndex => 'pages' in document;
-
-/** The page that has, or would have, this tag. */
-export const positionOfPage = ({ pages }: ITagIndex, name: string): number => {
-  let low = 0;
-  let high = pages.length;
-  while (low + 1 < high) {
-    const middle = (low + high) >> 1;
-    if ((pages[middle] as ITagPageRef).from <= name) low = middle;
-    else high = middle;
-  }
-  return low;
-};
-
-/** What replaces a sealed page that begins with `from`: always the same, whoever asks. At least one page. */
-export const partsOfPage = ({ names, digests, seal }: ITagPage, from: string): { ref: ITagPageRef; tags: ITags }[] => {
-  const { id, size } = seal as ISeal;
-  const parts: { ref: ITagPageRef; tags: ITags }[] = [];
-  for (let at = 0; at === 0 || at < names.length; at += size) {
-    const tags = { names: names.slice(at, at + size), digests: digests.slice(at, at + size) };
-    parts.push({ ref: { from: at === 0 ? from : (names[at] as string), id: `${id}:${parts.length}` }, tags });
-  }
-  return parts;
-};
+/** tags of one document. Each push of a tag writes one anew: so many are 28 KB, and cost little more than few */
+export const MAX_TAGS_OF_PAGE = 300;
+/** tags of each page, if all tags of a large repository were in one document (releases up to 0.3.0) */
+const FIRST_SIZE = 200;
 
 /**
- * `{"tags": {"<tag>": "<digest>", …}, "revision": <n>}`, with `"seal"` if the page is sealed; or `{"pages": [["<from>",
- * "<id>"], …], "revision": <n>}`. Neither tags nor digests hold a character that JSON would escape. A tag may be moved
- * away and back: the revision makes the bytes, and so the ETag, different all the same.
+ * `{"tags": {"<tag>": "<digest>", …}, "revision": <n>}`, with `"seal"` if it is sealed, or an index of pages. Neither tags
+ * nor digests hold a character that JSON would escape. A tag may be moved away and back: the revision makes the bytes, and
+ * so the ETag, different all the same.
  */
-export const tagsCodec: ICodec<TTagDocument> = {
+export const tagsCodec: ICodec<TPaged<ITagPage>> = {
   contentType: 'application/json',
   keepsValues: true,
   serialize: (document, stamp) => {
-    const revision = stamp ? `,"revision":${stamp.revision}` : '';
-    if (isTagIndex(document)) {
-      const pages = document.pages.map(({ from, id }) => `["${from}","${id}"]`);
-      return `{"pages":[\n${pages.join(',\n')}\n]${revision}}\n`;
-    }
+    if (isPageIndex(document)) return serializeIndex(document, stamp);
     const { names, digests, seal } = document;
     const lines = new Array<string>(names.length);
     for (let index = 0; index < names.length; index++) lines[index] = `"${names[index]}":"${digests[index]}"`;
     const sealed = seal ? `,"seal":${JSON.stringify(seal)}` : '';
+    const revision = stamp ? `,"revision":${stamp.revision}` : '';
     return `{"tags":{\n${lines.join(',\n')}\n}${sealed}${revision}}\n`;
   },
   parse: (bytes) => {
-    const { tags, pages, seal } = JSON.parse(new TextDecoder().decode(bytes)) as {
+    const read = JSON.parse(new TextDecoder().decode(bytes)) as {
       tags?: Record<string, string>;
-      pages?: [from: string, id: string][];
+      pages?: unknown;
       seal?: ISeal;
     };
-    if (Array.isArray(pages) && pages.length > 0) return { pages: pages.map(([from, id]) => ({ from, id })) };
+    const index = readIndex(read);
+    if (index) return index;
+    const { tags, seal } = read;
     if (typeof tags !== 'object' || tags === null) throw new RegistryError('internal', 'These are no tags');
     // objects bring names that look like numbers to the front
     const names = Object.keys(tags).sort((a, b) => (a < b ? -1 : 1));
     return { names, digests: names.map((name) => tags[name] as string), ...(seal && { seal }) };
+  },
+};
+
+export const tagPages: IPageKind<ITagPage> = {
+  codec: tagsCodec,
+  none: NO_TAGS,
+  atOnce: 16,
+  slice: ({ names, digests }, from, to) => ({ names: names.slice(from, to), digests: digests.slice(from, to) }),
+  limit: ({ names }, before) => {
+    const { length } = names;
+    if (length <= MAX_TAGS_OF_PAGE) return undefined;
+    if (length > 2 * MAX_TAGS_OF_PAGE) return FIRST_SIZE;
+    // tags that count up come behind all others: pages that are full stay so
+    const had = before.names.length;
+    const isBehind = had > 0 && had <= MAX_TAGS_OF_PAGE && names[had - 1] === before.names[had - 1];
+    return isBehind ? had : Math.ceil(length / 2);
   },
 };
