@@ -112,6 +112,8 @@ export class RepositoryTags {
     isGone: (name: string, digest: string) => boolean,
     check: (tags: ITags) => void = () => {},
   ): Promise<void> {
+    // without a look: a delete that has taken the manifest must not be kept from its tags by a look that fails
+    if (this.pages.wasWhole && (await this.removeFromWhole(isGone, check))) return;
     for await (const page of this.pages.all()) {
       let rest = page.names.filter((name, at) => isGone(name, page.digests[at] as string));
       while (rest.length > 0) {
@@ -125,6 +127,21 @@ export class RepositoryTags {
         rest = rest.slice(1).filter((name) => digestOfTag(now, name) === undefined);
       }
     }
+  }
+
+  /** @returns false if the tags are in pages by now, and nothing was removed */
+  private async removeFromWhole(
+    isGone: (name: string, digest: string) => boolean,
+    check: (tags: ITags) => void,
+  ): Promise<boolean> {
+    let isWhole = true;
+    await this.pages.change('', (tags, { page }) => {
+      isWhole = page === undefined;
+      if (!isWhole || !tags) return undefined;
+      check(tags);
+      return withoutTags(tags, isGone);
+    });
+    return isWhole;
   }
 
   /** Removes one tag. */

@@ -77,6 +77,11 @@ export class DocumentPages<T extends IPage> {
     return this.seen;
   }
 
+  /** Whether all entries were in the entry document when that was read last. */
+  public get wasWhole(): boolean {
+    return this.seen !== undefined && (this.seen === null || !isPageIndex(this.seen.value));
+  }
+
   /** The document that has this entry, or would have it, with its key. */
   public async find(name: string): Promise<(IStoredDocument<T> & { key: string }) | null> {
     for (let tries = 1; tries <= ATTEMPTS; tries++) {
