@@ -27,6 +27,8 @@ for (const [name, damaged] of Object.entries(damages)) {
   t.test(`a damaged manifest (${name}) is absent until it is pushed again`, async (t) => {
     const { admin, there, inner } = await onFaults(t);
     await there.pushImage('a', 'v1', one);
+    // which finds it intact, and remembers that
+    t.equal((await admin.pushManifest('a', 'v1', one)).status, 201);
     await inner.put(`oci/manifests/a/${one.digest}`, damaged, { contentType: one.mediaType });
     for (const actor of [admin, there])
       for (const reference of ['v1', one.digest])

@@ -205,6 +205,9 @@ const imageWorks: Record<string, (actor: Actor) => Promise<number>> = {
   'the push of an index': async (actor) => (await actor.pushManifest('a', 'list', index([one]))).status,
   'a tag for an index that is there': async (actor) => (await actor.pushManifest('a', 'v3', index([one]))).status,
   'a tag for a manifest that is there': async (actor) => (await actor.pushManifest('a', 'v2', one)).status,
+  'a tag for a manifest that was checked before': async (actor) => (await actor.pushManifest('a', 'v4', one)).status,
+  'a tag for an index that was checked before': async (actor) =>
+    (await actor.pushManifest('a', 'v5', index([one]))).status,
   'the delete of a manifest': async (actor) => (await actor.delete(`/a/manifests/${one.digest}`)).status,
   'the delete of a blob': async (actor) => (await actor.delete(`/a/blobs/${image('loose').layers[0]!.digest}`)).status,
 };
@@ -214,7 +217,13 @@ for (const [name, work] of Object.entries(imageWorks)) {
     const world = await onFaults(t, { untaggedManifests: { deleteAfterMs: 0 } });
     for (const pushed of [one.config, ...one.layers, ...image('loose').layers]) await world.admin.pushBlob('a', pushed);
     if (/index|tag for|delete of a manifest/.test(name)) await world.admin.pushManifest('a', one.digest, one);
-    if (/index that is there/.test(name)) await world.admin.pushManifest('a', index([one]).digest, index([one]));
+    if (/index that (is|was)/.test(name)) await world.admin.pushManifest('a', index([one]).digest, index([one]));
+    // both processes remember what they have checked
+    for (const actor of /checked before/.test(name) ? [world.admin, world.there] : []) {
+      for (const pushed of [one, index([one])]) {
+        if (name.includes('index') || pushed === one) await actor.pushManifest('a', pushed.digest, pushed);
+      }
+    }
     world.store.reset();
     return world;
   };

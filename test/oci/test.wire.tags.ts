@@ -1,9 +1,17 @@
 import t from 'tap';
 import {
+  type IPageIndex,
+  partsOfPage,
+  positionOfPage,
+  type TPaged,
+} from '../../ts/core/storage/pages/helpers.pages.js';
+import {
   digestOfTag,
+  type ITagPage,
   type ITags,
   NO_TAGS,
   pageOfTags,
+  tagPages,
   tagsCodec,
   tagsOfDigest,
   withoutTags,
@@ -14,7 +22,7 @@ const ODD = ['__proto__', 'constructor', 'toString', '1', '10', '2', 'a', 'A', '
 const sorted = (tags: string[]): string[] => [...tags].sort((a, b) => (a < b ? -1 : 1));
 const make = (names: string[], digest = (name: string) => `sha256:${name}`): ITags =>
   names.reduce((tags, name) => withTag(tags, name, digest(name)), NO_TAGS);
-const through = (tags: ITags): ITags => tagsCodec.parse(Buffer.from(tagsCodec.serialize(tags)));
+const through = (tags: ITags): ITags => tagsCodec.parse(Buffer.from(tagsCodec.serialize(tags))) as ITags;
 
 t.test('tags with odd names come back in byte order, each with its digest', async (t) => {
   const tags = make(ODD);
@@ -83,3 +91,44 @@ t.test('10,000 tags, page by page, are all there once and cost little', async (t
   for (const name of names) t.equal(digestOfTag(tags, name) === `sha256:${name}`, true);
   t.ok(performance.now() - started < 5_000);
 });
+
+t.test(
+  'an index of pages, and a page that is sealed, come back; the parts of a page are the same for everybody',
+  async (t) => {
+    const index: IPageIndex = {
+      pages: [
+        { from: '', id: 'u:0' },
+        { from: '__proto__', id: 'u:1' },
+        { from: 'b', id: 'v:0' },
+      ],
+    };
+    const read = (document: TPaged<ITagPage>) => tagsCodec.parse(Buffer.from(tagsCodec.serialize(document)));
+    t.same(read(index), index);
+    for (const [name, at] of [
+      ['', 0],
+      ['A', 0],
+      ['__proto__', 1],
+      ['a', 1],
+      ['b', 2],
+      ['zz', 2],
+    ] as const) {
+      t.equal(positionOfPage(index, name), at, name);
+    }
+    const page: ITagPage = { ...make(['a', 'b', 'c', 'd', 'e']), seal: { id: 'w', size: 2 } };
+    t.same(read(page), page);
+    t.same(
+      partsOfPage(tagPages, page, 'A').map(({ ref, page: part }) => [ref.from, ref.id, part.names.join('')]),
+      [
+        ['A', 'w:0', 'ab'],
+        ['c', 'w:1', 'cd'],
+        ['e', 'w:2', 'e'],
+      ],
+    );
+    t.same(partsOfPage(tagPages, { ...NO_TAGS, seal: { id: 'w', size: 1 } }, 'q'), [
+      { ref: { from: 'q', id: 'w:0' }, page: NO_TAGS },
+    ]);
+    for (const damaged of ['{}', '{"pages":[]}', '{"pages":{}}', '{"tags":1}', '[]', 'null']) {
+      t.throws(() => tagsCodec.parse(Buffer.from(damaged)), damaged);
+    }
+  },
+);

@@ -4,14 +4,14 @@ import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
 import type { IObjectInfo } from '../core/objectstore/interfaces.objectstore.js';
 import { ContentGuard, keyOfCopy, newCopy } from '../core/storage/content/classes.contentguard.js';
-import { WRITE_ID } from '../core/storage/documents/helpers.conditionalwrite.js';
+import { stepAside, WRITE_ID } from '../core/storage/documents/helpers.conditionalwrite.js';
 import { persist } from '../core/storage/helpers.persist.js';
 import { manifestGuardKey, manifestKey, manifestsOfPrefix, readManifestKey } from './keys.oci.js';
 import { type IDigest, readDigest } from './wire/wire.digests.js';
 import { type IManifest, parseManifest } from './wire/wire.manifests.js';
 
 /** times that a push begins again because the manifest was deleted meanwhile */
-const ATTEMPTS = 4;
+const ATTEMPTS = 8;
 
 export interface IFoundManifest {
   copy: string;
@@ -105,6 +105,7 @@ export class ManifestStore {
       await this.write(key, bytes, mediaType);
       if (await guard.replace(copy, next)) return next;
       await this.storage.delete(key);
+      await stepAside(tries);
     }
     throw new RegistryError('unavailable', 'The manifest is being deleted again and again; try again', {
       headers: { 'Retry-After': '1' },

@@ -25,7 +25,7 @@ import { getToken, postToken } from './handlers/handlers.token.js';
 import * as uploads from './handlers/handlers.uploads.js';
 import { migrateLinks } from './helpers.migration.js';
 import type { IOciConfig } from './interfaces.config.js';
-import type { IOciParts } from './interfaces.parts.js';
+import type { ICheckedManifest, IOciParts } from './interfaces.parts.js';
 import { uploadsPrefix } from './keys.oci.js';
 import { earlyCode, renderOciError } from './wire/wire.errors.js';
 import { assertRepository } from './wire/wire.names.js';
@@ -36,6 +36,8 @@ const HOUR_MS = 60 * 60 * 1000;
 const LAG_MS = 30_000;
 /** a few hundred bytes each; of a manifest that is not among them a guard is looked at once more */
 const REMEMBERED_COPIES = 1000;
+/** ms after which the bytes of a manifest that is pushed again are compared once more: a disk may have damaged them */
+const CHECKED_MS = 60_000;
 
 const BLOBS = '/{name+}/blobs';
 
@@ -70,6 +72,7 @@ export class OciRegistry extends BaseRegistry {
       uploads: new ResumableUploads(storage, uploadsPrefix),
       referrers: new ReferrerLists(storage),
       copies: new LRUCache<string, string>({ max: REMEMBERED_COPIES }),
+      checked: new LRUCache<string, ICheckedManifest>({ max: REMEMBERED_COPIES, ttl: CHECKED_MS }),
       isImmutable: globMatcher(config.immutableTags ?? []),
     };
   }
@@ -84,7 +87,7 @@ export class OciRegistry extends BaseRegistry {
       { method: 'POST', path: '/token', access: 'public', handle: (call) => postToken(call, oci) },
       { method: 'GET', path: '/_catalog', access: 'identified', handle: (call) => listRepositories(call, oci) },
       { method: 'GET', path: '/{name+}/tags/list', access: pull, handle: listTags },
-      { method: 'GET', path: '/{name+}/referrers/{digest}', access: pull, handle: listReferrers },
+      { method: 'GET', path: '/{name+}/referrers/{digest}', access: pull, handle: (call) => listReferrers(call, oci) },
       { method: 'GET', path: MANIFEST, access: pull, handle: (call) => getManifest(call, oci) },
       { method: 'PUT', path: MANIFEST, access: push, handle: (call) => putManifest(call, oci) },
       { method: 'POST', path: `${BLOBS}/uploads/`, access: push, handle: (call) => uploads.beginUpload(call, oci) },

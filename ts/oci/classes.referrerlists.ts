@@ -1,11 +1,12 @@
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { IRepairable, RegistryStorage } from '../core/classes.registrystorage.js';
+import { DocumentPages } from '../core/storage/pages/classes.documentpages.js';
 import type { PendingMarkers } from '../core/storage/upkeep/classes.pending.js';
 import { ManifestStore } from './classes.manifeststore.js';
-import type { IReferrersDocument } from './interfaces.oci.js';
-import { pendingPrefix, readReferrersKey, referrersKey, referrersPrefix } from './keys.oci.js';
+import { pendingPrefix, readReferrersKey, referrerPageKey, referrersKey, referrersPrefix } from './keys.oci.js';
 import { assertDigest, type IDigest, readDigest } from './wire/wire.digests.js';
 import { describe, type IDescriptor } from './wire/wire.manifests.js';
+import { type IReferrersPage, referrerPages, withoutReferrer, withReferrer } from './wire/wire.referrers.js';
 
 /** One manifest and what it refers to. */
 export interface IReference {
@@ -25,9 +26,6 @@ export interface IReferrer {
 interface IPending extends Omit<IReference, 'subject'> {
   subject: string;
 }
-
-/** bytes of one list: each of its entries holds all annotations of a manifest, and each change writes the list anew */
-const MAX_LIST = 16 * 1024 * 1024;
 
 /**
  * The lists of referrers are derived from the manifests: `PendingMarkers` has them follow each push and delete. If a
@@ -50,12 +48,9 @@ export class ReferrerLists implements IRepairable {
     storage.enlist(this);
   }
 
-  /** @throws RegistryError `tooLarge` if the list of the subject would grow beyond what one list may hold */
-  public async assertRoom({ repository, subject, descriptor }: IReference): Promise<void> {
-    const size = (await this.storage.head(referrersKey(repository, subject)))?.size ?? 0;
-    if (size + JSON.stringify(descriptor).length <= MAX_LIST) return;
-    const message = `The manifests that refer to ${subject.text} have more than ${MAX_LIST} bytes of annotations`;
-    throw new RegistryError('tooLarge', message);
+  /** The manifests that refer to the subject, in the order of their digests, from that of `from` on. */
+  public async *list(repository: string, subject: IDigest, from = ''): AsyncGenerator<IDescriptor, void, undefined> {
+    for await (const { manifests } of pagesOf(this.storage, repository, subject).all(from)) yield* manifests;
   }
 
   /**
@@ -78,10 +73,10 @@ export class ReferrerLists implements IRepairable {
       const key = referrersKey(referrer.repository, referrer.subject);
       bySubject.set(key, [...(bySubject.get(key) ?? []), referrer]);
     }
-    for (const [key, group] of bySubject) {
-      const listed = await this.listed(key);
-      if (!listed) continue;
-      const digests = new Set(listed.map(({ digest }) => digest));
+    for (const group of bySubject.values()) {
+      const [first] = group as [IReferrer];
+      const digests = await this.listed(first.repository, first.subject);
+      if (!digests) continue;
       for (const { repository, subject, digest } of group) {
         const found = digests.has(digest.text) ? null : await this.manifests.loadIntact(repository, digest);
         if (!found) continue;
@@ -101,8 +96,8 @@ export class ReferrerLists implements IRepairable {
       const subject = read && readDigest(read.subject);
       if (!read || !subject) continue;
       const { repository } = read;
-      for (const descriptor of (await this.listed(key)) ?? []) {
-        const digest = readDigest(descriptor.digest);
+      for (const [text, descriptor] of (await this.listed(repository, subject)) ?? []) {
+        const digest = readDigest(text);
         if (!digest || isThere(repository, digest.text)) continue;
         if (await this.manifests.exists(repository, digest)) continue;
         await this.follow({ repository, subject, descriptor });
@@ -115,12 +110,15 @@ export class ReferrerLists implements IRepairable {
     await this.during(reference, async () => {});
   }
 
-  /** Undefined if the list is damaged. */
-  private async listed(key: string): Promise<readonly IDescriptor[] | undefined> {
+  /** By digest; undefined if the list is damaged. */
+  private async listed(repository: string, subject: IDigest): Promise<Map<string, IDescriptor> | undefined> {
+    const listed = new Map<string, IDescriptor>();
     try {
-      return (await this.storage.read<IReferrersDocument>(key))?.value.manifests ?? [];
+      for await (const descriptor of this.list(repository, subject)) listed.set(descriptor.digest, descriptor);
+      return listed;
     } catch (error) {
       if (!RegistryError.is(error, 'internal')) throw error;
+      const key = referrersKey(repository, subject);
       this.storage.logger.warn('A list of referrers cannot be read', { key, error: String(error) });
       return undefined;
     }
@@ -129,18 +127,23 @@ export class ReferrerLists implements IRepairable {
   /** Returns whether the list had to be changed. */
   private async write({ repository, subject, descriptor }: IPending, exists: boolean): Promise<boolean> {
     const { digest } = descriptor;
+    const pages = pagesOf(this.storage, repository, assertDigest(subject));
     let changes = false;
-    await this.storage.update<IReferrersDocument>(referrersKey(repository, assertDigest(subject)), (current) => {
-      const manifests = current?.manifests ?? [];
-      changes = manifests.some((listed) => listed.digest === digest) !== exists;
-      if (!changes) return undefined;
-      if (exists) return { manifests: [...manifests, descriptor] };
-      const left = manifests.filter((listed) => listed.digest !== digest);
-      return left.length > 0 ? { manifests: left } : null;
+    let isEmpty = false;
+    await pages.change(digest, (page, place) => {
+      const next = exists ? withReferrer(page, descriptor) : page && withoutReferrer(page, digest);
+      changes = next !== page;
+      isEmpty = changes && next?.names.length === 0;
+      return isEmpty && !place.page ? null : next;
     });
+    // one of several pages: it may have been the last one with anything in it
+    if (isEmpty) await pages.drop();
     return changes;
   }
 }
+
+const pagesOf = (storage: RegistryStorage, repository: string, subject: IDigest): DocumentPages<IReferrersPage> =>
+  new DocumentPages(storage, referrerPages, referrersKey(repository, subject), (id) => referrerPageKey(repository, id));
 
 const pendingOf = ({ repository, subject, descriptor }: IReference): IPending => ({
   repository,

@@ -56,13 +56,14 @@ export const findChildren = (
 /**
  * When the manifest can be seen: a collector that is about to remove one of the children has left a mark or condemned
  * it, which is undone here, or finds the manifest when it looks at the repository again.
- * @param had the children were there before the manifest was placed
+ * @param options `had`: the children were there before the manifest was placed; `isNamed`: an earlier call of this process
+ * found them when the manifest could be seen, as it can be ever since
  */
 export const assureChildren = (
   storage: RegistryStorage,
   name: string,
   manifest: IManifest,
-  { had, isSparse }: { had: boolean; isSparse: boolean },
+  { isSparse, ...options }: { had?: boolean; isNamed?: boolean; isSparse: boolean },
 ): Promise<string[]> => {
   const manifests = new ManifestStore(storage);
   const blobs = blobsOf(storage);
@@ -71,7 +72,7 @@ export const assureChildren = (
       const found = await manifests.find(name, digest);
       return found !== null && manifests.guard(name, digest).keep(found.copy);
     },
-    blob: (digest) => blobs.assure(name, digest, { had }),
+    blob: (digest) => blobs.assure(name, digest, options),
   };
   return missingOf(manifest, looks, isSparse);
 };

@@ -5,9 +5,9 @@ import type { RegistryStorage } from '../core/classes.registrystorage.js';
 import type { IHookSubject } from '../core/storage/hooks/classes.hookrunner.js';
 import { type ILoadedManifest, ManifestStore } from './classes.manifeststore.js';
 import { dropIfEmpty } from './handlers/handlers.deletemanifest.js';
-import { readTags } from './handlers/handlers.tags.js';
 import type { IOciParts } from './interfaces.parts.js';
 import { manifestKey } from './keys.oci.js';
+import { RepositoryTags } from './tags/classes.repositorytags.js';
 import type { IDigest } from './wire/wire.digests.js';
 import { describe } from './wire/wire.manifests.js';
 
@@ -80,7 +80,8 @@ const wantedOf = async (
 ): Promise<Set<string>> => {
   const wanted = new Set<string>();
   const fresh = [...held].filter(([text, { info }]) => info.lastModified.getTime() > before || !known.has(text));
-  const roots = [...((await readTags(storage, repository))?.digests ?? []), ...fresh.map(([text]) => text)];
+  const tagged = await new RepositoryTags(storage, repository).digests();
+  const roots = [...tagged, ...fresh.map(([text]) => text)];
   spread(wanted, roots, followersOf(held));
   return wanted;
 };

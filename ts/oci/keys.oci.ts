@@ -8,8 +8,12 @@ import type { IDigest } from './wire/wire.digests.js';
  *     oci/manifests/{repository}/{algorithm}:{hex}     a manifest, byte for byte
  *     oci/copies/blobs/…, oci/copies/manifests/…       guards: which copy of content that was deleted once is the current
  *                                                      one. Later copies lie at `{key}.{number}-{uuid}`
- *     oci/tags/{repository}/tags.json                  all tags of a repository: the document that decides
- *     oci/referrers/{repository}/{algorithm}:{hex}.json  the manifests that refer to this subject
+ *     oci/tags/{repository}/tags.json                  the tags of a repository: all of them, or, if they are many, which
+ *                                                      pages hold them
+ *     oci/tagpages/{repository}/{uuid}:{number}.json   one page of tags
+ *     oci/referrers/{repository}/{algorithm}:{hex}.json  the manifests that refer to this subject: all of them, or, if
+ *                                                      they are many, which pages hold them
+ *     oci/referrerpages/{repository}/{uuid}:{number}.json  one page of referrers
  *     oci/pending/{uuid}                               a subject whose list of referrers may have to be repaired
  *     oci/uploads/{uuid}.…                             uploads under way (core's ResumableUploads)
  *     oci/layout.json                                  which version of this layout the store has
@@ -21,8 +25,10 @@ export const blobFolders = { bytes: 'oci/blobs', guards: 'oci/copies/blobs', lin
 export const manifestsPrefix = 'oci/manifests';
 export const manifestGuardsPrefix = 'oci/copies/manifests';
 export const tagsPrefix = 'oci/tags';
+const tagPagesPrefix = 'oci/tagpages';
 export const uploadsPrefix = 'oci/uploads';
 export const referrersPrefix = 'oci/referrers';
+const referrerPagesPrefix = 'oci/referrerpages';
 export const pendingPrefix = 'oci/pending';
 export const layoutKey = 'oci/layout.json';
 const TAGS_FILE = 'tags.json';
@@ -43,8 +49,13 @@ export const manifestKey = (repository: string, { text }: Pick<IDigest, 'text'>)
 export const manifestGuardKey = (repository: string, { text }: Pick<IDigest, 'text'>): string =>
   `${manifestGuardsPrefix}/${pathOf(repository)}/${text}.json`;
 export const tagsKey = (repository: string): string => `${tagsPrefix}/${pathOf(repository)}/${TAGS_FILE}`;
+/** @param id holds a colon, as no component of a name does */
+export const tagPageKey = (repository: string, id: string): string =>
+  `${tagPagesPrefix}/${pathOf(repository)}/${id}.json`;
 export const referrersKey = (repository: string, subject: IDigest): string =>
   `${referrersPrefix}/${pathOf(repository)}/${subject.text}.json`;
+export const referrerPageKey = (repository: string, id: string): string =>
+  `${referrerPagesPrefix}/${pathOf(repository)}/${id}.json`;
 
 /** null for a key that is none of a list of referrers. */
 export const readReferrersKey = (key: string): { repository: string; subject: string } | null => {

@@ -126,7 +126,7 @@ t.test('an immutable object that is replaced or deleted: the folder afterwards',
   inOrder(t, last, ['unlink objects/f/b=', 'sync objects'], 'the last in its folder: the one above');
 });
 
-t.test('directories that are new: each in the one above, before anything is in them', async (t) => {
+t.test('directories that are new: each in the one above, before the write is acknowledged', async (t) => {
   const { store, during } = await watched(t);
   const calls = await during(() => store.put('a/b/c/key', bytesOf(10), { immutable: true }));
   for (const [made, above] of [
@@ -134,15 +134,68 @@ t.test('directories that are new: each in the one above, before anything is in t
     ['objects/a/b', 'objects/a'],
     ['objects/a/b/c', 'objects/a/b'],
   ]) {
-    inOrder(t, calls, [`mkdir ${made}`, `sync ${above}`, 'link objects/a/b/c/key='], `${made}`);
+    inOrder(t, calls, [`mkdir ${made}`, `sync ${above}`], `${made}`);
   }
   const again = await during(() => store.put('a/b/x/key', bytesOf(10), { immutable: true }));
   t.same(
-    again.filter((call) => /^(mkdir|sync) objects/.test(call)),
+    again.filter((call) => /^(mkdir|sync) objects/.test(call)).sort(),
     ['mkdir objects/a/b/x', 'sync objects/a/b', 'sync objects/a/b/x'],
     'up to the first that was there',
   );
 });
+
+t.test('a write into a directory that another one made waits until the name of that is durable', async (t) => {
+  const gate = new Gate();
+  let holds = '';
+  const opened = new Map<number, string>();
+  const { store } = await watched(t, {
+    openHot: async (path) => {
+      const fd = await nodeFiles.openHot(path);
+      opened.set(fd, path);
+      return fd;
+    },
+    fsync: async (fd) => {
+      if (opened.get(fd)?.endsWith(holds) && holds !== '') await gate.pass();
+      await nodeFiles.fsync(fd);
+    },
+  });
+  await store.put('a/0', bytesOf(10), { immutable: true });
+  holds = '/objects/a';
+  const ended: string[] = [];
+  const first = store.put('a/new/b/1', bytesOf(10), { immutable: true }).then(() => ended.push('first'));
+  await gate.arrived;
+  const second = store.put('a/new/b/2', bytesOf(10), { immutable: true }).then(() => ended.push('second'));
+  while ((await store.head('a/new/b/2')) === null) await new Promise((resolve) => setTimeout(resolve, 1));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  t.same(ended, [], 'both wait');
+  gate.open();
+  await Promise.all([first, second]);
+});
+
+t.test(
+  'a directory whose name could not be made durable: the write that needs it is in doubt, the next one tries anew',
+  async (t) => {
+    let fails = false;
+    const opened = new Map<number, string>();
+    const { store, during } = await watched(t, {
+      openHot: async (path) => {
+        const fd = await nodeFiles.openHot(path);
+        opened.set(fd, path);
+        return fd;
+      },
+      fsync: (fd) => {
+        if (!fails || !opened.get(fd)?.endsWith('/objects/a')) return nodeFiles.fsync(fd);
+        return Promise.reject(Object.assign(new Error('EIO: i/o error, fsync'), { code: 'EIO' }));
+      },
+    });
+    await store.put('a/0', bytesOf(10), { immutable: true });
+    fails = true;
+    await t.rejects(store.put('a/new/1', bytesOf(10), { immutable: true }));
+    fails = false;
+    const calls = await during(() => store.put('a/new/2', bytesOf(10), { immutable: true }));
+    t.ok(calls.includes('sync objects/a'), calls.join(', '));
+  },
+);
 
 t.test('a change that comes while its folder is being synced is synced by a sync of its own', async (t) => {
   const gate = new Gate();

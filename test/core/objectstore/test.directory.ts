@@ -203,18 +203,24 @@ t.test('an unchanged object is described without being opened', async (t) => {
     await act();
     return calls.join(' ');
   };
-  t.equal(await during(() => store.head('doc')), 'readdir');
-  t.equal(await during(() => store.head('blob')), 'stat');
+  t.equal(await during(() => store.head('doc')), 'readdirHot', 'nothing was there a moment ago');
+  t.equal(await during(() => store.head('blob')), 'statHot');
   t.equal(await during(() => store.get('doc')), 'readdirHot open read release');
   t.equal(await during(() => store.get('blob')), 'open read release');
   const { etag } = await other.put('doc', Buffer.from('22'));
   t.match(await store.head('doc'), { etag, size: 2 }, "another's write is seen");
-  t.equal(await during(() => store.head('doc')), 'readdir');
+  t.equal(await during(() => store.head('doc')), 'readdirHot');
   t.equal(await during(() => store.get('doc', { ifNoneMatch: etag })), 'readdirHot');
   await other.delete('blob');
   t.equal(await store.head('blob'), null);
   await other.put('blob', Buffer.from('333'), { immutable: true });
   t.equal((await store.head('blob'))?.size, 3);
+  t.equal(
+    await during(() => store.head('never')),
+    'readdir statHot',
+    'what nobody asked for a moment ago may have to be read',
+  );
+  t.equal(await during(() => store.head('never')), 'readdirHot statHot', 'that there is nothing is in memory as well');
 });
 
 t.test('one large part becomes the object without being copied', async (t) => {

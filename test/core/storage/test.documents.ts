@@ -16,7 +16,8 @@ import {
   whereIs,
 } from '../../../ts/core/storage/documents/helpers.documentstate.js';
 import { isSpent, textNames, withSpent } from '../../../ts/core/storage/documents/helpers.spentkeys.js';
-import { type ITags, NO_TAGS, tagsCodec, withTag } from '../../../ts/oci/wire/wire.tags.js';
+import type { TPaged } from '../../../ts/core/storage/pages/helpers.pages.js';
+import { type ITagPage, type ITags, NO_TAGS, tagsCodec, withTag } from '../../../ts/oci/wire/wire.tags.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
 
@@ -126,7 +127,9 @@ t.test('equal values of different revisions have different bytes', async (t) => 
 t.test('a late write finds no document as it was: a tag that was moved away and back', async (t) => {
   const { inner, store, storage } = memory();
   const move = (by: RegistryStorage, digest: string) =>
-    by.update<ITags>('tags', (tags) => withTag(tags ?? NO_TAGS, 'latest', digest), { codec: tagsCodec });
+    by.update<TPaged<ITagPage>>('tags', (tags) => withTag((tags as ITags | null) ?? NO_TAGS, 'latest', digest), {
+      codec: tagsCodec,
+    });
   await move(storage, 'sha256:a');
   // a write of this replica hangs in the network, and it is given up
   let late: (() => Promise<unknown>) | undefined;
@@ -142,8 +145,8 @@ t.test('a late write finds no document as it was: a tag that was moved away and 
   await move(other, 'sha256:b');
   await move(other, 'sha256:a');
   await t.rejects(late!(), { kind: 'preconditionFailed' } as unknown as Error, 'it comes too late');
-  const found = await other.read<ITags>('tags', tagsCodec);
-  t.same(found?.value.digests, ['sha256:a'], 'what was acknowledged stays');
+  const found = await other.read<TPaged<ITagPage>>('tags', tagsCodec);
+  t.same((found?.value as ITags | undefined)?.digests, ['sha256:a'], 'what was acknowledged stays');
   t.match(found, { revision: 3 });
   t.ok(store.count() > 0);
 });

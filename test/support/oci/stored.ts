@@ -3,9 +3,9 @@ import { streamToBuffer } from '../../../ts/core/base/helpers.streams.js';
 import type { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
 import { ContentCollector, type ICollectPlan } from '../../../ts/core/storage/content/classes.contentcollector.js';
 import { ManifestStore } from '../../../ts/oci/classes.manifeststore.js';
-import { readTags } from '../../../ts/oci/handlers/handlers.tags.js';
 import { blobsOf } from '../../../ts/oci/helpers.blobs.js';
 import { manifestsPrefix, readManifestKey, repositoryOfTags, tagsPrefix } from '../../../ts/oci/keys.oci.js';
+import { pagesOfTags } from '../../../ts/oci/tags/classes.repositorytags.js';
 import { type IDigest, readDigest } from '../../../ts/oci/wire/wire.digests.js';
 
 /** Everything is old enough to be collected. */
@@ -48,11 +48,12 @@ export const problemsOf = async (storage: RegistryStorage): Promise<string[]> =>
   const blobs = blobsOf(storage);
   for await (const { key } of storage.listDocuments({ prefix: `${tagsPrefix}/` })) {
     const repository = repositoryOfTags(key);
-    const tags = await readTags(storage, repository);
-    for (const [at, text] of (tags?.digests ?? []).entries()) {
-      const digest = readDigest(text);
-      if (digest && (await manifests.exists(repository, digest))) continue;
-      problems.push(`the tag ${repository}:${tags?.names[at]} points to nothing`);
+    for await (const { names, digests } of pagesOfTags(storage, repository).all()) {
+      for (const [at, text] of digests.entries()) {
+        const digest = readDigest(text);
+        if (digest && (await manifests.exists(repository, digest))) continue;
+        problems.push(`the tag ${repository}:${names[at]} points to nothing`);
+      }
     }
   }
   for await (const info of storage.list({ prefix: `${manifestsPrefix}/` })) {

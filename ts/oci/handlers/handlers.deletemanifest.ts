@@ -2,18 +2,20 @@ import { RegistryError } from '../../core/classes.registryerror.js';
 import type { RegistryStorage } from '../../core/classes.registrystorage.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
+import { stepAside } from '../../core/storage/documents/helpers.conditionalwrite.js';
 import { AskedHooks } from '../../core/storage/hooks/classes.askedhooks.js';
 import type { IHookSubject } from '../../core/storage/hooks/classes.hookrunner.js';
 import { ManifestStore } from '../classes.manifeststore.js';
 import type { IReference } from '../classes.referrerlists.js';
 import type { IOciParts } from '../interfaces.parts.js';
 import { manifestKey } from '../keys.oci.js';
+import { RepositoryTags } from '../tags/classes.repositorytags.js';
 import { assertDigest, type IDigest, looksLikeDigest } from '../wire/wire.digests.js';
 import { describe } from '../wire/wire.manifests.js';
 import { assertTag } from '../wire/wire.names.js';
-import { digestOfTag, type ITags, tagsOfDigest, withoutTags } from '../wire/wire.tags.js';
+import { tagsOfDigest } from '../wire/wire.tags.js';
 import { unknownManifest } from './handlers.manifests.js';
-import { keepRepository, readTags, tagsSubject, updateTags } from './handlers.tags.js';
+import { tagsSubject } from './handlers.tags.js';
 
 const DELETED: IResponse = { status: 202, headers: { 'Content-Length': '0' } };
 
@@ -25,27 +27,28 @@ const assertMovable = (tags: string[], { isImmutable }: IOciParts): void => {
 /** A repository without a manifest does not exist. */
 export const dropIfEmpty = async (storage: RegistryStorage, name: string): Promise<void> => {
   const manifests = new ManifestStore(storage);
-  if (!(await readTags(storage, name)) || !(await manifests.isEmpty(name))) return;
-  await updateTags(storage, name, (current) => (current?.names.length === 0 ? null : undefined));
+  const tags = new RepositoryTags(storage, name);
+  if (!(await tags.exists()) || !(await manifests.isEmpty(name))) return;
+  await tags.drop();
   // a manifest may have come by its digest in between
-  if (!(await manifests.isEmpty(name))) await keepRepository(storage, name);
+  if (!(await manifests.isEmpty(name))) await tags.keep();
 };
 
 const deleteTag = async (call: RegistryCall, oci: IOciParts, name: string, tag: string): Promise<void> => {
   assertMovable([tag], oci);
   const { storage } = call;
-  const isThere = (tags: ITags | null): tags is ITags => tags !== null && digestOfTag(tags, tag) !== undefined;
-  if (!isThere(await readTags(storage, name))) throw unknownManifest(tag);
+  const tags = new RepositoryTags(storage, name);
+  if (!(await tags.find(tag))) throw unknownManifest(tag);
   const hooks = new AskedHooks(storage);
   await hooks.settle(async () => {
     await hooks.ask('beforeDelete', tagsSubject(name, tag));
-    await updateTags(storage, name, (current) => current && withoutTags(current, (other) => other === tag));
+    await tags.removeOne(tag);
     await hooks.tell();
   });
 };
 
-/** times that a delete begins again because the manifest was pushed meanwhile */
-const ATTEMPTS = 4;
+/** times that a delete begins again because the manifest was pushed meanwhile, by as many pushes at once */
+const ATTEMPTS = 8;
 
 /** What the manifest refers to, for the list of that; of a damaged one it is not known. */
 const referenceOf = async (
@@ -70,8 +73,8 @@ const deleteByDigest = async (call: RegistryCall, oci: IOciParts, name: string, 
   const manifests = new ManifestStore(storage);
   const found = await manifests.find(name, digest);
   const pointsHere = (_tag: string, pointsTo: string): boolean => pointsTo === digest.text;
-  const tags = await readTags(storage, name);
-  const own = tags ? tagsOfDigest(tags, digest.text) : [];
+  const tags = new RepositoryTags(storage, name);
+  const own = await tags.of(digest.text);
   // tags to what is not there: a delete took the manifest, and ended before it took the tags that came meanwhile
   if (!found && own.length === 0) throw unknownManifest(digest.text);
   if (found) assertMovable(own, oci);
@@ -90,23 +93,20 @@ const deleteByDigest = async (call: RegistryCall, oci: IOciParts, name: string, 
   await hooks.settle(async () => {
     if (found) await hooks.ask('beforeDelete', artifact);
     if (own.length > 0) await hooks.ask('beforeDelete', tagsSubject(name, digest.text));
-    const withoutOwn = (current: ITags | null) => current && withoutTags(current, pointsHere);
     await oci.referrers.during(reference, async () => {
       let there = found;
       for (let tries = 1; there; tries++) {
+        if (tries > 1) await stepAside(tries);
         if (tries > ATTEMPTS) throw new RegistryError('conflict', 'The manifest is being pushed; try again');
-        await updateTags(storage, name, (current) => {
-          assertMovable(current ? tagsOfDigest(current, digest.text) : [], oci);
-          return withoutOwn(current);
-        });
+        await tags.remove(pointsHere, (now) => assertMovable(tagsOfDigest(now, digest.text), oci));
         await manifests.remove(name, digest, there.copy);
         // a push may have pointed a tag here while the manifest was being taken away; even an immutable one is void then
-        await updateTags(storage, name, withoutOwn);
+        await tags.remove(pointsHere);
         // or it has pushed the manifest again: without its tag it is not what was pushed, so it goes as well
         there = await manifests.find(name, digest);
       }
     });
-    if (!found) await updateTags(storage, name, withoutOwn);
+    if (!found) await tags.remove(pointsHere);
     await dropIfEmpty(storage, name);
     await hooks.tell();
   });

@@ -5,9 +5,9 @@ import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { ManifestStore } from '../classes.manifeststore.js';
 import type { IOciParts } from '../interfaces.parts.js';
 import { tagsKey } from '../keys.oci.js';
+import { RepositoryTags } from '../tags/classes.repositorytags.js';
 import { assertDigest, type IDigest, looksLikeDigest, readDigest } from '../wire/wire.digests.js';
 import { isTag } from '../wire/wire.names.js';
-import { digestOfTag, type ITags, tagsCodec } from '../wire/wire.tags.js';
 
 export const unknownManifest = (reference: string): RegistryError =>
   new RegistryError('notFound', 'The repository has no such manifest', {
@@ -51,18 +51,19 @@ const serveByDigest = async (call: RegistryCall, name: string, digest: IDigest):
   return found && call.serveImmutable(found.info.key, { ...options, listedBy: found.info });
 };
 
-/** No tag points to what is not there, so the document of the tags is all that has to be looked at each time. */
+/** No tag points to what is not there, so the document that has the tag is all that has to be looked at each time. */
 const serveByTag = async (
   call: RegistryCall,
   { copies }: IOciParts,
   name: string,
   tag: string,
 ): Promise<IResponse | null> => {
-  const key = tagsKey(name);
-  const tags = isTag(tag) ? await call.storage.read<ITags>(key, tagsCodec) : null;
-  const digest = tags && readDigest(digestOfTag(tags.value, tag));
+  const found = isTag(tag) ? await new RepositoryTags(call.storage, name).find(tag) : null;
+  const digest = found && readDigest(found.digest);
   if (!digest) return null;
-  const options = { ...optionsFor(call, name, digest), listedBy: { key, etag: tags.etag } };
+  const { document } = found;
+  const listedBy = document ?? { key: tagsKey(name), etag: '' };
+  const options = { ...optionsFor(call, name, digest), listedBy, repeatable: document !== undefined };
   const manifests = new ManifestStore(call.storage);
   const about = `${name}@${digest.text}`;
   const known = copies.get(about);

@@ -4,17 +4,19 @@ import { RegistryError } from '../../core/classes.registryerror.js';
 import type { RegistryStorage } from '../../core/classes.registrystorage.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
+import { stepAside } from '../../core/storage/documents/helpers.conditionalwrite.js';
 import { AskedHooks } from '../../core/storage/hooks/classes.askedhooks.js';
 import type { IHookSubject } from '../../core/storage/hooks/classes.hookrunner.js';
-import { ManifestStore } from '../classes.manifeststore.js';
+import { type IFoundManifest, ManifestStore } from '../classes.manifeststore.js';
 import { assertNone, assureChildren, findChildren } from '../helpers.children.js';
-import type { IOciParts } from '../interfaces.parts.js';
+import type { ICheckedManifest, IOciParts } from '../interfaces.parts.js';
 import { manifestKey } from '../keys.oci.js';
+import { RepositoryTags } from '../tags/classes.repositorytags.js';
 import { assertDigest, type IDigest, looksLikeDigest, readDigest } from '../wire/wire.digests.js';
 import { describe, type IManifest, MAX_MANIFEST, parseManifest } from '../wire/wire.manifests.js';
 import { assertTag } from '../wire/wire.names.js';
 import { digestOfTag, type ITags, NO_TAGS, withoutTags, withTag } from '../wire/wire.tags.js';
-import { readTags, tagsSubject, updateTags } from './handlers.tags.js';
+import { tagsSubject } from './handlers.tags.js';
 
 const MAX_TAGS = 100;
 
@@ -62,13 +64,13 @@ const takeBack = async (
     const former = readDigest(text);
     if (former && former.text !== digest.text && (await manifests.exists(name, former))) restored.set(tag, former.text);
   }
-  await updateTags(storage, name, (now) => now && movedBack(now, digest, before, restored));
+  const tags = new RepositoryTags(storage, name);
+  await tags.change(before.keys(), (now) => now && movedBack(now, digest, before, restored));
   const guard = manifests.guard(name, digest);
   const by = randomUUID();
   if (!(await guard.condemn(copy, by))) return;
-  const missing = await assureChildren(storage, name, manifest, { had: false, isSparse: isSparse(oci) });
-  const tags = await readTags(storage, name);
-  if (missing.length === 0 || tags?.digests.includes(digest.text)) await guard.spare(copy, by);
+  const missing = await assureChildren(storage, name, manifest, { isSparse: isSparse(oci) });
+  if (missing.length === 0 || (await tags.of(digest.text)).length > 0) await guard.spare(copy, by);
   else if (await guard.doom(copy, by)) await manifests.removeObject(manifests.key(name, digest, copy));
 };
 
@@ -84,28 +86,34 @@ const movedBack = (
   return next;
 };
 
+const assertMayPoint = (tag: string, before: string | undefined, digest: IDigest, { isImmutable }: IOciParts): void => {
+  if (before === undefined || before === digest.text || !isImmutable(tag)) return;
+  throw new RegistryError('forbidden', `The tag ${tag} is immutable and points to ${before}`);
+};
+
 /** @param formerly gets what the moved tags pointed to */
 const pointTags = (
-  current: ITags | null,
+  current: ITags,
   tags: string[],
   digest: IDigest,
-  { isImmutable }: IOciParts,
-  formerly?: Map<string, string | undefined>,
+  oci: IOciParts,
+  formerly: Map<string, string | undefined>,
 ): ITags => {
-  let next = current ?? NO_TAGS;
+  let next = current;
   for (const tag of tags) {
     const before = digestOfTag(next, tag);
-    if (before !== undefined && before !== digest.text && isImmutable(tag)) {
-      throw new RegistryError('forbidden', `The tag ${tag} is immutable and points to ${before}`);
-    }
-    if (before !== digest.text) formerly?.set(tag, before);
+    assertMayPoint(tag, before, digest, oci);
+    if (before !== digest.text) formerly.set(tag, before);
     next = withTag(next, tag, digest.text);
   }
   return next;
 };
 
+const isSame = (checked: ICheckedManifest | undefined, { copy, info }: IFoundManifest): boolean =>
+  checked?.copy === copy && checked.etag === info.etag;
+
 /** times that a push points its tags again because its manifest was deleted meanwhile */
-const ATTEMPTS = 4;
+const ATTEMPTS = 8;
 
 /** PUT /{name}/manifests/{reference}. */
 export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<IResponse> => {
@@ -117,16 +125,19 @@ export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<I
   const { subject, mediaType } = manifest;
   const manifests = new ManifestStore(storage);
   const there = await manifests.find(name, digest);
-  const exists = there !== null && (await manifests.holds(there.info.key, bytes));
+  const about = `${name}@${digest.text}`;
+  const checked = there && isSame(oci.checked.get(about), there) ? there : null;
+  const exists = checked !== null || (there !== null && (await manifests.holds(there.info.key, bytes)));
   const reference = subject && { repository: name, subject, descriptor: describe(manifest, digest, bytes.byteLength) };
   // for a manifest that is stored, this was checked when it was pushed
   if (!exists) {
-    if (reference) await oci.referrers.assertRoom(reference);
     assertNone(await findChildren(storage, name, manifest, isSparse(oci)));
   }
   const version = tags[0] ?? digest.text;
-  const current = await readTags(storage, name);
-  const setsTags = pointTags(current, tags, digest, oci) !== current;
+  const own = new RepositoryTags(storage, name);
+  const current = await own.lookUp(tags);
+  for (const tag of tags) assertMayPoint(tag, current?.get(tag), digest, oci);
+  const setsTags = !current || tags.some((tag) => current.get(tag) !== digest.text);
   const artifact: IHookSubject = {
     key: manifestKey(name, digest),
     metadata: {
@@ -145,15 +156,19 @@ export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<I
       const before = new Map<string, string | undefined>();
       for (let tries = 1; ; tries++) {
         const had = !exists || tries > 1;
-        const missing = await assureChildren(storage, name, manifest, { had, isSparse: isSparse(oci) });
+        const looked = { had, isNamed: copy === checked?.copy, isSparse: isSparse(oci) };
+        const missing = await assureChildren(storage, name, manifest, looked);
         if (missing.length > 0) {
           if (had) await takeBack(storage, oci, name, digest, manifest, copy, before);
           assertNone(missing);
         }
-        await updateTags(storage, name, (now) => pointTags(now, tags, digest, oci, before));
+        if (there && exists && copy === there.copy) oci.checked.set(about, { copy, etag: there.info.etag });
+        if (tags.length === 0) await own.keep();
+        else await own.change(tags, (now, some) => pointTags(now ?? NO_TAGS, some, digest, oci, before));
         // it may have been deleted in between; when its turn is over, the tag wins
         if (await manifests.guard(name, digest).keep(copy)) break;
         if (tries === ATTEMPTS) throw new RegistryError('conflict', 'The manifest is being deleted; try again');
+        await stepAside(tries);
         copy = await manifests.put(name, digest, bytes, mediaType);
       }
     });

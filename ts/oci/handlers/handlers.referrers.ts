@@ -4,13 +4,12 @@ import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { respond } from '../../core/pipeline/helpers.http.js';
 import { ManifestStore } from '../classes.manifeststore.js';
-import type { IReferrersDocument } from '../interfaces.oci.js';
-import { referrersKey } from '../keys.oci.js';
+import type { ReferrerLists } from '../classes.referrerlists.js';
+import type { IOciParts } from '../interfaces.parts.js';
+import { RepositoryTags } from '../tags/classes.repositorytags.js';
 import { assertDigest, type IDigest, readDigest, referrersTag } from '../wire/wire.digests.js';
 import { describe, type IDescriptor, IMAGE_INDEX, MAX_MANIFEST } from '../wire/wire.manifests.js';
 import { nextLink } from '../wire/wire.ranges.js';
-import { digestOfTag } from '../wire/wire.tags.js';
-import { readTags } from './handlers.tags.js';
 
 /** entries of a fallback index that are looked up */
 const MAX_FALLBACK = 1000;
@@ -21,16 +20,16 @@ const MAX_FALLBACK = 1000;
  */
 const fromFallback = async (
   storage: RegistryStorage,
+  referrers: ReferrerLists,
   name: string,
   subject: IDigest,
-  listed: IDescriptor[],
 ): Promise<IDescriptor[]> => {
   const manifests = new ManifestStore(storage);
-  const tags = await readTags(storage, name);
-  const target = tags && readDigest(digestOfTag(tags, referrersTag(subject)));
+  const target = readDigest((await new RepositoryTags(storage, name).find(referrersTag(subject)))?.digest);
   const index = target && (await manifests.loadIntact(name, target));
   if (!index) return [];
-  const known = new Set(listed.map(({ digest }) => digest));
+  const known = new Set<string>();
+  for await (const { digest } of referrers.list(name, subject)) known.add(digest);
   const children = new Map(index.manifest.manifests.slice(0, MAX_FALLBACK).map(({ digest }) => [digest.text, digest]));
   const more: (IDescriptor | undefined)[] = [];
   const wanted = [...children.values()].filter(({ text }) => !known.has(text));
@@ -41,12 +40,30 @@ const fromFallback = async (
   return more.filter((one) => one !== undefined);
 };
 
+const byDigest = (a: IDescriptor, b: IDescriptor): number => (a.digest < b.digest ? -1 : 1);
+
+/** Both in the order of the digests. */
+async function* merged(
+  listed: AsyncIterable<IDescriptor>,
+  more: IDescriptor[],
+): AsyncGenerator<IDescriptor, void, undefined> {
+  const rest = [...more];
+  for await (const one of listed) {
+    while (rest[0] && byDigest(rest[0], one) < 0) yield rest.shift() as IDescriptor;
+    yield one;
+  }
+  yield* rest;
+}
+
 /** As many descriptors behind `last`, by digest, as one manifest may hold: `last` itself may be gone by now. */
-const pageOf = (all: IDescriptor[], last = ''): { page: IDescriptor[]; more: boolean } => {
-  const behind = all.filter(({ digest }) => digest > last).sort((a, b) => (a.digest < b.digest ? -1 : 1));
+const pageOf = async (
+  all: AsyncIterable<IDescriptor>,
+  { last = '', artifactType }: { last?: string; artifactType?: string },
+): Promise<{ page: IDescriptor[]; more: boolean }> => {
   const page: IDescriptor[] = [];
   let bytes = 200;
-  for (const descriptor of behind) {
+  for await (const descriptor of all) {
+    if (descriptor.digest <= last || (artifactType && descriptor.artifactType !== artifactType)) continue;
     bytes += JSON.stringify(descriptor).length + 1;
     if (bytes > MAX_MANIFEST && page.length > 0) return { page, more: true };
     page.push(descriptor);
@@ -55,19 +72,18 @@ const pageOf = (all: IDescriptor[], last = ''): { page: IDescriptor[]; more: boo
 };
 
 /** GET /{name}/referrers/{digest}, with `artifactType`; of what nobody refers to, an empty index. */
-export const listReferrers = async (call: RegistryCall): Promise<IResponse> => {
+export const listReferrers = async (call: RegistryCall, { referrers }: IOciParts): Promise<IResponse> => {
   const { name, digest: text } = call.params as { name: string; digest: string };
   const subject = assertDigest(text);
-  const { storage } = call;
-  const listed = (await storage.read<IReferrersDocument>(referrersKey(name, subject)))?.value.manifests ?? [];
-  const all = [...listed, ...(await fromFallback(storage, name, subject, listed))];
   // in a query a plain `+` is decoded as a blank, and a media type has no blank (RFC 6838 section 4.2)
   const artifactType = call.query('artifactType')?.replaceAll(' ', '+');
-  const wanted = artifactType ? all.filter((one) => one.artifactType === artifactType) : all;
-  const { page, more } = pageOf(wanted, call.query('last'));
+  const last = call.query('last');
+  const more = await fromFallback(call.storage, referrers, name, subject);
+  const all = merged(referrers.list(name, subject, last), more.sort(byDigest));
+  const { page, more: isCut } = await pageOf(all, { last, artifactType });
   const headers: Record<string, string> = { 'Content-Type': IMAGE_INDEX, 'Cache-Control': 'no-cache' };
   if (artifactType) headers['OCI-Filters-Applied'] = 'artifactType';
-  if (more) {
+  if (isCut) {
     const last = page.at(-1)?.digest as string;
     headers.Link = nextLink(call.linkTo(`/${name}/referrers/${text}`), {
       last,

@@ -1,5 +1,15 @@
 import { RegistryError } from '../../core/classes.registryerror.js';
 import type { ICodec } from '../../core/storage/interfaces.storage.js';
+import {
+  type IPage,
+  type IPageKind,
+  type ISeal,
+  isPageIndex,
+  positionOf,
+  readIndex,
+  serializeIndex,
+  type TPaged,
+} from '../../core/storage/pages/helpers.pages.js';
 
 /**
  * All tags of one repository, sorted by their bytes; `digests[i]` is where `names[i]` points. Two lists, not an object:
@@ -11,18 +21,6 @@ export interface ITags {
 }
 
 export const NO_TAGS: ITags = Object.freeze({ names: Object.freeze([]), digests: Object.freeze([]) });
-
-/** Where `name` is, or would be. */
-const positionOf = (names: readonly string[], name: string): number => {
-  let low = 0;
-  let high = names.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((names[middle] as string) < name) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-};
 
 export const digestOfTag = ({ names, digests }: ITags, name: string): string | undefined => {
   const at = positionOf(names, name);
@@ -63,24 +61,59 @@ export const pageOfTags = (
   return { tags: names.slice(from, to), more: to < names.length && to > from };
 };
 
+/** The tags of a repository that has few, or one page of them. */
+export type ITagPage = ITags & IPage;
+
+/** tags of one document. Each push of a tag writes one anew: so many are 28 KB, and cost little more than few */
+export const MAX_TAGS_OF_PAGE = 300;
+/** tags of each page, if all tags of a large repository were in one document (releases up to 0.3.0) */
+const FIRST_SIZE = 200;
+
 /**
- * `{"tags": {"<tag>": "<digest>", …}, "revision": <n>}`. Neither tags nor digests hold a character that JSON would
- * escape. A tag may be moved away and back: the revision makes the bytes, and so the ETag, different all the same.
+ * `{"tags": {"<tag>": "<digest>", …}, "revision": <n>}`, with `"seal"` if it is sealed, or an index of pages. Neither tags
+ * nor digests hold a character that JSON would escape. A tag may be moved away and back: the revision makes the bytes, and
+ * so the ETag, different all the same.
  */
-export const tagsCodec: ICodec<ITags> = {
+export const tagsCodec: ICodec<TPaged<ITagPage>> = {
   contentType: 'application/json',
   keepsValues: true,
-  serialize: ({ names, digests }, stamp) => {
+  serialize: (document, stamp) => {
+    if (isPageIndex(document)) return serializeIndex(document, stamp);
+    const { names, digests, seal } = document;
     const lines = new Array<string>(names.length);
     for (let index = 0; index < names.length; index++) lines[index] = `"${names[index]}":"${digests[index]}"`;
+    const sealed = seal ? `,"seal":${JSON.stringify(seal)}` : '';
     const revision = stamp ? `,"revision":${stamp.revision}` : '';
-    return `{"tags":{\n${lines.join(',\n')}\n}${revision}}\n`;
+    return `{"tags":{\n${lines.join(',\n')}\n}${sealed}${revision}}\n`;
   },
   parse: (bytes) => {
-    const { tags } = JSON.parse(new TextDecoder().decode(bytes)) as { tags: Record<string, string> };
+    const read = JSON.parse(new TextDecoder().decode(bytes)) as {
+      tags?: Record<string, string>;
+      pages?: unknown;
+      seal?: ISeal;
+    };
+    const index = readIndex(read);
+    if (index) return index;
+    const { tags, seal } = read;
     if (typeof tags !== 'object' || tags === null) throw new RegistryError('internal', 'These are no tags');
     // objects bring names that look like numbers to the front
     const names = Object.keys(tags).sort((a, b) => (a < b ? -1 : 1));
-    return { names, digests: names.map((name) => tags[name] as string) };
+    return { names, digests: names.map((name) => tags[name] as string), ...(seal && { seal }) };
+  },
+};
+
+export const tagPages: IPageKind<ITagPage> = {
+  codec: tagsCodec,
+  none: NO_TAGS,
+  atOnce: 16,
+  slice: ({ names, digests }, from, to) => ({ names: names.slice(from, to), digests: digests.slice(from, to) }),
+  limit: ({ names }, before) => {
+    const { length } = names;
+    if (length <= MAX_TAGS_OF_PAGE) return undefined;
+    if (length > 2 * MAX_TAGS_OF_PAGE) return FIRST_SIZE;
+    // tags that count up come behind all others: pages that are full stay so
+    const had = before.names.length;
+    const isBehind = had > 0 && had <= MAX_TAGS_OF_PAGE && names[had - 1] === before.names[had - 1];
+    return isBehind ? had : Math.ceil(length / 2);
   },
 };

@@ -24,6 +24,11 @@ export interface IAssureOptions {
   renewBefore?: number;
   /** the owner had a link a moment ago; if a collector has removed it since, the owner gets another one */
   had?: boolean;
+  /**
+   * Something of the owner names this content, and has named it since before an earlier `assure` of this process found it.
+   * So a collector that has marked the link since finds the content named: a mark does not count. Not with `renewBefore`
+   */
+  isNamed?: boolean;
 }
 
 async function* readLater(staged: StagedObject): AsyncGenerator<Uint8Array, void, undefined> {
@@ -158,7 +163,8 @@ export class ContentStore {
    * has marked and that names the current copy. If the owner has another link, it is given such a one.
    */
   public async assure(owner: string, digest: IContentDigest, options: IAssureOptions = {}): Promise<boolean> {
-    const { renewBefore = 0, had = false } = options;
+    const { renewBefore = 0, had = false, isNamed = false } = options;
+    if (isNamed && renewBefore === 0 && (await this.isKnown(owner, digest))) return true;
     const links = await this.links.of(owner, digest);
     if (links.length === 0 && !had) return false;
     const guard = this.guard(digest);
@@ -167,6 +173,12 @@ export class ContentStore {
       link.copy === state.copy && !isMarked(link) && link.lastModified.getTime() >= renewBefore;
     if (links.some(isGood) && (state.condemned === undefined || (await guard.keep(state.copy as string)))) return true;
     return this.heal(owner, digest, links, state);
+  }
+
+  /** Whether the link that this process saw last is there still and names the current copy; without a listing. */
+  private async isKnown(owner: string, digest: IContentDigest): Promise<boolean> {
+    const [link, { copy, condemned }] = await Promise.all([this.links.known(owner, digest), this.guard(digest).read()]);
+    return link !== undefined && link.copy === copy && condemned === undefined;
   }
 
   private async heal(owner: string, digest: IContentDigest, links: ILink[], state: IGuardState): Promise<boolean> {

@@ -41,6 +41,9 @@ export const isDoubtful = (error: unknown): boolean => !(error instanceof Regist
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** Before another attempt at what others undo: those who are in step with each other would do so for ever. */
+export const stepAside = (tries: number): Promise<void> => sleep(Math.random() * Math.min(100, 2 ** tries));
+
 const attempt = async (store: IObjectStore, write: IConditionalWrite): Promise<string> => {
   const { key, bytes, base, contentType, metadata } = write;
   const conditions = base === null ? ({ ifNoneMatch: '*' } as const) : { ifMatch: base };

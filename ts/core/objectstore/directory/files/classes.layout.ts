@@ -32,6 +32,8 @@ export class DirectoryLayout {
   private mode = PRIVATE;
   private readonly paths = new LRUCache<string, string>({ max: 2000 });
   private readonly syncs = new Map<string, { now: Promise<void>; next?: Promise<void> }>();
+  /** directories that this process made, until their names are durable; null: the last attempt has failed */
+  private readonly unnamed = new Map<string, Promise<void> | null>();
 
   constructor(
     root: string,
@@ -73,6 +75,7 @@ export class DirectoryLayout {
     const found = process.platform === 'win32' ? undefined : await tolerate(this.files.stat(this.root), 'ENOENT');
     this.mode = found ? found.mode & 0o777 : PRIVATE;
     await this.makeDirectory(this.objects, path.parse(this.objects).root);
+    await Promise.all([...this.unnamed.keys()].map((directory) => this.named(directory)));
     await tolerate(this.files.mkdir(this.tmp, this.directoryMode), 'EEXIST');
     await this.probe();
     return this.mode & 0o077 ? this.mode : undefined;
@@ -165,18 +168,32 @@ export class DirectoryLayout {
   }
 
   /**
-   * Makes what happened to the names in a directory durable; the nearest one above where it is gone itself. Callers
-   * that come while it is under way share the next one, never this, which may have begun before their change.
+   * Makes what happened to the names in a directory durable; the nearest one above where it is gone itself. So it does
+   * with the names of the directories above that are new: whoever made them, nothing that is in them is safe before.
    */
-  public sync(directory: string): Promise<void> {
-    const running = this.syncs.get(directory);
-    if (!running) return this.startSync(directory);
-    running.next ??= running.now.catch(() => {}).then(() => this.startSync(directory));
-    return running.next;
+  public async sync(directory: string): Promise<void> {
+    const pending = [this.syncOnly(directory)];
+    if (this.unnamed.size > 0) {
+      for (let at = directory; at.length > this.objects.length; at = path.dirname(at)) {
+        if (this.unnamed.has(at)) pending.push(this.named(at));
+      }
+    }
+    await Promise.all(pending);
   }
 
   public syncParent(file: string): Promise<void> {
     return this.sync(path.dirname(file));
+  }
+
+  /**
+   * Callers that come while a sync of the directory is under way share the next one, never this, which may have begun
+   * before their change.
+   */
+  private syncOnly(directory: string): Promise<void> {
+    const running = this.syncs.get(directory);
+    if (!running) return this.startSync(directory);
+    running.next ??= running.now.catch(() => {}).then(() => this.startSync(directory));
+    return running.next;
   }
 
   private async statObjects(): Promise<Stats> {
@@ -215,6 +232,28 @@ export class DirectoryLayout {
       await this.makeDirectory(path.dirname(directory), top);
       await tolerate(this.files.mkdir(directory, this.directoryMode), 'EEXIST');
     }
-    await this.sync(path.dirname(directory));
+    void this.name(directory);
+  }
+
+  /** Begins to make the name of a new directory durable: `sync` of what is in it waits for that. */
+  private name(directory: string): Promise<void> {
+    const naming = this.syncOnly(path.dirname(directory));
+    this.unnamed.set(directory, naming);
+    const ended = () => {
+      if (this.unnamed.get(directory) === naming) this.unnamed.delete(directory);
+    };
+    // after an error it stays, until somebody whose write depends on it was told
+    naming.then(ended, () => {});
+    return naming;
+  }
+
+  private async named(directory: string): Promise<void> {
+    const naming = this.unnamed.get(directory) ?? this.name(directory);
+    try {
+      await naming;
+    } catch (error) {
+      if (this.unnamed.get(directory) === naming) this.unnamed.set(directory, null);
+      throw error;
+    }
   }
 }

@@ -34,12 +34,12 @@ export class Lookup {
     for (let tries = 0; tries < PATIENCE; tries++) {
       if (this.reader.wasPlain(key)) {
         const stat = await tolerate(this.stat(key, path), 'ENOENT', 'ENOTDIR');
-        if (!stat) return { place: { form: 'absent' }, version: null };
+        if (!stat) return this.absent(key, { form: 'absent' });
         const known = this.reader.recall(key, plainId(stat));
         if (known) return { place: { form: 'plain' }, version: known };
       }
       const place = await this.generations.look(path, this.reader.isHot(key));
-      if (place.form === 'absent' || place.form === 'removed') return { place, version: null };
+      if (place.form === 'absent' || place.form === 'removed') return this.absent(key, place);
       const { file, id } = fileOf(path, place);
       const known = id === undefined ? undefined : this.reader.recall(key, id);
       if (known) return { place, version: known };
@@ -54,6 +54,11 @@ export class Lookup {
     if (!this.reader.isHot(key)) return undefined;
     const version = this.reader.recall(key, this.currentId(key, path) ?? '');
     return version?.header.deleted ? undefined : version;
+  }
+
+  private absent(key: string, place: TPlace & { form: 'absent' | 'removed' }): TCurrent {
+    if (place.form === 'absent') this.reader.noteAbsent(key);
+    return { place, version: null };
   }
 
   /** Is there a plain file? Then there is an object, and no header needs to be read for that. */

@@ -11,6 +11,9 @@ const MIN_READ = 4 * 1024;
 const CACHE_BYTES = 8 * 1024 * 1024;
 /** ms for which the kernel will not forget what it was asked for */
 const HOT_MS = 1000;
+/** keys of which it is remembered when nothing was there, about 300 bytes each */
+const ABSENT = 5000;
+const NEVER = Number.NEGATIVE_INFINITY;
 
 /** A version of an object as it lies in a file. */
 export interface IVersion {
@@ -41,6 +44,9 @@ export class VersionReader {
       500 + key.length + (header.past?.length ?? 0) + (header.meta ? JSON.stringify(header.meta).length : 0),
   });
 
+  /** when nothing was found at a key; ms, monotonic */
+  private readonly absentAt = new LRUCache<string, number>({ max: ABSENT });
+
   constructor(private readonly files: IFiles) {}
 
   public recall(key: string, id: string): IVersion | undefined {
@@ -52,8 +58,13 @@ export class VersionReader {
 
   /** Was it looked at a moment ago, so that another look need not go through the thread pool? */
   public isHot(key: string): boolean {
-    const foundAt = this.known.peek(key)?.foundAt;
-    return foundAt !== undefined && performance.now() - foundAt < HOT_MS && this.files.looksAtOnce();
+    const lookedAt = Math.max(this.known.peek(key)?.foundAt ?? NEVER, this.absentAt.peek(key) ?? NEVER);
+    return performance.now() - lookedAt < HOT_MS && this.files.looksAtOnce();
+  }
+
+  /** Nothing was there just now: the kernel remembers that as well. */
+  public noteAbsent(key: string): void {
+    this.absentAt.set(key, performance.now());
   }
 
   /** Was the object a file of its own when it was last seen? */

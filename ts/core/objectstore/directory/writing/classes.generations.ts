@@ -195,7 +195,8 @@ export class Generations {
     etag: string,
   ): Promise<{ outcome: TOutcome; lower: string[] }> {
     for (;;) {
-      const place = await this.look(directory);
+      // a name in it was made just now
+      const place = await this.look(directory, this.layout.files.looksAtOnce());
       if (place.form !== 'live' || place.marker !== marker || place.number < number) {
         return { outcome: 'unknown', lower: [] };
       }

@@ -1,0 +1,95 @@
+import type { ICodec, IDocumentStamp } from '../../base/helpers.codec.js';
+
+/** A page that is to be replaced by several: nothing is written to it any more. */
+export interface ISeal {
+  /** UUID; the pages that replace it are `<id>:<number>` */
+  id: string;
+  /** entries of each of them; the last one may have fewer */
+  size: number;
+}
+
+/** Some of the entries of a paged document, or all of them. */
+export interface IPage {
+  /** sorted by their bytes */
+  readonly names: readonly string[];
+  readonly seal?: ISeal;
+}
+
+export interface IPageRef {
+  /** entries from this name on are in the page; '' for the first page */
+  readonly from: string;
+  readonly id: string;
+}
+
+/** The pages of a document with many entries, in order. */
+export interface IPageIndex {
+  readonly pages: readonly IPageRef[];
+}
+
+export type TPaged<T extends IPage> = T | IPageIndex;
+
+/** What there is to know of one kind of paged documents. */
+export interface IPageKind<T extends IPage> {
+  codec: ICodec<TPaged<T>>;
+  /** a page without entries */
+  none: T;
+  /** these entries of the page, without its seal */
+  slice(page: T, from: number, to?: number): T;
+  /** pages that are read at the same time, at most */
+  atOnce: number;
+  /** How many entries of the page fit on one page, if not all of them; `before` is what it was made of. */
+  limit(page: T, before: T): number | undefined;
+}
+
+export const isPageIndex = <T extends IPage>(document: TPaged<T>): document is IPageIndex => 'pages' in document;
+
+/** Where `name` is, or would be. */
+export const positionOf = (names: readonly string[], name: string): number => {
+  let low = 0;
+  let high = names.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((names[middle] as string) < name) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+};
+
+/** The page that has, or would have, this entry. */
+export const positionOfPage = ({ pages }: IPageIndex, name: string): number => {
+  let low = 0;
+  let high = pages.length;
+  while (low + 1 < high) {
+    const middle = (low + high) >> 1;
+    if ((pages[middle] as IPageRef).from <= name) low = middle;
+    else high = middle;
+  }
+  return low;
+};
+
+/** What replaces a sealed page that begins with `from`: always the same, whoever asks. At least one page. */
+export const partsOfPage = <T extends IPage>(
+  kind: IPageKind<T>,
+  page: T,
+  from: string,
+): { ref: IPageRef; page: T }[] => {
+  const { id, size } = page.seal as ISeal;
+  const parts: { ref: IPageRef; page: T }[] = [];
+  for (let at = 0; at === 0 || at < page.names.length; at += size) {
+    const ref = { from: at === 0 ? from : (page.names[at] as string), id: `${id}:${parts.length}` };
+    parts.push({ ref, page: kind.slice(page, at, at + size) });
+  }
+  return parts;
+};
+
+/** `{"pages": [["<from>", "<id>"], …], "revision": <n>}`; the names hold no character that JSON would escape. */
+export const serializeIndex = ({ pages }: IPageIndex, stamp?: IDocumentStamp): string => {
+  const lines = pages.map(({ from, id }) => `["${from}","${id}"]`);
+  return `{"pages":[\n${lines.join(',\n')}\n]${stamp ? `,"revision":${stamp.revision}` : ''}}\n`;
+};
+
+/** Undefined if that is no index. */
+export const readIndex = ({ pages }: { pages?: unknown }): IPageIndex | undefined => {
+  if (!Array.isArray(pages) || pages.length === 0) return undefined;
+  return { pages: (pages as [from: string, id: string][]).map(([from, id]) => ({ from, id })) };
+};

@@ -1,0 +1,97 @@
+import { isRecord } from '../../core/base/helpers.values.js';
+import { RegistryError } from '../../core/classes.registryerror.js';
+import type { ICodec } from '../../core/storage/interfaces.storage.js';
+import {
+  type IPage,
+  type IPageKind,
+  type ISeal,
+  isPageIndex,
+  positionOf,
+  readIndex,
+  serializeIndex,
+  type TPaged,
+} from '../../core/storage/pages/helpers.pages.js';
+import type { IDescriptor } from './wire.manifests.js';
+
+/** Manifests that refer to one subject, by their digests, with the length of each in the document. */
+export interface IReferrersPage extends IPage {
+  readonly manifests: readonly IDescriptor[];
+  readonly lengths: readonly number[];
+}
+
+const NONE: IReferrersPage = Object.freeze({ names: [], manifests: [], lengths: [] });
+
+/**
+ * characters of one page: each push of a referrer writes one anew. One manifest may have annotations of 4 MB, and then is
+ * a page of its own
+ */
+export const MAX_REFERRERS_PAGE = 32 * 1024;
+
+const lengthOf = (descriptor: IDescriptor): number => JSON.stringify(descriptor).length;
+const sumOf = (lengths: readonly number[]): number => lengths.reduce((sum, length) => sum + length, 0);
+
+/** The same object if it has this one already. */
+export const withReferrer = (page: IReferrersPage | null, descriptor: IDescriptor): IReferrersPage => {
+  const { names, manifests, lengths } = page ?? NONE;
+  const { digest } = descriptor;
+  const at = positionOf(names, digest);
+  if (page && names[at] === digest) return page;
+  return {
+    names: names.toSpliced(at, 0, digest),
+    manifests: manifests.toSpliced(at, 0, descriptor),
+    lengths: lengths.toSpliced(at, 0, lengthOf(descriptor)),
+  };
+};
+
+/** The same object if it has no such one. */
+export const withoutReferrer = (page: IReferrersPage, digest: string): IReferrersPage => {
+  const { names, manifests, lengths } = page;
+  const at = positionOf(names, digest);
+  if (names[at] !== digest) return page;
+  return { names: names.toSpliced(at, 1), manifests: manifests.toSpliced(at, 1), lengths: lengths.toSpliced(at, 1) };
+};
+
+/** As releases up to 0.3.0 wrote it, in the order of the digests and with a revision: `{"manifests": […], …}`. */
+const referrersCodec: ICodec<TPaged<IReferrersPage>> = {
+  contentType: 'application/json',
+  keepsValues: true,
+  serialize: (document, stamp) => {
+    if (isPageIndex(document)) return serializeIndex(document, stamp);
+    const { manifests, seal } = document;
+    return JSON.stringify({ manifests, ...(seal && { seal }), ...(stamp && { $revision: stamp.revision }) });
+  },
+  parse: (bytes) => {
+    const read = JSON.parse(new TextDecoder().decode(bytes)) as {
+      manifests?: unknown;
+      pages?: unknown;
+      seal?: ISeal;
+    };
+    const index = readIndex(read);
+    if (index) return index;
+    if (!Array.isArray(read.manifests) || !read.manifests.every(isRecord)) {
+      throw new RegistryError('internal', 'These are no referrers');
+    }
+    const manifests = (read.manifests as unknown as IDescriptor[]).sort((a, b) => (a.digest < b.digest ? -1 : 1));
+    const names = manifests.map(({ digest }) => digest);
+    return { names, manifests, lengths: manifests.map(lengthOf), ...(read.seal && { seal: read.seal }) };
+  },
+};
+
+export const referrerPages: IPageKind<IReferrersPage> = {
+  codec: referrersCodec,
+  none: NONE,
+  // of 4 MB each, at worst
+  atOnce: 4,
+  slice: ({ names, manifests, lengths }, from, to) => ({
+    names: names.slice(from, to),
+    manifests: manifests.slice(from, to),
+    lengths: lengths.slice(from, to),
+  }),
+  limit: ({ lengths }) => {
+    const total = sumOf(lengths);
+    const count = lengths.length;
+    if (total <= MAX_REFERRERS_PAGE || count < 2) return undefined;
+    // pages that are half full: digests come in any order
+    return Math.ceil(count / Math.round((2 * total) / MAX_REFERRERS_PAGE));
+  },
+};
