@@ -18,6 +18,8 @@ const opened = async <T>(directory: string, work: (registry: SmartRegistry) => P
 
 t.test('an account without a word about scopes publishes, and deletes nothing', async (t) => {
   const directory = await temporaryFolder(t);
+  // only `serve` makes a store
+  await opened(directory, async () => {});
   const here = (args: string[]) =>
     runHere(t, args, { SMARTREGISTRY_DATA: directory, SMARTREGISTRY_PASSWORD: 'a password' });
   t.match(await here(['user', 'add', 'ann']), { code: 0 });

@@ -106,6 +106,7 @@ t.test('config schema is a JSON Schema that is as strict as the check', async (t
     'auth',
     'cargo',
     'composer',
+    'cors',
     'host',
     'limits',
     'maven',

@@ -81,7 +81,7 @@ t.test('a process that dies before it has noted them leaves what to repair from'
 t.test('markers tell the name by their key or, where it is long, inside', async (t) => {
   const inner = new MemoryObjectStore();
   const { storage, catalog } = replica(inner);
-  const odd = ['a', '@s/p', '..', 'ünï', '__proto__', 'a=1', '%', 'x'.repeat(99), 'x'.repeat(101), 'x'.repeat(500)];
+  const odd = ['a', '@s/p', '..x', 'ünï', '__proto__', 'a=1', '%', 'x'.repeat(99), 'x'.repeat(101), 'x'.repeat(500)];
   for (const name of odd) {
     await publishToy(storage, name, '1.0.0', Buffer.from('x'));
     t.ok(inner.objects.has(documentKey(name)));
