@@ -72,6 +72,7 @@ t.test('a publish asks once for each artifact and the document, then tells', asy
     hook: 'beforePut',
     operation: 'put',
     key: artifact,
+    askedKey: artifact,
     protocol: 'toy',
     actor,
     timestamp: new Date('2026-05-05T00:00:00Z'),
