@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { streamToBuffer } from '../../../ts/core/base/helpers.streams.js';
 import type { IObjectStore } from '../../../ts/core/objectstore/interfaces.objectstore.js';
+import { signingKeysKey } from '../../../ts/npm/keys.npm.js';
 import { ABSENT } from './history.js';
 import type { IProtocolModel } from './interfaces.js';
 import { NAME } from './npm-operations.js';
@@ -84,6 +85,8 @@ export const npmModel: IProtocolModel = {
     return keys.filter(
       (key) =>
         !named.has(key) &&
+        // made by the first publish that needs it, for good
+        key !== signingKeysKey &&
         // documents and their tombstones
         !/^npm\/packages\/.+\/index\.json$/.test(key) &&
         // what listings are made of, but none of the notes of writes under way

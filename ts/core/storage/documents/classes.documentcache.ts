@@ -15,8 +15,8 @@ import {
 /** Keys of which it is remembered that no document was there. */
 const ABSENT = 1000;
 
-/** What a parsed document weighs in memory compared with its bytes: a cautious guess for JSON. */
-const PARSED_WEIGHT = 3;
+/** What a parsed document weighs in memory compared with its bytes, the texts of its parts included: a cautious guess for JSON. */
+const PARSED_WEIGHT = 4;
 
 type TPresent<T> = IDocumentState<T> & IStoredDocument<T>;
 

@@ -1,0 +1,71 @@
+import t from 'tap';
+import { jsonCodec } from '../../../ts/core/base/helpers.codec.js';
+
+const written = (value: unknown): string => jsonCodec.serialize(value) as string;
+const many = (member: (n: number) => unknown, count = 300): Record<string, unknown> =>
+  Object.fromEntries(Array.from({ length: count }, (_, n) => [`m${n}`, member(n)]));
+const frozen = (n: number): object => Object.freeze({ n, text: `"${n}"\u2028\ud800`, list: Object.freeze([n, null]) });
+
+t.test('documents are written as JSON.stringify writes them', async (t) => {
+  const nested = many((n) => frozen(n));
+  const cases: [string, unknown][] = [
+    ['nothing', {}],
+    ['a small object', { a: 1, b: { c: [1, 'x', null, true] } }],
+    ['a list', [1, { a: 2 }]],
+    ['a text', 'x"y'],
+    ['a number', 5],
+    ['null', null],
+    ['many members', nested],
+    ['many members of an object', { before: 1, inner: nested, after: { more: nested, none: {} } }],
+    ['deeper than it is looked', { a: { b: { c: { d: nested } } } }],
+    ['many texts', many((n) => `${n}"`)],
+    ['members without a form', many((n) => (n % 2 === 0 ? undefined : n))],
+    ['only members without a form', many(() => undefined)],
+    ['small, without a form', { a: undefined, f: () => 1, b: 2, s: Symbol('x') }],
+    ['numbers that JSON has not', many((n) => (n === 0 ? Number.NaN : -0))],
+    ['dates', { at: new Date(0), all: many((n) => new Date(n)) }],
+    ['what writes itself', { toJSON: () => 'itself' }],
+    ['many that write themselves', many((n) => Object.freeze({ toJSON: () => `itself ${n}` }))],
+    ['a large object that writes itself', { ...nested, toJSON: () => 'itself' }],
+    ['a Map', { map: new Map([[1, 2]]) }],
+    ['an object without a prototype', { a: Object.assign(Object.create(null), { b: 1 }) }],
+    ['names for prototypes', JSON.parse('{"__proto__":{"a":1},"constructor":{"b":2}}')],
+    ['many members and such a name', { ...nested, ...JSON.parse('{"x":{"__proto__":1}}') }],
+    ['names that are numbers', { b: 1, 2: 1, 1: 2 }],
+  ];
+  for (const [name, value] of cases) {
+    t.equal(written(value), JSON.stringify(value), name);
+    t.equal(written(value), JSON.stringify(value), `${name}, again`);
+  }
+  t.throws(() => written(many((n) => BigInt(n))), TypeError);
+  t.equal(
+    jsonCodec.serialize(nested, { revision: 7, id: 'x' }),
+    `${JSON.stringify(nested).slice(0, -1)},"$revision":7}`,
+  );
+});
+
+t.test('of a large object only what is new is written anew', async (t) => {
+  let count = 0;
+  const { stringify } = JSON;
+  t.teardown(() => {
+    JSON.stringify = stringify;
+  });
+  const first = many(frozen);
+  written({ versions: first });
+  JSON.stringify = ((value: unknown) => {
+    if (typeof value === 'object' && value !== null) count++;
+    return stringify(value);
+  }) as typeof stringify;
+  const text = written({ versions: { ...first, added: Object.freeze({ a: 1 }), m5: Object.freeze({ n: 'other' }) } });
+  JSON.stringify = stringify;
+  t.equal(count, 2);
+  t.match(text, '"m5":{"n":"other"}');
+});
+
+t.test('a member that is not frozen is looked at each time', async (t) => {
+  const changing = { n: 1 };
+  const value = { ...many(frozen), changing };
+  written(value);
+  changing.n = 2;
+  t.equal(written(value), JSON.stringify(value));
+});
