@@ -1,5 +1,5 @@
 import { crypto } from '../../plugins.js';
-import { FreshCache } from '../base/classes.freshcache.js';
+import { ShortLivedCache } from '../base/classes.shortlivedcache.js';
 import { ConfigError } from '../classes.configerror.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
 import { ADMIN_SCOPE, normalizeScopes } from './helpers.scopes.js';
@@ -35,13 +35,13 @@ const FIRST_UID = 'config';
 export class ConfiguredUsers {
   readonly #options: IConfiguredUsersOptions;
   readonly #users = new Map<string, TWithoutUid>();
-  readonly #accounts: FreshCache<Map<string, IAccount>>;
+  readonly #accounts: ShortLivedCache<Map<string, IAccount>>;
   #hasStarted = false;
 
   /** @throws ConfigError */
   constructor(options: IConfiguredUsersOptions) {
     this.#options = options;
-    this.#accounts = new FreshCache({ max: 1, maxAgeMs: options.maxAgeMs, now: options.now });
+    this.#accounts = new ShortLivedCache({ max: 1, maxAgeMs: options.maxAgeMs, now: options.now });
     for (const [index, user] of (options.users ?? []).entries()) this.#add(user, `auth.users[${index}]`);
   }
 

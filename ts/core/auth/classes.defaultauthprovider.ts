@@ -1,4 +1,4 @@
-import { FreshCache } from '../base/classes.freshcache.js';
+import { ShortLivedCache } from '../base/classes.shortlivedcache.js';
 import { inParallel } from '../base/helpers.concurrency.js';
 import { ConfigError } from '../classes.configerror.js';
 import { RegistryError } from '../classes.registryerror.js';
@@ -73,7 +73,7 @@ export class DefaultAuthProvider implements IAuthProvider {
   readonly #onChange: () => void;
   readonly #anybody: readonly string[];
   readonly #selfRegistration: boolean;
-  readonly #tokens: FreshCache<ICachedToken>;
+  readonly #tokens: ShortLivedCache<ICachedToken>;
   /** the `uid` of the account that a token which was handed out belongs to */
   readonly #owners = new WeakMap<IAuthToken, string>();
   /** session tokens of another token service: their scopes are not bound to an account here */
@@ -89,7 +89,7 @@ export class DefaultAuthProvider implements IAuthProvider {
     this.#selfRegistration = config.selfRegistration === true;
     this.#anybody = configuredScopes(config.anonymousScopes ?? DEFAULT_ANONYMOUS_SCOPES, 'auth.anonymousScopes');
     this.#anonymous = new Permissions({ layers: [], anybody: this.#anybody });
-    this.#tokens = new FreshCache({ max: 10_000, maxAgeMs: BELIEVED_MS, now: () => now().getTime() });
+    this.#tokens = new ShortLivedCache({ max: 10_000, maxAgeMs: BELIEVED_MS, now: () => now().getTime() });
     this.users = new UserStore({
       storage,
       secret: config.jwtSecret,

@@ -1,5 +1,5 @@
 import { crypto } from '../../plugins.js';
-import { FreshCache } from '../base/classes.freshcache.js';
+import { ShortLivedCache } from '../base/classes.shortlivedcache.js';
 import { mapInParallel } from '../base/helpers.concurrency.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
@@ -57,14 +57,14 @@ const MAX_EMAIL_LENGTH = 254;
 export class UserStore {
   readonly #options: IUserStoreOptions;
   readonly #configured: ConfiguredUsers;
-  readonly #accounts: FreshCache<IAccount>;
+  readonly #accounts: ShortLivedCache<IAccount>;
   readonly #passwords: PasswordCheck;
 
   /** @internal */
   constructor(options: IUserStoreOptions) {
     this.#options = options;
     const now = (): number => options.now().getTime();
-    this.#accounts = new FreshCache({ max: 10_000, maxAgeMs: options.maxAgeMs, now });
+    this.#accounts = new ShortLivedCache({ max: 10_000, maxAgeMs: options.maxAgeMs, now });
     this.#passwords = new PasswordCheck(options.secret, now);
     this.#configured = new ConfiguredUsers({
       storage: options.storage,

@@ -1,4 +1,4 @@
-import { FreshCache } from '../../base/classes.freshcache.js';
+import { ShortLivedCache } from '../../base/classes.shortlivedcache.js';
 import type { TRegistryProtocol } from '../../interfaces.core.js';
 import { BELIEVED_MS, DefaultAuthProvider } from '../classes.defaultauthprovider.js';
 import { Permissions } from '../classes.permissions.js';
@@ -39,7 +39,7 @@ export class SessionTokens {
   readonly #store: ITokenStore;
   readonly #provider: IAuthProvider;
   readonly #now: () => Date;
-  readonly #known: FreshCache<ISession>;
+  readonly #known: ShortLivedCache<ISession>;
   readonly #handedOut = new WeakMap<IAuthToken, ISession>();
 
   constructor(options: { secret: string; store: ITokenStore; provider: IAuthProvider; now(): Date }) {
@@ -47,7 +47,7 @@ export class SessionTokens {
     this.#store = options.store;
     this.#provider = options.provider;
     this.#now = options.now;
-    this.#known = new FreshCache({ max: 10_000, maxAgeMs: BELIEVED_MS, now: () => options.now().getTime() });
+    this.#known = new ShortLivedCache({ max: 10_000, maxAgeMs: BELIEVED_MS, now: () => options.now().getTime() });
   }
 
   /** Gives a protocol a format of its own; without one it uses the plain format. */

@@ -1,6 +1,6 @@
 import { LRUCache } from '../../plugins.js';
 
-export interface IFreshCacheOptions {
+export interface IShortLivedCacheOptions {
   /** entries kept */
   max: number;
   /** ms for which a value may be used without asking again; counted from the moment the question was put */
@@ -13,12 +13,12 @@ export interface IFreshCacheOptions {
  * Answers of a store, each believed for a short time. Callers that ask together share one look-up. Absence is never
  * remembered, so what another process has just made is found at once.
  */
-export class FreshCache<V extends object> {
-  readonly #options: IFreshCacheOptions;
+export class ShortLivedCache<V extends object> {
+  readonly #options: IShortLivedCacheOptions;
   readonly #entries: LRUCache<string, { value: V; since: number }>;
   readonly #loading = new Map<string, Promise<V | null>>();
 
-  constructor(options: IFreshCacheOptions) {
+  constructor(options: IShortLivedCacheOptions) {
     this.#options = options;
     this.#entries = new LRUCache({ max: options.max });
   }
