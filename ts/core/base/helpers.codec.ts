@@ -20,7 +20,7 @@ export interface ICodec<T> {
    * What is parsed is exactly what was serialised, so a value that was written need not be parsed to be read again; and
    * its type allows no change, so that it need not be frozen.
    */
-  keepsValues?: boolean;
+  immutableValues?: boolean;
   /**
    * Freezes a value that is about to be written. True: what is written would be parsed to the same value, so that it need
    * not be parsed to be read again. Default: `deepFreeze`, and the value is parsed again.
@@ -151,7 +151,7 @@ export const deepFreeze = <T>(value: T): T => {
 
 /** Freezes a value that is about to be written; whether it need not be parsed to be read again. */
 export const freezeFor = <T>(codec: ICodec<T>, value: T): boolean => {
-  if (codec.keepsValues) return true;
+  if (codec.immutableValues) return true;
   if (codec.freeze) return codec.freeze(value);
   deepFreeze(value);
   return false;

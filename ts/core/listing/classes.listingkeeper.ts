@@ -1,4 +1,4 @@
-import { Collapsed } from '../base/helpers.collapse.js';
+import { SharedRun } from '../base/classes.sharedrun.js';
 import { Slices } from '../base/helpers.slices.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
@@ -41,7 +41,7 @@ export class ListingKeeper<TDoc, TEntry> {
   private readonly base: ListingBase<TEntry>;
   private readonly reader: ListingReader<TEntry>;
   private readonly folder: ListingFolder<TEntry>;
-  private readonly refresher = new Collapsed(() => this.refresh());
+  private readonly refresher = new SharedRun(() => this.refresh());
   private current = this.newView();
   /** takes the place of `current` when it has been read */
   private next: ListingView<TEntry> | undefined;
