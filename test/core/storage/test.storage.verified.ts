@@ -264,7 +264,7 @@ t.test('a codec that keeps values: what was written is not parsed to be read, by
   let parses = 0;
   const codec: ICodec<{ n: number }> = {
     contentType: 'text/plain',
-    keepsValues: true,
+    immutableValues: true,
     serialize: ({ n }) => `${n}`,
     parse: (bytes) => {
       parses++;

@@ -54,7 +54,7 @@ export const withoutReferrer = (page: IReferrersPage, digest: string): IReferrer
 /** As releases up to 0.3.0 wrote it, in the order of the digests and with a revision: `{"manifests": […], …}`. */
 const referrersCodec: ICodec<TPaged<IReferrersPage>> = {
   contentType: 'application/json',
-  keepsValues: true,
+  immutableValues: true,
   serialize: (document, stamp) => {
     if (isPageIndex(document)) return serializeIndex(document, stamp);
     const { manifests, seal } = document;

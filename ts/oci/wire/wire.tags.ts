@@ -76,7 +76,7 @@ const FIRST_SIZE = 200;
  */
 export const tagsCodec: ICodec<TPaged<ITagPage>> = {
   contentType: 'application/json',
-  keepsValues: true,
+  immutableValues: true,
   serialize: (document, stamp) => {
     if (isPageIndex(document)) return serializeIndex(document, stamp);
     const { names, digests, seal } = document;

@@ -62,7 +62,7 @@ class CachedDocument<T> {
   private parse(): T {
     const value = parseDocument(this.key, this.bytes as Uint8Array, this.codec);
     this.bytes = undefined;
-    return this.codec.keepsValues ? value : deepFreeze(value);
+    return this.codec.immutableValues ? value : deepFreeze(value);
   }
 
   private stateOf(value: T, head: TDocumentHead): TPresent<T> {
