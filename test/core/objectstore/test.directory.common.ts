@@ -52,7 +52,7 @@ t.test('what differs in content, metadata or safety is no name of the same file'
     ['b', COMMON],
     ['a', { ...COMMON, metadata: { x: '1' } }],
     ['a', { ...COMMON, contentType: 'c/d' }],
-    ['a', { ...COMMON, scratch: true }],
+    ['a', { ...COMMON, temporary: true }],
     ['a', { ...COMMON, common: false }],
   ] as const;
   for (const [at, [text, options]] of about.entries()) await store.put(`k/${at}`, Buffer.from(text), options);

@@ -175,7 +175,7 @@ t.test('a staged object of several keys: read in order, as often as needed, dele
   await t.rejects(streamToBuffer(await gone.open()), kind('unavailable'), 'one that was swept away says so');
 });
 
-t.test('scratch objects are not synced, what is composed of them is', async (t) => {
+t.test('temporary objects are not synced, what is composed of them is', async (t) => {
   const synced = new Set<number>();
   const directory = await makeDirectory(t);
   let syncs = 0;
@@ -186,8 +186,8 @@ t.test('scratch objects are not synced, what is composed of them is', async (t) 
       return nodeFiles.fsync(fd);
     },
   });
-  // new folders are synced, with or without scratch
-  await store.put('scratch/first', Buffer.from('x'), { scratch: true, immutable: true });
+  // new folders are synced, with or without `temporary`
+  await store.put('temporary/first', Buffer.from('x'), { temporary: true, immutable: true });
   for (const [name, parts] of [
     ['one small', ['abc']],
     ['one large', ['x'.repeat(300_000)]],
@@ -195,12 +195,12 @@ t.test('scratch objects are not synced, what is composed of them is', async (t) 
     ['several large', ['x'.repeat(300_000), 'y'.repeat(300_000), 'z']],
   ] as const) {
     syncs = 0;
-    const keys = parts.map((_, at) => `scratch/${name.replace(' ', '-')}-${at}`);
+    const keys = parts.map((_, at) => `temporary/${name.replace(' ', '-')}-${at}`);
     for (const [at, key] of keys.entries()) {
-      const options = { scratch: true, immutable: true, ifNoneMatch: '*' as const };
+      const options = { temporary: true, immutable: true, ifNoneMatch: '*' as const };
       await store.put(key, toReadableStream(Buffer.from(parts[at]!)), options);
     }
-    t.equal(syncs, 0, `${name}: not while it is scratch`);
+    t.equal(syncs, 0, `${name}: not while it is temporary`);
     synced.clear();
     const target = `final/${name.replace(' ', '-')}`;
     await store.compose(target, [...keys], { immutable: true });
@@ -217,7 +217,7 @@ t.test('scratch objects are not synced, what is composed of them is', async (t) 
       `${name}: the bytes themselves`,
     );
     syncs = 0;
-    for (const key of keys) await store.delete(key, { scratch: true });
+    for (const key of keys) await store.delete(key, { repeatable: true });
     t.equal(syncs, 0, 'and they go without one');
   }
   syncs = 0;

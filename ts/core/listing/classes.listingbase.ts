@@ -117,7 +117,7 @@ export class ListingBase<TEntry> {
 
   /** Removes pieces that the manifest does not name any more. A reader that misses one reads the manifest again. */
   public async drop(ids: readonly string[]): Promise<void> {
-    await forEachAtOnce(ids, WIDTH, (id) => this.storage.store.delete(this.pieceKey(id), { scratch: true }));
+    await forEachAtOnce(ids, WIDTH, (id) => this.storage.store.delete(this.pieceKey(id), { repeatable: true }));
   }
 
   /**
@@ -137,7 +137,7 @@ export class ListingBase<TEntry> {
     if (!stored) return 0;
     const named = new Set(pieceIds(stored.manifest).map((id) => this.pieceKey(id)));
     const orphans = old.filter((key) => !named.has(key));
-    await forEachAtOnce(orphans, WIDTH, (key) => storage.store.delete(key, { scratch: true }));
+    await forEachAtOnce(orphans, WIDTH, (key) => storage.store.delete(key, { repeatable: true }));
     return orphans.length;
   }
 

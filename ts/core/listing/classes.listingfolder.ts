@@ -95,7 +95,7 @@ export class ListingFolder<TEntry> {
 
   public async deleteEntries(keys: readonly string[]): Promise<void> {
     // one that a loss of power brings back is deleted by the next fold
-    await forEachAtOnce(keys, WIDTH, (key) => this.storage.store.delete(key, { scratch: true }));
+    await forEachAtOnce(keys, WIDTH, (key) => this.storage.store.delete(key, { repeatable: true }));
   }
 
   private unfolded(view: ListingView<TEntry>, counts: (where: string) => boolean): Promise<ICatalogEntry<TEntry>[]> {

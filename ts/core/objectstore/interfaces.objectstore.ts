@@ -59,7 +59,7 @@ export interface IPutOptions {
   /** the caller promises never to write other bytes under this key, so a driver may skip its bookkeeping for rewrites */
   immutable?: boolean | undefined;
   /** an intermediate result: it need not survive a loss of power, so a driver may skip what makes writes durable */
-  scratch?: boolean | undefined;
+  temporary?: boolean | undefined;
   /**
    * there are many objects with just this content and metadata, and only their keys matter: a driver may keep one file
    * for those of the same second, with the time and the ETag of the first of them for all
@@ -109,10 +109,10 @@ export interface IObjectStore {
    */
   compose(target: string, parts: string[], options?: IComposeOptions): Promise<{ etag: string }>;
   /**
-   * Deleting what is absent is fine, unless `ifMatch` says what should have been there. `scratch`: it harms nobody if a
-   * loss of power brings the object back.
+   * Resolves if no object is there, unless `ifMatch` is set: then it throws `preconditionFailed`. `repeatable`: the key is
+   * never written again, so a driver may send the delete twice, and a loss of power may bring the object back.
    */
-  delete(key: string, options?: { ifMatch?: string; scratch?: boolean }): Promise<void>;
+  delete(key: string, options?: { ifMatch?: string; repeatable?: boolean }): Promise<void>;
   /** in key order, page by page */
   list(options: IListOptions): AsyncIterable<IObjectInfo | IObjectPrefix>;
   /**

@@ -170,7 +170,7 @@ export class DirectoryObjectStore implements IObjectStore {
     });
   }
 
-  public delete(key: string, options: { ifMatch?: string; scratch?: boolean } = {}): Promise<void> {
+  public delete(key: string, options: { ifMatch?: string; repeatable?: boolean } = {}): Promise<void> {
     return guarded(() => this.publisher.remove(key, this.layout.pathOf(key), options));
   }
 

@@ -60,7 +60,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
  *   for that id decides: success, the same request once more, or `outcomeUnknown` (helpers.write.ts). `preconditionFailed`
  *   means that every attempt was refused for certain. A put without conditions may be applied late, and is for keys that
  *   have one writer.
- * - **Deletes** are sent once. If the answer is lost and the object is there still: `outcomeUnknown`. Only `scratch`
+ * - **Deletes** are sent once. If the answer is lost and the object is there still: `outcomeUnknown`. Only `repeatable`
  *   deletes are sent again (helpers.delete.ts).
  * - **Streams** whose source fails leave nothing (classes.bytesource.ts, helpers.put.ts), and those of unknown length
  *   share one budget of memory (classes.uploadbudget.ts, helpers.parts.ts).

@@ -71,7 +71,7 @@ export class PendingMarkers<TSubject, TTruth> {
 
   public unmark(id: string): Promise<void> {
     // a marker that a loss of power brings back is settled once more, which changes nothing
-    return this.parts.store.delete(this.keyOf(id), { scratch: true });
+    return this.parts.store.delete(this.keyOf(id), { repeatable: true });
   }
 
   /**
@@ -125,7 +125,7 @@ export class PendingMarkers<TSubject, TTruth> {
       try {
         const subject = await this.subjectOf(item.key);
         if (subject !== undefined && (await this.settle(subject))) repaired++;
-        if (age >= forgetAfterMs) await store.delete(item.key, { scratch: true });
+        if (age >= forgetAfterMs) await store.delete(item.key, { repeatable: true });
       } catch (error) {
         // one marker that is damaged, or cannot be deleted, must not keep the others from being settled
         logger.warn(`${this.options.what} could not be repaired`, { key: item.key, error: String(error) });

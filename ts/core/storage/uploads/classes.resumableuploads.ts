@@ -83,7 +83,7 @@ export class ResumableUploads {
       // the id is unique; with the condition a driver need not look whether the key is taken
       ifNoneMatch: this.storage.store.conditionalWrites ? '*' : undefined,
       immutable: true,
-      scratch: true,
+      temporary: true,
       common: true,
     });
     this.hashes.set(id, { owner, print: '', size: 0, algorithm, hash: plugins.crypto.createHash(algorithm) });
@@ -197,14 +197,14 @@ export class ResumableUploads {
     this.hashes.delete(id);
     const { store } = this.storage;
     // the start first: what has none cannot be gone on with
-    await store.delete(this.startKey(id), { scratch: true });
+    await store.delete(this.startKey(id), { repeatable: true });
     const keys = known ?? [];
     if (!known) {
       for await (const item of store.list({ prefix: `${this.prefix}/${id}.` })) if ('key' in item) keys.push(item.key);
     }
     for (let at = 0; at < keys.length; at += DELETES_AT_ONCE) {
       const some = keys.slice(at, at + DELETES_AT_ONCE);
-      await Promise.all(some.map((key) => store.delete(key, { scratch: true })));
+      await Promise.all(some.map((key) => store.delete(key, { repeatable: true })));
     }
   }
 
@@ -281,7 +281,7 @@ export class ResumableUploads {
       const { key, etag, size: bytes } = item as IObjectInfo;
       if (bytes === 0) {
         // of an older release, whose writer meant to delete it and may have died before: nobody else could write there
-        await store.delete(key, { scratch: true });
+        await store.delete(key, { repeatable: true });
         break;
       }
       keys.push(key);
@@ -324,7 +324,7 @@ export class ResumableUploads {
     if (!conditional && (await store.head(key))) throw wrongOffset(at);
     const ifNoneMatch = conditional ? ('*' as const) : undefined;
     try {
-      return await store.put(key, body, { size, ifNoneMatch, immutable: true, scratch: true });
+      return await store.put(key, body, { size, ifNoneMatch, immutable: true, temporary: true });
     } catch (error) {
       if (RegistryError.is(error, 'preconditionFailed')) throw wrongOffset(at);
       throw error;

@@ -83,7 +83,7 @@ export class StagedObject {
     this.content = undefined;
     this.unused = undefined;
     await unused?.();
-    if (content && 'keys' in content) for (const key of content.keys) await this.store.delete(key, { scratch: true });
+    if (content && 'keys' in content) for (const key of content.keys) await this.store.delete(key, { repeatable: true });
   }
 }
 
@@ -236,7 +236,7 @@ const stageInStore = async (
     }
   }
   try {
-    await store.put(key, fromIterable(all()), { size, signal, immutable: true, scratch: true });
+    await store.put(key, fromIterable(all()), { size, signal, immutable: true, temporary: true });
   } catch (error) {
     // The source's own error is more useful than the one that the store made of it.
     if (failure !== undefined) throw failure;

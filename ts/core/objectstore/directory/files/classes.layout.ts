@@ -57,13 +57,13 @@ export class DirectoryLayout {
     return `${this.tmp}/${name}`;
   }
 
-  /** Writes a small file from its beginning; fsynced unless it is `scratch`. */
-  public async write(file: string, bytes: Uint8Array, flags: 'w' | 'wx', scratch: boolean): Promise<void> {
+  /** Writes a small file from its beginning; fsynced unless it is `temporary`. */
+  public async write(file: string, bytes: Uint8Array, flags: 'w' | 'wx', temporary: boolean): Promise<void> {
     const { files } = this;
     const fd = await files.open(file, flags, this.fileMode);
     try {
       await files.write(fd, bytes, 0);
-      if (!scratch) await files.fsync(fd);
+      if (!temporary) await files.fsync(fd);
     } finally {
       files.release(fd);
     }

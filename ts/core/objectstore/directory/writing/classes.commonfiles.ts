@@ -41,16 +41,16 @@ export class CommonFiles {
   }
 
   /**
-   * A file with this content, safe unless it is `scratch`, that is an object under whatever name it is given until it is
+   * A file with this content, safe unless it is `temporary`, that is an object under whatever name it is given until it is
    * released.
    */
-  public async share(about: TDraftAbout, body: Uint8Array, scratch: boolean): Promise<ICommonFile> {
+  public async share(about: TDraftAbout, body: Uint8Array, temporary: boolean): Promise<ICommonFile> {
     const { contentType, metadata } = about;
-    const kind = JSON.stringify([scratch, contentType, metadata, Buffer.from(body).toString('latin1')]);
+    const kind = JSON.stringify([temporary, contentType, metadata, Buffer.from(body).toString('latin1')]);
     let file = this.fresh.get(kind);
     if (file && ++file.names > MAX_NAMES) this.retire(file);
     if (!file || file.names > MAX_NAMES) {
-      file = this.make({ contentType, metadata }, body, scratch, kind);
+      file = this.make({ contentType, metadata }, body, temporary, kind);
       if (this.fresh.size < KINDS) this.fresh.set(kind, file);
     }
     file.users++;
@@ -74,12 +74,12 @@ export class CommonFiles {
     for (const file of files) await this.remove(file);
   }
 
-  private make(about: IAbout, body: Uint8Array, scratch: boolean, kind: string): ICommonFile {
+  private make(about: IAbout, body: Uint8Array, temporary: boolean, kind: string): ICommonFile {
     const { contentType: type, metadata: meta } = about;
     const path = this.layout.temporary();
     const etag = createEtag();
     const header = { key: ANY_KEY, etag, size: body.byteLength, at: Date.now(), type, meta };
-    const made = this.layout.write(path, wholeFile(header, body), 'wx', scratch);
+    const made = this.layout.write(path, wholeFile(header, body), 'wx', temporary);
     const retire = () => this.retire(file);
     const file = { kind, path, etag, made, users: 0, names: 1, timer: setTimeout(retire, FRESH_MS).unref() };
     made.catch(retire);
@@ -113,9 +113,9 @@ class CommonDraft extends BytesDraft {
     super(layout, key, aboutAll, content);
   }
 
-  public override async seal(rank?: TRank, scratch = false): Promise<string> {
-    if (rank?.n !== undefined) return super.seal(rank, scratch);
-    this.shared ??= await this.files.share(this.aboutAll, this.content, scratch);
+  public override async seal(rank?: TRank, temporary = false): Promise<string> {
+    if (rank?.n !== undefined) return super.seal(rank, temporary);
+    this.shared ??= await this.files.share(this.aboutAll, this.content, temporary);
     this.etag = this.shared.etag;
     return this.shared.path;
   }

@@ -20,8 +20,8 @@ export abstract class Draft {
     private readonly about: TDraftAbout,
   ) {}
 
-  /** The path of the complete file, fsynced unless it is `scratch`. */
-  public abstract seal(rank?: TRank, scratch?: boolean): Promise<string>;
+  /** The path of the complete file, fsynced unless it is `temporary`. */
+  public abstract seal(rank?: TRank, temporary?: boolean): Promise<string>;
   /** The same under a name that nobody else knows yet. */
   public abstract sealAs(file: string, rank: TRank): Promise<void>;
   public abstract discard(): Promise<void>;
@@ -65,9 +65,9 @@ export class BytesDraft extends Draft {
     return this.body.byteLength;
   }
 
-  public async seal(rank: TRank = {}, scratch = false): Promise<string> {
+  public async seal(rank: TRank = {}, temporary = false): Promise<string> {
     this.file ??= this.layout.temporary();
-    await this.write(this.file, rank, scratch);
+    await this.write(this.file, rank, temporary);
     return this.file;
   }
 
@@ -79,10 +79,10 @@ export class BytesDraft extends Draft {
     if (this.file) await tolerate(this.layout.files.unlink(this.file), 'ENOENT');
   }
 
-  private async write(file: string, rank: TRank, scratch = false): Promise<void> {
+  private async write(file: string, rank: TRank, temporary = false): Promise<void> {
     const whole = wholeFile(this.nextHeader(rank), this.body);
     this.offset = whole.byteLength - this.size;
-    await this.layout.write(file, whole, 'w', scratch);
+    await this.layout.write(file, whole, 'w', temporary);
   }
 }
 
@@ -101,10 +101,10 @@ export class FileDraft extends Draft {
     super(layout, key, about);
   }
 
-  public async seal(rank: TRank = {}, scratch = false): Promise<string> {
+  public async seal(rank: TRank = {}, temporary = false): Promise<string> {
     const { bytes, position } = reservedHeader(this.nextHeader(rank), this.slot);
     await this.layout.files.write(this.fd, bytes, position);
-    if (!scratch) await this.layout.files.fsync(this.fd);
+    if (!temporary) await this.layout.files.fsync(this.fd);
     return this.file;
   }
 

@@ -14,10 +14,10 @@ export interface ICondition {
   ifNoneMatch?: '*';
 }
 
-/** What the caller promised of the object; `scratch` counts for immutable ones. */
+/** What the caller promised of the object; `temporary` counts for immutable ones. */
 export interface IForm {
   immutable?: boolean;
-  scratch?: boolean;
+  temporary?: boolean;
 }
 
 /** attempts of a write without condition that others keep overtaking; with its pauses about half a minute */
@@ -64,8 +64,8 @@ export class Publisher {
     });
   }
 
-  public remove(key: string, path: string, condition: ICondition & { scratch?: boolean }): Promise<void> {
-    if (condition.scratch && condition.ifMatch === undefined) return this.drop(key, path);
+  public remove(key: string, path: string, condition: ICondition & { repeatable?: boolean }): Promise<void> {
+    if (condition.repeatable && condition.ifMatch === undefined) return this.drop(key, path);
     return this.persist(key, path, condition, async ({ place, version }) => {
       this.check(condition, version);
       if (!version || version.header.deleted) return 'won';
@@ -79,7 +79,7 @@ export class Publisher {
     });
   }
 
-  /** Scratch objects are plain files, and it does no harm if one comes back, so nothing is looked up first. */
+  /** It does no harm if an object of a repeatable delete comes back, so nothing is looked up before a plain file is removed. */
   private async drop(key: string, path: string): Promise<void> {
     try {
       await deciding(this.layout.files.unlink(path));
@@ -121,18 +121,18 @@ export class Publisher {
     place: TPlace,
     version: IVersion | null,
     draft: Draft,
-    { immutable, scratch }: IForm,
+    { immutable, temporary }: IForm,
   ): Promise<TOutcome> {
     await this.removeRest(path, { place, version } as TCurrent);
     if (!immutable) return this.generations.create(path, draft);
-    const sealed = await draft.seal({}, scratch);
+    const sealed = await draft.seal({}, temporary);
     try {
       await this.layout.place(path, () => deciding(this.layout.files.link(sealed, path)));
     } catch (error) {
       if (hasCode(error, 'EEXIST', 'ENOTDIR')) return 'lost';
       throw error;
     }
-    if (!scratch) await afterwards(this.layout.syncParent(path));
+    if (!temporary) await afterwards(this.layout.syncParent(path));
     return 'won';
   }
 
@@ -163,7 +163,7 @@ export class Publisher {
     key: string,
     path: string,
     version: IVersion,
-    condition: ICondition & { scratch?: boolean },
+    condition: ICondition & { repeatable?: boolean },
   ): Promise<TOutcome> {
     const remove = async (): Promise<TOutcome> => {
       if (
@@ -173,7 +173,7 @@ export class Publisher {
         )) !== true
       )
         return 'lost';
-      if (condition.scratch) return 'won';
+      if (condition.repeatable) return 'won';
       await this.layout.tidy(path);
       await afterwards(this.layout.syncParent(path));
       return 'won';

@@ -13,7 +13,7 @@ import { headObject, note } from '../reading/helpers.head.js';
 export interface IDeleteOptions {
   ifMatch?: string;
   /** deleting twice is harmless: the key belongs to one write, and nobody writes it again */
-  scratch?: boolean;
+  repeatable?: boolean;
 }
 
 /** Resolves if the object is gone; throws what the failed DELETE means otherwise. */
@@ -41,16 +41,16 @@ const decide = async (session: IS3Session, name: string, ifMatch: string | undef
  *
  * A DELETE is sent once. If its answer is lost, and the object is still there, the request may be on its way and may
  * meet an object that somebody writes meanwhile, one of equal bytes (and ETag) too: `outcomeUnknown`, and whoever
- * repeats the delete looks first at what is stored by then. Only a `scratch` delete is sent again.
+ * repeats the delete looks first at what is stored by then. Only a `repeatable` delete is sent again.
  */
 export const deleteObject = async (session: IS3Session, name: string, options: IDeleteOptions = {}): Promise<void> => {
-  const { ifMatch, scratch } = options;
+  const { ifMatch, repeatable } = options;
   const { sdk, once, retrying, direct } = session.clients;
   const key = session.settings.prefix + name;
   if (ifMatch !== undefined && (await headObject(session, name))?.etag !== ifMatch) throw preconditionFailed(name);
   const IfMatch = ifMatch !== undefined && session.abilities.delete ? quoted(ifMatch) : undefined;
   const command = new sdk.DeleteObjectCommand({ Bucket: session.settings.bucket, Key: key, IfMatch });
-  const isRepeatable = scratch && ifMatch === undefined;
+  const isRepeatable = repeatable && ifMatch === undefined;
   note(session, key, false);
   try {
     await run(session, async (http) => {
