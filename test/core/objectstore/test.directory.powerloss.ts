@@ -65,7 +65,7 @@ const steps: IStep[] = [
     title: `an object with the content of others: ${key}`,
     key,
     after: '',
-    run: (store: IObjectStore) => store.put(key, bytesOf(0), { immutable: true, common: true, ifNoneMatch: '*' }),
+    run: (store: IObjectStore) => store.put(key, bytesOf(0), { immutable: true, shareable: true, ifNoneMatch: '*' }),
   })),
   {
     title: 'the delete of a document',

@@ -61,10 +61,10 @@ export interface IPutOptions {
   /** an intermediate result: it need not survive a loss of power, so a driver may skip what makes writes durable */
   temporary?: boolean | undefined;
   /**
-   * there are many objects with just this content and metadata, and only their keys matter: a driver may keep one file
-   * for those of the same second, with the time and the ETag of the first of them for all
+   * many objects have this content and metadata, and only their keys matter: a driver may store those of the same second
+   * as names of one file; they then have the time and the ETag of the first of them
    */
-  common?: boolean | undefined;
+  shareable?: boolean | undefined;
   signal?: AbortSignal | undefined;
 }
 

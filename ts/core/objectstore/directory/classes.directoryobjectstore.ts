@@ -17,7 +17,7 @@ import { Lookup } from './reading/classes.lookup.js';
 import { VersionReader } from './reading/classes.versionreader.js';
 import { bodyOf, resolveRange } from './reading/helpers.body.js';
 import { listObjects } from './reading/helpers.listing.js';
-import { CommonFiles } from './writing/classes.commonfiles.js';
+import { SharedFiles } from './writing/classes.sharedfiles.js';
 import { Composer } from './writing/classes.composer.js';
 import { BytesDraft, type Draft } from './writing/classes.draft.js';
 import { Generations } from './writing/classes.generations.js';
@@ -43,7 +43,7 @@ export class DirectoryObjectStore implements IObjectStore {
   private readonly lookup: Lookup;
   private readonly publisher: Publisher;
   private readonly composer: Composer;
-  private readonly common: CommonFiles;
+  private readonly sharedFiles: SharedFiles;
 
   /** @param files for tests: the calls to the file system, to halt or break one of them */
   constructor(
@@ -57,7 +57,7 @@ export class DirectoryObjectStore implements IObjectStore {
     this.lookup = new Lookup(files, generations, reader);
     this.publisher = new Publisher(this.layout, reader, generations, this.lookup);
     this.composer = new Composer(this.layout, this.lookup);
-    this.common = new CommonFiles(this.layout);
+    this.sharedFiles = new SharedFiles(this.layout);
   }
 
   /** Creates the directory and removes what writers that died left in it more than a day ago. */
@@ -77,7 +77,7 @@ export class DirectoryObjectStore implements IObjectStore {
   }
 
   public destroy(): Promise<void> {
-    return guarded(() => this.common.clear());
+    return guarded(() => this.sharedFiles.clear());
   }
 
   public sweep(olderThanMs: number): Promise<number> {
@@ -183,11 +183,11 @@ export class DirectoryObjectStore implements IObjectStore {
     body: Uint8Array | ReadableStream<Uint8Array>,
     options: IPutOptions,
   ): Promise<Draft> {
-    const { common, immutable, ifNoneMatch } = options;
+    const { shareable, immutable, ifNoneMatch } = options;
     const draft = await takeIn(this.layout, key, body, options);
     // without a condition it might be put in the place of another one by giving up its own name
-    const shares = common && immutable && ifNoneMatch && body instanceof Uint8Array && draft instanceof BytesDraft;
-    return shares ? this.common.draft(key, options, body) : draft;
+    const shares = shareable && immutable && ifNoneMatch && body instanceof Uint8Array && draft instanceof BytesDraft;
+    return shares ? this.sharedFiles.draft(key, options, body) : draft;
   }
 
   private async precheck(key: string, path: string, options: IPutOptions): Promise<void> {

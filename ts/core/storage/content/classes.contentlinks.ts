@@ -201,7 +201,7 @@ export class ContentLinks {
     const { store } = this.storage;
     // the key is unique to this write; with the condition a driver need not look whether it is taken
     const ifNoneMatch = store.conditionalWrites ? ('*' as const) : undefined;
-    await persist(() => store.put(key, new Uint8Array(), { ifNoneMatch, immutable: true, common: true }));
+    await persist(() => store.put(key, new Uint8Array(), { ifNoneMatch, immutable: true, shareable: true }));
   }
 }
 

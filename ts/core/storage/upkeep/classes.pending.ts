@@ -56,7 +56,7 @@ export class PendingMarkers<TSubject, TTruth> {
     const { store } = this.parts;
     // the key is unique to this write; with the condition a driver need not look whether it is taken
     const ifNoneMatch = store.conditionalWrites ? ('*' as const) : undefined;
-    const options = { contentType: 'application/json', immutable: true, common: label !== undefined, ifNoneMatch };
+    const options = { contentType: 'application/json', immutable: true, shareable: label !== undefined, ifNoneMatch };
     try {
       await store.put(this.keyOf(id), bytes, options);
     } catch (error) {

@@ -84,7 +84,7 @@ export class ResumableUploads {
       ifNoneMatch: this.storage.store.conditionalWrites ? '*' : undefined,
       immutable: true,
       temporary: true,
-      common: true,
+      shareable: true,
     });
     this.hashes.set(id, { owner, print: '', size: 0, algorithm, hash: plugins.crypto.createHash(algorithm) });
     return id;

@@ -12,7 +12,7 @@ import { randomName } from './helpers.random.js';
  * key the file was written for. The second lets compose give the file to another key without copying it: it is written
  * in place, then the file is linked, and each key goes by the header that names it. What is not written is a hole.
  *
- * A header with the key ANY_KEY belongs to whatever key the file is found under (classes.commonfiles.ts).
+ * A header with the key ANY_KEY belongs to whatever key the file is found under (classes.sharedfiles.ts).
  */
 const MAGIC = 'sreg1 ';
 const PREAMBLE = 16;

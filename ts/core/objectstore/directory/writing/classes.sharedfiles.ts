@@ -13,7 +13,7 @@ const KINDS = 100;
 /** names that are given to one file; a file system that allows few allows 1,023 */
 const MAX_NAMES = 1000;
 
-interface ICommonFile {
+interface ISharedFile {
   kind: string;
   path: string;
   etag: string;
@@ -31,20 +31,20 @@ interface ICommonFile {
  * the start of the upload and the link). Nothing ever changes in such a file. Its own name in `tmp/` is removed when it
  * is not fresh any more and nobody uses it.
  */
-export class CommonFiles {
-  private readonly fresh = new Map<string, ICommonFile>();
+export class SharedFiles {
+  private readonly fresh = new Map<string, ISharedFile>();
 
   constructor(private readonly layout: DirectoryLayout) {}
 
   public draft(key: string, about: TDraftAbout, body: Uint8Array): BytesDraft {
-    return new CommonDraft(this.layout, key, about, body, this);
+    return new SharedDraft(this.layout, key, about, body, this);
   }
 
   /**
    * A file with this content, safe unless it is `temporary`, that is an object under whatever name it is given until it is
    * released.
    */
-  public async share(about: TDraftAbout, body: Uint8Array, temporary: boolean): Promise<ICommonFile> {
+  public async share(about: TDraftAbout, body: Uint8Array, temporary: boolean): Promise<ISharedFile> {
     const { contentType, metadata } = about;
     const kind = JSON.stringify([temporary, contentType, metadata, Buffer.from(body).toString('latin1')]);
     let file = this.fresh.get(kind);
@@ -63,7 +63,7 @@ export class CommonFiles {
     }
   }
 
-  public async release(file: ICommonFile): Promise<void> {
+  public async release(file: ISharedFile): Promise<void> {
     file.users--;
     if (this.fresh.get(file.kind) !== file) await this.remove(file);
   }
@@ -74,7 +74,7 @@ export class CommonFiles {
     for (const file of files) await this.remove(file);
   }
 
-  private make(about: IAbout, body: Uint8Array, temporary: boolean, kind: string): ICommonFile {
+  private make(about: IAbout, body: Uint8Array, temporary: boolean, kind: string): ISharedFile {
     const { contentType: type, metadata: meta } = about;
     const path = this.layout.temporary();
     const etag = createEtag();
@@ -86,13 +86,13 @@ export class CommonFiles {
     return file;
   }
 
-  private retire(file: ICommonFile): void {
+  private retire(file: ISharedFile): void {
     if (this.fresh.get(file.kind) !== file) return;
     this.fresh.delete(file.kind);
     this.remove(file).catch(() => undefined); // a sweep will
   }
 
-  private async remove({ users, path, timer }: ICommonFile): Promise<void> {
+  private async remove({ users, path, timer }: ISharedFile): Promise<void> {
     if (users > 0) return;
     clearTimeout(timer);
     await tolerate(this.layout.files.unlink(path), 'ENOENT');
@@ -100,15 +100,15 @@ export class CommonFiles {
 }
 
 /** Shares a file where it is the first of its key; a version that follows another one has to remember that. */
-class CommonDraft extends BytesDraft {
-  private shared: ICommonFile | undefined;
+class SharedDraft extends BytesDraft {
+  private shared: ISharedFile | undefined;
 
   constructor(
     layout: DirectoryLayout,
     key: string,
     private readonly aboutAll: TDraftAbout,
     private readonly content: Uint8Array,
-    private readonly files: CommonFiles,
+    private readonly files: SharedFiles,
   ) {
     super(layout, key, aboutAll, content);
   }
