@@ -126,8 +126,8 @@ export class AuthManager {
    * The token behind a credential, verified anew; `null` = it is not valid. Of Basic credentials the password may be a
    * token (then the name does not matter), or the name if the password is empty.
    */
-  public identify(credential: TPresentedCredential, protocol: TRegistryProtocol): Promise<IAuthToken | null> {
-    return this.#verifier.identify(credential, protocol);
+  public validateCredential(credential: TPresentedCredential, protocol: TRegistryProtocol): Promise<IAuthToken | null> {
+    return this.#verifier.validateCredential(credential, protocol);
   }
 
   /** `null` if the token is unknown, revoked, expired, of another protocol, or of a user who is gone. */
@@ -136,7 +136,7 @@ export class AuthManager {
   }
 
   /**
-   * @param token as `validateToken`, `identify` or `verify` gave it; `null` = an anonymous caller
+   * @param token as `validateToken`, `validateCredential` or `verify` gave it; `null` = an anonymous caller
    * @param resource `{protocol}:{type}:{name}`, e.g. `npm:package:@scope/x`
    * @param action read | write | delete | pull | push
    */

@@ -155,7 +155,7 @@ export abstract class BaseRegistry {
       call.params = params;
       call.access = route.access;
       call.route = route.path;
-      await this.admit(call, route.access);
+      await this.authorizeCall(call, route.access);
       response = toResponse(await route.handle(call));
     } catch (thrown) {
       response = this.failed(thrown, call);
@@ -193,12 +193,12 @@ export abstract class BaseRegistry {
   }
 
   /** Authentication, then authorisation, both before anything is looked up: an outsider cannot probe what exists. */
-  private async admit(call: RegistryCall, access: TAccess): Promise<void> {
+  private async authorizeCall(call: RegistryCall, access: TAccess): Promise<void> {
     if (access === 'public') {
       call.audience = 'anybody';
       return;
     }
-    await this.identify(call, access);
+    await this.authenticateCall(call, access);
     if (access === 'identified' || access === 'authenticated') {
       const isKnown = access === 'identified' ? call.token : call.userId;
       if (!isKnown) throw new RegistryError('unauthenticated', 'Authentication is required');
@@ -214,7 +214,7 @@ export abstract class BaseRegistry {
   }
 
   /** Sets `call.token` from what the caller presents; a credential that is not valid is `unauthenticated`. */
-  private async identify(call: RegistryCall, access: TAccess): Promise<void> {
+  private async authenticateCall(call: RegistryCall, access: TAccess): Promise<void> {
     const caller = await this.services.auth.verify(this.presented(call), this.protocol);
     if (!caller) {
       call.isCredentialInvalid = true;

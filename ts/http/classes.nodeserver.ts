@@ -69,8 +69,8 @@ class NodeServer implements IRegistryServer {
     const reports = settings.onResponse && new RequestReports(settings.onResponse, trustProxy);
     this.reports = reports;
     const options = { ...settings, trace: reports && ((request: http.IncomingMessage) => reports.traceOf(request)) };
-    this.server.on('request', this.admit(toNodeListener(handler, options)));
-    this.server.on('checkContinue', this.admit(toNodeListener(handler, { ...options, answersContinue: true })));
+    this.server.on('request', this.withGuards(toNodeListener(handler, options)));
+    this.server.on('checkContinue', this.withGuards(toNodeListener(handler, { ...options, answersContinue: true })));
     this.server.on('clientError', (error, socket) => answerClientError(error, socket, this.underWay));
   }
 
@@ -124,7 +124,7 @@ class NodeServer implements IRegistryServer {
   }
 
   /** What every request passes before the registry sees it. */
-  private admit(listener: TNodeListener): TNodeListener {
+  private withGuards(listener: TNodeListener): TNodeListener {
     const { settings, underWay } = this;
     return (request, response) => {
       underWay.add(response);

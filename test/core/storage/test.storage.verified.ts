@@ -61,15 +61,15 @@ t.test('a verified body gives everything but its last chunk before it is found r
 });
 
 t.test('a verified body that is wrong, too long, of another length, or not admitted ends before its end', async (t) => {
-  const admit = async () => {};
+  const approve = async () => {};
   const refuse = async () => {
     throw Object.assign(new Error('no'), { kind: 'forbidden' });
   };
   const table: [string, VerifiedBody, () => Promise<void>, string][] = [
-    ['other content', verified(['one ', 'two ', 'thr33']), admit, 'digestMismatch'],
-    ['more than allowed', verified(CHUNKS, { limit: 5 }), admit, 'tooLarge'],
-    ['shorter than announced', verified(CHUNKS, { size: WHOLE.byteLength + 1 }), admit, 'invalid'],
-    ['longer than announced', verified(CHUNKS, { size: WHOLE.byteLength - 1 }), admit, 'invalid'],
+    ['other content', verified(['one ', 'two ', 'thr33']), approve, 'digestMismatch'],
+    ['more than allowed', verified(CHUNKS, { limit: 5 }), approve, 'tooLarge'],
+    ['shorter than announced', verified(CHUNKS, { size: WHOLE.byteLength + 1 }), approve, 'invalid'],
+    ['longer than announced', verified(CHUNKS, { size: WHOLE.byteLength - 1 }), approve, 'invalid'],
     ['refused', verified(), refuse, 'forbidden'],
   ];
   for (const [what, one, admitted, reason] of table) {
@@ -83,8 +83,8 @@ t.test('a verified body that is wrong, too long, of another length, or not admit
   }
   t.throws(() => verified(CHUNKS, { size: 1001 }), kind('tooLarge'), 'before a byte is read');
   const drained = verified(['x']);
-  await t.rejects(drained.drain(admit), kind('digestMismatch'), 'what is there already is verified all the same');
-  await verified().drain(admit);
+  await t.rejects(drained.drain(approve), kind('digestMismatch'), 'what is there already is verified all the same');
+  await verified().drain(approve);
 });
 
 t.test('a verified body that nobody reads is freed; one that is read is not', async (t) => {

@@ -50,7 +50,7 @@ export class Verifier {
     if (!credential) return this.#anonymous;
     const { own, sessions, callers } = this.#options;
     const verification = callers.begin();
-    const token = await this.identify(credential, protocol);
+    const token = await this.validateCredential(credential, protocol);
     if (!token) return null;
     const believed = own ? (sessions.believedUntil(token) ?? own.believedUntil(token)) : NOT_REMEMBERED;
     const validUntil = Math.min(believed, verification.since + BELIEVED_MS);
@@ -62,7 +62,7 @@ export class Verifier {
     return credential ? this.#options.callers.peek(credential, protocol) : this.#anonymous;
   }
 
-  public async identify(credential: TPresentedCredential, protocol: TRegistryProtocol): Promise<IAuthToken | null> {
+  public async validateCredential(credential: TPresentedCredential, protocol: TRegistryProtocol): Promise<IAuthToken | null> {
     if (credential.kind === 'token') return this.validateToken(credential.token, protocol);
     const { username, password, from } = credential;
     const token = await this.validateToken(password || username, protocol);

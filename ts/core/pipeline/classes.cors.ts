@@ -48,7 +48,7 @@ export class Cors {
     const origin = headerOf(headers, 'origin');
     if (context.method.toUpperCase() !== 'OPTIONS' || wanted === undefined || origin === undefined) return undefined;
     const answer: IResponse = { status: 204, headers: { 'Cache-Control': 'no-store' } };
-    this.admit(answer, origin);
+    this.allow(answer, origin);
     if (answer.headers['Access-Control-Allow-Origin'] === undefined || !READS.has(wanted)) return answer;
     const fields = headerOf(headers, 'access-control-request-headers');
     answer.headers['Access-Control-Allow-Methods'] = 'GET, HEAD';
@@ -61,12 +61,12 @@ export class Cors {
   /** Lets pages of other origins see the answer to a read, also if it is an error. */
   public open({ method, headers }: IRequestContext, response: IResponse): void {
     if (!READS.has(method.toUpperCase())) return;
-    if (this.admit(response, headerOf(headers, 'origin'))) {
+    if (this.allow(response, headerOf(headers, 'origin'))) {
       response.headers['Access-Control-Expose-Headers'] = EXPOSED;
     }
   }
 
-  private admit({ headers }: IResponse, origin: string | undefined): boolean {
+  private allow({ headers }: IResponse, origin: string | undefined): boolean {
     if (this.isOpen) {
       // never with credentials: a browser would send what it knows of the user from any page
       headers['Access-Control-Allow-Origin'] = '*';

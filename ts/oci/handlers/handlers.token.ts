@@ -22,7 +22,7 @@ interface ITokenRequest {
   refreshToken?: string;
 }
 
-const identify = async (call: RegistryCall, oci: IOciParts, credential: TPresentedCredential): Promise<IAuthToken> => {
+const callerOf = async (call: RegistryCall, oci: IOciParts, credential: TPresentedCredential): Promise<IAuthToken> => {
   const presented = credential.kind === 'basic' ? { ...credential, from: call.address } : credential;
   const caller = (await call.auth.verify(presented, 'oci'))?.token;
   if (!caller) throw refused('Wrong user name, password or token');
@@ -74,7 +74,7 @@ export const getToken = async (call: RegistryCall, oci: IOciParts): Promise<IRes
   const { token } = call.context;
   const credential: TPresentedCredential | null =
     token === undefined ? parseAuthorization(call.header('authorization')) : { kind: 'token', token };
-  const caller = credential && (await identify(call, oci, credential));
+  const caller = credential && (await callerOf(call, oci, credential));
   const stays = caller && call.query('offline_token') === 'true';
   const refreshToken = stays ? await refreshTokenFor(call, caller, credential) : undefined;
   return issue(oci, { caller, scopes: call.queryAll('scope'), refreshToken });
@@ -101,7 +101,7 @@ export const postToken = async (call: RegistryCall, oci: IOciParts): Promise<IRe
   const scopes = form.getAll('scope');
   if (grant === 'refresh_token') {
     const token = form.get('refresh_token') ?? '';
-    return issue(oci, { caller: await identify(call, oci, { kind: 'token', token }), scopes, refreshToken: token });
+    return issue(oci, { caller: await callerOf(call, oci, { kind: 'token', token }), scopes, refreshToken: token });
   }
   if (grant !== 'password') {
     throw new RegistryError('invalid', 'grant_type is neither password nor refresh_token', { wireCode: 'UNSUPPORTED' });
@@ -111,7 +111,7 @@ export const postToken = async (call: RegistryCall, oci: IOciParts): Promise<IRe
     username: form.get('username') ?? '',
     password: form.get('password') ?? '',
   };
-  const caller = await identify(call, oci, credential);
+  const caller = await callerOf(call, oci, credential);
   const stays = form.get('access_type') === 'offline';
   const refreshToken = stays ? await refreshTokenFor(call, caller, credential) : undefined;
   return issue(oci, { caller, scopes, refreshToken });

@@ -60,10 +60,10 @@ export class PasswordCheck {
   }
 
   async #check(record: TPasswordRecord | null, credentials: ICredentials): Promise<boolean> {
-    this.#throttle.admit(credentials);
+    this.#throttle.assertAllowed(credentials);
     return whenItsTurn(this.#throttle.laneOf(credentials), async () => {
       // those before it may have used up what there was
-      this.#throttle.admit(credentials);
+      this.#throttle.assertAllowed(credentials);
       const { password } = credentials;
       const isRight = await this.#compare(record, password);
       // a token that is no longer valid, in the place of a password, is a client's mistake and no guess

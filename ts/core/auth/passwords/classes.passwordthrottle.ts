@@ -116,7 +116,7 @@ export class PasswordThrottle {
   }
 
   /** @throws RegistryError `rateLimited` if no further password may be tried now */
-  public admit(attempt: IAttempt): void {
+  public assertAllowed(attempt: IAttempt): void {
     const { source, user, pair } = this.#namesOf(attempt);
     const waits = [this.#pairs.wait(pair)];
     if (!this.#known.has(pair)) {

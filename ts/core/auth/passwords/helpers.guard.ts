@@ -21,9 +21,9 @@ export const guardPasswords = (
   const throttle = new PasswordThrottle(() => now().getTime());
   const queue = new FairQueue({ concurrency: AT_ONCE, queue: LONGEST_QUEUE, refusal: tooManyChecks });
   return async (credentials) => {
-    throttle.admit(credentials);
+    throttle.assertAllowed(credentials);
     return queue.run(throttle.laneOf(credentials), async () => {
-      throttle.admit(credentials);
+      throttle.assertAllowed(credentials);
       const userId = await provider.authenticate(credentials);
       throttle.note(credentials, userId !== null);
       return userId;

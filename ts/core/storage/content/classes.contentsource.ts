@@ -18,11 +18,11 @@ export class ContentSource {
   private isSpent = false;
   private ownSize: number | undefined;
 
-  /** @param admit asks the hooks; the content becomes visible only after that */
+  /** @param approve asks the hooks; the content becomes visible only after that */
   constructor(
     private readonly store: IObjectStore,
     private readonly content: StagedObject | VerifiedBody,
-    private readonly admit: () => Promise<void>,
+    private readonly approve: () => Promise<void>,
   ) {}
 
   /** bytes; known once something was placed */
@@ -35,9 +35,9 @@ export class ContentSource {
     const { content, store } = this;
     if (content instanceof VerifiedBody) {
       if ((content.announced ?? SMALL + 1) > SMALL || !store.conditionalWrites) return;
-      this.bytes = await content.collect(this.admit);
+      this.bytes = await content.collect(this.approve);
     } else {
-      await this.admit();
+      await this.approve();
       const held = content.peek();
       if ('bytes' in held) this.bytes = held.bytes;
     }
@@ -73,7 +73,7 @@ export class ContentSource {
       // another length than is stored: whether the client is right shows when it has sent everything
       if (content.announced !== undefined && content.announced !== there.size) return 'damaged';
       this.isSpent = true;
-      await content.drain(this.admit);
+      await content.drain(this.approve);
       this.ownSize = content.size;
     }
     return there.size === this.size ? 'found' : 'damaged';
@@ -107,7 +107,7 @@ export class ContentSource {
     if (content instanceof VerifiedBody) {
       try {
         // without a condition: to replace bytes by equal ones does no harm
-        await store.put(key, content.open(this.admit), { ...options, size: content.announced });
+        await store.put(key, content.open(this.approve), { ...options, size: content.announced });
       } catch (error) {
         throw content.failure ?? error;
       }

@@ -92,7 +92,7 @@ export class ContentStore {
     const hooks = new AskedHooks(this.storage);
     const about = (): IHookSubject => this.subject(owner, digest, content);
     let asked: Promise<void> | undefined;
-    const admit = (): Promise<void> => {
+    const approve = (): Promise<void> => {
       asked ??= hooks.ask('beforePut', about());
       return asked;
     };
@@ -105,7 +105,7 @@ export class ContentStore {
         }
         // bytes that are there already are new to an owner that has no link to them
         const had = this.storage.watchesWrites && (await this.has(owner, digest));
-        const source = new ContentSource(this.storage.store, content, admit);
+        const source = new ContentSource(this.storage.store, content, approve);
         await source.begin();
         const key = await this.take(owner, digest, source);
         if (key === null && had) await hooks.abort();

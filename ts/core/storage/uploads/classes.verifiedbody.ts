@@ -22,7 +22,7 @@ export interface IVerifiedBodyOptions {
 
 /**
  * A body whose digest is known before it is read, so that it can stream straight to its key: its last chunk is held
- * back until the digest has proved right and `admit` has let it pass, and without its last chunk no store keeps it.
+ * back until the digest has proved right and `approve` has let it pass, and without its last chunk no store keeps it.
  */
 export class VerifiedBody {
   /** algorithm -> hex, as promised */
@@ -55,18 +55,18 @@ export class VerifiedBody {
   }
 
   /** For the store. */
-  public open(admit: () => Promise<void>): ReadableStream<Uint8Array> {
-    return fromIterable(this.withheld(admit));
+  public open(approve: () => Promise<void>): ReadableStream<Uint8Array> {
+    return fromIterable(this.withheld(approve));
   }
 
   /** Reads and verifies what the store has already: that a caller knows a digest does not prove that it has the content. */
-  public async drain(admit: () => Promise<void>): Promise<void> {
-    for await (const _chunk of this.withheld(admit));
+  public async drain(approve: () => Promise<void>): Promise<void> {
+    for await (const _chunk of this.withheld(approve));
   }
 
   /** The whole content in memory. */
-  public collect(admit: () => Promise<void>): Promise<Buffer> {
-    return gather(this.withheld(admit));
+  public collect(approve: () => Promise<void>): Promise<Buffer> {
+    return gather(this.withheld(approve));
   }
 
   /** Frees a body that nobody read. */
@@ -77,7 +77,7 @@ export class VerifiedBody {
     await this.body.cancel().catch(() => undefined);
   }
 
-  private async *withheld(admit: () => Promise<void>): AsyncGenerator<Uint8Array, void, undefined> {
+  private async *withheld(approve: () => Promise<void>): AsyncGenerator<Uint8Array, void, undefined> {
     this.begun = true;
     const { onChunk } = this.options;
     try {
@@ -91,7 +91,7 @@ export class VerifiedBody {
         last = chunk;
       }
       this.verify();
-      await admit();
+      await approve();
       if (!last) return;
       if (onChunk) await onChunk(last);
       yield last;
