@@ -11,7 +11,7 @@ import {
 } from '../core/storage/upkeep/interfaces.garbage.js';
 import { ManifestStore } from './classes.manifeststore.js';
 import type { IReferrer } from './classes.referrerlists.js';
-import { blobsOf } from './helpers.blobs.js';
+import { blobStoreOf } from './helpers.blobstore.js';
 import { retireUntagged } from './helpers.untagged.js';
 import type { IOciParts } from './interfaces.parts.js';
 import { manifestGuardsPrefix, manifestsPrefix, readManifestGuardKey, readManifestKey } from './keys.oci.js';
@@ -69,7 +69,7 @@ export class GarbageCollection {
       const isThere = (repository: string, digest: string) => this.referrers.has(`${repository}@${digest}`);
       await this.oci.referrers.dropGone(isThere, () => this.step('referrers'));
     }
-    const collector = new ContentCollector(blobsOf(storage), {
+    const collector = new ContentCollector(blobStoreOf(storage), {
       before,
       dryRun: options.dryRun ?? false,
       isNamed: (repository, digest) => this.unreadable.has(repository) || this.named.has(`${repository}@${digest}`),

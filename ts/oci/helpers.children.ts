@@ -2,7 +2,7 @@ import { inParallel } from '../core/base/helpers.concurrency.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
 import { ManifestStore } from './classes.manifeststore.js';
-import { blobsOf } from './helpers.blobs.js';
+import { blobStoreOf } from './helpers.blobstore.js';
 import type { IDigest } from './wire/wire.digests.js';
 import type { IManifest } from './wire/wire.manifests.js';
 
@@ -45,7 +45,7 @@ export const findChildren = (
   isSparse: boolean,
 ): Promise<string[]> => {
   const manifests = new ManifestStore(storage);
-  const blobs = blobsOf(storage);
+  const blobs = blobStoreOf(storage);
   const looks: ILooks = {
     manifest: (digest) => manifests.exists(name, digest),
     blob: (digest) => blobs.has(name, digest),
@@ -66,7 +66,7 @@ export const assureChildren = (
   { isSparse, ...options }: { had?: boolean; isNamed?: boolean; isSparse: boolean },
 ): Promise<string[]> => {
   const manifests = new ManifestStore(storage);
-  const blobs = blobsOf(storage);
+  const blobs = blobStoreOf(storage);
   const looks: ILooks = {
     manifest: async (digest) => {
       const found = await manifests.find(name, digest);

@@ -1,6 +1,6 @@
 import { inParallel } from '../core/base/helpers.concurrency.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
-import { blobsOf } from './helpers.blobs.js';
+import { blobStoreOf } from './helpers.blobstore.js';
 import { blobFolders, layoutKey } from './keys.oci.js';
 import { readDigest } from './wire/wire.digests.js';
 
@@ -35,7 +35,7 @@ const readOldLink = (key: string): IOldLink | null => {
 export const migrateLinks = async (storage: RegistryStorage): Promise<void> => {
   const layout = await storage.read<ILayoutDocument>(layoutKey);
   if (layout && layout.value.version >= LAYOUT) return;
-  const blobs = blobsOf(storage);
+  const blobs = blobStoreOf(storage);
   let count = 0;
   const move = async ({ key, repository, digest: text }: IOldLink): Promise<void> => {
     const digest = readDigest(text);

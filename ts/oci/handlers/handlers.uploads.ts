@@ -4,7 +4,7 @@ import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { AskedHooks } from '../../core/storage/hooks/classes.askedhooks.js';
 import { wrongOffset } from '../../core/storage/uploads/classes.resumableuploads.js';
 import { VerifiedBody } from '../../core/storage/uploads/classes.verifiedbody.js';
-import { blobsOf } from '../helpers.blobs.js';
+import { blobStoreOf } from '../helpers.blobstore.js';
 import type { IOciParts } from '../interfaces.parts.js';
 import { BLOB_TYPE, uploadsPrefix } from '../keys.oci.js';
 import { assertAlgorithm, assertDigest, type IDigest, readDigest } from '../wire/wire.digests.js';
@@ -63,7 +63,7 @@ const placeBody = async (call: RegistryCall, digest: IDigest): Promise<void> => 
   const { algorithm, hex } = digest;
   const body = call.body.exists ? call.body.stream({ limit }) : new Blob([]).stream();
   const size = call.body.exists ? announcedSize(call) : 0;
-  await blobsOf(call.storage).put(nameOf(call), digest, new VerifiedBody(body, { algorithm, hex, size, limit }));
+  await blobStoreOf(call.storage).put(nameOf(call), digest, new VerifiedBody(body, { algorithm, hex, size, limit }));
 };
 
 /** The digest that the client promises; undefined where it promises none. Two of them promise nothing. */
@@ -76,7 +76,7 @@ const mount = async (call: RegistryCall, text: string): Promise<IDigest | null> 
   const digest = readDigest(text);
   if (!digest) return null;
   const from = call.query('from');
-  const blobs = blobsOf(call.storage);
+  const blobs = blobStoreOf(call.storage);
   const candidates = from === undefined ? await blobs.links.owners(digest, MAX_HOLDERS) : [from];
   for (const repository of candidates) {
     if (!isRepository(repository)) continue;
@@ -188,7 +188,7 @@ export const finishUpload = (call: RegistryCall, oci: IOciParts): Promise<IRespo
     }
     if (call.body.exists) await takeLastChunk(call, oci, range, id, digest);
     const staged = await uploads.assemble(id, { owner, algorithm: digest.algorithm, hex: digest.hex });
-    await blobsOf(call.storage).put(owner, digest, staged);
+    await blobStoreOf(call.storage).put(owner, digest, staged);
     return blobCreated(call, digest);
   });
 
