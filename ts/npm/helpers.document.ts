@@ -98,7 +98,7 @@ const assertTags = (before: Record<string, string>, after: Record<string, string
 };
 
 /** Tags of versions that exist, with a `latest` wherever there is a version: clients take it for granted. */
-const settledTags = (
+const tagsOfVersions = (
   tags: Record<string, string>,
   versions: Record<string, INpmManifest>,
   otherwise?: string,
@@ -175,7 +175,7 @@ export const addVersions = (
     ),
     maintainers,
     versions,
-    'dist-tags': settledTags(tags, versions, highest(added)),
+    'dist-tags': tagsOfVersions(tags, versions, highest(added)),
     _registry: {
       artifacts: withEntries(before._registry.artifacts, Object.entries(artifacts)),
       deleted: without(before._registry.deleted, added),
@@ -198,7 +198,7 @@ export const removeVersions = (
   return withoutStaleReadme(document, {
     ...base,
     versions: left,
-    'dist-tags': settledTags(tags, left),
+    'dist-tags': tagsOfVersions(tags, left),
     time: without(base.time, versions),
     _registry: {
       artifacts: without(document._registry.artifacts, versions),
@@ -219,7 +219,7 @@ export const wereRemovedBy = (document: INpmDocument, versions: string[], stamp:
 /** Sets the tags as they stand in a document that a client read and sends back. */
 export const replaceTags = (document: INpmDocument, tags: Record<string, string>, stamp: IStamp): INpmDocument => {
   assertTags(document['dist-tags'], tags);
-  const changed = { ...touched(document, stamp), 'dist-tags': settledTags(tags, document.versions) };
+  const changed = { ...touched(document, stamp), 'dist-tags': tagsOfVersions(tags, document.versions) };
   return withoutStaleReadme(document, changed);
 };
 

@@ -38,7 +38,7 @@ export class NoteWriter<TEntry> {
   }
 
   /** Waits until everything that was added so far is stored, or has failed to be. */
-  public async settle(): Promise<void> {
+  public async flush(): Promise<void> {
     this.waiting?.hurry();
     await this.last;
   }

@@ -193,7 +193,7 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
   }
 
   private async refreshed(options: IListingReadOptions): Promise<void> {
-    await this.writer.settle();
+    await this.writer.flush();
     // a second: as long as a person needs to go from a publish to a search
     await this.keeper.refreshed(options.maxAgeMs ?? 1000);
   }

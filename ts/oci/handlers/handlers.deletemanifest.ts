@@ -40,7 +40,7 @@ const deleteTag = async (call: RegistryCall, oci: IOciParts, name: string, tag: 
   const tags = new RepositoryTags(storage, name);
   if (!(await tags.find(tag))) throw unknownManifest(tag);
   const hooks = new AskedHooks(storage);
-  await hooks.settle(async () => {
+  await hooks.abortOnFailure(async () => {
     await hooks.ask('beforeDelete', tagsSubject(name, tag));
     await tags.removeOne(tag);
     await hooks.tell();
@@ -90,7 +90,7 @@ const deleteByDigest = async (call: RegistryCall, oci: IOciParts, name: string, 
     },
   };
   const hooks = new AskedHooks(storage);
-  await hooks.settle(async () => {
+  await hooks.abortOnFailure(async () => {
     if (found) await hooks.ask('beforeDelete', artifact);
     if (own.length > 0) await hooks.ask('beforeDelete', tagsSubject(name, digest.text));
     await oci.referrers.during(reference, async () => {

@@ -148,7 +148,7 @@ export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<I
     open: () => toReadableStream(bytes),
   };
   const hooks = new AskedHooks(storage);
-  await hooks.settle(async () => {
+  await hooks.abortOnFailure(async () => {
     if (!exists) await hooks.ask('beforePut', artifact);
     if (setsTags) await hooks.ask('beforePut', tagsSubject(name, version, 'commit'));
     await oci.referrers.during(reference, async () => {

@@ -195,7 +195,7 @@ export class ContentCollector {
         }
         for (const [index, link] of links.entries()) link.marks.push(ownMarks[index] as string);
         const hooks = asked.get(group) as AskedHooks;
-        await hooks.settle(() => content.links.remove(links));
+        await hooks.abortOnFailure(() => content.links.remove(links));
         this.links++;
         await hooks.tell();
         await this.removeStray(strayMarks);

@@ -98,7 +98,7 @@ export class ContentStore {
     };
     let failure: unknown;
     try {
-      await hooks.settle(async () => {
+      await hooks.abortOnFailure(async () => {
         if (content instanceof VerifiedBody && isLarge(content.announced)) {
           const { key, metadata } = about();
           await hooks.ask('beforePut', { key, metadata: { ...metadata, size: content.announced }, phase: 'start' });
@@ -129,7 +129,7 @@ export class ContentStore {
     if (copy === null || !there) return false;
     const key = this.links.folder(owner, digest);
     const hooks = new AskedHooks(this.storage);
-    return hooks.settle(async () => {
+    return hooks.abortOnFailure(async () => {
       await hooks.ask('beforePut', { ...this.subject(owner, digest, { size: there.size }), key });
       const had = this.storage.watchesWrites && (await this.has(owner, digest));
       const isLinked = await this.link(owner, digest, copy, guard);
@@ -142,7 +142,7 @@ export class ContentStore {
   /** Takes the content from the owner. The bytes are deleted by a collector, when nobody has them. */
   public async unlink(owner: string, digest: IContentDigest): Promise<void> {
     const hooks = new AskedHooks(this.storage);
-    await hooks.settle(async () => {
+    await hooks.abortOnFailure(async () => {
       await hooks.ask('beforeDelete', await this.subjectOfDelete(owner, digest));
       await this.links.removeAll(owner, digest);
       await hooks.tell();

@@ -4,7 +4,7 @@ import { RegistryError } from '../../classes.registryerror.js';
 import type { IObjectStore } from '../../objectstore/interfaces.objectstore.js';
 import type { ICodec, IUpdateOptions, IUpdateResult } from '../interfaces.storage.js';
 import type { DocumentCache } from './classes.documentcache.js';
-import { OutcomeUnknownError, settleWrite, sleep, type TWriteOutcome } from './helpers.conditionalwrite.js';
+import { OutcomeUnknownError, writeConditionally, sleep, type TWriteOutcome } from './helpers.conditionalwrite.js';
 import { type IDocumentState, metadataOf, nextHead, tombstoneBytes, whereIs } from './helpers.documentstate.js';
 import {
   answer,
@@ -172,7 +172,7 @@ export class UpdateQueue {
     const isDeleted = attempt.next.value === null;
     const contentType = isDeleted ? jsonCodec.contentType : codec.contentType;
     const metadata = metadataOf(attempt.next, id, isDeleted);
-    const outcome = await settleWrite(this.store, { key, bytes, contentType, metadata, base: base.etag });
+    const outcome = await writeConditionally(this.store, { key, bytes, contentType, metadata, base: base.etag });
     if (outcome.kind !== 'written') return outcome;
     const next = { ...attempt.next, etag: outcome.etag };
     if (isDeleted) this.documents.keepAbsent(key, next);

@@ -65,11 +65,11 @@ const look = async (store: IObjectStore, key: string, isLate: () => boolean): Pr
 /**
  * One conditional write, brought to a certain end if possible. After an attempt in doubt the object is looked at: it
  * carries our write id -> written. The base is still current -> not applied so far, but the request may be under way in
- * the network still; writing the same once more settles it, because afterwards the first one's condition cannot hold.
+ * the network still; writing the same once more decides it, because afterwards the first one's condition cannot hold.
  * A driver's `preconditionFailed` is certain, and trusted as `lost` if no attempt before it was in doubt. Throws the
  * store's own error if that says that nothing was applied.
  */
-export const settleWrite = async (store: IObjectStore, write: IConditionalWrite): Promise<TWriteOutcome> => {
+export const writeConditionally = async (store: IObjectStore, write: IConditionalWrite): Promise<TWriteOutcome> => {
   const until = performance.now() + PATIENCE_MS;
   const isLate = () => performance.now() > until;
   let doubt: unknown;

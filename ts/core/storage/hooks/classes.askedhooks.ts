@@ -32,7 +32,7 @@ export class AskedHooks {
   }
 
   /** Runs `work`, which asks and does what was allowed; if it fails, `abort`, unless the write may have been done. */
-  public async settle<T>(work: () => Promise<T>): Promise<T> {
+  public async abortOnFailure<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {

@@ -35,10 +35,10 @@ const FORGET_AFTER_MS = 15 * 60_000;
  *
  *     mark      a marker names the subject, before its source of truth is changed
  *     (commit)  the source of truth is changed, or not
- *     settle    the derived state is made the same
+ *     update    the derived state is brought up to date
  *     unmark    the marker is removed
  *
- * Any replica that finds a marker of some age settles its subject. A marker's key is unique to its write (a UUID), so a
+ * Any replica that finds a marker of some age brings its derived state up to date. A marker's key is unique to its write (a UUID), so a
  * delete that arrives late removes no other marker.
  */
 export class PendingMarkers<TSubject, TTruth> {
@@ -70,7 +70,7 @@ export class PendingMarkers<TSubject, TTruth> {
   }
 
   public unmark(id: string): Promise<void> {
-    // a marker that a loss of power brings back is settled once more, which changes nothing
+    // a marker that a loss of power brings back is followed once more, which changes nothing
     return this.parts.store.delete(this.keyOf(id), { repeatable: true });
   }
 
@@ -79,7 +79,7 @@ export class PendingMarkers<TSubject, TTruth> {
    * have changed the derived state before us. So this looks again, until both are the same. Returns whether anything
    * was changed.
    */
-  public async settle(subject: TSubject): Promise<boolean> {
+  public async bringUpToDate(subject: TSubject): Promise<boolean> {
     const { look, follow, isSame } = this.options;
     let changed = false;
     let truth = await look(subject);
@@ -101,7 +101,7 @@ export class PendingMarkers<TSubject, TTruth> {
       return await work();
     } finally {
       try {
-        await this.settle(subject);
+        await this.bringUpToDate(subject);
         await this.unmark(id);
       } catch (error) {
         this.parts.logger.warn(`${this.options.what} could not follow a write; it will be repaired`, {
@@ -112,7 +112,7 @@ export class PendingMarkers<TSubject, TTruth> {
   }
 
   /**
-   * Settles the subjects of markers older than `olderThanMs`, and removes the markers older than `forgetAfterMs`.
+   * Brings the derived state of markers older than `olderThanMs` up to date, and removes the markers older than `forgetAfterMs`.
    * Returns how many subjects had to be changed.
    */
   public async repair(olderThanMs: number, forgetAfterMs = FORGET_AFTER_MS): Promise<number> {
@@ -124,10 +124,10 @@ export class PendingMarkers<TSubject, TTruth> {
       if (age < olderThanMs) continue;
       try {
         const subject = await this.subjectOf(item.key);
-        if (subject !== undefined && (await this.settle(subject))) repaired++;
+        if (subject !== undefined && (await this.bringUpToDate(subject))) repaired++;
         if (age >= forgetAfterMs) await store.delete(item.key, { repeatable: true });
       } catch (error) {
-        // one marker that is damaged, or cannot be deleted, must not keep the others from being settled
+        // one marker that is damaged, or cannot be deleted, must not keep the others from being followed
         logger.warn(`${this.options.what} could not be repaired`, { key: item.key, error: String(error) });
       }
     }

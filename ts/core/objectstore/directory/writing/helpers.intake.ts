@@ -43,7 +43,7 @@ class Writer {
   /**
    * Everything is written. An error of the disk in between is thrown here, because the system reports it only once.
    */
-  public async settle(): Promise<void> {
+  public async finish(): Promise<void> {
     const [written, synced] = await Promise.allSettled([this.running, this.syncing]);
     for (const outcome of [written, synced]) if (outcome.status === 'rejected') throw outcome.reason;
   }
@@ -150,10 +150,10 @@ export const fill = async (
   const writer = new Writer(layout, fd);
   try {
     await work(writer);
-    await writer.settle();
+    await writer.finish();
     return new FileDraft(layout, key, about, file, fd, writer.written);
   } catch (error) {
-    await writer.settle().catch(() => {}); // the first error is the one that counts
+    await writer.finish().catch(() => {}); // the first error is the one that counts
     await files.close(fd);
     await files.unlink(file);
     throw error;
