@@ -102,7 +102,7 @@ export interface ILimits {
   bodyIdleTimeoutMs?: number | undefined;
   /** ms a storage hook may take before it counts as a refusal; default 30,000 */
   hookTimeoutMs?: number | undefined;
-  /** bytes of rendered metadata kept in memory; default 64 MiB */
+  /** bytes of parsed documents kept in memory, and as many again of rendered metadata; default 64 MiB each */
   metadataCacheSize?: number | undefined;
 }
 
