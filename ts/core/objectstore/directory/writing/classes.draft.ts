@@ -3,12 +3,12 @@ import { tolerate } from '../files/helpers.files.js';
 import { createEtag, type IAbout, type IHeader, RESERVED, reservedHeader, wholeFile } from '../files/helpers.header.js';
 
 export type TDraftAbout = IAbout & Pick<IHeader, 'deleted'>;
-/** where a generation stands: its number, and what it remembers of those before */
+/** the generation's number, and what it remembers of earlier generations */
 export type TRank = Pick<IHeader, 'n' | 'past'>;
 
 /**
- * A version of an object before it is published: its bytes are safe in `tmp/`, its header is still open, since it
- * tells of the versions before. `seal` may be called again when another writer was quicker.
+ * A version of an object that is not published yet: its bytes are safe in `tmp/`. Its header is not final, because it
+ * lists the versions before; so `seal` may be called again if another writer was faster.
  */
 export abstract class Draft {
   public etag = createEtag();
@@ -20,9 +20,9 @@ export abstract class Draft {
     private readonly about: TDraftAbout,
   ) {}
 
-  /** The path of the complete file, fsynced unless it is `temporary`. */
+  /** Writes the header, and fsyncs the file unless it is `temporary`. Returns the path of the complete file. */
   public abstract seal(rank?: TRank, temporary?: boolean): Promise<string>;
-  /** The same under a name that nobody else knows yet. */
+  /** Like `seal`, under a name that no other process knows yet. */
   public abstract sealAs(file: string, rank: TRank): Promise<void>;
   public abstract discard(): Promise<void>;
 
@@ -48,7 +48,7 @@ export abstract class Draft {
   }
 }
 
-/** A small body: the file is as long as it must be, and written at once when the header is known. */
+/** A small body: the file has no reserved space and is written at once when the header is known. */
 export class BytesDraft extends Draft {
   private file: string | undefined;
 
@@ -86,7 +86,7 @@ export class BytesDraft extends Draft {
   }
 }
 
-/** A large body that lies in a file already, behind the reserved region; the header is written in place. */
+/** A large body that is already in a file, behind the reserved space; the header is written in place. */
 export class FileDraft extends Draft {
   constructor(
     layout: DirectoryLayout,

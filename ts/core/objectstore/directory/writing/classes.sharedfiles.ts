@@ -4,13 +4,13 @@ import { ANY_KEY, createEtag, type IAbout, wholeFile } from '../files/helpers.he
 import { BytesDraft, type TDraftAbout, type TRank } from './classes.draft.js';
 
 /**
- * ms for which a file is given further names: by so much its objects may seem older than they are, and no age that is
- * asked of objects is that short
+ * ms for which a file gets further names. Its objects may seem older than they are by this much, and no check of an
+ * object's age is that fine
  */
 const FRESH_MS = 250;
-/** kinds of content of which a file is kept at the same time: a few for each protocol, and a bound on memory */
+/** kinds of content for which a file is kept at the same time: a few for each protocol, bounded for memory */
 const KINDS = 100;
-/** names that are given to one file; a file system that allows few allows 1,023 */
+/** names of one file; the lowest limit of a file system is 1,023 */
 const MAX_NAMES = 1000;
 
 interface ISharedFile {
@@ -18,18 +18,18 @@ interface ISharedFile {
   path: string;
   etag: string;
   made: Promise<void>;
-  /** who may be about to give it another name */
+  /** callers that may be about to link the file */
   users: number;
   names: number;
   timer: NodeJS.Timeout;
 }
 
 /**
- * Many objects of one content, of which only the keys matter, are names of one file. To make a file for each, to sync it
- * and to free it again costs much more than two changes of a name: 500 pushes of blobs of 4 KiB took 2.0 s of CPU and
- * 4.5 s without this, 1.1 s and 2.7 s with it (medians of 9 runs in turn on a busy machine; two such objects per push,
- * the start of the upload and the link). Nothing ever changes in such a file. Its own name in `tmp/` is removed when it
- * is not fresh any more and nobody uses it.
+ * Stores many objects with equal content as names of one file; only their keys matter. Making, syncing and freeing a
+ * file for each costs much more than two changes of a name: 500 pushes of blobs of 4 KiB took 2.0 s of CPU and 4.5 s
+ * without this, 1.1 s and 2.7 s with it (medians of 9 runs in turn on a busy machine; each push has two such objects,
+ * the start of the upload and the link). The file never changes. Its name in `tmp/` is removed when it gets no further
+ * names and nobody uses it.
  */
 export class SharedFiles {
   private readonly fresh = new Map<string, ISharedFile>();
@@ -41,8 +41,8 @@ export class SharedFiles {
   }
 
   /**
-   * A file with this content, safe unless it is `temporary`, that is an object under whatever name it is given until it is
-   * released.
+   * Returns a file with this content, fsynced unless it is `temporary`. Until it is released, each link to it is an
+   * object.
    */
   public async share(about: TDraftAbout, body: Uint8Array, temporary: boolean): Promise<ISharedFile> {
     const { contentType, metadata } = about;
@@ -99,7 +99,10 @@ export class SharedFiles {
   }
 }
 
-/** Shares a file where it is the first of its key; a version that follows another one has to remember that. */
+/**
+ * Uses a shared file for the first version of a key. A later version must remember the one before, so it gets a file of
+ * its own.
+ */
 class SharedDraft extends BytesDraft {
   private shared: ISharedFile | undefined;
 
