@@ -390,7 +390,8 @@ t.test('what a crash between token and list leaves is swept, but not what is bei
 t.test('validateCredential: every way in which a client may present itself', async (t) => {
   const { auth } = await startAuth({ config: PRIVATE });
   const secret = await auth.createPypiToken('ann', true);
-  const as = (username: string, password: string) => auth.validateCredential({ kind: 'basic', username, password }, 'pypi');
+  const as = (username: string, password: string) =>
+    auth.validateCredential({ kind: 'basic', username, password }, 'pypi');
   t.match(await auth.validateCredential({ kind: 'token', token: secret }, 'pypi'), { userId: 'ann', readonly: true });
   t.match(await as('__token__', secret), { userId: 'ann', readonly: true });
   t.match(await as('bob', secret), { userId: 'ann', readonly: true }, 'the token counts, not the name');
@@ -483,7 +484,10 @@ t.test('a store that is down is an outage, not a wrong password', async (t) => {
   store.outage = new RegistryError('unavailable', 'The store does not answer');
   t.equal(await failure(auth.validateToken(secret)), 'unavailable');
   t.equal(await failure(auth.authenticate({ username: 'eve', password: 'pass' })), 'unavailable');
-  t.equal(await failure(auth.validateCredential({ kind: 'basic', username: 'eve', password: 'pass' }, 'npm')), 'unavailable');
+  t.equal(
+    await failure(auth.validateCredential({ kind: 'basic', username: 'eve', password: 'pass' }, 'npm')),
+    'unavailable',
+  );
   store.outage = undefined;
   t.ok(await auth.validateToken(secret), 'and is forgotten when it is over');
 });

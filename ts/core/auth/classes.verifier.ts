@@ -62,7 +62,10 @@ export class Verifier {
     return credential ? this.#options.callers.peek(credential, protocol) : this.#anonymous;
   }
 
-  public async validateCredential(credential: TPresentedCredential, protocol: TRegistryProtocol): Promise<IAuthToken | null> {
+  public async validateCredential(
+    credential: TPresentedCredential,
+    protocol: TRegistryProtocol,
+  ): Promise<IAuthToken | null> {
     if (credential.kind === 'token') return this.validateToken(credential.token, protocol);
     const { username, password, from } = credential;
     const token = await this.validateToken(password || username, protocol);

@@ -17,11 +17,11 @@ import { Lookup } from './reading/classes.lookup.js';
 import { VersionReader } from './reading/classes.versionreader.js';
 import { bodyOf, resolveRange } from './reading/helpers.body.js';
 import { listObjects } from './reading/helpers.listing.js';
-import { SharedFiles } from './writing/classes.sharedfiles.js';
 import { Composer } from './writing/classes.composer.js';
 import { BytesDraft, type Draft } from './writing/classes.draft.js';
 import { Generations } from './writing/classes.generations.js';
 import { Publisher } from './writing/classes.publisher.js';
+import { SharedFiles } from './writing/classes.sharedfiles.js';
 import { takeIn } from './writing/helpers.intake.js';
 
 /** bytes that are read when a file is opened: the whole of most documents */

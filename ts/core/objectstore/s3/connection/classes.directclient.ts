@@ -58,9 +58,8 @@ const failureIn = async ({ statusCode, body }: IDirectAnswer): Promise<S3Failure
  * Sends small requests without the SDK's middleware, endpoint rules and schemas, which take three times the CPU of all
  * the rest. It uses the SDK's signer, credentials and connections.
  *
- * It is only a shortcut. In all other cases it returns `undefined`, and the SDK sends the request, with its retries,
- * redirects, new credentials and corrected clock. So a request counts as sent here only if it was answered plainly, or,
- * for writes, if the server may have applied it.
+ * It is only a shortcut. If it returns `undefined`, the SDK must send the request, with its retries, redirects, new
+ * credentials and corrected clock. A write is left to the SDK only if the server certainly did not apply it.
  */
 export class DirectClient {
   private readonly origin: Pick<TRequest, 'protocol' | 'hostname' | 'port'>;
