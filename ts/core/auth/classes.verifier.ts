@@ -16,7 +16,10 @@ import type { SessionTokens } from './sessions/classes.sessiontokens.js';
 export interface IVerifierOptions {
   config: IAuthConfig;
   provider: IAuthProvider;
-  /** `provider`, if the embedder did not bring it: only then callers are remembered, as another one may decide otherwise */
+  /**
+   * `provider`, if it is the registry's own: only then callers are cached, because another provider may change its
+   * decision
+   */
   own: DefaultAuthProvider | undefined;
   sessions: SessionTokens;
   callers: CallerMemory;
@@ -26,7 +29,7 @@ export interface IVerifierOptions {
 /** Callers of a custom provider are verified each time. */
 const NOT_REMEMBERED = 0;
 
-/** Finds out who a caller is, from what a request presents. */
+/** Verifies the credentials of a request. */
 export class Verifier {
   /** The user's id, or `null` if name and password do not belong together. */
   public readonly authenticate: (credentials: ICredentials) => Promise<string | null>;

@@ -4,12 +4,12 @@ import type { IAuthProvider, ICredentials } from '../interfaces.auth.js';
 import { PasswordThrottle } from './classes.passwordthrottle.js';
 import { LONGEST_QUEUE, tooManyChecks } from './helpers.passwords.js';
 
-/** Passwords that a custom provider is asked about at the same time: each may cost it a request to a directory server. */
+/** Concurrent calls of a custom provider: each may cost it a request to a directory server. */
 const AT_ONCE = 32;
 
 /**
- * `authenticate` of a provider, with limits on wrong passwords by user and by address. The default provider has them
- * itself, behind its memory of right passwords.
+ * Wraps a provider's `authenticate` with limits on wrong passwords by user and by address. The default provider has
+ * them itself, after its cache of right passwords.
  */
 export const guardPasswords = (
   provider: IAuthProvider,
