@@ -73,7 +73,7 @@ export class Verifier {
     const { username, password, from } = credential;
     const token = await this.validateToken(password || username, protocol);
     if (token) return token;
-    // an LDAP server answers a bind with an empty password with success (RFC 4513 section 5.1.2)
+    // an LDAP server accepts a bind with an empty password (RFC 4513 section 5.1.2)
     const userId = password === '' ? null : await this.authenticate({ username, password, from });
     return userId === null ? null : { type: protocol, userId, scopes: [`${protocol}:*:*:*`] };
   }
