@@ -13,8 +13,8 @@ const unknown = ({ text }: IDigest): RegistryError =>
   });
 
 /**
- * A client that may push asks first which blobs it has to send. It does not send a blob that is reported to be there,
- * and names it in a manifest some time later. So the link must be valid, and young enough to last until then.
+ * A client that may push first asks which blobs it has to send. It does not send a blob that exists, and names it in a
+ * manifest some time later. So the link must be valid, and young enough to last until then.
  */
 const isThereForPush = async (call: RegistryCall, name: string, digest: IDigest): Promise<boolean> => {
   if (call.method !== 'HEAD' || !(await call.can({ type: 'repository', name, action: 'push' }))) return true;

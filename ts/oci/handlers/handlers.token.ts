@@ -8,7 +8,7 @@ import { parseScopes } from '../wire/wire.scopes.js';
 
 /** bytes; a hundred long scopes have 30 KB */
 const MAX_FORM = 64 * 1024;
-/** seconds; use begins them anew, so only a client that was not used for a season logs in again */
+/** seconds; each use renews them, so only a client that was not used for 90 days must log in again */
 const REFRESH_LIFETIME = 90 * 24 * 3600;
 
 const refused = (message: string): RegistryError =>
@@ -18,7 +18,7 @@ interface ITokenRequest {
   /** null: an anonymous caller */
   caller: IAuthToken | null;
   scopes: string[];
-  /** what a client that stays gets instead of keeping the password */
+  /** returned so that the client need not keep the password */
   refreshToken?: string;
 }
 
@@ -28,14 +28,14 @@ const callerOf = async (call: RegistryCall, oci: IOciParts, credential: TPresent
   if (!caller) throw refused('Wrong user name, password or token');
   if (oci.tokens.isSession(caller)) throw refused('A token of this endpoint cannot be exchanged for another one');
   const { tokenId } = caller;
-  // a registry that can be read and not written still hands out tokens
+  // a registry whose store is read-only still issues tokens
   if (tokenId !== undefined) call.storage.runBehind('Prolonging a refresh token', call.auth.prolongToken(tokenId));
   return caller;
 };
 
 /**
- * A token that was presented serves to refresh, whatever its provider tells of it: one made in its place would have all
- * rights of its user. Of a password only the endpoint's own kind does.
+ * The refresh token. A presented token is used again, whatever its provider reports about it, because a new one would
+ * have all rights of its user. For a password, a new token of the registry is made.
  */
 const refreshTokenFor = async (
   call: RegistryCall,
@@ -67,7 +67,7 @@ const issue = async (oci: IOciParts, request: ITokenRequest): Promise<IResponse>
 };
 
 /**
- * GET /token: Basic credentials, or none, for a JWT with the allowed part of what is asked for.
+ * GET /token: exchanges Basic credentials, or none, for a JWT with the allowed part of the requested scopes.
  * @see https://distribution.github.io/distribution/spec/auth/token/
  */
 export const getToken = async (call: RegistryCall, oci: IOciParts): Promise<IResponse> => {
@@ -85,14 +85,14 @@ const formOf = async (call: RegistryCall): Promise<URLSearchParams> => {
   if (parsed === undefined) return new URLSearchParams(await call.body.text({ limit: MAX_FORM }));
   const form = new URLSearchParams();
   for (const [name, value] of Object.entries(parsed as Record<string, unknown>)) {
-    // what is no text is no field: an object may have no text at all
+    // only texts are fields: an object may not be convertible to a text
     for (const one of [value].flat()) if (typeof one === 'string') form.append(name, one);
   }
   return form;
 };
 
 /**
- * POST /token: the same with the credentials in a form (`grant_type` `password` or `refresh_token`).
+ * POST /token: like GET, with the credentials in a form (`grant_type` `password` or `refresh_token`).
  * @see https://distribution.github.io/distribution/spec/auth/oauth/
  */
 export const postToken = async (call: RegistryCall, oci: IOciParts): Promise<IResponse> => {
