@@ -1,6 +1,7 @@
 import t from 'tap';
 import { PasswordThrottle } from '../../../ts/core/auth/passwords/classes.passwordthrottle.js';
 import { Clock, failure, startAuth } from '../../support/auth.js';
+import { ofKind } from '../../support/expect.js';
 import { send, startRegistry } from '../../support/registry.js';
 import { shelf } from '../../support/shelf.js';
 
@@ -317,4 +318,41 @@ t.test('over HTTP: 429 with Retry-After, by the address that the host or a trust
     429,
     'a header that is not trusted counts nothing',
   );
+});
+
+t.test(
+  'the same wrong password sent again and again is one guess: some clients try a dozen times for one login',
+  async (t) => {
+    const { auth } = await startAuth();
+    await auth.users.create({ username: 'eve', password: 'right' });
+    const log = (password: string) => auth.authenticate({ username: 'eve', password, from: ADDRESS });
+    for (let round = 0; round < 50; round++) t.equal(await log('wrong'), null);
+    t.equal(await log('right'), 'eve');
+    await auth.users.setPassword('eve', 'wrong');
+    t.equal(await log('wrong'), 'eve', 'a new password counts at once');
+    for (let guess = 0; guess < 10; guess++) t.equal(await log(`guess ${guess}`), null);
+    await t.rejects(log('another guess'), ofKind('rateLimited'));
+  },
+);
+
+t.test('a custom provider is asked about the same wrong password once in five seconds', async (t) => {
+  const asked: string[] = [];
+  const provider = {
+    authenticate: async ({ username, password }: { username: string; password: string }) => {
+      asked.push(password);
+      return password === 'right' ? username : null;
+    },
+    validateToken: async () => null,
+    createToken: async () => 'x',
+    revokeToken: async () => {},
+    authorize: async () => true,
+  };
+  const { auth, clock } = await startAuth({ provider });
+  const log = (password: string) => auth.authenticate({ username: 'eve', password, from: ADDRESS });
+  for (let round = 0; round < 50; round++) t.equal(await log('wrong'), null);
+  t.same(asked, ['wrong']);
+  t.equal(await log('right'), 'eve');
+  clock.forward(5);
+  t.equal(await log('wrong'), null);
+  t.same(asked, ['wrong', 'right', 'wrong']);
 });
