@@ -1,4 +1,5 @@
 import { LRUCache } from '../../../plugins.js';
+import { bareAddress } from '../../base/helpers.address.js';
 import { RegistryError } from '../../classes.registryerror.js';
 
 /** Who tries a password, and from where. */
@@ -70,8 +71,7 @@ class Allowances {
  * reverse proxy, if `trustProxy` was forgotten, and stands for everybody: `null`, as without an address.
  */
 const sourceOf = (given: string | undefined): string | null => {
-  // an IPv4 caller on a dual-stack socket
-  const from = given?.replace(/^::ffff:(?=\d+\.)/i, '');
+  const from = given && bareAddress(given);
   if (!from || from === '::1' || from.startsWith('127.')) return null;
   if (!from.includes(':')) return from.slice(0, MAX_NAME);
   const [head = '', tail] = from.toLowerCase().split('::');
