@@ -1,4 +1,5 @@
 import type { IResponse } from '../interfaces.core.js';
+import { GatheredBytes } from './helpers.gathering.js';
 
 /**
  * The library speaks Web streams at its borders. These helpers make and consume them, the same way on Node, Deno
@@ -136,37 +137,11 @@ export const takeSource = (stream: ReadableStream<Uint8Array>): IChunkSource | I
 export const streamToBuffer = async (stream: ReadableStream<Uint8Array> | undefined | null): Promise<Buffer> =>
   stream ? gather(iterate(stream)) : Buffer.alloc(0);
 
-/** bytes; below this a chunk costs more for being one (some 120 bytes, and the buffer that it is cut from) than copied */
-const SMALL_CHUNK = 1024;
-/** bytes of small chunks that become one */
-const SLAB = 64 * 1024;
-
 /** All chunks in one buffer. A sender that cuts its bytes one by one must not make each cost a hundred. */
 export const gather = async (chunks: AsyncIterable<Uint8Array>): Promise<Buffer> => {
-  const gathered: Uint8Array[] = [];
-  let slab: Buffer | undefined;
-  let used = 0;
-  const closeSlab = (): void => {
-    if (slab && used > 0) gathered.push(slab.subarray(0, used));
-    slab = slab?.subarray(used);
-    used = 0;
-  };
-  for await (const chunk of chunks) {
-    if (chunk.byteLength >= SMALL_CHUNK) {
-      closeSlab();
-      gathered.push(chunk);
-      continue;
-    }
-    if (!slab || used + chunk.byteLength > slab.byteLength) {
-      closeSlab();
-      // a body of one small chunk is the usual case, and gets no slab
-      slab = Buffer.allocUnsafe(gathered.length === 0 ? SMALL_CHUNK : SLAB);
-    }
-    slab.set(chunk, used);
-    used += chunk.byteLength;
-  }
-  closeSlab();
-  return Buffer.concat(gathered);
+  const gathered = new GatheredBytes();
+  for await (const chunk of chunks) gathered.add(chunk);
+  return gathered.whole();
 };
 
 /** The stream's content parsed as JSON; throws SyntaxError where it is not JSON. */
