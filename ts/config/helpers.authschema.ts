@@ -15,7 +15,7 @@ const isScope = (text: string): boolean => {
   }
 };
 
-/** A text that is no scope would grant nothing, silently. */
+/** A text that is not a scope would silently grant nothing. */
 const scope = v.pipe(v.string(SCOPE), v.check(isScope, SCOPE));
 const scopes = listOf(scope, 'a list of scopes such as "npm:package:*:read"');
 

@@ -4,16 +4,16 @@ import type { IRequestTrace } from '../core/interfaces.core.js';
 import { callerAddress } from '../core/pipeline/helpers.http.js';
 import type { IResponseReport } from './interfaces.http.js';
 
-/** What a proxy may call a request. */
+/** Request ids that are accepted from a proxy. */
 const REQUEST_ID = /^[\w.:+/=-]{1,128}$/;
 
-/** Without the query; of a whole URL, as clients send it to proxies, without what may name a user and a password. */
+/** The path without the query. Clients of proxies send a whole URL, which may hold a user name and a password. */
 const shownPath = (url: string): string => {
   const path = url.split('?', 1)[0] as string;
   return path.startsWith('/') ? path : path.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, '') || '/';
 };
 
-/** Tells `onResponse` of each request when its answer has ended. */
+/** Calls `onResponse` for each request when its answer has ended. */
 export class RequestReports {
   private readonly traces = new WeakMap<IncomingMessage, IRequestTrace>();
 
@@ -22,7 +22,7 @@ export class RequestReports {
     private readonly trustProxy: boolean,
   ) {}
 
-  /** What the registry fills in for a request that is followed. */
+  /** The object that the registry fills in for a reported request. */
   public traceOf(request: IncomingMessage): IRequestTrace | undefined {
     return this.traces.get(request);
   }
@@ -51,7 +51,7 @@ export class RequestReports {
     });
   }
 
-  /** A trusted proxy has given the request a name, under which its own log knows it. */
+  /** The request's id: a trusted proxy's, which is also in the proxy's log, or a new one. */
   private idOf({ headers }: IncomingMessage): string {
     const given = this.trustProxy ? headers['x-request-id'] : undefined;
     return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();

@@ -1,16 +1,19 @@
-/** bytes; below this a chunk costs more for being one (some 120 bytes, and the buffer that it is cut from) than copied */
+/**
+ * bytes; a smaller chunk costs more when it is kept (some 120 bytes, and the buffer that it is part of) than when it is
+ * copied
+ */
 const SMALL_CHUNK = 1024;
-/** bytes of chunks that become one */
+/** bytes of chunks that are joined into one buffer */
 const SLAB = 64 * 1024;
-/** bytes; a longer chunk that has to be copied is copied alone */
+/** bytes; a longer chunk is copied into a buffer of its own */
 const LONG_CHUNK = SLAB / 4;
 
-/** A chunk keeps the whole buffer alive that it was cut from: of one that is used for less than half, a copy is smaller. */
+/** A chunk keeps its whole buffer in memory. If it is less than half of that buffer, a copy takes less memory. */
 const isSliver = ({ byteLength, buffer }: Uint8Array): boolean => 2 * byteLength < buffer.byteLength;
 
 /**
- * Bytes that come in chunks and are kept until all are there. They take about as much memory as they are long, whoever cut
- * them, and however small the chunks are.
+ * Collects bytes that arrive in chunks. The memory used is about the number of bytes, whatever the size of the chunks and of
+ * the buffers behind them.
  */
 export class GatheredBytes {
   public size = 0;
@@ -31,7 +34,7 @@ export class GatheredBytes {
     return Buffer.concat(this.chunks);
   }
 
-  /** All chunks in their order; each is given up when it is taken. */
+  /** Yields all chunks in order, and removes each one. */
   public *drain(): Generator<Uint8Array, void, undefined> {
     this.closeSlab();
     this.size = 0;
@@ -46,7 +49,7 @@ export class GatheredBytes {
   private copy(chunk: Uint8Array): void {
     if (!this.slab || this.used + chunk.byteLength > this.slab.byteLength) {
       this.closeSlab();
-      // a body of one small chunk is the usual case, and gets no slab
+      // most bodies are one small chunk, which needs no slab
       const isFirst = this.chunks.length === 0 && chunk.byteLength <= SMALL_CHUNK;
       this.slab = Buffer.allocUnsafe(isFirst ? SMALL_CHUNK : SLAB);
     }

@@ -1,5 +1,5 @@
-/** What would command the terminal of a reader, turn text around, or begin a line. */
+/** Characters that would control the reader's terminal, change the direction of text, or begin a new line. */
 export const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu;
 
-/** Text that others chose, without what would command the reader's terminal or begin a line of its own. */
+/** Makes text from outside safe to print: removes what would control the terminal or begin a new line. */
 export const printable = (text: string): string => text.replace(UNPRINTABLE, '\ufffd');
