@@ -92,6 +92,16 @@ t.test('what is wrong is said by the name of its field', async (t) => {
   for (const [start, change] of cases) t.ok(problem(change).startsWith(start), `${start}: ${problem(change)}`);
 });
 
+t.test('several actions may share a scope, as they did in 0.3.0', async (t) => {
+  const auth = { jwtSecret: 's', tokenStore: 'memory' };
+  const scopes = ['oci:repository:*:pull,push', 'npm:package:@a/*:read'];
+  t.equal(problem({ auth: { ...auth, anonymousScopes: scopes } }), 'accepted');
+  t.equal(problem({ auth: { ...auth, users: [{ username: 'a', password: 'b', scopes }] } }), 'accepted');
+  for (const wrong of ['oci:repository:*:pull,', 'oci:repository:*:pull, push', '']) {
+    t.match(problem({ auth: { ...auth, anonymousScopes: [wrong] } }), /anonymousScopes\[0\] must be a scope/, wrong);
+  }
+});
+
 t.test('no message holds a secret', async (t) => {
   const auth = {
     jwtSecret: 'top-secret-value',

@@ -294,12 +294,11 @@ export class SmartRegistry {
   /** The answer to a path below no mount. */
   private refuse({ method, prefix = '', trace }: IRequestContext): Promise<IResponse> {
     const isLegible = isPrefix(prefix.replace(/\/+$/, ''));
-    const error = isLegible
-      ? 'No registry is mounted at this path'
-      : 'The prefix of the request is not a path that can be a part of links';
+    const [status, error]: [number, string] = isLegible
+      ? [404, 'No registry is mounted at this path']
+      : [400, 'The prefix of the request is not a path that can be a part of links'];
     if (trace) trace.refusal = error;
-    const missing = respond(isLegible ? 404 : 400, { error });
-    return withoutForbiddenBody(withProtection(missing), method.toUpperCase());
+    return withoutForbiddenBody(withProtection(respond(status, { error })), method.toUpperCase());
   }
 
   private async mount(registry: BaseRegistry): Promise<void> {

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import http from 'node:http';
 import t from 'tap';
 import { fromIterable, streamOfSource } from '../../ts/core/base/helpers.streams.js';
+import { plainContext } from '../../ts/core/pipeline/helpers.context.js';
 import { cutTarget, parseQuery, splitTarget } from '../../ts/http/helpers.requesttarget.js';
 import { linger } from '../../ts/http/helpers.unreadbody.js';
 import { toNodeListener, withHealth } from '../../ts/http/index.js';
@@ -37,6 +38,21 @@ t.test('a request target is split and nothing in it is resolved or decoded', asy
     ['__proto__', '1'],
     ['constructor', '2'],
   ]);
+});
+
+t.test('a query that repeats a name, or has thousands of names, costs no more than any other', async (t) => {
+  const cpuOf = (work: () => unknown): number => {
+    const begun = process.cpuUsage();
+    work();
+    const { user, system } = process.cpuUsage(begun);
+    return (user + system) / 1000;
+  };
+  const repeated = cpuOf(() => t.equal((parseQuery('a&'.repeat(100_000)).a as string[]).length, 100_000));
+  t.ok(repeated < 1000, `${repeated} ms`);
+  const names = new URLSearchParams(Array.from({ length: 50_000 }, (_, n) => [`n${n}`, '']));
+  const context = { method: 'GET', path: '/', headers: {}, query: names };
+  const many = cpuOf(() => t.equal(Object.keys(plainContext(context).query).length, 50_000));
+  t.ok(many < 1000, `${many} ms`);
 });
 
 t.test('what a host application has cut off a request target', async (t) => {

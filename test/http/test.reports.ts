@@ -116,6 +116,22 @@ t.test('the name that a trusted proxy gave a request is kept, and only if it is 
   t.match(await idFor('x'.repeat(200), true), { id: /^[0-9a-f-]{36}$/ });
 });
 
+t.test('a whole URL in the request line is reported without what may be a password', async (t) => {
+  const { reports, onResponse, until } = collector();
+  const { port } = await serveWith(
+    t,
+    handler(() => respond(200, 'x')),
+    { onResponse },
+  );
+  const targets = ['http://ann:secret@npm.example.org/npm/a?b=c', 'http://ann:secret@npm.example.org', '/npm/a?b=c'];
+  for (const target of targets) await ask(port, target);
+  await until(targets.length);
+  t.same(
+    reports.map(({ path }) => path),
+    ['/npm/a', '/', '/npm/a'],
+  );
+});
+
 t.test('without onResponse nothing is added to an answer', async (t) => {
   const { port } = await serveWith(
     t,

@@ -63,6 +63,21 @@ t.test('what a request says of itself cannot become part of the page', async (t)
   t.match((await ask(behind, '/', { headers: forwarded })).body.toString(), 'https://npm.example.org/npm');
 });
 
+t.test('no browser guesses that an answer of the host is a page', async (t) => {
+  const port = await hosted(t, { npm: { enabled: true } });
+  const cases: [path: string, options: { method?: string; headers?: Record<string, string> }, status: number][] = [
+    ['/', {}, 200],
+    ['/', { method: 'POST' }, 405],
+    ['/', { headers: { Host: '"><script>' } }, 400],
+    ['/-/health', {}, 200],
+    ['/nothing', {}, 404],
+    ['/npm/nothing', {}, 404],
+  ];
+  for (const [path, options, status] of cases) {
+    t.match(await ask(port, path, options), { status, headers: { 'x-content-type-options': 'nosniff' } }, path);
+  }
+});
+
 t.test('a URL in the configuration is text on the page', async (t) => {
   const port = await hosted(t, { npm: { enabled: true, registryUrl: 'https://npm.example.org/<b>' } });
   const page = (await ask(port, '/', { headers: { Accept: BROWSER } })).body.toString();

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { readPublishDocument } from '../../ts/npm/wire/wire.publish.js';
+import { PublishScanner } from '../../ts/npm/wire/wire.publishscanner.js';
 import { type IPackument, npmWorld } from '../support/npm/actors.js';
 import { publishOf, refusal } from '../support/npm/packages.js';
 
@@ -172,4 +173,25 @@ t.test('a document of 600 MB is refused when half a gigabyte has come, and littl
   t.ok(sent > 500 && sent < 520, `${sent} MiB were read`);
   t.ok(closed);
   t.ok(peak < 100 * MIB, `${Math.round(peak / MIB)} MiB`);
+});
+
+t.test('of a document that is thinned out only what is kept is held in memory', async (t) => {
+  const CHUNK = 64 * 1024;
+  const COUNT = 100;
+  async function* document(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from('{"name":"big","versions":{');
+    for (let n = 0; n < COUNT; n++) {
+      const version = `${n > 0 ? ',' : ''}"1.0.${n}":{"deprecated":"no ${n}","padding":"`;
+      yield Buffer.from(`${version.padEnd(CHUNK - 2, 'x')}"}`);
+    }
+    // single bytes, as a client may send them
+    const rest = Buffer.from(`},"readme":"${'r'.repeat(20_000)}"}`);
+    for (let at = 0; at < rest.length; at++) yield rest.subarray(at, at + 1);
+  }
+  const options = { maxMetadataSize: 10_000, onAttachment: async () => {} };
+  const scanner = new PublishScanner(document()[Symbol.asyncIterator](), options, true);
+  t.match(await scanner.read().catch((error: unknown) => error), { kind: 'tooLarge' });
+  const held = new Set([...scanner.again()].map(({ buffer }) => buffer));
+  const bytes = [...held].reduce((sum, { byteLength }) => sum + byteLength, 0);
+  t.ok(bytes < 4 * CHUNK, `${bytes} of ${CHUNK * COUNT} bytes are held`);
 });

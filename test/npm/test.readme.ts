@@ -145,3 +145,21 @@ t.test('each version has its own readme', async (t) => {
   const whole = (await anon.packument('a')).versions as unknown as Record<string, Record<string, unknown>>;
   t.notOk('readme' in whole['1.0.0']!, 'the packument carries only one');
 });
+
+t.test('a tarball is unpacked once, whatever ranges ask for its version at the same time', async (t) => {
+  const { anon, registry } = await worldWith(t, '1.0.0', '2.0.0');
+  const { store } = registry.getStorage();
+  const get = store.get.bind(store);
+  let reads = 0;
+  store.get = (key, options) => {
+    if (key.endsWith('.tgz')) reads++;
+    return get(key, options);
+  };
+  const ranges = Array.from({ length: 40 }, (_, n) => `>=1.0.0%20%3C1.0.${n + 1}`);
+  for (const { status, text } of await Promise.all(ranges.map((range) => anon.get(`/a/${range}`)))) {
+    t.equal(status, 200);
+    t.match(text, /# of 1\.0\.0/);
+  }
+  // two are read at once, before either is remembered
+  t.ok(reads <= 2, `${reads} reads`);
+});

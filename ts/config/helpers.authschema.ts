@@ -1,16 +1,22 @@
 import * as v from 'valibot';
-import { parseScope } from '../core/auth/helpers.scopes.js';
+import { normalizeScopes } from '../core/auth/helpers.scopes.js';
 import type { IAuthConfig, IUserConfig } from '../core/auth/interfaces.auth.js';
 import { flag, listOf, maybe, nonEmptyText, strict, text } from './helpers.building.js';
 
 const TOKEN_STORES = ['memory', 'redis', 'database', 'bucket'] as const;
 
 const SCOPE = 'must be a scope such as "npm:package:*:read"';
+/** Several actions may share a text: `oci:repository:*:pull,push`. */
+const isScope = (text: string): boolean => {
+  try {
+    return normalizeScopes([text], 'scopes').length > 0;
+  } catch {
+    return false;
+  }
+};
+
 /** A text that is not a scope would silently grant nothing. */
-const scope = v.pipe(
-  v.string(SCOPE),
-  v.check((value) => parseScope(value) !== null, SCOPE),
-);
+const scope = v.pipe(v.string(SCOPE), v.check(isScope, SCOPE));
 const scopes = listOf(scope, 'a list of scopes such as "npm:package:*:read"');
 
 const user = strict<IUserConfig>()({

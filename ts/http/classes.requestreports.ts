@@ -7,6 +7,12 @@ import type { IResponseReport } from './interfaces.http.js';
 /** Request ids that are accepted from a proxy. */
 const REQUEST_ID = /^[\w.:+/=-]{1,128}$/;
 
+/** The path without the query. Clients of proxies send a whole URL, which may hold a user name and a password. */
+const shownPath = (url: string): string => {
+  const path = url.split('?', 1)[0] as string;
+  return path.startsWith('/') ? path : path.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, '') || '/';
+};
+
 /** Calls `onResponse` for each request when its answer has ended. */
 export class RequestReports {
   private readonly traces = new WeakMap<IncomingMessage, IRequestTrace>();
@@ -34,7 +40,7 @@ export class RequestReports {
         ...trace,
         id: trace.id as string,
         method,
-        path: url.split('?', 1)[0] as string,
+        path: shownPath(url),
         status: response.headersSent ? response.statusCode : 0,
         durationMs: performance.now() - start,
         bytes: socket.bytesWritten - sentBefore,

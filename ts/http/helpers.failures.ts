@@ -18,6 +18,7 @@ export const hostAnswer = (status: number, content: object, headers: Record<stri
       'Content-Type': 'application/json',
       'Content-Length': String(bytes.byteLength),
       'Cache-Control': 'no-store',
+      'X-Content-Type-Options': 'nosniff',
       ...headers,
     },
     body: toReadableStream(bytes),

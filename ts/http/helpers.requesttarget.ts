@@ -1,4 +1,5 @@
 import type { IRequestContext } from '../core/interfaces.core.js';
+import { queryOf } from '../core/pipeline/helpers.context.js';
 
 export interface IRequestTarget {
   /** raw, as on the wire */
@@ -8,17 +9,9 @@ export interface IRequestTarget {
   query: IRequestContext['query'];
 }
 
-/** Repeated names become arrays. The object has no prototype, so a parameter called `__proto__` is just a name. */
-export const parseQuery = (text: string): IRequestContext['query'] => {
-  const query: IRequestContext['query'] = Object.create(null);
-  if (text === '') return query;
-  for (const [name, value] of new URLSearchParams(text)) {
-    const known = query[name];
-    if (known === undefined) query[name] = value;
-    else query[name] = Array.isArray(known) ? [...known, value] : [known, value];
-  }
-  return query;
-};
+export const parseQuery = (text: string): IRequestContext['query'] =>
+  // most requests have none
+  text === '' ? Object.create(null) : queryOf(new URLSearchParams(text));
 
 /** Some clients send UTF-8 unescaped; node:http then returns its bytes as latin1 characters. */
 const escapeRawBytes = (path: string): string =>

@@ -40,7 +40,7 @@ const asHtml = (setups: IClientSetup[]): IResponse => {
 
 const asJson = (setups: IClientSetup[]): IResponse => {
   const registries = setups.map(({ protocol, url, lines }) => ({ protocol, url, setup: lines }));
-  return hostAnswer(200, { registries }, { Vary: 'Accept', 'X-Content-Type-Options': 'nosniff' });
+  return hostAnswer(200, { registries }, { Vary: 'Accept' });
 };
 
 const startPage = (context: IRequestContext, setups: IClientSetup[]): IResponse => {

@@ -30,7 +30,7 @@ import { orphanSweep } from './helpers.orphans.js';
 import type { INpmDocument, INpmSearchEntry } from './interfaces.npm.js';
 import type { INpmParts } from './interfaces.parts.js';
 import { catalogPrefix, documentKey, documentNameOf, packagesPrefix } from './keys.npm.js';
-import { NAME } from './routes.npm.js';
+import { ATTESTED, NAME } from './routes.npm.js';
 import { searchEntryOf } from './wire/wire.packument.js';
 import { byDate, closeness, searchFields } from './wire/wire.search.js';
 
@@ -108,7 +108,7 @@ export class NpmRegistry extends BaseRegistry {
       { method: 'POST', path: `/-/package/${NAME}/access`, access: write, handle: account.setAccess },
       {
         method: 'GET',
-        path: `/-/npm/v1/attestations/${NAME}@{version}`,
+        path: `/-/npm/v1/attestations/${NAME}@${ATTESTED}`,
         access: read,
         handle: getAttestations,
       },

@@ -55,9 +55,12 @@ export class StoredReadmes {
     if (!artifact || artifact.size > MAX_TARBALL) return {};
     const known = this.kept.get(artifact.key);
     if (known) return known;
-    const readme = (await this.queue.run([document.name], () => this.read(artifact))) ?? {};
-    this.kept.set(artifact.key, readme);
-    return readme;
+    return this.queue.run([document.name], async () => {
+      // a version can be asked for by any number of ranges: those that waited find what the first one has read
+      const readme = this.kept.get(artifact.key) ?? (await this.read(artifact)) ?? {};
+      this.kept.set(artifact.key, readme);
+      return readme;
+    });
   }
 
   private async read({ key }: INpmArtifact): Promise<IReadme | undefined> {

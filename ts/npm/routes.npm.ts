@@ -3,3 +3,9 @@
  * below `/-/` are never names.
  */
 export const NAME = '{name:(?:@|%40)(?:(?!%2[fF])[^/])+(?:/|%2[fF])[^/]+|(?![-@]|%40)[^/]+}';
+
+/**
+ * A version behind a name and an `@`. It holds none itself: else a path of nothing but `@` would have as many readings as
+ * characters, each to be tried to the end of the path.
+ */
+export const ATTESTED = '{version:(?:(?!%40)[^/@])+}';

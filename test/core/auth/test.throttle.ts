@@ -1,5 +1,6 @@
 import t from 'tap';
 import { PasswordThrottle } from '../../../ts/core/auth/passwords/classes.passwordthrottle.js';
+import { callerAddress } from '../../../ts/core/pipeline/helpers.http.js';
 import { Clock, failure, startAuth } from '../../support/auth.js';
 import { ofKind } from '../../support/expect.js';
 import { send, startRegistry } from '../../support/registry.js';
@@ -355,4 +356,29 @@ t.test('a custom provider is asked about the same wrong password once in five se
   clock.forward(5);
   t.equal(await log('wrong'), null);
   t.same(asked, ['wrong', 'right', 'wrong']);
+});
+
+t.test('the port that some proxies write behind an address makes no other address', (t) => {
+  const spellings: [address: string, written: (port: number) => string][] = [
+    ['192.0.2.9', (port) => `192.0.2.9:${port}`],
+    ['192.0.2.9', () => '::FFFF:192.0.2.9'],
+    ['2001:db8::1', (port) => `[2001:db8::1]:${port}`],
+    ['2001:db8::1', () => '[2001:db8::1]'],
+    ['2001:db8::1', () => '2001:db8::1'],
+    ['::1', () => '[::1]:5000'],
+    ['::1', () => '::1'],
+  ];
+  for (const [address, written] of spellings) {
+    t.equal(callerAddress(undefined, true, `6.6.6.6, ${written(4711)}`), address);
+    if (address === '::1') continue;
+    const { attempt, count } = throttled();
+    let port = 1024;
+    t.equal(
+      count(50, () => attempt('ann', written(port++))),
+      10,
+      written(0),
+    );
+    t.equal(attempt('ann', OTHER), 0, 'one address locks nobody out at another');
+  }
+  t.end();
 });

@@ -46,6 +46,14 @@ t.test('json: an object on each line, and no field takes the place of time, leve
   t.same(rest, { level: 'error', msg: 'it failed', message: 'why', list: [1] });
 });
 
+t.test('json: nothing that others chose reaches the terminal of a reader', async (t) => {
+  const { logger, lines } = recorder({ format: 'json' });
+  const path = '/\u009b2J\u2028\u202ex\u007f';
+  logger.error(path, { path });
+  t.notMatch(lines[0]?.trimEnd(), /[^\x20-\x7e]/);
+  t.match(JSON.parse(lines[0] as string), { msg: path, path });
+});
+
 t.test('whatever is logged, logging does not fail', async (t) => {
   const error = Object.assign(new Error('no answer'), { self: {} });
   error.self = error;

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
+import { GatheredBytes } from '../../../ts/core/base/helpers.gathering.js';
 import {
   fromIterable,
   iterate,
@@ -195,4 +196,27 @@ t.test('a body nobody reads is freed', async (t) => {
   const file = Readable.from([bytes]);
   await new RequestBody(file, options).dispose();
   t.equal(file.destroyed, true);
+});
+
+t.test('what is gathered takes as much memory as it is long, however it was cut', async (t) => {
+  const cuts: [name: string, size: number, buffer: number, count: number][] = [
+    ['single bytes', 1, 64 * 1024, 5_000],
+    ['small parts of large buffers', 100, 64 * 1024, 500],
+    ['parts that are not small', 5000, 64 * 1024, 200],
+    ['large parts', 20_000, 64 * 1024, 50],
+    ['whole buffers', 64 * 1024, 64 * 1024, 20],
+  ];
+  for (const [name, size, buffer, count] of cuts) {
+    const gathered = new GatheredBytes();
+    for (let n = 0; n < count; n++) gathered.add(new Uint8Array(buffer).subarray(0, size).fill(n));
+    t.equal(gathered.size, size * count, name);
+    const chunks = [...gathered.drain()];
+    const held = [...new Set(chunks.map((chunk) => chunk.buffer))].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    t.ok(held <= 2 * size * count + 64 * 1024, `${name}: ${held} bytes are held`);
+    t.ok(chunks.length <= Math.ceil((size * count) / 1024) + 1, `${name}: ${chunks.length} chunks`);
+    const bytes = Buffer.concat(chunks);
+    t.equal(bytes.length, size * count);
+    for (let n = 0; n < count; n++) if (bytes[n * size] !== n % 256) t.fail(`${name}: chunk ${n}`);
+    t.equal(gathered.whole().length, 0, 'they are given up');
+  }
 });

@@ -1,7 +1,14 @@
 import t from 'tap';
 import type { RegistryError } from '../../../ts/core/classes.registryerror.js';
-import { decodeParameter, type IRoute, normalizePath, RouteTable } from '../../../ts/core/pipeline/helpers.routes.js';
+import {
+  compilePath,
+  decodeParameter,
+  type IRoute,
+  normalizePath,
+  RouteTable,
+} from '../../../ts/core/pipeline/helpers.routes.js';
 import { ofKind } from '../../support/expect.js';
+import { startRegistry } from '../../support/registry.js';
 
 const row = (method: string, path: string): IRoute => ({ method, path, access: 'public', handle: async () => path });
 
@@ -152,4 +159,29 @@ t.test('parameters cannot reach an object prototype', async (t) => {
   const { params } = table.match('GET', '/__proto__');
   t.equal(params.package, '__proto__');
   t.equal(params.constructor, undefined);
+});
+
+t.test('no path takes long to be matched, or found unknown', async (t) => {
+  const registry = await startRegistry(t, { npm: { enabled: true }, oci: { enabled: true } });
+  const patternOf = ({ path }: IRoute) => ({ path, pattern: compilePath(path).pattern });
+  const rows = registry.protocols().flatMap((name) => registry.getRegistry(name)?.routeTable.routes ?? []);
+  const patterns = [...new Map(rows.map((one) => [one.path, patternOf(one)])).values()];
+  t.ok(patterns.length > 30);
+  /** as long as a request line can be */
+  const LENGTH = 32_000;
+  const costOf = (pattern: RegExp, path: string): number => {
+    const begun = process.cpuUsage();
+    pattern.test(path);
+    const { user, system } = process.cpuUsage(begun);
+    return (user + system) / 1000;
+  };
+  for (const { path, pattern } of patterns) {
+    const fixed = path.slice(0, path.indexOf('{') < 0 ? path.length : path.indexOf('{'));
+    for (const part of ['@', '%40', 'a@', '%2f', '/', '-', '/-/', '/-rev/', '/blobs/uploads/', '/manifests/']) {
+      const long = `${fixed}a${part.repeat(LENGTH / part.length)}/z`;
+      // whatever else the process does in between does not count twice
+      const cost = Math.min(costOf(pattern, long), costOf(pattern, long));
+      if (cost > 40) t.fail(`${path}: ${cost} ms for ${part}`);
+    }
+  }
 });

@@ -1,6 +1,6 @@
 import process from 'node:process';
 import type { ILogger } from '../interfaces.core.js';
-import { printable } from './helpers.printable.js';
+import { printable, UNPRINTABLE } from './helpers.printable.js';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type TLogLevel = (typeof LOG_LEVELS)[number];
@@ -42,11 +42,17 @@ const textLine: TFormat = (time, level, message, fields) =>
     .map(([name, value]) => ` ${name}=${asText(value)}`)
     .join('')}`;
 
+/** Escapes characters that JSON allows and that would control the reader's terminal. The JSON means the same. */
+const escaped = (json: string): string =>
+  json.replace(UNPRINTABLE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
 /** The three fields of every line come first, and no other field can replace them. */
 const jsonLine: TFormat = (time, level, msg, fields) =>
-  `{${Object.entries({ ...{ time, level, msg }, ...fields, ...{ time, level, msg } })
-    .map(([name, value]) => `${JSON.stringify(name)}:${jsonOf(value)}`)
-    .join(',')}}`;
+  escaped(
+    `{${Object.entries({ ...{ time, level, msg }, ...fields, ...{ time, level, msg } })
+      .map(([name, value]) => `${JSON.stringify(name)}:${jsonOf(value)}`)
+      .join(',')}}`,
+  );
 
 const toStderr = (line: string): void => {
   process.stderr.write(line);

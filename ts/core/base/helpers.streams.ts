@@ -1,4 +1,5 @@
 import type { IResponse } from '../interfaces.core.js';
+import { GatheredBytes } from './helpers.gathering.js';
 
 /**
  * The library speaks Web streams at its borders. These helpers make and consume them, the same way on Node, Deno
@@ -144,43 +145,11 @@ export const takeSource = (stream: ReadableStream<Uint8Array>): IChunkSource | I
 export const streamToBuffer = async (stream: ReadableStream<Uint8Array> | undefined | null): Promise<Buffer> =>
   stream ? gather(iterate(stream)) : Buffer.alloc(0);
 
-/**
- * bytes; a smaller chunk costs more when it is kept (some 120 bytes, and the buffer that it is part of) than when it is
- * copied
- */
-const SMALL_CHUNK = 1024;
-/** bytes of small chunks that are joined into one buffer */
-const SLAB = 64 * 1024;
-
-/**
- * Joins all chunks into one buffer. Small chunks are joined early, because each chunk that is kept costs a hundred
- * bytes more.
- */
+/** Joins all chunks into one buffer. */
 export const gather = async (chunks: AsyncIterable<Uint8Array>): Promise<Buffer> => {
-  const gathered: Uint8Array[] = [];
-  let slab: Buffer | undefined;
-  let used = 0;
-  const closeSlab = (): void => {
-    if (slab && used > 0) gathered.push(slab.subarray(0, used));
-    slab = slab?.subarray(used);
-    used = 0;
-  };
-  for await (const chunk of chunks) {
-    if (chunk.byteLength >= SMALL_CHUNK) {
-      closeSlab();
-      gathered.push(chunk);
-      continue;
-    }
-    if (!slab || used + chunk.byteLength > slab.byteLength) {
-      closeSlab();
-      // most bodies are one small chunk, which needs no slab
-      slab = Buffer.allocUnsafe(gathered.length === 0 ? SMALL_CHUNK : SLAB);
-    }
-    slab.set(chunk, used);
-    used += chunk.byteLength;
-  }
-  closeSlab();
-  return Buffer.concat(gathered);
+  const gathered = new GatheredBytes();
+  for await (const chunk of chunks) gathered.add(chunk);
+  return gathered.whole();
 };
 
 /** The stream's content parsed as JSON. Throws SyntaxError if it is not JSON. */

@@ -3,13 +3,19 @@ import type { IIncomingContext, IRequestContext } from '../interfaces.core.js';
 const isHeaders = (headers: IIncomingContext['headers']): headers is Headers =>
   typeof headers.forEach === 'function' && typeof headers.get === 'function';
 
-const plainQuery = (query: URLSearchParams): IRequestContext['query'] => {
-  const plain: IRequestContext['query'] = Object.create(null);
-  for (const name of new Set(query.keys())) {
-    const values = query.getAll(name);
-    plain[name] = values.length > 1 ? values : values[0];
+/**
+ * The parameters of a query by their names. Repeated names become lists. The object has no prototype, so a parameter called
+ * `__proto__` is just a name. The work grows with the number of parameters, whatever their names are.
+ */
+export const queryOf = (parameters: Iterable<[name: string, value: string]>): IRequestContext['query'] => {
+  const query: Record<string, string | string[]> = Object.create(null);
+  for (const [name, value] of parameters) {
+    const known = query[name];
+    if (known === undefined) query[name] = value;
+    else if (typeof known === 'string') query[name] = [known, value];
+    else known.push(value);
   }
-  return plain;
+  return query;
 };
 
 /**
@@ -25,7 +31,7 @@ export const plainContext = (context: IIncomingContext): IRequestContext => {
     method,
     path,
     headers: areHeaders ? Object.fromEntries(headers.entries()) : headers,
-    query: query instanceof URLSearchParams ? plainQuery(query) : query,
+    query: query instanceof URLSearchParams ? queryOf(query) : query,
     body,
     ...(token !== undefined && { token }),
     ...(actor && { actor }),

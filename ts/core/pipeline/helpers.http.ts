@@ -1,4 +1,5 @@
 import type { TPresentedCredential } from '../auth/interfaces.auth.js';
+import { bareAddress } from '../base/helpers.address.js';
 import { discardBody, responseOfBytes } from '../base/helpers.streams.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { IRequestContext, IResponse } from '../interfaces.core.js';
@@ -124,8 +125,7 @@ export const callerAddress = (
   const list = trusted ? String(forwardedFor ?? '') : '';
   const nearest = list.slice(list.lastIndexOf(',') + 1).trim();
   const address = nearest || peer;
-  // an IPv4 caller on a dual-stack socket
-  return address?.startsWith('::ffff:') ? address.slice(7) : address;
+  return address && bareAddress(address);
 };
 
 /** The address of the caller from the host's `actor`, else from X-Forwarded-For, if that is trusted. */

@@ -1,3 +1,4 @@
+import { GatheredBytes } from '../../core/base/helpers.gathering.js';
 import { RegistryError } from '../../core/classes.registryerror.js';
 import { JsonValueCounter, MAX_JSON_VALUES } from '../../core/pipeline/body/helpers.jsonvalues.js';
 import { decodeBase64, unescapeBase64 } from './wire.base64.js';
@@ -33,8 +34,7 @@ export class PublishScanner {
   private position = 0;
   /** position in the chunk from which on bytes are not kept yet */
   private from = 0;
-  private kept: Uint8Array[] = [];
-  private keptSize = 0;
+  private kept = new GatheredBytes();
   /** for each open container: whether it is an object */
   private readonly objects: boolean[] = [];
   /** the current key of the three outermost objects */
@@ -74,12 +74,12 @@ export class PublishScanner {
 
   /** The bytes that were read and not passed on, for another scanner. */
   public *again(): Generator<Uint8Array> {
-    for (let piece = this.kept.shift(); piece; piece = this.kept.shift()) yield piece;
+    yield* this.kept.drain();
     yield this.chunk.subarray(this.from);
   }
 
   private get isOver(): boolean {
-    return this.keptSize > this.options.maxMetadataSize || this.values.isOver;
+    return this.kept.size > this.options.maxMetadataSize || this.values.isOver;
   }
 
   private tooLarge(): RegistryError {
@@ -247,19 +247,18 @@ export class PublishScanner {
   }
 
   private keep(piece: Uint8Array): void {
-    this.kept.push(piece);
-    this.keptSize += piece.byteLength;
+    this.kept.add(piece);
     this.values.add(piece);
     if (this.isOver) throw this.tooLarge();
   }
 
   private parse(): unknown {
     try {
-      return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(this.kept)));
+      return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(this.kept.whole()));
     } catch (cause) {
       throw invalid('The publish document is not valid JSON', cause);
     } finally {
-      this.kept = [];
+      this.kept = new GatheredBytes();
     }
   }
 }

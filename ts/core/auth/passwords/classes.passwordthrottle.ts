@@ -1,4 +1,5 @@
 import { LRUCache } from '../../../plugins.js';
+import { bareAddress } from '../../base/helpers.address.js';
 import { RegistryError } from '../../classes.registryerror.js';
 
 /** An attempt with a user name, from an address. */
@@ -70,8 +71,7 @@ class Allowances {
  * is that of a reverse proxy (if `trustProxy` was forgotten) and so of all callers: `null`, as if there were none.
  */
 const sourceOf = (given: string | undefined): string | null => {
-  // an IPv4 caller on a dual-stack socket
-  const from = given?.replace(/^::ffff:(?=\d+\.)/i, '');
+  const from = given && bareAddress(given);
   if (!from || from === '::1' || from.startsWith('127.')) return null;
   if (!from.includes(':')) return from.slice(0, MAX_NAME);
   const [head = '', tail] = from.toLowerCase().split('::');
