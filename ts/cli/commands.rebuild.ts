@@ -27,7 +27,8 @@ export const rebuild: ICommand = {
     try {
       const enabled = registry.protocols();
       for (const name of operands) {
-        if (!enabled.includes(name)) throw new UsageError(`"${name}" is not enabled; enabled are: ${enabled.join(', ')}`);
+        if (!enabled.includes(name))
+          throw new UsageError(`"${name}" is not enabled; enabled are: ${enabled.join(', ')}`);
       }
       const protocols = operands.length > 0 ? operands : undefined;
       const counts = await registry.rebuildListings({ protocols, progress: showProgress });

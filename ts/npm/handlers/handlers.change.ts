@@ -45,10 +45,7 @@ const deprecationsOf = (versions: Record<string, unknown>): Map<string, string> 
  */
 const refuseOthers = (document: Record<string, unknown>): never => {
   if ('maintainers' in document) {
-    throw new RegistryError(
-      'unprocessable',
-      'Scopes of users and tokens decide who may publish, not owners',
-    );
+    throw new RegistryError('unprocessable', 'Scopes of users and tokens decide who may publish, not owners');
   }
   if ('users' in document) throw new RegistryError('unprocessable', 'This registry keeps no stars');
   throw invalid('The document has neither versions nor attachments');

@@ -85,8 +85,7 @@ export class FormTally {
   public addFile(name: string): void {
     const { fieldsBeforeFiles = [], onFile } = this.options;
     this.fileCount += 1;
-    if (!onFile)
-      throw new RegistryError('invalid', `The form has a file (${shown(name)}), and none is expected here`);
+    if (!onFile) throw new RegistryError('invalid', `The form has a file (${shown(name)}), and none is expected here`);
     if (this.fileCount > this.limits.files) {
       throw new RegistryError('invalid', `The form has more than ${this.limits.files} files`);
     }

@@ -66,7 +66,9 @@ export class WatchedSource {
   }
 
   private readonly onAbort = (): void =>
-    this.giveUp(new RegistryError('timeout', 'The client closed the connection', { cause: this.options.signal?.reason }));
+    this.giveUp(
+      new RegistryError('timeout', 'The client closed the connection', { cause: this.options.signal?.reason }),
+    );
 
   private readonly onTick = (): void => {
     const { idleTimeoutMs } = this.options;

@@ -181,7 +181,8 @@ const readableOf = async <TEntry>(
     }
     seen.update(mask);
     // each name may be a call of an embedder's code: stop if nobody waits for the answer any more
-    if (signal?.aborted) throw new RegistryError('timeout', 'The client closed the connection', { cause: signal.reason });
+    if (signal?.aborted)
+      throw new RegistryError('timeout', 'The client closed the connection', { cause: signal.reason });
     if (slices.due) await slices.rest();
   }
   return { who: visible.length === packages.length ? 'all' : seen.digest('base64url'), packages: visible };
