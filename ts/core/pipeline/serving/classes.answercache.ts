@@ -33,6 +33,21 @@ export interface IAnswerBasis {
   responseHeaders: Record<string, string>;
 }
 
+/** An answer that may be cached, and the document that it was made from. */
+export interface IRepeatable extends Pick<IAnswerBasis, 'document' | 'rendering' | 'validUntil'> {
+  response: IResponse;
+}
+
+/** @param request the callers that the answer is for, and the headers that it was made from */
+export const basisFrom = (
+  { response: { status, headers }, validUntil, ...made }: IRepeatable,
+  request: Pick<IAnswerBasis, 'audience' | 'headers' | 'baseUrl'>,
+): IAnswerBasis => {
+  const { audience } = request;
+  const until = audience === 'anybody' ? validUntil : Math.min(audience.validUntil, validUntil);
+  return { ...made, ...request, validUntil: until, status, responseHeaders: { ...headers } };
+};
+
 /** approximate characters of cached names and headers: some 6,000 usual requests */
 const MAX_SIZE = 4 * 1024 * 1024;
 /** characters of headers; requests with more are not cached */
