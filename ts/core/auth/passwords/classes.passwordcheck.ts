@@ -12,8 +12,8 @@ const recordText = (record: TPasswordRecord): string =>
 
 /**
  * Checks passwords. A right password is cached for a minute, because pip, Maven and Composer send theirs with every
- * request and scrypt takes 43 ms. The cache holds only an HMAC, whose key is lost with the process. Wrong passwords are
- * not cached but counted, and too many are refused (see PasswordThrottle).
+ * request and scrypt takes 43 ms. The cache holds only an HMAC, whose key is lost with the process. Different wrong
+ * passwords are counted, and too many are refused (see PasswordThrottle).
  */
 export class PasswordCheck {
   readonly #key: Buffer;
@@ -21,6 +21,11 @@ export class PasswordCheck {
   readonly #throttle: PasswordThrottle;
   /** HMAC of user, address, password and the account's record -> when it was found right */
   readonly #right = new LRUCache<string, number>({ max: 10_000 });
+  /**
+   * The same HMACs of wrong passwords. A client that sends one wrong password again and again, as regctl does a dozen times
+   * for one login, makes one guess and costs one scrypt.
+   */
+  readonly #wrong = new LRUCache<string, true>({ max: 10_000 });
   readonly #running = new Map<string, Promise<boolean>>();
 
   constructor(secret: string, now: () => number) {
@@ -48,6 +53,7 @@ export class PasswordCheck {
     const since = this.#right.get(key);
     const now = this.#now();
     if (since !== undefined && now >= since && now - since < REMEMBERED_MS) return true;
+    if (this.#wrong.has(key)) return false;
     // parallel requests of one client cost one scrypt
     let running = this.#running.get(key);
     if (!running) {
@@ -56,6 +62,7 @@ export class PasswordCheck {
     }
     const isRight = await running;
     if (isRight) this.#right.set(key, now);
+    else this.#wrong.set(key, true);
     return isRight;
   }
 

@@ -15,8 +15,8 @@ interface IAllowance {
 }
 
 /**
- * One address against one user. NIST SP 800-63B section 5.2.2 allows 100 in a row; a person mistypes some five times, and
- * a client with an old password gives up sooner.
+ * One address against one user. NIST SP 800-63B section 5.2.2 allows 100 in a row; a person mistypes some five times. A
+ * client that repeats one wrong password is not counted again (see PasswordCheck and guardPasswords).
  */
 const PAIR: IAllowance = { burst: 10, secondsEach: 15 };
 /** One address against all users: an office behind one address has a few wrong passwords on a Monday. */
