@@ -224,7 +224,7 @@ t.test('owners, access and stars are answered in words', async (t) => {
     maintainers: [{ name: 'bob', email: '' }],
   });
   t.equal(owner.status, 422);
-  t.match(owner.json(), { error: /scopes/i });
+  t.match(owner.json(), { error: /Scopes of users and tokens/ });
   t.equal((await writer.post('/-/package/@s%2fa/access', { access: 'public' })).status, 422);
   t.same((await writer.get('/-/package/@s%2fa/visibility')).json(), { public: true });
   t.same((await writer.get('/-/package/@s%2fa/access')).json(), { access: 'public' });

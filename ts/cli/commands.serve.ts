@@ -66,7 +66,7 @@ const logOf = (values: IValues, env: TEnvironment) => {
   const level = oneOf(values['log-level'] ?? (env.SMARTREGISTRY_LOG_LEVEL || 'info'), LOG_LEVELS, '--log-level');
   const format = oneOf(values['log-format'] ?? (env.SMARTREGISTRY_LOG_FORMAT || 'text'), LOG_FORMATS, '--log-format');
   const logger = createLogger({ level, format });
-  // a report that nobody reads costs a tenth of a small request
+  // making a report that is not logged costs a tenth of a small request
   const onResponse = LOG_LEVELS.indexOf(level) <= LOG_LEVELS.indexOf('info') ? requestLogger(logger) : undefined;
   return { logger, onResponse };
 };

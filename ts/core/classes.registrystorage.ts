@@ -248,12 +248,12 @@ export class RegistryStorage {
     this.staged = undefined;
     for (const staged of left) {
       await staged.discard().catch((error: unknown) => {
-        this.logger.warn('A staged upload could not be removed; a sweep will', { error: String(error) });
+        this.logger.warn('A staged upload could not be removed; a sweep will remove it', { error: String(error) });
       });
     }
   }
 
-  /** The origin with the id that hooks are told for all that belongs to this view's next commit. */
+  /** The origin with the operation id of this view's next commit, for its hooks. */
   private get operation(): IStorageOrigin {
     if (this.origin === ITSELF) return this.origin;
     this.operationId ??= plugins.crypto.randomUUID();
@@ -261,18 +261,19 @@ export class RegistryStorage {
   }
 
   /**
-   * The commit protocol: the one way in which packages are published, changed and removed. Order: dry run of `apply` on
-   * the current document (an early refusal costs nothing); `beforePut` once for each artifact in the order of the plan,
-   * `beforeDelete` once for each key to drop, then the document (`beforeDelete` in a removal, else `beforePut`);
-   * artifacts to their keys and, meanwhile, the marker; `update(document)`, which alone decides; catalog entry; marker
-   * away (both a moment later if others write too); dropped artifacts deleted; `after…` hooks in the same order, waited
-   * for; staging away. Nothing before the commit is visible to readers: they believe documents only.
+   * The commit protocol: packages are published, changed and removed only by this. Its steps: a dry run of `apply` on
+   * the current document, so that an early refusal costs nothing; `beforePut` once for each artifact in the order of
+   * the plan, `beforeDelete` once for each key to drop, then one hook for the document (`beforeDelete` in a removal,
+   * else `beforePut`); artifacts are put at their keys, and meanwhile the marker is stored; `update(document)`, which
+   * alone decides; the catalog entry is stored, then the marker is removed (both a moment later if others write too);
+   * dropped artifacts are deleted; `after…` hooks in the same order, awaited; staged objects are removed. Readers rely
+   * on documents only, so they see nothing before the commit.
    *
-   * An artifact lies at its layout key, or at `<key>.<write id>` if that one is taken or somebody has tried to delete
-   * it. Hooks are called once each, never again for retries. An error before the commit leaves at most an orphan at a
-   * layout key, which a sweep takes. If it is not known whether the commit happened (`OutcomeUnknownError`) nothing is
-   * deleted. What fails after the commit is logged and repaired later; the write stands. Staged objects are spent
-   * either way. Returns the document as it was written, with everybody's changes.
+   * An artifact is stored at its layout key, or at `<key>.<write id>` if that one is taken or somebody has tried to
+   * delete it. Each hook is called once, never again for retries. An error before the commit leaves at most an orphan
+   * at a layout key, which a sweep removes. If it is unknown whether the commit happened (`OutcomeUnknownError`),
+   * nothing is deleted. A failure after the commit is logged and repaired later; the write stays done. Staged objects
+   * are spent in any case. Returns the document as written, with all changes.
    */
   public async commit<T>(plan: ICommitPlan<T>): Promise<T | null> {
     const { operation } = this;
@@ -281,9 +282,9 @@ export class RegistryStorage {
   }
 
   /**
-   * Deletes staged uploads older than `olderThanMs` (default 24 h), what broken writes left in the store itself, and
-   * repairs listings from their markers. Each of these is done whether or not another one fails; the first error is thrown
-   * at the end.
+   * Deletes staged uploads older than `olderThanMs` (default 24 h) and leftovers of broken writes in the store itself,
+   * and repairs listings from their markers. If one of these fails, the others are still done; the first error is
+   * thrown at the end.
    */
   public async sweep(
     options: { olderThanMs?: number; signal?: AbortSignal } = {},

@@ -211,7 +211,7 @@ const sendSource = async (exchange: IExchange, { status, headers }: IResponse, s
   } finally {
     endWatch?.();
     await source.close();
-    // a client that is gone may leave writes that are never answered: what they hold is left to the collector
+    // if a client is gone, a write may never call back: its buffer is then left to garbage collection
     if (!response.destroyed) {
       void Promise.all(underWay).then(() => {
         if (!response.destroyed) buffers.forEach(giveBuffer);

@@ -67,8 +67,8 @@ export class ConfiguredUsers {
   }
 
   /** ms until which `peek` returns an account. */
-  public believedUntil(): number {
-    return this.#accounts.freshUntil(KEY);
+  public cachedUntil(): number {
+    return this.#accounts.cachedUntil(KEY);
   }
 
   async #all(): Promise<Map<string, IAccount>> {

@@ -32,7 +32,7 @@ export interface IDefaultAuthProviderOptions {
  * ms for which a token or account is cached. A change in another process must take effect within 5 s; the rest is for
  * slow stores.
  */
-export const BELIEVED_MS = 4_500;
+export const CACHED_MS = 4_500;
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -89,13 +89,13 @@ export class DefaultAuthProvider implements IAuthProvider {
     this.#selfRegistration = config.selfRegistration === true;
     this.#anybody = configuredScopes(config.anonymousScopes ?? DEFAULT_ANONYMOUS_SCOPES, 'auth.anonymousScopes');
     this.#anonymous = new Permissions({ layers: [], anybody: this.#anybody });
-    this.#tokens = new ShortLivedCache({ max: 10_000, maxAgeMs: BELIEVED_MS, now: () => now().getTime() });
+    this.#tokens = new ShortLivedCache({ max: 10_000, maxAgeMs: CACHED_MS, now: () => now().getTime() });
     this.users = new UserStore({
       storage,
       secret: config.jwtSecret,
       configured: config.users,
       now,
-      maxAgeMs: BELIEVED_MS,
+      maxAgeMs: CACHED_MS,
       onChange,
       onRemoved: (userId) => this.#forgetTokens(userId),
     });
@@ -183,17 +183,17 @@ export class DefaultAuthProvider implements IAuthProvider {
    * ms until which the token of `validateToken`, or the account of a password, is valid without asking the store again;
    * -Infinity: the store is asked the next time.
    */
-  public believedUntil(token: IAuthToken): number {
+  public cachedUntil(token: IAuthToken): number {
     const { tokenId, userId } = token;
-    return tokenId === undefined ? this.users.believedUntil(userId) : this.tokenBelievedUntil(tokenId);
+    return tokenId === undefined ? this.users.cachedUntil(userId) : this.tokenCachedUntil(tokenId);
   }
 
-  /** `believedUntil` of the token with this id. */
-  public tokenBelievedUntil(tokenId: string): number {
+  /** `cachedUntil` of the token with this id. */
+  public tokenCachedUntil(tokenId: string): number {
     const found = this.#tokens.peek(tokenId);
     if (!found) return Number.NEGATIVE_INFINITY;
     const end = found.token.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY;
-    return Math.min(this.#tokens.freshUntil(tokenId), end, this.users.believedUntil(found.record.userId));
+    return Math.min(this.#tokens.cachedUntil(tokenId), end, this.users.cachedUntil(found.record.userId));
   }
 
   public async listTokens(userId: string): Promise<ITokenInfo[]> {

@@ -173,8 +173,8 @@ export class UserStore {
   }
 
   /** ms until which the account is cached; -Infinity: the store is asked the next time. */
-  public believedUntil(userId: string): number {
-    return this.#configured.has(userId) ? this.#configured.believedUntil() : this.#accounts.freshUntil(userId);
+  public cachedUntil(userId: string): number {
+    return this.#configured.has(userId) ? this.#configured.cachedUntil() : this.#accounts.cachedUntil(userId);
   }
 
   /**

@@ -1,6 +1,6 @@
 import type { TRegistryProtocol } from '../interfaces.core.js';
 import type { CallerMemory } from './classes.callermemory.js';
-import { BELIEVED_MS, DefaultAuthProvider } from './classes.defaultauthprovider.js';
+import { CACHED_MS, DefaultAuthProvider } from './classes.defaultauthprovider.js';
 import { areTokensEnabled } from './helpers.tokenoptions.js';
 import type {
   IAuthConfig,
@@ -55,8 +55,8 @@ export class Verifier {
     const verification = callers.begin();
     const token = await this.validateCredential(credential, protocol);
     if (!token) return null;
-    const believed = own ? (sessions.believedUntil(token) ?? own.believedUntil(token)) : NOT_REMEMBERED;
-    const validUntil = Math.min(believed, verification.since + BELIEVED_MS);
+    const believed = own ? (sessions.cachedUntil(token) ?? own.cachedUntil(token)) : NOT_REMEMBERED;
+    const validUntil = Math.min(believed, verification.since + CACHED_MS);
     return callers.keep(credential, protocol, verification, { token, validUntil });
   }
 

@@ -34,7 +34,7 @@ export class ShortLivedCache<V extends object> {
   }
 
   /** ms since 1970 until which `peek` returns its present value; -Infinity if it returns none. */
-  public freshUntil(key: string): number {
+  public cachedUntil(key: string): number {
     const entry = this.#entries.get(key);
     return entry && this.peek(key) !== undefined ? entry.since + this.#options.maxAgeMs : Number.NEGATIVE_INFINITY;
   }

@@ -108,7 +108,7 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
     nameSegment(name); // throws for an impossible name, before it is gathered with the notes of others
     const lingers = marker !== undefined && this.othersPublish(marker);
     const written = this.writer.add({ noted, marker }, lingers);
-    if (lingers) this.storage.runBehind('Noting packages in a listing', written);
+    if (lingers) this.storage.runBehind('Recording packages in a listing', written);
     else await written;
   }
 

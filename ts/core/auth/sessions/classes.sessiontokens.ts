@@ -1,6 +1,6 @@
 import { ShortLivedCache } from '../../base/classes.shortlivedcache.js';
 import type { TRegistryProtocol } from '../../interfaces.core.js';
-import { BELIEVED_MS, DefaultAuthProvider } from '../classes.defaultauthprovider.js';
+import { CACHED_MS, DefaultAuthProvider } from '../classes.defaultauthprovider.js';
 import { Permissions } from '../classes.permissions.js';
 import { hashToken } from '../helpers.tokens.js';
 import type { IAuthProvider, IAuthToken } from '../interfaces.auth.js';
@@ -48,7 +48,7 @@ export class SessionTokens {
     this.#store = options.store;
     this.#provider = options.provider;
     this.#now = options.now;
-    this.#known = new ShortLivedCache({ max: 10_000, maxAgeMs: BELIEVED_MS, now: () => options.now().getTime() });
+    this.#known = new ShortLivedCache({ max: 10_000, maxAgeMs: CACHED_MS, now: () => options.now().getTime() });
   }
 
   /** Gives a protocol a format of its own; without one it uses the plain format. */
@@ -123,14 +123,14 @@ export class SessionTokens {
    * ms until which `validate` would return this session token again without asking the store; `undefined` for any other
    * token. Only with the default provider, or one that extends it.
    */
-  public believedUntil(token: IAuthToken): number | undefined {
+  public cachedUntil(token: IAuthToken): number | undefined {
     const session = this.#handedOut.get(token);
     if (!session) return undefined;
     const { uid, userId, parent } = session.claims;
-    const ends = [this.#known.freshUntil(session.key), this.endOf(token)];
+    const ends = [this.#known.cachedUntil(session.key), this.endOf(token)];
     if (uid && this.#provider instanceof DefaultAuthProvider) {
-      ends.push(this.#provider.users.believedUntil(userId));
-      if (parent !== undefined) ends.push(this.#provider.tokenBelievedUntil(parent));
+      ends.push(this.#provider.users.cachedUntil(userId));
+      if (parent !== undefined) ends.push(this.#provider.tokenCachedUntil(parent));
     }
     return Math.min(...ends);
   }

@@ -33,12 +33,12 @@ export interface IAnswerBasis {
   responseHeaders: Record<string, string>;
 }
 
-/** An answer that a handler allows to be repeated, and the document that it was made from. */
+/** An answer that may be cached, and the document that it was made from. */
 export interface IRepeatable extends Pick<IAnswerBasis, 'document' | 'rendering' | 'validUntil'> {
   response: IResponse;
 }
 
-/** @param request what the pipeline knows of the request: for whom the answer is, and by which headers it was made */
+/** @param request the callers that the answer is for, and the headers that it was made from */
 export const basisFrom = (
   { response: { status, headers }, validUntil, ...made }: IRepeatable,
   request: Pick<IAnswerBasis, 'audience' | 'headers' | 'baseUrl'>,

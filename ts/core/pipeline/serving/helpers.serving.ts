@@ -182,7 +182,7 @@ async function* partOf(request: IServeRequest, info: IObjectInfo, range: IByteRa
   yield* iterate(found.body);
 }
 
-/** A small object as `serveExact` takes it; null if it is absent, or not what it should be. */
+/** A small object for `serveExact`; null if it is absent, or has the wrong content. */
 export const loadExact = async (
   storage: Pick<RegistryStorage, 'open'>,
   key: string,

@@ -94,7 +94,7 @@ export class CommitRun<T> {
     } finally {
       this.placer.finish();
       for (const { staged } of this.artifacts) {
-        await this.tolerate('A staged upload could not be removed; a sweep will', () => staged.discard());
+        await this.tolerate('A staged upload could not be removed; a sweep will remove it', () => staged.discard());
       }
     }
   }
@@ -236,7 +236,9 @@ export class CommitRun<T> {
    */
   private async giveUp(error: unknown): Promise<void> {
     if (error instanceof OutcomeUnknownError) return;
-    await this.tolerate('An artifact of a failed write could not be removed; a sweep will', () => this.withdraw());
+    await this.tolerate('An artifact of a failed write could not be removed; a sweep will remove it', () =>
+      this.withdraw(),
+    );
     await this.unmark(this.marker);
     await this.hooks.tellAborted();
   }
@@ -252,7 +254,9 @@ export class CommitRun<T> {
   /** Called when another process has written the same meanwhile. */
   private async leaveNothing(value: T | null): Promise<T | null> {
     await this.drop();
-    await this.tolerate('An artifact of a needless write could not be removed; a sweep will', () => this.withdraw());
+    await this.tolerate('An artifact of a needless write could not be removed; a sweep will remove it', () =>
+      this.withdraw(),
+    );
     await this.hooks.tellAborted();
     return value;
   }
@@ -284,7 +288,7 @@ export class CommitRun<T> {
   private async unmark(marker: string | undefined): Promise<void> {
     const { catalog } = this.plan;
     if (!catalog || marker === undefined) return;
-    await this.tolerate('A marker could not be removed; repair will', () => catalog.unmark(marker));
+    await this.tolerate('A marker could not be removed; a repair will remove it', () => catalog.unmark(marker));
   }
 
   private async tolerate(message: string, work: () => Promise<unknown>): Promise<void> {

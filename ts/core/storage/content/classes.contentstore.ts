@@ -121,7 +121,9 @@ export class ContentStore {
       throw error;
     } finally {
       await content.discard(failure).catch((error: unknown) => {
-        this.storage.logger.warn('A staged upload could not be removed; a sweep will', { error: String(error) });
+        this.storage.logger.warn('A staged upload could not be removed; a sweep will remove it', {
+          error: String(error),
+        });
       });
     }
   }
@@ -272,7 +274,7 @@ export class ContentStore {
   /** Deletes an object whose key only this call uses. If that fails, a collector finds it. */
   private async drop(key: string): Promise<void> {
     await this.storage.store.delete(key).catch((error: unknown) => {
-      this.storage.logger.warn('An object that is not used could not be removed; a collector will', {
+      this.storage.logger.warn('An object that is not used could not be removed; a collector will remove it', {
         key,
         error: String(error),
       });

@@ -246,7 +246,7 @@ const stageInStore = async (
     // Not awaited: the source may be waiting for its client, and the answer must not wait for that.
     chunks.return().catch(() => logger.debug?.('A source failed when it was given up', { key }));
     await store.delete(key).catch((cause: unknown) => {
-      logger.warn('A failed upload could not be removed; a sweep will', { key, error: String(cause) });
+      logger.warn('A failed upload could not be removed; a sweep will remove it', { key, error: String(cause) });
     });
     throw error;
   }

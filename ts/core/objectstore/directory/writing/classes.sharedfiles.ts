@@ -89,7 +89,7 @@ export class SharedFiles {
   private retire(file: ISharedFile): void {
     if (this.fresh.get(file.kind) !== file) return;
     this.fresh.delete(file.kind);
-    this.remove(file).catch(() => undefined); // a sweep will
+    this.remove(file).catch(() => undefined); // a sweep removes it
   }
 
   private async remove({ users, path, timer }: ISharedFile): Promise<void> {

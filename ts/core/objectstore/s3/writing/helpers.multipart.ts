@@ -86,7 +86,7 @@ export class MultipartUpload {
       await run(this.session, (http) => retrying.send(command, http));
     } catch (error) {
       if (codeOf(error) === 'NoSuchUpload') return;
-      this.session.logger.warn('An unfinished upload could not be removed from the storage; a sweep will', {
+      this.session.logger.warn('An unfinished upload could not be removed from the storage; a sweep will remove it', {
         key: this.target.key,
         error,
       });
