@@ -62,11 +62,14 @@ interface IValues {
   'log-level'?: string;
 }
 
-const loggerFor = (values: IValues, env: TEnvironment) =>
-  createLogger({
-    level: oneOf(values['log-level'] ?? (env.SMARTREGISTRY_LOG_LEVEL || 'info'), LOG_LEVELS, '--log-level'),
-    format: oneOf(values['log-format'] ?? (env.SMARTREGISTRY_LOG_FORMAT || 'text'), LOG_FORMATS, '--log-format'),
-  });
+const logOf = (values: IValues, env: TEnvironment) => {
+  const level = oneOf(values['log-level'] ?? (env.SMARTREGISTRY_LOG_LEVEL || 'info'), LOG_LEVELS, '--log-level');
+  const format = oneOf(values['log-format'] ?? (env.SMARTREGISTRY_LOG_FORMAT || 'text'), LOG_FORMATS, '--log-format');
+  const logger = createLogger({ level, format });
+  // a report that nobody reads costs a tenth of a small request
+  const onResponse = LOG_LEVELS.indexOf(level) <= LOG_LEVELS.indexOf('info') ? requestLogger(logger) : undefined;
+  return { logger, onResponse };
+};
 
 /** Where to listen, by the options, else the environment, else the file. @throws UsageError */
 const placeOf = (values: IValues, env: TEnvironment, server: IServeSettings): { host: string; port: number } => {
@@ -110,7 +113,7 @@ export const serve: ICommand = {
   help: HELP,
   async run(args, env) {
     const { values } = parseCommand(args, OPTIONS);
-    const logger = loggerFor(values, env);
+    const { logger, onResponse } = logOf(values, env);
     // wrong usage is found before any file is opened
     placeOf(values, env, {});
     tlsFilesOf(values, {});
@@ -123,7 +126,7 @@ export const serve: ICommand = {
       ...placeOf(values, env, settings),
       tls,
       logger,
-      onResponse: requestLogger(logger),
+      ...(onResponse && { onResponse }),
     });
     try {
       const { url } = await listen(server);
