@@ -174,7 +174,9 @@ t.test('readme: behind nginx', { timeout: 120_000 }, async (t) => {
   const port = await freePort();
   const block = blocks.find(({ language }) => language === 'nginx')?.code ?? '';
   const site = block.replace('8080', `127.0.0.1:${port}`).replace('127.0.0.1:5000', `127.0.0.1:${behind}`);
-  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder}/${name};`);
+  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (name) => `${name}_temp_path ${folder}/${name};`,
+  );
   const http = `access_log off;\n${paths.join('\n')}\n${site}`;
   const main = `daemon off;\nmaster_process off;\npid ${folder}/pid;\nerror_log stderr;\nevents {}\nhttp {\n${http}}\n`;
   await writeFile(join(folder, 'nginx.conf'), main);

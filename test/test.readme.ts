@@ -42,7 +42,12 @@ for (const block of blocks.filter(({ language, name }) => language === 'ts' && n
     const [program, args] = tool
       ? [
           tool.command[0],
-          [...tool.command.slice(1), 'run', ...(runner.runtime === 'deno' ? [...denoFlags, '--no-prompt', '--no-check'] : []), file],
+          [
+            ...tool.command.slice(1),
+            'run',
+            ...(runner.runtime === 'deno' ? [...denoFlags, '--no-prompt', '--no-check'] : []),
+            file,
+          ],
         ]
       : [process.execPath, ['--import=tsx', file]];
     const beside = await runner.beside?.();
@@ -71,7 +76,6 @@ t.test('readme: every TypeScript block compiles as strictly as the library', { t
   await writeFile(join(checked, 'tsconfig.json'), JSON.stringify(settings));
   t.same(await compile(checked), { code: 0, output: '' });
 });
-
 
 t.test('readme: s3', { timeout: 120_000 }, async (t) => {
   const server = await startS3Server();

@@ -55,7 +55,11 @@ const entryOf = (group: string): Buffer => {
 };
 
 /** Binds by name and password, and finds the groups of a member for whoever is bound. */
-const answer = ({ tag, content }: IElement, { passwords, groups }: IDirectory, session: { bound: boolean }): Buffer[] => {
+const answer = (
+  { tag, content }: IElement,
+  { passwords, groups }: IDirectory,
+  session: { bound: boolean },
+): Buffer[] => {
   const parts = elementsOf(content);
   if (tag === BIND) {
     const [, name, password] = parts.map((part) => part.content.toString());

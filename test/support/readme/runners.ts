@@ -110,7 +110,8 @@ ${destroy}`,
 await fetch(url + '/npm/-/ping');
 await server.close();
 ${destroy}`,
-    expect: /^\{"time":"[^"]+","level":"info","msg":"request","id":"[^"]+","method":"GET","status":200,"ms":\d+,.*"protocol":"npm"/m,
+    expect:
+      /^\{"time":"[^"]+","level":"info","msg":"request","id":"[^"]+","method":"GET","status":200,"ms":\d+,.*"protocol":"npm"/m,
   },
   auth: { tail: destroy, expect: /^true\nfalse$/m },
   'ci-token': { tail: destroy, expect: /^true 2\nnull$/m },
@@ -202,4 +203,3 @@ ${destroy}`,
     expect: served,
   },
 };
-

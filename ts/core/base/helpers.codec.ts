@@ -8,6 +8,7 @@ export interface IDocumentStamp {
 
 /** How a document's bytes and its value become each other. Codecs are compared by identity: use one object per kind. */
 export interface ICodec<T> {
+  /** The value that these bytes hold. @throws RegistryError for bytes that hold none */
   parse(bytes: Uint8Array): T;
   /**
    * ETags on S3 are hashes of the content, so a conditional write that arrives late would take equal bytes of a later

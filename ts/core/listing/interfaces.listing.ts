@@ -1,16 +1,22 @@
 import type { ICodec } from '../storage/interfaces.storage.js';
 
+/** How a `PackageCatalog` finds packages, and what it keeps of each. */
 export interface IPackageCatalogOptions<TDoc, TEntry> {
   /** key prefix without a trailing slash, e.g. `npm/catalog` */
   prefix: string;
   /** key of the base, if the storage layout wants it elsewhere than in `{prefix}/manifest.json` */
   baseKey?: string | undefined;
+  /** The key of the document of a package. */
   documentKey(name: string): string;
   /**
    * How all documents are found, to rebuild the listing from them: below which prefix they lie, and which package a key
    * there is the document of (undefined: it is something else). A listing without this cannot be rebuilt.
    */
-  documents?: { prefix: string; nameOf(key: string): string | undefined };
+  documents?: {
+    prefix: string;
+    /** The package whose document has this key; undefined for other keys. */
+    nameOf(key: string): string | undefined;
+  };
   codec?: ICodec<TDoc> | undefined;
   /** what listings show of a package; JSON; null = it is not listed (deleted) */
   entry(name: string, document: TDoc): TEntry | null;
@@ -21,6 +27,7 @@ export interface IPackageCatalogOptions<TDoc, TEntry> {
   revision?(document: TDoc): number;
 }
 
+/** How old a listing may be that is read. */
 export interface IListingReadOptions {
   /**
    * ms (default 1,000): how old this process's view of what other processes wrote may be; what this process noted is

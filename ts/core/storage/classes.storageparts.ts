@@ -17,6 +17,7 @@ export interface IRegistryStorageOptions {
 
 /** What `sweep` asks of a listing that can be repaired; `PackageCatalog` enlists itself. */
 export interface IRepairable {
+  /** Repairs what interrupted writes left; returns how much. */
   repair(olderThanMs: number, forgetAfterMs?: number): Promise<number>;
   /** Removes what nothing needs any more and is older than this. */
   sweep?(olderThanMs: number): Promise<number>;

@@ -26,10 +26,13 @@ export interface ITokenRecord {
  * trouble throws.
  */
 export interface ITokenStore {
+  /** Called once, before any other method. */
   init(): Promise<void>;
+  /** Frees what the store holds. */
   destroy(): Promise<void>;
   /** durable, and visible to every process, when it resolves */
   put(record: ITokenRecord): Promise<void>;
+  /** The record of the token with this hash; `null` if there is none. */
   get(hash: string): Promise<ITokenRecord | null>;
   /** Moves the end of a token; never makes one anew that was deleted. */
   prolong(hash: string, expiresAt: string): Promise<void>;
@@ -43,6 +46,7 @@ export interface ITokenStore {
   findHashes(prefix: string, limit: number): Promise<string[]>;
   /** Remembers that a JWT is void although its signature holds. `until`: when it is void by itself; absent = for ever. */
   revoke(id: string, until?: Date): Promise<void>;
+  /** Whether `revoke` was called for this id. */
   isRevoked(id: string): Promise<boolean>;
   /** removes what expired before `before`; how many */
   sweep(before: Date): Promise<number>;

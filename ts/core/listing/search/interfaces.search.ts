@@ -7,12 +7,15 @@ export interface ISearchHit<TEntry> {
   readonly score: number;
 }
 
+/** A part of an entry that is searched. */
 export interface ISearchField<TEntry> {
   /** how much a word counts in this field */
   boost: number;
+  /** The text of this field. */
   text(entry: TEntry, name: string): string;
 }
 
+/** Options of a `SearchIndex`. */
 export interface ISearchOptions<TEntry> {
   fields: Readonly<Record<string, ISearchField<TEntry>>>;
   /**
@@ -28,11 +31,13 @@ export interface ISearchOptions<TEntry> {
 export interface ISearchSource<TEntry> {
   /** grows with each change */
   readonly version: number;
+  /** All entries. */
   entries(): Promise<ReadonlyMap<string, TEntry>>;
   /** undefined: too long ago to be known */
   changedSince(version: number): ReadonlySet<string> | undefined;
 }
 
+/** What is searched for besides the text, and how much of it. */
 export interface ISearchRequest<TEntry> extends IPickRequest<ISearchHit<TEntry>> {
   /** default true: packages whose names are like the text come first (`closeness`) */
   favoursNames?: boolean;

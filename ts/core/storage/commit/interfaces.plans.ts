@@ -12,6 +12,7 @@ export interface IPlacedArtifact {
   contentType: string;
 }
 
+/** An artifact that a commit places. */
 export interface IArtifactPlan {
   staged: StagedObject;
   /** where the storage layout wants it */
@@ -70,6 +71,7 @@ export interface ICommitPlan<T> {
   catalog?: IDerivedListing<T> | undefined;
 }
 
+/** Which orphans a sweep deletes, and when it ends. */
 export interface ISweepOptions {
   /** Younger orphans stay: a write under way would have to place its artifacts again. Default 24 h */
   olderThanMs?: number | undefined;

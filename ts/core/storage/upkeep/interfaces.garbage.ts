@@ -9,9 +9,11 @@ export interface IGarbageOptions {
   dryRun?: boolean | undefined;
   /** ends the collection between two steps; what it left is for the next one */
   signal?: AbortSignal | undefined;
+  /** Called now and then. */
   onProgress?(progress: IGarbageProgress): void;
 }
 
+/** How far a garbage collection is. */
 export interface IGarbageProgress {
   protocol: string;
   /** what is looked through, e.g. `manifests` */

@@ -12,6 +12,7 @@ export const STAGING_PREFIX = 'staging/';
 /** Smaller bodies wait in memory: they cost the store nothing until they are published. */
 const MEMORY_LIMIT = 256 * 1024;
 
+/** Content that is about to be stored. */
 export type TBody = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | Uint8Array;
 
 /** Where the bytes are: in memory, or in the store, as one object or as several that follow each other. */
