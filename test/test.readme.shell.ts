@@ -165,7 +165,9 @@ t.test('readme: behind nginx', { timeout: 120_000 }, async (t) => {
   const nginx = findTool('nginx');
   if (!nginx) return t.pass('no nginx', { skip: 'nginx is not installed (.ci/install-clients.sh installs it)' });
   const folder = await temporaryFolder(t);
-  const registry = await startRegistry(t, { npm: { enabled: true }, trustProxy: true });
+  const users = [{ username: 'ann', password: 'correct horse' }];
+  const auth = { jwtSecret: 'made for this test and for no other', tokenStore: 'memory' as const, users };
+  const registry = await startRegistry(t, { auth, npm: { enabled: true }, trustProxy: true });
   const token = await registry.getAuthManager().createNpmToken('ann');
   const addresses: (string | undefined)[] = [];
   const server = createNodeServer(registry, { port: 0, onResponse: ({ ip }) => addresses.push(ip) });

@@ -5,6 +5,8 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 export interface IDirectory {
   passwords: Record<string, string>;
   groups: Record<string, string[]>;
+  /** whoever binds with this name is hung up on */
+  hangsUpOn: string;
 }
 
 /** One element of BER (X.690): its tag, its content, and where the next one begins. */
@@ -54,15 +56,16 @@ const entryOf = (group: string): Buffer => {
   return element(ENTRY, element(TEXT, `cn=${group},ou=groups`), element(SEQUENCE, values));
 };
 
-/** Binds by name and password, and finds the groups of a member for whoever is bound. */
+/** Binds by name and password, and finds the groups of a member for whoever is bound; null hangs up. */
 const answer = (
   { tag, content }: IElement,
-  { passwords, groups }: IDirectory,
+  { passwords, groups, hangsUpOn }: IDirectory,
   session: { bound: boolean },
-): Buffer[] => {
+): Buffer[] | null => {
   const parts = elementsOf(content);
   if (tag === BIND) {
     const [, name, password] = parts.map((part) => part.content.toString());
+    if (name === hangsUpOn) return null;
     session.bound = name !== undefined && Object.hasOwn(passwords, name) && passwords[name] === password;
     return [result(BIND_DONE, session.bound ? OK : INVALID_CREDENTIALS)];
   }
@@ -86,7 +89,9 @@ export const startLdapServer = async (directory: IDirectory): Promise<{ url: str
       for (let message = readElement(waiting, 0); message; message = readElement(waiting, 0)) {
         waiting = waiting.subarray(message.end);
         const [id, operation] = elementsOf(message.content) as [IElement, IElement];
-        for (const one of answer(operation, directory, session)) {
+        const answers = answer(operation, directory, session);
+        if (!answers) socket.destroy();
+        for (const one of answers ?? []) {
           socket.write(element(SEQUENCE, element(INTEGER, id.content), one));
         }
       }

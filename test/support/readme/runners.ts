@@ -7,6 +7,8 @@ export interface IRunner {
   /** appended to the block: uses what it built, and ends the program */
   tail: string;
   expect: RegExp;
+  /** the one line that the block is to log */
+  logs?: RegExp;
   prepare?(cwd: string): Promise<void>;
   /** a program that the block talks to: what the block finds in its environment, and the end of it */
   beside?(): Promise<{ env: Record<string, string>; stop(): Promise<void> }>;
@@ -124,6 +126,7 @@ ${destroy}`,
           [`uid=ann,${people}`]: 'correct horse',
           [`uid=eve,${people}`]: 'in no group',
         },
+        hangsUpOn: `uid=nobody,${people}`,
         groups: { [`uid=ann,${people}`]: ['developers'] },
       });
       return { env: { LDAP_URL: url, LDAP_PASSWORD: 'for searches' }, stop };
@@ -143,10 +146,12 @@ const as = async (credentials: string) =>
   (await registry.handleRequest({ method: 'GET', path: '/npm/none', headers: { authorization: credentials }, query: {} })).status;
 const basic = (text: string) => 'Basic ' + Buffer.from(text).toString('base64');
 console.log(await as('Bearer ' + npmToken), await as(basic('ann:correct horse')), await as(basic('ann:wrong')), await as(basic('eve:in no group')));
+console.log(await as(basic('nobody:at all')));
 await auth.revokeToken(npmToken);
 console.log((${request('GET', '/npm/none')}).status, await as('Bearer ' + npmToken));
 ${destroy}`,
-    expect: /^ann null null null\ntrue false true\ntrue false\n404 404 401 403\n401 401$/m,
+    logs: /^\S+Z error The directory does not answer .*\n/m,
+    expect: /^ann null null null\ntrue false true\ntrue false\n404 404 401 403\n503\n401 401$/m,
   },
   'custom-auth': {
     tail: `console.log((${request('GET', '/npm/none')}).status, (${request('PUT', '/npm/none', 'body: {}')}).status);\n${destroy}`,
