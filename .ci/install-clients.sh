@@ -51,9 +51,11 @@ buildkit|github.com/moby/buildkit@v0.34.2|cmd/buildctl cmd/buildkitd|10
 PYTHON_TOOLS='
 oci-python|python-dxf==12.1.1 oras==0.2.43
 '
-# Debian packages that are unpacked and not installed, as they are beside a newer one: folder | packages.
+# Debian packages that are unpacked and not installed, as they are beside a newer one or would start a
+# service: folder | packages.
 UNPACKED_TOOLS='
 docker-20|docker.io containerd runc
+nginx|nginx
 '
 optional='minio'
 # Programs that the system's own packages bring, of the system's version: the program, and its package if that has another

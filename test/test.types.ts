@@ -176,7 +176,7 @@ t.test('the types, as programs of users compile against them', { timeout: 240_00
 
   await t.test('the examples of the readme as well', async (t) => {
     const blocks = readmeBlocks(await readFile(join(top, 'readme.md'), 'utf8'));
-    const foreign = /from '(?:express|fastify|@hono\/node-server)'|Deno\.|Bun\./;
+    const foreign = /from '(?:express|fastify|koa|ldapts|@hono\/node-server)'|Deno\.|Bun\./;
     const files: string[] = [];
     for (const { language, name, code } of blocks) {
       if (language !== 'ts' || foreign.test(code)) continue;

@@ -50,6 +50,7 @@ export const unservedProtocols = (config: Pick<IRegistryConfig, TBuiltInProtocol
 
 const HOUR_MS = 60 * 60 * 1000;
 
+/** Options of `SmartRegistry.rebuildListings`. */
 export interface IRebuildOptions {
   /** default: all that are enabled */
   protocols?: TRegistryProtocol[];
@@ -120,10 +121,12 @@ export class SmartRegistry {
     return found && { prefix: found.prefix, path: whole.slice(found.prefix.length) };
   }
 
+  /** The storage that all protocols share. @throws Error before `init()` and after `destroy()` */
   public getStorage(): RegistryStorage {
     return this.ready().storage;
   }
 
+  /** Users, tokens and rights. @throws Error before `init()` and after `destroy()` */
   public getAuthManager(): AuthManager {
     return this.ready().auth;
   }
@@ -168,6 +171,7 @@ export class SmartRegistry {
     return counts;
   }
 
+  /** Whether `init()` has succeeded and `destroy()` was not called. */
   public isInitialized(): boolean {
     return this.state === 'ready';
   }

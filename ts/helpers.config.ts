@@ -4,6 +4,7 @@ import { protocolEntries } from './config/helpers.protocolschema.js';
 import { registrySchema } from './config/helpers.schema.js';
 import type { IRegistryConfig } from './interfaces.config.js';
 
+/** A protocol that ships with the library. */
 export type TBuiltInProtocol = keyof typeof protocolEntries;
 export const PROTOCOLS = Object.keys(protocolEntries) as TBuiltInProtocol[];
 

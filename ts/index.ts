@@ -1,6 +1,6 @@
 export { availableProtocols, type IRebuildOptions, SmartRegistry } from './classes.smartregistry.js';
 export { DefaultAuthProvider, type IDefaultAuthProviderOptions } from './core/auth/classes.defaultauthprovider.js';
-export type { Permissions } from './core/auth/classes.permissions.js';
+export { Permissions } from './core/auth/classes.permissions.js';
 export type { IRight } from './core/auth/classes.rights.js';
 export { type IUserInfo, UserStore } from './core/auth/classes.userstore.js';
 export type * from './core/auth/interfaces.auth.js';

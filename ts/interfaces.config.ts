@@ -12,21 +12,26 @@ export type { IOciConfig, IS3StorageConfig };
 /** S3 (IS3Descriptor with the bucket), a local directory, or a driver of the embedder. */
 export type TStorageConfig = IS3StorageConfig | IDirectoryStorageConfig | IObjectStoreConfig;
 
+/** A directory on a local file system. */
 export interface IDirectoryStorageConfig {
   directory: string;
 }
+/** A driver of the application's own. */
 export interface IObjectStoreConfig {
   objectStore: IObjectStore;
 }
+/** Another name of `TStorageConfig`. */
 export type IStorageConfig = TStorageConfig;
 
 /** An eighth protocol, written by the user of the library. */
 export interface ICustomRegistryConfig extends Partial<IProtocolConfig> {
   protocol: string;
   basePath: string;
+  /** Makes the registry of the protocol. */
   create(services: IRegistryServices, config: IProtocolConfig): BaseRegistry;
 }
 
+/** The whole configuration of a `SmartRegistry`. */
 export interface IRegistryConfig {
   storage: TStorageConfig;
   auth: IAuthConfig;
@@ -36,7 +41,12 @@ export interface IRegistryConfig {
    * For the upstream layer of a later release. This release checks its type, and warns at the start that it is not used
    * yet.
    */
-  upstreamProvider?: { resolveUpstreamConfig(context: never): Promise<unknown> } | undefined;
+  upstreamProvider?:
+    | {
+        /** Which upstreams a request may be answered from. */
+        resolveUpstreamConfig(context: never): Promise<unknown>;
+      }
+    | undefined;
   oci?: IOciConfig | undefined;
   npm?: IProtocolConfig | undefined;
   maven?: IProtocolConfig | undefined;

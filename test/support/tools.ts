@@ -48,7 +48,8 @@ export type TToolName =
   | 'ctr'
   | 'dxf'
   | 'oras-py'
-  | 'mvn';
+  | 'mvn'
+  | 'nginx';
 
 interface IToolLayout {
   /** The folder, if it is not called as the tool: some bring several programs. */
@@ -107,6 +108,7 @@ const layouts: Record<TToolName, IToolLayout> = {
   // the interpreter that has the library
   'oras-py': { folder: 'oci-python', file: 'bin/python' },
   mvn: { file: 'bin/mvn', onPath: 'mvn' },
+  nginx: { file: 'usr/sbin/nginx', onPath: 'nginx' },
 };
 
 export const toolsFolder = (): string =>

@@ -84,6 +84,7 @@ export class AuthManager {
     await this.provider.init?.();
   }
 
+  /** Frees what the provider and the token store hold. */
   public async destroy(): Promise<void> {
     await this.provider.destroy?.();
     await this.#store.destroy();
@@ -137,6 +138,7 @@ export class AuthManager {
   }
 
   /**
+   * Whether the caller may do `action` to `resource`.
    * @param token as `validateToken`, `validateCredential` or `verify` gave it; `null` = an anonymous caller
    * @param resource `{protocol}:{type}:{name}`, e.g. `npm:package:@scope/x`
    * @param action read | write | delete | pull | push
@@ -180,27 +182,32 @@ export class AuthManager {
     return this.provider.createToken(userId, protocol, checkTokenOptions({ ...options, readonly }, protocol));
   }
 
-  /** @param readonly default: `auth.npmTokens.defaultReadOnly`, else false */
+  /** A token for npm. @param readonly default: `auth.npmTokens.defaultReadOnly`, else false */
   public createNpmToken(userId: string, readonly?: boolean): Promise<string> {
     return this.createToken(userId, 'npm', { readonly });
   }
 
+  /** A token for Maven. */
   public createMavenToken(userId: string, readonly?: boolean): Promise<string> {
     return this.createToken(userId, 'maven', { readonly });
   }
 
+  /** A token for Cargo. */
   public createCargoToken(userId: string, readonly?: boolean): Promise<string> {
     return this.createToken(userId, 'cargo', { readonly });
   }
 
+  /** A token for Composer. */
   public createComposerToken(userId: string, readonly?: boolean): Promise<string> {
     return this.createToken(userId, 'composer', { readonly });
   }
 
+  /** A token for PyPI. */
   public createPypiToken(userId: string, readonly?: boolean): Promise<string> {
     return this.createToken(userId, 'pypi', { readonly });
   }
 
+  /** A token for RubyGems. */
   public createRubyGemsToken(userId: string, readonly?: boolean): Promise<string> {
     return this.createToken(userId, 'rubygems', { readonly });
   }

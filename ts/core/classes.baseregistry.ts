@@ -96,8 +96,10 @@ export abstract class BaseRegistry {
     return [];
   }
 
+  /** Called by `SmartRegistry.init()`, before the first request. */
   public async init(): Promise<void> {}
 
+  /** Called by `SmartRegistry.destroy()`; frees what the protocol holds. */
   public async destroy(): Promise<void> {}
 
   public get basePath(): string {

@@ -47,6 +47,7 @@ const STATUS: Record<TErrorKind, number> = {
   internal: 500,
 };
 
+/** What a `RegistryError` has beside its kind and message. */
 export interface IRegistryErrorOptions {
   /** the code that the protocol itself uses, e.g. `MANIFEST_UNKNOWN` */
   wireCode?: string;
@@ -90,6 +91,7 @@ export class RegistryError extends Error {
     return new RegistryError('internal', 'The registry failed to answer this request', { cause: thrown });
   }
 
+  /** Whether a value is a `RegistryError`, of this kind if one is given. */
   public static is(thrown: unknown, kind: TErrorKind): thrown is RegistryError {
     return thrown instanceof RegistryError && thrown.kind === kind;
   }

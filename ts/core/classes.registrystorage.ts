@@ -76,6 +76,7 @@ export class RegistryStorage {
     return this.parts.closing.signal;
   }
 
+  /** Returns the present time; tests set it. */
   public get now(): () => Date {
     return this.parts.now;
   }

@@ -35,6 +35,7 @@ export interface IRequestTrace {
   refusal?: string;
 }
 
+/** An HTTP request, in parts. */
 export interface IRequestContext {
   method: string;
   /** the raw path as on the wire (percent-encoding kept), without the query */
@@ -66,6 +67,7 @@ export interface IIncomingContext extends Omit<IRequestContext, 'headers' | 'que
   query: IRequestContext['query'] | URLSearchParams;
 }
 
+/** An HTTP response, in parts. */
 export interface IResponse {
   status: number;
   headers: Record<string, string>;
@@ -84,13 +86,19 @@ export interface IClientSetup {
   mounts: string[];
 }
 
+/** Receives the log lines of the registry. */
 export interface ILogger {
+  /** For development. */
   debug?(message: string, fields?: Record<string, unknown>): void;
+  /** An event of normal operation. */
   info(message: string, fields?: Record<string, unknown>): void;
+  /** Something that an operator should know. */
   warn(message: string, fields?: Record<string, unknown>): void;
+  /** A fault that an operator has to look at. */
   error(message: string, fields?: Record<string, unknown>): void;
 }
 
+/** Limits of the registry; each has a default. */
 export interface ILimits {
   /** bytes of an uploaded artifact; default 10 GiB */
   maxArtifactSize?: number | undefined;
@@ -106,11 +114,13 @@ export interface ILimits {
   metadataCacheSize?: number | undefined;
 }
 
+/** Which pages of other origins may read packages and images. */
 export interface ICorsConfig {
   /** e.g. `https://packages.example.org`; `'*'` is every page, without the credentials that a browser keeps */
   origins: string[];
 }
 
+/** The block of a protocol in the configuration. */
 export interface IProtocolConfig {
   enabled: boolean;
   /** URL prefix, e.g. `/npm`; default `/<protocol>` */

@@ -6,6 +6,7 @@ const HEALTH_PATH = '/-/health';
 /** ms after which a store that does not respond counts as down; load balancers rarely wait longer */
 const HEALTH_TIMEOUT = 5_000;
 
+/** Options of `withHealth`. */
 export interface IHealthOptions {
   /** ms after which a store that does not respond counts as down; default 5,000 */
   timeoutMs?: number | undefined;

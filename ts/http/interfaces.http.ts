@@ -10,6 +10,7 @@ import type {
 
 /** Handles registry requests: a `SmartRegistry`, or a wrapper of one. */
 export interface IRequestHandler {
+  /** Answers one request; see `SmartRegistry.handleRequest`. */
   handleRequest(context: IRequestContext): Promise<IResponse>;
   /**
    * whether a request for this raw path is for the registry; the host application has removed `prefix` before it;
@@ -27,6 +28,7 @@ export interface IRequestHandler {
   readonly logger?: ILogger | undefined;
 }
 
+/** Options of every host. */
 export interface IHostOptions {
   /**
    * Trust X-Forwarded-Proto, -Host and -For. Default: the registry's setting. It must agree with the registry, which
@@ -37,6 +39,7 @@ export interface IHostOptions {
   logger?: ILogger | undefined;
 }
 
+/** Options of `toFetchHandler`. */
 export interface IFetchHandlerOptions extends IHostOptions {
   /**
    * The path that the host application removes before it calls the handler, e.g. `/packages` with
@@ -47,6 +50,7 @@ export interface IFetchHandlerOptions extends IHostOptions {
   actor?(request: Request): IRequestActor;
 }
 
+/** Options of `toNodeListener`. */
 export interface INodeListenerOptions extends IHostOptions {
   /** replaces the default actor, which has `ip` and `userAgent` */
   actor?(request: IncomingMessage): IRequestActor;
@@ -86,6 +90,7 @@ export interface ITlsFiles {
   key: string;
 }
 
+/** Options of `createNodeServer`. */
 export interface INodeServerOptions extends Omit<INodeListenerOptions, 'answersContinue' | 'trace'> {
   /** default `127.0.0.1` */
   host?: string | undefined;
@@ -103,6 +108,7 @@ export interface INodeServerOptions extends Omit<INodeListenerOptions, 'answersC
   keepAliveTimeoutMs?: number | undefined;
   /** ms that `close()` waits for requests under way; default 30,000 */
   shutdownTimeoutMs?: number | undefined;
+  /** Called once for each request, when its response was sent or broken off. */
   onResponse?(report: IResponseReport): void;
 }
 

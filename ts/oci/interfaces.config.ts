@@ -1,5 +1,6 @@
 import type { IProtocolConfig } from '../core/interfaces.core.js';
 
+/** The `oci` block of the configuration. */
 export interface IOciConfig extends IProtocolConfig {
   /**
    * - `delete`: default true. False: deletes get the status 405

@@ -20,9 +20,11 @@ import type {
 } from './interfaces.auth.js';
 import type { ITokenRecord, ITokenStore } from './tokenstores/interfaces.tokenstore.js';
 
+/** What a `DefaultAuthProvider` needs beside the configuration. */
 export interface IDefaultAuthProviderOptions {
   storage: Pick<RegistryStorage, 'read' | 'update' | 'listDocuments'>;
   tokens: ITokenStore;
+  /** The present time; tests set it. */
   now(): Date;
   /** called after every change to users and tokens that takes rights away, or may have */
   onChange?(): void;
@@ -101,6 +103,7 @@ export class DefaultAuthProvider implements IAuthProvider {
     });
   }
 
+  /** Reads which users the configuration has. */
   public init(): Promise<void> {
     return this.users.init();
   }
@@ -109,6 +112,7 @@ export class DefaultAuthProvider implements IAuthProvider {
     return this.users.verify(credentials);
   }
 
+  /** The token with this secret; `null` if it is unknown, expired, revoked or of another protocol. */
   public async validateToken(token: string, protocol?: TRegistryProtocol): Promise<IAuthToken | null> {
     if (!looksLikeOpaqueToken(token)) return null;
     const found = await this.#find(hashToken(token));
@@ -196,6 +200,7 @@ export class DefaultAuthProvider implements IAuthProvider {
     return Math.min(this.#tokens.cachedUntil(tokenId), end, this.users.cachedUntil(found.record.userId));
   }
 
+  /** The tokens of a user that are not expired. */
   public async listTokens(userId: string): Promise<ITokenInfo[]> {
     const account = await this.users.account(userId);
     const records = account ? await this.#store.listByUser(account.userId) : [];
@@ -226,6 +231,7 @@ export class DefaultAuthProvider implements IAuthProvider {
     return (await this.users.create(credentials, { email: profile.email })).userId;
   }
 
+  /** The public profile of a user; `null` if there is no such user. */
   public async getUser(userId: string): Promise<IUserProfile | null> {
     const account = await this.users.account(userId);
     return account && { userId: account.userId, email: account.email, createdAt: account.createdAt };

@@ -32,6 +32,7 @@ export class Permissions implements IPermissions {
     this.#readonly = options.readonly === true;
   }
 
+  /** Whether the caller may do `action` to `resource`, e.g. `write` to `npm:package:@scope/x`. */
   public allows(resource: string, action: string): boolean {
     const parts = resourceToParts(resource);
     if (!parts || (this.#readonly && !isReadAction(action))) return false;

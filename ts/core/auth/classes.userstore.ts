@@ -75,6 +75,7 @@ export class UserStore {
     });
   }
 
+  /** Reads and completes the ids of the users of the configuration. */
   public init(): Promise<void> {
     return this.#configured.init();
   }
@@ -151,6 +152,7 @@ export class UserStore {
     await this.#options.onRemoved?.(requireUserName(username));
   }
 
+  /** The user of this name; `null` if there is none. */
   public async get(username: string): Promise<IUserInfo | null> {
     const name = toUserName(username);
     const account = name === null ? null : ((await this.#configured.account(name)) ?? (await this.#load(name)));

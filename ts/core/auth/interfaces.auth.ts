@@ -1,5 +1,6 @@
 import type { TRegistryProtocol } from '../interfaces.core.js';
 
+/** A user name and a password. */
 export interface ICredentials {
   username: string;
   password: string;
@@ -40,6 +41,7 @@ export interface IVerifiedCaller {
   readonly revision: number;
 }
 
+/** How a token is made. */
 export interface ITokenOptions {
   /** default: all that the user may do within the protocol */
   scopes?: string[] | undefined;
@@ -66,19 +68,24 @@ export interface ITokenInfo {
   expiresAt?: Date | undefined;
 }
 
+/** Users, tokens and rights of an application's own. Every method may be called by several requests at once. */
 export interface IAuthProvider {
+  /** Called by `SmartRegistry.init()`, before the first request. */
   init?(): Promise<void>;
   /**
    * The user's id, or null if the password is wrong. The registry limits wrong passwords before it asks; see
    * `ICredentials.from`.
    */
   authenticate(credentials: ICredentials): Promise<string | null>;
+  /** The user and rights behind a token; `null` if it is unknown, revoked or expired. */
   validateToken(token: string, protocol?: TRegistryProtocol): Promise<IAuthToken | null>;
+  /** Makes a token and returns its secret, which the registry does not keep. */
   createToken(userId: string, protocol: TRegistryProtocol, options?: ITokenOptions): Promise<string>;
   /** takes the secret, or the id that `listTokens` shows */
   revokeToken(token: string): Promise<void>;
   /** resource, e.g. `npm:package:foo`; action: read | write | delete | pull | push */
   authorize(token: IAuthToken | null, resource: string, action: string): Promise<boolean>;
+  /** The tokens of a user, for the token commands of npm and of the command line. */
   listTokens?(userId: string): Promise<ITokenInfo[]>;
   /** of all users, for administrators */
   listAllTokens?(): Promise<ITokenInfo[]>;
@@ -86,6 +93,7 @@ export interface IAuthProvider {
   findTokenIds?(prefix: string, limit: number): Promise<string[]>;
   /** called for `npm adduser`; if it is absent or throws `forbidden`, accounts are made elsewhere */
   createUser?(credentials: ICredentials, profile?: { email?: string }): Promise<string>;
+  /** The public profile of a user; `null` if there is no such user. */
   getUser?(userId: string): Promise<IUserProfile | null>;
   /** Called when a token that was made with `sliding` was used; takes the id of the token. */
   prolongToken?(tokenId: string): Promise<void>;
@@ -94,11 +102,13 @@ export interface IAuthProvider {
    * `authorize`: a listing then asks once for every item.
    */
   permissions?(token: IAuthToken | null): Promise<IPermissions>;
+  /** Called by `SmartRegistry.destroy()`. */
   destroy?(): Promise<void>;
 }
 
 /** The rights of one caller at this moment. */
 export interface IPermissions {
+  /** Whether the caller may do `action` to `resource`, e.g. `write` to `npm:package:@scope/x`. */
   allows(resource: string, action: string): boolean;
   /** whether the caller may do this to any name at all */
   allowsSome(protocol: TRegistryProtocol, type: string, action: string): boolean;
@@ -108,6 +118,7 @@ export interface IPermissions {
   narrow(scopes: readonly string[]): string[];
 }
 
+/** What others may know of a user. */
 export interface IUserProfile {
   userId: string;
   email?: string | undefined;
@@ -129,6 +140,7 @@ export interface IAccount {
   createdAt?: Date;
 }
 
+/** A user of the configuration. */
 export interface IUserConfig {
   username: string;
   /** plain text; hashed before it is kept anywhere */
@@ -138,6 +150,7 @@ export interface IUserConfig {
   scopes?: string[] | undefined;
 }
 
+/** The `auth` block of the configuration. */
 export interface IAuthConfig {
   /** signs OCI tokens (HS256) and keys the cache of verified passwords */
   jwtSecret: string;

@@ -11,6 +11,7 @@ export interface IDocumentStamp {
  * document.
  */
 export interface ICodec<T> {
+  /** The value that these bytes hold. @throws RegistryError for bytes that hold none */
   parse(bytes: Uint8Array): T;
   /**
    * ETags on S3 are hashes of the content. If two versions have equal bytes, a conditional write that arrives late can

@@ -3,11 +3,14 @@ import type { ILogger } from '../interfaces.core.js';
 import { printable, UNPRINTABLE } from './helpers.printable.js';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+/** The least severity that is logged; `silent` logs nothing. */
 export type TLogLevel = (typeof LOG_LEVELS)[number];
 
 export const LOG_FORMATS = ['text', 'json'] as const;
+/** The form of a log line. */
 export type TLogFormat = (typeof LOG_FORMATS)[number];
 
+/** Options of `createLogger`. */
 export interface ILoggerOptions {
   /** the lowest level that is written; default `warn` */
   level?: TLogLevel;

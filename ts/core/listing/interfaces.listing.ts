@@ -1,16 +1,22 @@
 import type { ICodec } from '../storage/interfaces.storage.js';
 
+/** How a `PackageCatalog` finds packages, and what it keeps of each. */
 export interface IPackageCatalogOptions<TDoc, TEntry> {
   /** key prefix without a trailing slash, e.g. `npm/catalog` */
   prefix: string;
   /** key of the base, if the storage layout wants another than `{prefix}/manifest.json` */
   baseKey?: string | undefined;
+  /** The key of the document of a package. */
   documentKey(name: string): string;
   /**
    * Where all documents are, so that the listing can be rebuilt from them: their prefix, and a function that returns
    * the package of a document's key (undefined: the key is not a document's). A listing without this cannot be rebuilt.
    */
-  documents?: { prefix: string; nameOf(key: string): string | undefined };
+  documents?: {
+    prefix: string;
+    /** The package whose document has this key; undefined for other keys. */
+    nameOf(key: string): string | undefined;
+  };
   codec?: ICodec<TDoc> | undefined;
   /** the data of a package that listings show, as JSON; null: the package is not listed (deleted) */
   entry(name: string, document: TDoc): TEntry | null;
@@ -21,6 +27,7 @@ export interface IPackageCatalogOptions<TDoc, TEntry> {
   revision?(document: TDoc): number;
 }
 
+/** How old a listing may be that is read. */
 export interface IListingReadOptions {
   /**
    * ms (default 1,000): maximum age of this process's view of other processes' writes; notes of this process are always

@@ -32,6 +32,7 @@ export interface IObjectPrefix {
 /** `end` is inclusive, as in RFC 9110 section 14.1.2, and is clamped to the object's last byte. */
 export type TObjectRange = { start: number; end?: number } | { suffix: number };
 
+/** Options of `IObjectStore.get`. */
 export interface IGetOptions {
   /** a range that starts past the end throws `rangeInvalid` (with `detail: { size }`) */
   range?: TObjectRange | undefined;
@@ -39,6 +40,7 @@ export interface IGetOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** An object with its content. */
 export interface IObject {
   info: IObjectInfo;
   /** always read it to the end or cancel it: an open body holds a file or a socket */
@@ -47,6 +49,7 @@ export interface IObject {
   range?: { start: number; end: number } | undefined;
 }
 
+/** Options of `IObjectStore.put`. */
 export interface IPutOptions {
   /** total bytes of a stream, if known: the driver then throws `invalid` for a body of another length */
   size?: number | undefined;
@@ -68,6 +71,7 @@ export interface IPutOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** Options of `IObjectStore.compose`. */
 export interface IComposeOptions {
   contentType?: string | undefined;
   metadata?: Record<string, string> | undefined;
@@ -80,6 +84,7 @@ export interface IComposeOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** Options of `IObjectStore.list`. */
 export interface IListOptions {
   prefix: string;
   /** exclusive */
@@ -88,6 +93,7 @@ export interface IListOptions {
   limit?: number | undefined;
 }
 
+/** Where the registry keeps its bytes: a driver for S3, a directory, or one of the application's own. */
 export interface IObjectStore {
   /** false if the server ignores `ifMatch` and `ifNoneMatch`; known after `init()` */
   readonly conditionalWrites: boolean;
@@ -95,12 +101,14 @@ export interface IObjectStore {
    * false if the server ignores or refuses conditions on objects that are sent in parts; default: `conditionalWrites`
    */
   readonly conditionalJoins?: boolean | undefined;
+  /** What is known of an object without its content; `null` if it is absent. */
   head(key: string): Promise<IObjectInfo | null>;
   /**
    * Returns what `head` would return, if that is certain and needs no waiting; undefined = call `head`. For stores
    * whose look-ups take microseconds.
    */
   glance?(key: string): IObjectInfo | undefined;
+  /** The object, or a range of it; `null` if it is absent. */
   get(key: string, options?: IGetOptions): Promise<IObject | 'notModified' | null>;
   /** The object is durable when this resolves. If the source of the body fails, the object from before stays. */
   put(key: string, body: Uint8Array | ReadableStream<Uint8Array>, options?: IPutOptions): Promise<{ etag: string }>;
@@ -122,6 +130,8 @@ export interface IObjectStore {
    * and temporary files. Returns their number.
    */
   sweep?(olderThanMs: number): Promise<number>;
+  /** Called once, before any other method. */
   init?(): Promise<void>;
+  /** Frees what the driver holds. */
   destroy?(): Promise<void>;
 }

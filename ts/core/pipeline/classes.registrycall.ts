@@ -162,10 +162,10 @@ export class RegistryCall {
     return this.token?.userId || undefined;
   }
 
+  /** A header of the request; the values of a repeated one are joined. */
   public header(name: string): string | undefined {
     const value = headerOf(this.context.headers, name);
-    const { looked } = this;
-    if (looked && !looked.some(([known]) => known === name)) looked.push([name, value]);
+    if (this.looked && !this.looked.some(([known]) => known === name)) this.looked.push([name, value]);
     return value;
   }
 
@@ -185,6 +185,7 @@ export class RegistryCall {
     return this.queryAll(name)[0];
   }
 
+  /** All values of a parameter of the query. */
   public queryAll(name: string): string[] {
     return queryValues(this.context.query, name);
   }
@@ -235,6 +236,7 @@ export class RegistryCall {
     return new LateContent(await this.storage.stage(body, options), (name) => this.authorized.includes(name));
   }
 
+  /** Whether the caller has a right; `authorize` refuses the request instead. */
   public can(right: { type: string; name: string; action: string }): Promise<boolean> {
     return this.auth.authorize(this.token, `${this.protocol}:${right.type}:${right.name}`, right.action);
   }

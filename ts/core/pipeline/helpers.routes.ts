@@ -3,6 +3,7 @@ import type { IResponse } from '../interfaces.core.js';
 import type { RegistryCall } from './classes.registrycall.js';
 import type { TAccess, TParams } from './interfaces.pipeline.js';
 
+/** A row of a protocol's table of routes. */
 export interface IRoute {
   /** upper case; a GET row also handles HEAD */
   method: string;
@@ -17,6 +18,7 @@ export interface IRoute {
    * them as path separators
    */
   allowBackslash?: boolean;
+  /** Handles a request that the access of the row allows. */
   handle(call: RegistryCall): Promise<IResponse | object | string | Uint8Array>;
 }
 

@@ -17,6 +17,7 @@ export interface IRegistryStorageOptions {
 
 /** A listing that `sweep` repairs; `PackageCatalog` enlists itself. */
 export interface IRepairable {
+  /** Repairs what interrupted writes left; returns how much. */
   repair(olderThanMs: number, forgetAfterMs?: number): Promise<number>;
   /** Removes objects that nothing needs any more and that are older than this. */
   sweep?(olderThanMs: number): Promise<number>;

@@ -39,6 +39,7 @@ export interface IDocumentAbout {
  */
 export type TUpdateFunction<T> = (current: T | null, about: IDocumentAbout) => T | null | undefined;
 
+/** Options of `RegistryStorage.update`. */
 export interface IUpdateOptions<T> {
   codec?: ICodec<T> | undefined;
   /**
@@ -57,8 +58,10 @@ export interface IUpdateResult<T> {
   revision: number;
 }
 
+/** A hash function that staged content is hashed with. */
 export type THashName = 'sha1' | 'sha256' | 'sha512' | 'md5';
 
+/** What is known of content before it is staged. */
 export interface IStageAbout {
   /** the key that the artifact is meant for */
   key: string;
@@ -67,6 +70,7 @@ export interface IStageAbout {
   version?: string | undefined;
 }
 
+/** How content is staged. */
 export interface IStageOptions {
   hashes: THashName[];
   /** bytes; a longer body throws `tooLarge`. Default `limits.maxArtifactSize` */

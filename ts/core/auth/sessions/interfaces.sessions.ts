@@ -16,6 +16,7 @@ export interface ISessionFormat {
   readonly trustsOthers: boolean;
   /** the actions that `*` means if a provider is asked action by action */
   readonly actions: readonly string[];
+  /** The claims of a new session token. */
   toClaims(scopes: readonly string[]): Record<string, unknown>;
   /** Returns the scopes; malformed claims grant nothing. */
   toScopes(claims: Readonly<Record<string, unknown>>): string[];
@@ -38,6 +39,7 @@ export interface ISessionClaims {
   payload: Readonly<Record<string, unknown>>;
 }
 
+/** What a session token is made from. */
 export interface ISessionSignRequest {
   userId: string;
   uid: string;
@@ -49,6 +51,7 @@ export interface ISessionSignRequest {
   claims?: Readonly<Record<string, unknown>>;
 }
 
+/** A new session token, with what it grants. */
 export interface IIssuedSessionToken {
   token: string;
   /** names it in `revokeToken` */

@@ -26,10 +26,13 @@ export interface ITokenRecord {
  * throw.
  */
 export interface ITokenStore {
+  /** Called once, before any other method. */
   init(): Promise<void>;
+  /** Frees what the store holds. */
   destroy(): Promise<void>;
   /** durable, and visible to every process, when it resolves */
   put(record: ITokenRecord): Promise<void>;
+  /** The record of the token with this hash; `null` if there is none. */
   get(hash: string): Promise<ITokenRecord | null>;
   /** Changes the expiry of a token; never creates a deleted token again. */
   prolong(hash: string, expiresAt: string): Promise<void>;
@@ -43,6 +46,7 @@ export interface ITokenStore {
   findHashes(prefix: string, limit: number): Promise<string[]>;
   /** Records that a JWT is revoked although its signature is valid. `until`: its expiry; absent: it never expires. */
   revoke(id: string, until?: Date): Promise<void>;
+  /** Whether `revoke` was called for this id. */
   isRevoked(id: string): Promise<boolean>;
   /** removes tokens that expired before `before`; returns their number */
   sweep(before: Date): Promise<number>;

@@ -7,12 +7,15 @@ export interface ISearchHit<TEntry> {
   readonly score: number;
 }
 
+/** A part of an entry that is searched. */
 export interface ISearchField<TEntry> {
   /** weight of words in this field */
   boost: number;
+  /** The text of this field. */
   text(entry: TEntry, name: string): string;
 }
 
+/** Options of a `SearchIndex`. */
 export interface ISearchOptions<TEntry> {
   fields: Readonly<Record<string, ISearchField<TEntry>>>;
   /**
@@ -28,11 +31,13 @@ export interface ISearchOptions<TEntry> {
 export interface ISearchSource<TEntry> {
   /** grows with each change */
   readonly version: number;
+  /** All entries. */
   entries(): Promise<ReadonlyMap<string, TEntry>>;
   /** undefined: that is too long ago */
   changedSince(version: number): ReadonlySet<string> | undefined;
 }
 
+/** What is searched for besides the text, and how much of it. */
 export interface ISearchRequest<TEntry> extends IPickRequest<ISearchHit<TEntry>> {
   /** default true: packages whose names match the text come first (`closeness`) */
   favoursNames?: boolean;

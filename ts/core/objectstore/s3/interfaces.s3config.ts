@@ -1,5 +1,6 @@
 import type { storage } from '@tsclass/tsclass';
 
+/** A bucket on an S3 server. */
 export interface IS3StorageConfig extends Partial<storage.IS3Descriptor> {
   endpoint: string;
   bucketName: string;

@@ -93,6 +93,7 @@ export class RequestBody {
     return gather(this.chunks({ limit: options.limit ?? this.options.defaultLimit }));
   }
 
+  /** The whole body as text. */
   public async text(options: { limit?: number } = {}): Promise<string> {
     return (await this.bytes(options)).toString('utf8');
   }

@@ -4,7 +4,9 @@ export interface IFormFields {
   get(name: string): string | undefined;
   /** all values under this name, in the order of the form */
   all(name: string): string[];
+  /** Whether the form has a field of this name. */
   has(name: string): boolean;
+  /** The names of all fields. */
   names(): string[];
 }
 
@@ -22,6 +24,7 @@ export interface IFormFile {
   fields: IFormFields;
 }
 
+/** Limits of a form; more is refused with 413. */
 export interface IFormLimits {
   /** number of fields */
   fields?: number | undefined;
@@ -37,6 +40,7 @@ export interface IFormLimits {
   total?: number | undefined;
 }
 
+/** How a form is read. */
 export interface IFormOptions {
   /** names of the fields that are kept; others are dropped, but count for the limits; default: all */
   fields?: readonly string[] | undefined;

@@ -13,6 +13,7 @@ const GZIP_FROM = 1024;
  */
 export const PUBLIC_URL = `http://${plugins.crypto.randomBytes(16).toString('hex')}.invalid`;
 
+/** What a document is rendered to. */
 export interface IRendered {
   body: string | Uint8Array | object;
   contentType: string;
@@ -135,6 +136,7 @@ export class Rendering {
     return this.packed;
   }
 
+  /** The bytes as gzip, made once. */
   public async gzipped(): Promise<Buffer> {
     this.packing ??= gzip(this.bytes);
     this.packed ??= await this.packing;

@@ -12,6 +12,7 @@ import { Rendering } from './classes.rendering.js';
 
 /** A listing of all packages that can be served; `PackageCatalog` is one. */
 export interface IServedListing<TEntry> {
+  /** All entries in the order of their names. */
   sorted(): Promise<IListingSnapshot<TEntry>>;
 }
 
@@ -29,6 +30,7 @@ export interface IListingRender<TEntry> {
   footer?: string;
 }
 
+/** How a listing is rendered and sent. */
 export interface IServeListingOptions<TEntry> {
   /** name of the representation, e.g. `json` */
   variant: string;

@@ -3,6 +3,7 @@ import type { IStorageHookMetadata } from '../../storage/hooks/interfaces.hooks.
 import type { IDocumentVersion } from './classes.answercache.js';
 import type { IRendered } from './classes.rendering.js';
 
+/** How a stored object is sent. */
 export interface IServeObjectOptions {
   contentType?: string | undefined;
   headers?: Record<string, string> | undefined;
@@ -16,6 +17,7 @@ export interface IServeObjectOptions {
   reprDigest?: string | undefined;
 }
 
+/** How rendered bytes are sent. */
 export interface IServeRenderingOptions {
   headers?: Record<string, string> | undefined;
   /** ranges are allowed (RubyGems' index grows at its end); a range is never sent encoded */
@@ -24,6 +26,7 @@ export interface IServeRenderingOptions {
   reprDigest?: boolean | undefined;
 }
 
+/** Whether the same request may be answered without its handler. */
 export interface IRepeatOptions {
   /**
    * The answer depends only on this document, the path, the caller's rights, and headers that were read with
@@ -34,6 +37,7 @@ export interface IRepeatOptions {
   validUntil?: number | undefined;
 }
 
+/** How a stored document is rendered and sent. */
 export interface IServeDocumentOptions<T> extends IServeRenderingOptions, IRepeatOptions {
   codec?: ICodec<T> | undefined;
   /** name of the representation, e.g. `abbreviated`; the public URL is always part of the key */
@@ -48,6 +52,7 @@ export interface IServeDocumentOptions<T> extends IServeRenderingOptions, IRepea
   about?: IStorageHookMetadata | undefined;
 }
 
+/** How content is sent that never changes under its key. */
 export interface IServeImmutableOptions extends IServeObjectOptions, IRepeatOptions {
   etag: string;
   size?: number | undefined;

@@ -12,6 +12,7 @@ export interface IPlacedArtifact {
   contentType: string;
 }
 
+/** An artifact that a commit places. */
 export interface IArtifactPlan {
   staged: StagedObject;
   /** the artifact's key in the storage layout */
@@ -71,6 +72,7 @@ export interface ICommitPlan<T> {
   catalog?: IDerivedListing<T> | undefined;
 }
 
+/** Which orphans a sweep deletes, and when it ends. */
 export interface ISweepOptions {
   /** Younger orphans stay: deleting them would make a write under way place its artifacts again. Default 24 h */
   olderThanMs?: number | undefined;

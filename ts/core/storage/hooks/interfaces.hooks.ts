@@ -12,6 +12,7 @@ export interface IStorageHookMetadata {
   kind?: 'artifact' | 'document' | undefined;
 }
 
+/** What a hook is told of an operation. */
 export interface IStorageHookContext {
   operation: 'put' | 'delete' | 'get';
   /** the object's key, or the key that it is meant for */
@@ -30,6 +31,7 @@ export interface IStorageHookContext {
   open?(): ReadableStream<Uint8Array>;
 }
 
+/** What a `before…` hook decides. */
 export interface IHookVerdict {
   allowed: boolean;
   /** shown to the caller */
@@ -41,11 +43,17 @@ export interface IHookVerdict {
  * refused. If an `after…` hook throws, the error is logged and the operation stays done.
  */
 export interface IStorageHooks {
+  /** Before an artifact or document is written; may refuse it. */
   beforePut?(context: IStorageHookContext): Promise<IHookVerdict>;
+  /** After an artifact or document was written. */
   afterPut?(context: IStorageHookContext): Promise<void>;
+  /** Before an artifact or document is deleted; may refuse it. */
   beforeDelete?(context: IStorageHookContext): Promise<IHookVerdict>;
+  /** After an artifact or document was deleted. */
   afterDelete?(context: IStorageHookContext): Promise<void>;
+  /** Before an artifact or document is sent; may refuse it. */
   beforeGet?(context: IStorageHookContext): Promise<IHookVerdict>;
+  /** After the sending of an artifact or document has begun. */
   afterGet?(context: IStorageHookContext): Promise<void>;
   /**
    * Called if something that `beforePut` or `beforeDelete` allowed was not done: another hook refused, the write

@@ -9,9 +9,11 @@ export interface IGarbageOptions {
   dryRun?: boolean | undefined;
   /** aborts the collection between two steps; the next one does the rest */
   signal?: AbortSignal | undefined;
+  /** Called now and then. */
   onProgress?(progress: IGarbageProgress): void;
 }
 
+/** How far a garbage collection is. */
 export interface IGarbageProgress {
   protocol: string;
   /** the kind of objects that are looked through, e.g. `manifests` */

@@ -12,6 +12,7 @@ export const STAGING_PREFIX = 'staging/';
 /** Smaller bodies are kept in memory: until they are published they cost the store nothing. */
 const MEMORY_LIMIT = 256 * 1024;
 
+/** Content that is about to be stored. */
 export type TBody = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | Uint8Array;
 
 /** The place of the bytes: in memory, or in the store, as one object or several consecutive ones. */
