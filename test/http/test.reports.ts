@@ -116,6 +116,35 @@ t.test('the name that a trusted proxy gave a request is kept, and only if it is 
   t.match(await idFor('x'.repeat(200), true), { id: /^[0-9a-f-]{36}$/ });
 });
 
+t.test('an onResponse that fails costs a line in the log, and nothing else', async (t) => {
+  const logged: unknown[] = [];
+  const logger = { info() {}, warn() {}, error: (_message: string, fields?: object) => void logged.push(fields) };
+  const failures = [
+    () => {
+      throw new Error('the log is full');
+    },
+    async () => {
+      throw new Error('the log is gone');
+    },
+  ];
+  for (const onResponse of failures) {
+    const { port } = await serveWith(
+      t,
+      handler(() => respond(200, 'x')),
+      { onResponse, logger },
+    );
+    t.equal((await ask(port, '/')).status, 200);
+    t.equal((await ask(port, '/')).status, 200, 'the server lives');
+  }
+  await within(
+    (async () => {
+      while (logged.length < 4) await new Promise((done) => setImmediate(done));
+    })(),
+    'the lines',
+  );
+  t.match(logged, [{ id: /./, error: /log is full/ }, {}, { error: /log is gone/ }, {}]);
+});
+
 t.test('without onResponse nothing is added to an answer', async (t) => {
   const { port } = await serveWith(
     t,

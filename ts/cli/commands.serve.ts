@@ -62,18 +62,32 @@ interface IValues {
   'log-level'?: string;
 }
 
-const loggerFor = (values: IValues, env: TEnvironment) =>
-  createLogger({
-    level: oneOf(values['log-level'] ?? (env.SMARTREGISTRY_LOG_LEVEL || 'info'), LOG_LEVELS, '--log-level'),
-    format: oneOf(values['log-format'] ?? (env.SMARTREGISTRY_LOG_FORMAT || 'text'), LOG_FORMATS, '--log-format'),
+/** An option or else its variable, with the name of the one that was given: a message about it says where to look. */
+const given = (
+  option: string | undefined,
+  optionName: string,
+  env: TEnvironment,
+  variable: string,
+): { value: string | undefined; name: string } =>
+  option === undefined && env[variable]
+    ? { value: env[variable], name: variable }
+    : { value: option, name: optionName };
+
+const loggerFor = (values: IValues, env: TEnvironment) => {
+  const level = given(values['log-level'], '--log-level', env, 'SMARTREGISTRY_LOG_LEVEL');
+  const format = given(values['log-format'], '--log-format', env, 'SMARTREGISTRY_LOG_FORMAT');
+  return createLogger({
+    level: oneOf(level.value ?? 'info', LOG_LEVELS, level.name),
+    format: oneOf(format.value ?? 'text', LOG_FORMATS, format.name),
   });
+};
 
 /** Where to listen, by the options, else the environment, else the file. @throws UsageError */
 const placeOf = (values: IValues, env: TEnvironment, server: IServeSettings): { host: string; port: number } => {
-  const port = values.port ?? (env.SMARTREGISTRY_PORT || undefined);
+  const port = given(values.port, '--port', env, 'SMARTREGISTRY_PORT');
   return {
     host: values.host ?? (env.SMARTREGISTRY_HOST || (server.host ?? '127.0.0.1')),
-    port: port === undefined ? (server.port ?? 5000) : parsePort(port, '--port'),
+    port: port.value === undefined ? (server.port ?? 5000) : parsePort(port.value, port.name),
   };
 };
 

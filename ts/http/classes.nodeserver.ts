@@ -66,7 +66,7 @@ class NodeServer implements IRegistryServer {
     const trustProxy = settings.trustProxy ?? registry.trustProxy ?? false;
     // the port is the registry's own: what does not begin with a mount is not here, whatever rules a proxy has for paths
     const handler = { ...this.withOwnPages(registry, trustProxy), locate: undefined };
-    const reports = settings.onResponse && new RequestReports(settings.onResponse, trustProxy);
+    const reports = settings.onResponse && new RequestReports(settings.onResponse, trustProxy, this.logger);
     this.reports = reports;
     const options = { ...settings, trace: reports && ((request: http.IncomingMessage) => reports.traceOf(request)) };
     this.server.on('request', this.admit(toNodeListener(handler, options)));

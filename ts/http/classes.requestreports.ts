@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { IRequestTrace } from '../core/interfaces.core.js';
+import type { ILogger, IRequestTrace } from '../core/interfaces.core.js';
 import { callerAddress } from '../core/pipeline/helpers.http.js';
 import type { IResponseReport } from './interfaces.http.js';
 
@@ -14,6 +14,7 @@ export class RequestReports {
   constructor(
     private readonly onResponse: (report: IResponseReport) => void,
     private readonly trustProxy: boolean,
+    private readonly logger: ILogger | undefined,
   ) {}
 
   /** What the registry fills in for a request that is followed. */
@@ -30,7 +31,7 @@ export class RequestReports {
     response.setHeader('X-Request-Id', trace.id as string);
     response.once('close', () => {
       const { method = 'GET', url = '/', headers } = request;
-      this.onResponse({
+      this.tell({
         ...trace,
         id: trace.id as string,
         method,
@@ -43,6 +44,18 @@ export class RequestReports {
         userAgent: headers['user-agent'],
       });
     });
+  }
+
+  /** Nothing catches what is thrown in an event: the embedder's own code would end the process. */
+  private tell(report: IResponseReport): void {
+    const failed = (error: unknown): void =>
+      this.logger?.error('onResponse failed after the request was answered', { id: report.id, error: String(error) });
+    try {
+      const told: unknown = this.onResponse(report);
+      if (told instanceof Promise) told.catch(failed);
+    } catch (error) {
+      failed(error);
+    }
   }
 
   /** A trusted proxy has given the request a name, under which its own log knows it. */

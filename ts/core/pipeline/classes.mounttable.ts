@@ -37,17 +37,30 @@ export class MountTable<T> {
 
   /**
    * The mount that a whole path leads to. A host application may have put the registry below `/packages`, or right at
-   * `/npm`, which is a mount: so a mount may begin anywhere in the part that the host has cut off, and the first one
-   * counts. The root mount begins where that part ends.
+   * `/npm`, which is a mount: so a mount may begin anywhere in the part that the host has cut off. The root mount begins
+   * where that part ends. Of several the first counts that knows the path: of `/api/v2/npm/lodash`, `/v2` is not that of
+   * OCI.
    * @param cut length of what the host has cut off
    * @param limit where a mount may begin at most
+   * @param knows whether a target has anything at the path; asked only if there are several
    */
-  public find(path: string, cut = 0, limit = cut): IFoundMount<T> | undefined {
+  public find(
+    path: string,
+    cut = 0,
+    limit = cut,
+    knows: (found: IFoundMount<T>) => boolean = () => true,
+  ): IFoundMount<T> | undefined {
+    const candidates: IFoundMount<T>[] = [];
     for (let at = 0; at >= 0 && at <= limit; at = next(path, at)) {
       const found = this.findAt(path, at, at === cut);
-      if (found) return isPrefix(found.prefix) ? found : undefined;
+      // a mount that ends before the host has cut is a word of the application's own path
+      if (!found || at + found.mount.length < cut) continue;
+      candidates.push(found);
+      // a path that begins with a mount is whole
+      if (cut === 0 && at === 0) break;
     }
-    return undefined;
+    const legible = candidates.filter(({ prefix }) => isPrefix(prefix));
+    return legible.length > 1 ? (legible.find(knows) ?? legible[0]) : legible[0];
   }
 
   private findAt(whole: string, at: number, isCut: boolean): IFoundMount<T> | undefined {

@@ -12,6 +12,9 @@ const plainQuery = (query: URLSearchParams): IRequestContext['query'] => {
   return plain;
 };
 
+/** Each field by its name: the compiler refuses a copy that lacks one. */
+type TEveryField = { [K in keyof Required<IRequestContext>]: IRequestContext[K] };
+
 /**
  * The context with plain objects where an embedder has handed over what the fetch standard has. Its fields are named, and
  * the signal is taken over as a getter, since hosts make it only when it is asked for.
@@ -20,19 +23,21 @@ export const plainContext = (context: IIncomingContext): IRequestContext => {
   const { headers, query } = context;
   const areHeaders = isHeaders(headers);
   if (!areHeaders && !(query instanceof URLSearchParams)) return context as IRequestContext;
-  const { method, path, body, token, actor, baseUrl, prefix } = context;
-  return {
-    method,
-    path,
+  const plain: TEveryField = {
+    method: context.method,
+    path: context.path,
     headers: areHeaders ? Object.fromEntries(headers.entries()) : headers,
     query: query instanceof URLSearchParams ? plainQuery(query) : query,
-    body,
-    ...(token !== undefined && { token }),
-    ...(actor && { actor }),
-    ...(baseUrl !== undefined && { baseUrl }),
-    ...(prefix !== undefined && { prefix }),
+    body: context.body,
+    token: context.token,
+    actor: context.actor,
+    baseUrl: context.baseUrl,
+    prefix: context.prefix,
+    // the registry writes into it, so it is the caller's own object
+    trace: context.trace,
     get signal() {
       return context.signal;
     },
   };
+  return plain;
 };
