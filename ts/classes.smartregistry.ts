@@ -298,12 +298,13 @@ export class SmartRegistry {
   }
 
   /** The answer to what is below no mount. */
-  private refuse({ method, prefix = '' }: IRequestContext): Promise<IResponse> {
+  private refuse({ method, prefix = '', trace }: IRequestContext): Promise<IResponse> {
     const isLegible = isPrefix(prefix.replace(/\/+$/, ''));
-    const missing = isLegible
-      ? respond(404, { error: 'No registry is mounted at this path' })
-      : respond(400, { error: 'The prefix of the request is not a path that can be a part of links' });
-    return withoutForbiddenBody(withProtection(missing), method.toUpperCase());
+    const error = isLegible
+      ? 'No registry is mounted at this path'
+      : 'The prefix of the request is not a path that can be a part of links';
+    if (trace) trace.refusal = error;
+    return withoutForbiddenBody(withProtection(respond(isLegible ? 404 : 400, { error })), method.toUpperCase());
   }
 
   private async mount(registry: BaseRegistry): Promise<void> {

@@ -73,13 +73,14 @@ const given = (
     ? { value: env[variable], name: variable }
     : { value: option, name: optionName };
 
-const loggerFor = (values: IValues, env: TEnvironment) => {
-  const level = given(values['log-level'], '--log-level', env, 'SMARTREGISTRY_LOG_LEVEL');
-  const format = given(values['log-format'], '--log-format', env, 'SMARTREGISTRY_LOG_FORMAT');
-  return createLogger({
-    level: oneOf(level.value ?? 'info', LOG_LEVELS, level.name),
-    format: oneOf(format.value ?? 'text', LOG_FORMATS, format.name),
-  });
+const logOf = (values: IValues, env: TEnvironment) => {
+  const wanted = given(values['log-level'], '--log-level', env, 'SMARTREGISTRY_LOG_LEVEL');
+  const shape = given(values['log-format'], '--log-format', env, 'SMARTREGISTRY_LOG_FORMAT');
+  const level = oneOf(wanted.value ?? 'info', LOG_LEVELS, wanted.name);
+  const logger = createLogger({ level, format: oneOf(shape.value ?? 'text', LOG_FORMATS, shape.name) });
+  // a report that nobody reads costs a tenth of a small request
+  const onResponse = LOG_LEVELS.indexOf(level) <= LOG_LEVELS.indexOf('info') ? requestLogger(logger) : undefined;
+  return { logger, onResponse };
 };
 
 /** Where to listen, by the options, else the environment, else the file. @throws UsageError */
@@ -124,7 +125,7 @@ export const serve: ICommand = {
   help: HELP,
   async run(args, env) {
     const { values } = parseCommand(args, OPTIONS);
-    const logger = loggerFor(values, env);
+    const { logger, onResponse } = logOf(values, env);
     // wrong usage is found before any file is opened
     placeOf(values, env, {});
     tlsFilesOf(values, {});
@@ -137,7 +138,7 @@ export const serve: ICommand = {
       ...placeOf(values, env, settings),
       tls,
       logger,
-      onResponse: requestLogger(logger),
+      ...(onResponse && { onResponse }),
     });
     try {
       const { url } = await listen(server);

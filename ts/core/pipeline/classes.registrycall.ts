@@ -1,5 +1,4 @@
 import type { IAuthToken } from '../auth/interfaces.auth.js';
-import { streamToBuffer } from '../base/helpers.streams.js';
 import type { AuthManager } from '../classes.authmanager.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { IStageOptions, RegistryStorage } from '../classes.registrystorage.js';
@@ -20,10 +19,16 @@ import { abandonBody } from './body/helpers.bodysource.js';
 import { addressOf, headerOf, queryValues } from './helpers.http.js';
 import { normalizeUrl, originOf } from './helpers.publicurl.js';
 import type { ICallOptions, IRegistryServices, TAccess, TParams } from './interfaces.pipeline.js';
-import type { IAnswerBasis, IDocumentVersion, TAudience } from './serving/classes.answercache.js';
+import {
+  basisFrom,
+  type IAnswerBasis,
+  type IDocumentVersion,
+  type IRepeatable,
+  type TAudience,
+} from './serving/classes.answercache.js';
 import { PUBLIC_URL, Rendering } from './serving/classes.rendering.js';
 import { type IServedListing, type IServeListingOptions, serveListing } from './serving/helpers.listing.js';
-import { repeatableUntil, serveExact, serveObject, serveRendering } from './serving/helpers.serving.js';
+import { loadExact, repeatableUntil, serveExact, serveObject, serveRendering } from './serving/helpers.serving.js';
 import type {
   IServeDocumentOptions,
   IServeImmutableOptions,
@@ -62,9 +67,7 @@ export class RegistryCall {
   private readonly authorized: string[] = [];
   /** headers that were looked at, if the answer may be remembered */
   private looked: [name: string, value: string | undefined][] | undefined;
-  private repeatable:
-    | (Pick<IAnswerBasis, 'document' | 'rendering' | 'validUntil'> & { response: IResponse })
-    | undefined;
+  private repeatable: IRepeatable | undefined;
   private ownStorage: RegistryStorage | undefined;
   private ownBody: RequestBody | undefined;
   private readonly services: IRegistryServices;
@@ -268,22 +271,15 @@ export class RegistryCall {
    */
   public async serveImmutable(key: string, options: IServeImmutableOptions): Promise<IResponse | null> {
     const { storage } = this;
-    const { listedBy, size, isIntact } = options;
+    const { listedBy } = options;
     const about = this.aboutRead('artifact', options.about);
     const admitted = listedBy && (await storage.admitGet(key, about));
     const info = listedBy ?? (await storage.headForGet(key, about));
     if (!info) return null;
     // a key may be used again for other content, once the first was taken away
     const name = `${key}\n${options.etag}\nexact`;
-    const rendering = await this.services.renders.get(name, async () => {
-      // not for this caller alone: others wait for it too, and this one may go away first
-      const found = await this.services.storage.open(key);
-      if (!found || found === 'notModified') return null;
-      const { contentType = 'application/octet-stream', lastModified } = found.info;
-      const body = await streamToBuffer(found.body);
-      if (size !== undefined && size !== body.byteLength) return null;
-      return isIntact?.(body) === false ? null : Rendering.of({ body, contentType, lastModified });
-    });
+    // not for this caller alone: others wait for it too, and this one may go away first
+    const rendering = await this.services.renders.get(name, () => loadExact(this.services.storage, key, options));
     if (!rendering) return null;
     admitted?.();
     const response = serveExact(this, rendering, options);
@@ -345,14 +341,8 @@ export class RegistryCall {
    * @internal
    */
   public basisOf(response: IResponse): IAnswerBasis | undefined {
-    const { looked: headers, audience, repeatable, context } = this;
+    const { looked: headers, audience, repeatable } = this;
     if (!headers || !audience || repeatable?.response !== response) return undefined;
-    const { document, rendering } = repeatable;
-    const validUntil =
-      audience === 'anybody' ? repeatable.validUntil : Math.min(audience.validUntil, repeatable.validUntil);
-    const { status, headers: responseHeaders } = response;
-    const { baseUrl } = context;
-    const request = { audience, validUntil, headers, baseUrl };
-    return { ...request, document, rendering, status, responseHeaders: { ...responseHeaders } };
+    return basisFrom(repeatable, { audience, headers, baseUrl: this.context.baseUrl });
   }
 }

@@ -31,6 +31,21 @@ export interface IAnswerBasis {
   responseHeaders: Record<string, string>;
 }
 
+/** An answer that a handler allows to be repeated, and the document that it was made from. */
+export interface IRepeatable extends Pick<IAnswerBasis, 'document' | 'rendering' | 'validUntil'> {
+  response: IResponse;
+}
+
+/** @param request what the pipeline knows of the request: for whom the answer is, and by which headers it was made */
+export const basisFrom = (
+  { response: { status, headers }, validUntil, ...made }: IRepeatable,
+  request: Pick<IAnswerBasis, 'audience' | 'headers' | 'baseUrl'>,
+): IAnswerBasis => {
+  const { audience } = request;
+  const until = audience === 'anybody' ? validUntil : Math.min(audience.validUntil, validUntil);
+  return { ...made, ...request, validUntil: until, status, responseHeaders: { ...headers } };
+};
+
 /** characters of names and headers that are kept, about; some 6,000 everyday requests */
 const MAX_SIZE = 4 * 1024 * 1024;
 /** a request with longer headers than this is not an everyday one */

@@ -1,10 +1,10 @@
-import { iterate } from '../../base/helpers.streams.js';
+import { iterate, streamToBuffer } from '../../base/helpers.streams.js';
 import { RegistryError } from '../../classes.registryerror.js';
 import type { RegistryStorage } from '../../classes.registrystorage.js';
 import type { IResponse } from '../../interfaces.core.js';
 import type { IObjectInfo, TObjectRange } from '../../objectstore/interfaces.objectstore.js';
 import { acceptsEncoding, matchesEtag, respond } from '../helpers.http.js';
-import type { Rendering } from './classes.rendering.js';
+import { Rendering } from './classes.rendering.js';
 import {
   type IByteRange,
   multipartResponse,
@@ -14,7 +14,7 @@ import {
   resolveRanges,
   respondPart,
 } from './helpers.ranges.js';
-import type { IServeObjectOptions, IServeRenderingOptions } from './interfaces.serving.js';
+import type { IServeImmutableOptions, IServeObjectOptions, IServeRenderingOptions } from './interfaces.serving.js';
 
 /** The parts of a call that decide how something is served. */
 export interface IServeRequest {
@@ -181,6 +181,20 @@ async function* partOf(request: IServeRequest, info: IObjectInfo, range: IByteRa
   }
   yield* iterate(found.body);
 }
+
+/** A small object as `serveExact` takes it; null if it is absent, or not what it should be. */
+export const loadExact = async (
+  storage: Pick<RegistryStorage, 'open'>,
+  key: string,
+  { size, isIntact }: Pick<IServeImmutableOptions, 'size' | 'isIntact'>,
+): Promise<Rendering | null> => {
+  const found = await storage.open(key);
+  if (!found || found === 'notModified') return null;
+  const { contentType = 'application/octet-stream', lastModified } = found.info;
+  const body = await streamToBuffer(found.body);
+  if (size !== undefined && size !== body.byteLength) return null;
+  return isIntact?.(body) === false ? null : Rendering.of({ body, contentType, lastModified });
+};
 
 /** Bytes in memory under an ETag of the caller's, never in another encoding. Their URL may mean others later (`immutable: false`). */
 export const serveExact = (
