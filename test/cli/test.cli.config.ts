@@ -83,6 +83,27 @@ t.test('config check: what only a start would find', async (t) => {
   t.match(result.err, /^config\.auth\.tokenStore "redis" comes with a later release/m);
 });
 
+t.test('config check: settings that are right one by one, and do not go together', async (t) => {
+  const cwd = await temporaryFolder(t);
+  const ann = { username: 'ann', password: 'x' };
+  const cases: [object, RegExp][] = [
+    [
+      { npm: { enabled: true, basePath: '/oci' }, oci: { enabled: true } },
+      /^config\.npm\.basePath "\/oci" is taken by oci$/,
+    ],
+    [{ auth: { users: [ann, ann] } }, /^config\.auth\.users\[1\]\.username "ann" is there twice$/],
+    [{ auth: { users: [{ ...ann, username: 'a:b' }] } }, /^config\.auth\.users\[0\]\.username is not a name/],
+  ];
+  for (const [config, expected] of cases) {
+    const file = await fileWith(cwd, config);
+    const result = await runHere(t, ['config', 'check', file]);
+    t.match(result, { code: 1, out: '' });
+    t.match(result.err.trimEnd(), expected);
+    const served = await runHere(t, ['serve', '--config', file]);
+    t.match(served.err.trimEnd().replace('smartregistry: ', ''), expected, 'the same at the start');
+  }
+});
+
 t.test('config check: wrong usage, and a file that is none', async (t) => {
   const cwd = await temporaryFolder(t);
   const missing = await runHere(t, ['config', 'check']);
