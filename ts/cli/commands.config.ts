@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { type ICommand, parseCommand } from './helpers.commandline.js';
 import { readConfigFile } from './helpers.configfile.js';
+import { configAdvice, warnOf } from './helpers.scopeadvice.js';
 import { refusedAtStart } from './helpers.trialstart.js';
 
 export const configCheck: ICommand = {
@@ -16,7 +17,8 @@ exit code is 0 if nothing is, else 1. No store is opened.
     if (problems.length === 0) problems.push(...(await refusedAtStart(config)));
     for (const { message } of problems) process.stderr.write(`${message}\n`);
     if (problems.length > 0) return 1;
-    process.stdout.write(`${file} is a configuration that works\n`);
+    warnOf(configAdvice(config));
+    process.stdout.write(`${file} is a valid configuration\n`);
     return 0;
   },
 };

@@ -17,6 +17,7 @@ import type { IServeSettings } from './helpers.fileschema.js';
 import { createFirstAdmin } from './helpers.firstadmin.js';
 import { requestLogger } from './helpers.log.js';
 import { openForService } from './helpers.opening.js';
+import { configAdvice } from './helpers.scopeadvice.js';
 import { watchSignals } from './helpers.signals.js';
 import { keepTlsRenewed, readTls } from './helpers.tlsfiles.js';
 
@@ -28,7 +29,7 @@ const OPTIONS = {
   'tls-key': { type: 'string' },
   'log-format': { type: 'string' },
   'log-level': { type: 'string' },
-  // of 0.3.0; requests are logged without it now
+  // an option of 0.3.0; requests are logged without it now
   'log-requests': { type: 'boolean' },
 } as const;
 
@@ -83,7 +84,7 @@ const logOf = (values: IValues, env: TEnvironment) => {
   return { logger, onResponse };
 };
 
-/** Where to listen, by the options, else the environment, else the file. @throws UsageError */
+/** The address to listen on: from the options, else the environment, else the file. @throws UsageError */
 const placeOf = (values: IValues, env: TEnvironment, server: IServeSettings): { host: string; port: number } => {
   const port = given(values.port, '--port', env, 'SMARTREGISTRY_PORT');
   return {
@@ -110,9 +111,9 @@ const listen = async (server: IRegistryServer): Promise<{ host: string; port: nu
   }
 };
 
-/** What people (and scripts that wait for the first line) are told: where the registry is and how to use it. */
+/** The text for people, and for scripts that wait for its first line: the registry's URL and how to use it. */
 const readyText = (registry: SmartRegistry, url: string): string => {
-  // "every address" is nowhere to send a client to
+  // clients cannot connect to "every address"
   const reachable = url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//localhost');
   const lines = [`smartregistry ready on ${url}`];
   for (const setup of registry.clientSetups(reachable)) {
@@ -126,12 +127,13 @@ export const serve: ICommand = {
   async run(args, env) {
     const { values } = parseCommand(args, OPTIONS);
     const { logger, onResponse } = logOf(values, env);
-    // wrong usage is found before any file is opened
+    // wrong usage is reported before any file is opened
     placeOf(values, env, {});
     tlsFilesOf(values, {});
     const { config, server: settings } = await loadServeConfig(values, env);
     const files = tlsFilesOf(values, settings);
     const tls = files && (await readTls(files));
+    for (const advice of configAdvice(config)) logger.warn(advice);
     const registry = await openForService(config, logger);
     const signals = watchSignals();
     const server = createNodeServer(registry, {
@@ -142,7 +144,7 @@ export const serve: ICommand = {
     });
     try {
       const { url } = await listen(server);
-      // not before: a password that was printed for nothing would never be shown again
+      // not earlier: a password that is printed before a failing start would never be shown again
       const password = await createFirstAdmin(registry, config, env, logger);
       if (password !== undefined) {
         process.stdout.write(`created user admin with password ${password} (it is not shown again)\n`);

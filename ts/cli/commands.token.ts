@@ -14,6 +14,7 @@ import {
   UsageError,
 } from './helpers.commandline.js';
 import { openForAdministration } from './helpers.opening.js';
+import { scopeAdvice, warnOf } from './helpers.scopeadvice.js';
 
 const PLACE = `  --data DIRECTORY   the store (SMARTREGISTRY_DATA, default ./data)
   --config FILE      the configuration that says where the store is (SMARTREGISTRY_CONFIG)
@@ -70,6 +71,7 @@ ${PLACE}`,
       auth.createToken(user, protocol, { scopes, readonly, expiresIn, name }),
     );
     process.stdout.write(`${token}\n`);
+    warnOf(scopeAdvice(scopes));
     return 0;
   },
 };
@@ -100,13 +102,13 @@ ${PLACE}`,
   },
 };
 
-/** Fewer characters of an id could mean another token tomorrow. */
+/** A shorter prefix of an id could match another token tomorrow. */
 const SHORTEST_ID = 8;
 
 const idOf = async (auth: AuthManager, given: string): Promise<string> => {
-  // two show that it is ambiguous
+  // two results show that the prefix is ambiguous
   const [id, other] = given.length < SHORTEST_ID ? [] : await auth.findTokenIds(given, 2);
-  if (other !== undefined) throw new CommandError('More than one token has an id that begins like this');
+  if (other !== undefined) throw new CommandError('More than one token has an id with this beginning');
   if (id !== undefined) return id;
   if (await auth.validateToken(given)) return given;
   throw new CommandError('There is no such token');

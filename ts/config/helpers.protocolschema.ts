@@ -29,7 +29,9 @@ const registryUrl = v.pipe(
   v.check((value) => !URL.canParse(value) || isPlainUrl(value), 'must be a URL without a query, "#" and credentials'),
 );
 
-/** The switches of a protocol; without names (a protocol that this release does not serve yet) any. */
+/**
+ * The switches of a protocol; without `names` (a protocol that this release does not serve yet) any name is allowed.
+ */
 const switches = (names?: string[]) =>
   names === undefined
     ? v.record(v.string(), flag, 'must be an object')

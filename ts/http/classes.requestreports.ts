@@ -4,10 +4,10 @@ import type { ILogger, IRequestTrace } from '../core/interfaces.core.js';
 import { callerAddress } from '../core/pipeline/helpers.http.js';
 import type { IResponseReport } from './interfaces.http.js';
 
-/** What a proxy may call a request. */
+/** Request ids that are accepted from a proxy. */
 const REQUEST_ID = /^[\w.:+/=-]{1,128}$/;
 
-/** Tells `onResponse` of each request when its answer has ended. */
+/** Calls `onResponse` for each request when its answer has ended. */
 export class RequestReports {
   private readonly traces = new WeakMap<IncomingMessage, IRequestTrace>();
 
@@ -17,7 +17,7 @@ export class RequestReports {
     private readonly logger: ILogger | undefined,
   ) {}
 
-  /** What the registry fills in for a request that is followed. */
+  /** The object that the registry fills in for a reported request. */
   public traceOf(request: IncomingMessage): IRequestTrace | undefined {
     return this.traces.get(request);
   }
@@ -46,7 +46,7 @@ export class RequestReports {
     });
   }
 
-  /** Nothing catches what is thrown in an event: the embedder's own code would end the process. */
+  /** An error that is thrown in an event handler ends the process, so the embedder's callback must not throw there. */
   private tell(report: IResponseReport): void {
     const failed = (error: unknown): void =>
       this.logger?.error('onResponse failed after the request was answered', { id: report.id, error: String(error) });
@@ -58,7 +58,7 @@ export class RequestReports {
     }
   }
 
-  /** A trusted proxy has given the request a name, under which its own log knows it. */
+  /** The request's id: a trusted proxy's, which is also in the proxy's log, or a new one. */
   private idOf({ headers }: IncomingMessage): string {
     const given = this.trustProxy ? headers['x-request-id'] : undefined;
     return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
