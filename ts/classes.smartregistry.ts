@@ -58,6 +58,8 @@ export interface IRebuildOptions {
   progress?(protocol: TRegistryProtocol, documents: number): void;
 }
 
+const isKnown = ({ target, path }: IFoundMount<BaseRegistry>): boolean => target.routeTable.knows(path);
+
 /** Explains an error that a library threw when it was loaded; the store's own errors need no explanation. */
 const explained = (cause: unknown, storage: TStorageConfig): unknown => {
   if (cause instanceof RegistryError) return cause;
@@ -117,7 +119,7 @@ export class SmartRegistry {
   /** Splits a complete raw path at a protocol's mount. Undefined if it contains no mount. */
   public locate(path: string): { prefix: string; path: string } | undefined {
     const whole = normalizePath(path);
-    const found = this.mounts.find(whole, 0, whole.length);
+    const found = this.mounts.find(whole, 0, whole.length, isKnown);
     return found && { prefix: found.prefix, path: whole.slice(found.prefix.length) };
   }
 
@@ -286,7 +288,7 @@ export class SmartRegistry {
 
   private find(path: string, prefix: string): IFoundMount<BaseRegistry> | undefined {
     const before = prefix.replace(/\/+$/, '');
-    return this.mounts.find(before + normalizePath(path), before.length);
+    return this.mounts.find(before + normalizePath(path), before.length, before.length, isKnown);
   }
 
   private async dispatch(context: IRequestContext): Promise<IResponse | undefined> {

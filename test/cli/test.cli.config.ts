@@ -83,6 +83,57 @@ t.test('config check: what only a start would find', async (t) => {
   t.match(result.err, /^config\.auth\.tokenStore "redis" comes with a later release/m);
 });
 
+t.test('config check: settings that are right one by one, and do not go together', async (t) => {
+  const cwd = await temporaryFolder(t);
+  const ann = { username: 'ann', password: 'x' };
+  const cases: [object, RegExp][] = [
+    [
+      { npm: { enabled: true, basePath: '/oci' }, oci: { enabled: true } },
+      /^config\.npm\.basePath "\/oci" is taken by oci$/,
+    ],
+    [{ auth: { users: [ann, ann] } }, /^config\.auth\.users\[1\]\.username "ann" is listed twice$/],
+    [{ auth: { users: [{ ...ann, username: 'a:b' }] } }, /^config\.auth\.users\[0\]\.username is not a /],
+  ];
+  for (const [config, expected] of cases) {
+    const file = await fileWith(cwd, config);
+    const result = await runHere(t, ['config', 'check', file]);
+    t.match(result, { code: 1, out: '' });
+    t.match(result.err.trimEnd(), expected);
+    const served = await runHere(t, ['serve', '--config', file]);
+    t.match(served.err.trimEnd().replace('smartregistry: ', ''), expected, 'the same at the start');
+  }
+});
+
+t.test('a scope that grants nothing is told of', async (t) => {
+  const cwd = await temporaryFolder(t);
+  const good = [
+    '*:*:*:*',
+    'npm:package:@team/*:*',
+    'npm:*:x:write',
+    '*:repository:a/b:pull',
+    'maven:artifact:a:b:read',
+  ];
+  const typos = ['npm:package:*:raed', 'npm:packages:*:read', 'oci:repository:*:read', 'nmp:package:*:read'];
+  const file = await fileWith(cwd, {
+    auth: {
+      anonymousScopes: [...good, ...typos.slice(0, 2)],
+      users: [{ username: 'a', password: 'x', scopes: typos.slice(2) }],
+    },
+  });
+  const checked = await runHere(t, ['config', 'check', file]);
+  t.match(checked, { code: 0, out: /is a valid configuration/ });
+  t.same(
+    checked.err.trimEnd().split('\n'),
+    typos.map((scope) => {
+      const npm = 'there is npm:package:NAME:read|write|delete';
+      const oci = 'there is oci:repository:NAME:pull|push|delete';
+      const all = 'protocols are oci, npm, maven, cargo, composer, pypi, rubygems';
+      const instead = scope.startsWith('npm') ? npm : scope.startsWith('oci') ? oci : all;
+      return `smartregistry: warning: The scope "${scope}" grants nothing: ${instead}`;
+    }),
+  );
+});
+
 t.test('config check: wrong usage, and a file that is none', async (t) => {
   const cwd = await temporaryFolder(t);
   const missing = await runHere(t, ['config', 'check']);

@@ -127,6 +127,14 @@ t.test('--log-level and --log-format', async (t) => {
     t.equal(wrong.code, 2);
     oneLine(t, wrong, new RegExp(`${option} must be one of `));
   }
+  for (const [variable, value] of [
+    ['SMARTREGISTRY_LOG_LEVEL', 'loud'],
+    ['SMARTREGISTRY_LOG_FORMAT', 'xml'],
+    ['SMARTREGISTRY_PORT', 'http'],
+  ] as const) {
+    const wrong = await runHere(t, ['serve'], { [variable]: value });
+    oneLine(t, wrong, new RegExp(`: ${variable} must be `));
+  }
   const json = await serve(t, ['--log-format', 'json'], { cwd, env: GIVEN });
   await whoami(json.port, basic('admin', 'given'));
   await whoami(json.port, basic('admin', 'wrong'));

@@ -132,6 +132,35 @@ t.test('a whole URL in the request line is reported without what may be a passwo
   );
 });
 
+t.test('an onResponse that fails costs a line in the log, and nothing else', async (t) => {
+  const logged: unknown[] = [];
+  const logger = { info() {}, warn() {}, error: (_message: string, fields?: object) => void logged.push(fields) };
+  const failures = [
+    () => {
+      throw new Error('the log is full');
+    },
+    async () => {
+      throw new Error('the log is gone');
+    },
+  ];
+  for (const onResponse of failures) {
+    const { port } = await serveWith(
+      t,
+      handler(() => respond(200, 'x')),
+      { onResponse, logger },
+    );
+    t.equal((await ask(port, '/')).status, 200);
+    t.equal((await ask(port, '/')).status, 200, 'the server lives');
+  }
+  await within(
+    (async () => {
+      while (logged.length < 4) await new Promise((done) => setImmediate(done));
+    })(),
+    'the lines',
+  );
+  t.match(logged, [{ id: /./, error: /log is full/ }, {}, { error: /log is gone/ }, {}]);
+});
+
 t.test('without onResponse nothing is added to an answer', async (t) => {
   const { port } = await serveWith(
     t,

@@ -1,6 +1,8 @@
 import { resolve } from 'node:path';
 import { type ICommand, parseCommand } from './helpers.commandline.js';
 import { readConfigFile } from './helpers.configfile.js';
+import { configAdvice, warnOf } from './helpers.scopeadvice.js';
+import { refusedAtStart } from './helpers.trialstart.js';
 
 export const configCheck: ICommand = {
   help: `Usage: smartregistry config check FILE
@@ -11,9 +13,11 @@ exit code is 0 if nothing is, else 1. No store is opened.
   async run(args, env) {
     const { operands } = parseCommand(args, {}, ['FILE']);
     const [file] = operands as [string];
-    const { problems } = await readConfigFile(resolve(file), env);
+    const { config, problems } = await readConfigFile(resolve(file), env);
+    if (problems.length === 0) problems.push(...(await refusedAtStart(config)));
     for (const { message } of problems) process.stderr.write(`${message}\n`);
     if (problems.length > 0) return 1;
+    warnOf(configAdvice(config));
     process.stdout.write(`${file} is a valid configuration\n`);
     return 0;
   },

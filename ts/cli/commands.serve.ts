@@ -17,6 +17,7 @@ import type { IServeSettings } from './helpers.fileschema.js';
 import { createFirstAdmin } from './helpers.firstadmin.js';
 import { requestLogger } from './helpers.log.js';
 import { openForService } from './helpers.opening.js';
+import { configAdvice } from './helpers.scopeadvice.js';
 import { watchSignals } from './helpers.signals.js';
 import { keepTlsRenewed, readTls } from './helpers.tlsfiles.js';
 
@@ -62,10 +63,22 @@ interface IValues {
   'log-level'?: string;
 }
 
+/** An option or else its variable, with the name of the one that was given: a message about it says where to look. */
+const given = (
+  option: string | undefined,
+  optionName: string,
+  env: TEnvironment,
+  variable: string,
+): { value: string | undefined; name: string } =>
+  option === undefined && env[variable]
+    ? { value: env[variable], name: variable }
+    : { value: option, name: optionName };
+
 const logOf = (values: IValues, env: TEnvironment) => {
-  const level = oneOf(values['log-level'] ?? (env.SMARTREGISTRY_LOG_LEVEL || 'info'), LOG_LEVELS, '--log-level');
-  const format = oneOf(values['log-format'] ?? (env.SMARTREGISTRY_LOG_FORMAT || 'text'), LOG_FORMATS, '--log-format');
-  const logger = createLogger({ level, format });
+  const wanted = given(values['log-level'], '--log-level', env, 'SMARTREGISTRY_LOG_LEVEL');
+  const shape = given(values['log-format'], '--log-format', env, 'SMARTREGISTRY_LOG_FORMAT');
+  const level = oneOf(wanted.value ?? 'info', LOG_LEVELS, wanted.name);
+  const logger = createLogger({ level, format: oneOf(shape.value ?? 'text', LOG_FORMATS, shape.name) });
   // making a report that is not logged costs a tenth of a small request
   const onResponse = LOG_LEVELS.indexOf(level) <= LOG_LEVELS.indexOf('info') ? requestLogger(logger) : undefined;
   return { logger, onResponse };
@@ -73,10 +86,10 @@ const logOf = (values: IValues, env: TEnvironment) => {
 
 /** The address to listen on: from the options, else the environment, else the file. @throws UsageError */
 const placeOf = (values: IValues, env: TEnvironment, server: IServeSettings): { host: string; port: number } => {
-  const port = values.port ?? (env.SMARTREGISTRY_PORT || undefined);
+  const port = given(values.port, '--port', env, 'SMARTREGISTRY_PORT');
   return {
     host: values.host ?? (env.SMARTREGISTRY_HOST || (server.host ?? '127.0.0.1')),
-    port: port === undefined ? (server.port ?? 5000) : parsePort(port, '--port'),
+    port: port.value === undefined ? (server.port ?? 5000) : parsePort(port.value, port.name),
   };
 };
 
@@ -120,6 +133,7 @@ export const serve: ICommand = {
     const { config, server: settings } = await loadServeConfig(values, env);
     const files = tlsFilesOf(values, settings);
     const tls = files && (await readTls(files));
+    for (const advice of configAdvice(config)) logger.warn(advice);
     const registry = await openForService(config, logger);
     const signals = watchSignals();
     const server = createNodeServer(registry, {

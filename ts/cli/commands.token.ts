@@ -14,6 +14,7 @@ import {
   UsageError,
 } from './helpers.commandline.js';
 import { openForAdministration } from './helpers.opening.js';
+import { scopeAdvice, warnOf } from './helpers.scopeadvice.js';
 
 const PLACE = `  --data DIRECTORY   the store (SMARTREGISTRY_DATA, default ./data)
   --config FILE      the configuration that says where the store is (SMARTREGISTRY_CONFIG)
@@ -70,6 +71,7 @@ ${PLACE}`,
       auth.createToken(user, protocol, { scopes, readonly, expiresIn, name }),
     );
     process.stdout.write(`${token}\n`);
+    warnOf(scopeAdvice(scopes));
     return 0;
   },
 };

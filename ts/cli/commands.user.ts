@@ -3,6 +3,7 @@ import { loadConfig } from './helpers.cliconfig.js';
 import { formatTable, type ICommand, parseCommand, STORE_OPTIONS, type TEnvironment } from './helpers.commandline.js';
 import { openForAdministration } from './helpers.opening.js';
 import { readPassword } from './helpers.password.js';
+import { scopeAdvice, warnOf } from './helpers.scopeadvice.js';
 
 const PLACE = `  --data DIRECTORY   the store (SMARTREGISTRY_DATA, default ./data)
   --config FILE      the configuration that says where the store is (SMARTREGISTRY_CONFIG)
@@ -49,6 +50,7 @@ ${PASSWORD}${PLACE}`,
     const { email } = values;
     await withUsers(values, env, (users) => users.create({ username, password }, { email, scopes }));
     process.stdout.write(`added user ${username}\n`);
+    warnOf(scopeAdvice(scopes));
     return 0;
   },
 };

@@ -1,16 +1,32 @@
 import * as v from 'valibot';
 import type { IProtocolConfig } from '../core/interfaces.core.js';
+import { isPrefix } from '../core/pipeline/classes.mounttable.js';
 import type { ICustomRegistryConfig, IOciConfig } from '../interfaces.config.js';
 import { flag, isObject, listOf, maybe, nonEmptyText, positive, strict, text } from './helpers.building.js';
 
+const PATH = 'must be a path that begins with "/"';
 const basePath = v.pipe(
-  v.string('must be a path that begins with "/"'),
-  v.regex(/^\/[^?#\s]*$/, 'must be a path that begins with "/"'),
+  v.string(PATH),
+  v.regex(/^\/[^?#\s]*$/, PATH),
+  // no request would ever lead there
+  v.check(
+    (value) => isPrefix(value.replace(/\/+$/, '')),
+    'must be a path that clients send as it is: no "..", no "//"',
+  ),
 );
 
+const URL_WANTED = 'must be an absolute http or https URL';
+
+/** Paths are appended to it, and clients that take only a host for it send no password. */
+const isPlainUrl = (value: string): boolean => {
+  const { username, password, search, hash } = new URL(value);
+  return username === '' && password === '' && search === '' && hash === '' && !/[?#]/.test(value);
+};
+
 const registryUrl = v.pipe(
-  v.string('must be an absolute http or https URL'),
-  v.regex(/^https?:\/\/[^/\s]+/, 'must be an absolute http or https URL'),
+  v.string(URL_WANTED),
+  v.check((value) => /^https?:\/\/[^/\s]/.test(value) && URL.canParse(value), URL_WANTED),
+  v.check((value) => !URL.canParse(value) || isPlainUrl(value), 'must be a URL without a query, "#" and credentials'),
 );
 
 /**

@@ -67,7 +67,7 @@ class NodeServer implements IRegistryServer {
     // the port belongs to the registry alone: a path that does not begin with a mount is not found, whatever a proxy
     // does
     const handler = { ...this.withOwnPages(registry, trustProxy), locate: undefined };
-    const reports = settings.onResponse && new RequestReports(settings.onResponse, trustProxy);
+    const reports = settings.onResponse && new RequestReports(settings.onResponse, trustProxy, this.logger);
     this.reports = reports;
     const options = { ...settings, trace: reports && ((request: http.IncomingMessage) => reports.traceOf(request)) };
     this.server.on('request', this.withGuards(toNodeListener(handler, options)));

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { IRequestTrace } from '../core/interfaces.core.js';
+import type { ILogger, IRequestTrace } from '../core/interfaces.core.js';
 import { callerAddress } from '../core/pipeline/helpers.http.js';
 import type { IResponseReport } from './interfaces.http.js';
 
@@ -20,6 +20,7 @@ export class RequestReports {
   constructor(
     private readonly onResponse: (report: IResponseReport) => void,
     private readonly trustProxy: boolean,
+    private readonly logger: ILogger | undefined,
   ) {}
 
   /** The object that the registry fills in for a reported request. */
@@ -36,7 +37,7 @@ export class RequestReports {
     response.setHeader('X-Request-Id', trace.id as string);
     response.once('close', () => {
       const { method = 'GET', url = '/', headers } = request;
-      this.onResponse({
+      this.tell({
         ...trace,
         id: trace.id as string,
         method,
@@ -49,6 +50,18 @@ export class RequestReports {
         userAgent: headers['user-agent'],
       });
     });
+  }
+
+  /** An error that is thrown in an event handler ends the process, so the embedder's callback must not throw there. */
+  private tell(report: IResponseReport): void {
+    const failed = (error: unknown): void =>
+      this.logger?.error('onResponse failed after the request was answered', { id: report.id, error: String(error) });
+    try {
+      const told: unknown = this.onResponse(report);
+      if (told instanceof Promise) told.catch(failed);
+    } catch (error) {
+      failed(error);
+    }
   }
 
   /** The request's id: a trusted proxy's, which is also in the proxy's log, or a new one. */

@@ -31,12 +31,21 @@ t.test('a mount may begin anywhere in what the host has cut off', async (t) => {
     // not in what comes after that
     ['/packages/about/npm/x', 9, undefined],
     ['/a/b/c/npm/x', 6, '/a/b/c|/npm|/x'],
+    // what only looks like a mount in the application's own path
+    ['/api/v2/packages/npm/x', 16, '/api/v2/packages|/npm|/x'],
+    ['/api/v2/packages/v2/x', 16, '/api/v2/packages|/v2|/x'],
+    ['/api/v2/packages/about', 16, undefined],
   ];
   for (const [whole, cut, expected] of cases) {
     const found = table.find(whole, cut);
     t.equal(found && `${found.prefix}|${found.mount}|${found.path}`, expected, `${whole} after ${cut}`);
   }
   t.equal(table.find('/x/y/npm/a', 0, 100)?.prefix, '/x/y', 'anywhere, if the caller says so');
+  const isNpm = ({ target }: { target: string }) => target === '/npm';
+  t.equal(table.find('/api/v2/npm/x', 7, 7, isNpm)?.prefix, '/api/v2', 'of two the one that knows the path');
+  t.equal(table.find('/api/v2/pk/npm/x', 0, 100, isNpm)?.prefix, '/api/v2/pk');
+  t.equal(table.find('/v2/npm/x', 0, 100, isNpm)?.mount, '/v2', 'but what begins with a mount is its own');
+  t.equal(table.find('/api/v2/npm/x', 7, 7, () => false)?.mount, '/v2', 'the first if none does');
   t.equal(table.add('/npm', 'other'), '/npm', 'a mount that is taken is not added');
 });
 
@@ -121,6 +130,22 @@ t.test('a host can ask what is the registry’s', async (t) => {
   t.equal(registry.locate('/packages/a'), undefined);
 });
 
+t.test('an application may stand below a path that looks like a mount', async (t) => {
+  const { writer, registry } = await npmWorld(t, { oci: { enabled: true } });
+  await writer.publish('npm', '1.0.0');
+  const headers = { host: 'npm.example.org' };
+  for (const prefix of ['/api/v2', '/api/v2/packages', '/v2', '/oci/packages']) {
+    const found = await send(registry, 'GET', '/npm/npm', { headers, prefix });
+    t.equal(found.status, 200, prefix);
+    const tarball = `http://npm.example.org${prefix}/npm/npm/-/npm-1.0.0.tgz`;
+    t.match(found.json(), { versions: { '1.0.0': { dist: { tarball } } } });
+  }
+  t.equal((await send(registry, 'GET', '/npm', { headers, prefix: '/packages/npm' })).json().name, 'npm');
+  t.equal(registry.handles('/about', '/api/v2/packages'), false, 'the application has the rest');
+  t.same(registry.locate('/api/v2/packages/npm/npm'), { prefix: '/api/v2/packages', path: '/npm/npm' });
+  t.same(registry.locate('/api/v2/packages/v2/'), { prefix: '/api/v2/packages', path: '/v2/' });
+});
+
 t.test('objects of the fetch standard are taken for headers and query', async (t) => {
   const { writer, registry } = await npmWorld(t, { auth: { anonymousScopes: [] } });
   await writer.publish('a', '1.0.0');
@@ -129,8 +154,10 @@ t.test('objects of the fetch standard are taken for headers and query', async (t
   const found = await send(registry, 'GET', '/npm/-/v1/search', { headers: headers as never, query: query as never });
   t.equal(found.status, 200, 'the token is seen');
   t.match(found.json(), { total: 1 }, 'and so is the query');
-  const refused = await send(registry, 'GET', '/npm/a', { headers: new Headers() as never });
+  const trace = {};
+  const refused = await send(registry, 'GET', '/npm/a', { headers: new Headers() as never, trace });
   t.equal(refused.status, 401);
+  t.match(trace, { protocol: 'npm', refusal: 'Authentication is required' }, 'the trace is the caller’s own');
   const aborted = new AbortController();
   aborted.abort();
   const put = { headers: headers as never, body: new Blob(['{}']).stream(), signal: aborted.signal };

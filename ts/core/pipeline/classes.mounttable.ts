@@ -38,17 +38,30 @@ export class MountTable<T> {
 
   /**
    * The mount that a whole path leads to. A host application may have mounted the registry under `/packages`, or
-   * directly under `/npm`, which is a mount: so a mount may begin anywhere in the part that the host has removed, and
-   * the first one counts. The root mount begins at the end of that part.
+   * directly under `/npm`, which is a mount: so a mount may begin anywhere in the part that the host has removed. The
+   * root mount begins at the end of that part. If several mounts are possible, the first one that knows the path counts:
+   * in `/api/v2/npm/lodash`, `/v2` is not OCI's.
    * @param cut length of the part that the host has removed
    * @param limit last position at which a mount may begin
+   * @param knows whether a target has a route for the path; asked only if several mounts are possible
    */
-  public find(path: string, cut = 0, limit = cut): IFoundMount<T> | undefined {
+  public find(
+    path: string,
+    cut = 0,
+    limit = cut,
+    knows: (found: IFoundMount<T>) => boolean = () => true,
+  ): IFoundMount<T> | undefined {
+    const candidates: IFoundMount<T>[] = [];
     for (let at = 0; at >= 0 && at <= limit; at = next(path, at)) {
       const found = this.findAt(path, at, at === cut);
-      if (found) return isPrefix(found.prefix) ? found : undefined;
+      // a mount that ends before the removed part does is only a word in the application's own path
+      if (!found || at + found.mount.length < cut) continue;
+      candidates.push(found);
+      // nothing was removed from a path that begins with a mount
+      if (cut === 0 && at === 0) break;
     }
-    return undefined;
+    const legible = candidates.filter(({ prefix }) => isPrefix(prefix));
+    return legible.length > 1 ? (legible.find(knows) ?? legible[0]) : legible[0];
   }
 
   private findAt(whole: string, at: number, isCut: boolean): IFoundMount<T> | undefined {

@@ -18,6 +18,9 @@ export const queryOf = (parameters: Iterable<[name: string, value: string]>): IR
   return query;
 };
 
+/** Each field by its name: the compiler refuses a copy that lacks one. */
+type TEveryField = { [K in keyof Required<IRequestContext>]: IRequestContext[K] };
+
 /**
  * Converts the objects of the fetch standard in a context into plain ones. The fields are named, and the signal is
  * copied as a getter, because hosts make it on demand.
@@ -26,19 +29,21 @@ export const plainContext = (context: IIncomingContext): IRequestContext => {
   const { headers, query } = context;
   const areHeaders = isHeaders(headers);
   if (!areHeaders && !(query instanceof URLSearchParams)) return context as IRequestContext;
-  const { method, path, body, token, actor, baseUrl, prefix } = context;
-  return {
-    method,
-    path,
+  const plain: TEveryField = {
+    method: context.method,
+    path: context.path,
     headers: areHeaders ? Object.fromEntries(headers.entries()) : headers,
     query: query instanceof URLSearchParams ? queryOf(query) : query,
-    body,
-    ...(token !== undefined && { token }),
-    ...(actor && { actor }),
-    ...(baseUrl !== undefined && { baseUrl }),
-    ...(prefix !== undefined && { prefix }),
+    body: context.body,
+    token: context.token,
+    actor: context.actor,
+    baseUrl: context.baseUrl,
+    prefix: context.prefix,
+    // the registry writes into it, so it is the caller's own object
+    trace: context.trace,
     get signal() {
       return context.signal;
     },
   };
+  return plain;
 };

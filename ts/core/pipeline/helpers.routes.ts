@@ -119,6 +119,12 @@ export class RouteTable {
     this.folders = this.compiled.filter(({ route }) => route.path.endsWith('/'));
   }
 
+  /** Whether any row, of whatever method, is for this path. */
+  public knows(path: string): boolean {
+    const bare = path === '/' ? path : path.replace(/\/$/, '');
+    return this.compiled.some(({ pattern }) => pattern.test(path) || pattern.test(bare));
+  }
+
   /** Throws `methodNotAllowed` (with `Allow`) for a path known under another method, `notFound` otherwise. */
   public match(method: string, path: string): IRouteMatch {
     let found: IRouteMatch | undefined;

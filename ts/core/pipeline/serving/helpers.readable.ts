@@ -11,7 +11,7 @@ const BATCH = 256;
  */
 const MAX_QUESTIONS = 5000;
 
-interface IReader {
+export interface IReader {
   auth: AuthManager;
   token: IAuthToken | null;
 }

@@ -1,0 +1,38 @@
+import { globMatches, parseScopes } from '../core/auth/helpers.scopes.js';
+import { PROTOCOLS } from '../helpers.config.js';
+import type { TFileConfig } from './helpers.fileschema.js';
+
+/** What routes ask for, by protocol and type. Protocols of later releases are not checked. */
+const RIGHTS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  npm: { package: ['read', 'write', 'delete'] },
+  oci: { repository: ['pull', 'push', 'delete'] },
+};
+
+/** Well-formed scopes that no route of this release asks for: `oci:repository:x:read`, where the action is `pull`. */
+export const scopeAdvice = (scopes: readonly string[] = []): string[] =>
+  scopes.flatMap((text) => {
+    const [scope] = parseScopes([text]);
+    if (!scope) return [];
+    const protocols = PROTOCOLS.filter((name) => globMatches(scope.protocol, name));
+    const isUseful = protocols.some((name) => {
+      const types = RIGHTS[name];
+      if (!types) return true;
+      return Object.entries(types).some(
+        ([type, actions]) =>
+          globMatches(scope.type, type) && actions.some((action) => globMatches(scope.action, action)),
+      );
+    });
+    if (isUseful) return [];
+    const known = protocols.flatMap((name) =>
+      Object.entries(RIGHTS[name] ?? {}).map(([type, actions]) => `${name}:${type}:NAME:${actions.join('|')}`),
+    );
+    const instead = known.length > 0 ? `there is ${known.join(', ')}` : `protocols are ${PROTOCOLS.join(', ')}`;
+    return [`The scope "${text}" grants nothing: ${instead}`];
+  });
+
+export const configAdvice = ({ auth }: Pick<TFileConfig, 'auth'>): string[] =>
+  scopeAdvice([...(auth?.anonymousScopes ?? []), ...(auth?.users ?? []).flatMap(({ scopes }) => scopes ?? [])]);
+
+export const warnOf = (advice: readonly string[]): void => {
+  for (const line of advice) process.stderr.write(`smartregistry: warning: ${line}\n`);
+};
