@@ -111,7 +111,7 @@ t.test('readme: the commands', { timeout: 120_000 }, async (t) => {
     t.pass(line);
     if (line.includes('token create')) token = stdout.trim();
     if (line.includes('user list')) t.match(stdout, /^ann\b/m);
-    if (line.includes('config check')) t.equal(stdout, 'registry.json is a configuration that works\n');
+    if (line.includes('config check')) t.equal(stdout, 'registry.json is a valid configuration\n');
   }
   const schema = JSON.parse(await readFile(join(cwd, 'schema.json'), 'utf8')) as { properties: object };
   t.hasProps(schema.properties, ['storage', 'auth', 'npm', 'oci', '$schema']);

@@ -140,8 +140,7 @@ export class AuthManager {
   /**
    * Whether the caller may do `action` to `resource`.
    * @param token as `validateToken`, `validateCredential` or `verify` gave it; `null` = an anonymous caller
-   * @param resource `{protocol}:{type}:{name}`, e.g. `npm:package:@scope/x`
-   * @param action read | write | delete | pull | push
+   * @param resource `{protocol}:{type}:{name}`; actions are read, write, delete, pull and push
    */
   public authorize(token: IAuthToken | null, resource: string, action: string): Promise<boolean> {
     return this.#rights.authorize(token, resource, action);

@@ -148,7 +148,6 @@ export class RegistryCall {
   public get auth(): AuthManager {
     return this.services.auth;
   }
-
   public get logger(): ILogger {
     return this.services.logger;
   }
