@@ -262,6 +262,26 @@ t.test('a reader never sees the bytes of a writer that lost', async (t) => {
   }
 });
 
+t.test('who finds another version of a plain object when it claims it has lost, and the newer one stays', async (t) => {
+  for (const act of ['put', 'delete'] as const) {
+    const directory = await makeDirectory(t);
+    const fast = await openStore(directory);
+    const { etag } = await fast.put('plain', bytes('0'), { immutable: true });
+    const { store: slow, gate } = await held(directory, 'link', 'before', (path) => path.includes('/tmp/claim-'));
+    const late = kindOf(
+      act === 'put'
+        ? slow.put('plain', bytes('late'), { immutable: true, ifMatch: etag })
+        : slow.delete('plain', { ifMatch: etag }),
+    );
+    await gate.arrived;
+    await fast.put('plain', bytes('newer'), { immutable: true });
+    gate.open();
+    t.equal(await late, 'preconditionFailed', act);
+    t.equal(await textOf(fast, 'plain'), 'newer', act);
+    t.same(await tree(`${directory}/tmp`), [], 'and the claim is given back');
+  }
+});
+
 t.test('readers get whole objects while writers replace them', async (t) => {
   const directory = await makeDirectory(t);
   const [writer, reader] = [await openStore(directory), await openStore(directory)];
