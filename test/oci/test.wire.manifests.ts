@@ -15,6 +15,7 @@ import {
   MANIFEST,
   nowhere,
 } from '../support/oci/samples.js';
+import { cpuSince } from '../support/cpu.js';
 
 const refused = { kind: 'invalid', wireCode: 'MANIFEST_INVALID' } as unknown as Error;
 const bytesOf = (value: unknown): Buffer => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
@@ -171,7 +172,7 @@ t.test('a manifest of 4 MiB is read in no time', async (t) => {
   const layers = Array.from({ length: 15_000 }, (_, at) => ({ ...layer, digest: digestOf(`${at}`) }));
   const bytes = bytesOf({ ...plain, layers });
   t.ok(bytes.byteLength < MAX_MANIFEST);
-  const started = performance.now();
+  const started = process.cpuUsage();
   t.equal(parseManifest(bytes, MANIFEST).blobs.length, 15_001);
-  t.ok(performance.now() - started < 2_000);
+  t.ok(cpuSince(started) < 2_000);
 });

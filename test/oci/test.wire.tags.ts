@@ -17,6 +17,7 @@ import {
   withoutTags,
   withTag,
 } from '../../ts/oci/wire/wire.tags.js';
+import { cpuSince } from '../support/cpu.js';
 
 const ODD = ['__proto__', 'constructor', 'toString', '1', '10', '2', 'a', 'A', '_', 'hasOwnProperty', '01'];
 const sorted = (tags: string[]): string[] => [...tags].sort((a, b) => (a < b ? -1 : 1));
@@ -79,7 +80,7 @@ t.test('pages', async (t) => {
 
 t.test('10,000 tags, page by page, are all there once and cost little', async (t) => {
   const names = Array.from({ length: 10_000 }, (_, index) => (index % 3 ? `v${index}` : `${index}`));
-  const started = performance.now();
+  const started = process.cpuUsage();
   const tags = through({ names: sorted(names), digests: sorted(names).map((name) => `sha256:${name}`) });
   const seen: string[] = [];
   for (let last: string | undefined, more = true; more; last = seen.at(-1)) {
@@ -89,7 +90,7 @@ t.test('10,000 tags, page by page, are all there once and cost little', async (t
   }
   t.same(seen, sorted(names));
   for (const name of names) t.equal(digestOfTag(tags, name) === `sha256:${name}`, true);
-  t.ok(performance.now() - started < 5_000);
+  t.ok(cpuSince(started) < 5_000);
 });
 
 t.test(

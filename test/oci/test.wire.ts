@@ -14,6 +14,7 @@ import { renderOciError } from '../../ts/oci/wire/wire.errors.js';
 import { assertRepository, assertTag, isRepository, isTag } from '../../ts/oci/wire/wire.names.js';
 import { nextLink, parseChunkRange, parseCount, uploadRange } from '../../ts/oci/wire/wire.ranges.js';
 import { bearerChallenge, parseScopes } from '../../ts/oci/wire/wire.scopes.js';
+import { cpuSince } from '../support/cpu.js';
 import { digestOf } from '../support/oci/samples.js';
 
 const refused = (wireCode: string, kind = 'invalid') => ({ kind, wireCode }) as unknown as Error;
@@ -30,9 +31,9 @@ t.test('repository names are those of the specification, up to 255 characters', 
     t.equal(isRepository(name), false, JSON.stringify(name));
     t.throws(() => assertRepository(name), refused('NAME_INVALID'));
   }
-  const started = performance.now();
+  const started = process.cpuUsage();
   t.equal(isRepository(`${'a-'.repeat(100_000)}!`), false);
-  t.ok(performance.now() - started < 200, 'and a long one costs nothing');
+  t.ok(cpuSince(started) < 200, 'and a long one costs nothing');
 });
 
 t.test('tags are those of the specification, up to 128 characters', async (t) => {

@@ -69,3 +69,7 @@ t.test('a member that is not frozen is looked at each time', async (t) => {
   changing.n = 2;
   t.equal(written(value), JSON.stringify(value));
 });
+
+t.test('bytes that are not UTF-8 are refused, not read as other letters', async (t) => {
+  t.throws(() => jsonCodec.parse(Buffer.from([0x22, 0xff, 0x22])), TypeError);
+});

@@ -4,6 +4,7 @@ import { NoteWriter } from '../../../ts/core/listing/classes.notewriter.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
 import { documentKey, publishToy, toyCatalog } from '../../support/toy-packages.js';
+import { until } from '../../support/waiting.js';
 
 const FRESH = { maxAgeMs: 0 };
 const names = Array.from({ length: 20 }, (_, n) => `p${n}`);
@@ -161,14 +162,18 @@ t.test('a marker outlives the placing of its artifact, however long that takes',
     go = resolve;
   });
   let isDead = false;
+  let isPlacing = false;
   store.before = async ({ verb, key }) => {
-    if (key.endsWith('.bin')) await slow;
+    if (key.endsWith('.bin')) {
+      isPlacing = true;
+      await slow;
+    }
     isDead ||= verb === 'put' && key.startsWith('toy/catalog/entries/');
     if (isDead) throw new Error('killed');
   };
   const storage = new RegistryStorage(store, { now });
   const publishing = publishToy(storage, 'big', '1.0.0', Buffer.from('x'), toyCatalog(storage)).catch(() => undefined);
-  await pause(50);
+  await until(() => isPlacing && inner.keys('toy/catalog/pending/').length > 0);
   at += 16 * 60_000;
   const other = new RegistryStorage(inner, { now });
   const catalog = toyCatalog(other);

@@ -4,6 +4,7 @@ import { nameSegment } from '../../../ts/core/listing/keys.listing.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
 import { documentKey, publishToy, removeToy, toyCatalog } from '../../support/toy-packages.js';
+import { until } from '../../support/waiting.js';
 
 const document = (name: string, revision: number, versions = ['1.0.0']) => ({
   name,
@@ -56,7 +57,7 @@ t.test('many readers share one look, and none gets one that began before it aske
   b.store.reset();
   b.store.before = ({ verb, key }) => (verb === 'get' && key.endsWith('manifest.json') ? held : undefined);
   const first = b.catalog.entries(FRESH);
-  await new Promise((resolve) => setTimeout(resolve, 20)); // it has listed the entries
+  await until(() => b.store.count('get', 'toy/catalog/manifest.json') > 0); // it has listed the entries
   await a.catalog.note('late', document('late', 1));
   const second = b.catalog.entries(FRESH).then((map) => map.has('late'));
   release();

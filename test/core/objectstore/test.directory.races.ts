@@ -226,7 +226,7 @@ t.test('what a writer leaves that dies while it creates or takes away does not h
 
 t.test('a reader never sees the bytes of a writer that lost', async (t) => {
   for (const size of [100, 400_000]) {
-    for (const how of ['known', 'unknown']) {
+    for (const how of ['known', 'unknown', 'head']) {
       const directory = await makeDirectory(t);
       const fast = await openStore(directory);
       const first = await fast.put('doc', bytes('0'));
@@ -246,19 +246,39 @@ t.test('a reader never sees the bytes of a writer that lost', async (t) => {
       const { store: reader, gate } = await held(directory, 'open', 'before', (path) => armed && published(path));
       if (how === 'known') await reader.head('doc');
       armed = true;
-      const read = textOf(reader, 'doc');
+      const read = how === 'head' ? reader.head('doc').then((info) => info?.etag) : textOf(reader, 'doc');
       await gate.arrived; // it has looked, and is about to open generation 2, which goes and comes back as another
-      await fast.put('doc', Buffer.alloc(size, '2'));
+      const { etag } = await fast.put('doc', Buffer.alloc(size, '2'));
       before.open();
       await after.arrived;
       t.equal((await tree(`${directory}/objects`)).filter((path) => path.endsWith('.2')).length, 1);
       gate.open();
       const text = await read;
-      t.ok(text === '2'.repeat(size), `${how}, ${size} bytes: not ${text?.[0]}`);
+      t.ok(text === (how === 'head' ? etag : '2'.repeat(size)), `${how}, ${size} bytes: not ${text?.[0]}`);
       after.open();
       t.equal(await late, 'preconditionFailed');
       t.equal((await tree(directory)).length, 2);
     }
+  }
+});
+
+t.test('who finds another version of a plain object when it claims it has lost, and the newer one stays', async (t) => {
+  for (const act of ['put', 'delete'] as const) {
+    const directory = await makeDirectory(t);
+    const fast = await openStore(directory);
+    const { etag } = await fast.put('plain', bytes('0'), { immutable: true });
+    const { store: slow, gate } = await held(directory, 'link', 'before', (path) => path.includes('/tmp/claim-'));
+    const late = kindOf(
+      act === 'put'
+        ? slow.put('plain', bytes('late'), { immutable: true, ifMatch: etag })
+        : slow.delete('plain', { ifMatch: etag }),
+    );
+    await gate.arrived;
+    await fast.put('plain', bytes('newer'), { immutable: true });
+    gate.open();
+    t.equal(await late, 'preconditionFailed', act);
+    t.equal(await textOf(fast, 'plain'), 'newer', act);
+    t.same(await tree(`${directory}/tmp`), [], 'and the claim is given back');
   }
 });
 

@@ -3,6 +3,7 @@ import { npmWorld } from '../../support/npm/actors.js';
 import { bytesOf, publishOf, sha } from '../../support/npm/packages.js';
 import { send } from '../../support/registry.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
+import { manyTurns, until } from '../../support/waiting.js';
 
 const TARBALL = '/a/-/a-1.0.0.tgz';
 
@@ -40,8 +41,16 @@ t.test('a republished version is served with its own bytes', async (t) => {
 t.test('one client that goes away takes nothing from those who wait with it', async (t) => {
   const store = new MemoryObjectStore();
   const get = store.get.bind(store);
+  let reads = 0;
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
   store.get = async (key, options = {}) => {
-    if (key.endsWith('.tgz')) await new Promise((resolve) => setTimeout(resolve, 50));
+    if (key.endsWith('.tgz')) {
+      reads++;
+      await opened;
+    }
     options.signal?.throwIfAborted();
     return get(key, options);
   };
@@ -50,11 +59,14 @@ t.test('one client that goes away takes nothing from those who wait with it', as
   const gone = new AbortController();
   const ask = (signal?: AbortSignal) => send(registry, 'GET', `/npm${TARBALL}`, { headers: { host: 'x' }, signal });
   const first = ask(gone.signal);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await until(() => reads === 1);
   const second = ask();
+  await manyTurns();
   gone.abort();
+  open();
   await first;
   t.equal((await second).status, 200);
+  t.equal(reads, 1, 'both waited for one read');
 });
 
 t.test('afterGet hears of what was given, not of what a document names in vain', async (t) => {

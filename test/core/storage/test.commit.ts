@@ -258,6 +258,19 @@ t.test('a plan may delete the document; made again it goes on with its revision 
   t.match(files(inner), [/1\.0\.0\.bin\.[0-9a-f-]{36}$/]);
 });
 
+t.test('what is staged in the store is placed once: a doubtful failure may have spent it', async (t) => {
+  const { inner, store, storage } = memory();
+  store.before = ({ verb, key }) => {
+    if (verb === 'compose' && key === KEY) throw new RegistryError('unavailable', 'a moment');
+  };
+  await t.rejects(toy.publishToy(storage, NAME, '1.0.0', content('a', LARGE)), { kind: 'unavailable' } as never);
+  t.equal(store.count('compose', KEY), 1);
+  t.same(files(inner), []);
+  store.before = undefined;
+  await toy.publishToy(storage, NAME, '1.0.0', content('a', LARGE));
+  t.same(await toy.readToy(inner, NAME, '1.0.0'), content('a', LARGE), 'sent again it is placed');
+});
+
 t.test('how many operations of the store a publish costs', async (t) => {
   const { store, storage } = memory();
   const catalog = toy.toyCatalog(storage);

@@ -254,3 +254,14 @@ t.test('a document names a key by its text, and a layout key is not its own keys
   t.ok(textNames(text({ keys: [key, own] }), key));
   t.notOk(textNames(text({ key }), own));
 });
+
+t.test('who reads one key with another codec gets what that one makes of it', async (t) => {
+  const { storage } = memory();
+  const length = { ...jsonCodec, parse: (bytes: Uint8Array): unknown => bytes.byteLength };
+  await storage.update('doc', () => ({ n: 1 }));
+  const size = (await storage.head('doc'))?.size;
+  for (let round = 0; round < 2; round++) {
+    t.same((await storage.read('doc'))?.value, { n: 1 });
+    t.equal((await storage.read('doc', length))?.value, size);
+  }
+});

@@ -4,6 +4,7 @@ import { type ICodec, RegistryStorage } from '../../../ts/core/classes.registrys
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
 import { sha256 } from '../../support/toy-packages.js';
+import { manyTurns, until } from '../../support/waiting.js';
 
 const kind = (name: string) => ({ kind: name }) as unknown as Error;
 const memory = () => {
@@ -24,9 +25,14 @@ const gate = () => {
 t.test('head: whoever comes while one is under way shares the next one, never the running one', async (t) => {
   const { inner, store, storage } = memory();
   const held = gate();
-  store.after = ({ verb }) => (verb === 'head' && store.count('head') === 1 ? held.opened : undefined);
+  let hasLooked = false;
+  store.after = ({ verb }) => {
+    if (verb !== 'head' || hasLooked) return;
+    hasLooked = true;
+    return held.opened;
+  };
   const first = storage.head('doc');
-  await new Promise((resolve) => setTimeout(resolve, 20)); // it has looked, and not answered
+  await until(() => hasLooked); // and it has not answered
   await put(inner, 'doc', { n: 1 });
   const later = Array.from({ length: 50 }, () => storage.head('doc'));
   held.open();
@@ -117,13 +123,17 @@ t.test('read: a shared load that saw an older version is not given to somebody w
     if (verb !== 'get' || store.count('get') > 1) return;
     await put(inner, 'doc', { n: 'B' }); // the load sees B
   };
-  store.after = ({ verb }) => (verb === 'get' && store.count('get') === 1 ? held.opened : undefined);
+  let hasRead = false;
+  store.after = ({ verb }) => {
+    if (verb !== 'get' || hasRead) return;
+    hasRead = true;
+    return held.opened;
+  };
   const first = storage.read<{ n: string }>('doc');
-  while (store.count('get') === 0) await new Promise((resolve) => setImmediate(resolve));
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await until(() => hasRead);
   await put(inner, 'doc', { n: 'A' }); // the same bytes, the same ETag as when the load began
   const second = storage.read<{ n: string }>('doc');
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await manyTurns(); // it has joined the load that is under way
   held.open();
   t.equal((await first)?.value.n, 'B', 'it was so while the first one read');
   t.equal((await second)?.value.n, 'A', 'B was over before the second one asked');

@@ -5,6 +5,7 @@ import { ResumableUploads } from '../../../ts/core/storage/uploads/classes.resum
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
 import { sha256 } from '../../support/toy-packages.js';
+import { until } from '../../support/waiting.js';
 
 const kind = (name: string, detail?: unknown) => ({ kind: name, ...(detail ? { detail } : {}) }) as unknown as Error;
 const streamOf = (...chunks: (string | Uint8Array)[]): ReadableStream<Uint8Array> =>
@@ -98,11 +99,11 @@ t.test('a wrong digest leaves the upload as it was', async (t) => {
 });
 
 t.test('of two who write at one offset one wins, and the other is told where the upload goes on', async (t) => {
-  const { uploads, elsewhere, inner } = setUp();
+  const { uploads, elsewhere, inner, store } = setUp();
   const id = await uploads.begin({ owner });
   const slow = held('slow one');
   const loser = uploads.append(id, slow.body, { owner, limit });
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await until(() => store.count('put', 'up/') === 2); // its first byte is on the way
   t.equal(await elsewhere().append(id, streamOf('quick'), { owner, limit }), 5);
   slow.go();
   await t.rejects(loser, kind('rangeInvalid', { size: 5 }));
@@ -111,12 +112,12 @@ t.test('of two who write at one offset one wins, and the other is told where the
 });
 
 t.test('a store that cannot keep two writers apart: the digest is that of the bytes that are there', async (t) => {
-  const { uploads, elsewhere } = setUp({ conditionalWrites: false });
+  const { uploads, elsewhere, store } = setUp({ conditionalWrites: false });
   const there = elsewhere();
   const id = await uploads.begin({ owner });
   const slow = held('evil!');
   const second = there.append(id, slow.body, { owner, limit });
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await until(() => store.count('put', 'up/') === 2); // it has looked, and found nothing at this offset
   await uploads.append(id, streamOf('good!'), { owner, limit });
   slow.go();
   t.equal(await second, 5);
