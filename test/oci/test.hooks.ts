@@ -1,9 +1,9 @@
 import t from 'tap';
 import type { IStorageHookContext, IStorageHooks } from '../../ts/index.js';
 import { type Actor, ociWorld, refusal } from '../support/oci/actors.js';
+import { content, descriptorOf, image, MANIFEST } from '../support/oci/samples.js';
 import { FaultObjectStore } from '../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../support/store/memory-objectstore.js';
-import { content, descriptorOf, image, MANIFEST } from '../support/oci/samples.js';
 
 type THook = keyof IStorageHooks;
 type TTold = Pick<IStorageHookContext, 'key' | 'phase'> & { hook: THook } & NonNullable<
@@ -42,9 +42,10 @@ t.test('a manifest that is there though its tag was refused is told as put', asy
     if (protocol === 'oci' && metadata?.version === 'v1') told.push(`${hook} ${metadata.kind}`);
     return { allowed: true };
   };
-  const hooks = { beforePut: note('beforePut'), afterPut: note('afterPut'), afterAbort: note('afterAbort') };
+  const names = ['beforePut', 'afterPut', 'afterAbort'];
+  const hooks = Object.fromEntries(names.map((name) => [name, note(name)])) as unknown as IStorageHooks;
   const store = new FaultObjectStore(new MemoryObjectStore());
-  const more = { storage: { objectStore: store }, oci: { immutableTags: ['v*'] }, storageHooks: hooks as IStorageHooks };
+  const more = { storage: { objectStore: store }, oci: { immutableTags: ['v*'] }, storageHooks: hooks };
   const { writer, admin } = await ociWorld(t, more);
   const two = image('two');
   await writer.pushImage('a', 'base', one);
