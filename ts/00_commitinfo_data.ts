@@ -1,4 +1,4 @@
-/** Kept in step with package.json by a test. */
+/** A test checks that it agrees with package.json. */
 export const commitinfo = {
   name: '@push.rocks/smartregistry',
   version: '0.3.0',

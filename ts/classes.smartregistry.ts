@@ -33,7 +33,7 @@ import type { IRegistryConfig, TStorageConfig } from './interfaces.config.js';
 
 type TRegistryClass = new (services: IRegistryServices, config: IProtocolConfig) => BaseRegistry;
 
-/** The protocols of this release, each loaded when it is enabled. The one place that knows them all. */
+/** The protocols of this release, each loaded when it is enabled. Only this file knows them all. */
 const LOADERS: Partial<Record<TBuiltInProtocol, () => Promise<TRegistryClass>>> = {
   oci: async () => (await import('./oci/index.js')).OciRegistry,
   npm: async () => (await import('./npm/index.js')).NpmRegistry,
@@ -42,7 +42,7 @@ const LOADERS: Partial<Record<TBuiltInProtocol, () => Promise<TRegistryClass>>> 
 /** The built-in protocols that this release can serve. */
 export const availableProtocols = (): TBuiltInProtocol[] => PROTOCOLS.filter((protocol) => LOADERS[protocol]);
 
-/** Each protocol that a configuration enables and that this release does not serve. */
+/** An error for each protocol that a configuration enables and that this release does not serve. */
 export const unservedProtocols = (config: Pick<IRegistryConfig, TBuiltInProtocol>): ConfigError[] =>
   PROTOCOLS.filter((protocol) => config[protocol]?.enabled && !LOADERS[protocol]).map(
     (protocol) => new ConfigError(`${protocol}.enabled`, `is true, but this release does not serve ${protocol} yet`),
@@ -53,20 +53,20 @@ const HOUR_MS = 60 * 60 * 1000;
 export interface IRebuildOptions {
   /** default: all that are enabled */
   protocols?: TRegistryProtocol[];
-  /** called now and then with the number of documents that were read so far */
+  /** called from time to time with the number of documents that were read so far */
   progress?(protocol: TRegistryProtocol, documents: number): void;
 }
 
-/** What a store has thrown says itself what is wrong; this is for what a library throws when it is loaded. */
+/** Explains an error that a library threw when it was loaded; the store's own errors need no explanation. */
 const explained = (cause: unknown, storage: TStorageConfig): unknown => {
   if (cause instanceof RegistryError) return cause;
   const missing = missingPermission(cause, 'bucketName' in storage ? 's3' : 'directory');
   return missing ? new RegistryError('unavailable', `The registry cannot start: ${missing}`, { cause }) : cause;
 };
 
-/** Builds the services from the configuration, mounts the registries and hands each request to one of them. */
+/** Builds the services from the configuration, mounts the registries, and passes each request to one of them. */
 export class SmartRegistry {
-  /** what the configuration says; the default of the hosts around this registry */
+  /** the configured logger; the default of the hosts around this registry */
   public readonly logger: ILogger;
   private readonly registries = new Map<TRegistryProtocol, BaseRegistry>();
   private readonly mounts = new MountTable<BaseRegistry>();
@@ -76,14 +76,14 @@ export class SmartRegistry {
   private starting: Promise<void> | undefined;
   private state: 'new' | 'ready' | 'destroyed' = 'new';
 
-  /** Throws a `ConfigError` that names the field where the configuration cannot work. */
+  /** Throws a `ConfigError` that names the field if the configuration cannot work. */
   constructor(private readonly config: IRegistryConfig) {
     checkConfig(config);
     this.logger = loggerOf(config.logger);
     this.cors = config.cors && new Cors(config.cors);
   }
 
-  /** Opens the storage and starts every enabled protocol. Calling it again is fine. */
+  /** Opens the storage and starts every enabled protocol. It may be called again. */
   public init(): Promise<void> {
     if (this.state === 'destroyed') return Promise.reject(new Error('This SmartRegistry was destroyed'));
     this.starting ??= this.start().catch((error: unknown) => {
@@ -106,18 +106,14 @@ export class SmartRegistry {
   }
 
   /**
-   * Whether a request for this raw path is one for the registry, so that a host can leave all others to the rest of its
-   * application.
-   * @param prefix what the host has cut off before `path`
+   * Whether a request for this raw path is for the registry; if not, a host can pass it to the rest of its application.
+   * @param prefix the part that the host has removed before `path`
    */
   public handles(path: string, prefix = ''): boolean {
     return this.find(path, prefix) !== undefined;
   }
 
-  /**
-   * Parts a raw path from which nothing was cut off into what stands before a protocol's mount and the rest. Undefined
-   * if no mount is in it.
-   */
+  /** Splits a complete raw path at a protocol's mount. Undefined if it contains no mount. */
   public locate(path: string): { prefix: string; path: string } | undefined {
     const whole = normalizePath(path);
     const found = this.mounts.find(whole, 0, whole.length);
@@ -143,7 +139,7 @@ export class SmartRegistry {
   }
 
   /**
-   * How clients are pointed at each enabled protocol.
+   * How to configure clients for each enabled protocol.
    * @param origin the public URL of this host, for protocols without a `registryUrl`
    */
   public clientSetups(origin: string): IClientSetup[] {
@@ -155,8 +151,8 @@ export class SmartRegistry {
 
   /**
    * Rebuilds the listings of all packages from the packages' documents, for these protocols or (default) for all. Other
-   * replicas take the new listings over, and requests are served meanwhile. A listing that is lost or damaged is
-   * rebuilt without this call. Returns the number of documents for each protocol that has listings.
+   * replicas use the new listings afterwards; requests are served meanwhile. A listing that is lost or damaged is
+   * rebuilt without this call. Returns the number of documents for each protocol with listings.
    */
   public async rebuildListings(options: IRebuildOptions = {}): Promise<Map<TRegistryProtocol, number>> {
     const { protocols = this.protocols(), progress } = options;
@@ -176,12 +172,12 @@ export class SmartRegistry {
     return this.state === 'ready';
   }
 
-  /** Whether X-Forwarded-* headers are believed; hosts go by the same setting. */
+  /** Whether X-Forwarded-* headers are trusted; hosts use the same setting. */
   public get trustProxy(): boolean {
     return this.config.trustProxy ?? false;
   }
 
-  /** True while the storage answers. */
+  /** Resolves true if the storage responds. */
   public async checkHealth(): Promise<boolean> {
     if (this.state !== 'ready') return false;
     try {
@@ -194,9 +190,9 @@ export class SmartRegistry {
   }
 
   /**
-   * Removes what nothing names any more, protocol by protocol, while requests are served; a chore does the same once a
-   * day. With `dryRun` it only counts. If `signal` aborts, it rejects with the reason of the signal, and the next run
-   * removes the rest.
+   * Removes objects that nothing names any more, protocol by protocol, while requests are served; a daily chore does
+   * the same. With `dryRun` it only counts. If `signal` aborts, it rejects with the reason of the signal, and the next
+   * run removes the rest.
    */
   public async collectGarbage(options: IGarbageOptions = {}): Promise<IGarbageReport[]> {
     this.ready();
@@ -205,7 +201,7 @@ export class SmartRegistry {
     return reports;
   }
 
-  /** Frees everything; the object cannot be used again. */
+  /** Releases everything; the object cannot be used again. */
   public async destroy(): Promise<void> {
     if (this.state === 'destroyed') return;
     await this.starting?.catch(() => undefined); // init()'s caller has that error already
@@ -262,7 +258,7 @@ export class SmartRegistry {
       },
     });
     for (const registry of this.registries.values()) {
-      // two registries may have a chore of the same name, and each has a record of its own
+      // two registries may have a chore of the same name; each needs a record of its own
       for (const chore of registry.chores()) housekeeper.add({ ...chore, name: `${registry.protocol}: ${chore.name}` });
     }
   }
@@ -295,7 +291,7 @@ export class SmartRegistry {
     return found?.target.handle(context, found.prefix + found.mount, found.path);
   }
 
-  /** The answer to what is below no mount. */
+  /** The answer to a path below no mount. */
   private refuse({ method, prefix = '' }: IRequestContext): Promise<IResponse> {
     const isLegible = isPrefix(prefix.replace(/\/+$/, ''));
     const missing = isLegible

@@ -9,7 +9,7 @@ import type { IOciConfig } from './oci/interfaces.config.js';
 
 export type { IOciConfig, IS3StorageConfig };
 
-/** S3 (IS3Descriptor plus the bucket), a local directory, or a driver of the caller's own. */
+/** S3 (IS3Descriptor with the bucket), a local directory, or a driver of the embedder. */
 export type TStorageConfig = IS3StorageConfig | IDirectoryStorageConfig | IObjectStoreConfig;
 
 export interface IDirectoryStorageConfig {
@@ -33,8 +33,8 @@ export interface IRegistryConfig {
   authProvider?: IAuthProvider | undefined;
   storageHooks?: IStorageHooks | undefined;
   /**
-   * For the upstream layer of a later release. This release checks that it is one, and warns when it starts that it does
-   * not ask it yet.
+   * For the upstream layer of a later release. This release checks its type, and warns at the start that it is not used
+   * yet.
    */
   upstreamProvider?: { resolveUpstreamConfig(context: never): Promise<unknown> } | undefined;
   oci?: IOciConfig | undefined;
@@ -45,7 +45,7 @@ export interface IRegistryConfig {
   pypi?: IProtocolConfig | undefined;
   rubygems?: IProtocolConfig | undefined;
   registries?: ICustomRegistryConfig[] | undefined;
-  /** believe X-Forwarded-Proto, -Host, -Port and -For; default false */
+  /** trust X-Forwarded-Proto, -Host, -Port and -For; default false */
   trustProxy?: boolean | undefined;
   /** lets pages of these origins read packages and images (GET and HEAD); default: none */
   cors?: ICorsConfig | undefined;

@@ -81,6 +81,7 @@ t.test('users are managed also where tokens live in the serving process only', a
   const cwd = await temporaryFolder(t);
   const file = join(cwd, 'config.json');
   await writeFile(file, JSON.stringify({ storage: { directory: 'data' }, auth: { tokenStore: 'memory' } }));
+  await opened(join(cwd, 'data'), async () => {});
   const here = (args: string[]) => runHere(t, [...args, '--config', file], { SMARTREGISTRY_PASSWORD: 'a password' });
   t.match(await here(['user', 'add', 'ann']), { code: 0 });
   t.match((await here(['user', 'list'])).out, /^ann /m);

@@ -38,7 +38,7 @@ t.test('config check: a good file', async (t) => {
   t.match(await runHere(t, ['config', 'check', file], env), {
     code: 0,
     err: '',
-    out: `${file} is a configuration that works\n`,
+    out: `${file} is a valid configuration\n`,
   });
   t.same(await readdir(cwd), ['config.json'], 'no store was made');
 });

@@ -38,7 +38,7 @@ t.test('listings are rebuilt while the server runs', async (t) => {
   t.match(all, { code: 0, out: 'npm: rebuilt from 2 documents\n' });
   const wrong = await run(['rebuild', 'pypi'], { cwd });
   t.equal(wrong.code, 2);
-  oneLine(t, wrong, /"pypi" is not enabled; there is: oci, npm/);
+  oneLine(t, wrong, /"pypi" is not enabled; enabled are: oci, npm/);
 });
 
 t.test('the library rebuilds them too', async (t) => {

@@ -64,11 +64,11 @@ t.test('what cannot be used is said in one line, before anything is made', async
   oneLine(t, tls, /^smartregistry: cert\.pem and cert\.pem cannot be used: the certificate cannot be read: /);
   const file = await run(['serve', '--port', '0', '--data', 'cert.pem'], { cwd });
   t.match(file, { code: 1, out: '' });
-  oneLine(t, file, /^smartregistry: The storage directory .*cert\.pem cannot be made: EEXIST$/m);
+  oneLine(t, file, /^smartregistry: The storage directory .*cert\.pem cannot be created: EEXIST$/m);
   if (process.platform === 'linux') {
     const nowhere = await run(['serve', '--port', '0', '--data', '/proc/x/data'], { cwd });
     t.match(nowhere, { code: 1, out: '' });
-    oneLine(t, nowhere, /^smartregistry: The storage directory \/proc\/x\/data cannot be made: ENOENT$/m);
+    oneLine(t, nowhere, /^smartregistry: The storage directory \/proc\/x\/data cannot be created: ENOENT$/m);
   }
   const deep = await serve(t, ['--data', 'new/data'], { cwd, env: { SMARTREGISTRY_ADMIN_PASSWORD: 'given' } });
   t.equal((await ask(deep.port, '/-/health')).status, 200, 'a directory is made with those above it');

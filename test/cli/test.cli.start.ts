@@ -70,7 +70,7 @@ t.test('only serve makes a store; other commands name the folder they looked in'
     oneLine(
       t,
       result,
-      /There is no store in \/.*data: --data or --config says where it is, "smartregistry serve" makes one$/m,
+      /There is no store in \/.*data: set it with --data or --config, or create one with "smartregistry serve"$/m,
     );
   }
   t.same(await readdir(cwd), [], 'nothing was made');

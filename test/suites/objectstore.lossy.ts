@@ -114,7 +114,7 @@ export const lossyScenes = async (bench: Bench): Promise<void> => {
 
     await direct.put(key, bytesOf('x'));
     lose('delete', 'call');
-    await store.delete(key, { scratch: true });
+    await store.delete(key, { repeatable: true });
     t.equal(await direct.head(key), null, 'of a key that nobody writes again, it is sent again');
   });
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { main } from './commands.main.js';
 
-// who reads our output may have gone (`serve | head -1`); that ends no server
+// the reader of our output may be gone (`serve | head -1`); that must not end a server
 for (const output of [process.stdout, process.stderr]) {
   output.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
@@ -9,5 +9,5 @@ for (const output of [process.stdout, process.stderr]) {
 }
 
 process.exitCode = await main(process.argv.slice(2), process.env);
-// a socket that some library keeps open must not keep the process; without one this timer does not hold it either
+// a socket that a library keeps open must not keep the process alive; this timer itself does not
 setTimeout(() => process.exit(), 1_000).unref();

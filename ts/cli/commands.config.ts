@@ -14,7 +14,7 @@ exit code is 0 if nothing is, else 1. No store is opened.
     const { problems } = await readConfigFile(resolve(file), env);
     for (const { message } of problems) process.stderr.write(`${message}\n`);
     if (problems.length > 0) return 1;
-    process.stdout.write(`${file} is a configuration that works\n`);
+    process.stdout.write(`${file} is a valid configuration\n`);
     return 0;
   },
 };

@@ -4,7 +4,7 @@ import { type ICommand, parseCommand, parseDuration, STORE_OPTIONS } from './hel
 import { commandLogger } from './helpers.log.js';
 import { openForMaintenance } from './helpers.opening.js';
 
-/** ms between two lines of progress on a terminal: as often as an eye can follow */
+/** ms between two updates of the progress line on a terminal */
 const REDRAW_MS = 100;
 const ERASE_LINE = '\r\u001b[K';
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
@@ -16,7 +16,7 @@ const formatBytes = (bytes: number): string => {
   return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit]}`;
 };
 
-/** How far the collection is: one line that is written again and again on a terminal, else a line for each phase. */
+/** Shows the progress: one line that is rewritten on a terminal, else a line for each phase. */
 const progressOn = ({ isTTY, write }: { isTTY: boolean; write(text: string): unknown }) => {
   let shownAt = 0;
   let phase = '';

@@ -39,7 +39,7 @@ const HELP = `Usage: smartregistry COMMAND [options]
 Only serve makes a store. The other commands work on the same store as a running server, which need not be stopped.
 `;
 
-/** The longest command that the arguments begin with. */
+/** The longest command at the beginning of the arguments. */
 const find = (args: string[]): { command: ICommand; rest: string[] } | null => {
   for (const length of [2, 1]) {
     const name = args.slice(0, length).join(' ');
@@ -57,7 +57,7 @@ const whatIsWrong = ([first]: string[]): string => {
 
 const isHelp = (argument: string | undefined): boolean => argument === '--help' || argument === '-h';
 
-/** The help of a command, of all (also for one that is only the first word of several), or what is wrong with its name. */
+/** Prints the help of a command, of all commands with this first word, or the error in its name. */
 const printHelp = (args: string[]): number => {
   const found = find(args);
   const isGroup = args.length === 1 && Object.keys(COMMANDS).some((name) => name.startsWith(`${args[0]} `));
@@ -90,7 +90,7 @@ export const main = async (args: string[], env: TEnvironment): Promise<number> =
       return 2;
     }
     const expected = error instanceof CommandError || error instanceof ConfigError || error instanceof RegistryError;
-    // what nobody expected is worth its stack
+    // an unexpected error is printed with its stack
     const text = expected ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error);
     const lines = error instanceof ConfigError ? error.problems : [text];
     for (const line of lines) process.stderr.write(`smartregistry: ${line}\n`);

@@ -14,7 +14,7 @@ meanwhile. Without a PROTOCOL it rebuilds those of every protocol that is enable
   --config FILE      the configuration that says where the store is (SMARTREGISTRY_CONFIG)
 `;
 
-/** One line that is overwritten, on a terminal only: elsewhere the final counts are enough. */
+/** One line that is rewritten, on a terminal only: elsewhere the final counts are enough. */
 const showProgress = (protocol: TRegistryProtocol, documents: number): void => {
   if (process.stderr.isTTY) process.stderr.write(`\r${protocol}: ${documents} documents read`);
 };
@@ -27,7 +27,8 @@ export const rebuild: ICommand = {
     try {
       const enabled = registry.protocols();
       for (const name of operands) {
-        if (!enabled.includes(name)) throw new UsageError(`"${name}" is not enabled; there is: ${enabled.join(', ')}`);
+        if (!enabled.includes(name))
+          throw new UsageError(`"${name}" is not enabled; enabled are: ${enabled.join(', ')}`);
       }
       const protocols = operands.length > 0 ? operands : undefined;
       const counts = await registry.rebuildListings({ protocols, progress: showProgress });

@@ -28,7 +28,7 @@ const OPTIONS = {
   'tls-key': { type: 'string' },
   'log-format': { type: 'string' },
   'log-level': { type: 'string' },
-  // of 0.3.0; requests are logged without it now
+  // an option of 0.3.0; requests are logged without it now
   'log-requests': { type: 'boolean' },
 } as const;
 
@@ -62,13 +62,16 @@ interface IValues {
   'log-level'?: string;
 }
 
-const loggerFor = (values: IValues, env: TEnvironment) =>
-  createLogger({
-    level: oneOf(values['log-level'] ?? (env.SMARTREGISTRY_LOG_LEVEL || 'info'), LOG_LEVELS, '--log-level'),
-    format: oneOf(values['log-format'] ?? (env.SMARTREGISTRY_LOG_FORMAT || 'text'), LOG_FORMATS, '--log-format'),
-  });
+const logOf = (values: IValues, env: TEnvironment) => {
+  const level = oneOf(values['log-level'] ?? (env.SMARTREGISTRY_LOG_LEVEL || 'info'), LOG_LEVELS, '--log-level');
+  const format = oneOf(values['log-format'] ?? (env.SMARTREGISTRY_LOG_FORMAT || 'text'), LOG_FORMATS, '--log-format');
+  const logger = createLogger({ level, format });
+  // a report that nobody reads costs a tenth of a small request
+  const onResponse = LOG_LEVELS.indexOf(level) <= LOG_LEVELS.indexOf('info') ? requestLogger(logger) : undefined;
+  return { logger, onResponse };
+};
 
-/** Where to listen, by the options, else the environment, else the file. @throws UsageError */
+/** The address to listen on: from the options, else the environment, else the file. @throws UsageError */
 const placeOf = (values: IValues, env: TEnvironment, server: IServeSettings): { host: string; port: number } => {
   const port = values.port ?? (env.SMARTREGISTRY_PORT || undefined);
   return {
@@ -95,9 +98,9 @@ const listen = async (server: IRegistryServer): Promise<{ host: string; port: nu
   }
 };
 
-/** What people (and scripts that wait for the first line) are told: where the registry is and how to use it. */
+/** The text for people, and for scripts that wait for its first line: the registry's URL and how to use it. */
 const readyText = (registry: SmartRegistry, url: string): string => {
-  // "every address" is nowhere to send a client to
+  // clients cannot connect to "every address"
   const reachable = url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//localhost');
   const lines = [`smartregistry ready on ${url}`];
   for (const setup of registry.clientSetups(reachable)) {
@@ -110,8 +113,8 @@ export const serve: ICommand = {
   help: HELP,
   async run(args, env) {
     const { values } = parseCommand(args, OPTIONS);
-    const logger = loggerFor(values, env);
-    // wrong usage is found before any file is opened
+    const { logger, onResponse } = logOf(values, env);
+    // wrong usage is reported before any file is opened
     placeOf(values, env, {});
     tlsFilesOf(values, {});
     const { config, server: settings } = await loadServeConfig(values, env);
@@ -123,11 +126,11 @@ export const serve: ICommand = {
       ...placeOf(values, env, settings),
       tls,
       logger,
-      onResponse: requestLogger(logger),
+      ...(onResponse && { onResponse }),
     });
     try {
       const { url } = await listen(server);
-      // not before: a password that was printed for nothing would never be shown again
+      // not earlier: a password that is printed before a failing start would never be shown again
       const password = await createFirstAdmin(registry, config, env, logger);
       if (password !== undefined) {
         process.stdout.write(`created user admin with password ${password} (it is not shown again)\n`);

@@ -100,13 +100,13 @@ ${PLACE}`,
   },
 };
 
-/** Fewer characters of an id could mean another token tomorrow. */
+/** A shorter prefix of an id could match another token tomorrow. */
 const SHORTEST_ID = 8;
 
 const idOf = async (auth: AuthManager, given: string): Promise<string> => {
-  // two show that it is ambiguous
+  // two results show that the prefix is ambiguous
   const [id, other] = given.length < SHORTEST_ID ? [] : await auth.findTokenIds(given, 2);
-  if (other !== undefined) throw new CommandError('More than one token has an id that begins like this');
+  if (other !== undefined) throw new CommandError('More than one token has an id with this beginning');
   if (id !== undefined) return id;
   if (await auth.validateToken(given)) return given;
   throw new CommandError('There is no such token');

@@ -7,7 +7,7 @@ import { type TEnvironment, UsageError } from './helpers.commandline.js';
 import { readConfigFile } from './helpers.configfile.js';
 import type { IServeSettings, TFileConfig } from './helpers.fileschema.js';
 
-/** All that is needed to open the registry, except perhaps a secret. */
+/** A complete configuration, except perhaps for the secret. */
 export type TCliConfig = Omit<IRegistryConfig, 'auth'> & {
   auth: Partial<IAuthConfig> & Pick<IAuthConfig, 'tokenStore'>;
 };
@@ -33,29 +33,29 @@ const readFileOf = async (file: string, env: TEnvironment): Promise<TFileConfig>
   return config;
 };
 
-/** The options of every command that works on a store. */
+/** Options of every command that works on a store. */
 export interface IStoreOptions {
   data?: string;
   config?: string;
 }
 
-/** The same as `loadConfig`, with what a file says about the server. */
+/** Like `loadConfig`, with the file's settings for the server. */
 export const loadServeConfig = async (options: IStoreOptions, env: TEnvironment): Promise<IServeConfig> => {
   const file = options.config ?? (env.SMARTREGISTRY_CONFIG || undefined);
   const { host, port, tls, ...given } = file === undefined ? {} : await readFileOf(file, env);
   if (options.data !== undefined && given.storage !== undefined) {
-    throw new UsageError(`--data and config.storage of ${file} both say where to store: choose one`);
+    throw new UsageError(`--data and config.storage of ${file} both set the storage: choose one`);
   }
   const directory = resolve(options.data ?? (env.SMARTREGISTRY_DATA || DEFAULT_DATA));
   const { storage = { directory }, auth, ...rest } = withProtocols(given);
-  // tokens must outlive the process, and be the same in every process
+  // tokens must outlive the process, and be equal in every process
   const config = { ...rest, storage, auth: { tokenStore: 'bucket' as const, ...auth } };
   return { config, server: { host, port, tls } };
 };
 
 /**
- * The configuration that `--config` and `--data` (or their variables, or the defaults) describe: without a file, a
- * directory and every protocol there is.
+ * The configuration of `--config` and `--data` (or their variables, or the defaults): without a file, a directory and
+ * every available protocol.
  * @throws UsageError, CommandError, ConfigError
  */
 export const loadConfig = async (options: IStoreOptions, env: TEnvironment): Promise<TCliConfig> =>

@@ -6,14 +6,14 @@ export class UsageError extends Error {
   public override readonly name = 'UsageError';
 }
 
-/** Something did not work: one line on stderr, exit code 1. */
+/** An operation failed: one line on stderr, exit code 1. */
 export class CommandError extends Error {
   public override readonly name = 'CommandError';
 }
 
 export type TEnvironment = Readonly<Record<string, string | undefined>>;
 
-/** One command, `serve` or `user add`. */
+/** One command, e.g. `serve` or `user add`. */
 export interface ICommand {
   /** printed by `--help` and by `help COMMAND` */
   help: string;
@@ -21,14 +21,14 @@ export interface ICommand {
   run(args: string[], env: TEnvironment): Promise<number>;
 }
 
-/** Taken by every command that works on a store. */
+/** Options of every command that works on a store. */
 export const STORE_OPTIONS = { data: { type: 'string' }, config: { type: 'string' } } as const;
 
 type TOptions = NonNullable<ParseArgsConfig['options']>;
 type TParsed<T extends TOptions> = ReturnType<typeof parseArgs<{ options: T; strict: true; allowPositionals: true }>>;
 
 /**
- * The options' values and exactly the operands that are named, or also further ones.
+ * Returns the options' values and the named operands; with `more`, further operands are allowed.
  * @throws UsageError
  */
 export const parseCommand = <T extends TOptions>(
@@ -41,7 +41,7 @@ export const parseCommand = <T extends TOptions>(
   try {
     parsed = parseArgs({ args, options, strict: true, allowPositionals: true });
   } catch (error) {
-    // Node appends advice about "--" in further sentences
+    // Node adds sentences with advice about "--"
     throw new UsageError((error as Error).message.split(/\.\s/, 1)[0]);
   }
   const { positionals } = parsed as { positionals: string[] };
@@ -53,7 +53,7 @@ export const parseCommand = <T extends TOptions>(
   return { values: parsed.values, operands: positionals };
 };
 
-/** @throws UsageError where the option was not given */
+/** @throws UsageError if the option was not given */
 export const required = (value: string | undefined, option: string): string => {
   if (value === undefined || value === '') throw new UsageError(`${option} is missing`);
   return value;
@@ -70,7 +70,7 @@ export const parseDuration = (text: string, option: string): number => {
   return Number(count) * (SECONDS[unit] as number);
 };
 
-/** One of the words that an option takes. @throws UsageError */
+/** Returns one of the allowed words of an option. @throws UsageError */
 export const oneOf = <T extends string>(text: string, words: readonly T[], option: string): T => {
   if ((words as readonly string[]).includes(text)) return text as T;
   throw new UsageError(`${option} must be one of ${words.join(', ')}`);

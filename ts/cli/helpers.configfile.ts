@@ -11,17 +11,17 @@ import { substitute } from './helpers.substitution.js';
 
 const parseJson = (text: string, file: string): unknown => {
   try {
-    // some editors put a byte order mark before it
+    // some editors write a byte order mark at the beginning
     return JSON.parse(text.replace(/^\ufeff/, '')) as unknown;
   } catch (error) {
-    // the engine's own message may quote the text, and with it a secret
+    // the engine's own message may quote the text, which may contain a secret
     const position = /position (\d+)/.exec((error as Error).message)?.[1];
     const line = position === undefined ? '' : ` (line ${text.slice(0, Number(position)).split('\n').length})`;
     throw new CommandError(`${file} is not valid JSON${line}`);
   }
 };
 
-/** What `init()` would refuse although it is well-formed. */
+/** Problems of a valid configuration that `init()` would refuse. */
 const unserved = (config: TFileConfig): ConfigError[] => {
   const problems = unservedProtocols(config);
   try {
@@ -36,13 +36,13 @@ const unserved = (config: TFileConfig): ConfigError[] => {
 
 export interface IReadConfig {
   config: TFileConfig;
-  /** everything that is wrong; with any, `config` may be of another shape */
+  /** all problems; if there are any, `config` may have another type */
   problems: ConfigError[];
 }
 
 /**
- * Reads a configuration file, with the environment's variables in it.
- * @throws CommandError if there is no JSON object to look at
+ * Reads a configuration file and inserts environment variables.
+ * @throws CommandError if the file contains no JSON object
  */
 export const readConfigFile = async (file: string, env: TEnvironment): Promise<IReadConfig> => {
   let text: string;
@@ -57,13 +57,13 @@ export const readConfigFile = async (file: string, env: TEnvironment): Promise<I
   const config = substituted.config as TFileConfig;
   const { problems } = substituted;
   const named = new Set(problems.map(({ field }) => field));
-  // a text that lacks its variable has one problem, not two
+  // a text whose variable is missing has one problem, not two
   problems.push(...problemsOf(fileSchema, config).filter(({ field }) => !named.has(field)));
   if (problems.length === 0) problems.push(...unserved(config));
   return { config: problems.length === 0 ? withPlaces(config, dirname(file)) : config, problems };
 };
 
-/** The file says where things are, wherever it is used from. */
+/** Makes paths absolute: relative ones begin at the file's folder, wherever the command runs. */
 const withPlaces = ({ $schema: _, ...config }: TFileConfig & { $schema?: string }, folder: string): TFileConfig => {
   const { storage, tls } = config;
   if (storage && 'directory' in storage) config.storage = { directory: resolve(folder, storage.directory) };

@@ -5,7 +5,7 @@ import { codeSettings, settings } from '../config/helpers.schema.js';
 import type { IAuthConfig } from '../core/auth/interfaces.auth.js';
 import type { IRegistryConfig } from '../interfaces.config.js';
 
-/** What only a server of the command line has. */
+/** Settings that only a server of the command line has. */
 export interface IServeSettings {
   host?: string;
   port?: number;
@@ -13,7 +13,7 @@ export interface IServeSettings {
   tls?: { cert: string; key: string };
 }
 
-/** What a configuration file holds: an `IRegistryConfig` of which almost everything has a default here. */
+/** The content of a configuration file: an `IRegistryConfig` with defaults for nearly everything. */
 export type TFileConfig = Omit<Partial<IRegistryConfig>, 'auth'> & { auth?: Partial<IAuthConfig> } & IServeSettings;
 
 const PORT = 'must be a number from 0 to 65535';
@@ -43,13 +43,13 @@ const fileEntries = {
   auth: maybe(v.partial(auth)),
 };
 
-/** The schema of a configuration file, for people and editors. */
+/** The schema of a configuration file without settings that are code, for people and editors. */
 export const describedSchema = strict<TFileConfig & { $schema?: string }, keyof typeof codeSettings>()({
   $schema: maybe(v.string()),
   ...fileEntries,
 });
 
-/** The same, which also knows what to say about settings that are code. */
+/** The same schema, with messages for settings that are code. */
 export const fileSchema = strict<TFileConfig & { $schema?: string }>('one JSON object')({
   $schema: maybe(v.string('must be text')),
   ...fileEntries,

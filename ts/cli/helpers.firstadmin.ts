@@ -12,7 +12,7 @@ interface ISetupDocument {
   adminCreatedAt: string;
 }
 
-/** A variable that does nothing would let its reader believe that the password was changed. */
+/** Warns that the variable has no effect: an operator might believe that the password was changed. */
 const warnOfOldPassword = async (registry: SmartRegistry, given: string, logger: ILogger): Promise<void> => {
   const { users } = registry.getAuthManager();
   if (!(await users.get(ADMIN))) {
@@ -25,9 +25,9 @@ const warnOfOldPassword = async (registry: SmartRegistry, given: string, logger:
 };
 
 /**
- * On the first start of a store: the user `admin`, with every right. Later starts leave users alone, also where `admin`
- * has been removed since. A configuration with users of its own needs none.
- * @returns the password that was made up, to be shown once; undefined where there is nothing to show
+ * On the first start of a store, creates the user `admin` with all rights. Later starts do not change users, even if
+ * `admin` was removed since. If the configuration has users, no admin is created.
+ * @returns the generated password, to be shown once; undefined if there is none to show
  */
 export const createFirstAdmin = async (
   registry: SmartRegistry,

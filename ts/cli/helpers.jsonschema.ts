@@ -3,12 +3,12 @@ import { describedSchema } from './helpers.fileschema.js';
 
 type TNode = Record<string, unknown>;
 
-/** A text with a variable can stand for any value. */
+/** A text with a variable may become any value. */
 const VARIABLE = { type: 'string', pattern: '\\$\\{[A-Za-z_]\\w*\\}' };
 
 const isNode = (value: unknown): value is TNode => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Whether a schema takes some texts and refuses others, or no text at all, though it is for a plain value. */
+/** Whether a schema for a plain value accepts only some texts, or none. */
 const isNarrow = (node: TNode): boolean =>
   ['number', 'integer', 'boolean'].includes(node.type as string) ||
   'enum' in node ||
@@ -24,9 +24,9 @@ const withVariables = (value: unknown): unknown => {
   );
 };
 
-/** The JSON Schema (draft 7) of a configuration file, which editors complete and check with. */
+/** The JSON Schema (draft 7) of a configuration file, for completion and checks in editors. */
 export const fileJsonSchema = (): object => {
-  // what JSON Schema cannot say (a pair of fields that go together) is checked when the file is read
+  // rules that JSON Schema cannot express (e.g. a pair of fields) are checked when the file is read
   const schema = toJsonSchema(describedSchema, { errorMode: 'ignore' });
   return { title: 'Configuration of smartregistry', ...(withVariables(schema) as object) };
 };

@@ -2,16 +2,18 @@ import { createLogger } from '../core/base/helpers.log.js';
 import type { ILogger } from '../core/interfaces.core.js';
 import type { IResponseReport } from '../http/interfaces.http.js';
 
-/** For work on the whole store. */
+/** For commands that work on the whole store. */
 export const commandLogger: ILogger = createLogger();
 
-/** For users and tokens: nothing that the configuration is warned of (a short secret) bears on them. */
+/**
+ * For commands about users and tokens: warnings about the configuration (e.g. a short secret) do not matter to them.
+ */
 export const administrationLogger: ILogger = createLogger({ level: 'error' });
 
-/** Some protocols put a secret into the path: `DELETE /npm/-/user/token/<token>`, `GET /npm/-/v1/done/<secret>`. */
+/** Removes secrets from paths: `DELETE /npm/-/user/token/<token>`, `GET /npm/-/v1/done/<secret>`. */
 const withoutSecrets = (path: string): string => path.replace(/(\/(?:token|-\/+v1\/+done)\/+)[^/]+/g, '$1***');
 
-/** One line for each request. */
+/** Logs one line for each request. */
 export const requestLogger =
   (logger: ILogger) =>
   ({ id, method, path, status, durationMs, bytes, aborted, ip, ...report }: IResponseReport): void => {

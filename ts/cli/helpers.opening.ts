@@ -30,8 +30,8 @@ const open = async (config: IRegistryConfig): Promise<SmartRegistry> => {
 };
 
 /**
- * The store holds secrets and hashes: a directory that we make is its owner's alone. Node's own `recursive` tries for
- * ever where a directory cannot be made although the one above is there (ENOENT in `/proc`).
+ * Creates a directory that only its owner may read, because the store holds secrets and hashes. Node's own `recursive`
+ * loops for ever if a directory cannot be made although its parent exists (ENOENT in `/proc`).
  */
 const makeDirectory = async (directory: string): Promise<void> => {
   const make = () => mkdir(directory, { mode: 0o700 });
@@ -52,20 +52,21 @@ const prepareDirectory = async ({ storage }: TCliConfig): Promise<void> => {
     await makeDirectory(resolve(storage.directory));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new CommandError(`The storage directory ${storage.directory} cannot be made: ${code}`);
+    throw new CommandError(`The storage directory ${storage.directory} cannot be created: ${code}`);
   }
 };
 
 /**
- * A store that a command would make in the wrong place looks like one without users and packages.
- * @returns the configuration, with which no bucket is made
+ * Throws if there is no store: a store that a command created in the wrong place would look like one without users and
+ * packages.
+ * @returns the configuration, changed so that no bucket is created
  */
 const requireStore = async (config: TCliConfig): Promise<TCliConfig> => {
   const { storage } = config;
   if ('bucketName' in storage) return { ...config, storage: { ...storage, createBucket: false } };
   if (!('directory' in storage) || (await isDirectoryStore(storage.directory))) return config;
   throw new CommandError(
-    `There is no store in ${resolve(storage.directory)}: --data or --config says where it is, "smartregistry serve" makes one`,
+    `There is no store in ${resolve(storage.directory)}: set it with --data or --config, or create one with "smartregistry serve"`,
   );
 };
 
@@ -73,8 +74,8 @@ const openWithAnySecret = ({ storage, auth, ...rest }: TCliConfig, logger: ILogg
   open({ ...rest, storage, auth: { ...auth, jwtSecret: auth.jwtSecret || newSecret() }, logger });
 
 /**
- * Users and tokens only: no protocols, and a secret of its own, which nothing that is stored depends on.
- * @throws CommandError where tokens would not outlive this process
+ * Opens only users and tokens: no protocols, and a temporary secret, because no stored data depend on it.
+ * @throws CommandError if tokens are not stored
  */
 export const openForAdministration = async (config: TCliConfig, about: 'users' | 'tokens'): Promise<SmartRegistry> => {
   const { auth } = config;
@@ -86,8 +87,8 @@ export const openForAdministration = async (config: TCliConfig, about: 'users' |
 };
 
 /**
- * The secret of a store whose configuration names none: made by whoever comes first, and the same for every process
- * from then on, so that a token which one signed is good at the others.
+ * The secret of a store whose configuration has none: the first process makes it, and all processes use it from then
+ * on, so that a token signed by one is valid at the others.
  */
 const sharedSecret = async ({ storage, auth }: TCliConfig, logger: ILogger): Promise<string> => {
   const registry = await openWithAnySecret({ storage, auth }, logger);
@@ -96,7 +97,7 @@ const sharedSecret = async ({ storage, auth }: TCliConfig, logger: ILogger): Pro
     const { value } = await registry
       .getStorage()
       .update<ISecretDocument>(SECRET_KEY, (current) => (current ? undefined : document));
-    if (!value?.jwtSecret) throw new CommandError(`The store's ${SECRET_KEY} holds no secret`);
+    if (!value?.jwtSecret) throw new CommandError(`The store's ${SECRET_KEY} contains no secret`);
     return value.jwtSecret;
   } finally {
     await registry.destroy();
@@ -104,17 +105,17 @@ const sharedSecret = async ({ storage, auth }: TCliConfig, logger: ILogger): Pro
 };
 
 /**
- * Opens all protocols of the configuration. If it has no secret a new one will do: nothing that is stored depends on
- * it.
+ * Opens all protocols of the configuration. Without a configured secret it uses a temporary one, because no stored data
+ * depend on it.
  */
 export const openForMaintenance = async (config: TCliConfig, logger: ILogger): Promise<SmartRegistry> => {
   return openWithAnySecret(await requireStore(config), logger);
 };
 
-/** The registry as `serve` runs it. Makes the store if there is none. */
+/** The registry for `serve`. Creates the store if there is none. */
 export const openForService = async (config: TCliConfig, logger: ILogger): Promise<SmartRegistry> => {
   await prepareDirectory(config);
   const jwtSecret = config.auth.jwtSecret ?? (await sharedSecret(config, logger));
-  // a configuration without `users` has none, so a user who was taken out of it is gone
+  // a configuration without `users` has no users, so the id of a user that was removed from it is deleted
   return open({ ...config, auth: { users: [], ...config.auth, jwtSecret }, logger });
 };

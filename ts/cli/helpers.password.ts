@@ -8,10 +8,10 @@ const readAll = async (input: AsyncIterable<string | Uint8Array>): Promise<strin
   return Buffer.concat(chunks).toString('utf8');
 };
 
-/** Asks on the terminal without showing what is typed. */
+/** Prompts on the terminal without showing the typed text. */
 const ask = async (questions: string[]): Promise<string[]> => {
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
-  // one reader for all questions, so that what is typed or pasted ahead is not lost between them
+  // one reader for all questions, so that text that is typed or pasted ahead is not lost between them
   const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true });
   const lines = terminal[Symbol.asyncIterator]();
   const answers: string[] = [];
@@ -20,7 +20,7 @@ const ask = async (questions: string[]): Promise<string[]> => {
       process.stderr.write(question);
       const { value, done } = await lines.next();
       process.stderr.write('\n');
-      // Ctrl-C or Ctrl-D: the terminal is in raw mode, so the first is a key and no signal
+      // Ctrl-C or Ctrl-D: the terminal is in raw mode, so Ctrl-C is a key and not a signal
       if (done) throw new CommandError('No password was given');
       answers.push(value);
     }
@@ -31,9 +31,9 @@ const ask = async (questions: string[]): Promise<string[]> => {
 };
 
 /**
- * A new password: from stdin (one trailing line break is not part of it), SMARTREGISTRY_PASSWORD, or typed twice.
- * Never an argument, which other users of the machine could read.
- * @throws UsageError where nobody can be asked
+ * Reads a new password: from stdin (without one trailing line break), from SMARTREGISTRY_PASSWORD, or typed twice.
+ * Never from an argument, which other users of the machine could read.
+ * @throws UsageError if there is no terminal
  */
 export const readPassword = async (fromStdin: boolean | undefined, env: TEnvironment): Promise<string> => {
   if (fromStdin) return (await readAll(process.stdin)).replace(/\r?\n$/, '');
@@ -41,7 +41,7 @@ export const readPassword = async (fromStdin: boolean | undefined, env: TEnviron
   if (!process.stdin.isTTY) {
     throw new UsageError('A password is needed: --password-stdin, or the variable SMARTREGISTRY_PASSWORD');
   }
-  const [password, again] = (await ask(['Password: ', 'Once more: '])) as [string, string];
+  const [password, again] = (await ask(['Password: ', 'Repeat the password: '])) as [string, string];
   if (again !== password) throw new CommandError('The two passwords differ');
   return password;
 };

@@ -1,4 +1,4 @@
-/** A signal that comes twice within this time is one keystroke, passed on by a package manager as well. */
+/** ms within which a repeated signal counts as one keystroke, which a package manager has passed on as well. */
 const SAME_SIGNAL_MS = 100;
 
 /** `first` resolves on the first SIGTERM or SIGINT; a second one ends the process at once. */

@@ -4,7 +4,7 @@ import { ConfigError } from '../core/classes.configerror.js';
 import type { TEnvironment } from './helpers.commandline.js';
 import { fileSchema } from './helpers.fileschema.js';
 
-/** A variable is always text; some fields of the configuration are not. */
+/** Converts a variable's text into the type of the field. */
 const typed = (text: string, kinds: Set<string>): unknown => {
   if (kinds.has('number') && /^\d+$/.test(text)) return Number(text);
   if (kinds.has('boolean') && /^(true|false)$/.test(text)) return text === 'true';
@@ -13,13 +13,13 @@ const typed = (text: string, kinds: Set<string>): unknown => {
 
 export interface ISubstituted {
   config: unknown;
-  /** variables that are not set, and text that looks like one */
+  /** variables that are not set, and texts with a malformed variable */
   problems: ConfigError[];
 }
 
 /**
- * Replaces `${NAME}` in every text of a configuration by the environment's variable; `$${` stands for `${` itself.
- * Done after parsing, so that no value can break out of its text. A text with a problem stays as it is.
+ * Replaces `${NAME}` in every text of a configuration by the environment variable; `$${` means `${` itself. It runs
+ * after parsing, so a value cannot add further fields. A text with a problem is not changed.
  */
 export const substitute = (root: unknown, env: TEnvironment): ISubstituted => {
   const problems: ConfigError[] = [];

@@ -4,7 +4,7 @@ import { checkTls } from '../http/helpers.tls.js';
 import type { ITlsFiles } from '../http/interfaces.http.js';
 import { CommandError } from './helpers.commandline.js';
 
-/** ms between two looks at the files. A certificate is renewed days before it ends. */
+/** ms between two checks of the files. A certificate is renewed days before it expires. */
 const LOOK_MS = 60_000;
 
 const readPem = async (file: string): Promise<string> => {
@@ -15,7 +15,7 @@ const readPem = async (file: string): Promise<string> => {
   }
 };
 
-/** The certificate and key that the files hold. @throws CommandError if a server could not use them */
+/** Reads certificate and key from the files. @throws CommandError if a server could not use them */
 export const readTls = async ({ cert, key }: ITlsFiles): Promise<ITlsFiles> => {
   const tls = { cert: await readPem(cert), key: await readPem(key) };
   try {
@@ -29,7 +29,7 @@ export const readTls = async ({ cert, key }: ITlsFiles): Promise<ITlsFiles> => {
 export interface ITlsRenewal {
   /** names of the files */
   files: ITlsFiles;
-  /** what they held at the start */
+  /** their content at the start */
   current: ITlsFiles;
   renew(tls: ITlsFiles): void;
   logger: ILogger;
@@ -37,9 +37,9 @@ export interface ITlsRenewal {
 }
 
 /**
- * Hands over what the files hold when that has changed: once a minute, and on SIGHUP. Files that cannot be used (the two
- * are written one after the other) leave the server with what it has, and are tried again.
- * @returns ends it
+ * Calls `renew` with the files' content when it has changed: checks once a minute, and on SIGHUP. If the files cannot
+ * be used (the two are written one after the other), the server keeps the old ones, and they are tried again.
+ * @returns a function that stops it
  */
 export const keepTlsRenewed = ({ files, current, renew, logger, lookMs = LOOK_MS }: ITlsRenewal): (() => void) => {
   let used = current;

@@ -6,7 +6,7 @@ import { flag, listOf, maybe, nonEmptyText, strict, text } from './helpers.build
 const TOKEN_STORES = ['memory', 'redis', 'database', 'bucket'] as const;
 
 const SCOPE = 'must be a scope such as "npm:package:*:read"';
-/** A text that is no scope would grant nothing, silently. */
+/** A text that is not a scope would silently grant nothing. */
 const scope = v.pipe(
   v.string(SCOPE),
   v.check((value) => parseScope(value) !== null, SCOPE),

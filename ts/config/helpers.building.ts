@@ -9,7 +9,7 @@ export const text = v.string('must be text');
 export const nonEmptyText = v.pipe(v.string('must be a non-empty string'), v.nonEmpty('must be a non-empty string'));
 export const flag = v.boolean('must be true or false');
 
-/** `what` completes "must be …". Infinity is fine: it means no limit. */
+/** `what` completes "must be …". Infinity is allowed: it means no limit. */
 export const positive = (what = 'a positive number') =>
   v.pipe(v.number(`must be ${what}`), v.gtValue(0, `must be ${what}`));
 
@@ -31,7 +31,7 @@ export const strict =
   ) =>
     v.strictObject(entries as E, ({ path }) => {
       if (path === undefined) return `must be ${what}`;
-      // a name that is not known is told elsewhere
+      // unknown names are reported elsewhere
       const schema = entries[path.at(-1)?.key as keyof E] as TSchema | undefined;
       const wanted = schema && messageOf(schema);
       return wanted === undefined ? 'is missing' : `is missing: it ${wanted}`;
@@ -40,5 +40,5 @@ export const strict =
 /** A field that is absent or undefined. */
 export const maybe = <T extends TSchema>(schema: T) => v.optional(schema);
 
-/** A value that always has this problem. */
+/** A field that always has this problem. */
 export const refuse = (problem: string) => v.custom<never>(() => false, problem);

@@ -6,7 +6,7 @@ import type { IStorageHooks } from '../core/storage/hooks/interfaces.hooks.js';
 import { isObject } from './helpers.building.js';
 import { didYouMean } from './helpers.names.js';
 
-/** The names on an object and on its classes, without those that every object has. */
+/** The names of an object's members and of its classes' members, without those of Object. */
 const namesOf = (value: object): string[] => {
   const names = new Set<string>();
   for (let owner: object | null = value; owner && owner !== Object.prototype; owner = Object.getPrototypeOf(owner)) {
@@ -21,7 +21,7 @@ interface IMethods<T> {
   optional: (keyof T & string)[];
 }
 
-/** An object of the embedder's own, plain or of a class: it must have the methods, and may have whatever else it needs. */
+/** An object of the embedder, plain or of a class: it must have the required methods, and may have other members. */
 const withMethods = <T extends object>(what: string, { required, optional }: IMethods<T>) =>
   v.pipe(
     v.custom<T>(isObject, `must be ${what}`),
@@ -78,8 +78,8 @@ const HOOKS: (keyof IStorageHooks)[] = [
 ];
 
 /**
- * A plain object holds hooks and nothing else. An instance of a class has fields and methods of its own, so there only a
- * name that begins like a hook counts as one.
+ * A plain object must have only hooks. An instance of a class may have other fields and methods, so only names that
+ * begin like a hook are checked.
  */
 const hookNames = (value: object): string[] => {
   const isPlain = [Object.prototype, null].includes(Object.getPrototypeOf(value));

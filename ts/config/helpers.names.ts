@@ -1,9 +1,12 @@
 import { closestMatch } from 'leven';
 
-/** More changes than this, or than half of the word, and it is another word. Two that are swapped count as two. */
+/**
+ * A name with more changes than this, or than half of the word, counts as another word. Two swapped letters count as
+ * two changes.
+ */
 const MOST_CHANGES = 4;
 
-/** The known name that is most like `name`, whatever its case; undefined if none is near. */
+/** The known name that is most similar to `name`, ignoring case; undefined if none is similar. */
 export const nearestName = (name: string, known: readonly string[]): string | undefined => {
   const lower = name.toLowerCase();
   const same = known.find((other) => other.toLowerCase() === lower);
@@ -11,7 +14,7 @@ export const nearestName = (name: string, known: readonly string[]): string | un
   return closestMatch(name, known, { maxDistance: Math.min(MOST_CHANGES, Math.ceil(name.length / 2)) });
 };
 
-/** A question to follow a problem, or nothing. */
+/** A question to append to a problem, or an empty text. */
 export const didYouMean = (name: string, known: readonly string[], question = 'did you mean'): string => {
   const near = nearestName(name, known);
   return near === undefined ? '' : `; ${question} ${near}?`;

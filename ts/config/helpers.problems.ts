@@ -8,15 +8,15 @@ export const fieldOf = (path: readonly string[]): string =>
   path.reduce((field, key) => (/^\d+$/.test(key) ? `${field}[${key}]` : field === '' ? key : `${field}.${key}`), '');
 
 /**
- * Everything that is wrong with a value, unknown names first: a field that seems to be missing is often one that is
- * misspelt. No message holds a value, which may be a secret.
+ * All problems of a value, unknown names first: a missing field is often a misspelt one. No message contains a value,
+ * which may be a secret.
  */
 export const problemsOf = (schema: TSchema, value: unknown): ConfigError[] => {
   const problems = unknownNames(schema, value).map(
     ({ path, hint }) => new ConfigError(fieldOf(path), `is unknown${hint}`),
   );
   for (const issue of v.safeParse(schema, value).issues ?? []) {
-    // the first unknown name only, and without advice
+    // only reports the first unknown name, and without advice
     if (issue.type === 'strict_object' && issue.expected === 'never') continue;
     const path = (issue.path ?? []).map(({ key }) => String(key));
     problems.push(new ConfigError(fieldOf(path), issue.message));

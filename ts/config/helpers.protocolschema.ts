@@ -13,7 +13,9 @@ const registryUrl = v.pipe(
   v.regex(/^https?:\/\/[^/\s]+/, 'must be an absolute http or https URL'),
 );
 
-/** The switches of a protocol; without names (a protocol that this release does not serve yet) any. */
+/**
+ * The switches of a protocol; without `names` (a protocol that this release does not serve yet) any name is allowed.
+ */
 const switches = (names?: string[]) =>
   names === undefined
     ? v.record(v.string(), flag, 'must be an object')

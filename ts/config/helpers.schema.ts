@@ -30,7 +30,7 @@ const cors = strict<ICorsConfig>('an object with origins')({
   ),
 });
 
-/** The settings that a file can hold too. */
+/** Settings that are also allowed in a file. */
 export const settings = {
   storage,
   auth,

@@ -10,7 +10,7 @@ const s3 = v.pipe(
     bucketName: nonEmptyText,
     accessKey: maybe(text),
     accessSecret: maybe(text),
-    // the descriptor allows text, and hosts hand on what the environment holds
+    // the descriptor allows text, because hosts pass on environment variables
     port: maybe(v.union([v.number(), v.pipe(v.string(), v.regex(/^\d*$/))], 'must be a number')),
     useSsl: maybe(v.union([v.boolean(), v.picklist(['true', 'false', '1', '0'])], 'must be true or false')),
     region: maybe(text),
@@ -46,7 +46,7 @@ const driver = strict<IObjectStoreConfig>()({ objectStore });
 
 const KINDS = { directory, objectStore: driver, bucketName: s3 };
 
-/** Each kind of storage has a field of its own, and that one tells what the others should be. */
+/** Each kind of storage has a field of its own, which determines the allowed other fields. */
 const kindOf = (value: unknown) => {
   if (!isObject(value)) {
     return refuse('must be an object: an S3 descriptor with bucketName, { directory } or { objectStore }');
@@ -58,10 +58,10 @@ const kindOf = (value: unknown) => {
   return KINDS[kind];
 };
 
-/** What a file can say. */
+/** Kinds of storage that a file can describe. */
 export const storageOfFiles = v.union([directory, s3]);
 
-/** Asked without a value, as JSON Schema does, it is each kind that a file can describe. */
+/** Without a value, as when JSON Schema is made, it allows each kind that a file can describe. */
 export const storage = v.lazy(
   (value) => (value === undefined ? storageOfFiles : kindOf(value)) as v.GenericSchema<unknown>,
 );

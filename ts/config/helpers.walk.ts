@@ -2,7 +2,7 @@ import type { TSchema } from './helpers.building.js';
 import { isObject } from './helpers.building.js';
 import { didYouMean } from './helpers.names.js';
 
-/** The parts of a schema of valibot that lead to other schemas. */
+/** The parts of a valibot schema that lead to other schemas. */
 interface INode {
   type: string;
   wrapped?: TSchema;
@@ -13,7 +13,7 @@ interface INode {
   options?: unknown[];
 }
 
-/** The schema itself, without what says that it may be absent or depends on the value. */
+/** Returns the inner schema, without wrappers for optional or value-dependent schemas. */
 const resolve = (schema: TSchema, value: unknown): INode => {
   let node = schema as unknown as INode;
   for (;;) {
@@ -29,7 +29,7 @@ const childOf = (node: INode, key: string): TSchema | undefined => {
   return node.entries && Object.hasOwn(node.entries, key) ? node.entries[key] : undefined;
 };
 
-/** What a plain value at a place may be besides text, so that a variable can stand for it. */
+/** The types that a plain value may have here besides text, so that a variable can replace it. */
 export const kindsOf = (schema: TSchema, root: unknown, path: readonly string[]): Set<string> => {
   let node = resolve(schema, root);
   let value = root;
@@ -45,11 +45,11 @@ export const kindsOf = (schema: TSchema, root: unknown, path: readonly string[])
 
 export interface IUnknownName {
   path: string[];
-  /** a question with the nearest name that is known, or nothing */
+  /** a question with the most similar known name, or an empty text */
   hint: string;
 }
 
-/** The names in a value that its schema does not have, at every level. */
+/** The names at every level of a value that its schema does not have. */
 export const unknownNames = (schema: TSchema, value: unknown, path: string[] = []): IUnknownName[] => {
   if (typeof value !== 'object' || value === null) return [];
   const node = resolve(schema, value);

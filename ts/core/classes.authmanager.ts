@@ -38,9 +38,9 @@ export interface IAuthManagerDependencies {
 const SHORT_SECRET = 32;
 
 /**
- * The one place that verifies callers and decides what they may do. Users, tokens and rights come from the provider; what
- * holds for every provider is here: a token is good for its own protocol, read-only and expired tokens stay so, session
- * tokens are signed and checked, and a disabled kind of token does not exist.
+ * Verifies callers and decides what they may do. Users, tokens and rights come from the provider. The rules for every
+ * provider are here: a token is valid for its own protocol only, read-only and expired tokens stay so, session tokens
+ * are signed and verified, and a disabled kind of token does not exist.
  */
 export class AuthManager {
   public readonly provider: IAuthProvider;
@@ -75,7 +75,7 @@ export class AuthManager {
     this.#verifier = new Verifier({ config, provider, own, sessions: this.#sessions, callers, now });
   }
 
-  /** @throws ConfigError for a token store that this release does not have */
+  /** @throws ConfigError if this release does not have the token store */
   public async init(): Promise<void> {
     if (this.#config.jwtSecret.length < SHORT_SECRET) {
       this.#logger?.warn(`config.auth.jwtSecret is shorter than ${SHORT_SECRET} characters: fit for tests only`);
@@ -110,33 +110,34 @@ export class AuthManager {
   }
 
   /**
-   * The caller behind what a request presents (`null` = nothing); `null` for a credential that is not valid. With the
-   * default provider a caller is remembered for at most 5 s, and forgotten at once if this process changes users or tokens.
+   * Returns the caller that a request's credential belongs to (`null` = no credential); `null` if the credential is not
+   * valid. With the default provider the result is cached for at most 5 s, and dropped at once if this process changes
+   * users or tokens.
    */
   public verify(credential: TPresentedCredential | null, protocol: TRegistryProtocol): Promise<IVerifiedCaller | null> {
     return this.#verifier.verify(credential, protocol);
   }
 
-  /** What `verify` would return without any work; `undefined` = it has to look. */
+  /** The result of `verify` if it needs no work; `undefined`: call `verify`. */
   public remembered(credential: TPresentedCredential | null, protocol: TRegistryProtocol): IVerifiedCaller | undefined {
     return this.#verifier.remembered(credential, protocol);
   }
 
   /**
-   * The token behind a credential, verified anew; `null` = it is not valid. Of Basic credentials the password may be a
-   * token (then the name does not matter), or the name if the password is empty.
+   * The token for a credential, without a cache; `null` if it is not valid. In Basic credentials, the password may be a
+   * token (then the name is ignored), or the name if the password is empty.
    */
-  public identify(credential: TPresentedCredential, protocol: TRegistryProtocol): Promise<IAuthToken | null> {
-    return this.#verifier.identify(credential, protocol);
+  public validateCredential(credential: TPresentedCredential, protocol: TRegistryProtocol): Promise<IAuthToken | null> {
+    return this.#verifier.validateCredential(credential, protocol);
   }
 
-  /** `null` if the token is unknown, revoked, expired, of another protocol, or of a user who is gone. */
+  /** `null` if the token is unknown, revoked, expired, of another protocol, or its user was removed. */
   public validateToken(token: string, protocol?: TRegistryProtocol): Promise<IAuthToken | null> {
     return this.#verifier.validateToken(token, protocol);
   }
 
   /**
-   * @param token as `validateToken`, `identify` or `verify` gave it; `null` = an anonymous caller
+   * @param token as `validateToken`, `validateCredential` or `verify` gave it; `null` = an anonymous caller
    * @param resource `{protocol}:{type}:{name}`, e.g. `npm:package:@scope/x`
    * @param action read | write | delete | pull | push
    */
@@ -144,7 +145,7 @@ export class AuthManager {
     return this.#rights.authorize(token, resource, action);
   }
 
-  /** Whether the caller may do this to any name at all: asked if the name is known only after the body was read. */
+  /** Whether the caller may do this to any name at all: used if the name is known only after the body was read. */
   public holdsSome(
     token: IAuthToken | null,
     protocol: TRegistryProtocol,
@@ -154,17 +155,17 @@ export class AuthManager {
     return this.#rights.holdsSome(token, { protocol, type, action });
   }
 
-  /** Whether the caller has this right to every name; false also of a provider that decides name by name. */
+  /** Whether the caller has this right to every name; also false if the provider decides name by name. */
   public allowsAll(token: IAuthToken | null, right: IRight): Promise<boolean> {
     return this.#rights.allowsAll(token, right);
   }
 
-  /** Those of `names` that the caller has the right to, in the same order: the filter of every listing. */
+  /** Those of `names` to which the caller has the right, in the same order: the filter of every listing. */
   public allowedNames(token: IAuthToken | null, right: IRight, names: Iterable<string>): Promise<string[]> {
     return this.#rights.allowedNames(token, right, names);
   }
 
-  /** All that the caller may do, at once; `undefined` if the provider decides name by name. */
+  /** All rights of the caller; `undefined` if the provider decides name by name. */
   public permissions(token: IAuthToken | null): Promise<IPermissions | undefined> {
     return this.#rights.permissions(token);
   }
@@ -255,21 +256,21 @@ export class AuthManager {
     return this.#sessions.claimsOf(token);
   }
 
-  /** Whether tokens of this protocol exist here; without them callers present user names and passwords. */
+  /** Whether tokens of this protocol are enabled; if not, callers present user names and passwords. */
   public areTokensEnabled(protocol: TRegistryProtocol): boolean {
     return areTokensEnabled(this.#config, protocol);
   }
 
   /**
-   * A text's seal, which only this registry can make (HMAC), the same in every process with this `jwtSecret`.
-   * @param purpose a seal is good for one purpose
+   * Signs a text with an HMAC that only this registry can make; the same in every process with this `jwtSecret`.
+   * @param purpose a seal is valid for one purpose
    */
   public seal(purpose: string, text: string): string {
     const key = crypto.createHmac('sha256', this.#config.jwtSecret).update(`seal\n${purpose}`).digest();
     return crypto.createHmac('sha256', key).update(text).digest('base64url');
   }
 
-  /** Takes the secret, or the id that `listTokens` shows. No rights are checked. */
+  /** Accepts the secret, or the id that `listTokens` returns. No rights are checked. */
   public async revokeToken(token: string): Promise<void> {
     try {
       if (!(await this.#sessions.revoke(token))) await this.provider.revokeToken(token);
@@ -278,12 +279,12 @@ export class AuthManager {
     }
   }
 
-  /** To be called when a token served as a refresh token: one that was made with `sliding` then lives on. */
+  /** Call it when a token was used as a refresh token: one that was made with `sliding` then lives longer. */
   public async prolongToken(tokenId: string): Promise<void> {
     await this.provider.prolongToken?.(tokenId);
   }
 
-  /** As `revokeToken`, for a token of this user only; false if it is not one. */
+  /** Like `revokeToken`, for a token of this user only; returns false if it is not one. */
   public async revokeTokenOf(userId: string, token: string): Promise<boolean> {
     if (!(await this.#isTokenOf(userId, token))) return false;
     await this.revokeToken(token);
@@ -291,7 +292,7 @@ export class AuthManager {
   }
 
   /**
-   * Without session tokens, which are not kept.
+   * The list has no session tokens, because they are not stored.
    * @param userId default: the tokens of all users, for administrators
    * @throws RegistryError `unsupported` if the provider has no such list
    */
@@ -305,7 +306,9 @@ export class AuthManager {
     return this.provider.findTokenIds?.(prefix, limit) ?? this.#noList();
   }
 
-  /** Makes an account for a stranger (`npm adduser`). @throws RegistryError `forbidden` if that is not allowed */
+  /**
+   * Creates an account for an unknown caller (`npm adduser`). @throws RegistryError `forbidden` if that is not allowed
+   */
   public async register(credentials: ICredentials, profile: { email?: string } = {}): Promise<string> {
     if (this.provider.createUser) return this.provider.createUser(credentials, profile);
     throw new RegistryError('forbidden', 'This registry does not let users register themselves');
@@ -316,7 +319,7 @@ export class AuthManager {
     return this.provider.getUser ? this.provider.getUser(userId) : { userId };
   }
 
-  /** Removes tokens that expired; how many. A daily chore of the registry calls it. */
+  /** Removes expired tokens and returns their number. A daily chore of the registry calls it. */
   public sweep(): Promise<number> {
     return this.#store.sweep(this.#now());
   }

@@ -11,7 +11,9 @@ import { type IRoute, type IRouteMatch, RouteTable, type TTrailingSlash } from '
 import type { INamedAccess, IRegistryServices, TAccess } from './pipeline/interfaces.pipeline.js';
 import type { IGarbageOptions, IGarbageReport } from './storage/upkeep/interfaces.garbage.js';
 
-/** Some protocols put a token into the path, as `npm logout` does: of such a path the log has the pattern only. */
+/**
+ * The path for the log. Some protocols put a token into the path, as `npm logout` does: then it is the route's pattern.
+ */
 const loggedPath = (call: RegistryCall): string =>
   Object.keys(call.params).some((name) => /token|secret/i.test(name)) ? call.route : call.path;
 
@@ -21,7 +23,7 @@ const addressOf = ({ mount, path }: RegistryCall): string => `${mount}\n${path}`
 const nameOf = ({ name }: INamedAccess, { params }: RegistryCall): string =>
   typeof name === 'function' ? name(params) : (params[name] as string);
 
-/** What a row asks for, for a challenge; `undefined` if it names nothing, or the name in the path is none. */
+/** The right that a route needs, for a challenge; `undefined` if the row names none, or the path has no valid name. */
 const neededFor = (access: TAccess, call: RegistryCall): object | undefined => {
   if (typeof access !== 'object' || !('name' in access)) return undefined;
   const { type, action } = access;
@@ -40,8 +42,8 @@ const noteCaller = ({ context: { trace } }: RegistryCall, { token }: IVerifiedCa
 };
 
 /**
- * A protocol: a table of routes, a way to render errors, and the pipeline that stands here once for all of them:
- * match, authenticate, authorise, handle, render. Subclasses supply rows and handlers and never override the pipeline.
+ * A protocol: a table of routes and a renderer of errors. The pipeline is here, once for all protocols: match,
+ * authenticate, authorise, handle, render. Subclasses have rows and handlers and never override the pipeline.
  */
 export abstract class BaseRegistry {
   public abstract readonly protocol: TRegistryProtocol;
@@ -52,26 +54,25 @@ export abstract class BaseRegistry {
     protected readonly config: IProtocolConfig,
   ) {}
 
-  /** The table, asked for once. */
+  /** The route table; called once. */
   protected abstract routes(): IRoute[];
 
   /** An error in the protocol's own form. `call` is null where the request could not even be read. */
   protected abstract renderError(error: RegistryError, call: RegistryCall | null): IResponse;
 
-  /** URL prefixes that this registry answers under, each without a trailing slash; `''` is the root. */
+  /** URL prefixes of this registry, each without a trailing slash; `''` is the root. */
   public mounts(): string[] {
     return [this.basePath];
   }
 
-  /** Lines that tell a person how to point their client at `url`, the public URL of this registry. */
+  /** Instructions for a person, line by line, to configure a client for `url`, the public URL of this registry. */
   public clientSetup(_url: string): string[] {
     return [];
   }
 
   /**
-   * Deletes artifacts that no document names: what a publish that was killed half-way left behind. Run once a day
-   * with the default age of 24 hours, which spares publishes under way. Returns how many; see
-   * `RegistryStorage.sweepPackages`.
+   * Deletes artifacts that no document names: the remains of interrupted publishes. Runs once a day with the default
+   * age of 24 hours, which spares publishes under way. Returns their number; see `RegistryStorage.sweepPackages`.
    */
   public async sweepOrphans(_options: ISweepOptions = {}): Promise<number> {
     return 0;
@@ -83,8 +84,8 @@ export abstract class BaseRegistry {
   }
 
   /**
-   * Removes what nothing names any more, and reports what it was. A protocol whose artifacts are named by documents has
-   * nothing to add to `sweepOrphans`.
+   * Removes objects that nothing names any more, and reports them. A protocol whose artifacts are named by documents
+   * adds nothing to `sweepOrphans`.
    */
   public async collectGarbage(options: IGarbageOptions = {}): Promise<IGarbageReport> {
     if (options.dryRun) return { protocol: this.protocol, removed: {}, bytes: 0 };
@@ -93,7 +94,7 @@ export abstract class BaseRegistry {
     return { protocol: this.protocol, removed: { orphans }, bytes: 0 };
   }
 
-  /** Work that is to be done now and then, beside the daily `sweepOrphans`. Each `work` gets a `signal`: see `IChore`. */
+  /** Periodic work, beside the daily `sweepOrphans`. Each `work` gets a `signal`: see `IChore`. */
   public chores(): IChore[] {
     return [];
   }
@@ -117,26 +118,26 @@ export abstract class BaseRegistry {
     return this.table;
   }
 
-  /** What a path with a trailing slash means if no row names it; protocols whose paths are files return `notFound`. */
+  /** The meaning of a trailing slash if no row has it; protocols whose paths are files return `notFound`. */
   protected get trailingSlash(): TTrailingSlash {
     return 'same';
   }
 
-  /** Whether `call.linkTo` returns whole URLs, for protocols whose clients may not take a path. */
+  /** Whether `call.linkTo` returns whole URLs, for protocols whose clients may not support paths. */
   protected get absoluteLinks(): boolean {
     return false;
   }
 
   /**
-   * What the caller presents; null for nothing. Overridden if clients have habits of their own. It is also asked before the
-   * route is known, for the memory of answers: then without `call.params`.
+   * Reads the credential of a request; null if there is none. Overridden if a protocol's clients send it differently.
+   * It is also called before the route is known, for the answer cache: then without `call.params`.
    */
   protected credentials(call: RegistryCall): TPresentedCredential | null {
     if (call.context.token !== undefined) return { kind: 'token', token: call.context.token };
     return parseAuthorization(call.header('authorization'));
   }
 
-  /** Headers that every answer of this protocol has, errors too. */
+  /** Headers of every answer of this protocol, including errors. */
   protected readonly answerHeaders: Readonly<Record<string, string>> = {};
 
   /** The value of WWW-Authenticate on a 401. */
@@ -158,7 +159,7 @@ export abstract class BaseRegistry {
       call.params = params;
       call.access = route.access;
       call.route = route.path;
-      await this.admit(call, route.access);
+      await this.authorizeCall(call, route.access);
       response = toResponse(await route.handle(call));
     } catch (thrown) {
       response = this.failed(thrown, call);
@@ -174,7 +175,7 @@ export abstract class BaseRegistry {
     }
   }
 
-  /** The answer that this caller got to the same request, if it would be the same now. */
+  /** The cached answer to the same request of this caller, if it is still valid. */
   private repeat(call: RegistryCall): IResponse | undefined {
     const { answers, auth } = this.services;
     const caller = () => {
@@ -195,13 +196,15 @@ export abstract class BaseRegistry {
     if (basis) this.services.answers.keep(addressOf(call), basis);
   }
 
-  /** Authentication, then authorisation, both before anything is looked up: an outsider cannot probe what exists. */
-  private async admit(call: RegistryCall, access: TAccess): Promise<void> {
+  /**
+   * Authentication, then authorisation, before anything is looked up: otherwise an outsider could find out what exists.
+   */
+  private async authorizeCall(call: RegistryCall, access: TAccess): Promise<void> {
     if (access === 'public') {
       call.audience = 'anybody';
       return;
     }
-    await this.identify(call, access);
+    await this.authenticateCall(call, access);
     if (access === 'identified' || access === 'authenticated') {
       const isKnown = access === 'identified' ? call.token : call.userId;
       if (!isKnown) throw new RegistryError('unauthenticated', 'Authentication is required');
@@ -216,8 +219,8 @@ export abstract class BaseRegistry {
     }
   }
 
-  /** Sets `call.token` from what the caller presents; a credential that is not valid is `unauthenticated`. */
-  private async identify(call: RegistryCall, access: TAccess): Promise<void> {
+  /** Sets `call.token` from the request's credential. Throws `unauthenticated` if the credential is not valid. */
+  private async authenticateCall(call: RegistryCall, access: TAccess): Promise<void> {
     const caller = await this.services.auth.verify(this.presented(call), this.protocol);
     if (!caller) {
       call.isCredentialInvalid = true;

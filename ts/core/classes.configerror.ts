@@ -1,7 +1,7 @@
-/** A configuration that cannot work. The message begins with the field's path and never holds a value of a secret. */
+/** A configuration that cannot work. The message begins with the field's path and never contains a secret. */
 export class ConfigError extends Error {
   public override readonly name = 'ConfigError';
-  /** everything that is wrong, one line each; this error's own message is the first */
+  /** all problems, one line each; this error's own message is the first */
   public problems: string[];
 
   constructor(
@@ -12,7 +12,7 @@ export class ConfigError extends Error {
     this.problems = [this.message];
   }
 
-  /** The same error, which knows of the others that were found with it. */
+  /** This error, with all errors that were found together in `problems`. */
   public among(errors: ConfigError[]): this {
     this.problems = errors.map(({ message }) => message);
     return this;

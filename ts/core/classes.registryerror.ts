@@ -1,4 +1,4 @@
-/** What went wrong, in the library's own words; the HTTP status follows from it in one place. */
+/** The kinds of errors; one table maps them to HTTP statuses. */
 export type TErrorKind =
   | 'invalid'
   | 'digestMismatch'
@@ -79,7 +79,9 @@ export class RegistryError extends Error {
     this.detail = options.detail;
   }
 
-  /** Anything thrown, as a RegistryError: an unknown one becomes `internal` and keeps its origin as the cause. */
+  /**
+   * Converts anything thrown into a RegistryError: an unknown error becomes `internal`, with the original as its cause.
+   */
   public static from(thrown: unknown): RegistryError {
     if (thrown instanceof RegistryError) return thrown;
     if (thrown instanceof Error && (thrown.name === 'AbortError' || thrown.name === 'TimeoutError')) {

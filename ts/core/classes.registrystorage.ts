@@ -36,17 +36,17 @@ export type * from './storage/commit/interfaces.plans.js';
 export type * from './storage/interfaces.storage.js';
 export { jsonCodec, StagedObject };
 
-/** The origin of the registry's own work, which has no caller. */
+/** The origin for the registry's own work, which has no caller. */
 const ITSELF: IStorageOrigin = { protocol: 'registry' };
 const WRITE_HOOKS = ['beforePut', 'afterPut', 'beforeDelete', 'afterDelete', 'afterAbort'] as const;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
- * All that the registry keeps goes through here: documents with one method for read-modify-write, artifacts with one
- * commit protocol, hooks, limits. It stands over any `IObjectStore`.
+ * All data of the registry is stored through this class: documents with one method for read-modify-write, artifacts
+ * with one commit protocol, hooks, limits. It works on any `IObjectStore`.
  *
- * Hooks run in `commit` and `stage` (see there), and in `open` and `headForGet` if the caller says what the object is.
- * `read`, `update`, `head`, `delete` and `list` are the registry's own business and run none.
+ * Hooks run in `commit` and `stage` (see there), and in `open` and `headForGet` if the caller describes the object.
+ * `read`, `update`, `head`, `delete` and `list` are internal and run none.
  */
 export class RegistryStorage {
   private staged: Set<StagedObject> | undefined;
@@ -71,7 +71,7 @@ export class RegistryStorage {
     return this.parts.logger;
   }
 
-  /** Aborts when the storage is being destroyed: long work that no request waits for ends then. */
+  /** Aborts when the storage is being destroyed: long work that no request waits for must end then. */
   public get closing(): AbortSignal {
     return this.parts.closing.signal;
   }
@@ -80,26 +80,26 @@ export class RegistryStorage {
     return this.parts.now;
   }
 
-  /** A view of the same storage for one caller, whom hooks are told. It costs little. */
+  /** A view of the same storage for one caller, which hooks get. It is cheap. */
   public for(origin: IStorageOrigin): RegistryStorage {
     return new RegistryStorage(this.store, {}, origin, this.parts);
   }
 
-  /** Makes the store ready, and warns where it cannot keep two writers apart. */
+  /** Initialises the store, and warns if it cannot prevent two writers from overwriting each other. */
   public async init(): Promise<void> {
     await this.store.init?.();
     if (this.store.conditionalWrites) return;
     this.logger.warn('The object store ignores conditions on writes: run one replica only, two would lose updates');
   }
 
-  /** Waits for what runs behind requests: notes in listings, their folding, rebuilds. */
+  /** Waits for work behind requests: notes in listings, folds, rebuilds. */
   public async settled(): Promise<void> {
     const { background } = this.parts;
-    // what ends may have begun something
+    // work that ends may have started more
     while (background.size > 0) await Promise.all(background);
   }
 
-  /** Ends what reads all documents, waits for the rest of what runs behind requests, and closes the store. */
+  /** Aborts reads of all documents, waits for the rest of the work behind requests, and closes the store. */
   public async destroy(): Promise<void> {
     this.parts.closing.abort(new RegistryError('unavailable', 'The registry is being stopped'));
     await this.settled();
@@ -107,22 +107,23 @@ export class RegistryStorage {
   }
 
   /**
-   * What is stored under the key now. Callers that come while a HEAD of the key is under way share the next one,
-   * never one that began before they asked. The tombstone of a deleted document is null, as for `open` and `read`.
+   * The object that is stored under the key now. Callers that come while a HEAD of the key is under way share the next
+   * one, never one that began before they asked. Like `open` and `read`, it returns null for the tombstone of a deleted
+   * document.
    */
   public head(key: string): Promise<IObjectInfo | null> {
     return this.parts.documents.head(key);
   }
 
   /**
-   * Whether there is a document: `deleted` if there was one, `absent` if there never was. What was deleted here is not
-   * looked for elsewhere: its name belongs to this registry.
+   * Whether there is a document: `deleted` if there was one, `absent` if there never was. A deleted document is not
+   * looked for elsewhere, because its name belongs to this registry.
    */
   public presence(key: string): Promise<TPresence> {
     return this.parts.documents.presence(key);
   }
 
-  /** `head` for a caller that is about to get the content: runs `beforeGet` and, where it exists, `afterGet`. */
+  /** `head` for a caller that is about to get the content: runs `beforeGet` and, if the object exists, `afterGet`. */
   public async headForGet(key: string, about: IStorageHookMetadata): Promise<IObjectInfo | null> {
     const admitted = await this.admitGet(key, about);
     const info = await this.head(key);
@@ -136,13 +137,13 @@ export class RegistryStorage {
     return hooks.has('beforeGet') || hooks.has('afterGet');
   }
 
-  /** Whether there are hooks for writes and deletes, so that it matters what they are told. */
+  /** Whether there are hooks for writes or deletes, so that their subjects must be computed. */
   public get watchesWrites(): boolean {
     const { hooks } = this.parts;
     return WRITE_HOOKS.some((name) => hooks.has(name));
   }
 
-  /** Asks `beforeGet` for a caller that is about to get content. The function that it returns starts `afterGet`. */
+  /** Calls `beforeGet` for a caller that is about to get content. The returned function starts `afterGet`. */
   public async admitGet(key: string, about: IStorageHookMetadata): Promise<() => void> {
     const { hooks } = this.parts;
     await hooks.ask('beforeGet', this.origin, { key, metadata: about });
@@ -167,7 +168,7 @@ export class RegistryStorage {
 
   /**
    * The object with its body. With `about`, `beforeGet` may refuse it before the store is asked (`forbidden`), and
-   * `afterGet` is started (not waited for) when the store has answered with an object.
+   * `afterGet` is started (not awaited) when the store has returned an object.
    */
   public async open(
     key: string,
@@ -191,20 +192,20 @@ export class RegistryStorage {
   }
 
   /**
-   * The only read-modify-write. Updates of one key that wait in this process go out in one conditional write, each
-   * `fn` on the result of the one before; one that throws drops out alone with its own error. A write that lost to
-   * another process runs all of them again. Result: the document as written, with everybody's changes.
+   * The only read-modify-write. Updates of one key that wait in this process go out in one conditional write, each `fn`
+   * on the result of the one before; if one throws, only its caller gets the error. If a write loses to another
+   * process, all of them run again. Returns the document as written, with all changes.
    *
-   * Throws `unavailable` if the store fails, or if other writers kept winning for 30 s. If it is not known whether the
-   * write was done, the error is an `OutcomeUnknownError` (also `unavailable`); in all other cases it was not.
+   * Throws `unavailable` if the store fails, or if other writers kept winning for 30 s. If it is unknown whether the
+   * write was done, the error is an `OutcomeUnknownError` (also `unavailable`); in all other cases it was not done.
    */
   public update<T>(key: string, fn: TUpdateFunction<T>, options: IUpdateOptions<T> = {}): Promise<IUpdateResult<T>> {
     return this.parts.updates.add(key, fn, options);
   }
 
   /**
-   * Deletes the object, not leaving a tombstone; deleting what is absent is fine. For keys that are unique to one write:
-   * a document whose key may be written again is deleted by an `update` that returns null.
+   * Deletes the object without leaving a tombstone; the object need not exist. For keys that are unique to one write: a
+   * document whose key may be written again is deleted by an `update` that returns null.
    */
   public delete(key: string): Promise<void> {
     return this.store.delete(key);
@@ -221,13 +222,13 @@ export class RegistryStorage {
   }
 
   /**
-   * Receives a body: hashed, counted, and kept while it waits for `commit`. Up to 256 KiB (and bytes that are in
-   * memory anyway) stay in memory, more goes to `staging/{yyyy-mm-dd}/{uuid}`. A source that fails, or is too long
-   * (`tooLarge`), or has another length than promised (`invalid`) leaves nothing.
+   * Receives a body: it is hashed, counted, and kept until `commit`. Up to 256 KiB (and bytes that are in memory
+   * anyway) stay in memory, more goes to `staging/{yyyy-mm-dd}/{uuid}`. A source that fails, or is too long
+   * (`tooLarge`), or has another length than announced (`invalid`) leaves nothing.
    *
-   * With `about`, a body that is a stream of unknown length, or known not to fit in memory, is announced to
-   * `beforePut` once with phase `start` before its first byte is read (kind `artifact`, `size` if known). If nothing
-   * comes of it, `afterAbort` is called with phase `start`.
+   * With `about`, a body that is a stream of unknown length, or known not to fit in memory, is announced to `beforePut`
+   * once with phase `start` before its first byte is read (kind `artifact`, `size` if known). If it is not used,
+   * `afterAbort` is called with phase `start`.
    */
   public async stage(
     body: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | Uint8Array,
@@ -241,7 +242,7 @@ export class RegistryStorage {
     return staged;
   }
 
-  /** Discards whatever was staged through this view (see `for`) and not used: the end of every call, however it ended. */
+  /** Discards staged objects of this view (see `for`) that were not used. Called at the end of every call. */
   public async release(): Promise<void> {
     const left = this.staged ?? [];
     this.staged = undefined;
@@ -327,12 +328,12 @@ export class RegistryStorage {
     return new PendingMarkers(this.parts, options);
   }
 
-  /** Has `sweep` repair this listing too. */
+  /** Makes `sweep` repair this listing too. */
   public enlist(listing: IRepairable): void {
     this.parts.listings.add(listing);
   }
 
-  /** Work that no request waits for; `destroy` does, and what fails in it is logged. */
+  /** Runs work that no request waits for. `destroy` waits for it, and its failures are logged. */
   public runBehind(what: string, work: Promise<unknown>): void {
     const guarded: Promise<void> = work.then(
       () => {},

@@ -9,7 +9,7 @@ export type TRegistryProtocol =
   | 'rubygems'
   | (string & Record<never, never>);
 
-/** Who caused a request, for hooks and audit logs. It grants nothing. */
+/** The cause of a request, for hooks and audit logs. It grants nothing. */
 export interface IRequestActor {
   userId?: string | undefined;
   tokenId?: string | undefined;
@@ -21,17 +21,17 @@ export interface IRequestActor {
 }
 
 /**
- * What a host that keeps an access log hands in with a request. The registry fills in what it finds out. Nothing of it
- * is a secret, and nothing of it grants a right.
+ * For hosts with an access log: the host passes it with a request, and the registry fills it in. It contains no secret
+ * and grants no right.
  */
 export interface IRequestTrace {
-  /** names the request; the registry's own log lines about it carry the same */
+  /** id of the request; the registry's own log lines about it have the same */
   id?: string;
   protocol?: TRegistryProtocol;
   /** the caller; absent for an anonymous one */
   userId?: string;
   tokenId?: string;
-  /** why the answer is a 4xx or 5xx */
+  /** the error message of a 4xx or 5xx answer */
   refusal?: string;
 }
 
@@ -50,8 +50,8 @@ export interface IRequestContext {
   /** public origin of this request, e.g. `https://registry.example.com` */
   baseUrl?: string | undefined;
   /**
-   * What the host application has cut off the path, e.g. `/packages`: links in answers begin with it. A protocol's mount
-   * may be a part of it, as with Express's `app.use('/npm', …)`.
+   * The part of the path that the host application has removed, e.g. `/packages`: links in answers begin with it. A
+   * protocol's mount may be part of it, as with Express's `app.use('/npm', …)`.
    */
   prefix?: string | undefined;
   /** aborts the work when the client is gone */
@@ -73,14 +73,14 @@ export interface IResponse {
   body?: ReadableStream<Uint8Array> | undefined;
 }
 
-/** How people point their clients at a protocol. */
+/** How to configure clients for a protocol. */
 export interface IClientSetup {
   protocol: TRegistryProtocol;
   /** its public URL */
   url: string;
   /** lines to type, or for a file */
   lines: string[];
-  /** the paths below which it answers; `''` is the root */
+  /** the paths under which it is mounted; `''` is the root */
   mounts: string[];
 }
 
@@ -102,7 +102,7 @@ export interface ILimits {
   bodyIdleTimeoutMs?: number | undefined;
   /** ms a storage hook may take before it counts as a refusal; default 30,000 */
   hookTimeoutMs?: number | undefined;
-  /** bytes of rendered metadata kept in memory; default 64 MiB */
+  /** bytes of parsed documents kept in memory, and as many again of rendered metadata; default 64 MiB each */
   metadataCacheSize?: number | undefined;
 }
 

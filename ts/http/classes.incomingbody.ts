@@ -1,24 +1,24 @@
 import type { IncomingMessage } from 'node:http';
 
-/** bytes that wait for the core before the client is held back; no more than Node itself would hold, and a piece */
+/** bytes that may wait for the core before the client is paused: as many as Node itself would buffer, and one chunk */
 const WAITING = 128 * 1024;
 const BROKEN_OFF = 'The client closed the connection before its request was complete';
 
-/** Could this request have a body (RFC 9112 section 6.3)? */
+/** Whether this request may have a body (RFC 9112 section 6.3). */
 export const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined ||
   (headers['content-length'] !== undefined && headers['content-length'] !== '0');
 
 /**
- * The body of a Node request as the core gets it. Nothing is taken from the socket before the core asks, so that
- * `onFirstRead` can send `100 Continue` after the caller was found to be allowed; and leaving the iteration early
- * does not destroy the request, as Node's own iterator would, because the answer still has to go out on its socket.
+ * The body of a Node request for the core. Nothing is read from the socket before the core asks, so that `onFirstRead`
+ * can send `100 Continue` after the caller was authorised. Leaving the iteration early does not destroy the request, as
+ * Node's own iterator would, because the answer still has to be sent on its socket.
  */
 export class IncomingBody implements AsyncIterable<Uint8Array> {
   public state: 'untouched' | 'reading' | 'ended' | 'left' = 'untouched';
-  /** has the client been asked for the body, or told that it may send it? */
+  /** whether the client has been asked for the body, or told that it may send it */
   public asked = false;
-  /** bytes taken so far */
+  /** bytes read so far */
   private received = 0;
   private readonly pieces: Uint8Array[] = [];
   private waiting = 0;
@@ -31,7 +31,7 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
     private readonly onFirstRead: () => void,
   ) {}
 
-  /** Bytes the client has still to send, by its own account; infinite where it did not say. */
+  /** Bytes that the client has still to send according to Content-Length; infinite without that header. */
   public get outstanding(): number {
     if (this.state === 'ended') return 0;
     const length = this.request.headers['content-length'];
@@ -39,8 +39,8 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
   }
 
   /**
-   * Ends the iteration at once, even while it waits for a sender that has fallen silent (an iterator's `return` would
-   * wait with it). The request itself stays as it is.
+   * Ends the iteration at once, even while it waits for a silent sender (an iterator's `return` would wait too). The
+   * request itself is not changed.
    */
   public destroy(): void {
     this.leave('left');
@@ -53,7 +53,7 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
     this.state = 'reading';
     this.asked = true;
     this.onFirstRead();
-    // `data` and not `readable`, which comes a turn later and costs as much as all the rest of a piece
+    // `data` and not `readable`, which comes a turn later and costs as much as all other work on a chunk
     request.on('data', this.onData).on('end', this.onEnd).on('error', this.onBroken).on('close', this.onClose);
     try {
       while (this.state === 'reading') {
@@ -94,7 +94,7 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
   };
   private readonly onClose = () => this.onBroken(new Error(BROKEN_OFF));
 
-  /** What a client still sends after that waits in its socket, until somebody drops it. */
+  /** Later bytes of the client wait in its socket until they are dropped. */
   private leave(state: 'ended' | 'left'): void {
     if (this.state === 'ended') return;
     this.state = state;

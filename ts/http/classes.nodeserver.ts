@@ -34,21 +34,21 @@ const createServer = (settings: TSettings): http.Server => {
   const limits = {
     maxHeaderSize: settings.maxHeaderSize,
     headersTimeout: settings.headersTimeoutMs,
-    // an upload may take hours; it is given up when its client falls silent, which the core sees while it reads
+    // an upload may take hours; the core gives it up if its client is silent for too long
     requestTimeout: 0,
     keepAliveTimeout: settings.keepAliveTimeoutMs,
-    // how often Node looks for headers that are late
+    // ms between Node's checks for late headers
     connectionsCheckingInterval: Math.max(50, Math.min(5_000, settings.headersTimeoutMs / 4)),
   };
   const server = settings.tls
     ? https.createServer({ ...limits, cert: settings.tls.cert, key: settings.tls.key, handshakeTimeout: 30_000 })
     : http.createServer(limits);
-  // Node drops what is above its limit without a word, so one more is let in, seen, and refused
+  // Node silently drops fields above its limit, so it gets one more: then the excess is seen and refused
   server.maxHeadersCount = settings.maxHeaderCount + 1;
   return server;
 };
 
-/** A registry on a port of its own. */
+/** A registry with its own port. */
 class NodeServer implements IRegistryServer {
   private readonly server: http.Server;
   private readonly underWay = new Set<http.ServerResponse>();
@@ -64,13 +64,14 @@ class NodeServer implements IRegistryServer {
     this.server = createServer(settings);
     this.logger = settings.logger ?? registry.logger;
     const trustProxy = settings.trustProxy ?? registry.trustProxy ?? false;
-    // the port is the registry's own: what does not begin with a mount is not here, whatever rules a proxy has for paths
+    // the port belongs to the registry alone: a path that does not begin with a mount is not found, whatever a proxy
+    // does
     const handler = { ...this.withOwnPages(registry, trustProxy), locate: undefined };
     const reports = settings.onResponse && new RequestReports(settings.onResponse, trustProxy);
     this.reports = reports;
     const options = { ...settings, trace: reports && ((request: http.IncomingMessage) => reports.traceOf(request)) };
-    this.server.on('request', this.admit(toNodeListener(handler, options)));
-    this.server.on('checkContinue', this.admit(toNodeListener(handler, { ...options, answersContinue: true })));
+    this.server.on('request', this.withGuards(toNodeListener(handler, options)));
+    this.server.on('checkContinue', this.withGuards(toNodeListener(handler, { ...options, answersContinue: true })));
     this.server.on('clientError', (error, socket) => answerClientError(error, socket, this.underWay));
   }
 
@@ -123,15 +124,15 @@ class NodeServer implements IRegistryServer {
     if (!response.headersSent) response.setHeader('Connection', 'close');
   }
 
-  /** What every request passes before the registry sees it. */
-  private admit(listener: TNodeListener): TNodeListener {
+  /** Wraps the listener with the checks and records for every request. */
+  private withGuards(listener: TNodeListener): TNodeListener {
     const { settings, underWay } = this;
     return (request, response) => {
       underWay.add(response);
       this.reports?.follow(request, response);
       response.on('close', () => {
         underWay.delete(response);
-        // a connection whose answer had promised keep-alive becomes idle only after this event
+        // a connection with keep-alive becomes idle only after this event
         if (this.closed) setImmediate(() => this.server.closeIdleConnections());
       });
       if (this.closed) this.announceClose(response);
@@ -150,9 +151,9 @@ class NodeServer implements IRegistryServer {
 }
 
 /**
- * A complete server for the registry on node:http or node:https: lazy `100 Continue`, limits and time-outs against slow
- * or oversized clients, `/-/health`, a start page at `/`, graceful `close()`. The registry must have been initialised.
- * Throws if the certificate and key of `tls` cannot be used.
+ * A complete server for the registry on node:http or node:https: `100 Continue` only after authorisation, limits and
+ * time-outs against slow or oversized clients, `/-/health`, a start page at `/`, graceful `close()`. The registry must
+ * have been initialised. Throws if the certificate and key of `tls` cannot be used.
  */
 export const createNodeServer = (registry: IRequestHandler, options: INodeServerOptions = {}): IRegistryServer =>
   new NodeServer(registry, withDefaults(options));

@@ -4,10 +4,10 @@ import type { IRequestTrace } from '../core/interfaces.core.js';
 import { callerAddress } from '../core/pipeline/helpers.http.js';
 import type { IResponseReport } from './interfaces.http.js';
 
-/** What a proxy may call a request. */
+/** Request ids that are accepted from a proxy. */
 const REQUEST_ID = /^[\w.:+/=-]{1,128}$/;
 
-/** Tells `onResponse` of each request when its answer has ended. */
+/** Calls `onResponse` for each request when its answer has ended. */
 export class RequestReports {
   private readonly traces = new WeakMap<IncomingMessage, IRequestTrace>();
 
@@ -16,7 +16,7 @@ export class RequestReports {
     private readonly trustProxy: boolean,
   ) {}
 
-  /** What the registry fills in for a request that is followed. */
+  /** The object that the registry fills in for a reported request. */
   public traceOf(request: IncomingMessage): IRequestTrace | undefined {
     return this.traces.get(request);
   }
@@ -45,7 +45,7 @@ export class RequestReports {
     });
   }
 
-  /** A trusted proxy has given the request a name, under which its own log knows it. */
+  /** The request's id: a trusted proxy's, which is also in the proxy's log, or a new one. */
   private idOf({ headers }: IncomingMessage): string {
     const given = this.trustProxy ? headers['x-request-id'] : undefined;
     return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();

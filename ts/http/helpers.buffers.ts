@@ -1,14 +1,14 @@
-/** bytes of one read: larger ones are hardly faster and cost memory */
+/** bytes of one read; larger reads are hardly faster and cost memory */
 const SIZE = 256 * 1024;
-/** buffers that wait for the next download; more downloads at once make their own */
+/** free buffers that are kept for the next download; if there are more downloads, they allocate their own */
 const SPARE = 32;
 
 const spare: Buffer[] = [];
 
-/** A buffer whose memory has been touched before, where one is free: that is what makes a new one slow. */
+/** Returns a used buffer if one is free: a new one is slow, because its memory is touched for the first time. */
 export const takeBuffer = (): Buffer => spare.pop() ?? Buffer.allocUnsafeSlow(SIZE);
 
-/** Only for a buffer that nobody reads any more. */
+/** Call it only for a buffer that nobody reads any more. */
 export const giveBuffer = (buffer: Buffer): void => {
   if (spare.length < SPARE) spare.push(buffer);
 };

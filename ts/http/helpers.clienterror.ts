@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 
-/** ms that a client is given to take the refusal before the connection is cut */
+/** ms that a client has to receive the refusal before the connection is closed */
 const LAST_WORD = 1_000;
 
 const REFUSALS: Record<string, [status: string, text: string]> = {
@@ -10,11 +10,11 @@ const REFUSALS: Record<string, [status: string, text: string]> = {
     'The request header is larger than this server accepts.',
   ],
   HPE_CHUNK_EXTENSIONS_OVERFLOW: ['413 Content Too Large', 'The chunk extensions are larger than this server accepts.'],
-  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'The request did not come in time.'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'The request did not arrive in time.'],
 };
 const MALFORMED: [status: string, text: string] = ['400 Bad Request', 'The request is not well-formed HTTP.'];
 
-/** Sockets that were refused: what else they send is one more parse error each. */
+/** Sockets that were refused: each further chunk from them causes another parse error. */
 const refused = new WeakSet<Duplex>();
 
 export const refusalText = (status: string, text: string): string =>
@@ -28,8 +28,8 @@ export const refusalText = (status: string, text: string): string =>
   ].join('\r\n');
 
 /**
- * Answers what Node's parser could not read, where an answer is still possible: not into the middle of another answer
- * on the same connection, and not to a client that is gone.
+ * Answers a request that Node's parser could not read, if that is possible: not in the middle of another answer on the
+ * same connection, and not if the client is gone.
  */
 export const answerClientError = (
   error: NodeJS.ErrnoException,

@@ -4,10 +4,12 @@ import type { IResponse } from '../core/interfaces.core.js';
 
 const BODYLESS = new Set([204, 205, 304]);
 
-/** Must an answer to `method` with `status` go without a body (RFC 9110 sections 9.3.2, 15.3.5, 15.3.6, 15.4.5)? */
+/**
+ * Whether an answer to `method` with `status` must not have a body (RFC 9110 sections 9.3.2, 15.3.5, 15.3.6, 15.4.5).
+ */
 export const isBodyless = (method: string, status: number): boolean => method === 'HEAD' || BODYLESS.has(status);
 
-/** What a host itself has to say, where no protocol is involved. */
+/** An answer by the host itself, outside all protocols. */
 export const hostAnswer = (status: number, content: object, headers: Record<string, string> = {}): IResponse => {
   const bytes = Buffer.from(JSON.stringify(content));
   return {
@@ -23,8 +25,8 @@ export const hostAnswer = (status: number, content: object, headers: Record<stri
 };
 
 /**
- * The answer where the registry rejected, or the body of its answer failed before its first byte. Nothing but a
- * RegistryError's message is shown.
+ * The answer if the registry rejected, or if the body of its answer failed before its first byte. It shows only the
+ * message of a RegistryError.
  */
 export const failureAnswer = (thrown: unknown): IResponse => {
   const error = RegistryError.from(thrown);

@@ -6,7 +6,7 @@ import { baseUrlOf } from './helpers.origin.js';
 import { type IRequestTarget, splitTarget } from './helpers.requesttarget.js';
 import type { IFetchHandlerOptions, IRequestHandler } from './interfaces.http.js';
 
-/** Some runtimes keep Host to themselves; the URL was made from it. */
+/** Some runtimes do not expose the Host header; the URL was made from it. */
 const headersOf = (request: Request, host: string): Record<string, string> => {
   const headers: Record<string, string> = Object.create(null);
   if (host) headers.host = host;
@@ -17,8 +17,8 @@ const headersOf = (request: Request, host: string): Record<string, string> => {
 };
 
 /**
- * The body, failing where it is not as long as its Content-Length says. Bun sends a stream without that header, and a
- * client would take a body that stops short for the whole.
+ * The body; it fails if its length differs from its Content-Length. Bun sends a stream without that header, and a
+ * client would take a truncated body for the whole.
  */
 const ofLength = (body: ReadableStream<Uint8Array>, length: number): ReadableStream<Uint8Array> => {
   const reader = body.getReader();
@@ -44,12 +44,12 @@ const ofLength = (body: ReadableStream<Uint8Array>, length: number): ReadableStr
 
 const toFetchResponse = async ({ method, signal }: Request, response: IResponse): Promise<Response> => {
   const { status, headers } = response;
-  // nobody takes the answer of a request that is gone, and nobody else would cancel its body
+  // the client is gone, and nothing else would cancel the body
   if (isBodyless(method, status) || signal.aborted) {
     await discardBody(response);
     return new Response(null, { status, headers });
   }
-  // bytes go out in one piece and with their length; runtimes send a stream chunked and chunk by chunk
+  // bytes are sent at once and with their length; runtimes send a stream chunk by chunk, with chunked encoding
   const bytes = responseBytes(response) as Uint8Array<ArrayBuffer> | undefined;
   if (bytes) return new Response(bytes, { status, headers });
   const { body } = response;
@@ -58,9 +58,9 @@ const toFetchResponse = async ({ method, signal }: Request, response: IResponse)
 };
 
 /**
- * The registry as a fetch handler: `Deno.serve(toFetchHandler(registry))`, `Bun.serve({ fetch })`, Hono, workers.
- * It never rejects. `request.signal` aborts the work; a response that is not read to its end must be cancelled, as
- * every runtime does when its client goes away.
+ * The registry as a fetch handler: `Deno.serve(toFetchHandler(registry))`, `Bun.serve({ fetch })`, Hono, workers. It
+ * never rejects. `request.signal` aborts the work. A response that is not read to its end must be cancelled, as every
+ * runtime does when its client disconnects.
  */
 export const toFetchHandler = (
   registry: IRequestHandler,
@@ -69,7 +69,7 @@ export const toFetchHandler = (
   const trusted = options.trustProxy ?? registry.trustProxy ?? false;
   const { prefix } = options;
 
-  /** Without `prefix` the whole URL is here, and the mount may stand anywhere in it. */
+  /** Without `prefix`, the URL is complete, and the mount may be anywhere in it. */
   const targetOf = (request: Request): IRequestTarget => {
     const target = splitTarget(request.url);
     return prefix === undefined ? { ...target, ...registry.locate?.(target.path) } : { ...target, prefix };
@@ -93,7 +93,7 @@ export const toFetchHandler = (
         body: request.body ?? undefined,
         signal: request.signal,
         actor: actorOf(request),
-        // the Host header is what the caller wrote; the URL's own host where a runtime does not show the header
+        // the Host header is the caller's own; the URL's host is used if a runtime does not expose the header
         baseUrl:
           origin === 'null'
             ? undefined

@@ -3,11 +3,11 @@ import { hostAnswer } from './helpers.failures.js';
 import type { IRequestHandler } from './interfaces.http.js';
 
 const HEALTH_PATH = '/-/health';
-/** ms after which a store that does not answer counts as down; load balancers rarely wait longer */
+/** ms after which a store that does not respond counts as down; load balancers rarely wait longer */
 const HEALTH_TIMEOUT = 5_000;
 
 export interface IHealthOptions {
-  /** ms after which a store that does not answer counts as down; default 5,000 */
+  /** ms after which a store that does not respond counts as down; default 5,000 */
   timeoutMs?: number | undefined;
 }
 
@@ -20,7 +20,7 @@ const isHealthy = async (registry: IRequestHandler, timeoutMs: number): Promise<
   try {
     return await Promise.race([registry.checkHealth(), tooLate]);
   } catch {
-    return false; // to say so is the answer's whole purpose; the registry logs why
+    return false; // reported by the answer; the registry logs the cause
   } finally {
     clearTimeout(timer);
   }
@@ -40,8 +40,8 @@ const health = async (
 };
 
 /**
- * Answers `GET|HEAD /-/health` (200 `{"status":"ok"}`, 503 where the store does not answer) and passes all other
- * requests on. `createNodeServer` has it built in; elsewhere: `toFetchHandler(withHealth(registry))`.
+ * Handles `GET|HEAD /-/health` (200 `{"status":"ok"}`, 503 if the store does not respond) and passes on all other
+ * requests. `createNodeServer` has it built in; elsewhere: `toFetchHandler(withHealth(registry))`.
  */
 export const withHealth = (registry: IRequestHandler, options: IHealthOptions = {}): IRequestHandler => ({
   trustProxy: registry.trustProxy,

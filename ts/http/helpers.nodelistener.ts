@@ -9,7 +9,7 @@ import { baseUrlOf } from './helpers.origin.js';
 import { cutTarget, type IRequestTarget, splitTarget } from './helpers.requesttarget.js';
 import type { INodeListenerOptions, IRequestHandler } from './interfaces.http.js';
 
-/** `next` continues with the rest of an application for what the registry does not handle. */
+/** `next` continues with the rest of an application if the registry does not handle the request. */
 export type TNodeListener = (
   request: IncomingMessage,
   response: ServerResponse,
@@ -18,7 +18,9 @@ export type TNodeListener = (
 
 const DEFAULT_IDLE_TIMEOUT = 60_000;
 
-/** That the client went away, as a signal: which costs more than the rest of a context, and is made when it is asked for. */
+/**
+ * Aborts when the client disconnects. The signal is made on demand, because it costs more than the rest of a context.
+ */
 class Departure {
   private controller: AbortController | undefined;
   private isOver = false;
@@ -38,26 +40,26 @@ class Departure {
 const ignore = (): void => {};
 
 /**
- * What a body parser of the host application left of the body, if one ran before us. Files that multer took are found on
- * the request itself, so that is handed over where there are any.
+ * The result of the host application's body parser, if one ran before. Files that multer took are on the request
+ * itself, so the request is passed if there are any.
  */
 const parsedBody = (request: IncomingMessage & { body?: unknown; file?: unknown; files?: unknown }): unknown => {
   if (!request.readableDidRead) return undefined;
   return request.file !== undefined || request.files !== undefined ? request : request.body;
 };
 
-/** Express and connect cut the path off below which they call the listener, and keep the whole beside it. */
+/** Express and connect remove the path under which the listener is mounted, and keep the whole in `originalUrl`. */
 const targetOf = ({ url = '/', originalUrl }: IncomingMessage & { originalUrl?: unknown }): IRequestTarget =>
   typeof originalUrl === 'string' ? cutTarget(originalUrl, url) : splitTarget(url);
 
 /**
- * The registry as a listener for `http.createServer`, `https.createServer`, and any framework that hands out Node's
- * own request and response (`app.use(toNodeListener(registry))` in Express). Never throws; a client that goes away
- * aborts the context's `signal` and cancels the body that is being sent to it.
+ * The registry as a listener for `http.createServer`, `https.createServer`, and any framework that passes Node's own
+ * request and response (`app.use(toNodeListener(registry))` in Express). Never throws. If a client disconnects, the
+ * context's `signal` aborts and the body that is being sent is cancelled.
  *
- * The registry may stand below a path. What stands before a protocol's mount is a part of the links in answers. A host
- * that passes `next` gets everything back that is below no mount. Of one that does not pass it, every request is
- * answered, and the mount may stand anywhere in the path.
+ * The registry may be mounted under a path: the part before a protocol's mount becomes part of the links in answers. If
+ * the host passes `next`, requests below no mount go back to the host. If it does not, every request is answered, and
+ * the mount may be anywhere in the path.
  */
 export const toNodeListener = (registry: IRequestHandler, options: INodeListenerOptions = {}): TNodeListener => {
   const trusted = options.trustProxy ?? registry.trustProxy ?? false;
@@ -69,7 +71,7 @@ export const toNodeListener = (registry: IRequestHandler, options: INodeListener
     userAgent: request.headers['user-agent'],
   });
 
-  /** plain http needs nothing: the core's own reading of Host is right for it */
+  /** undefined for plain http: the core's own reading of Host is right then */
   const baseUrl = ({ socket, headers }: IncomingMessage): string | undefined =>
     (socket as TLSSocket).encrypted
       ? baseUrlOf('https', headers.host, {
@@ -105,7 +107,7 @@ export const toNodeListener = (registry: IRequestHandler, options: INodeListener
     trace: options.trace?.(request),
   });
 
-  /** The transfer cannot be made good: the client must see it break off, never a short success. */
+  /** The transfer cannot be completed: the client must see the connection break, never a truncated success. */
   const breakOff = (exchange: IExchange, error: unknown): void => {
     const { request, response } = exchange;
     const { method } = request;
@@ -122,7 +124,7 @@ export const toNodeListener = (registry: IRequestHandler, options: INodeListener
     response.on('close', () => {
       if (!response.writableFinished) gone.happened();
     });
-    // a broken connection also shows as `close`; without a listener it would end the process
+    // a broken connection also emits `close`; without a listener the error would end the process
     response.on('error', ignore);
     const incoming = incomingBody(request, response);
     const exchange: IExchange = { request, response, incoming, idleTimeoutMs };

@@ -12,20 +12,20 @@ import { giveBuffer, takeBuffer } from './helpers.buffers.js';
 import { declaredLength, isBodyless } from './helpers.failures.js';
 import { dropRest, leavesLargeRest, linger } from './helpers.unreadbody.js';
 
-/** One request on a Node server, with what is needed to answer it. */
+/** One request on a Node server, with the objects that its answer needs. */
 export interface IExchange {
   request: IncomingMessage;
   response: ServerResponse;
   incoming?: IncomingBody;
-  /** ms a client may take no byte */
+  /** ms for which a client may read no byte */
   idleTimeoutMs: number;
 }
 
 const NOTHING = new Uint8Array(0);
 
 /**
- * Cuts a client off that takes no byte for so long, until the answered function ends the watch. The socket's own time-out
- * is used since it knows of partial writes: a client that takes one byte now and then is slow, not idle.
+ * Disconnects a client that reads no byte for this long, until the returned function is called. It uses the socket's
+ * own time-out, which counts partial writes: a client that reads a byte now and then is slow, not idle.
  */
 const watchIdle = (response: ServerResponse, idleTimeoutMs: number): (() => void) => {
   const { socket } = response;
@@ -35,7 +35,7 @@ const watchIdle = (response: ServerResponse, idleTimeoutMs: number): (() => void
   return () => void socket?.off('timeout', onIdle).setTimeout(before);
 };
 
-/** Resolves when the client has taken enough for the next write, or is gone. */
+/** Resolves when the client has read enough for the next write, or is gone. */
 const drained = (response: ServerResponse, idleTimeoutMs: number): Promise<void> =>
   new Promise((resolve) => {
     const endWatch = watchIdle(response, idleTimeoutMs);
@@ -47,7 +47,7 @@ const drained = (response: ServerResponse, idleTimeoutMs: number): Promise<void>
     response.on('drain', done).on('close', done);
   });
 
-/** Ends the answer; a client that does not take what is still buffered is cut off. */
+/** Ends the answer. A client that does not read the buffered rest is disconnected. */
 const finish = ({ response, request, incoming, idleTimeoutMs }: IExchange, bytes: Uint8Array): void => {
   const { socket } = response;
   if (bytes.byteLength > 0) response.end(bytes);
@@ -55,13 +55,16 @@ const finish = ({ response, request, incoming, idleTimeoutMs }: IExchange, bytes
   if (socket && response.writableLength > 0) {
     const before = socket.timeout ?? 0;
     response.setTimeout(idleTimeoutMs, () => response.destroy());
-    // first of all listeners: Node's own one then sets the time-out of an idle connection
+    // before all other listeners: Node's own listener then sets the time-out of an idle connection
     response.prependOnceListener('finish', () => socket.setTimeout(before));
   }
   dropRest(request, incoming);
 };
 
-/** Answers while the client is still sending much: the whole answer first, the end of the connection later. */
+/**
+ * Answers while the client is still sending a large body: sends the whole answer first, and closes the connection
+ * later.
+ */
 const finishAfterLingering = async (exchange: IExchange, bytes: Uint8Array): Promise<void> => {
   const { request, response } = exchange;
   response.flushHeaders();
@@ -70,7 +73,7 @@ const finishAfterLingering = async (exchange: IExchange, bytes: Uint8Array): Pro
   if (!response.destroyed) finish(exchange, NOTHING);
 };
 
-/** Sends an answer whose bytes are all there, or that has none: one write, no stream, and nothing to wait for. */
+/** Sends an answer whose bytes are all in memory, or that has none: one write, no stream, no waiting. */
 const sendBytes = (
   exchange: IExchange,
   { status, headers }: IResponse,
@@ -81,7 +84,7 @@ const sendBytes = (
   if (bytes && length !== undefined && length !== bytes.byteLength) {
     throw new Error(`The answer has ${bytes.byteLength} bytes, its Content-Length says ${length}`);
   }
-  // these end with their header (RFC 9112 section 6.3); 205 does not
+  // these answers end with their header (RFC 9112 section 6.3); 205 does not
   const unframed = request.method === 'HEAD' || status === 204 || status === 304;
   const missing = length === undefined && !unframed;
   const framed = missing ? { ...headers, 'Content-Length': String(bytes?.byteLength ?? 0) } : headers;
@@ -94,7 +97,7 @@ const sendBytes = (
   return finishAfterLingering(exchange, bytes ?? NOTHING);
 };
 
-/** Any stream as what `sendChunks` takes. */
+/** Adapts any stream for `sendChunks`. */
 const sourceOf = (body: ReadableStream<Uint8Array>): IBufferSource => {
   const reader = body.getReader();
   return {
@@ -112,14 +115,14 @@ const flowOf =
     for (let chunk = await source.next(); chunk !== null; chunk = await source.next()) await take(chunk);
   };
 
-/** bytes that go to the socket in one write: sockets give 64 KiB at most, and four such writes take a third more CPU */
+/** bytes of one write to the socket: sockets give 64 KiB at most, and four such writes take a third more CPU */
 const TOGETHER = 256 * 1024;
-/** bytes that wait in the response before the source has to */
+/** bytes that may be buffered in the response before the source must wait */
 const AHEAD = 2 * TOGETHER;
 
 /**
- * Sends a stream with backpressure. The header goes out with the first chunk, so that a body which fails at once is
- * still an error and not a broken 200. Rejects when the body fails or is not as long as its Content-Length says.
+ * Sends a stream with backpressure. The header is sent with the first chunk, so that a body that fails at once still
+ * becomes an error and not a broken 200. Rejects if the body fails or does not have its Content-Length.
  */
 const sendChunks = async (
   exchange: IExchange,
@@ -128,11 +131,11 @@ const sendChunks = async (
 ): Promise<void> => {
   const { request, response, incoming } = exchange;
   const length = declaredLength(headers);
-  // the client is gone: free what the body holds; a source that cannot even be cancelled has nobody left to tell
+  // the client is gone: release what the body holds; a failure of that cannot be reported to anybody
   const onClose = () => void source.close().catch(() => undefined);
   response.once('close', onClose);
   let sent = 0;
-  /** bytes that are held back until there are more, or nothing else is to be done */
+  /** bytes that are held back until there are more, or there is nothing else to do */
   let held = 0;
   const release = (): void => {
     if (held > 0) response.uncork();
@@ -161,7 +164,7 @@ const sendChunks = async (
     if (!response.headersSent) begin();
     if (length !== undefined && sent < length) throw new Error(`The body ended after ${sent} of ${length} bytes`);
   } catch (error) {
-    // an errored stream answers a cancel with its own error, which is on its way already
+    // an errored stream rejects a cancel with its own error, which is reported already
     await source.close().catch(() => undefined);
     throw error;
   } finally {
@@ -172,14 +175,14 @@ const sendChunks = async (
   finish(exchange, NOTHING);
 };
 
-/** Writes `bytes`; resolves when their memory is free again, because they are sent or the client is gone. */
+/** Writes `bytes`. Resolves when their memory can be reused, because they are sent or the client is gone. */
 const written = (response: ServerResponse, bytes: Uint8Array): Promise<void> =>
   new Promise((resolve) => {
-    // an error shows as `destroyed`
+    // after an error the response is `destroyed`
     response.write(bytes, () => resolve());
   });
 
-/** As `sendChunks`, through two buffers in turn: one is being filled while the other one is being sent. */
+/** Like `sendChunks`, with two buffers in turn: one is filled while the other is sent. */
 const sendSource = async (exchange: IExchange, { status, headers }: IResponse, source: IChunkSource): Promise<void> => {
   const { request, response, incoming, idleTimeoutMs } = exchange;
   const length = declaredLength(headers);
@@ -225,8 +228,8 @@ const sendWithoutBody = async (exchange: IExchange, answer: IResponse): Promise<
 };
 
 /**
- * Sends the registry's answer. Fails when it could not be sent whole although the client was there. undefined: it is on
- * its way already.
+ * Sends the registry's answer. Rejects if it could not be sent completely although the client was there. undefined: it
+ * is being sent already.
  */
 export const sendResponse = (exchange: IExchange, answer: IResponse): void | Promise<void> => {
   const { request, response } = exchange;
@@ -242,7 +245,7 @@ export const sendResponse = (exchange: IExchange, answer: IResponse): void | Pro
   return sendChunks(exchange, answer, source ?? sourceOf(answer.body));
 };
 
-/** The same where there is nobody left to tell of a failure: the client sees the connection break. */
+/** Like `sendResponse`, for answers whose failure cannot be reported: the client sees the connection break. */
 export const sendOrDestroy = async (exchange: IExchange, answer: IResponse): Promise<void> => {
   try {
     await sendResponse(exchange, answer);

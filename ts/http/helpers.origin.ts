@@ -1,12 +1,12 @@
-/** Only what can stand in a URL's authority; anything else is left to the core, which refuses it. */
+/** Characters of a URL's authority; the core refuses any other host. */
 const HOST = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
 
 /**
- * The `baseUrl` of a request context, or undefined where the core should find the origin itself.
+ * The `baseUrl` of a request context; undefined if the core should determine the origin.
  *
- * The core takes `registryUrl`, else `baseUrl`, else X-Forwarded-* (when trusted), else `http://` + Host. A host must
- * therefore say nothing where forwarded headers are trusted and present, since `baseUrl` would mask them; and it must
- * speak up where the Host header alone is not enough: for https, and in runtimes whose `Request` has no Host header.
+ * The core uses `registryUrl`, else `baseUrl`, else X-Forwarded-* (if trusted), else `http://` + Host. So a host must
+ * pass none if forwarded headers are trusted and present, because `baseUrl` would override them. It must pass one if
+ * the Host header is not enough: for https, and in runtimes whose `Request` has no Host header.
  */
 export const baseUrlOf = (
   scheme: 'http' | 'https',

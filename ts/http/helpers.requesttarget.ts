@@ -3,7 +3,7 @@ import type { IRequestContext } from '../core/interfaces.core.js';
 export interface IRequestTarget {
   /** raw, as on the wire */
   path: string;
-  /** what a host application has cut off before it */
+  /** the part before the path that a host application has removed */
   prefix?: string;
   query: IRequestContext['query'];
 }
@@ -20,13 +20,13 @@ export const parseQuery = (text: string): IRequestContext['query'] => {
   return query;
 };
 
-/** Some clients send UTF-8 unescaped; node:http then hands over its bytes as latin1 characters. */
+/** Some clients send UTF-8 unescaped; node:http then returns its bytes as latin1 characters. */
 const escapeRawBytes = (path: string): string =>
   path.replace(/[\u0080-\u00ff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);
 
 /**
- * Splits a request target (RFC 9112 section 3.2) without decoding or resolving anything in it: `new URL` would
- * silently turn `/a/../b` into `/b` before the registry could refuse it.
+ * Splits a request target (RFC 9112 section 3.2) without decoding or resolving anything in it: `new URL` would silently
+ * turn `/a/../b` into `/b` before the registry could refuse it.
  */
 export const splitTarget = (target: string): IRequestTarget => {
   const origin = target.startsWith('/') ? null : /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i.exec(target);
@@ -39,14 +39,14 @@ export const splitTarget = (target: string): IRequestTarget => {
 };
 
 /**
- * The target of a request of which a host application has cut off the beginning: `original` is the whole. A host that
- * has rewritten the URL otherwise means what it has written.
+ * The target of a request whose beginning a host application has removed: `original` is the whole. If the host has
+ * rewritten the URL in another way, the rewritten one counts.
  */
 export const cutTarget = (original: string, rest: string): IRequestTarget => {
   const target = splitTarget(rest);
   const { path: whole } = splitTarget(original);
   if (whole === target.path) return target;
-  // of `/packages` Express leaves `/`
+  // Express leaves `/` of `/packages`
   if (target.path === '/' && !whole.endsWith('/')) return { ...target, prefix: whole };
   if (!whole.endsWith(target.path)) return target;
   return { ...target, prefix: whole.slice(0, -target.path.length) };

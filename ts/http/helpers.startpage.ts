@@ -48,15 +48,15 @@ const startPage = (context: IRequestContext, setups: IClientSetup[]): IResponse 
   if (method !== 'GET' && method !== 'HEAD') {
     return hostAnswer(405, { error: `${context.method} is not possible here` }, { Allow: 'GET, HEAD' });
   }
-  // JSON for everything that takes it as gladly: only browsers ask for HTML before all else
+  // JSON is offered first, so only browsers, which prefer HTML, get the page
   const type = negotiate(headerOf(context.headers, 'accept'), ['application/json', 'text/html']);
   const { body, ...answer } = type === 'text/html' ? asHtml(setups) : asJson(setups);
   return method === 'HEAD' ? answer : { ...answer, body };
 };
 
 /**
- * Answers `/` with what this host is and how clients are pointed at it, unless a protocol is mounted there. All other
- * requests are passed on.
+ * Answers `/` with a description of this host and the set-up of clients, unless a protocol is mounted there. Passes on
+ * all other requests.
  * @param setupsAt returns the set-up of each protocol for the public origin of a request
  */
 export const withStartPage = (
@@ -72,7 +72,7 @@ export const withStartPage = (
     try {
       setups = setupsAt(originOf(context, trustProxy));
     } catch (error) {
-      return Promise.resolve(failureAnswer(error)); // a Host header that is no host name
+      return Promise.resolve(failureAnswer(error)); // the Host header is not a host name
     }
     const isTaken = setups.some(({ mounts }) => mounts.includes(''));
     return isTaken ? handler.handleRequest(context) : Promise.resolve(startPage(context, setups));

@@ -11,8 +11,8 @@ const read = <T>(what: string, make: () => T): T => {
 };
 
 /**
- * Throws if a server could not serve with these: Node itself takes empty texts, and a certificate that belongs to
- * another key, and then lets every handshake fail.
+ * Throws if a server could not use these. Node itself accepts empty texts, and a certificate that belongs to another
+ * key, and then every handshake fails.
  */
 export const checkTls = ({ cert, key }: ITlsFiles): void => {
   const certificate = read('certificate', () => new X509Certificate(cert));

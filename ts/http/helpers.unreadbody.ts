@@ -1,29 +1,29 @@
 import type { IncomingMessage } from 'node:http';
 import type { IncomingBody } from './classes.incomingbody.js';
 
-/** A rest of at most this many bytes is read and dropped, so that the connection can be used again. */
+/** If at most this many bytes are unread, they are read and dropped, so that the connection can be used again. */
 const SMALL_REST = 64 * 1024;
-/** ms without a byte, and ms in all, that a client may go on sending a body which was refused. */
+/** ms without a byte, and ms in total, for which a client may continue to send a refused body. */
 const LINGER_IDLE = 2_000;
 const LINGER_TOTAL = 30_000;
 
 /**
- * Is so much of the request body unread when the answer is ready that the connection had better be closed? A body that
- * was never asked for with `100 Continue` counts too: its client may or may not send it (RFC 9110 section 10.1.1).
+ * Whether so much of the request body is unread that the connection should be closed. A body that was not requested
+ * with `100 Continue` counts too: its client may or may not send it (RFC 9110 section 10.1.1).
  */
 export const leavesLargeRest = (request: IncomingMessage, incoming: IncomingBody | undefined): boolean =>
   incoming !== undefined &&
   !request.complete &&
   (incoming.outstanding > SMALL_REST || (!incoming.asked && request.headers.expect !== undefined));
 
-/** Drops what is left of a request body; harmless when there is nothing left. */
+/** Drops the rest of a request body, if there is any. */
 export const dropRest = (request: IncomingMessage, incoming: IncomingBody | undefined): void => {
   if (incoming && incoming.state !== 'ended' && !request.destroyed) request.resume();
 };
 
 /**
- * Reads and drops what a client still sends after it was answered, until it stops. Closing at once would reset the
- * connection, and the client would lose the answer that is on its way (RFC 9112 section 9.6).
+ * Reads and drops what a client sends after it was answered, until it stops. Closing at once would reset the
+ * connection, and the client would lose the answer (RFC 9112 section 9.6).
  */
 export const linger = (request: IncomingMessage): Promise<void> =>
   new Promise((resolve) => {

@@ -8,67 +8,67 @@ import type {
   IResponse,
 } from '../core/interfaces.core.js';
 
-/** Whatever answers registry requests: a `SmartRegistry`, or anything wrapped around one. */
+/** Handles registry requests: a `SmartRegistry`, or a wrapper of one. */
 export interface IRequestHandler {
   handleRequest(context: IRequestContext): Promise<IResponse>;
   /**
-   * whether a request for this raw path, before which the host application has cut off `prefix`, is one for the registry;
-   * absent: all are
+   * whether a request for this raw path is for the registry; the host application has removed `prefix` before it;
+   * absent: all requests are
    */
   handles?(path: string, prefix?: string): boolean;
-  /** parts a whole raw path into what stands before a protocol's mount and the rest; undefined if no mount is in it */
+  /** splits a complete raw path at a protocol's mount; undefined if it contains no mount */
   locate?(path: string): { prefix: string; path: string } | undefined;
-  /** resolves false (or rejects) when the registry cannot do its work, e.g. because the store does not answer */
+  /** resolves false (or rejects) if the registry does not work, e.g. because the store does not respond */
   checkHealth?(): Promise<boolean>;
-  /** how clients are pointed at each protocol, for the start page; without it there is none */
+  /** the set-up of clients for each protocol, for the start page; without it there is no page */
   clientSetups?(origin: string): IClientSetup[];
-  /** the registry's own settings; the defaults of the hosts' options of the same names */
+  /** the registry's own settings; defaults of the hosts' options with the same names */
   readonly trustProxy?: boolean | undefined;
   readonly logger?: ILogger | undefined;
 }
 
 export interface IHostOptions {
   /**
-   * Believe X-Forwarded-Proto, -Host and -For. Default: what the registry was configured with. It must agree with the
-   * registry, which reads the same headers when it builds links.
+   * Trust X-Forwarded-Proto, -Host and -For. Default: the registry's setting. It must agree with the registry, which
+   * reads the same headers when it builds links.
    */
   trustProxy?: boolean | undefined;
-  /** hears of what could not be answered or was broken off; default: the registry's own */
+  /** logs requests that failed or were broken off; default: the registry's own */
   logger?: ILogger | undefined;
 }
 
 export interface IFetchHandlerOptions extends IHostOptions {
   /**
-   * What the host application cuts off the path before it calls the handler, e.g. `/packages` with
-   * `app.mount('/packages', …)` of Hono. Leave it out for hosts that hand over the whole URL.
+   * The path that the host application removes before it calls the handler, e.g. `/packages` with
+   * `app.mount('/packages', …)` of Hono. Omit it if the host passes the whole URL.
    */
   prefix?: string | undefined;
-  /** what the runtime knows of the caller, e.g. its address, which a `Request` does not carry */
+  /** data of the runtime about the caller, e.g. its address, which a `Request` does not have */
   actor?(request: Request): IRequestActor;
 }
 
 export interface INodeListenerOptions extends IHostOptions {
   /** replaces the default actor, which has `ip` and `userAgent` */
   actor?(request: IncomingMessage): IRequestActor;
-  /** ms a client may take no byte of an answer before it is cut off; default 60,000 */
+  /** ms for which a client may read no byte of an answer before it is disconnected; default 60,000 */
   idleTimeoutMs?: number | undefined;
   /**
-   * Set on the listener of a server's `checkContinue` event: `100 Continue` is then sent when the registry begins to
-   * read the body, so that a refused upload is never sent. On `request` Node has sent it already. Default false.
+   * Set it on the listener of a server's `checkContinue` event: `100 Continue` is then sent when the registry begins to
+   * read the body, so a refused upload is never sent. On `request` Node has already sent it. Default false.
    */
   answersContinue?: boolean | undefined;
-  /** what the registry is to fill in for this request's line in an access log */
+  /** returns the object that the registry fills in for this request's line in an access log */
   trace?(request: IncomingMessage): IRequestTrace | undefined;
 }
 
-/** One answered (or broken off) request, as `onResponse` hears of it. Nothing in it but `path` can hold a secret. */
+/** One request that was answered or broken off, as passed to `onResponse`. Only `path` may contain a secret. */
 export interface IResponseReport extends IRequestTrace {
-  /** also sent as `X-Request-Id`; taken over from a trusted proxy */
+  /** also sent as `X-Request-Id`; a trusted proxy's id is kept */
   id: string;
   method: string;
   /** without the query, which may hold credentials */
   path: string;
-  /** 0 when the client was gone before it was answered */
+  /** 0 if the client was gone before the answer */
   status: number;
   /** from the request's header to the last byte of the answer */
   durationMs: number;
@@ -93,11 +93,11 @@ export interface INodeServerOptions extends Omit<INodeListenerOptions, 'answersC
   port?: number | undefined;
   /** serves https */
   tls?: ITlsFiles | undefined;
-  /** bytes of request line and header; more is answered with 431; default 32,768 */
+  /** bytes of request line and header; larger ones get 431; default 32,768 */
   maxHeaderSize?: number | undefined;
-  /** more header fields than this are answered with 431; default 200 */
+  /** requests with more header fields get 431; default 200 */
   maxHeaderCount?: number | undefined;
-  /** ms in which a request's header must have come; default 30,000 */
+  /** ms within which a request's header must arrive; default 30,000 */
   headersTimeoutMs?: number | undefined;
   /** ms an idle connection is kept for its next request; default 65,000, above the usual 60 s of proxies */
   keepAliveTimeoutMs?: number | undefined;
@@ -111,13 +111,13 @@ export interface IRegistryServer {
   /** resolves when the port is open; rejects when it cannot be opened (`EADDRINUSE`, …) */
   listen(): Promise<{ host: string; port: number; url: string }>;
   /**
-   * Serves new connections with a renewed certificate; those that are open keep the old one. Throws if the two cannot be
-   * used, and the server then goes on with what it has; also on a server that was made without TLS.
+   * Serves new connections with a renewed certificate; open connections keep the old one. Throws if the two cannot be
+   * used (the old ones stay in use), or if the server was made without TLS.
    */
   renewTls(tls: ITlsFiles): void;
   /**
-   * Stops accepting, lets requests under way finish for at most `shutdownTimeoutMs`, then cuts the rest off. Leaves
-   * the registry itself alone. May be called more than once.
+   * Stops accepting connections, lets requests under way finish for at most `shutdownTimeoutMs`, then closes the rest.
+   * The registry itself stays open. May be called more than once.
    */
   close(): Promise<void>;
 }

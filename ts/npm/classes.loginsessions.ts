@@ -4,15 +4,15 @@ import { loginExpiry, loginKey, loginPrefix } from './keys.npm.js';
 
 /** A login that was begun on a command line and is finished in a browser. */
 export interface ILogin {
-  /** `npm adduser`: the account may have to be made */
+  /** `npm adduser`: the account may have to be created */
   create: boolean;
-  /** somebody has logged in */
+  /** whether a user has logged in */
   isDone: boolean;
 }
 
-/** What is stored of a login, from the moment somebody logs in until it ends. */
+/** The stored part of a login, from the moment a user logs in until it ends. */
 interface IApproval {
-  /** the token is made when the command line comes for it, so that no secret is stored; absent: it was told already */
+  /** the token is made when the command line fetches it, so that no secret is stored; absent: it was fetched already */
   userId?: string;
 }
 
@@ -27,7 +27,7 @@ interface IName {
 
 export interface ILoginSessionsOptions {
   storage: Pick<RegistryStorage, 'read' | 'update' | 'list' | 'delete' | 'now' | 'runBehind'>;
-  /** the same for every replica; see `AuthManager.seal` */
+  /** the same on every replica; see `AuthManager.seal` */
   seal(text: string): string;
 }
 
@@ -39,13 +39,10 @@ const isSame = (a: string, b: string): boolean =>
   a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
 
 /**
- * Web logins. To begin one costs nothing, as its name holds all that is known of it, with a seal: only when somebody logs
- * in, something is stored, where any replica finds it. Two names each: the browser's address holds a hash, the command
- * line polls with what was hashed, so who sees the one cannot make the other.
- * ```
- * browser       {expiry, hex}.{login|create}.{hash}.{seal}
- * command line  {expiry, hex}.{login|create}.{random}.{seal}
- * ```
+ * Web logins. Beginning one stores nothing: its name contains all data, with a seal. Only when a user logs in, an
+ * approval is stored, where any replica finds it. A login has two names: the browser's URL has a hash, and the command
+ * line polls with the hashed secret; so the browser's name does not reveal the command line's. ``` browser
+ * {expiry, hex}.{login|create}.{hash}.{seal} command line  {expiry, hex}.{login|create}.{random}.{seal} ```
  */
 export class LoginSessions {
   constructor(private readonly options: ILoginSessionsOptions) {}
@@ -59,7 +56,7 @@ export class LoginSessions {
     return { id: `${head}.${name.hash}.${seal}`, secret: `${head}.${random}.${seal}` };
   }
 
-  /** The login of the browser's address; null if it is over or never was. */
+  /** The login of the browser's URL; null if it has ended or never existed. */
   public async find(id: string): Promise<ILogin | null> {
     const name = this.parse(id, /^[0-9a-f]{64}$/, (hash) => hash);
     if (!name) return null;
@@ -67,7 +64,7 @@ export class LoginSessions {
     return { create: name.create, isDone: approval !== null };
   }
 
-  /** Somebody has logged in; false if the login is over, or somebody had before. */
+  /** Records that a user has logged in. Returns false if the login has ended, or was approved before. */
   public async approve(id: string, userId: string): Promise<boolean> {
     const name = this.parse(id, /^[0-9a-f]{64}$/, (hash) => hash);
     if (!name) return false;
@@ -81,14 +78,14 @@ export class LoginSessions {
     return isOurs;
   }
 
-  /** Who logged in, told once; `waiting` before that, null if the login is over. */
+  /** Returns the user that logged in, once; `waiting` before that, null if the login has ended. */
   public async collect(secret: string): Promise<{ userId: string } | 'waiting' | null> {
     const name = this.parse(secret, /^[\w-]{43}$/, hashOf);
     if (!name) return null;
     const { storage } = this.options;
     if (!(await storage.read<IApproval>(keyOf(name)))) return 'waiting';
     let userId: string | undefined;
-    // of several that come at once only the one that takes the name out gets its token
+    // of several concurrent calls, only the one that removes the user's name from the document gets a token
     await storage.update<IApproval>(keyOf(name), (current) => {
       userId = current?.userId;
       return userId === undefined ? undefined : {};
@@ -108,7 +105,7 @@ export class LoginSessions {
     return this.options.seal(`${expires} ${create} ${hash}`);
   }
 
-  /** Keys begin with their time, so what expired is at the front. */
+  /** Removes expired logins. Keys begin with their expiry, so these come first. */
   private async sweep(): Promise<void> {
     const { storage } = this.options;
     const now = storage.now().getTime() / 1000;

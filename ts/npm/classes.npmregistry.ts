@@ -35,7 +35,7 @@ import { searchEntryOf } from './wire/wire.packument.js';
 import { byDate, closeness, searchFields } from './wire/wire.search.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** Two days, so that a daily run may fail once, and clocks may differ by hours. */
+/** Two days, so that one daily run may fail, and clocks may differ by hours. */
 const RECONCILE_MS = 2 * DAY_MS;
 
 const USER = '/-/user/org.couchdb.user:{user}';
@@ -186,17 +186,19 @@ export class NpmRegistry extends BaseRegistry {
     return report;
   }
 
-  /** npm prints `error`. */
+  /** npm prints the member `error`. */
   protected renderError(error: RegistryError): IResponse {
     return respond(error.status, { error: error.message });
   }
 
-  /** npm advises `npm login` where it reads Bearer. */
+  /** npm advises `npm login` if the challenge contains Bearer. */
   protected override challenge(): string {
     return 'Bearer realm="npm"';
   }
 
-  /** For the `.npmrc` of a project: the user's own would send every other project to a registry without public packages. */
+  /**
+   * For the `.npmrc` of a project: the user's own would send all other projects to a registry without public packages.
+   */
   public override clientSetup(url: string): string[] {
     const registry = `${url.replace(/\/+$/, '')}/`;
     return [

@@ -12,7 +12,7 @@ const generate = promisify(generateKeyPair);
 
 /** `npm/signing-keys.json` */
 interface ISigningKeys {
-  /** The first one signs; the others are those of versions that were signed before it was there. */
+  /** The first one signs; the others are those of versions that were signed earlier. */
   keys: { /** PKCS#8, PEM */ privateKey: string; created: string }[];
 }
 
@@ -20,7 +20,7 @@ interface ILoadedKeys {
   published: IPublicKey[];
   keyid: string;
   key: KeyObject;
-  /** whether there is a signature that can be verified */
+  /** whether the manifest has a signature that can be verified */
   isSigned(manifest: INpmManifest): boolean;
 }
 
@@ -35,7 +35,7 @@ const load = ({ keys }: ISigningKeys): ILoadedKeys => {
     return { key, published: publicKeyOf(createPublicKey(key).export({ type: 'spki', format: 'der' })) };
   });
   const [first] = pairs;
-  if (!first) throw new RegistryError('internal', `${signingKeysKey} holds no key`);
+  if (!first) throw new RegistryError('internal', `${signingKeysKey} contains no key`);
   const ids = new Set(pairs.map(({ published }) => published.keyid));
   return {
     published: pairs.map(({ published }) => published),
@@ -45,13 +45,13 @@ const load = ({ keys }: ISigningKeys): ILoadedKeys => {
   };
 };
 
-/** Signatures that are remembered, of 250 bytes each. */
+/** Cached signatures, 250 bytes each. */
 const MAX_REMEMBERED = 20_000;
 
 /**
- * Signs versions with the registry's key, which is made when it is first needed and kept in the store: all replicas have
- * the same one. A version that was published before there were signatures, or whose key is lost, is signed when it is
- * served. The next publish of its package in this process keeps that signature.
+ * Signs versions with the registry's key. The key is made when it is first needed and stored, so all replicas have the
+ * same one. A version without a valid signature (published before there were signatures, or its key is lost) is signed
+ * when it is served. The next publish of its package in this process stores that signature.
  */
 export class RegistrySigner {
   private loading: Promise<ILoadedKeys> | undefined;
@@ -59,7 +59,7 @@ export class RegistrySigner {
 
   constructor(private readonly storage: Pick<RegistryStorage, 'read' | 'update' | 'now'>) {}
 
-  /** What `/-/npm/v1/keys` shows. */
+  /** The keys at `/-/npm/v1/keys`. */
   public async publicKeys(): Promise<IPublicKey[]> {
     return (await this.keys()).published;
   }
@@ -69,7 +69,7 @@ export class RegistrySigner {
     return [signManifest(manifest, keyid, key)];
   }
 
-  /** The document with a signature of this registry on each of these versions. */
+  /** Returns the document with a signature of this registry on each of these versions. */
   public async signed(document: INpmDocument, versions = Object.values(document.versions)): Promise<INpmDocument> {
     const { isSigned, keyid, key } = await this.keys();
     const slices = new Slices();
@@ -85,7 +85,7 @@ export class RegistrySigner {
     return withManifests(document, changed);
   }
 
-  /** What puts into a document those of the missing signatures that were made here before. */
+  /** Returns a function that adds cached signatures to versions of a document that lack them. */
   public async remembering(): Promise<(document: INpmDocument) => INpmDocument> {
     const { isSigned } = await this.keys();
     return (document) => this.withRemembered(document, isSigned);
@@ -112,7 +112,7 @@ export class RegistrySigner {
     const stored = await this.storage.read<ISigningKeys>(signingKeysKey);
     if (stored) return load(stored.value);
     const key = { privateKey: await newKey(), created: this.storage.now().toISOString() };
-    // of two replicas that do this at once, one finds the key of the other
+    // if two replicas do this at once, one finds the other's key
     const { value } = await this.storage.update<ISigningKeys>(signingKeysKey, (current) => current ?? { keys: [key] });
     return load(value as ISigningKeys);
   }

@@ -7,18 +7,18 @@ import type { INpmArtifact, INpmDocument, IReadme, ITarballFacts } from './inter
 import { packedReadme } from './wire/wire.publication.js';
 import { inspectTarball } from './wire/wire.tarball.js';
 
-/** bytes; a larger tarball takes too long to read while a client waits, so its version is shown without a readme */
+/** bytes; reading a larger tarball takes too long while a client waits, so its version is shown without a readme */
 const MAX_TARBALL = 32 * 1024 * 1024;
-/** Characters of readmes that are kept. */
+/** Characters of cached readmes. */
 const MAX_KEPT = 8 * 1024 * 1024;
-/** Tarballs that are read at once: each is unpacked on the way. */
+/** Tarballs that are read at the same time: each is unpacked. */
 const AT_ONCE = 2;
-/** Readers that wait; packages take turns. */
+/** Waiting readers; packages take turns. */
 const LONGEST_QUEUE = 1000;
 
 /**
- * The readmes of versions. The document of a package holds that of the latest one; the others are read from the tarballs
- * when they are asked for, so that a package of thousands of versions does not carry thousands of them.
+ * Readmes of versions. A package's document has the readme of its latest version only; the others are read from the
+ * tarballs on demand, so that a package with thousands of versions does not store thousands of them in its document.
  */
 export class StoredReadmes {
   private readonly queue = new FairQueue({
@@ -29,7 +29,7 @@ export class StoredReadmes {
         headers: { 'Retry-After': '5' },
       }),
   });
-  /** by the artifact's key, which never gets other bytes */
+  /** by the artifact's key, whose bytes never change */
   private readonly kept = new LRUCache<string, Partial<IReadme>>({
     maxSize: MAX_KEPT,
     sizeCalculation: ({ readme = '' }) => readme.length + 512,
@@ -40,7 +40,7 @@ export class StoredReadmes {
     private readonly maxUnpackedSize: number,
   ) {}
 
-  /** The readme of a version of this document; of the latest as it was published. */
+  /** The readme of a version of this document; that of the latest version is in the document. */
   public async of(document: INpmDocument, version: string): Promise<Partial<IReadme>> {
     if (document['dist-tags'].latest === version) {
       const { readme, readmeFilename } = document;
@@ -68,7 +68,7 @@ export class StoredReadmes {
       facts = result;
     });
     try {
-      for await (const _ of checked); // the facts come at the end
+      for await (const _ of checked); // `onFacts` is called at the end
     } catch (error) {
       if (!RegistryError.is(error, 'invalid') && !RegistryError.is(error, 'tooLarge')) throw error;
     }

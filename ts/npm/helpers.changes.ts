@@ -7,7 +7,7 @@ import { documentKey } from './keys.npm.js';
 /** A change of a package that adds no version. */
 export interface IDocumentChange {
   name: string;
-  /** told to hooks, if the change is about one version */
+  /** for hooks, if the change concerns one version */
   version?: string;
   /** pure */
   apply(current: INpmDocument | null, stamp: IStamp): INpmDocument;
@@ -16,8 +16,8 @@ export interface IDocumentChange {
 }
 
 /**
- * The readme of the version that the change makes the latest; undefined if the latest stays. Each change either names the
- * version itself or holds for one revision of the document, so it is the same version when the change is written.
+ * The readme of the version that the change makes the latest; undefined if the latest stays. Each change either names
+ * that version or is for one revision of the document, so the version is the same when the change is written.
  */
 const newReadme = async (
   call: RegistryCall,
@@ -31,7 +31,7 @@ const newReadme = async (
   return npm.readmes.inTarball(current, latest);
 };
 
-/** Commits a change. The page of a package shows the readme of its latest version, so a new latest brings its own along. */
+/** Commits a change. A package's page shows the readme of its latest version, so a new latest brings its own. */
 export const commitChange = async (
   call: RegistryCall,
   npm: INpmParts,

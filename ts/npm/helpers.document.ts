@@ -4,10 +4,10 @@ import type { INpmArtifact, INpmDocument, INpmManifest, INpmPerson, IPublication
 import { assertTag } from './wire/wire.names.js';
 
 /**
- * Every change of a stored document, as pure functions: what is given is frozen and stays, what is returned is new.
- * Records are copied by spreading and by defining properties, so that no name from outside means more than a name. (It
- * takes half the time of `fromEntries`, and a package may have thousands of versions.) No member is ever `undefined`:
- * then storage knows that what it has written need not be parsed to be read again.
+ * Changes of a stored document, as pure functions: arguments are frozen and stay unchanged, results are new. Records
+ * are copied by spreading and by defining properties, so that a name from outside has no special meaning. (That takes
+ * half the time of `fromEntries`, and a package may have thousands of versions.) No member is ever `undefined`: so
+ * storage knows that a written document need not be parsed before it is returned.
  */
 export interface IStamp {
   /** UUID of the write */
@@ -30,10 +30,10 @@ const withEntries = <T>(record: Record<string, T>, entries: Iterable<[string, T]
   return copy;
 };
 
-/** How often the document was written: the number before the hyphen of `_rev`. */
+/** Number of writes of the document: the number before the hyphen of `_rev`. */
 export const revisionOf = (document: INpmDocument): number => Number.parseInt(document._rev, 10);
 
-/** The revision that this write of the document makes. */
+/** The revision that this write creates. */
 export const nextRevision = (document: INpmDocument, stamp: IStamp): Pick<INpmDocument, '_rev'> => ({
   _rev: `${revisionOf(document) + 1}-${stamp.id.replaceAll('-', '')}`,
 });
@@ -59,21 +59,22 @@ export const isTombstone = (document: INpmDocument): boolean => Object.keys(docu
 
 const notFound = (message: string): RegistryError => new RegistryError('notFound', message);
 
-/** The document of a package that has versions; `notFound` otherwise. */
+/** Returns the document of a package that has versions; throws `notFound` otherwise. */
 export const existing = (document: INpmDocument | null | undefined, name: string): INpmDocument => {
   if (!document || isTombstone(document)) throw notFound(`${name} is not in this registry`);
   return document;
 };
 
 /**
- * What a commit returns: the document of a package is never deleted, because it records which versions were published.
+ * Returns the document of a commit, which is never null: the document of a package is never deleted, because it records
+ * which versions were published.
  */
 export const written = (document: INpmDocument | null, name: string): INpmDocument => {
   if (document) return document;
   throw new RegistryError('internal', `The document of ${name} is gone`);
 };
 
-/** `conflict` unless the caller has seen the document as it is. */
+/** Throws `conflict` unless the caller has seen this revision. */
 export const assertRevision = (document: INpmDocument, revision: string): void => {
   if (document._rev === revision) return;
   throw new RegistryError('conflict', `Document update conflict: ${document.name} is at revision ${document._rev}`);
@@ -84,10 +85,10 @@ const highest = (versions: string[]): string | undefined => {
   return (stable.length > 0 ? stable : versions).sort(semver.compare).at(-1);
 };
 
-/** of one package; each answer about it carries them all */
+/** of one package; each answer about the package contains all of them */
 const MAX_TAGS = 1000;
 
-/** The limit and the form hold for tags that are added. What the document has already can always be sent back. */
+/** The limit and the form apply to added tags. Tags that the document has already can always be sent back. */
 const assertTags = (before: Record<string, string>, after: Record<string, string>): void => {
   const tags = Object.keys(after);
   const added = tags.filter((tag) => !Object.hasOwn(before, tag));
@@ -97,8 +98,8 @@ const assertTags = (before: Record<string, string>, after: Record<string, string
   for (const tag of added) assertTag(tag);
 };
 
-/** Tags of versions that exist, with a `latest` wherever there is a version: clients take it for granted. */
-const settledTags = (
+/** The tags of existing versions, with a `latest` if there is any version: clients rely on it. */
+const tagsOfVersions = (
   tags: Record<string, string>,
   versions: Record<string, INpmManifest>,
   otherwise?: string,
@@ -109,7 +110,7 @@ const settledTags = (
   return latest === undefined ? kept : { ...kept, latest };
 };
 
-/** A document without the readme that it had, unless the version that it is of is still the latest. */
+/** Removes the readme of the previous latest version, unless that version is still the latest. */
 const withoutStaleReadme = (before: INpmDocument, after: INpmDocument): INpmDocument => {
   if (before['dist-tags'].latest === after['dist-tags'].latest) return after;
   const { readme, readmeFilename, ...rest } = after;
@@ -123,7 +124,7 @@ export const withReadme = (document: INpmDocument, shown: Partial<IReadme> = {})
   return { ...rest, readme, ...(readmeFilename !== undefined && { readmeFilename }) };
 };
 
-/** Refuses versions that are there, or that were and may not come back. npm clients expect 403 and this sentence. */
+/** Throws for versions that exist, or that existed and must not come back. npm clients expect 403 and this sentence. */
 export const assertUnpublished = (current: INpmDocument | null, versions: string[], allowRepublish: boolean): void => {
   if (!current) return;
   const there = versions.filter((version) => Object.hasOwn(current.versions, version));
@@ -142,7 +143,7 @@ export interface IPublishContext {
   publisher: INpmPerson;
   allowRepublish: boolean;
   stamp: IStamp;
-  /** where each new version's bytes were placed */
+  /** the artifacts of each new version */
   artifacts: Record<string, INpmArtifact>;
 }
 
@@ -175,7 +176,7 @@ export const addVersions = (
     ),
     maintainers,
     versions,
-    'dist-tags': settledTags(tags, versions, highest(added)),
+    'dist-tags': tagsOfVersions(tags, versions, highest(added)),
     _registry: {
       artifacts: withEntries(before._registry.artifacts, Object.entries(artifacts)),
       deleted: without(before._registry.deleted, added),
@@ -185,7 +186,7 @@ export const addVersions = (
   return isLatest ? withReadme(document, publication) : document;
 };
 
-/** The document without these versions; without any it stays as the memory of what was here. */
+/** The document without these versions. Without any version it stays, to record which versions were published. */
 export const removeVersions = (
   document: INpmDocument,
   versions: string[],
@@ -198,7 +199,7 @@ export const removeVersions = (
   return withoutStaleReadme(document, {
     ...base,
     versions: left,
-    'dist-tags': settledTags(tags, left),
+    'dist-tags': tagsOfVersions(tags, left),
     time: without(base.time, versions),
     _registry: {
       artifacts: without(document._registry.artifacts, versions),
@@ -210,16 +211,16 @@ export const removeVersions = (
   });
 };
 
-/** Whether it was this write that removed the versions. */
+/** Whether this write removed the versions. */
 export const wereRemovedBy = (document: INpmDocument, versions: string[], stamp: IStamp): boolean => {
   const { deleted } = document._registry;
   return versions.every((version) => Object.hasOwn(deleted, version) && deleted[version] === stamp.time);
 };
 
-/** Sets the tags as they stand in a document that a client read and sends back. */
+/** Replaces the tags by those of a document that a client has read and sends back. */
 export const replaceTags = (document: INpmDocument, tags: Record<string, string>, stamp: IStamp): INpmDocument => {
   assertTags(document['dist-tags'], tags);
-  const changed = { ...touched(document, stamp), 'dist-tags': settledTags(tags, document.versions) };
+  const changed = { ...touched(document, stamp), 'dist-tags': tagsOfVersions(tags, document.versions) };
   return withoutStaleReadme(document, changed);
 };
 
@@ -239,7 +240,7 @@ export const removeTag = (document: INpmDocument, tag: string, stamp: IStamp): I
   return { ...touched(document, stamp), 'dist-tags': without(tags, [tag]) };
 };
 
-/** version -> message; an empty message takes the deprecation back. Versions that are not there are passed over. */
+/** version -> message; an empty message removes the deprecation. Versions that do not exist are skipped. */
 export const deprecate = (
   document: INpmDocument,
   messages: ReadonlyMap<string, string>,

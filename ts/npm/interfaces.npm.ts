@@ -1,4 +1,4 @@
-/** A person as npm documents name one. `email` is left out where it is not known. */
+/** A person in npm documents. `email` is absent if it is not known. */
 export interface INpmPerson {
   name: string;
   email?: string;
@@ -11,7 +11,7 @@ export interface INpmSignature {
   sig: string;
 }
 
-/** The server's own statement about a version's tarball; what a client sends here is checked, never kept. */
+/** The server's own data about a version's tarball; the client's are checked and not stored. */
 export interface INpmDist {
   /** `sha512-<base64>`, as Subresource Integrity writes it */
   integrity: string;
@@ -22,13 +22,13 @@ export interface INpmDist {
   unpackedSize: number;
   /** made while rendering, from the public URL */
   tarball?: string;
-  /** where a provenance bundle came with the version */
+  /** set if a provenance bundle was published with the version */
   attestations?: { url?: string; provenance: { predicateType: string } };
-  /** absent on versions that were published before there were signatures */
+  /** absent on versions that were published before registry signatures */
   signatures?: INpmSignature[];
 }
 
-/** One version as its publisher described it, plus what the server adds. */
+/** One version as published, with the server's additions. */
 export interface INpmManifest {
   name: string;
   version: string;
@@ -37,7 +37,7 @@ export interface INpmManifest {
   [field: string]: unknown;
 }
 
-/** Where a version's bytes are. Never shown to clients. */
+/** The stored artifact of a version. Never sent to clients. */
 export interface INpmArtifact {
   key: string;
   /** bytes */
@@ -51,16 +51,16 @@ export interface INpmArtifact {
   provenance?: { key: string; size: number };
 }
 
-/** What the page of a package shows. */
+/** The readme on a package's page. */
 export interface IReadme {
   readme: string;
   readmeFilename?: string;
 }
 
 /**
- * `npm/packages/{name}/index.json`: the packument, plus `_registry`, which stays inside. A package that was
- * unpublished keeps this document with no versions, so that its revision goes on growing and a version once used is
- * not used again. Keys of the inner records come from outside: read them with `Object.hasOwn` only.
+ * `npm/packages/{name}/index.json`: the packument, plus `_registry`, which is never sent. An unpublished package keeps
+ * this document without versions, so that its revision keeps growing and a used version is not used again. Keys of the
+ * inner records come from outside: read them only with `Object.hasOwn`.
  */
 export interface INpmDocument {
   _id: string;
@@ -71,7 +71,7 @@ export interface INpmDocument {
   versions: Record<string, INpmManifest>;
   /** ISO times: `created`, `modified`, and one for each version */
   time: Record<string, string>;
-  /** everybody who published a version, in the order of their first */
+  /** all publishers, in the order of their first publish */
   maintainers: INpmPerson[];
   /** of the latest version */
   readme?: string;
@@ -83,11 +83,11 @@ export interface INpmDocument {
   };
 }
 
-/** What search and listings know of a package; kept by the catalog. */
+/** A package's entry in search and listings; stored in the catalog. */
 export interface INpmSearchEntry {
   name: string;
   version: string;
-  /** revision of the document this was made from */
+  /** revision of the document that the entry was made from */
   rev: number;
   /** ISO time of the version */
   date: string;
@@ -102,7 +102,7 @@ export interface INpmSearchEntry {
   maintainers: INpmPerson[];
 }
 
-/** What the check of a tarball brought to light. */
+/** The result of a tarball's check. */
 export interface ITarballFacts {
   /** the package.json of the tarball's first-level folder */
   manifest: Record<string, unknown>;
@@ -110,7 +110,7 @@ export interface ITarballFacts {
   /** bytes */
   unpackedSize: number;
   hasShrinkwrap: boolean;
-  /** the readme in that folder, where there is one of sane size */
+  /** the readme in that folder, if it has a reasonable size */
   readme?: { file: string; text: string };
 }
 
@@ -134,7 +134,7 @@ export interface INewVersion {
   provenance?: string;
 }
 
-/** A publish document that agrees with itself and with its tarballs. */
+/** A publish document that is consistent and matches its tarballs. */
 export interface IPublication {
   name: string;
   versions: INewVersion[];

@@ -6,7 +6,7 @@ import type { RegistrySigner } from './classes.signer.js';
 import type { StoredReadmes } from './classes.storedreadmes.js';
 import type { INpmDocument, INpmSearchEntry } from './interfaces.npm.js';
 
-/** What handlers share. */
+/** Objects that handlers share. */
 export interface INpmParts {
   catalog: PackageCatalog<INpmDocument, INpmSearchEntry>;
   search: SearchIndex<INpmSearchEntry>;

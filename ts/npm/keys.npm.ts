@@ -8,9 +8,10 @@
  *     npm/signing-keys.json                    the keys that versions are signed with (RegistrySigner)
  *     npm/logins/{expiry}-{id}.json            web logins that somebody finished; {expiry} is hex seconds, so the oldest sort first
  *
- * `@scope/x` is the two segments `@scope` and `x`. An artifact whose key was taken by a publish that broke off, or that
- * somebody has tried to delete, lies at its key with `.{write id}` behind it; the document names the key that counts.
- * No key is a directory of another: a name is never only a scope, and what follows a name always has an ending.
+ * `@scope/x` is the two segments `@scope` and `x`. If an artifact's key was taken by an interrupted publish, or if
+ * somebody has tried to delete it, the artifact is stored at its key with the suffix `.{write id}`; the document names
+ * the valid key. No key is a directory of another: a name is never only a scope, and the part after a name always has
+ * an extension.
  */
 export const packagesPrefix = 'npm/packages';
 
@@ -18,7 +19,7 @@ export const catalogPrefix = 'npm/catalog';
 export const loginPrefix = 'npm/logins';
 export const signingKeysKey = 'npm/signing-keys.json';
 
-/** The name without its scope: file names are made of it. */
+/** The name without its scope, as in file names. */
 export const baseName = (name: string): string => name.slice(name.indexOf('/') + 1);
 
 export const documentKey = (name: string): string => `${packagesPrefix}/${name}/index.json`;
@@ -28,10 +29,10 @@ export const tarballKey = (name: string, version: string): string =>
 export const provenanceKey = (name: string, version: string): string =>
   `${packagesPrefix}/${name}/${baseName(name)}-${version}.sigstore`;
 
-/** The package that a key below `npm/packages/` belongs to: that of a document, or of an artifact. */
+/** The package of a key below `npm/packages/`, whether of a document or an artifact. */
 export const ownerOf = (key: string): string => key.slice(packagesPrefix.length + 1, key.lastIndexOf('/'));
 
-/** The package whose document this key is; undefined for the key of an artifact. */
+/** The package of a document's key; undefined for the key of an artifact. */
 export const documentNameOf = (key: string): string | undefined => {
   const name = ownerOf(key);
   return key === documentKey(name) ? name : undefined;
@@ -41,7 +42,7 @@ export const documentNameOf = (key: string): string | undefined => {
 export const loginKey = (expires: number, id: string): string =>
   `${loginPrefix}/${expires.toString(16).padStart(10, '0')}-${id}.json`;
 
-/** The time, in seconds, at which a login's key says that it ends. */
+/** The expiry in a login's key, in seconds. */
 export const loginExpiry = (key: string): number => Number.parseInt(key.slice(loginPrefix.length + 1), 16);
 
 export const TARBALL_TYPE = 'application/octet-stream';

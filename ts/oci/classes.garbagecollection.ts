@@ -11,14 +11,14 @@ import {
 } from '../core/storage/upkeep/interfaces.garbage.js';
 import { ManifestStore } from './classes.manifeststore.js';
 import type { IReferrer } from './classes.referrerlists.js';
-import { blobsOf } from './helpers.blobs.js';
+import { blobStoreOf } from './helpers.blobstore.js';
 import { retireUntagged } from './helpers.untagged.js';
 import type { IOciParts } from './interfaces.parts.js';
 import { manifestGuardsPrefix, manifestsPrefix, readManifestGuardKey, readManifestKey } from './keys.oci.js';
 import { type IDigest, readDigest } from './wire/wire.digests.js';
 import { mayBeBlobs } from './wire/wire.manifests.js';
 
-/** keys of manifests that are held until they are read, a few at a time */
+/** keys of manifests that are collected before these are read together */
 const BATCH = 200;
 
 interface IStoredManifest {
@@ -26,19 +26,20 @@ interface IStoredManifest {
   digest: IDigest;
   copy: string;
   info: IObjectInfo;
-  /** it may have been given up, and only its object is left */
+  /** the manifest may have been given up, with only its object left */
   mayBeLeft: boolean;
 }
 
 /**
  * One garbage collection, while requests are served:
  *
- * 1. all manifests are read: what they name is noted (a hash of each pair of repository and digest, 8 bytes). Objects of
- *    deleted manifests go; by `untaggedManifests` also those that no tag, index or subject leads to. A list of referrers
- *    that does not name one of them is repaired, and then each list that names what does not exist
- * 2. links to blobs that no manifest of their repository names, and copies of blobs without links (`ContentCollector`)
+ * 1. Reads all manifests and records the content that they name (a hash of each pair of repository and digest, 8
+ * bytes). Deletes objects of deleted manifests; with `untaggedManifests` also manifests that no tag, index or subject
+ * leads to. Repairs lists of referrers: those that lack a manifest, and those that name a manifest that does not exist.
+ * 2. Removes links to blobs that no manifest of their repository names, and copies of blobs without links
+ * (`ContentCollector`).
  *
- * Whatever is younger than the grace period stays: clients push blobs first, and the manifest that names them last.
+ * Objects younger than the grace period stay: clients push blobs first, and the manifest that names them last.
  */
 export class GarbageCollection {
   private readonly named = new HashSet();
@@ -50,7 +51,7 @@ export class GarbageCollection {
   private phase = '';
   private removedManifests = 0;
   private bytes = 0;
-  /** repositories with a manifest that cannot be read: what it names is not known, so all of their links stay */
+  /** repositories with a manifest that cannot be read: it may name anything, so all links of the repository stay */
   private readonly unreadable = new Set<string>();
 
   constructor(
@@ -69,7 +70,7 @@ export class GarbageCollection {
       const isThere = (repository: string, digest: string) => this.referrers.has(`${repository}@${digest}`);
       await this.oci.referrers.dropGone(isThere, () => this.step('referrers'));
     }
-    const collector = new ContentCollector(blobsOf(storage), {
+    const collector = new ContentCollector(blobStoreOf(storage), {
       before,
       dryRun: options.dryRun ?? false,
       isNamed: (repository, digest) => this.unreadable.has(repository) || this.named.has(`${repository}@${digest}`),
@@ -122,7 +123,7 @@ export class GarbageCollection {
     if (!this.options.dryRun) await this.oci.referrers.addMissing(referrers);
   }
 
-  /** Deletes untagged manifests, if the configuration says so. */
+  /** Deletes untagged manifests, if the configuration allows it. */
   private async retire(repository: string): Promise<void> {
     const { untaggedManifests: policy = 'keep' } = this.oci.config;
     if (policy === 'keep') return;
@@ -138,7 +139,7 @@ export class GarbageCollection {
     }
   }
 
-  /** Deletes the object of a manifest that was given up, which a delete that broke off has left. */
+  /** Deletes the object of a manifest that was given up, if an interrupted delete has left it. */
   private async removeLeft({ repository, digest, copy, info }: IStoredManifest): Promise<boolean> {
     if (info.lastModified.getTime() > this.before) return false;
     const guard = this.manifests.guard(repository, digest);
@@ -173,7 +174,7 @@ export class GarbageCollection {
     this.storage.logger.warn('A stored manifest cannot be read: nothing is removed from its repository', about);
   }
 
-  /** Reads the manifests of one repository as they are now. */
+  /** Reads the present manifests of one repository. */
   private async namedNow(repository: string, digests: string[]): Promise<Set<string>> {
     const wanted = new Set(digests);
     const named = new Set<string>();
@@ -187,7 +188,7 @@ export class GarbageCollection {
         }
       } catch (error) {
         if (!RegistryError.is(error, 'invalid')) throw error;
-        // it is not known what it names
+        // it may name any of them
         for (const digest of digests) named.add(digest);
       }
     });

@@ -25,8 +25,8 @@ export interface ILoadedManifest extends IFoundManifest {
 }
 
 /**
- * The manifests of all repositories. A manifest exists if its current copy is stored. Its guard decides which copy that
- * is, or that there is none (see `ContentGuard`).
+ * The manifests of all repositories. A manifest exists if its current copy is stored. Its guard decides which copy is
+ * current, if any (see `ContentGuard`).
  */
 export class ManifestStore {
   constructor(private readonly storage: RegistryStorage) {}
@@ -54,14 +54,14 @@ export class ManifestStore {
     return (await this.find(repository, digest)) !== null;
   }
 
-  /** @throws RegistryError if what is stored is no manifest */
+  /** @throws RegistryError if the stored bytes are not a manifest */
   public async load(repository: string, digest: IDigest): Promise<ILoadedManifest | null> {
     const found = await this.find(repository, digest);
     const read = found && (await this.read(found.info.key));
     return read && { ...found, ...read };
   }
 
-  /** `load`, and null for a damaged manifest: for callers that go through many. */
+  /** Like `load`, but returns null for a damaged manifest: for callers that go through many. */
   public async loadIntact(repository: string, digest: IDigest): Promise<ILoadedManifest | null> {
     try {
       return await this.load(repository, digest);
@@ -79,7 +79,7 @@ export class ManifestStore {
     return { manifest: parseManifest(bytes, found.info.contentType), size: bytes.byteLength };
   }
 
-  /** Whether the object has these very bytes. */
+  /** Whether the object has exactly these bytes. */
   public async holds(key: string, bytes: Uint8Array): Promise<boolean> {
     const found = await this.storage.open(key);
     if (!found || found === 'notModified') return false;
@@ -89,7 +89,7 @@ export class ManifestStore {
   }
 
   /**
-   * Has the manifest in its place. A stored one with other bytes is damaged and is replaced.
+   * Ensures that the manifest is stored. A stored one with other bytes is damaged and is replaced.
    * @returns the current copy
    */
   public async put(repository: string, digest: IDigest, bytes: Uint8Array, mediaType: string): Promise<string> {
@@ -107,19 +107,22 @@ export class ManifestStore {
       await this.storage.delete(key);
       await stepAside(tries);
     }
-    throw new RegistryError('unavailable', 'The manifest is being deleted again and again; try again', {
+    throw new RegistryError('unavailable', 'The manifest is being deleted repeatedly; try again', {
       headers: { 'Retry-After': '1' },
     });
   }
 
-  /** Deletes the manifest. @returns false if it was not there any more */
+  /** Deletes the manifest. @returns false if it did not exist any more */
   public async remove(repository: string, digest: IDigest, copy: string): Promise<boolean> {
     if (!(await this.guard(repository, digest).giveUp(copy))) return false;
     await this.removeObject(this.key(repository, digest, copy));
     return true;
   }
 
-  /** Deletes the object of a copy that was given up. Sent once; what is left is found by a collector. */
+  /**
+   * Deletes the object of a copy that was given up. The delete is sent once; if it fails, a collector deletes the
+   * object.
+   */
   public async removeObject(key: string): Promise<void> {
     try {
       await this.storage.delete(key);
@@ -129,7 +132,7 @@ export class ManifestStore {
     }
   }
 
-  /** The objects of a repository's manifests, those that were given up included. */
+  /** The objects of a repository's manifests, including those that were given up. */
   public async *objects(
     repository: string,
   ): AsyncGenerator<{ info: IObjectInfo; digest: IDigest; copy: string }, void> {

@@ -32,16 +32,16 @@ import { assertRepository } from './wire/wire.names.js';
 import { CATALOG, type INeededScope, type TChallengeError } from './wire/wire.scopes.js';
 
 const HOUR_MS = 60 * 60 * 1000;
-/** what a crash left out of a list of referrers is missing for this long, and once more until the chore runs */
+/** ms for which a list of referrers may lack an entry after a crash; after this a chore repairs it */
 const LAG_MS = 30_000;
-/** a few hundred bytes each; of a manifest that is not among them a guard is looked at once more */
+/** cached keys, a few hundred bytes each; for a manifest that is not cached, a guard is read as well */
 const REMEMBERED_COPIES = 1000;
-/** ms after which the bytes of a manifest that is pushed again are compared once more: a disk may have damaged them */
+/** ms after which the bytes of a manifest that is pushed again are compared anew: a disk may have damaged them */
 const CHECKED_MS = 60_000;
 
 const BLOBS = '/{name+}/blobs';
 
-/** At the root of a host the registry answers below `/v2` only. */
+/** At the root of a host, the registry is mounted at `/v2` only. */
 const withPath = (url: string): string => (new URL(url).pathname === '/' ? new URL('/v2', url).href : url);
 
 const right = (action: string): TAccess => ({
@@ -56,7 +56,10 @@ const remove = right('delete');
 /** OCI Distribution. @see https://github.com/opencontainers/distribution-spec/blob/main/spec.md */
 export class OciRegistry extends BaseRegistry {
   public readonly protocol = 'oci';
-  /** Docker's command line up to 20.10 takes a server without it for one of version 1, by the 401 to its first request. */
+  /**
+   * Without it, Docker's command line up to 20.10 takes a server that sends 401 to its first request for one of version
+   * 1.
+   */
   protected override readonly answerHeaders = { 'Docker-Distribution-API-Version': 'registry/2.0' };
   protected override readonly config: IOciConfig;
   private readonly parts: IOciParts;
@@ -110,7 +113,7 @@ export class OciRegistry extends BaseRegistry {
     return this.config.absoluteLocations ?? false;
   }
 
-  /** Clients know one place only, `/v2/` at the root; a proxy that keeps a prefix leads to `/v2/` below the base path. */
+  /** Clients use only `/v2/` at the root; behind a proxy that keeps a prefix it is `/v2/` below the base path. */
   public override mounts(): string[] {
     return [...new Set([`${this.basePath}/v2`, this.basePath, '/v2'])];
   }
@@ -118,7 +121,8 @@ export class OciRegistry extends BaseRegistry {
   public override chores(): IChore[] {
     const olderThanMs = this.config.uploadExpiryMs ?? 24 * HOUR_MS;
     const work = async () => ({ uploads: await this.parts.uploads.sweep(olderThanMs) });
-    // by each process: a lease and a record cost more than the look, and a holder that died would delay the repair
+    // in each process: a lease and a record cost more than the look, and a lease holder that died would delay the
+    // repair
     const repair = async () => ({ lists: await this.parts.referrers.repair(LAG_MS) });
     return [
       { name: 'Sweeping unfinished container uploads', everyMs: Math.min(HOUR_MS, olderThanMs), work },
@@ -146,8 +150,8 @@ export class OciRegistry extends BaseRegistry {
   }
 
   /**
-   * A session token that does not name what is asked for is answered like no token, so that the client gets itself another
-   * one; any other credential that does not suffice is refused for good.
+   * A session token without the needed right gets the same answer as no token, so that the client gets another one. Any
+   * other credential without the right is refused.
    */
   protected renderError(error: RegistryError, call: RegistryCall | null): IResponse {
     const isRefusal = error.kind === 'forbidden' || error.kind === 'unauthenticated';
@@ -161,7 +165,7 @@ export class OciRegistry extends BaseRegistry {
       const problem = call.isCredentialInvalid ? 'invalid_token' : insufficient ? 'insufficient_scope' : undefined;
       challenge = this.challengeFor(call, error, problem);
     } catch (thrown) {
-      // without a usable Host header there is no URL of the token endpoint to send
+      // without a usable Host header the URL of the token endpoint is unknown
       return renderOciError(RegistryError.from(thrown));
     }
     const response = renderOciError(error, 401, 'UNAUTHORIZED');
@@ -172,8 +176,9 @@ export class OciRegistry extends BaseRegistry {
     const needed: INeededScope[] = [];
     const lacking = error.detail as INeededScope | undefined;
     if (lacking?.action !== undefined) {
-      // A client that looks for a blob with HEAD is about to push it. Some, oras-py among them, keep the token that they get
-      // then and do not ask for another one when it does not allow the push. Callers that may only pull get that alone.
+      // A client that looks for a blob with HEAD is about to push it. Some, oras-py among them, keep the token for that
+      // and do not request another one for the push. So the challenge names push; callers without that right still get a
+      // token for the pull.
       const isLook = lacking.action === 'pull' && call.method === 'HEAD' && call.route === `${BLOBS}/{digest}`;
       needed.push({ ...lacking, action: isLook ? 'push' : lacking.action });
     }

@@ -12,24 +12,24 @@ import {
   type TChallengeError,
 } from './wire/wire.scopes.js';
 
-/** seconds; a client gets a new token by itself when this one ends */
+/** seconds; a client gets a new token by itself when this one expires */
 const LIFETIME = 3600;
 
 const CATALOG_SCOPE = `oci:${CATALOG.type}:${CATALOG.name}:${CATALOG.action}`;
 const PULL_ANYTHING = 'oci:repository:*:pull';
-/** scopes of what the caller may pull, in a token for the listing of repositories */
+/** claim with the scopes that the caller may pull, in a token for the listing of repositories */
 const CATALOG_CLAIM = 'srt_catalog';
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
 
 /**
- * The session tokens of OCI clients: their claims (distribution, "Token Authentication Specification"), the challenge that
- * leads to them, and the listing of repositories, which is no repository and so needs a grant of its own.
+ * The session tokens of OCI clients: their claims (distribution, "Token Authentication Specification"), the challenge
+ * that leads to them, and the listing of repositories, which is not a repository and so needs a grant of its own.
  */
 export class OciTokens {
   /** `service` of the challenge and `aud` of the tokens */
   public readonly service: string;
-  /** where clients are sent for a token; `undefined` = the registry's own endpoint */
+  /** the URL where clients get a token; `undefined`: the registry's own endpoint */
   public readonly realm: string | undefined;
 
   constructor(private readonly auth: AuthManager) {
@@ -41,7 +41,7 @@ export class OciTokens {
     const format: ISessionFormat = {
       protocol: 'oci',
       issuer: own,
-      // tokens made before a realm was configured name the service
+      // tokens that were made before a realm was configured have the service as issuer
       issuers: issuer === undefined ? [own, this.service] : [issuer],
       audience: this.service,
       trustsOthers: true,
@@ -57,7 +57,7 @@ export class OciTokens {
     return this.auth.areTokensEnabled('oci');
   }
 
-  /** Whether this is a token of the endpoint, which a client may exchange for one with other scopes. */
+  /** Whether the token endpoint has issued this token. */
   public isSession(token: IAuthToken): boolean {
     return this.auth.sessionClaims(token) !== undefined;
   }
@@ -68,15 +68,15 @@ export class OciTokens {
     { scopes, catalog }: IRequestedScopes,
     expiresIn = LIFETIME,
   ): Promise<IIssuedSessionToken> {
-    // as without a token: a known user may always look at the list, which may be empty
+    // like without a token: a known user may always read the list, which may be empty
     const mayList = catalog && (caller !== null || (await this.auth.holdsSome(null, 'oci', 'repository', 'pull')));
     const listing = mayList && { granted: [CATALOG_SCOPE], claims: { [CATALOG_CLAIM]: await this.#pullable(caller) } };
     return this.auth.issueSessionToken(caller, 'oci', { scopes, expiresIn, ...listing });
   }
 
   /**
-   * The caller as the listing of repositories has to see it. A session token must have been made for the listing: its
-   * caller then sees all that it may pull, and not only what the token names.
+   * The caller for the listing of repositories. A session token must have been made for the listing: its caller then
+   * sees all repositories that it may pull, and not only those that the token names.
    * @throws RegistryError `forbidden` for any other session token
    */
   public catalogReader(token: IAuthToken | null): IAuthToken | null {
@@ -87,14 +87,14 @@ export class OciTokens {
       throw new RegistryError('forbidden', 'This token was not made to list repositories', { detail: CATALOG });
     }
     if (claims.userId === '') return null;
-    // an ordinary token for this one question; the end of the session token was looked at when it was verified
+    // an ordinary token for this one check; the expiry of the session token was checked when it was verified
     return { type: 'oci', userId: claims.userId, scopes: pullable.map(String), tokenId: claims.parent };
   }
 
   /**
    * The value of WWW-Authenticate.
-   * @param options.endpoint the URL of the registry's own token endpoint, made only if no realm is configured
-   * @param options.error what is wrong with the credential that was presented, if one was
+   * @param options.endpoint returns the URL of the registry's own token endpoint; called only if no realm is configured
+   * @param options.error the fault of the presented credential, if there was one
    */
   public challenge(options: { endpoint(): string; needed: INeededScope[]; error?: TChallengeError }): string {
     const { endpoint, needed, error } = options;
@@ -105,7 +105,7 @@ export class OciTokens {
   async #pullable(caller: IAuthToken | null): Promise<string[]> {
     const permissions = await this.auth.permissions(caller);
     if (permissions) return permissions.narrow([PULL_ANYTHING]);
-    // A provider that decides name by name is asked for each when they are listed, about a token with these scopes: no
+    // A provider that decides name by name is asked for each when they are listed, with a token of these scopes: no
     // more than those that the caller presented.
     const own = new Permissions({ layers: [caller?.scopes ?? [PULL_ANYTHING]], anybody: [] });
     return own.narrow([PULL_ANYTHING]);

@@ -8,28 +8,28 @@ import { assertDigest, type IDigest, readDigest } from './wire/wire.digests.js';
 import { describe, type IDescriptor } from './wire/wire.manifests.js';
 import { type IReferrersPage, referrerPages, withoutReferrer, withReferrer } from './wire/wire.referrers.js';
 
-/** One manifest and what it refers to. */
+/** A manifest and the subject that it refers to. */
 export interface IReference {
   repository: string;
   subject: IDigest;
   descriptor: IDescriptor;
 }
 
-/** A manifest with a subject. Not with its annotations, which may be 4 MB: a collector holds many of these. */
+/** A manifest with a subject. Without its annotations, which may be 4 MB: a collector holds many of these. */
 export interface IReferrer {
   repository: string;
   subject: IDigest;
   digest: IDigest;
 }
 
-/** A reference as its marker holds it; releases up to 0.2.0 wrote the same. */
+/** A reference in the form of its marker; releases up to 0.2.0 wrote the same. */
 interface IPending extends Omit<IReference, 'subject'> {
   subject: string;
 }
 
 /**
- * The lists of referrers are derived from the manifests: `PendingMarkers` has them follow each push and delete. If a
- * writer stalls until its marker is removed, and then dies, the garbage collector finds what it left (`addMissing`,
+ * The lists of referrers are derived from the manifests: `PendingMarkers` updates them with each push and delete. If a
+ * writer stalls until its marker is removed, and then dies, the garbage collector repairs the list (`addMissing`,
  * `dropGone`).
  */
 export class ReferrerLists implements IRepairable {
@@ -48,13 +48,13 @@ export class ReferrerLists implements IRepairable {
     storage.enlist(this);
   }
 
-  /** The manifests that refer to the subject, in the order of their digests, from that of `from` on. */
+  /** The manifests that refer to the subject, in the order of their digests, beginning with the page of `from`. */
   public async *list(repository: string, subject: IDigest, from = ''): AsyncGenerator<IDescriptor, void, undefined> {
     for await (const { manifests } of pagesOf(this.storage, repository, subject).all(from)) yield* manifests;
   }
 
   /**
-   * Runs `work`, which places or deletes the manifest, and has the list follow; see `PendingMarkers.during`. A manifest
+   * Runs `work`, which places or deletes the manifest, and updates the list; see `PendingMarkers.during`. A manifest
    * without a subject has no reference.
    */
   public async during<T>(reference: IReference | undefined, work: () => Promise<T>): Promise<T> {
@@ -66,7 +66,7 @@ export class ReferrerLists implements IRepairable {
     return this.pending.repair(olderThanMs, forgetAfterMs);
   }
 
-  /** Has the lists name these manifests, if they exist. Reads each list once. */
+  /** Adds these manifests to the lists, if they exist. Reads each list once. */
   public async addMissing(referrers: readonly IReferrer[]): Promise<void> {
     const bySubject = new Map<string, IReferrer[]>();
     for (const referrer of referrers) {
@@ -86,7 +86,7 @@ export class ReferrerLists implements IRepairable {
   }
 
   /**
-   * Has the lists not name manifests that do not exist.
+   * Removes manifests that do not exist from the lists.
    * @param isThere whether the manifest is known to exist; if not, the store is asked
    */
   public async dropGone(isThere: (repository: string, digest: string) => boolean, step: () => void): Promise<void> {
@@ -105,12 +105,15 @@ export class ReferrerLists implements IRepairable {
     }
   }
 
-  /** With a marker: the manifest may come or go after our look, and this process may die before it looks again. */
+  /**
+   * With a marker: the manifest may be pushed or deleted after our look, and this process may die before it looks
+   * again.
+   */
   private async follow(reference: IReference): Promise<void> {
     await this.during(reference, async () => {});
   }
 
-  /** By digest; undefined if the list is damaged. */
+  /** The list by digest; undefined if it is damaged. */
   private async listed(repository: string, subject: IDigest): Promise<Map<string, IDescriptor> | undefined> {
     const listed = new Map<string, IDescriptor>();
     try {
@@ -136,7 +139,7 @@ export class ReferrerLists implements IRepairable {
       isEmpty = changes && next?.names.length === 0;
       return isEmpty && !place.page ? null : next;
     });
-    // one of several pages: it may have been the last one with anything in it
+    // one of several pages: it may have been the last one with entries
     if (isEmpty) await pages.drop();
     return changes;
   }

@@ -2,7 +2,7 @@ import { inParallel } from '../core/base/helpers.concurrency.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
 import { ManifestStore } from './classes.manifeststore.js';
-import { blobsOf } from './helpers.blobs.js';
+import { blobStoreOf } from './helpers.blobstore.js';
 import type { IDigest } from './wire/wire.digests.js';
 import type { IManifest } from './wire/wire.manifests.js';
 
@@ -12,8 +12,8 @@ interface ILooks {
 }
 
 /**
- * What the manifest names and `looks` does not find, each once. An entry of an index is a manifest or a blob: BuildKit
- * stores its cache as an index of blobs.
+ * The content that the manifest names and `looks` does not find, without duplicates. An entry of an index is a manifest
+ * or a blob: BuildKit stores its cache as an index of blobs.
  * @param isSparse entries of an index may be missing (distribution-spec, "Pushing Manifests": sparse indexes)
  */
 const missingOf = async ({ blobs, manifests }: IManifest, looks: ILooks, isSparse: boolean): Promise<string[]> => {
@@ -37,7 +37,7 @@ export const assertNone = (missing: string[]): void => {
   });
 };
 
-/** Before anything is written. */
+/** Checks the children before anything is written. */
 export const findChildren = (
   storage: RegistryStorage,
   name: string,
@@ -45,7 +45,7 @@ export const findChildren = (
   isSparse: boolean,
 ): Promise<string[]> => {
   const manifests = new ManifestStore(storage);
-  const blobs = blobsOf(storage);
+  const blobs = blobStoreOf(storage);
   const looks: ILooks = {
     manifest: (digest) => manifests.exists(name, digest),
     blob: (digest) => blobs.has(name, digest),
@@ -54,10 +54,10 @@ export const findChildren = (
 };
 
 /**
- * When the manifest can be seen: a collector that is about to remove one of the children has left a mark or condemned
- * it, which is undone here, or finds the manifest when it looks at the repository again.
- * @param options `had`: the children were there before the manifest was placed; `isNamed`: an earlier call of this process
- * found them when the manifest could be seen, as it can be ever since
+ * Checks the children after the manifest is visible: if a collector was about to remove a child, it has left a mark or
+ * condemned it, which is undone here, or it finds the manifest when it reads the repository again.
+ * @param options `had`: the children existed before the manifest was placed; `isNamed`: an earlier call of this process
+ * found them when the manifest was visible, and it has been visible since
  */
 export const assureChildren = (
   storage: RegistryStorage,
@@ -66,7 +66,7 @@ export const assureChildren = (
   { isSparse, ...options }: { had?: boolean; isNamed?: boolean; isSparse: boolean },
 ): Promise<string[]> => {
   const manifests = new ManifestStore(storage);
-  const blobs = blobsOf(storage);
+  const blobs = blobStoreOf(storage);
   const looks: ILooks = {
     manifest: async (digest) => {
       const found = await manifests.find(name, digest);

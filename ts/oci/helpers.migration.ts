@@ -1,6 +1,6 @@
 import { inParallel } from '../core/base/helpers.concurrency.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
-import { blobsOf } from './helpers.blobs.js';
+import { blobStoreOf } from './helpers.blobstore.js';
 import { blobFolders, layoutKey } from './keys.oci.js';
 import { readDigest } from './wire/wire.digests.js';
 
@@ -11,7 +11,7 @@ interface ILayoutDocument {
 
 /** 1 is the layout of releases up to 0.2.0: `oci/links/{algorithm}/{hex}:{repository}`. */
 const LAYOUT = 2;
-/** links that are moved at a time; so many are listed before the first is deleted */
+/** links that are moved together: this many are listed before the first is deleted */
 const BATCH = 500;
 
 interface IOldLink {
@@ -21,7 +21,7 @@ interface IOldLink {
 }
 
 const readOldLink = (key: string): IOldLink | null => {
-  // the end of very long names was in a segment of its own
+  // very long names had their end in a segment of its own
   const match = /^([a-z0-9]+)\/([0-9a-f]+):(.+)$/.exec(key.slice(blobFolders.links.length + 1));
   if (!match) return null;
   const [, algorithm, hex, name] = match as unknown as [string, string, string, string];
@@ -29,21 +29,21 @@ const readOldLink = (key: string): IOldLink | null => {
 };
 
 /**
- * Brings links from the layout of 0.2.0 into this one. An old link is deleted when the new one is there, so a process
- * that ends half-way is followed by one that does the rest, and two at once make at most a link too many.
+ * Moves links from the layout of 0.2.0 into this one. An old link is deleted after the new one is stored. So if a
+ * process ends half-way, the next one continues, and two at once make at most a link too many.
  */
 export const migrateLinks = async (storage: RegistryStorage): Promise<void> => {
   const layout = await storage.read<ILayoutDocument>(layoutKey);
   if (layout && layout.value.version >= LAYOUT) return;
-  const blobs = blobsOf(storage);
+  const blobs = blobStoreOf(storage);
   let count = 0;
   const move = async ({ key, repository, digest: text }: IOldLink): Promise<void> => {
     const digest = readDigest(text);
     if (!digest) return;
     const link = await blobs.links.put(repository, digest, '');
-    // If the old link is gone, another process has moved it: one of the two new ones is enough. The last link of a
-    // repository stays in any case: without it a collector deletes the bytes. Each of several processes that come to
-    // this point keeps the same one, the first by its key.
+    // If the old link is gone, another process has moved it, and one of the two new links is enough. The last link of a
+    // repository must stay: without it a collector deletes the bytes. Several processes at this point keep the same
+    // link, the first by its key.
     if (await storage.head(key)) await storage.delete(key);
     else if ((await blobs.links.of(repository, digest)).some((other) => other.key < link)) await storage.delete(link);
     count++;
@@ -58,7 +58,7 @@ export const migrateLinks = async (storage: RegistryStorage): Promise<void> => {
     batch = [];
   }
   await inParallel(batch, move);
-  // what collectors of those releases left
+  // left by collectors of those releases
   for await (const item of storage.list({ prefix: 'oci/collecting/' }))
     if ('key' in item) await storage.delete(item.key);
   if (count > 0) storage.logger.info('Links to blobs are in their new layout', { links: count });

@@ -13,7 +13,7 @@ import { describe } from './wire/wire.manifests.js';
 
 interface IHeld extends ILoadedManifest {
   digest: IDigest;
-  /** of its delete, for the hooks */
+  /** operation id of the delete, for the hooks */
   operationId: string;
 }
 
@@ -30,7 +30,7 @@ const loadAll = async (storage: RegistryStorage, repository: string): Promise<Ma
   return held;
 };
 
-/** What a manifest keeps: the manifests that it names, and those that refer to it. */
+/** Returns the manifests that a kept manifest keeps: those that it names, and those that refer to it. */
 const followersOf = (held: Map<string, IHeld>): ((digest: string) => string[]) => {
   const referrers = new Map<string, string[]>();
   for (const [text, { manifest }] of held) {
@@ -43,7 +43,7 @@ const followersOf = (held: Map<string, IHeld>): ((digest: string) => string[]) =
   ];
 };
 
-/** Adds these, and all that they keep. */
+/** Adds these manifests, and all that they keep. */
 const spread = (kept: Set<string>, from: Iterable<string>, followers: (digest: string) => string[]): void => {
   const open = [...from];
   for (let text = open.pop(); text !== undefined; text = open.pop()) {
@@ -53,7 +53,7 @@ const spread = (kept: Set<string>, from: Iterable<string>, followers: (digest: s
   }
 };
 
-/** All of these, each before what it keeps. */
+/** Sorts the manifests so that each comes before those that it keeps. */
 const parentsFirst = (all: string[], followers: (digest: string) => string[]): string[] => {
   const done = new Set<string>();
   const order: string[] = [];
@@ -68,8 +68,8 @@ const parentsFirst = (all: string[], followers: (digest: string) => string[]): s
 };
 
 /**
- * The manifests to keep: those that a tag, an index to keep or a subject to keep leads to, young ones, and those that
- * were not there when `known` was read.
+ * The manifests to keep: those that a tag, a kept index or a kept subject leads to, young ones, and those that did not
+ * exist when `known` was read.
  */
 const wantedOf = async (
   storage: RegistryStorage,
@@ -87,10 +87,10 @@ const wantedOf = async (
 };
 
 /**
- * Deletes the untagged manifests of one repository. Each is condemned first, and then everything is looked at once
- * more: a push that tags one of them, or names it in an index, calls `keep` after that, and then it cannot be deleted
- * (`ContentGuard`). A manifest that is kept so keeps all that it leads to, so each manifest is deleted before what it
- * names. A `beforeDelete` hook that refuses keeps a manifest.
+ * Deletes the untagged manifests of one repository. Each is condemned first, and then everything is read once more: a
+ * push that tags one of them, or names it in an index, calls `keep` after that, and then it cannot be deleted
+ * (`ContentGuard`). Such a manifest keeps all that it leads to, so each manifest is deleted before those that it names.
+ * If a `beforeDelete` hook refuses, the manifest stays.
  * @param before ms since the epoch; younger manifests stay
  */
 export const retireUntagged = async (
@@ -111,7 +111,7 @@ export const retireUntagged = async (
   try {
     return await remove(storage, oci, { repository, before, held, candidates, allowed });
   } finally {
-    // a quota that is kept by hooks must not count them as gone
+    // hooks that keep a quota must not count them as deleted
     for (const one of allowed.values()) {
       await storage.tell('afterAbort', { ...subjectOf(repository, one), operation: 'delete' });
     }
@@ -121,10 +121,10 @@ export const retireUntagged = async (
 interface IRemoval {
   repository: string;
   before: number;
-  /** what was there when the candidates were chosen */
+  /** the manifests that existed when the candidates were chosen */
   held: Map<string, IHeld>;
   candidates: IHeld[];
-  /** by digest: what hooks have allowed to be deleted, until it may be */
+  /** by digest: manifests whose delete the hooks have allowed and that are not deleted yet */
   allowed: Map<string, IHeld>;
 }
 
@@ -146,7 +146,7 @@ const remove = async (
   const now = await loadAll(storage, repository);
   const followers = followersOf(now);
   const kept = await wantedOf(storage, repository, now, before, held);
-  // a manifest that a hook keeps also keeps what it names
+  // a manifest that a hook keeps also keeps those that it names
   for (const { digest } of candidates) if (!condemned.has(digest.text)) spread(kept, [digest.text], followers);
   for (const text of parentsFirst([...condemned.keys()], followers)) {
     const one = condemned.get(text);

@@ -18,8 +18,8 @@ import type { IDigest } from './wire/wire.digests.js';
  *     oci/uploads/{uuid}.…                             uploads under way (core's ResumableUploads)
  *     oci/layout.json                                  which version of this layout the store has
  *
- * A repository sees a blob only through its own link. Digests hold a colon and names do not, so what is kept for a
- * repository never lies in the folder of another one; `tags.json` is a legal last component of a name, and is escaped.
+ * A repository can only read a blob through its own link. Digests have a colon and names do not, so no data of a
+ * repository are in the folder of another one; `tags.json` is a legal last component of a name, and is escaped.
  */
 export const blobFolders = { bytes: 'oci/blobs', guards: 'oci/copies/blobs', links: 'oci/links' };
 export const manifestsPrefix = 'oci/manifests';
@@ -49,7 +49,7 @@ export const manifestKey = (repository: string, { text }: Pick<IDigest, 'text'>)
 export const manifestGuardKey = (repository: string, { text }: Pick<IDigest, 'text'>): string =>
   `${manifestGuardsPrefix}/${pathOf(repository)}/${text}.json`;
 export const tagsKey = (repository: string): string => `${tagsPrefix}/${pathOf(repository)}/${TAGS_FILE}`;
-/** @param id holds a colon, as no component of a name does */
+/** @param id has a colon, which no component of a name has */
 export const tagPageKey = (repository: string, id: string): string =>
   `${tagPagesPrefix}/${pathOf(repository)}/${id}.json`;
 export const referrersKey = (repository: string, subject: IDigest): string =>
@@ -57,7 +57,7 @@ export const referrersKey = (repository: string, subject: IDigest): string =>
 export const referrerPageKey = (repository: string, id: string): string =>
   `${referrerPagesPrefix}/${pathOf(repository)}/${id}.json`;
 
-/** null for a key that is none of a list of referrers. */
+/** Returns null if the key is not that of a list of referrers. */
 export const readReferrersKey = (key: string): { repository: string; subject: string } | null => {
   const match = /^oci\/referrers\/(.+)\/(sha\d+:[0-9a-f]+)\.json$/.exec(key);
   if (!match) return null;
@@ -65,11 +65,11 @@ export const readReferrersKey = (key: string): { repository: string; subject: st
   return { repository: repositoryOf(path), subject };
 };
 
-/** The repository whose document this is. */
+/** The repository of a tags document's key. */
 export const repositoryOfTags = (key: string): string =>
   repositoryOf(key.slice(tagsPrefix.length + 1, -(TAGS_FILE.length + 1)));
 
-/** Begins all keys of the repository's manifests, and those of few other repositories (`a/sha` of `a`). */
+/** Prefix of all keys of the repository's manifests, and of those of few other repositories (`a/sha` of `a`). */
 export const manifestsOfPrefix = (repository: string): string => `${manifestsPrefix}/${pathOf(repository)}/sha`;
 
 export interface IManifestKey {
@@ -80,7 +80,7 @@ export interface IManifestKey {
   copy: string;
 }
 
-/** null for a key that is none of a manifest. */
+/** Returns null if the key is not that of a manifest. */
 export const readManifestKey = (key: string): IManifestKey | null => {
   const match = /^oci\/manifests\/(.+)\/(sha\d+:[0-9a-f]+)(?:\.([0-9a-f-]+))?$/.exec(key);
   if (!match) return null;

@@ -58,7 +58,7 @@ t.test('the claims of the distribution token specification', async (t) => {
   t.notOk(await auth.authorize(token, 'oci:repository:other', 'pull'));
   t.notOk(await auth.authorize(token, 'npm:package:x', 'read'));
   t.equal(await auth.validateToken(jwt, 'npm'), null);
-  t.match(await auth.identify({ kind: 'basic', username: 'x', password: jwt }, 'oci'), { userId: 'root' });
+  t.match(await auth.validateCredential({ kind: 'basic', username: 'x', password: jwt }, 'oci'), { userId: 'root' });
   t.equal(tokens.service, 'my-registry');
   t.equal(tokens.realm, 'https://auth.example.com/token');
 
@@ -176,7 +176,7 @@ t.test('revocation: of the JWT, of the token it was got with, of both by another
   const make = async () => {
     const password = await here.auth.createToken('root', 'oci', { expiresIn: 1800 });
     t.match(password, /^srt_oci_/, 'the long-lived one is opaque');
-    const caller = await here.auth.identify({ kind: 'basic', username: 'root', password }, 'oci');
+    const caller = await here.auth.validateCredential({ kind: 'basic', username: 'root', password }, 'oci');
     const issued = await here.tokens.issue(caller, wanted('oci:repository:x:pull,push'));
     t.match(
       issued,

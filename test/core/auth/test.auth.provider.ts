@@ -87,8 +87,8 @@ t.test('the provider is asked for everything', async (t) => {
   ]);
   t.same(await auth.allowedNames(null, { protocol: 'npm', type: 'package', action: 'read' }, names), names);
 
-  t.match(await auth.identify({ kind: 'basic', username: 'x', password: secret }, 'npm'), { userId: 'ann' });
-  t.match(await auth.identify({ kind: 'basic', username: 'ann', password: 'correct horse' }, 'pypi'), {
+  t.match(await auth.validateCredential({ kind: 'basic', username: 'x', password: secret }, 'npm'), { userId: 'ann' });
+  t.match(await auth.validateCredential({ kind: 'basic', username: 'ann', password: 'correct horse' }, 'pypi'), {
     userId: 'ann',
     type: 'pypi',
   });

@@ -387,11 +387,12 @@ t.test('what a crash between token and list leaves is swept, but not what is bei
   t.equal((await auth.listTokens('ann')).length, 1);
 });
 
-t.test('identify: every way in which a client may present itself', async (t) => {
+t.test('validateCredential: every way in which a client may present itself', async (t) => {
   const { auth } = await startAuth({ config: PRIVATE });
   const secret = await auth.createPypiToken('ann', true);
-  const as = (username: string, password: string) => auth.identify({ kind: 'basic', username, password }, 'pypi');
-  t.match(await auth.identify({ kind: 'token', token: secret }, 'pypi'), { userId: 'ann', readonly: true });
+  const as = (username: string, password: string) =>
+    auth.validateCredential({ kind: 'basic', username, password }, 'pypi');
+  t.match(await auth.validateCredential({ kind: 'token', token: secret }, 'pypi'), { userId: 'ann', readonly: true });
   t.match(await as('__token__', secret), { userId: 'ann', readonly: true });
   t.match(await as('bob', secret), { userId: 'ann', readonly: true }, 'the token counts, not the name');
   t.match(await as(secret, ''), { userId: 'ann' });
@@ -403,9 +404,9 @@ t.test('identify: every way in which a client may present itself', async (t) => 
   t.equal(await as('ann', 'wrong'), null);
   t.equal(await as('ann', ''), null);
   t.equal(await as('', ''), null);
-  t.equal(await auth.identify({ kind: 'token', token: '' }, 'pypi'), null);
-  t.equal(await auth.identify({ kind: 'token', token: 'correct horse' }, 'pypi'), null);
-  t.equal(await auth.identify({ kind: 'token', token: secret }, 'npm'), null);
+  t.equal(await auth.validateCredential({ kind: 'token', token: '' }, 'pypi'), null);
+  t.equal(await auth.validateCredential({ kind: 'token', token: 'correct horse' }, 'pypi'), null);
+  t.equal(await auth.validateCredential({ kind: 'token', token: secret }, 'npm'), null);
   t.equal(await as('__token__', await auth.createNpmToken('ann')), null);
 });
 
@@ -427,7 +428,7 @@ t.test('tokens of a protocol can be switched off', async (t) => {
   t.equal(await failure(off.auth.createOciToken('ann', [])), 'forbidden');
   await t.rejects(off.auth.createPypiToken('ann'), { message: /pypiTokens\.enabled/ });
   t.ok(await off.auth.createNpmToken('ann'), 'others are not');
-  t.match(await off.auth.identify({ kind: 'basic', username: 'ann', password: 'correct horse' }, 'pypi'), {
+  t.match(await off.auth.validateCredential({ kind: 'basic', username: 'ann', password: 'correct horse' }, 'pypi'), {
     userId: 'ann',
   });
 });
@@ -483,7 +484,10 @@ t.test('a store that is down is an outage, not a wrong password', async (t) => {
   store.outage = new RegistryError('unavailable', 'The store does not answer');
   t.equal(await failure(auth.validateToken(secret)), 'unavailable');
   t.equal(await failure(auth.authenticate({ username: 'eve', password: 'pass' })), 'unavailable');
-  t.equal(await failure(auth.identify({ kind: 'basic', username: 'eve', password: 'pass' }, 'npm')), 'unavailable');
+  t.equal(
+    await failure(auth.validateCredential({ kind: 'basic', username: 'eve', password: 'pass' }, 'npm')),
+    'unavailable',
+  );
   store.outage = undefined;
   t.ok(await auth.validateToken(secret), 'and is forgotten when it is over');
 });

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { hashPassword, verifyPassword } from '../../../ts/core/auth/passwords/helpers.passwords.js';
-import { FreshCache } from '../../../ts/core/base/classes.freshcache.js';
+import { ShortLivedCache } from '../../../ts/core/base/classes.shortlivedcache.js';
 import type { IUserConfig } from '../../../ts/index.js';
 import { Clock, failure, startAuth } from '../../support/auth.js';
 import { MemoryObjectStore } from '../../support/memory-store.js';
@@ -356,7 +356,7 @@ t.test('a process that runs takes nothing from users whom its own configuration 
 
 t.test('what is believed for a while', async (t) => {
   const clock = new Clock();
-  const cache = new FreshCache<{ n: number }>({ max: 10, maxAgeMs: 1000, now: () => clock.ms });
+  const cache = new ShortLivedCache<{ n: number }>({ max: 10, maxAgeMs: 1000, now: () => clock.ms });
   const waiting: ((value: { n: number } | null) => void)[] = [];
   let asked = 0;
   const load = () =>

@@ -321,10 +321,10 @@ t.test('a session token limits also the rights in bulk of a custom provider', as
 t.test('an empty password is put to no provider', async (t) => {
   const provider = lenient({});
   const { auth } = await startAuth({ provider });
-  t.equal(await auth.identify({ kind: 'basic', username: 'ann', password: '' }, 'npm'), null);
+  t.equal(await auth.validateCredential({ kind: 'basic', username: 'ann', password: '' }, 'npm'), null);
   t.equal(await auth.verify({ kind: 'basic', username: 'ann', password: '' }, 'npm'), null);
   t.same(provider.asked, []);
-  t.match(await auth.identify({ kind: 'basic', username: 'ann', password: 'x' }, 'npm'), { userId: 'ann' });
+  t.match(await auth.validateCredential({ kind: 'basic', username: 'ann', password: 'x' }, 'npm'), { userId: 'ann' });
   t.same(provider.asked, ['ann x']);
 });
 

@@ -11,7 +11,7 @@ const throttled = () => {
   /** seconds to wait; 0 = the password was checked, and was as `isRight` says */
   const attempt = (username: string, from: string | undefined, isRight = false): number => {
     try {
-      throttle.admit({ username, from });
+      throttle.assertAllowed({ username, from });
     } catch (error) {
       return Number((error as { headers: Record<string, string> }).headers['Retry-After']);
     }
@@ -249,7 +249,7 @@ t.test('a token that is no longer valid, as a password, is no guess', async (t) 
   const secret = await auth.createToken('ann', 'pypi');
   await auth.revokeToken(secret);
   const as = (password: string) =>
-    failure(auth.identify({ kind: 'basic', username: 'ann', password, from: ADDRESS }, 'pypi'));
+    failure(auth.validateCredential({ kind: 'basic', username: 'ann', password, from: ADDRESS }, 'pypi'));
   for (let n = 0; n < 12; n++) t.equal(await as(secret), 'no error, but null');
   t.match(await as('right'), /ann/);
 });

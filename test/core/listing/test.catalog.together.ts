@@ -122,7 +122,7 @@ t.test('a listing is answered while others publish without end', async (t) => {
     }
   })();
   await pause(20);
-  t.equal(await Promise.race([writer.settle().then(() => 'settled'), pause(3000).then(() => 'starved')]), 'settled');
+  t.equal(await Promise.race([writer.flush().then(() => 'settled'), pause(3000).then(() => 'starved')]), 'settled');
   goesOn = false;
   await feeding;
 });

@@ -176,10 +176,10 @@ t.test('what cannot be tidied changes no answer', async (t) => {
     unlink: (path) => nodeFiles.unlink(isBroken && path.includes('objects/') ? directory : path),
   });
   await store.put('plain/x', Buffer.from('1'), { immutable: true });
-  await store.put('scratch/x', Buffer.from('1'), { immutable: true, scratch: true });
+  await store.put('temporary/x', Buffer.from('1'), { immutable: true, temporary: true });
   await store.put('doc', Buffer.from('1'));
   await store.put('old/doc', Buffer.from('1'));
-  await store.delete('scratch/x', { scratch: true });
+  await store.delete('temporary/x', { repeatable: true });
   const now = Date.now;
   t.teardown(() => {
     Date.now = now;

@@ -65,7 +65,7 @@ const steps: IStep[] = [
     title: `an object with the content of others: ${key}`,
     key,
     after: '',
-    run: (store: IObjectStore) => store.put(key, bytesOf(0), { immutable: true, common: true, ifNoneMatch: '*' }),
+    run: (store: IObjectStore) => store.put(key, bytesOf(0), { immutable: true, shareable: true, ifNoneMatch: '*' }),
   })),
   {
     title: 'the delete of a document',
@@ -91,7 +91,7 @@ const steps: IStep[] = [
     key: 'g/whole',
     after: 'p1p2',
     run: async (store) => {
-      for (const part of ['p1', 'p2']) await store.put(`parts/${part}`, Buffer.from(part), { scratch: true });
+      for (const part of ['p1', 'p2']) await store.put(`parts/${part}`, Buffer.from(part), { temporary: true });
       await store.compose('g/whole', ['parts/p1', 'parts/p2'], { immutable: true, ifNoneMatch: '*' });
     },
   },
@@ -100,7 +100,7 @@ const steps: IStep[] = [
     key: 'g/large',
     after: large('p'),
     run: async (store) => {
-      await store.put('parts/large', chunksOf(large('p')), { scratch: true });
+      await store.put('parts/large', chunksOf(large('p')), { temporary: true });
       await store.compose('g/large', ['parts/large'], { immutable: true, ifNoneMatch: '*' });
     },
   },

@@ -94,10 +94,10 @@ t.test('an immutable object: the file with its header before it has its name, an
   wanted[2] = 'link objects/large=';
   inOrder(t, await during(() => store.put('large', streamOf(LARGE), { immutable: true })), wanted, 'a large body');
   wanted[2] = 'link objects/one=';
-  await store.put('part', streamOf(LARGE), { immutable: true, scratch: true });
+  await store.put('part', streamOf(LARGE), { immutable: true, temporary: true });
   inOrder(t, await during(() => store.compose('one', ['part'], { immutable: true })), wanted, 'one part adopted');
   wanted[2] = 'link objects/two=';
-  for (const key of ['a', 'b']) await store.put(key, streamOf(LARGE), { immutable: true, scratch: true });
+  for (const key of ['a', 'b']) await store.put(key, streamOf(LARGE), { immutable: true, temporary: true });
   inOrder(t, await during(() => store.compose('two', ['a', 'b'], { immutable: true })), wanted, 'two parts copied');
 });
 
@@ -209,7 +209,7 @@ t.test('a change that comes while its folder is being synced is synced by a sync
   for (const key of ['f/0', 'f/1']) await store.put(key, bytesOf(10), { immutable: true });
   calls.length = 0;
   isHeld = true;
-  // scratch files are not synced, so the first sync is that of the folder
+  // temporary files are not synced, so the first sync is that of the folder
   const first = store.delete('f/0');
   await gate.arrived;
   let isDone = false;

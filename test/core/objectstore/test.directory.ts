@@ -261,7 +261,7 @@ t.test('an object that was composed of one part is a part itself: it stays reada
   const directory = await makeDirectory(t);
   const store = await openStore(directory);
   const whole = { size: MIB, sha256: sha256Of(MIB) };
-  await store.put('staging/1', streamOf(MIB), { immutable: true, scratch: true });
+  await store.put('staging/1', streamOf(MIB), { immutable: true, temporary: true });
   for (const [part, target] of [
     ['staging/1', 'files/a'],
     ['files/a', 'files/b'],
@@ -370,9 +370,9 @@ t.test('a listing looks only at names that can be wanted, and takes empty folder
     for await (const item of store.list({ prefix: `top/${prefix}` })) if ('key' in item) found.push(item.key.slice(4));
     t.same(found, keys.filter((key) => key.startsWith(prefix)).sort(), prefix);
   }
-  await store.put('staging/day/1', Buffer.from('1'), { immutable: true, scratch: true });
-  await store.delete('staging/day/1', { scratch: true });
-  t.match(await tree(directory), ['objects/staging/day/'], 'what is deleted as scratch leaves its folder');
+  await store.put('staging/day/1', Buffer.from('1'), { immutable: true, temporary: true });
+  await store.delete('staging/day/1', { repeatable: true });
+  t.match(await tree(directory), ['objects/staging/day/'], 'a repeatable delete leaves the folder');
   for await (const _item of store.list({ prefix: 'staging/' })) t.fail('there is nothing');
   t.notOk((await tree(directory)).some((path) => path.includes('staging/day')));
 });

@@ -50,9 +50,9 @@ t.test('what follows is made the same, also if the truth changes between look an
   t.equal(derived.get('a'), 1);
   t.same(inner.keys('pending/'), []);
   hooks.afterLook = () => truth.set('a', 2);
-  t.equal(await pending.settle({ name: 'a' }), true);
+  t.equal(await pending.bringUpToDate({ name: 'a' }), true);
   t.equal(derived.get('a'), 2);
-  t.equal(await pending.settle({ name: 'a' }), false);
+  t.equal(await pending.bringUpToDate({ name: 'a' }), false);
 });
 
 t.test('work that fails half-way is followed too, and its error is the caller’s', async (t) => {

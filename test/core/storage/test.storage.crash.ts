@@ -329,7 +329,7 @@ t.test('an upload that was swept away while it waited is an honest error', async
   };
   await t.rejects(publishToy(storage, NAME, '1.0.0', content('a', LARGE)), {
     kind: 'unavailable',
-    message: /swept away/,
+    message: /was removed/,
   } as unknown as Error);
   t.same(inner.keys(), []);
 });

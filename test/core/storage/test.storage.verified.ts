@@ -61,15 +61,15 @@ t.test('a verified body gives everything but its last chunk before it is found r
 });
 
 t.test('a verified body that is wrong, too long, of another length, or not admitted ends before its end', async (t) => {
-  const admit = async () => {};
+  const approve = async () => {};
   const refuse = async () => {
     throw Object.assign(new Error('no'), { kind: 'forbidden' });
   };
   const table: [string, VerifiedBody, () => Promise<void>, string][] = [
-    ['other content', verified(['one ', 'two ', 'thr33']), admit, 'digestMismatch'],
-    ['more than allowed', verified(CHUNKS, { limit: 5 }), admit, 'tooLarge'],
-    ['shorter than announced', verified(CHUNKS, { size: WHOLE.byteLength + 1 }), admit, 'invalid'],
-    ['longer than announced', verified(CHUNKS, { size: WHOLE.byteLength - 1 }), admit, 'invalid'],
+    ['other content', verified(['one ', 'two ', 'thr33']), approve, 'digestMismatch'],
+    ['more than allowed', verified(CHUNKS, { limit: 5 }), approve, 'tooLarge'],
+    ['shorter than announced', verified(CHUNKS, { size: WHOLE.byteLength + 1 }), approve, 'invalid'],
+    ['longer than announced', verified(CHUNKS, { size: WHOLE.byteLength - 1 }), approve, 'invalid'],
     ['refused', verified(), refuse, 'forbidden'],
   ];
   for (const [what, one, admitted, reason] of table) {
@@ -83,8 +83,8 @@ t.test('a verified body that is wrong, too long, of another length, or not admit
   }
   t.throws(() => verified(CHUNKS, { size: 1001 }), kind('tooLarge'), 'before a byte is read');
   const drained = verified(['x']);
-  await t.rejects(drained.drain(admit), kind('digestMismatch'), 'what is there already is verified all the same');
-  await verified().drain(admit);
+  await t.rejects(drained.drain(approve), kind('digestMismatch'), 'what is there already is verified all the same');
+  await verified().drain(approve);
 });
 
 t.test('a verified body that nobody reads is freed; one that is read is not', async (t) => {
@@ -175,7 +175,7 @@ t.test('a staged object of several keys: read in order, as often as needed, dele
   await t.rejects(streamToBuffer(await gone.open()), kind('unavailable'), 'one that was swept away says so');
 });
 
-t.test('scratch objects are not synced, what is composed of them is', async (t) => {
+t.test('temporary objects are not synced, what is composed of them is', async (t) => {
   const synced = new Set<number>();
   const directory = await makeDirectory(t);
   let syncs = 0;
@@ -186,8 +186,8 @@ t.test('scratch objects are not synced, what is composed of them is', async (t) 
       return nodeFiles.fsync(fd);
     },
   });
-  // new folders are synced, with or without scratch
-  await store.put('scratch/first', Buffer.from('x'), { scratch: true, immutable: true });
+  // new folders are synced, with or without `temporary`
+  await store.put('temporary/first', Buffer.from('x'), { temporary: true, immutable: true });
   for (const [name, parts] of [
     ['one small', ['abc']],
     ['one large', ['x'.repeat(300_000)]],
@@ -195,12 +195,12 @@ t.test('scratch objects are not synced, what is composed of them is', async (t) 
     ['several large', ['x'.repeat(300_000), 'y'.repeat(300_000), 'z']],
   ] as const) {
     syncs = 0;
-    const keys = parts.map((_, at) => `scratch/${name.replace(' ', '-')}-${at}`);
+    const keys = parts.map((_, at) => `temporary/${name.replace(' ', '-')}-${at}`);
     for (const [at, key] of keys.entries()) {
-      const options = { scratch: true, immutable: true, ifNoneMatch: '*' as const };
+      const options = { temporary: true, immutable: true, ifNoneMatch: '*' as const };
       await store.put(key, toReadableStream(Buffer.from(parts[at]!)), options);
     }
-    t.equal(syncs, 0, `${name}: not while it is scratch`);
+    t.equal(syncs, 0, `${name}: not while it is temporary`);
     synced.clear();
     const target = `final/${name.replace(' ', '-')}`;
     await store.compose(target, [...keys], { immutable: true });
@@ -217,7 +217,7 @@ t.test('scratch objects are not synced, what is composed of them is', async (t) 
       `${name}: the bytes themselves`,
     );
     syncs = 0;
-    for (const key of keys) await store.delete(key, { scratch: true });
+    for (const key of keys) await store.delete(key, { repeatable: true });
     t.equal(syncs, 0, 'and they go without one');
   }
   syncs = 0;
@@ -264,7 +264,7 @@ t.test('a codec that keeps values: what was written is not parsed to be read, by
   let parses = 0;
   const codec: ICodec<{ n: number }> = {
     contentType: 'text/plain',
-    keepsValues: true,
+    immutableValues: true,
     serialize: ({ n }) => `${n}`,
     parse: (bytes) => {
       parses++;

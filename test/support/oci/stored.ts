@@ -3,7 +3,7 @@ import { streamToBuffer } from '../../../ts/core/base/helpers.streams.js';
 import type { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
 import { ContentCollector, type ICollectPlan } from '../../../ts/core/storage/content/classes.contentcollector.js';
 import { ManifestStore } from '../../../ts/oci/classes.manifeststore.js';
-import { blobsOf } from '../../../ts/oci/helpers.blobs.js';
+import { blobStoreOf } from '../../../ts/oci/helpers.blobstore.js';
 import { manifestsPrefix, readManifestKey, repositoryOfTags, tagsPrefix } from '../../../ts/oci/keys.oci.js';
 import { pagesOfTags } from '../../../ts/oci/tags/classes.repositorytags.js';
 import { type IDigest, readDigest } from '../../../ts/oci/wire/wire.digests.js';
@@ -16,7 +16,7 @@ export const collectCopies = async (
   storage: RegistryStorage,
   plan: Partial<ICollectPlan> = {},
 ): Promise<ContentCollector> => {
-  const collector = new ContentCollector(blobsOf(storage), {
+  const collector = new ContentCollector(blobStoreOf(storage), {
     before: Number.POSITIVE_INFINITY,
     dryRun: false,
     isNamed: () => true,
@@ -45,7 +45,7 @@ const isWhole = async (storage: RegistryStorage, key: string, { algorithm, hex }
 export const problemsOf = async (storage: RegistryStorage): Promise<string[]> => {
   const problems: string[] = [];
   const manifests = new ManifestStore(storage);
-  const blobs = blobsOf(storage);
+  const blobs = blobStoreOf(storage);
   for await (const { key } of storage.listDocuments({ prefix: `${tagsPrefix}/` })) {
     const repository = repositoryOfTags(key);
     for await (const { names, digests } of pagesOfTags(storage, repository).all()) {

@@ -2,7 +2,7 @@ import { crypto, LRUCache } from '../../plugins.js';
 import type { TRegistryProtocol } from '../interfaces.core.js';
 import type { IAuthToken, IVerifiedCaller, TPresentedCredential } from './interfaces.auth.js';
 
-/** callers that are remembered at once; one takes some 300 bytes beside its token */
+/** maximum number of cached callers; each takes some 300 bytes beside its token */
 const MAX_CALLERS = 10_000;
 
 interface IRemembered {
@@ -18,19 +18,22 @@ export interface IVerification {
   revision: number;
 }
 
-/** Node 20.12 and later hash in one call, which takes a third of the time. */
+/** Node 20.12 and later can hash in one call, which takes a third of the time. */
 const sha256 = (text: string): string =>
   typeof crypto.hash === 'function'
     ? crypto.hash('sha256', text, 'base64')
     : crypto.createHash('sha256').update(text).digest('base64');
 
 /**
- * Verified callers by keyed hash of what they presented, each until its `validUntil`. Every change that this process
- * makes to tokens or users forgets them all and counts the revision up, so that a verification which began before the
- * change is not kept.
+ * Caches verified callers by a keyed hash of their credentials, each until its `validUntil`. Every change that this
+ * process makes to tokens or users clears the cache and increases the revision, so that the result of a verification
+ * that began before the change is not cached.
  */
 export class CallerMemory {
-  /** 64 characters, one block of sha256; a hash without it would let a password be searched. Dies with the process. */
+  /**
+   * 64 characters, one block of sha256. Without a key, passwords could be found by searching the hashes. It is lost
+   * with the process.
+   */
   readonly #key = crypto.randomBytes(48).toString('base64');
   readonly #now: () => number;
   readonly #callers = new LRUCache<string, IRemembered>({ max: MAX_CALLERS });
@@ -45,11 +48,11 @@ export class CallerMemory {
     if (!remembered) return undefined;
     const { caller, since } = remembered;
     const now = this.#now();
-    // a clock that was set back proves nothing about the age
+    // if the clock was set back, the age is unknown
     return now >= since && now < caller.validUntil ? caller : undefined;
   }
 
-  /** To be called before the first look at what the verification is made from. */
+  /** Call it before the first look at the data that the verification depends on. */
   public begin(): IVerification {
     return { since: this.#now(), revision: this.#revision };
   }
@@ -75,8 +78,8 @@ export class CallerMemory {
   #hash(credential: TPresentedCredential, protocol: TRegistryProtocol): string {
     if (credential.kind === 'token') return sha256(`${this.#key}token\n${protocol}\n${credential.token}`);
     const { username, password, from = '' } = credential;
-    // a password is remembered for its address only: at any other one this would answer guesses that nobody counts; the
-    // lengths mark where address and name end, whatever characters they hold
+    // a password is cached for its address only: at any other address the cache would confirm guesses that the throttle
+    // does not count. The lengths show where address and name end, whatever characters they contain
     return sha256(`${this.#key}basic\n${protocol}\n${from.length} ${username.length}\n${from}${username}${password}`);
   }
 }

@@ -1,5 +1,5 @@
 import { crypto } from '../../plugins.js';
-import { FreshCache } from '../base/classes.freshcache.js';
+import { ShortLivedCache } from '../base/classes.shortlivedcache.js';
 import { ConfigError } from '../classes.configerror.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
 import { ADMIN_SCOPE, normalizeScopes } from './helpers.scopes.js';
@@ -7,41 +7,41 @@ import { toUserName } from './helpers.usernames.js';
 import type { IAccount, IUserConfig, TPasswordRecord } from './interfaces.auth.js';
 import { requirePassword } from './passwords/helpers.passwords.js';
 
-/** The ids of the users of the config, who are not stored themselves. A list, as a name may be `__proto__`. */
+/** The stored ids of the users of the config. A list, because a name may be `__proto__`. */
 interface IIdentities {
   users: { name: string; uid: string }[];
 }
 
 export interface IConfiguredUsersOptions {
   storage: Pick<RegistryStorage, 'read' | 'update'>;
-  /** `auth.users`; `undefined` says nothing about who is no longer there */
+  /** `auth.users`; `undefined`: the config does not say which users were removed */
   users: readonly IUserConfig[] | undefined;
   digest(password: string): TPasswordRecord;
   now(): number;
-  /** ms for which the ids are believed */
+  /** ms for which the ids are cached */
   maxAgeMs: number;
 }
 
 type TWithoutUid = Omit<IAccount, 'uid'>;
 
 const KEY = 'auth/configured-users.json';
-/** Until release 0.3.0 this was the id of each of them, and tokens of that time hold it. */
+/** Until release 0.3.0 all of them had this id, and tokens of that time contain it. */
 const FIRST_UID = 'config';
 
 /**
- * The users of `auth.users`. Each has an id, to which its tokens belong; the ids are stored. A start with a configuration
- * that lacks a user forgets the id, so that a later user of that name inherits no tokens.
+ * The users of `auth.users`. Each has a stored id, to which its tokens belong. When a process starts with a
+ * configuration that lacks a user, the user's id is deleted, so that a later user of that name inherits no tokens.
  */
 export class ConfiguredUsers {
   readonly #options: IConfiguredUsersOptions;
   readonly #users = new Map<string, TWithoutUid>();
-  readonly #accounts: FreshCache<Map<string, IAccount>>;
+  readonly #accounts: ShortLivedCache<Map<string, IAccount>>;
   #hasStarted = false;
 
   /** @throws ConfigError */
   constructor(options: IConfiguredUsersOptions) {
     this.#options = options;
-    this.#accounts = new FreshCache({ max: 1, maxAgeMs: options.maxAgeMs, now: options.now });
+    this.#accounts = new ShortLivedCache({ max: 1, maxAgeMs: options.maxAgeMs, now: options.now });
     for (const [index, user] of (options.users ?? []).entries()) this.#add(user, `auth.users[${index}]`);
   }
 
@@ -53,7 +53,7 @@ export class ConfiguredUsers {
     return this.#users.has(name);
   }
 
-  /** The account, if its id is known. */
+  /** The account, if its id is cached. */
   public peek(name: string): IAccount | undefined {
     return this.#users.has(name) ? this.#accounts.peek(KEY)?.get(name) : undefined;
   }
@@ -66,7 +66,7 @@ export class ConfiguredUsers {
     return this.#users.size === 0 ? [] : [...(await this.#all()).values()];
   }
 
-  /** ms until which `peek` gives an account again. */
+  /** ms until which `peek` returns an account. */
   public believedUntil(): number {
     return this.#accounts.freshUntil(KEY);
   }
@@ -84,7 +84,10 @@ export class ConfiguredUsers {
     return new Map([...this.#users].map(([name, user]) => [name, { ...user, uid: ids.get(name) as string }]));
   }
 
-  /** Gives an id to those who have none. The first time in this process it forgets those who are not in the config. */
+  /**
+   * Gives an id to users that have none. The first call in this process deletes the ids of users that are not in the
+   * config.
+   */
   async #register(): Promise<Map<string, string>> {
     const isWanted = (name: string): boolean => this.#hasStarted || this.#users.has(name);
     const { value } = await this.#options.storage.update<IIdentities>(KEY, (current) => {
@@ -102,7 +105,7 @@ export class ConfiguredUsers {
   #add(user: IUserConfig, field: string): void {
     const name = toUserName(user.username);
     if (name === null) throw new ConfigError(`${field}.username`, 'is not a name that a user can have');
-    if (this.#users.has(name)) throw new ConfigError(`${field}.username`, `"${name}" is there twice`);
+    if (this.#users.has(name)) throw new ConfigError(`${field}.username`, `"${name}" is listed twice`);
     const scopes = Object.freeze([...(user.scopes ?? [ADMIN_SCOPE])]);
     try {
       normalizeScopes(scopes, `${field}.scopes`);

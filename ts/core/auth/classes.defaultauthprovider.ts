@@ -1,4 +1,4 @@
-import { FreshCache } from '../base/classes.freshcache.js';
+import { ShortLivedCache } from '../base/classes.shortlivedcache.js';
 import { inParallel } from '../base/helpers.concurrency.js';
 import { ConfigError } from '../classes.configerror.js';
 import { RegistryError } from '../classes.registryerror.js';
@@ -29,8 +29,8 @@ export interface IDefaultAuthProviderOptions {
 }
 
 /**
- * ms for which a token or account once read is believed. What is changed in another process takes effect within 5 s; the
- * rest of that is for slow stores.
+ * ms for which a token or account is cached. A change in another process must take effect within 5 s; the rest is for
+ * slow stores.
  */
 export const BELIEVED_MS = 4_500;
 
@@ -41,7 +41,7 @@ interface ICachedToken {
   token: IAuthToken;
 }
 
-/** An error of the scopes list as one of the config. */
+/** Turns an error of a list of scopes into a ConfigError. */
 const configuredScopes = (list: readonly string[], field: string): readonly string[] => {
   try {
     return normalizeScopes(list, field);
@@ -62,8 +62,8 @@ const toTokenInfo = (record: ITokenRecord): ITokenInfo => {
 };
 
 /**
- * Users and tokens of the registry's own. A token holds at every moment at most what its user holds, and nothing once the
- * user is gone. Anybody may do what `auth.anonymousScopes` says, with a token or without.
+ * Users and tokens in the registry's own store. A token never has more rights than its user has at that moment, and
+ * none when the user is removed. All callers have the rights of `auth.anonymousScopes`, with a token or without.
  */
 export class DefaultAuthProvider implements IAuthProvider {
   /** for administrators: no rights are checked */
@@ -73,10 +73,10 @@ export class DefaultAuthProvider implements IAuthProvider {
   readonly #onChange: () => void;
   readonly #anybody: readonly string[];
   readonly #selfRegistration: boolean;
-  readonly #tokens: FreshCache<ICachedToken>;
-  /** the `uid` of the account that a token which was handed out belongs to */
+  readonly #tokens: ShortLivedCache<ICachedToken>;
+  /** the `uid` of the account of each returned token */
   readonly #owners = new WeakMap<IAuthToken, string>();
-  /** session tokens of another token service: their scopes are not bound to an account here */
+  /** session tokens of another token service: their scopes are not bound to an account of this registry */
   readonly #foreign = new WeakSet<IAuthToken>();
   readonly #anonymous: Permissions;
   readonly #nothing = new Permissions({ layers: [], anybody: [] });
@@ -89,7 +89,7 @@ export class DefaultAuthProvider implements IAuthProvider {
     this.#selfRegistration = config.selfRegistration === true;
     this.#anybody = configuredScopes(config.anonymousScopes ?? DEFAULT_ANONYMOUS_SCOPES, 'auth.anonymousScopes');
     this.#anonymous = new Permissions({ layers: [], anybody: this.#anybody });
-    this.#tokens = new FreshCache({ max: 10_000, maxAgeMs: BELIEVED_MS, now: () => now().getTime() });
+    this.#tokens = new ShortLivedCache({ max: 10_000, maxAgeMs: BELIEVED_MS, now: () => now().getTime() });
     this.users = new UserStore({
       storage,
       secret: config.jwtSecret,
@@ -115,7 +115,7 @@ export class DefaultAuthProvider implements IAuthProvider {
     return found && (protocol === undefined || found.record.protocol === protocol) ? found.token : null;
   }
 
-  /** @throws RegistryError `notFound` where there is no such user, `invalid` for scopes that are none */
+  /** @throws RegistryError `notFound` if there is no such user, `invalid` if a scope is malformed */
   public async createToken(userId: string, protocol: TRegistryProtocol, options: ITokenOptions = {}): Promise<string> {
     const account = await this.requireAccount(userId);
     const secret = newTokenSecret(protocol);
@@ -138,7 +138,7 @@ export class DefaultAuthProvider implements IAuthProvider {
     return secret;
   }
 
-  /** At most once a day for each token: a use must not cost a write. */
+  /** Writes at most once a day for each token, so that a use does not cost a write. */
   public async prolongToken(tokenId: string): Promise<void> {
     const found = await this.#find(tokenId);
     const { slidingSeconds, expiresAt } = found?.record ?? {};
@@ -180,8 +180,8 @@ export class DefaultAuthProvider implements IAuthProvider {
   }
 
   /**
-   * ms until which the store is not asked again whether a token of `validateToken` is good, or a password's account is
-   * there; -Infinity if it is asked the next time.
+   * ms until which the token of `validateToken`, or the account of a password, is valid without asking the store again;
+   * -Infinity: the store is asked the next time.
    */
   public believedUntil(token: IAuthToken): number {
     const { tokenId, userId } = token;
@@ -231,17 +231,17 @@ export class DefaultAuthProvider implements IAuthProvider {
     return account && { userId: account.userId, email: account.email, createdAt: account.createdAt };
   }
 
-  /** Whether the token of this id (not its secret) is still good. */
+  /** Whether the token with this id (not its secret) is still valid. */
   public async isLive(tokenId: string): Promise<boolean> {
     return (await this.#find(tokenId)) !== null;
   }
 
-  /** Whether the token of this id is one of this user's. */
+  /** Whether the token with this id belongs to this user. */
   public async ownsToken(userId: string, tokenId: string): Promise<boolean> {
     return (await this.#find(tokenId))?.record.userId === userId;
   }
 
-  /** Whether the account that a token was made for is still the one of that name. */
+  /** Whether the user's present account is the one that a token was made for. */
   public async ownsName(userId: string, uid: string): Promise<boolean> {
     return (await this.users.account(userId))?.uid === uid;
   }

@@ -13,8 +13,8 @@ import type { IPermissions } from './interfaces.auth.js';
 const READ_ONLY: readonly IScope[] = parseScopes(['*:*:*:read', '*:*:*:pull']);
 
 /**
- * What a token allows: what all of its layers grant (the token's own scopes and those of its user), and what anonymous
- * callers may do, because the caller could also come without the token.
+ * The rights of a token: those that all of its layers grant (the token's own scopes, and its user's), and those of
+ * anonymous callers, because the caller could also omit the token.
  */
 export class Permissions implements IPermissions {
   readonly #layers: readonly (readonly IScope[])[];
@@ -39,7 +39,7 @@ export class Permissions implements IPermissions {
     return (this.#layers.length > 0 && this.#layers.every(grants)) || grants(this.#anybody);
   }
 
-  /** Names are left out of the comparison, so this may be true although two layers name different things. */
+  /** Ignores names, so it may return true although two layers name different packages. */
   public allowsSome(protocol: string, type: string, action: string): boolean {
     return this.#allowsKind({ protocol, type, action }, () => true);
   }

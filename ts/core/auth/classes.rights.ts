@@ -5,7 +5,7 @@ import { isReadAction, parseScopes } from './helpers.scopes.js';
 import type { IAuthProvider, IAuthToken, IPermissions } from './interfaces.auth.js';
 import type { SessionTokens } from './sessions/classes.sessiontokens.js';
 
-/** What `holdsSome` and `allowedNames` ask about. */
+/** The right that `holdsSome` and `allowedNames` check. */
 export interface IRight {
   protocol: TRegistryProtocol;
   type: string;
@@ -15,7 +15,7 @@ export interface IRight {
 /** Names that a custom provider is asked about at the same time: each may cost it a request to a directory server. */
 const QUESTIONS_AT_ONCE = 32;
 
-/** What a session token allows: the named part of what its user may do, and what anybody may do. */
+/** The rights of a session token: those of its user's rights that it names, and those of anonymous callers. */
 class SessionPermissions implements IPermissions {
   constructor(
     private readonly limits: IPermissions,
@@ -45,8 +45,8 @@ class SessionPermissions implements IPermissions {
 }
 
 /**
- * Every decision about what a caller may do. The provider decides; the limits of the presented token (its protocol, its
- * end, read-only, the scopes of a session token) hold for every provider.
+ * Decides what a caller may do. The provider decides; the limits of the presented token (its protocol, its expiry,
+ * read-only, the scopes of a session token) apply with every provider.
  */
 export class Rights {
   readonly #provider: IAuthProvider;
@@ -59,19 +59,19 @@ export class Rights {
 
   public async authorize(token: IAuthToken | null, resource: string, action: string): Promise<boolean> {
     if (token && !this.#mayUse(token, resource.slice(0, Math.max(0, resource.indexOf(':'))), action)) return false;
-    // for what a session token does not name, its bearer is an anonymous caller
+    // for rights that a session token does not name, its bearer is an anonymous caller
     const isNamed = !token || (this.#sessions.limitsOf(token)?.allows(resource, action) ?? true);
     return this.#provider.authorize(isNamed ? this.#userOf(token) : null, resource, action);
   }
 
-  /** Whether the caller may do this to any name at all: asked if the name is known only after the body was read. */
+  /** Whether the caller may do this to any name at all: used if the name is known only after the body was read. */
   public async holdsSome(token: IAuthToken | null, right: IRight): Promise<boolean> {
     const { protocol, type, action } = right;
     if (token && !this.#mayUse(token, protocol, action)) return false;
     const permissions = await this.permissions(token);
     if (permissions) return permissions.allowsSome(protocol, type, action);
-    // A provider that decides name by name cannot be asked for "some". An anonymous caller needs "all", and a known
-    // user passes, because each name is checked later.
+    // A provider that decides name by name cannot check "some". An anonymous caller needs the right to all names. A
+    // known user passes, because each name is checked later.
     const speaksForUser = token && (this.#sessions.limitsOf(token)?.allowsSome(protocol, type, action) ?? true);
     return (
       (speaksForUser && this.#userOf(token) !== null) || this.#provider.authorize(null, `${protocol}:${type}:*`, action)
@@ -84,7 +84,7 @@ export class Rights {
     return (await this.permissions(token))?.allowsAll(protocol, type, action) ?? false;
   }
 
-  /** Those of `names` that the caller has the right to, in the same order: the filter of every listing. */
+  /** Those of `names` to which the caller has the right, in the same order: the filter of every listing. */
   public async allowedNames(token: IAuthToken | null, right: IRight, names: Iterable<string>): Promise<string[]> {
     const { protocol, type, action } = right;
     const all = [...names];
@@ -103,7 +103,7 @@ export class Rights {
     return allowed;
   }
 
-  /** All that the caller may do, at once; `undefined` if the provider decides name by name. */
+  /** All rights of the caller; `undefined` if the provider decides name by name. */
   public async permissions(token: IAuthToken | null): Promise<IPermissions | undefined> {
     const provider = this.#provider;
     if (!decidesInBulk(provider)) return undefined;
@@ -113,8 +113,8 @@ export class Rights {
   }
 
   /**
-   * The part of `scopes` within `protocol` that the caller holds.
-   * @param actions what `*` as action stands for if the provider decides name by name
+   * The part of `scopes` within `protocol` that the caller has.
+   * @param actions the actions that `*` means if the provider decides name by name
    */
   public async narrow(
     token: IAuthToken | null,

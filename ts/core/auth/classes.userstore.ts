@@ -1,5 +1,5 @@
 import { crypto } from '../../plugins.js';
-import { FreshCache } from '../base/classes.freshcache.js';
+import { ShortLivedCache } from '../base/classes.shortlivedcache.js';
 import { mapInParallel } from '../base/helpers.concurrency.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
@@ -13,7 +13,7 @@ import { hashPassword, MAX_PASSWORD_LENGTH, requirePassword } from './passwords/
 /** `auth/users/{encoded name}.json` */
 interface IUserDocument {
   name: string;
-  /** a new one for each account, also for one of a name that was there before */
+  /** unique to the account: another account of the same name has another one */
   uid: string;
   /** see helpers.passwords */
   password: string;
@@ -26,45 +26,45 @@ interface IUserDocument {
 /** An account as an administrator sees it. */
 export interface IUserInfo extends IUserProfile {
   scopes: string[];
-  /** `config`: stands in `auth.users` and is changed there */
+  /** `config`: the user is in `auth.users` and must be changed there */
   source: 'store' | 'config';
 }
 
 export interface IUserStoreOptions {
   storage: Pick<RegistryStorage, 'read' | 'update' | 'listDocuments'>;
-  /** keys what is remembered of passwords */
+  /** key of the cache of passwords */
   secret: string;
-  /** `auth.users` of the config; `undefined` = this process knows nothing of them */
+  /** `auth.users` of the config; `undefined`: this process does not know them */
   configured?: readonly IUserConfig[];
   now(): Date;
-  /** ms for which another process may not yet see a change made here */
+  /** ms after which another process sees a change at the latest */
   maxAgeMs: number;
-  /** called after every change to an account that was there */
+  /** called after every change to an existing account */
   onChange?(): void;
-  /** called when an account is gone */
+  /** called when an account was removed */
   onRemoved?(userId: string): Promise<void>;
 }
 
 const PREFIX = 'auth/users/';
 const keyOf = (name: string): string => `${PREFIX}${encodeUserName(name)}.json`;
-/** RFC 5321 section 4.5.3.1.3, less its brackets; documents repeat the address with each version that is published */
+/** RFC 5321 section 4.5.3.1.3, without the brackets; documents repeat the address in each published version */
 const MAX_EMAIL_LENGTH = 254;
 
 /**
- * The registry's own users: those of the config, and those in the registry's store, which every process on that store
- * shares. These methods are for the administrator (command line, embedder); they do not ask who calls.
+ * The registry's own users: those of the config, and those in the registry's store, which all processes on that store
+ * share. These methods are for administrators (command line, embedder); they do not check the caller's rights.
  */
 export class UserStore {
   readonly #options: IUserStoreOptions;
   readonly #configured: ConfiguredUsers;
-  readonly #accounts: FreshCache<IAccount>;
+  readonly #accounts: ShortLivedCache<IAccount>;
   readonly #passwords: PasswordCheck;
 
   /** @internal */
   constructor(options: IUserStoreOptions) {
     this.#options = options;
     const now = (): number => options.now().getTime();
-    this.#accounts = new FreshCache({ max: 10_000, maxAgeMs: options.maxAgeMs, now });
+    this.#accounts = new ShortLivedCache({ max: 10_000, maxAgeMs: options.maxAgeMs, now });
     this.#passwords = new PasswordCheck(options.secret, now);
     this.#configured = new ConfiguredUsers({
       storage: options.storage,
@@ -107,7 +107,7 @@ export class UserStore {
     return { userId: name, email, createdAt: new Date(createdAt), scopes, source: 'store' };
   }
 
-  /** Void in this process at once and in every other within 5 s; the user's tokens stay valid. */
+  /** The old password is invalid at once in this process and within 5 s in others; the user's tokens stay valid. */
   public async setPassword(username: string, password: string): Promise<void> {
     requirePassword(password);
     const hashed = await hashPassword(password);
@@ -115,10 +115,10 @@ export class UserStore {
   }
 
   /**
-   * For the user, who proves by the old password who asks. The user's tokens stay valid.
+   * For the user, who proves the right to do so by the old password. The user's tokens stay valid.
    * @param from the caller's address (see ICredentials)
-   * @throws RegistryError `unauthenticated` (the old password is wrong, or there is no such user), `invalid` (the new one
-   * cannot be used), `conflict` (a user of the config)
+   * @throws RegistryError `unauthenticated` (the old password is wrong, or there is no such user), `invalid` (the new
+   * one cannot be used), `conflict` (a user of the config)
    */
   public async changePassword(
     username: string,
@@ -127,13 +127,13 @@ export class UserStore {
     from?: string,
   ): Promise<void> {
     const wrong = (): RegistryError => new RegistryError('unauthenticated', 'The old password is wrong');
-    // before the check: a record that is newer than the one that was checked proves nothing
+    // read before the check: a record that is newer than the checked one proves nothing
     const proven = await this.account(username);
     if ((await this.verify({ username, password: oldPassword, from })) === null) throw wrong();
     requirePassword(newPassword);
     const hashed = await hashPassword(newPassword);
     await this.#change(username, (user) => {
-      // set anew by an administrator, or taken over by another account, since the old password was checked
+      // the password was reset by an administrator, or the account was replaced, since the old password was checked
       if (!proven || !('scrypt' in proven.password) || user.password !== proven.password.scrypt) throw wrong();
       return { ...user, password: hashed };
     });
@@ -165,14 +165,14 @@ export class UserStore {
       storage.read<IUserDocument>(key),
     );
     for await (const document of documents) {
-      // removed since, or hidden by a name of the config
+      // removed meanwhile, or replaced by a user of the config
       if (!document || this.#configured.has(document.value.name)) continue;
       users.push(this.#describe(this.#toAccount(document.value)));
     }
     return users.sort((a, b) => (a.userId < b.userId ? -1 : 1));
   }
 
-  /** ms until which the store is not asked again for this account; -Infinity if it is asked the next time. */
+  /** ms until which the account is cached; -Infinity: the store is asked the next time. */
   public believedUntil(userId: string): number {
     return this.#configured.has(userId) ? this.#configured.believedUntil() : this.#accounts.freshUntil(userId);
   }
@@ -209,7 +209,7 @@ export class UserStore {
   async #change(username: string, fn: (user: IUserDocument) => IUserDocument | null): Promise<void> {
     const name = requireUserName(username);
     if (this.#configured.has(name)) {
-      throw new RegistryError('conflict', `User ${name} stands in auth.users of the configuration: change it there`);
+      throw new RegistryError('conflict', `User ${name} is in auth.users of the configuration: change it there`);
     }
     const updatedAt = this.#options.now().toISOString();
     try {

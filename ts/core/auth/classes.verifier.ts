@@ -16,7 +16,10 @@ import type { SessionTokens } from './sessions/classes.sessiontokens.js';
 export interface IVerifierOptions {
   config: IAuthConfig;
   provider: IAuthProvider;
-  /** `provider`, if the embedder did not bring it: only then callers are remembered, as another one may decide otherwise */
+  /**
+   * `provider`, if it is the registry's own: only then callers are cached, because another provider may change its
+   * decision
+   */
   own: DefaultAuthProvider | undefined;
   sessions: SessionTokens;
   callers: CallerMemory;
@@ -26,7 +29,7 @@ export interface IVerifierOptions {
 /** Callers of a custom provider are verified each time. */
 const NOT_REMEMBERED = 0;
 
-/** Finds out who a caller is, from what a request presents. */
+/** Verifies the credentials of a request. */
 export class Verifier {
   /** The user's id, or `null` if name and password do not belong together. */
   public readonly authenticate: (credentials: ICredentials) => Promise<string | null>;
@@ -50,7 +53,7 @@ export class Verifier {
     if (!credential) return this.#anonymous;
     const { own, sessions, callers } = this.#options;
     const verification = callers.begin();
-    const token = await this.identify(credential, protocol);
+    const token = await this.validateCredential(credential, protocol);
     if (!token) return null;
     const believed = own ? (sessions.believedUntil(token) ?? own.believedUntil(token)) : NOT_REMEMBERED;
     const validUntil = Math.min(believed, verification.since + BELIEVED_MS);
@@ -62,12 +65,15 @@ export class Verifier {
     return credential ? this.#options.callers.peek(credential, protocol) : this.#anonymous;
   }
 
-  public async identify(credential: TPresentedCredential, protocol: TRegistryProtocol): Promise<IAuthToken | null> {
+  public async validateCredential(
+    credential: TPresentedCredential,
+    protocol: TRegistryProtocol,
+  ): Promise<IAuthToken | null> {
     if (credential.kind === 'token') return this.validateToken(credential.token, protocol);
     const { username, password, from } = credential;
     const token = await this.validateToken(password || username, protocol);
     if (token) return token;
-    // an LDAP server answers a bind with an empty password with success (RFC 4513 section 5.1.2)
+    // an LDAP server accepts a bind with an empty password (RFC 4513 section 5.1.2)
     const userId = password === '' ? null : await this.authenticate({ username, password, from });
     return userId === null ? null : { type: protocol, userId, scopes: [`${protocol}:*:*:*`] };
   }

@@ -11,8 +11,8 @@ const depthOf = (object: object, name: keyof IAuthProvider): number => {
 };
 
 /**
- * Whether `permissions()` of a provider may stand for many questions to `authorize()`. It may not if a subclass (or an
- * assignment to the object) overrides `authorize()` alone: the inherited `permissions()` knows nothing of that.
+ * Whether `permissions()` of a provider may replace calls of `authorize()`. It may not if a subclass (or an assignment
+ * to the object) overrides only `authorize()`: the inherited `permissions()` would ignore that.
  */
 export const decidesInBulk = (
   provider: IAuthProvider,

@@ -12,7 +12,7 @@ export interface IScope {
   action: IGlob;
 }
 
-/** What a scope is held against, e.g. `npm:package:@scope/x`. */
+/** A resource that scopes are compared with, e.g. `npm:package:@scope/x`. */
 export interface IResource {
   protocol: string;
   type: string;
@@ -21,14 +21,14 @@ export interface IResource {
 
 export interface IGlob {
   readonly text: string;
-  /** the literal runs between the stars; a single one means that there is no star */
+  /** the literal text between the stars; if there is only one piece, there is no star */
   readonly pieces: readonly string[];
 }
 
 /** Everything. The scope of an administrator. */
 export const ADMIN_SCOPE = '*:*:*:*';
 
-/** What an account may do that is made without a word about scopes: use and publish, but not delete. */
+/** The default scopes of an account: use and publish, but not delete. */
 export const DEFAULT_USER_SCOPES: readonly string[] = Object.freeze([
   '*:*:*:read',
   '*:*:*:pull',
@@ -42,7 +42,7 @@ export const isReadAction = (action: string): boolean => action === 'read' || ac
 
 const toGlob = (text: string): IGlob => ({ text, pieces: text.split('*') });
 
-/** Linear in both lengths: no regular expression that a stored scope could make explode. */
+/** Linear in both lengths: a stored scope cannot cause the exponential time of a regular expression. */
 export const globMatches = (glob: IGlob, text: string): boolean => {
   const { pieces } = glob;
   if (pieces.length === 1) return glob.text === text;
@@ -62,10 +62,10 @@ export const globMatches = (glob: IGlob, text: string): boolean => {
 };
 
 const WORD = /^[A-Za-z0-9_.*-]+$/;
-/** a name may be nearly anything, but no white space or control character has a place in it */
+/** nearly any character, but no white space or control character */
 const NAME = /^[^\s\u0000-\u001f\u007f]+$/;
 
-/** `null` where the text is no scope; such a text grants nothing. */
+/** `null` if the text is not a scope; such a text grants nothing. */
 export const parseScope = (text: string): IScope | null => {
   const [protocol, type, ...rest] = text.split(':');
   const action = rest.pop();
@@ -77,7 +77,7 @@ export const parseScope = (text: string): IScope | null => {
 
 const parsedLists = new WeakMap<readonly string[], readonly IScope[]>();
 
-/** Parsed once for a frozen list (those of tokens and accounts are); any other list may change and is parsed each time. */
+/** A frozen list (that of a token or account) is parsed once; any other list may change and is parsed each time. */
 export const parseScopes = (list: readonly string[]): readonly IScope[] => {
   const known = parsedLists.get(list);
   if (known) return known;
@@ -86,7 +86,7 @@ export const parseScopes = (list: readonly string[]): readonly IScope[] => {
   return scopes;
 };
 
-/** `npm:package:@scope/x` in its parts; the name may hold further colons. `null` where a part is missing. */
+/** Splits `npm:package:@scope/x` into its parts; the name may contain colons. `null` if a part is missing. */
 export const resourceToParts = (resource: string): IResource | null => {
   const first = resource.indexOf(':');
   const second = resource.indexOf(':', first + 1);
@@ -107,15 +107,18 @@ export const scopeMatches = (scope: IScope, resource: IResource, action: string)
 export const scopeToText = (scope: IScope): string =>
   `${scope.protocol.text}:${scope.type.text}:${scope.name.text}:${scope.action.text}`;
 
-/** A glob's own text read as a name: where `wide` takes even the stars of `narrow`, it takes all that `narrow` does. */
+/**
+ * Returns the narrower of two globs. It reads a glob's text as a name: if `wide` matches even the stars of `narrow`, it
+ * matches all names that `narrow` does.
+ */
 const narrower = (a: IGlob, b: IGlob): IGlob | null => {
   if (globMatches(a, b.text)) return b;
   return globMatches(b, a.text) ? a : null;
 };
 
 /**
- * What both scopes grant, or `null`. Names that overlap without one holding the other (`a*` and `*b`) count as nothing:
- * the result never grants more than either.
+ * The scope that both grant, or `null`. Names that overlap without one including the other (`a*` and `*b`) count as
+ * disjoint: the result never grants more than either.
  */
 export const intersectScopes = (a: IScope, b: IScope): IScope | null => {
   const protocol = narrower(a.protocol, b.protocol);
@@ -126,8 +129,8 @@ export const intersectScopes = (a: IScope, b: IScope): IScope | null => {
 };
 
 /**
- * Scopes as a caller wrote them, checked and without doubles. Several actions may share a line: `…:pull,push`.
- * @param field how an error calls the list, e.g. `auth.anonymousScopes`
+ * Checks scopes and removes duplicates. One line may have several actions: `…:pull,push`.
+ * @param field name of the list in errors, e.g. `auth.anonymousScopes`
  * @throws RegistryError `invalid`
  */
 export const normalizeScopes = (list: readonly string[], field: string): readonly string[] => {

@@ -31,7 +31,7 @@ export const checkTokenOptions = (options: ITokenOptions, protocol: TRegistryPro
     const list = normalizeScopes(scopes, 'scopes');
     const stray = parseScopes(list).findIndex((scope) => !globMatches(scope.protocol, protocol));
     if (stray >= 0)
-      throw new RegistryError('invalid', `scopes: ${list[stray]} means nothing in a token for ${protocol}`);
+      throw new RegistryError('invalid', `scopes: ${list[stray]} has no effect in a token for ${protocol}`);
     checked.scopes = [...list];
   }
   if (readonly !== undefined) checked.readonly = readonly;

@@ -5,7 +5,7 @@ const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const PREFIXED = /^srt_[a-z0-9-]+_[0-9A-Za-z]{43}$/;
 
-/** 32 random bytes in 43 characters that survive every URL, header and double click. */
+/** 32 random bytes as 43 characters that are safe in URLs and headers and are selected by a double click. */
 const randomBase62 = (): string => {
   let number = BigInt(`0x${randomBytes(32).toString('hex')}`);
   let text = '';
@@ -16,13 +16,15 @@ const randomBase62 = (): string => {
   return text;
 };
 
-/** A new secret: a UUID for npm, for the others `srt_{protocol}_{43 characters}`, which secret scanners can know. */
+/**
+ * A new secret: a UUID for npm, for the others `srt_{protocol}_{43 characters}`, which secret scanners can recognise.
+ */
 export const newTokenSecret = (protocol: TRegistryProtocol): string => {
   if (protocol === 'npm') return randomUUID();
   return `srt_${protocol.toLowerCase().replace(/[^a-z0-9]+/g, '-')}_${randomBase62()}`;
 };
 
-/** Whether this could be a secret of `newTokenSecret`: what could not is not worth a look-up. */
+/** Whether the text has the form of a secret of `newTokenSecret`; if not, no look-up is needed. */
 export const looksLikeOpaqueToken = (text: string): boolean => UUID.test(text) || PREFIXED.test(text);
 
 /** sha256, hex. The secrets have 122 random bits and more, so a plain hash cannot be searched. */
@@ -31,7 +33,7 @@ export const hashToken = (secret: string): string => createHash('sha256').update
 /** Whether this is the id of a token, as listings show it, and not its secret. */
 export const isTokenId = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);
 
-/** So much of a secret as its owner needs to tell it from others. */
+/** The first characters of a secret, by which its owner recognises it. */
 export const tokenHint = (secret: string): string => {
   const prefix = secret.lastIndexOf('_') + 1;
   return secret.slice(0, prefix === 0 ? 6 : prefix + 4);

@@ -1,10 +1,10 @@
 import { RegistryError } from '../classes.registryerror.js';
 
-/** `:` ends the name in Basic credentials, `/` ends a URL segment; line breaks and half characters help nobody. */
+/** `:` ends the name in Basic credentials, `/` ends a URL segment; line breaks and lone surrogates are useless. */
 const FORBIDDEN = /[/:\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
 const MAX_BYTES = 200;
 
-/** The one spelling of a name under which an account is kept (case is kept), or `null` where no account can have it. */
+/** The normalised name under which an account is stored (case is kept), or `null` if no account can have this name. */
 export const toUserName = (text: unknown): string | null => {
   if (typeof text !== 'string' || text === '' || text !== text.trim() || FORBIDDEN.test(text)) return null;
   const name = text.normalize('NFC');
@@ -19,7 +19,9 @@ export const requireUserName = (text: unknown): string => {
   throw new RegistryError('invalid', `This user name cannot be used: a name has ${rule}`);
 };
 
-/** A name as one segment of a storage key: only letters, digits, `_` and `-` stand for themselves, so no `..` comes out. */
+/**
+ * A name as one segment of a storage key: all but letters, digits, `_` and `-` is encoded, so the result is never `..`.
+ */
 export const encodeUserName = (name: string): string =>
   [...Buffer.from(name)]
     .map((byte) => {

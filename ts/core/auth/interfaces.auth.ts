@@ -28,8 +28,8 @@ export interface IAuthToken {
 }
 
 /**
- * The caller of a request. One object stands for one verification: as long as that is remembered, the same credential
- * gives the same object.
+ * The caller of a request. One object belongs to one verification: as long as it is cached, the same credential returns
+ * the same object.
  */
 export interface IVerifiedCaller {
   /** `null` = an anonymous caller */
@@ -77,14 +77,14 @@ export interface IAuthProvider {
   createToken(userId: string, protocol: TRegistryProtocol, options?: ITokenOptions): Promise<string>;
   /** takes the secret, or the id that `listTokens` shows */
   revokeToken(token: string): Promise<void>;
-  /** resource: `npm:package:foo`; action: read | write | delete | pull | push */
+  /** resource, e.g. `npm:package:foo`; action: read | write | delete | pull | push */
   authorize(token: IAuthToken | null, resource: string, action: string): Promise<boolean>;
   listTokens?(userId: string): Promise<ITokenInfo[]>;
   /** of all users, for administrators */
   listAllTokens?(): Promise<ITokenInfo[]>;
   /** at most `limit` ids of tokens that begin like this, for administrators */
   findTokenIds?(prefix: string, limit: number): Promise<string[]>;
-  /** answers `npm adduser`; absent or throwing `forbidden` means that accounts are made elsewhere */
+  /** called for `npm adduser`; if it is absent or throws `forbidden`, accounts are made elsewhere */
   createUser?(credentials: ICredentials, profile?: { email?: string }): Promise<string>;
   getUser?(userId: string): Promise<IUserProfile | null>;
   /** Called when a token that was made with `sliding` was used; takes the id of the token. */
@@ -97,12 +97,12 @@ export interface IAuthProvider {
   destroy?(): Promise<void>;
 }
 
-/** What one caller may do at this moment. */
+/** The rights of one caller at this moment. */
 export interface IPermissions {
   allows(resource: string, action: string): boolean;
   /** whether the caller may do this to any name at all */
   allowsSome(protocol: TRegistryProtocol, type: string, action: string): boolean;
-  /** whether the caller may do this to every name; false where that is not certain */
+  /** whether the caller may do this to every name; false if that is not certain */
   allowsAll(protocol: TRegistryProtocol, type: string, action: string): boolean;
   /** the part of `scopes` that the caller holds */
   narrow(scopes: readonly string[]): string[];
@@ -114,13 +114,13 @@ export interface IUserProfile {
   createdAt?: Date | undefined;
 }
 
-/** How an account keeps its password: as scrypt record, or (one of the config) as digest by this process's own key. */
+/** The password of an account: a scrypt record, or (for a user of the config) a digest with a key of this process. */
 export type TPasswordRecord = { scrypt: string } | { digest: Buffer };
 
 /** An account of the default provider as requests need it. */
 export interface IAccount {
   userId: string;
-  /** which account of that name; tokens belong to it */
+  /** distinguishes accounts with the same name; tokens belong to it */
   uid: string;
   password: TPasswordRecord;
   /** frozen */
@@ -144,8 +144,8 @@ export interface IAuthConfig {
   tokenStore: 'memory' | 'redis' | 'database' | 'bucket';
   npmTokens?: { enabled: boolean; defaultReadOnly?: boolean } | undefined;
   /**
-   * `service` is the `aud` of a JWT (default `smartregistry`), `issuer` its `iss` (default: the realm, else the service).
-   * Another token service that knows `jwtSecret` is believed when its tokens carry these two.
+   * `service` is the `aud` of a JWT (default `smartregistry`), `issuer` its `iss` (default: the realm, else the
+   * service). Tokens of another token service that has `jwtSecret` are accepted if they have these two claims.
    */
   ociTokens?: { enabled: boolean; realm?: string; service?: string; issuer?: string } | undefined;
   mavenTokens?: { enabled: boolean } | undefined;
@@ -153,7 +153,7 @@ export interface IAuthConfig {
   composerTokens?: { enabled: boolean } | undefined;
   pypiTokens?: { enabled: boolean } | undefined;
   rubygemsTokens?: { enabled: boolean } | undefined;
-  /** what a caller without a token may do; default `['*:*:*:read', '*:*:*:pull']`; `[]` makes the registry private */
+  /** rights of a caller without a token; default `['*:*:*:read', '*:*:*:pull']`; `[]` makes the registry private */
   anonymousScopes?: string[] | undefined;
   users?: IUserConfig[] | undefined;
   /** lets `npm adduser` create accounts; default false */

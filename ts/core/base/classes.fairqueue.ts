@@ -4,9 +4,9 @@ interface IWaiting {
   refuse(): void;
 }
 
-/** Those that wait with the same names so far; the next name divides them into lanes, which take turns. */
+/** Work that waits with the same names so far. The next name divides it into lanes, which take turns. */
 class Lane {
-  /** of all that wait here, sub-lanes included */
+  /** pieces of work that wait in this lane, sub-lanes included */
   public size = 0;
   readonly #own: IWaiting[] = [];
   /** a Map keeps the order of insertion, which is the order of the turns; none is empty */
@@ -33,15 +33,15 @@ class Lane {
     if (!first) return this.#count(this.#own.shift());
     const [name, lane] = first;
     const waiting = lane.next();
-    // to the end of the turns
+    // the lane goes to the end of the turns
     this.#lanes.delete(name);
     if (lane.size > 0) this.#lanes.set(name, lane);
     return this.#count(waiting);
   }
 
   /**
-   * The latest of the longest lane gives its place to one with these names; `undefined` if no lane is so much longer that
-   * it would still be as long as the other's afterwards.
+   * Removes the newest work of the longest lane, so that work with these names gets its place. Returns `undefined` if
+   * even the longest lane would then be shorter than the lane of these names.
    */
   public giveWay(names: readonly string[]): IWaiting | undefined {
     const [name, ...others] = names;
@@ -64,7 +64,7 @@ class Lane {
     return this.#count(lane ? this.#dropFrom(name as string, lane) : this.#own.pop());
   }
 
-  /** Of several the one whose turn comes last. */
+  /** The longest lane; of several equal ones, the one whose turn comes last. */
   #longest(): [string, Lane] | undefined {
     let longest: [string, Lane] | undefined;
     for (const entry of this.#lanes) if (!longest || entry[1].size >= longest[1].size) longest = entry;
@@ -78,10 +78,10 @@ class Lane {
 }
 
 /**
- * Runs at most `concurrency` pieces of work at once and keeps at most `queue` waiting. Work is named, e.g. by address and
- * user: those with different first names take turns, within them those with different second names, and so on, so that a
- * caller that floods waits behind its own work. If the queue is full, the longest lane gives way to a shorter one.
- * Work without a place is refused: in a queue without a limit every caller would time out.
+ * Runs at most `concurrency` pieces of work at once and keeps at most `queue` waiting. Work is named, e.g. by address
+ * and user. Work with different first names takes turns, then work with different second names, and so on: a caller
+ * that floods the queue waits behind its own work. If the queue is full, the longest lane loses work to a shorter one.
+ * Work without a place is refused, because in an unlimited queue every caller would time out.
  */
 export class FairQueue {
   readonly #options: { concurrency: number; queue: number; refusal(): Error };
@@ -100,7 +100,7 @@ export class FairQueue {
         if (!displaced) throw this.#options.refusal();
         displaced.refuse();
       }
-      // whoever finishes hands its place over, so the count stays as it is
+      // work that ends hands its place over, so the count does not change
       await new Promise<void>((start, reject) => {
         this.#waiting.add(names, { start, refuse: () => reject(this.#options.refusal()) });
       });

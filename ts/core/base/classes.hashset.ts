@@ -1,17 +1,16 @@
 import { createHash } from 'node:crypto';
 
-/** entries per slot of the table; beyond that, looking for a free slot takes long */
+/** entries per slot of the table; a fuller table takes long to find a free slot */
 const MAX_FILL = 0.6;
 const FIRST_SLOTS = 1024;
-/** a number that no hash is, for a free slot */
+/** marks a free slot: no hash has this value */
 const FREE = -1;
-/** bits that a double holds exactly beside its sign: 53, of which 48 are read at once */
+/** bytes of a hash: a double holds 53 bits exactly, and 48 of them are read at once */
 const HASH_BYTES = 6;
 
 /**
- * A set of texts of which only 48 bits are kept, 8 bytes for each: it may take one text for another. Among 10,000,000
- * entries that happens to one of 28,000,000 look-ups (10^7 / 2^48), so only callers that a wrong
- * yes does not harm may use it.
+ * A set of texts that keeps only 48 bits of each (8 bytes of memory), so it may confuse two texts. With 10,000,000
+ * entries one of 28,000,000 look-ups (10^7 / 2^48) returns a wrong `true`. Use it only if a wrong `true` does no harm.
  */
 export class HashSet {
   private table = new Float64Array(FIRST_SLOTS).fill(FREE);
@@ -47,7 +46,7 @@ export class HashSet {
 
 const hashOf = (text: string): number => createHash('sha256').update(text).digest().readUIntBE(0, HASH_BYTES);
 
-/** Where this hash is, or else the free slot where it belongs. */
+/** The slot that holds this hash, else the free slot for it. */
 const slotOf = (table: Float64Array<ArrayBuffer>, hash: number): number => {
   let slot = hash % table.length;
   while (table[slot] !== FREE && table[slot] !== hash) slot = (slot + 1) % table.length;

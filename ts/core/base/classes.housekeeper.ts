@@ -1,56 +1,56 @@
 import { RegistryError } from '../classes.registryerror.js';
 import type { ILogger } from '../interfaces.core.js';
 
-/** Work that is done now and then, without a request. Two runs of it at once, on two replicas, must be harmless. */
+/** Work that is done at intervals, without a request. Two runs at once, on two replicas, must be harmless. */
 export interface IChore {
   name: string;
   everyMs: number;
-  /** each process runs it (for what it keeps in memory): it takes no turn, and no run is recorded */
+  /** every process runs it (e.g. because it concerns memory): it takes no turn, and no run is recorded */
   perProcess?: boolean;
   /**
-   * Returns what is worth a line in the log, or nothing. It ends soon after `signal` aborts, and throws or returns then;
-   * what it has not done is left to the next run.
+   * Returns the numbers for a line in the log, or `undefined`. Soon after `signal` aborts it must return or throw; the
+   * next run does the rest.
    */
   work(options: { signal: AbortSignal }): Promise<Record<string, number> | undefined>;
 }
 
-/** A turn at a chore that was taken from the others. */
+/** The right of this process to run a chore now, which no other process has at the same time. */
 export interface IChoreTurn {
   /** Gives the turn back. `completed`: the chore is not due again before its interval is over. */
   end(completed: boolean): Promise<void>;
 }
 
-/** What all processes on one store know of their chores together. */
+/** The record of chores that all processes on one store share. */
 export interface IChoreRecords {
-  /** A turn, if the chore is due and nobody runs it, else the ms after which it is worth asking again. */
+  /** Returns a turn if the chore is due and no process runs it, else the ms after which to ask again. */
   begin(chore: IChore): Promise<IChoreTurn | number>;
 }
 
 export interface IHousekeeperOptions {
   /** ms from the start to the first look at each chore */
   firstLookMs?: number;
-  /** ms that `stop` waits for the turns to be given back */
+  /** ms that `stop` waits until the turns are given back */
   stopMs?: number;
 }
 
-/** Chores would slow the start down, and a process that lives for less need not run any. */
+/** Chores would slow the start down, and a process that ends within a minute need not run any. */
 const FIRST_LOOK_MS = 60_000;
 /**
- * A look costs one read of a small document. At least one per hour: the process that runs the chore may have died, and
- * the timers of Node end at 24 days.
+ * The longest pause between two looks. A look costs one read of a small document. It must come at least once per hour,
+ * because the process that runs the chore may have died; and timers of Node end at 24 days.
  */
 const LONGEST_PAUSE_MS = 60 * 60_000;
-/** After a failure: time for an outage to pass. A chore with a shorter interval comes at its interval. */
+/** Pause after a failure: time for an outage to end. A chore with a shorter interval runs at its interval. */
 const RETRY_MS = 10 * 60_000;
-/** Two writes to a store that works. A turn that is not given back ends by itself (`IChoreRecords`). */
+/** Time for two writes to a store that works. A turn that is not given back expires (`IChoreRecords`). */
 const STOP_MS = 2_000;
-/** Share of a pause by which it varies, so that replicas that were started together do not look together. */
+/** Pauses vary by this share, so that replicas that were started together do not look at the same time. */
 const SPREAD = 0.2;
 
 /**
- * Runs chores when they are due, without keeping the process alive and without two runs of one chore at once in this
- * process. When a chore was last run stands in the store, so a process that is restarted every day still runs what is
- * due once a day. `stop` aborts what runs and does not wait for the work to end.
+ * Runs chores when they are due. It does not keep the process alive, and never runs one chore twice at once in this
+ * process. The store records when a chore was last run, so a process that is restarted every day still runs a daily
+ * chore once a day. `stop` aborts the running chores and does not wait for their work to end.
  */
 export class Housekeeper {
   private readonly timers = new Map<string, ReturnType<typeof setTimeout>>();
@@ -72,7 +72,7 @@ export class Housekeeper {
     this.schedule(chore, this.firstLookMs);
   }
 
-  /** Aborts the chores that run and gives their turns back; nothing is begun any more. */
+  /** Aborts the running chores and gives their turns back. No chore begins afterwards. */
   public async stop(): Promise<void> {
     this.stopping.abort(new RegistryError('unavailable', 'The registry is being stopped'));
     for (const timer of this.timers.values()) clearTimeout(timer);
@@ -123,7 +123,7 @@ export class Housekeeper {
       if (done && Object.values(done).some((count) => count > 0)) this.logger.info(chore.name, done);
       return true;
     } catch (error) {
-      // what was aborted has not failed
+      // an aborted chore has not failed
       if (!signal.aborted) this.warn(`${chore.name} failed and will be tried again`, error);
       return false;
     }

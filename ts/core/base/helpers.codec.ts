@@ -6,24 +6,27 @@ export interface IDocumentStamp {
   id: string;
 }
 
-/** How a document's bytes and its value become each other. Codecs are compared by identity: use one object per kind. */
+/**
+ * Converts a document's value into bytes and back. Codecs are compared by identity: use one object per kind of
+ * document.
+ */
 export interface ICodec<T> {
   parse(bytes: Uint8Array): T;
   /**
-   * ETags on S3 are hashes of the content, so a conditional write that arrives late would take equal bytes of a later
-   * version for the version that it was meant for. A codec whose values can return to an earlier state therefore writes
+   * ETags on S3 are hashes of the content. If two versions have equal bytes, a conditional write that arrives late can
+   * mistake the later version for the earlier one. A codec whose values can return to an earlier state therefore writes
    * `stamp.revision` into its text.
    */
   serialize(value: T, stamp?: IDocumentStamp): Uint8Array | string;
   contentType: string;
   /**
-   * What is parsed is exactly what was serialised, so a value that was written need not be parsed to be read again; and
-   * its type allows no change, so that it need not be frozen.
+   * Values survive a round trip unchanged, so a written value need not be parsed before it is returned; and their type
+   * allows no change, so they need not be frozen.
    */
-  keepsValues?: boolean;
+  immutableValues?: boolean;
   /**
-   * Freezes a value that is about to be written. True: what is written would be parsed to the same value, so that it need
-   * not be parsed to be read again. Default: `deepFreeze`, and the value is parsed again.
+   * Freezes a value that is about to be written. Returns true if the written text would be parsed to the same value:
+   * then the value is cached without parsing. Default: `deepFreeze`, and the written text is parsed.
    */
   freeze?(value: T): boolean;
 }
@@ -33,12 +36,14 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 /** The member that `jsonCodec` adds at the end of an object. */
 const REVISION_MEMBER = '$revision';
 
-/** Members from which on an object is written member by member: a package with fewer versions is written in 1 ms. */
+/**
+ * Objects with at least so many members are written member by member. A package with fewer versions is written in 1 ms.
+ */
 const MANY = 256;
-/** Objects within objects that are looked at for many members. */
+/** Levels of nested objects that are searched for objects with many members. */
 const DEPTH = 2;
 
-/** The texts of frozen members of large objects: the next version of a document has nearly all of them, too. */
+/** JSON texts of frozen members of large objects. The next version of a document shares nearly all of them. */
 const texts = new WeakMap<object, string>();
 
 const memberText = (member: unknown, depth: number): string | undefined => {
@@ -50,7 +55,10 @@ const memberText = (member: unknown, depth: number): string | undefined => {
   return text;
 };
 
-/** What `JSON.stringify` makes of a value (undefined if it has no form); of large objects it writes only what is new. */
+/**
+ * The JSON text of a value, as from `JSON.stringify`; undefined if it has none. Of a large object only new members are
+ * serialised.
+ */
 const writeJson = (value: unknown, depth = DEPTH): string | undefined => {
   const isPlain = typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
   if (!isPlain || depth < 0 || 'toJSON' in value) return JSON.stringify(value);
@@ -80,14 +88,16 @@ const parseJson = (bytes: Uint8Array): unknown => {
   return value;
 };
 
-/** Whether JSON has a form for a value that is not an object, and the form is parsed to the same value. */
+/** Whether JSON has a form for a value that is not an object, and parsing returns the same value. */
 const isJsonScalar = (value: unknown): boolean =>
   typeof value === 'string' ||
   typeof value === 'boolean' ||
   value === null ||
   (typeof value === 'number' && Number.isFinite(value) && !Object.is(value, -0));
 
-/** Whether JSON keeps an object with these members as it is, apart from what the members hold. */
+/**
+ * Whether a round trip through JSON keeps an object with these members; the content of the members is not looked at.
+ */
 const isJsonContainer = (part: object, members: readonly unknown[]): boolean => {
   const prototype: unknown = Object.getPrototypeOf(part);
   if (Array.isArray(part)) return prototype === Array.prototype && members.length === part.length;
@@ -95,8 +105,8 @@ const isJsonContainer = (part: object, members: readonly unknown[]): boolean => 
 };
 
 /**
- * As `deepFreeze`; returns whether the value is exactly what JSON makes of it. A part that is frozen already is taken to
- * be of an earlier version of the document, which has been looked at.
+ * Freezes like `deepFreeze`. Returns whether a round trip through JSON keeps the value. A part that is frozen already
+ * is taken to belong to an earlier version of the document, which was checked then.
  */
 const freezeJson = (value: unknown): boolean => {
   const left: unknown[] = [value];
@@ -120,8 +130,8 @@ const freezeJson = (value: unknown): boolean => {
 
 /**
  * Documents as JSON; the default. An object carries its revision as its last member `$revision`, which is not part of
- * the value. Other values (arrays, strings, numbers) have no place for one: two versions with the same value have the
- * same bytes, so keep an object if a value can return.
+ * the value. Arrays, strings and numbers cannot carry one, so two versions with the same value have the same bytes: use
+ * an object if a value can return.
  */
 export const jsonCodec: ICodec<unknown> = {
   contentType: 'application/json',
@@ -134,9 +144,9 @@ export const encode = (serialized: Uint8Array | string): Uint8Array =>
   typeof serialized === 'string' ? Buffer.from(serialized) : serialized;
 
 /**
- * Freezes plain data all the way down. A part that is frozen already is taken to be frozen throughout, so freezing a
- * document that shares most of its parts with the one before costs only what is new. Bytes cannot be frozen, and the
- * content of Maps and Sets is left alone.
+ * Freezes plain data recursively. A part that is frozen already is taken to be frozen throughout, so if a document
+ * shares most parts with the version before, only the new parts cost time. Bytes cannot be frozen, and the content of
+ * Maps and Sets is not frozen.
  */
 export const deepFreeze = <T>(value: T): T => {
   const left: unknown[] = [value];
@@ -149,9 +159,12 @@ export const deepFreeze = <T>(value: T): T => {
   return value;
 };
 
-/** Freezes a value that is about to be written; whether it need not be parsed to be read again. */
+/**
+ * Freezes a value that is about to be written. Returns whether the value can be cached without parsing the written
+ * text.
+ */
 export const freezeFor = <T>(codec: ICodec<T>, value: T): boolean => {
-  if (codec.keepsValues) return true;
+  if (codec.immutableValues) return true;
   if (codec.freeze) return codec.freeze(value);
   deepFreeze(value);
   return false;

@@ -1,6 +1,6 @@
 /**
- * Works through all items, at most `atOnce` of them at a time; after a failure nothing more is begun, and it is thrown
- * when the work under way has ended.
+ * Works through all items, at most `atOnce` at a time. After a failure no further item is begun, and the error is
+ * thrown when the running work has ended.
  */
 export const forEachAtOnce = async <T>(
   items: Iterable<T> | AsyncIterable<T>,
@@ -25,14 +25,14 @@ export const forEachAtOnce = async <T>(
   if (failures.length > 0) throw failures[0];
 };
 
-/** of requests to the store, so that one caller does not take all of its connections */
+/** requests to the store at a time, so that one caller does not use all of its connections */
 const AT_ONCE = 16;
 
 /** Works through all items, 16 at a time. */
 export const inParallel = <T>(items: Iterable<T>, work: (item: T) => Promise<unknown>): Promise<void> =>
   forEachAtOnce(items, AT_ONCE, async (item) => void (await work(item)));
 
-/** What `work` makes of each item, in the order of the items, with 16 at a time under way ahead of the reader. */
+/** Yields the result of `work` for each item, in the order of the items. At most 16 run ahead of the reader. */
 export async function* mapInParallel<T, R>(
   items: Iterable<T> | AsyncIterable<T>,
   work: (item: T) => Promise<R>,
@@ -40,7 +40,7 @@ export async function* mapInParallel<T, R>(
   const ahead: Promise<R>[] = [];
   for await (const item of items) {
     const result = work(item);
-    // it is awaited in its turn, which may come after others have failed
+    // the reader awaits it in its turn, possibly after another one has failed; until then it is not "unhandled"
     result.catch(() => {});
     ahead.push(result);
     if (ahead.length >= AT_ONCE) yield await (ahead.shift() as Promise<R>);

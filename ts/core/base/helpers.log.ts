@@ -9,18 +9,18 @@ export const LOG_FORMATS = ['text', 'json'] as const;
 export type TLogFormat = (typeof LOG_FORMATS)[number];
 
 export interface ILoggerOptions {
-  /** the least that is written; default `warn` */
+  /** the lowest level that is written; default `warn` */
   level?: TLogLevel;
   /** `text`: time, level, message, `name=value`; `json`: an object with `time`, `level`, `msg` and the fields */
   format?: TLogFormat;
-  /** takes one line with its line break; default: stderr */
+  /** receives one line with its line break; default: stderr */
   write?(line: string): void;
 }
 
 type TFields = Record<string, unknown>;
 type TFormat = (time: string, level: string, message: string, fields: TFields) => string;
 
-/** What is logged is often an error already, and not every one can be written as JSON; to log must not throw. */
+/** Logged values are often errors, and some cannot be written as JSON; logging must not throw. */
 const jsonOf = (value: unknown): string => {
   if (value instanceof Error) return JSON.stringify(String(value));
   try {
@@ -33,7 +33,7 @@ const jsonOf = (value: unknown): string => {
 const asText = (value: unknown): string => {
   if (typeof value === 'string') return printable(value === '' || /[\s"=]/.test(value) ? JSON.stringify(value) : value);
   const json = jsonOf(value);
-  // an object that cannot be written is named without quotes
+  // an object that cannot be written as JSON is named without quotes
   return printable(json.startsWith('"[object ') ? json.slice(1, -1) : json);
 };
 
@@ -42,7 +42,7 @@ const textLine: TFormat = (time, level, message, fields) =>
     .map(([name, value]) => ` ${name}=${asText(value)}`)
     .join('')}`;
 
-/** No field can take the place of the three that every line has. */
+/** The three fields of every line come first, and no other field can replace them. */
 const jsonLine: TFormat = (time, level, msg, fields) =>
   `{${Object.entries({ ...{ time, level, msg }, ...fields, ...{ time, level, msg } })
     .map(([name, value]) => `${JSON.stringify(name)}:${jsonOf(value)}`)

@@ -1,19 +1,19 @@
 /**
- * Deno lets a program do only what its command line allows, and throws `NotCapable` (before 2.0 `PermissionDenied`) for
- * all else, with a message that ends in the flag that is missing for this one call.
+ * Deno allows a program only what its command line names. For anything else it throws `NotCapable` (before 2.0
+ * `PermissionDenied`); the message ends with the flag that this one call lacks.
  */
 const isRefusal = ({ name, message }: Error): boolean =>
   name === 'NotCapable' || / run again with the --allow-\w+ flag/.test(message);
 
-/** What each kind of storage needs; the S3 client reads its settings from the environment and from files too. */
+/** The flags that each kind of storage needs. The S3 client also reads settings from the environment and from files. */
 const FLAGS = {
   directory: '--allow-read and --allow-write',
   s3: '--allow-net, --allow-env, --allow-sys and --allow-read',
 };
 
 /**
- * For an operator whose runtime does not let the program do what it needs: what to start it with. Undefined for any other
- * error. All flags are named at once, because each start would find only the next one.
+ * The advice for an operator whose Deno does not allow what the program needs; undefined for any other error. It names
+ * all flags at once, because each start would show only the next missing one.
  */
 export const missingPermission = (error: unknown, needs: keyof typeof FLAGS): string | undefined => {
   for (let one = error; one instanceof Error; one = one.cause) {

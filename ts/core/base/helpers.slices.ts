@@ -1,12 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 
 /**
- * ms of one slice. Work over all packages may hold the event loop for at most 20 ms at a time: this leaves room for two
- * such works at once, and for a collection of garbage between them.
+ * ms of one slice. Work over all packages may hold the event loop for at most 20 ms at a time. 5 ms leave room for two
+ * such works at once, and for a garbage collection between them.
  */
 const SLICE_MS = 5;
 
-/** Long work on the event loop, cut into slices: `if (slices.due) await slices.rest()` after each item. */
+/** Divides long work on the event loop into slices: call `if (slices.due) await slices.rest()` after each item. */
 export class Slices {
   private until = performance.now() + SLICE_MS;
 
@@ -14,7 +14,7 @@ export class Slices {
     return performance.now() >= this.until;
   }
 
-  /** Other requests get their turn; the next slice begins. */
+  /** Lets other requests run; then the next slice begins. */
   public async rest(): Promise<void> {
     await setImmediate();
     this.until = performance.now() + SLICE_MS;
@@ -22,8 +22,8 @@ export class Slices {
 }
 
 /**
- * Short works of many callers, one after the other. Callers that wait for one event (a HEAD that they share, an immediate)
- * all go on in the same turn of the event loop; their works are spread over several turns here.
+ * Runs short pieces of work of many callers one after another. Callers that wait for one event (a shared HEAD, an
+ * immediate) all continue in the same turn of the event loop; this spreads their work over several turns.
  */
 export class Turns {
   private readonly slices = new Slices();
@@ -39,12 +39,12 @@ export class Turns {
   }
 }
 
-/** Items that are sorted in one go: about 1 ms. */
+/** Items that are sorted at once: about 1 ms of work. */
 const RUN = 1000;
-/** Items that are moved between two looks at the clock. */
+/** Items that are moved between two checks of the clock. */
 const MOVES = 256;
 
-/** A sorted copy, by merging sorted runs; the loop is never held for longer than a slice. */
+/** Returns a sorted copy by merging sorted runs. It never holds the event loop for longer than a slice. */
 export const sortInSlices = async <T>(items: readonly T[], compare: (a: T, b: T) => number): Promise<T[]> => {
   const slices = new Slices();
   let runs: T[][] = [];

@@ -5,10 +5,10 @@ import type { IResponse } from '../interfaces.core.js';
  * and Bun.
  */
 
-/** Bytes that a stream was made of, so that a host can send them at once instead of reading a stream. */
+/** Bytes that a stream was made of: a host sends them at once instead of reading the stream. */
 const bytesOf = new WeakMap<ReadableStream<Uint8Array>, Uint8Array>();
 
-/** Pulls only when asked: a body that nobody reads costs nothing and opens nothing. */
+/** Pulls only on demand: a body that nobody reads opens nothing. */
 const LAZY: QueuingStrategy<Uint8Array> = { highWaterMark: 0 };
 
 const streamOfBytes = (bytes: Uint8Array): ReadableStream<Uint8Array> => {
@@ -40,7 +40,7 @@ export const toReadableStream = (data: object | string | Uint8Array): ReadableSt
 export const knownBytes = (stream: ReadableStream<Uint8Array> | undefined): Uint8Array | undefined =>
   stream && !stream.locked ? bytesOf.get(stream) : undefined;
 
-/** Where a response has its bytes until somebody asks for its stream. */
+/** The property of a response that holds its bytes until its stream is asked for. */
 const BYTES = Symbol('bytes');
 
 interface IBytesResponse extends IResponse {
@@ -48,8 +48,8 @@ interface IBytesResponse extends IResponse {
 }
 
 /**
- * A response with these bytes. Its stream is made when somebody takes `body`: that costs more than all the rest of a
- * small answer, and a host that sends the bytes themselves (`responseBytes`) does without it.
+ * A response with these bytes. Its stream is made when `body` is read first: making it costs more than all the rest of
+ * a small answer, and a host that sends the bytes themselves (`responseBytes`) does not need it.
  */
 export const responseOfBytes = (status: number, headers: Record<string, string>, bytes: Uint8Array): IResponse => {
   let stream: ReadableStream<Uint8Array> | undefined;
@@ -66,28 +66,30 @@ export const responseOfBytes = (status: number, headers: Record<string, string>,
   return response;
 };
 
-/** The bytes of a response's body, where they are known and nobody has begun to read them. */
+/** The bytes of a response's body, if they are known and nobody has begun to read the body. */
 export const responseBytes = (response: IResponse): Uint8Array | undefined =>
   (response as IBytesResponse)[BYTES] ?? knownBytes(response.body);
 
 /**
- * What stands behind a long body: it can be read into memory of the reader's own, so that a host may use the same few
- * buffers again and again. New ones for each chunk cost more than all the rest of a download.
+ * The source of a long body. It reads into memory of the caller, so that a host can use the same few buffers again. New
+ * buffers for each chunk cost more than all the rest of a download.
  */
 export interface IChunkSource {
-  /** bytes read to the beginning of `room`; 0 at the end. One read at a time. */
+  /** reads bytes to the beginning of `room` and returns their number; 0 at the end. One read at a time. */
   read(room: Uint8Array): Promise<number>;
-  /** frees what the source holds, also before its end */
+  /** releases what the source holds; may be called before its end */
   close(): Promise<void>;
 }
 
-/** The same for bytes that come in buffers of their own, from a socket: a host does without the stream around them. */
+/**
+ * A source whose bytes come in buffers of their own, e.g. from a socket: a host reads it without a stream around it.
+ */
 export interface IBufferSource {
   /** null at the end */
   next(): Promise<Uint8Array | null>;
   /**
-   * Instead of `next`, for less CPU: hands out all buffers as they come. While a promise that `take` has returned is
-   * pending, none comes. Ends with the last one, or with `close`.
+   * Instead of `next`, for less CPU: passes each buffer to `take` as it comes. While a promise that `take` has returned
+   * is pending, no buffer comes. Resolves after the last buffer, or after `close`.
    */
   flow?(take: (bytes: Uint8Array) => Promise<void> | undefined): Promise<void>;
   close(): Promise<void>;
@@ -112,7 +114,10 @@ const streamOfNext = (source: IBufferSource, behind: IChunkSource | IBufferSourc
   return stream;
 };
 
-/** A stream of the source's bytes, `chunk` at a time. Until somebody reads it, `takeSource` hands out the source itself. */
+/**
+ * A stream of the source's bytes, `chunk` at a time. As long as nobody reads the stream, `takeSource` returns the
+ * source itself.
+ */
 export const streamOfSource = (source: IChunkSource, chunk: number): ReadableStream<Uint8Array> => {
   const next = async (): Promise<Uint8Array | null> => {
     const room = new Uint8Array(chunk);
@@ -122,10 +127,13 @@ export const streamOfSource = (source: IChunkSource, chunk: number): ReadableStr
   return streamOfNext({ next, close: () => source.close() }, source);
 };
 
-/** A stream of the source's buffers, likewise. */
+/** A stream of the source's buffers; `takeSource` returns the source, as for `streamOfSource`. */
 export const streamOfBuffers = (source: IBufferSource): ReadableStream<Uint8Array> => streamOfNext(source, source);
 
-/** The source behind an unread stream, whose reader the caller now is; the stream itself is spent. */
+/**
+ * Returns the source behind an unread stream. The caller must read it to the end or close it; the stream cannot be read
+ * any more.
+ */
 export const takeSource = (stream: ReadableStream<Uint8Array>): IChunkSource | IBufferSource | undefined => {
   const source = stream.locked ? undefined : sources.get(stream);
   sources.delete(stream);
@@ -136,12 +144,18 @@ export const takeSource = (stream: ReadableStream<Uint8Array>): IChunkSource | I
 export const streamToBuffer = async (stream: ReadableStream<Uint8Array> | undefined | null): Promise<Buffer> =>
   stream ? gather(iterate(stream)) : Buffer.alloc(0);
 
-/** bytes; below this a chunk costs more for being one (some 120 bytes, and the buffer that it is cut from) than copied */
+/**
+ * bytes; a smaller chunk costs more when it is kept (some 120 bytes, and the buffer that it is part of) than when it is
+ * copied
+ */
 const SMALL_CHUNK = 1024;
-/** bytes of small chunks that become one */
+/** bytes of small chunks that are joined into one buffer */
 const SLAB = 64 * 1024;
 
-/** All chunks in one buffer. A sender that cuts its bytes one by one must not make each cost a hundred. */
+/**
+ * Joins all chunks into one buffer. Small chunks are joined early, because each chunk that is kept costs a hundred
+ * bytes more.
+ */
 export const gather = async (chunks: AsyncIterable<Uint8Array>): Promise<Buffer> => {
   const gathered: Uint8Array[] = [];
   let slab: Buffer | undefined;
@@ -159,7 +173,7 @@ export const gather = async (chunks: AsyncIterable<Uint8Array>): Promise<Buffer>
     }
     if (!slab || used + chunk.byteLength > slab.byteLength) {
       closeSlab();
-      // a body of one small chunk is the usual case, and gets no slab
+      // most bodies are one small chunk, which needs no slab
       slab = Buffer.allocUnsafe(gathered.length === 0 ? SMALL_CHUNK : SLAB);
     }
     slab.set(chunk, used);
@@ -169,14 +183,14 @@ export const gather = async (chunks: AsyncIterable<Uint8Array>): Promise<Buffer>
   return Buffer.concat(gathered);
 };
 
-/** The stream's content parsed as JSON; throws SyntaxError where it is not JSON. */
+/** The stream's content parsed as JSON. Throws SyntaxError if it is not JSON. */
 export const streamToJson = async <T = unknown>(stream: ReadableStream<Uint8Array> | undefined | null): Promise<T> =>
   JSON.parse((await streamToBuffer(stream)).toString('utf8')) as T;
 
-/** The iterables behind unread streams, so that `iterate` reads them without the stream. */
+/** The iterables behind unread streams: `iterate` reads them directly. */
 const iterables = new WeakMap<ReadableStream<Uint8Array>, AsyncIterable<Uint8Array> | Iterable<Uint8Array>>();
 
-/** Reads a stream chunk by chunk; leaving the loop early, or throwing in it, cancels the stream. */
+/** Reads a stream chunk by chunk. Leaving the loop early, or throwing in it, cancels the stream. */
 export async function* iterate(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const source = stream.locked ? undefined : iterables.get(stream);
   const reader = stream.getReader();
@@ -199,7 +213,7 @@ export async function* iterate(stream: ReadableStream<Uint8Array>): AsyncGenerat
       yield value;
     }
   } catch (error) {
-    ended = true; // an errored stream has nothing left to cancel
+    ended = true; // an errored stream cannot be cancelled
     throw error;
   } finally {
     if (!ended) await reader.cancel();
@@ -207,7 +221,7 @@ export async function* iterate(stream: ReadableStream<Uint8Array>): AsyncGenerat
   }
 }
 
-/** A stream that takes from the iterable as it is read; cancelling it ends the iteration. */
+/** A stream that reads from the iterable on demand. Cancelling the stream ends the iteration. */
 export const fromIterable = (source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): ReadableStream<Uint8Array> => {
   let iterator: AsyncIterator<Uint8Array> | Iterator<Uint8Array> | undefined;
   const start = () => {
@@ -221,7 +235,7 @@ export const fromIterable = (source: AsyncIterable<Uint8Array> | Iterable<Uint8A
         for (;;) {
           const { done, value } = await start().next();
           if (done) return controller.close();
-          // an empty chunk would end a pull without progress
+          // an empty chunk would end a pull without any progress
           if (value.byteLength > 0) return controller.enqueue(value);
         }
       },
@@ -236,7 +250,7 @@ export const fromIterable = (source: AsyncIterable<Uint8Array> | Iterable<Uint8A
   return stream;
 };
 
-/** Frees the socket or file behind a response's body that will not be sent. */
+/** Releases the socket or file behind a response's body that will not be sent. */
 export const discardBody = async (response: IResponse): Promise<void> => {
   if ((response as IBytesResponse)[BYTES]) return;
   const { body } = response;

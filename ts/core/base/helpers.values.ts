@@ -1,3 +1,3 @@
-/** Whether a parsed value is an object of named fields, and not a list. */
+/** Whether a parsed value is an object with named fields, and not an array. */
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -16,21 +16,21 @@ import { type ICatalogEntry, parseRows, serializeRows } from './helpers.rows.js'
 import type { IListingKeys } from './keys.listing.js';
 
 /**
- * Rows of one segment: small enough to be parsed, joined and written within a slice (about 300 KB, 3 ms each), large
- * enough that a manifest of 100,000 packages names 100 of them and not thousands.
+ * Rows of one segment: few enough to be parsed, joined and written within a slice (about 300 KB, 3 ms each), many
+ * enough that the manifest of 100,000 packages names 100 segments and not thousands.
  */
 const SEGMENT_ROWS = 1000;
 /** Objects that are deleted at the same time. */
 const WIDTH = 16;
 
-/** The stored base of a listing: its manifest and its pieces. Nothing of it goes through the document cache. */
+/** The stored base of a listing: its manifest and its pieces. It bypasses the document cache. */
 export class ListingBase<TEntry> {
   constructor(
     private readonly storage: RegistryStorage,
     private readonly keys: IListingKeys,
   ) {}
 
-  /** @param known the manifest that the caller has */
+  /** @param known the manifest that the caller has already */
   public async readManifest(known?: IStoredManifest): Promise<IStoredManifest | null> {
     const found = await this.storage.store.get(this.keys.manifest, { ifNoneMatch: known?.etag });
     if (found === 'notModified') return known ?? null;
@@ -38,7 +38,7 @@ export class ListingBase<TEntry> {
     return { manifest: manifestCodec.parse(await streamToBuffer(found.body)), etag: found.info.etag };
   }
 
-  /** Null if the piece is not there, or is damaged. */
+  /** Returns null if the piece is missing or damaged. */
   public async readPiece(id: string): Promise<ICatalogEntry<TEntry>[] | null> {
     const found = await this.storage.store.get(this.pieceKey(id));
     if (!found || found === 'notModified') return null;
@@ -54,7 +54,7 @@ export class ListingBase<TEntry> {
     }
   }
 
-  /** The base as 0.2.0 wrote it, as it is stored; null if it is not there. */
+  /** The stored base in the format of 0.2.0; null if there is none. */
   public async readOld(): Promise<Uint8Array | null> {
     const found = await this.storage.store.get(this.keys.oldBase);
     return found && found !== 'notModified' ? streamToBuffer(found.body) : null;
@@ -64,7 +64,7 @@ export class ListingBase<TEntry> {
     return this.storage.store.delete(this.keys.oldBase);
   }
 
-  /** Stores rows, which are in order, as segments of even size. */
+  /** Stores sorted rows as segments of equal size. */
   public async writeSegments(rows: readonly ICatalogEntry<TEntry>[]): Promise<ISegment[]> {
     const count = Math.max(1, Math.round(rows.length / SEGMENT_ROWS));
     const segments: ISegment[] = [];
@@ -86,9 +86,9 @@ export class ListingBase<TEntry> {
   }
 
   /**
-   * Writes the manifest that `fn` makes, for which the pieces `written` were stored. They are removed if another replica
-   * was quicker (`fn` returns undefined; so does this) or the write failed for certain; if its outcome is not known they
-   * stay, as the manifest may name them.
+   * Writes the manifest that `fn` returns, for which the pieces `written` were stored. The pieces are removed if
+   * another replica was faster (then `fn` and this return undefined) or if the write certainly failed. If its outcome
+   * is unknown they stay, because the manifest may name them.
    */
   public async update(
     written: readonly IPiece[],
@@ -115,14 +115,14 @@ export class ListingBase<TEntry> {
     return undefined;
   }
 
-  /** Removes pieces that the manifest does not name any more. A reader that misses one reads the manifest again. */
+  /** Removes pieces that the manifest does not name any more. If a reader misses one, it reads the manifest again. */
   public async drop(ids: readonly string[]): Promise<void> {
-    await forEachAtOnce(ids, WIDTH, (id) => this.storage.store.delete(this.pieceKey(id), { scratch: true }));
+    await forEachAtOnce(ids, WIDTH, (id) => this.storage.store.delete(this.pieceKey(id), { repeatable: true }));
   }
 
   /**
-   * Removes pieces older than this that the manifest does not name: what a process left that ended half-way. If a write
-   * of the manifest that names one arrives later still, the listing is found damaged and rebuilt.
+   * Removes pieces older than this that the manifest does not name: the remains of a process that ended half-way. If a
+   * write of the manifest that names one still arrives later, the listing is found damaged and rebuilt.
    */
   public async sweep(olderThanMs: number): Promise<number> {
     const { storage, keys } = this;
@@ -133,11 +133,11 @@ export class ListingBase<TEntry> {
     }
     if (old.length === 0) return 0;
     const stored = await this.readManifest();
-    // without a manifest it is not known which pieces count; the rebuild comes first
+    // without a manifest it is not known which pieces are in use; it must be rebuilt first
     if (!stored) return 0;
     const named = new Set(pieceIds(stored.manifest).map((id) => this.pieceKey(id)));
     const orphans = old.filter((key) => !named.has(key));
-    await forEachAtOnce(orphans, WIDTH, (key) => storage.store.delete(key, { scratch: true }));
+    await forEachAtOnce(orphans, WIDTH, (key) => storage.store.delete(key, { repeatable: true }));
     return orphans.length;
   }
 

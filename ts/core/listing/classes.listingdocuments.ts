@@ -13,7 +13,9 @@ const WIDTH = 16;
 /** Keys that are listed before their documents are read. */
 const PAGE = 1000;
 
-/** The source of a listing: the documents of all packages. They are read past the document cache, which they would flood. */
+/**
+ * The source of a listing: the documents of all packages. They bypass the document cache, because they would fill it.
+ */
 export class ListingDocuments<TDoc, TEntry> {
   private readonly codec: ICodec<TDoc>;
 
@@ -24,12 +26,12 @@ export class ListingDocuments<TDoc, TEntry> {
     this.codec = options.codec ?? (jsonCodec as ICodec<TDoc>);
   }
 
-  /** Whether they can be enumerated. */
+  /** Whether the documents can be enumerated. */
   public get areKnown(): boolean {
     return this.options.documents !== undefined;
   }
 
-  /** @param revision as storage counts it */
+  /** @param revision as counted by storage */
   public rowOf(name: string, document: TDoc | null, revision: number): ICatalogEntry<TEntry> {
     if (document === null) return { name, revision, entry: null };
     return { name, revision: this.options.revision?.(document) ?? revision, entry: this.options.entry(name, document) };
@@ -37,8 +39,8 @@ export class ListingDocuments<TDoc, TEntry> {
 
   /**
    * Calls `take` with the row of every document that was written at `since` or later (default: all of them). A document
-   * that cannot be read is logged and passed over: one must not keep the others from being listed. It rejects soon after
-   * the storage is being closed.
+   * that cannot be read is logged and skipped, so that it does not stop the others from being listed. Rejects soon
+   * after the storage is being closed.
    */
   public async each(
     take: (row: ICatalogEntry<TEntry>) => Promise<void> | void,
@@ -71,15 +73,15 @@ export class ListingDocuments<TDoc, TEntry> {
   }
 
   /**
-   * The row that the package's document makes; one without an entry if it was deleted; null if there never was one, or
-   * it is damaged. Throws if the store fails: a document that could not be read must not be taken for absent.
+   * The row of the package's document; without an entry if it was deleted; null if there never was a document, or if it
+   * is damaged. Throws if the store fails: a document that could not be read must not count as absent.
    */
   public async row(name: string): Promise<ICatalogEntry<TEntry> | null> {
     const found = await this.storage.store.get(this.options.documentKey(name));
     if (!found || found === 'notModified') return null;
     const bytes = await streamToBuffer(found.body);
     const { revision, existed } = headOf(found.info);
-    // a row of what never was would hide the first publish of a protocol that counts its revisions itself
+    // a row for a package that never existed would hide its first publish, if the protocol counts revisions itself
     if (!existed) return null;
     if (isTombstone(found.info)) return this.rowOf(name, null, revision);
     try {

@@ -17,12 +17,13 @@ import { byName, type ICatalogEntry, joinRows } from './helpers.rows.js';
 
 /** Objects that are deleted at the same time. */
 const WIDTH = 16;
-/** Segments that are rewritten at the same time: reading one waits for the store while another is parsed. */
+/** Segments that are rewritten at the same time: one is read from the store while another is parsed. */
 const SEGMENTS_WIDTH = 4;
 
 /**
- * Moves entries into the base, so that readers need not list them. What is replaced is deleted only when a manifest that
- * covers it is stored. Several replicas may do this at once: one of them wins, and the others drop what they wrote.
+ * Moves entries into the base, so that readers need not list them. Replaced objects are deleted only after a manifest
+ * that covers them is stored. Several replicas may do this at once: one of them wins, and the others delete what they
+ * wrote.
  */
 export class ListingFolder<TEntry> {
   constructor(
@@ -30,7 +31,7 @@ export class ListingFolder<TEntry> {
     private readonly base: ListingBase<TEntry>,
   ) {}
 
-  /** Moves entries into one batch: cheap, whatever the number of packages. The view is current and has a base. */
+  /** Moves entries into one batch: cheap, whatever the number of packages. The view must be current and have a base. */
   public async gather(view: ListingView<TEntry>): Promise<void> {
     const { entryKeys, base } = view;
     if (!base) return;
@@ -46,8 +47,8 @@ export class ListingFolder<TEntry> {
   }
 
   /**
-   * Moves entries and batches into the segments that they belong to. Returns false if a segment is lost or damaged. The
-   * view is current and has a base.
+   * Moves entries and batches into their segments. Returns false if a segment is lost or damaged. The view must be
+   * current and have a base.
    */
   public async fold(view: ListingView<TEntry>): Promise<boolean> {
     const { entryKeys, base } = view;
@@ -71,8 +72,8 @@ export class ListingFolder<TEntry> {
   }
 
   /**
-   * Writes everything that the view has as a new base, in place of `lost`: one that is damaged, or none. It is written
-   * only if the base is still that one.
+   * Writes all rows of the view as a new base, in place of `lost` (a damaged base, or none). It is written only if the
+   * base is still that one.
    */
   public async writeAnew(view: ListingView<TEntry>, lost: IStoredManifest | null): Promise<void> {
     const { entryKeys } = view;
@@ -94,8 +95,8 @@ export class ListingFolder<TEntry> {
   }
 
   public async deleteEntries(keys: readonly string[]): Promise<void> {
-    // one that a loss of power brings back is deleted by the next fold
-    await forEachAtOnce(keys, WIDTH, (key) => this.storage.store.delete(key, { scratch: true }));
+    // if a loss of power brings one back, the next fold deletes it
+    await forEachAtOnce(keys, WIDTH, (key) => this.storage.store.delete(key, { repeatable: true }));
   }
 
   private unfolded(view: ListingView<TEntry>, counts: (where: string) => boolean): Promise<ICatalogEntry<TEntry>[]> {
@@ -107,7 +108,7 @@ export class ListingFolder<TEntry> {
     return sortInSlices(rows, byName);
   }
 
-  /** The segments that these rows belong to, written anew; null if one of them cannot be read. */
+  /** Rewrites the segments of these rows. Returns null if one of them cannot be read. */
   private async rewrite(
     segments: readonly ISegment[],
     rows: readonly ICatalogEntry<TEntry>[],
@@ -146,7 +147,7 @@ export class ListingFolder<TEntry> {
     );
     if (!stored) return false;
     for (const { id } of written) view.pieces.add(id);
-    // what others added in the meantime has to be read first
+    // changes of other replicas must be read first
     if (pieceIds(stored.manifest).every((id) => view.pieces.has(id))) view.base = stored;
     return true;
   }

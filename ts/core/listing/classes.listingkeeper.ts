@@ -1,4 +1,4 @@
-import { Collapsed } from '../base/helpers.collapse.js';
+import { SharedRun } from '../base/classes.sharedrun.js';
 import { Slices } from '../base/helpers.slices.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
@@ -13,39 +13,39 @@ import type { ICatalogEntry } from './helpers.rows.js';
 import type { TRebuildProgress } from './interfaces.listing.js';
 import type { IListingKeys } from './keys.listing.js';
 
-/** Entries (objects) that a refresh lists before they are gathered into one: a listing of them costs about 5 ms. */
+/** Entries (objects) from which on a refresh gathers them into one: listing so many costs about 5 ms. */
 const GATHER_FROM = 256;
-/** Rows that wait to be folded into segments, whatever the number of packages. */
+/** Rows from which on they are folded into segments, at least. */
 const FOLD_FROM = 256;
-/** Batches that the manifest names at most: 16 KB of it. */
+/** Maximum number of batches in the manifest: 16 KB of it. */
 const MAX_BATCHES = 256;
-/** ms that a request waits for a rebuild; then it gets 503. Clients wait longer than that. */
+/** ms for which a request waits for a rebuild before it gets 503. Clients wait longer than that. */
 const REBUILD_PATIENCE_MS = 10_000;
-/** A base that could not be rebuilt is tried again after this long: each try reads all documents. */
+/** ms after which a failed rebuild is tried again: each try reads all documents. */
 const REBUILD_EVERY_MS = 10 * 60_000;
 
 export interface IListingKeeperParts<TDoc, TEntry> {
   storage: RegistryStorage;
   keys: IListingKeys;
   documents: ListingDocuments<TDoc, TEntry>;
-  /** runs before each look at the store */
+  /** called before each look at the store */
   repair(): Promise<void>;
 }
 
 /**
- * Keeps this process's view of all packages current, and the stored listing in order: entries are moved into the base
- * when they are many, and a base that is lost or damaged is rebuilt. All of that runs behind requests.
+ * Keeps this process's view of all packages current, and the stored listing compact: it moves entries into the base
+ * when they are many, and rebuilds a base that is lost or damaged. All of that runs behind requests.
  */
 export class ListingKeeper<TDoc, TEntry> {
   public readonly log = new ChangeLog();
   private readonly base: ListingBase<TEntry>;
   private readonly reader: ListingReader<TEntry>;
   private readonly folder: ListingFolder<TEntry>;
-  private readonly refresher = new Collapsed(() => this.refresh());
+  private readonly refresher = new SharedRun(() => this.refresh());
   private current = this.newView();
-  /** takes the place of `current` when it has been read */
+  /** replaces `current` when it has been read */
   private next: ListingView<TEntry> | undefined;
-  /** notes since this process last looked whether there is something to fold */
+  /** notes since this process last checked whether a fold is due */
   private notes = 0;
   private isTidying = false;
   private restoring: Promise<void> | undefined;
@@ -62,7 +62,7 @@ export class ListingKeeper<TDoc, TEntry> {
     return this.current;
   }
 
-  /** Takes over entries that this process has just stored under this key. */
+  /** Adds entries that this process has just stored under this key. */
   public noted(key: string, entries: readonly ICatalogEntry<TEntry>[]): void {
     for (const view of [this.current, this.next]) {
       if (entries.length > 1) view?.gathered.set(key, entries.length);
@@ -72,7 +72,7 @@ export class ListingKeeper<TDoc, TEntry> {
     if (this.notes >= GATHER_FROM) this.tidyBehind();
   }
 
-  /** Resolves when the view is no older than this. Throws `unavailable` while a lost base is being rebuilt. */
+  /** Resolves when the view is at most this old. Throws `unavailable` while a lost base is being rebuilt. */
   public async refreshed(maxAgeMs: number): Promise<void> {
     await this.refresher.fresh(maxAgeMs);
     if (this.view.isComplete) return;
@@ -85,7 +85,7 @@ export class ListingKeeper<TDoc, TEntry> {
     throw new RegistryError('unavailable', 'The list of packages is being rebuilt; try again in a moment');
   }
 
-  /** Makes the base anew from the documents; see `ListingRebuild`. Returns the number of documents. */
+  /** Rebuilds the base from the documents; see `ListingRebuild`. Returns the number of documents. */
   public async rebuild(progress?: TRebuildProgress): Promise<number> {
     const { base, folder } = this;
     const count = await new ListingRebuild({ ...this.parts, base, folder }).run(progress);
@@ -93,7 +93,7 @@ export class ListingKeeper<TDoc, TEntry> {
     return count;
   }
 
-  /** Removes pieces of the base that nothing names. */
+  /** Removes pieces of the base that the manifest does not name. */
   public sweep(olderThanMs: number): Promise<number> {
     return this.base.sweep(olderThanMs);
   }
@@ -113,7 +113,7 @@ export class ListingKeeper<TDoc, TEntry> {
     else if (this.needsTidying) this.tidyBehind();
   }
 
-  /** The base was rebuilt: what was known before is void. */
+  /** Reads everything again, because the base was rebuilt: earlier rows are invalid. */
   private async readAnew(): Promise<TReadOutcome> {
     const next = this.newView();
     this.next = next;
@@ -122,7 +122,7 @@ export class ListingKeeper<TDoc, TEntry> {
       if (outcome !== 'current') return outcome;
       const changed = await this.difference(this.current, next);
       this.current = next;
-      // in the same turn of the loop: a reader that sees a version of the log has to see the view that belongs to it
+      // in the same turn of the event loop: a reader must see the view that belongs to a version of the log
       for (const name of changed) this.log.add(name);
       return outcome;
     } finally {
@@ -141,7 +141,10 @@ export class ListingKeeper<TDoc, TEntry> {
     return changed;
   }
 
-  /** A share of all packages, so that segments are rewritten ever more rarely as there are more of them. */
+  /**
+   * Whether a fold is due. The limit is a fraction of all packages, so that segments are rewritten more rarely as
+   * packages grow in number.
+   */
   private get needsFold(): boolean {
     const { unfolded, size, base } = this.view;
     return unfolded.size >= Math.max(FOLD_FROM, size >> 4) || (base?.manifest.batches.length ?? 0) >= MAX_BATCHES;
@@ -183,8 +186,8 @@ export class ListingKeeper<TDoc, TEntry> {
   }
 
   /**
-   * The base is lost or damaged, or there never was one. All documents are joined with the rows that are left, so a
-   * package is listed if either of them is there. Several replicas may do so at once; one of them is enough.
+   * Rebuilds a base that is lost or damaged, or never existed. All documents are joined with the remaining rows, so a
+   * package is listed if either exists. Several replicas may do so at once; one of them is enough.
    */
   private async restore(): Promise<void> {
     const { view } = this;
@@ -197,7 +200,7 @@ export class ListingKeeper<TDoc, TEntry> {
     view.isComplete = true;
     if (lost || count > 0) this.parts.storage.logger.info('A package listing was rebuilt', { documents: count });
     await this.folder.writeAnew(view, lost);
-    // after a failure this line is not reached, so the next try waits for a while
+    // not reached after a failure, so the next try waits for a while
     this.restoredAt = Number.NEGATIVE_INFINITY;
   }
 }

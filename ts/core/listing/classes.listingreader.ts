@@ -12,13 +12,15 @@ import { type IListingKeys, isGatheredKey, parseEntryKey } from './keys.listing.
 const WIDTH = 16;
 /** Pieces that are read at the same time, each some 300 KB. */
 const PIECES_WIDTH = 4;
-/** Folds of other replicas that may overtake one read of the base before it is taken for damaged. */
+/** Times that folds of other replicas may overtake one read of the base before it counts as damaged. */
 const TRIES = 8;
 
 /**
- * - `current`: the view has all there is
- * - `replaced`: the base was rebuilt, so the view has to be made anew
- * - `damaged`: the base, a piece of it or an entry is lost: the view has only what is left
+ * The result of a read:
+ *
+ * - `current`: the view is complete
+ * - `replaced`: the base was rebuilt, so the view must be read anew
+ * - `damaged`: the base, a piece of it or an entry is lost: the view has the remaining rows
  */
 export type TReadOutcome = 'current' | 'replaced' | 'damaged';
 
@@ -30,13 +32,13 @@ export class ListingReader<TEntry> {
     private readonly keys: IListingKeys,
   ) {}
 
-  /** Entries are listed before the manifest is read: one that is moved into the base in between is found there. */
+  /** Entries are listed before the manifest is read: an entry that is moved into the base meanwhile is found there. */
   public async read(view: ListingView<TEntry>): Promise<TReadOutcome> {
     const wasComplete = view.isComplete;
     const areWhole = await this.readEntries(view);
     const outcome = await this.readBase(view);
     if (areWhole || outcome !== 'current') return outcome;
-    // only the documents know what the entry said; a new base takes the place of all entries that were listed
+    // only the documents have the content of the lost entry; a new base replaces all entries that were listed
     view.lost = view.base ?? null;
     view.isComplete = wasComplete;
     return 'damaged';
@@ -89,7 +91,7 @@ export class ListingReader<TEntry> {
     return areWhole;
   }
 
-  /** Null: it was moved into the base since it was listed. */
+  /** Returns null if the entry was moved into the base since it was listed. */
   private async readEntry(key: string): Promise<ICatalogEntry<TEntry>[] | 'damaged' | null> {
     const found = await this.storage.store.get(key);
     if (!found || found === 'notModified') return null;
@@ -112,7 +114,7 @@ export class ListingReader<TEntry> {
       if (stored.manifest === DAMAGED || stored.etag === missed?.etag) return 'damaged';
       if (view.base && view.base.manifest.generation !== stored.manifest.generation) return 'replaced';
       if (await this.readPieces(view, stored)) return 'current';
-      // another replica has replaced the piece, then there is another manifest by now; or it is lost
+      // another replica has replaced the piece, and there is another manifest by now; or the piece is lost
       missed = stored;
     }
     return 'damaged';
@@ -144,9 +146,11 @@ export class ListingReader<TEntry> {
     return true;
   }
 
-  /** A store of 0.2.0 has another base and no manifest; a store without either is new, or has lost them. */
+  /**
+   * Called if there is no manifest. A store of 0.2.0 has another base; a store without either is new, or has lost them.
+   */
   private async readOldBase(view: ListingView<TEntry>): Promise<TReadOutcome> {
-    // nothing was there when everything was read for the first time: it was new
+    // the store was empty when everything was first read: it was new
     if (view.isComplete && !view.base) return 'current';
     const old = view.base ? null : await this.base.readOld();
     view.lost = null;

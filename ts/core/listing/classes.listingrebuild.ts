@@ -22,9 +22,9 @@ export interface IListingRebuildParts<TDoc, TEntry> {
 const WIDTH = 16;
 
 /**
- * Makes a base that holds what the documents say and nothing else: also a package whose document somebody removed by hand
- * is not listed any more. The base gets a new generation, by which every replica drops what it knew. Publishes go on
- * meanwhile; their entries are kept unless they were there before the documents were read.
+ * Makes a base from the documents alone: a package whose document somebody removed by hand is no longer listed. The
+ * base gets a new generation, so that every replica drops its earlier rows. Publishes continue meanwhile; entries are
+ * kept unless they existed before the documents were read.
  */
 export class ListingRebuild<TDoc, TEntry> {
   private readonly rows = new Map<string, ICatalogEntry<TEntry>>();
@@ -67,8 +67,8 @@ export class ListingRebuild<TDoc, TEntry> {
   }
 
   /**
-   * Others have moved entries into the base since the documents were read: those packages are looked up again. The entry
-   * alone would not do, as it may be one that was there before.
+   * Called if others have moved entries into the base since the documents were read: those packages are looked up
+   * again. Their entries are not enough, because they may be older than the documents.
    */
   private async catchUp(before: IStoredManifest | null, after: IStoredManifest | null): Promise<void> {
     const { base, documents } = this.parts;

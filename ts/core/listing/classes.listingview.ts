@@ -4,34 +4,34 @@ import { type ICatalogEntry, positionOf } from './helpers.rows.js';
 import type { IListedPackage } from './interfaces.listing.js';
 import { nameOfSegment, nameSegment } from './keys.listing.js';
 
-/** Where a row was read that is newer than in the segments of the base. */
+/** The source of a row that is newer than the segments of the base. */
 type TUnfolded = 'entry' | 'batch';
 
 /**
- * What one process knows of all packages: rows from entries and pieces, the higher revision of each, in whatever order
- * they come.
+ * One process's view of all packages. It joins the rows of entries and pieces, in any order: the higher revision of a
+ * package counts.
  */
 export class ListingView<TEntry> {
   /** listed packages by name */
   public readonly listed = new Map<string, TEntry>();
-  /** names whose row is newer than in the segments of the base */
+  /** names with a row that is newer than the segments of the base */
   public readonly unfolded = new Map<string, TUnfolded>();
   /** keys of the entries that were listed last */
   public entryKeys: string[] = [];
-  /** how many packages are in each gathered entry that was read or written */
+  /** number of packages in each gathered entry that was read or written */
   public gathered = new Map<string, number>();
   /** pieces of the base that were read */
   public pieces = new Set<string>();
-  /** the manifest that was read, all of whose pieces were read; undefined: there was none */
+  /** the manifest whose pieces were all read; undefined: there was none */
   public base: IStoredManifest | undefined;
   /** the manifest that was found damaged; null: there was none */
   public lost: IStoredManifest | null = null;
-  /** whether everything there is has been read once */
+  /** whether everything was read at least once */
   public isComplete = false;
 
-  /** all rows, the deleted ones too */
+  /** all rows, including those of deleted packages */
   private readonly known = new Map<string, ICatalogEntry<TEntry>>();
-  /** names that cannot be decoded from their key segments */
+  /** names by key segment, if they cannot be decoded from it */
   private readonly longNames = new Map<string, string>();
   /** listed packages in order */
   private readonly rows: IListedPackage<TEntry>[] = [];
@@ -40,7 +40,7 @@ export class ListingView<TEntry> {
   /** @param changed is called with the name whenever `listed` has changed */
   constructor(private readonly changed: (name: string) => void) {}
 
-  /** Rows, the deleted ones too. */
+  /** Number of rows, including those of deleted packages. */
   public get size(): number {
     return this.known.size;
   }
@@ -53,13 +53,13 @@ export class ListingView<TEntry> {
     return this.known.get(name);
   }
 
-  /** The known revision of the package that a key segment stands for; -1 if there is none. */
+  /** The known revision of the package that a key segment encodes; -1 if there is none. */
   public revisionOf(segment: string): number {
     const name = nameOfSegment(segment) ?? this.longNames.get(segment);
     return (name === undefined ? undefined : this.known.get(name)?.revision) ?? -1;
   }
 
-  /** All listed packages in order; the array never changes. */
+  /** All listed packages in order; the returned array never changes. */
   public sorted(): readonly IListedPackage<TEntry>[] {
     this.copy ??= this.rows.slice();
     return this.copy;
@@ -80,19 +80,19 @@ export class ListingView<TEntry> {
     this.list(entry);
   }
 
-  /** A piece of the base holds these rows now. */
+  /** Records that a piece of the base now has these rows. */
   public stored(rows: Iterable<ICatalogEntry<TEntry>>, where: 'batch' | 'segment'): void {
     for (const { name, revision } of rows) if (this.known.get(name)?.revision === revision) this.movedTo(name, where);
   }
 
-  /** A row moves one way: from an entry to a batch or a segment, from a batch to a segment. */
+  /** A row only moves from an entry to a batch or a segment, or from a batch to a segment. */
   private movedTo(name: string, where: TUnfolded | 'segment'): void {
     if (where === 'segment') this.unfolded.delete(name);
     else if (where === 'batch' && this.unfolded.has(name)) this.unfolded.set(name, 'batch');
   }
 
   private remember(name: string): void {
-    // a segment with a digest is longer than 100 characters, and so is the name three times over
+    // shorter names are encoded completely, because each character becomes 9 at most
     if (name.length * 9 <= 180) return;
     const segment = nameSegment(name);
     if (nameOfSegment(segment) === undefined) this.longNames.set(segment, name);
@@ -108,7 +108,7 @@ export class ListingView<TEntry> {
       this.rows.splice(at, 1);
     } else {
       this.listed.set(name, entry);
-      // the row itself: one object less for each package
+      // the row itself, to save one object for each package
       this.rows.splice(at, isListed ? 1 : 0, row as IListedPackage<TEntry>);
     }
     this.copy = undefined;

@@ -1,8 +1,8 @@
 import type { ICatalogEntry } from './helpers.rows.js';
 
-/** ms that a note waits for those of other publishes under way */
+/** ms that a note waits for the notes of other publishes under way */
 const LINGER_MS = 50;
-/** notes that wait for no more */
+/** number of notes that are written without waiting for more */
 const PLENTY = 64;
 
 /** An entry to store, and the marker to remove afterwards. */
@@ -13,14 +13,14 @@ export interface INote<TEntry> {
 
 interface IBatch<TEntry> {
   notes: INote<TEntry>[];
-  /** begins to write at once */
+  /** starts writing at once */
   hurry(): void;
   written: Promise<void>;
 }
 
 /**
- * Gathers what publishes at about the same time note in a catalog into one object. A marker of each publish is stored
- * already, from which a crash is repaired, so no publish has to wait.
+ * Gathers the notes of publishes at about the same time into one object. Each publish has already stored a marker, from
+ * which a crash is repaired, so no publish has to wait.
  */
 export class NoteWriter<TEntry> {
   private waiting: IBatch<TEntry> | undefined;
@@ -28,7 +28,7 @@ export class NoteWriter<TEntry> {
 
   constructor(private readonly write: (notes: INote<TEntry>[]) => Promise<void>) {}
 
-  /** @param lingers whether others are about to come. Resolves when the note is stored. */
+  /** @param lingers whether other notes are expected soon. Resolves when the note is stored. */
   public add(note: INote<TEntry>, lingers: boolean): Promise<void> {
     this.waiting ??= this.begin();
     const { notes, hurry, written } = this.waiting;
@@ -37,8 +37,8 @@ export class NoteWriter<TEntry> {
     return written;
   }
 
-  /** Waits until everything that was added so far is stored, or has failed to be. */
-  public async settle(): Promise<void> {
+  /** Waits until all notes that were added so far are stored, or have failed. */
+  public async flush(): Promise<void> {
     this.waiting?.hurry();
     await this.last;
   }
@@ -53,7 +53,7 @@ export class NoteWriter<TEntry> {
         resolve();
       };
     });
-    // one write at a time: notes that come meanwhile go out with the next one
+    // one write at a time: notes that come meanwhile are written with the next one
     const written = Promise.all([gathered, this.last]).then(() => {
       this.waiting = undefined;
       return this.write(notes);

@@ -30,16 +30,16 @@ export type { IPackageCatalogOptions };
 /** Markers younger than this belong to publishes under way. */
 const REPAIR_AFTER_MS = 20_000;
 const REPAIR_EVERY_MS = 30_000;
-/** Another publish that has not come to its note after this long is not waited for. */
+/** ms after which a publish that has not added its note is not waited for. */
 const PUBLISH_MS = 5_000;
 /** Objects that are written or deleted at the same time. */
 const WIDTH = 16;
 
 /**
- * The list of all packages of one protocol. Publishing adds one small object, whatever the number of packages; now and
- * then these are moved into a base that is made of pieces (see keys.listing.ts). The documents stay the truth: a base
- * that is lost or damaged is rebuilt from them. Revisions only grow, so any number of processes can join rows in any
- * order.
+ * The list of all packages of one protocol. Publishing adds one small object, whatever the number of packages; from
+ * time to time these objects are moved into a base of several pieces (see keys.listing.ts). The documents remain the
+ * source of truth: a base that is lost or damaged is rebuilt from them. Revisions only grow, so any number of processes
+ * can join rows in any order.
  */
 export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRepairable, IRebuildable {
   private readonly keys: IListingKeys;
@@ -47,7 +47,7 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
   private readonly keeper: ListingKeeper<TDoc, TEntry>;
   private readonly pending: PendingMarkers<{ name: string }, ICatalogEntry<TEntry> | null>;
   private readonly writer = new NoteWriter<TEntry>((notes) => this.writeNotes(notes));
-  /** markers of publishes under way, and since when */
+  /** markers of publishes under way, with their start */
   private readonly open = new Map<string, number>();
   /** markers that are being stored */
   private marking = 0;
@@ -73,35 +73,35 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
     storage.enlist(this);
   }
 
-  /** Grows by one with each change of a package. Caches that are built on this listing are named by it. */
+  /** Grows by one with each change of a package. It is part of the keys of caches that are built on this listing. */
   public get version(): number {
     return this.keeper.log.version;
   }
 
-  /** The packages that changed since that version; undefined if it is too long ago to be known: then it may be all. */
+  /** The packages that changed since that version; undefined if that is too long ago: then all may have changed. */
   public changedSince(version: number): ReadonlySet<string> | undefined {
     return this.keeper.log.since(version);
   }
 
   /**
-   * All listed packages, in no particular order; frozen entries in a live map (copy it where you wait while you read
-   * it). Throws `unavailable` if the store fails, or while a lost base is being rebuilt.
+   * All listed packages, in no particular order: frozen entries in a live map (copy the map before you await anything
+   * while reading it). Throws `unavailable` if the store fails, or while a lost base is being rebuilt.
    */
   public async entries(options: IListingReadOptions = {}): Promise<ReadonlyMap<string, TEntry>> {
     await this.refreshed(options);
     return this.keeper.view.listed;
   }
 
-  /** All listed packages in their order, as they are at this moment; else as `entries`. */
+  /** All listed packages in order, as a snapshot; else like `entries`. */
   public async sorted(options: IListingReadOptions = {}): Promise<IListingSnapshot<TEntry>> {
     await this.refreshed(options);
     return { version: this.version, packages: this.keeper.view.sorted() };
   }
 
   /**
-   * Records a document as it is stored now. An older revision than the known one changes nothing. With a marker, and
-   * while others publish, this does not wait until the note is stored: it goes out with theirs, and after a crash it is
-   * repaired from the marker.
+   * Records a document as it is stored now. A revision that is older than the known one changes nothing. With a marker,
+   * and while others publish, this does not wait until the note is stored: it is written with theirs, and after a crash
+   * it is repaired from the marker.
    */
   public async note(name: string, document: TDoc | null, marker?: string, revision = 0): Promise<void> {
     const noted = this.documents.rowOf(name, document, revision);
@@ -128,7 +128,7 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
     return this.pending.unmark(id);
   }
 
-  /** See `PendingMarkers.repair`. Returns how many packages were not as their documents are. */
+  /** See `PendingMarkers.repair`. Returns the number of packages whose rows did not match their documents. */
   public repair(olderThanMs: number, forgetAfterMs?: number): Promise<number> {
     return this.pending.repair(olderThanMs, forgetAfterMs);
   }
@@ -139,8 +139,8 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
   }
 
   /**
-   * Notes the packages whose documents were written since then and are not listed as they are: for a write that took
-   * effect when its marker was gone. Returns how many. It lists all documents and reads the new ones.
+   * Records packages whose documents were written since then and whose rows do not match: such a write took effect
+   * after its marker was removed. Returns their number. It lists all documents and reads the new ones.
    */
   public async reconcile(since: Date): Promise<number> {
     await this.refreshed({ maxAgeMs: 0 });
@@ -154,7 +154,7 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
     return count;
   }
 
-  /** Makes the base anew from the documents and nothing else; see `ListingRebuild`. */
+  /** Rebuilds the base from the documents alone; see `ListingRebuild`. */
   public async rebuild(progress?: TRebuildProgress): Promise<number> {
     if (this.documents.areKnown) return this.keeper.rebuild(progress);
     throw new RegistryError('unsupported', 'This listing has no way to find its documents');
@@ -183,7 +183,7 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
     const isAlone = entries.length === 1;
     const key = this.keys.entries + (isAlone ? newEntryName(first!.name, first!.revision) : newGatheredName());
     const { store } = this.storage;
-    // the key is unique to this write; with the condition a driver need not look whether it is taken
+    // the key is unique to this write; the condition saves the driver a look at it
     const ifNoneMatch = store.conditionalWrites ? ('*' as const) : undefined;
     const bytes = Buffer.from(JSON.stringify(isAlone ? first : entries));
     await store.put(key, bytes, { contentType: 'application/json', immutable: true, ifNoneMatch });
@@ -193,8 +193,8 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
   }
 
   private async refreshed(options: IListingReadOptions): Promise<void> {
-    await this.writer.settle();
-    // a second: as long as a person needs to go from a publish to a search
+    await this.writer.flush();
+    // a second: a person needs as long to go from a publish to a search
     await this.keeper.refreshed(options.maxAgeMs ?? 1000);
   }
 

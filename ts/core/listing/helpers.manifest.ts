@@ -1,24 +1,24 @@
 import type { ICodec } from '../storage/interfaces.storage.js';
 
-/** An object of rows, written once. */
+/** An object with rows, written once. */
 export interface IPiece {
   /** UUID; part of its key */
   id: string;
-  /** rows in it */
+  /** number of its rows */
   count: number;
 }
 
-/** The rows of all names from `first` up to the first of the next segment. */
+/** A piece with the rows of all names from `first` up to the first name of the next segment. */
 export interface ISegment extends IPiece {
   first: string;
 }
 
 /**
- * The one object of a listing that changes: it names the pieces that count. Segments divide all names among them;
- * batches hold rows that came since and are newer than those of the segments.
+ * The only object of a listing that changes: it names the pieces in use. Segments divide all names among them; batches
+ * have rows that came later and are newer than those of the segments.
  */
 export interface IManifest {
-  /** UUID; another one after a rebuild: then rows that came before it are void */
+  /** UUID; changes with a rebuild: then earlier rows are invalid */
   generation: string;
   segments: ISegment[];
   batches: IPiece[];
@@ -29,7 +29,7 @@ export interface IStoredManifest {
   etag: string;
 }
 
-/** Stands for stored bytes that are no manifest. It can be overwritten; a document whose codec throws cannot. */
+/** The value for stored bytes that are no manifest. It can be overwritten; a document whose codec throws cannot. */
 export const DAMAGED: IManifest = Object.freeze({ generation: '', segments: [], batches: [] });
 
 const isPiece = (piece: IPiece): boolean => typeof piece.id === 'string' && Number.isSafeInteger(piece.count);
@@ -52,14 +52,14 @@ export const manifestCodec: ICodec<IManifest> = {
       return DAMAGED;
     }
   },
-  // the revision is there to make the bytes, and so the ETag, of each revision unique
+  // the revision makes the bytes, and so the ETag, of each version unique
   serialize: (manifest: IManifest, stamp?: { revision: number }) =>
     JSON.stringify({ revision: stamp?.revision, ...manifest }),
 };
 
 export const pieceIds = ({ segments, batches }: IManifest): string[] => [...segments, ...batches].map(({ id }) => id);
 
-/** Index of the segment that a name belongs to; 0 also if there is none yet. */
+/** Index of the segment that a name belongs to; also 0 if there is none yet. */
 export const segmentOf = (segments: readonly ISegment[], name: string): number => {
   let low = 0;
   let high = segments.length;

@@ -1,10 +1,12 @@
-/** Items that are looked at together: each may be a question to somebody's own code. */
+/** Items that are filtered together: each may be a call of an embedder's code. */
 const PORTION = 1000;
 
 export interface IPickRequest<T> {
-  /** items that are wanted at most */
+  /** maximum number of items */
   most: number;
-  /** Those of the items that count for this caller, in their order; null ends the search. Default: all of them. */
+  /**
+   * Returns those of the items that this caller may see, in their order; null ends the search. Default: all of them.
+   */
   filter?(items: readonly T[]): Promise<readonly T[] | null>;
 }
 
@@ -12,7 +14,7 @@ export function* portionsOf<T>(items: readonly T[], size = PORTION): Generator<r
   for (let from = 0; from < items.length; from += size) yield items.slice(from, from + size);
 }
 
-/** The first items that pass; no more portions are made than it takes to have them. */
+/** The first items that pass the filter. It makes only as many portions as needed. */
 export const pickFrom = async <T>(
   portions: Iterable<readonly T[]> | AsyncIterable<readonly T[]>,
   { most, filter }: IPickRequest<T>,

@@ -1,8 +1,8 @@
 import { Slices } from '../base/helpers.slices.js';
 
 /**
- * What a listing keeps of one package. `null` as entry: it is not listed (deleted); the revision stays, so that a late
- * note of an older revision does not bring the package back.
+ * A listing's row of one package. If `entry` is `null`, the package is not listed (it was deleted); the revision stays,
+ * so that a late note of an older revision does not bring the package back.
  */
 export interface ICatalogEntry<TEntry> {
   readonly name: string;
@@ -11,15 +11,15 @@ export interface ICatalogEntry<TEntry> {
 }
 
 /**
- * The order of every listing, the same on every replica: UTF-16 code units, as JavaScript compares strings (for names in
- * ASCII also the order of their bytes).
+ * The order of every listing, equal on every replica: UTF-16 code units, as JavaScript compares strings (for names in
+ * ASCII this is also the order of their bytes).
  */
 export const byName = (a: { name: string }, b: { name: string }): number =>
   a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 
 type TRow<TEntry> = [name: string, revision: number, entry: TEntry | null];
 
-/** One row a line, so that a person can read and compare them, and so that a long file is parsed line by line. */
+/** One row per line, so that a person can read and compare them, and a long file can be parsed line by line. */
 export const serializeRows = <TEntry>(rows: readonly ICatalogEntry<TEntry>[]): Buffer =>
   Buffer.from(`[${rows.map(({ name, revision, entry }) => JSON.stringify([name, revision, entry])).join(',\n')}]`);
 
@@ -27,7 +27,7 @@ const isRow = (row: unknown): row is TRow<never> =>
   Array.isArray(row) && typeof row[0] === 'string' && Number.isSafeInteger(row[1]) && typeof row[2] === 'object';
 
 const toEntry = <TEntry>(row: unknown): ICatalogEntry<TEntry> => {
-  if (!isRow(row)) throw new SyntaxError('This is no row of a listing');
+  if (!isRow(row)) throw new SyntaxError('This is not a row of a listing');
   const [name, revision, entry] = row as TRow<TEntry>;
   return { name, revision, entry };
 };
@@ -39,32 +39,32 @@ const isEntry = (value: unknown): boolean => {
 };
 
 /**
- * What an object below `entries/` holds: one row, or an array of them.
+ * The content of an object below `entries/`: one row, or an array of rows.
  * @throws SyntaxError if the bytes are damaged
  */
 export const parseEntries = <TEntry>(bytes: Uint8Array): ICatalogEntry<TEntry>[] => {
   const parsed: unknown = JSON.parse(new TextDecoder().decode(bytes));
   const entries = Array.isArray(parsed) ? parsed : [parsed];
-  if (!entries.every(isEntry)) throw new SyntaxError('These are no entries of a listing');
+  if (!entries.every(isEntry)) throw new SyntaxError('These are not entries of a listing');
   return entries as ICatalogEntry<TEntry>[];
 };
 
 /** @throws SyntaxError if the bytes are damaged */
 export const parseRows = <TEntry>(bytes: Uint8Array): ICatalogEntry<TEntry>[] => {
   const rows: unknown = JSON.parse(new TextDecoder().decode(bytes));
-  if (!Array.isArray(rows)) throw new SyntaxError('These are no rows of a listing');
+  if (!Array.isArray(rows)) throw new SyntaxError('These are not rows of a listing');
   return rows.map((row) => toEntry<TEntry>(row));
 };
 
-/** As `parseRows`, of a file of any length. */
+/** Like `parseRows`, for a file of any length. */
 export async function* parseRowsInSlices<TEntry>(bytes: Uint8Array): AsyncGenerator<ICatalogEntry<TEntry>, void> {
   const text = new TextDecoder().decode(bytes);
-  if (!text.startsWith('[') || !text.endsWith(']')) throw new SyntaxError('These are no rows of a listing');
+  if (!text.startsWith('[') || !text.endsWith(']')) throw new SyntaxError('These are not rows of a listing');
   const slices = new Slices();
   for (let at = 1; at < text.length - 1; ) {
     const newline = text.indexOf('\n', at);
     const end = newline < 0 ? text.length - 1 : newline;
-    // a line holds one row and a comma; or, if somebody else wrote the file, all of them
+    // a line has one row and a comma; or, if another program wrote the file, all rows
     for (const row of JSON.parse(`[${text.slice(at, end).replace(/,$/, '')}]`) as unknown[]) {
       yield toEntry<TEntry>(row);
       if (slices.due) await slices.rest();
@@ -73,7 +73,7 @@ export async function* parseRowsInSlices<TEntry>(bytes: Uint8Array): AsyncGenera
   }
 }
 
-/** Both sides' rows by name, the higher revision of each; at the same revision that of `base`. Both are in order. */
+/** Joins two sorted lists by name. The row with the higher revision wins; if they are equal, that of `base`. */
 export const joinRows = <TEntry>(
   base: readonly ICatalogEntry<TEntry>[],
   more: readonly ICatalogEntry<TEntry>[],
@@ -90,7 +90,7 @@ export const joinRows = <TEntry>(
   return joined.concat(base.slice(at));
 };
 
-/** Index of the first row whose name is not before `name`. */
+/** Index of the first row whose name is not less than `name`. */
 export const positionOf = (rows: readonly { name: string }[], name: string): number => {
   let low = 0;
   let high = rows.length;

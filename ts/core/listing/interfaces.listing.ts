@@ -3,33 +3,33 @@ import type { ICodec } from '../storage/interfaces.storage.js';
 export interface IPackageCatalogOptions<TDoc, TEntry> {
   /** key prefix without a trailing slash, e.g. `npm/catalog` */
   prefix: string;
-  /** key of the base, if the storage layout wants it elsewhere than in `{prefix}/manifest.json` */
+  /** key of the base, if the storage layout wants another than `{prefix}/manifest.json` */
   baseKey?: string | undefined;
   documentKey(name: string): string;
   /**
-   * How all documents are found, to rebuild the listing from them: below which prefix they lie, and which package a key
-   * there is the document of (undefined: it is something else). A listing without this cannot be rebuilt.
+   * Where all documents are, so that the listing can be rebuilt from them: their prefix, and a function that returns
+   * the package of a document's key (undefined: the key is not a document's). A listing without this cannot be rebuilt.
    */
   documents?: { prefix: string; nameOf(key: string): string | undefined };
   codec?: ICodec<TDoc> | undefined;
-  /** what listings show of a package; JSON; null = it is not listed (deleted) */
+  /** the data of a package that listings show, as JSON; null: the package is not listed (deleted) */
   entry(name: string, document: TDoc): TEntry | null;
   /**
-   * a whole number that grows with every write of the document, also when the package is deleted and comes back;
-   * default: the revision that storage counts. A protocol that deletes documents leaves it at that.
+   * An integer that grows with every write of the document, also if the package is deleted and published again;
+   * default: the revision that storage counts. Protocols that delete documents must use the default.
    */
   revision?(document: TDoc): number;
 }
 
 export interface IListingReadOptions {
   /**
-   * ms (default 1,000): how old this process's view of what other processes wrote may be; what this process noted is
-   * always in it
+   * ms (default 1,000): maximum age of this process's view of other processes' writes; notes of this process are always
+   * included
    */
   maxAgeMs?: number | undefined;
 }
 
-/** A package that is listed. */
+/** A listed package. */
 export interface IListedPackage<TEntry> {
   readonly name: string;
   readonly entry: TEntry;
@@ -37,16 +37,16 @@ export interface IListedPackage<TEntry> {
 
 /** All listed packages at one moment, in the order that all replicas share: UTF-16 code units of the names. */
 export interface IListingSnapshot<TEntry> {
-  /** grows with each change; means something within this process only */
+  /** grows with each change; only meaningful within this process */
   readonly version: number;
   readonly packages: readonly IListedPackage<TEntry>[];
 }
 
-/** Called now and then with the number of documents that were read so far. */
+/** Called from time to time with the number of documents that were read so far. */
 export type TRebuildProgress = (documents: number) => void;
 
-/** A listing that can be made anew from the documents. */
+/** A listing that can be rebuilt from the documents. */
 export interface IRebuildable {
-  /** Returns the number of documents, those of deleted packages included. */
+  /** Returns the number of documents, including those of deleted packages. */
   rebuild(progress?: TRebuildProgress): Promise<number>;
 }

@@ -13,13 +13,13 @@ import { RegistryError } from '../classes.registryerror.js';
  *
  * Version 0.2.0 wrote `base.json` (all rows in one file) and `entries/{name}={revision}`; both are still read.
  *
- * All but the manifest are written once, under keys that are unique to their write, and deleted when nothing needs them
- * any more. What an entry says moves one way: from `entries/` to a batch or a segment that the manifest names, then its
- * entry is deleted. A reader that lists the entries first and reads the manifest afterwards misses nothing.
+ * All objects but the manifest are written once, under keys that are unique to their write, and deleted when nothing
+ * needs them any more. A row only moves from `entries/` into a batch or a segment that the manifest names; then its
+ * entry is deleted. So a reader that lists the entries first and reads the manifest afterwards misses nothing.
  */
 export interface IListingKeys {
   manifest: string;
-  /** the base of 0.2.0 */
+  /** the base in the format of 0.2.0 */
   oldBase: string;
   entries: string;
   pieces: string;
@@ -36,14 +36,14 @@ export const listingKeys = (prefix: string, manifest = `${prefix}/manifest.json`
   pending: `${prefix}/pending`,
 });
 
-/** Segments must not grow over what stores allow (255 bytes); longer names are told apart by their digest. */
+/** Key segments must not exceed the limit of stores (255 bytes); longer names are distinguished by their digest. */
 const MAX_SEGMENT = 180;
-/** Characters of such a name that are kept before the digest, for a person who looks at the keys. */
+/** Characters of such a name that are kept before the digest, for people who look at the keys. */
 const KEPT = 100;
-/** Longer names stand inside their markers. */
+/** Longer names are stored in the content of their markers. */
 const MAX_LABEL = 100;
 
-/** A name as one key segment. `=` never comes out of percent-encoding, so it separates without doubt. */
+/** A name as one key segment. Percent-encoding never produces `=`, so it is a safe separator. */
 export const nameSegment = (name: string): string => {
   let encoded: string;
   try {
@@ -55,11 +55,11 @@ export const nameSegment = (name: string): string => {
   return `${encoded.slice(0, KEPT)}=${plugins.crypto.createHash('sha256').update(name).digest('hex')}`;
 };
 
-/** The name that a segment stands for; undefined if the segment has only its digest. */
+/** The name that a segment encodes; undefined if the segment has only its digest. */
 export const nameOfSegment = (segment: string): string | undefined =>
   segment.includes('=') ? undefined : decodeURIComponent(segment);
 
-/** The name as part of a marker's key; undefined if it is too long for that. */
+/** The name as part of a marker's key; undefined if it is too long. */
 export const markerLabel = (name: string): string | undefined => {
   const segment = nameSegment(name);
   return segment.length > MAX_LABEL ? undefined : segment;
@@ -73,7 +73,7 @@ export const parseEntryKey = (key: string): { segment: string; revision: number 
   return match && { segment: match[1]!, revision: Number(match[2]) };
 };
 
-/** `+` never comes out of percent-encoding either. */
+/** Percent-encoding never produces `+` either. */
 const GATHERED = '+';
 export const newGatheredName = (): string => GATHERED + plugins.crypto.randomUUID();
 export const isGatheredKey = (key: string): boolean => key.startsWith(GATHERED, key.lastIndexOf('/') + 1);

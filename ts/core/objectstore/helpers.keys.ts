@@ -1,13 +1,13 @@
 import { RegistryError } from '../classes.registryerror.js';
 
-/** S3's limit, kept by every driver so that data can move from one to another. Bytes of UTF-8. */
+/** bytes of UTF-8. This is S3's limit; every driver has it, so that data can move from one driver to another. */
 const MAX_KEY_BYTES = 1024;
 
 const refuse = (why: string): never => {
   throw new RegistryError('invalid', `This is no object key: ${why}`);
 };
 
-/** The segments of a key; throws `invalid` for what the interface says is none. */
+/** The segments of a key. Throws `invalid` if it breaks the rules of `IObjectStore`. */
 export const keySegments = (key: string): string[] => {
   if (key === '') return refuse('it is empty');
   if (key.includes('\0')) return refuse('it holds a NUL');
@@ -24,10 +24,12 @@ export const keySegments = (key: string): string[] => {
   return segments;
 };
 
-/** UTF-8 order for a UTF-16 code unit: surrogates stand for code points above U+FFFF and sort behind the rest. */
+/**
+ * The rank of a UTF-16 code unit in UTF-8 order: surrogates encode code points above U+FFFF and sort after the rest.
+ */
 const rank = (unit: number): number => (unit < 0xd800 ? unit : unit >= 0xe000 ? unit - 0x800 : unit + 0x2000);
 
-/** Order of the UTF-8 bytes, without encoding them. */
+/** Compares two keys by the order of their UTF-8 bytes, without encoding them. */
 export const compareKeys = (a: string, b: string): number => {
   const length = Math.min(a.length, b.length);
   for (let at = 0; at < length; at++) {

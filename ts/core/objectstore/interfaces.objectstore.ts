@@ -1,15 +1,15 @@
 /**
- * The seam between the registry and whatever keeps its bytes.
+ * The interface between the registry and the storage of its bytes.
  *
- * Absent is `null`; every other trouble throws a `RegistryError` (`preconditionFailed` when a condition of a write
- * does not hold, `unavailable` when the store cannot answer, `outcomeUnknown` when a write or a delete may or may not
- * have been applied). An outage therefore never reads as "not found".
+ * An absent object is `null`. Every fault throws a `RegistryError`: `preconditionFailed` if a condition of a write does
+ * not hold, `unavailable` if the store does not work, `outcomeUnknown` if a write or a delete may or may not have been
+ * applied. An outage therefore never reads as "not found".
  *
- * `preconditionFailed` is a certain answer: no attempt of this call was in doubt, and nothing of it was or will be
- * applied. Once one attempt of a call was in doubt, a driver may answer success if it sees that the object is its own,
- * and must throw `outcomeUnknown` otherwise. A delete is sent once.
+ * `preconditionFailed` is certain: no attempt of this call was in doubt, and nothing of it was or will be applied. If
+ * one attempt of a call was in doubt, a driver may return success when it sees that the object is its own, and must
+ * throw `outcomeUnknown` otherwise. A delete is sent once.
  *
- * Keys are `/`-separated, never begin or end with `/`, hold no empty, `.` or `..` segment and no NUL, and sort by
+ * Keys are separated by `/`, never begin or end with `/`, have no empty, `.` or `..` segment and no NUL, and sort by
  * their UTF-8 bytes.
  */
 export interface IObjectInfo {
@@ -24,7 +24,7 @@ export interface IObjectInfo {
   metadata?: Record<string, string> | undefined;
 }
 
-/** What `list` yields with a delimiter for all keys that share the next segment. */
+/** `list` with a delimiter yields one of these for all keys that share the next segment. */
 export interface IObjectPrefix {
   prefix: string;
 }
@@ -43,28 +43,28 @@ export interface IObject {
   info: IObjectInfo;
   /** always read it to the end or cancel it: an open body holds a file or a socket */
   body: ReadableStream<Uint8Array>;
-  /** the bytes of `body` in the object, present when a range was asked for */
+  /** the bytes of `body` within the object; set if a range was requested */
   range?: { start: number; end: number } | undefined;
 }
 
 export interface IPutOptions {
-  /** total bytes of a stream, where known: the driver then refuses a body of another length (`invalid`) */
+  /** total bytes of a stream, if known: the driver then throws `invalid` for a body of another length */
   size?: number | undefined;
   contentType?: string | undefined;
   metadata?: Record<string, string> | undefined;
-  /** write only over the object that has this ETag, else `preconditionFailed` */
+  /** writes only if the object has this ETag; throws `preconditionFailed` otherwise */
   ifMatch?: string | undefined;
-  /** write only where no object is, else `preconditionFailed` */
+  /** writes only if there is no object; throws `preconditionFailed` otherwise */
   ifNoneMatch?: '*' | undefined;
   /** the caller promises never to write other bytes under this key, so a driver may skip its bookkeeping for rewrites */
   immutable?: boolean | undefined;
-  /** an intermediate result: it need not survive a loss of power, so a driver may skip what makes writes durable */
-  scratch?: boolean | undefined;
+  /** an intermediate result, which need not survive a loss of power: a driver may skip what makes writes durable */
+  temporary?: boolean | undefined;
   /**
-   * there are many objects with just this content and metadata, and only their keys matter: a driver may keep one file
-   * for those of the same second, with the time and the ETag of the first of them for all
+   * many objects have this content and metadata, and only their keys matter: a driver may store those of the same second
+   * as names of one file; they then have the time and the ETag of the first of them
    */
-  common?: boolean | undefined;
+  shareable?: boolean | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -73,9 +73,9 @@ export interface IComposeOptions {
   metadata?: Record<string, string> | undefined;
   ifNoneMatch?: '*' | undefined;
   immutable?: boolean | undefined;
-  /** bytes of each part, where the caller has just listed them: a driver need not ask again */
+  /** bytes of each part, if the caller has just listed them: the driver need not look them up again */
   sizes?: number[] | undefined;
-  /** the ETag of each part, if its bytes matter: a part that is another object by now is not there (`notFound`) */
+  /** the ETag of each part, if its bytes matter: if a part has another one by now, `compose` throws `notFound` */
   etags?: string[] | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -89,35 +89,37 @@ export interface IListOptions {
 }
 
 export interface IObjectStore {
-  /** false where the server ignores `ifMatch`/`ifNoneMatch`; known after `init()` */
+  /** false if the server ignores `ifMatch` and `ifNoneMatch`; known after `init()` */
   readonly conditionalWrites: boolean;
-  /** false where conditions are ignored, or refused, for objects that arrive in parts; absent: as `conditionalWrites` */
+  /**
+   * false if the server ignores or refuses conditions on objects that are sent in parts; default: `conditionalWrites`
+   */
   readonly conditionalJoins?: boolean | undefined;
   head(key: string): Promise<IObjectInfo | null>;
   /**
-   * What `head` would answer, where that is known for certain without waiting for anything; undefined = ask `head`. For
-   * stores that are looked at in microseconds.
+   * Returns what `head` would return, if that is certain and needs no waiting; undefined = call `head`. For stores
+   * whose look-ups take microseconds.
    */
   glance?(key: string): IObjectInfo | undefined;
   get(key: string, options?: IGetOptions): Promise<IObject | 'notModified' | null>;
-  /** Durable when it resolves. A source that fails leaves what was there before. */
+  /** The object is durable when this resolves. If the source of the body fails, the object from before stays. */
   put(key: string, body: Uint8Array | ReadableStream<Uint8Array>, options?: IPutOptions): Promise<{ etag: string }>;
   /**
-   * Joins `parts` in order into `target` without sending their bytes through the caller. The parts are spent: their
-   * content is undefined afterwards and the caller deletes them (an absent key is fine). When it throws
-   * `preconditionFailed` the parts are untouched.
+   * Joins `parts` in order into `target`; their bytes do not pass through the caller. Afterwards the content of the
+   * parts is undefined, and the caller deletes them (an absent key is fine). If it throws `preconditionFailed`, the
+   * parts are untouched.
    */
   compose(target: string, parts: string[], options?: IComposeOptions): Promise<{ etag: string }>;
   /**
-   * Deleting what is absent is fine, unless `ifMatch` says what should have been there. `scratch`: it harms nobody if a
-   * loss of power brings the object back.
+   * Resolves if no object is there, unless `ifMatch` is set: then it throws `preconditionFailed`. `repeatable`: the key is
+   * never written again, so a driver may send the delete twice, and a loss of power may bring the object back.
    */
-  delete(key: string, options?: { ifMatch?: string; scratch?: boolean }): Promise<void>;
+  delete(key: string, options?: { ifMatch?: string; repeatable?: boolean }): Promise<void>;
   /** in key order, page by page */
   list(options: IListOptions): AsyncIterable<IObjectInfo | IObjectPrefix>;
   /**
-   * Removes what writers that broke off left outside of all listings, and that is older than this: unfinished multipart
-   * uploads, temporary files. Answers how many.
+   * Removes leftovers of interrupted writers that are older than this and in no listing: unfinished multipart uploads
+   * and temporary files. Returns their number.
    */
   sweep?(olderThanMs: number): Promise<number>;
   init?(): Promise<void>;

@@ -1,7 +1,7 @@
-/** Where a request goes. */
+/** The registry and the path that a request leads to. */
 export interface IFoundMount<T> {
   target: T;
-  /** what stands before the mount in the URL: the path below which a host application has put the registry */
+  /** the part of the URL before the mount: the path under which a host application has mounted the registry */
   prefix: string;
   /** of the mount, without a trailing slash; `''` is the root */
   mount: string;
@@ -10,18 +10,19 @@ export interface IFoundMount<T> {
 }
 
 /**
- * The path below which a host application may put the registry: it gets into links and challenges, so it holds only what
- * is the same there. Dot segments are excluded, for clients resolve them before they send a link back.
+ * The path under which a host application may mount the registry. It is copied into links and challenges, so it may
+ * only have characters that are safe there. Dot segments are excluded, because clients resolve them before they send a
+ * link back.
  */
 const PREFIX = /^(?:\/(?!(?:\.|%2e){1,2}(?:\/|$))[A-Za-z0-9._~%@:+,=-]+)*$/i;
 
 export const isPrefix = (text: string): boolean => PREFIX.test(text);
 
-/** The URL prefixes of all registries, and the way from a path to one of them. */
+/** The URL prefixes of all registries; finds the registry of a path. */
 export class MountTable<T> {
   private readonly mounts: { mount: string; target: T }[] = [];
 
-  /** The target that has this mount already; otherwise undefined, and the mount is added. */
+  /** Returns the target that already has this mount; if there is none, adds the mount and returns undefined. */
   public add(mount: string, target: T): T | undefined {
     const taken = this.mounts.find((other) => other.mount === mount);
     if (taken) return taken.target;
@@ -36,11 +37,11 @@ export class MountTable<T> {
   }
 
   /**
-   * The mount that a whole path leads to. A host application may have put the registry below `/packages`, or right at
-   * `/npm`, which is a mount: so a mount may begin anywhere in the part that the host has cut off, and the first one
-   * counts. The root mount begins where that part ends.
-   * @param cut length of what the host has cut off
-   * @param limit where a mount may begin at most
+   * The mount that a whole path leads to. A host application may have mounted the registry under `/packages`, or
+   * directly under `/npm`, which is a mount: so a mount may begin anywhere in the part that the host has removed, and
+   * the first one counts. The root mount begins at the end of that part.
+   * @param cut length of the part that the host has removed
+   * @param limit last position at which a mount may begin
    */
   public find(path: string, cut = 0, limit = cut): IFoundMount<T> | undefined {
     for (let at = 0; at >= 0 && at <= limit; at = next(path, at)) {
@@ -62,7 +63,7 @@ export class MountTable<T> {
   }
 }
 
-/** The next place where a mount may begin: a slash, or the end of a path that a host has cut off whole. */
+/** The next position at which a mount may begin: a slash, or the end of a path that the host has removed completely. */
 const next = (path: string, at: number): number => {
   if (at === path.length) return -1;
   const slash = path.indexOf('/', at + 1);

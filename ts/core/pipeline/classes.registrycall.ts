@@ -1,5 +1,4 @@
 import type { IAuthToken } from '../auth/interfaces.auth.js';
-import { streamToBuffer } from '../base/helpers.streams.js';
 import type { AuthManager } from '../classes.authmanager.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { IStageOptions, RegistryStorage } from '../classes.registrystorage.js';
@@ -20,22 +19,28 @@ import { abandonBody } from './body/helpers.bodysource.js';
 import { addressOf, headerOf, queryValues } from './helpers.http.js';
 import { normalizeUrl, originOf } from './helpers.publicurl.js';
 import type { ICallOptions, IRegistryServices, TAccess, TParams } from './interfaces.pipeline.js';
-import type { IAnswerBasis, IDocumentVersion, TAudience } from './serving/classes.answercache.js';
+import {
+  basisFrom,
+  type IAnswerBasis,
+  type IDocumentVersion,
+  type IRepeatable,
+  type TAudience,
+} from './serving/classes.answercache.js';
 import { PUBLIC_URL, Rendering } from './serving/classes.rendering.js';
 import { type IServedListing, type IServeListingOptions, serveListing } from './serving/helpers.listing.js';
-import { repeatableUntil, serveExact, serveObject, serveRendering } from './serving/helpers.serving.js';
+import { loadExact, repeatableUntil, serveExact, serveObject, serveRendering } from './serving/helpers.serving.js';
 import type {
   IServeDocumentOptions,
   IServeImmutableOptions,
   IServeObjectOptions,
 } from './serving/interfaces.serving.js';
 
-/** bytes; larger ones cost more to keep than to read again */
+/** bytes; caching a larger artifact costs more than reading it again */
 const SMALL_ARTIFACT = 64 * 1024;
 
 const NO_PARAMS: TParams = Object.freeze(Object.create(null));
 
-/** One request as a handler sees it. */
+/** One request, for its handler. */
 export class RegistryCall {
   public readonly protocol: TRegistryProtocol;
   public readonly context: IRequestContext;
@@ -45,26 +50,24 @@ export class RegistryCall {
   /** set by the pipeline from the matched route */
   public params: TParams = NO_PARAMS;
   public access: TAccess = 'public';
-  /** the matched row's path, as the table has it */
+  /** the path of the matched row, as in the table */
   public route = '';
   /** null for an anonymous caller, and on public routes */
   public token: IAuthToken | null = null;
-  /** the caller presented a credential, and it is not valid */
+  /** the caller presented a credential that is not valid */
   public isCredentialInvalid = false;
 
   /**
-   * the callers that a remembered answer would be for; undefined until they are known
+   * the callers for which a cached answer is valid; undefined until they are known
    * @internal
    */
   public audience: TAudience | undefined;
 
-  /** names for which the right of the row was checked */
+  /** names for which the row's right was checked */
   private readonly authorized: string[] = [];
-  /** headers that were looked at, if the answer may be remembered */
+  /** headers that were read, if the answer may be cached */
   private looked: [name: string, value: string | undefined][] | undefined;
-  private repeatable:
-    | (Pick<IAnswerBasis, 'document' | 'rendering' | 'validUntil'> & { response: IResponse })
-    | undefined;
+  private repeatable: IRepeatable | undefined;
   private ownStorage: RegistryStorage | undefined;
   private ownBody: RequestBody | undefined;
   private readonly services: IRegistryServices;
@@ -85,7 +88,7 @@ export class RegistryCall {
     if (services.answers.takes(context)) this.looked = [];
   }
 
-  /** Bound to this call: hooks see its protocol and actor, work stops with its signal. */
+  /** Bound to this call: hooks get its protocol and actor, and its signal aborts the work. */
   public get storage(): RegistryStorage {
     const { context, protocol } = this;
     const actor = () => this.actor;
@@ -101,7 +104,7 @@ export class RegistryCall {
     return this.ownStorage;
   }
 
-  /** The actor that hooks get: what the embedder passed, completed by the user and the token of the credentials. */
+  /** The actor for hooks: the embedder's, completed by the user and the token of the credentials. */
   public get actor(): IRequestActor | undefined {
     const { token, userId } = this;
     const { actor } = this.context;
@@ -130,12 +133,12 @@ export class RegistryCall {
     return this.ownBody;
   }
 
-  /** Aborts when the client is gone. Hosts may make it when it is asked for: it costs more than the rest of a call. */
+  /** Aborts when the client is gone. Hosts may make it on demand: it costs more than the rest of a call. */
   public get signal(): AbortSignal | undefined {
     return this.context.signal;
   }
 
-  /** The end of the call: frees a body that nobody read, and what was staged and not used. */
+  /** Ends the call: releases a body that was not read, and staged objects that were not used. */
   public async release(): Promise<void> {
     if (this.ownBody) this.ownBody.dispose();
     else abandonBody(this.context.body);
@@ -154,7 +157,7 @@ export class RegistryCall {
     return this.services.limits;
   }
 
-  /** Undefined for an anonymous caller, also for one who came with an anonymous OCI token (its subject is empty). */
+  /** Undefined for an anonymous caller, also for one with an anonymous OCI token (its subject is empty). */
   public get userId(): string | undefined {
     return this.token?.userId || undefined;
   }
@@ -166,7 +169,7 @@ export class RegistryCall {
     return value;
   }
 
-  /** Reads headers of the credential: the verified caller stands for them in the key of a remembered answer. */
+  /** Reads headers of the credential: in the key of a cached answer, the verified caller replaces them. */
   public readCredential<T>(read: () => T): T {
     const { looked } = this;
     this.looked = undefined;
@@ -187,8 +190,8 @@ export class RegistryCall {
   }
 
   /**
-   * Absolute URL of this registry as the caller reaches it, without a trailing slash; see `normalizeUrl`. A document that
-   * is served is rendered with the URL that `render` gets instead.
+   * Absolute URL of this registry as the caller reaches it, without a trailing slash; see `normalizeUrl`. A served
+   * document is rendered with the URL that `render` gets instead.
    */
   public get publicUrl(): string {
     const { registryUrl } = this.config;
@@ -197,16 +200,16 @@ export class RegistryCall {
   }
 
   /**
-   * A resource of this registry in a header such as Location: below `registryUrl` if that is set, else as a path, which
-   * is right by whatever address the caller has come.
+   * The URL of a resource of this registry for a header such as Location: below `registryUrl` if that is set, else as a
+   * path, which is valid whatever host name the caller used.
    */
   public linkTo(path: string): string {
     return (this.hasAbsoluteLinks || this.config.registryUrl ? this.publicUrl : this.mount) + path;
   }
 
   /**
-   * Throws `unauthenticated` for a caller without a token, `forbidden` for one whose token does not allow it. Type and
-   * action are those of the route unless given.
+   * Throws `unauthenticated` if the caller has no token, `forbidden` if the token does not grant it. Default type and
+   * action are those of the route.
    */
   public async authorize(name: string, override: { type?: string; action?: string } = {}): Promise<void> {
     const row = typeof this.access === 'object' ? this.access : undefined;
@@ -225,8 +228,8 @@ export class RegistryCall {
   }
 
   /**
-   * Stages a body for a `late` row: its name is in the body, so the caller's right is not known yet. The content can be
-   * read at once, and published only after `authorize(name)` has succeeded.
+   * Stages the body of a `late` row: its name is in the body, so the caller's right is not known yet. The content can
+   * be read at once, and published only after `authorize(name)` has succeeded.
    */
   public async stageLate(body: TBody, options: IStageOptions): Promise<LateContent> {
     return new LateContent(await this.storage.stage(body, options), (name) => this.authorized.includes(name));
@@ -236,20 +239,20 @@ export class RegistryCall {
     return this.auth.authorize(this.token, `${this.protocol}:${right.type}:${right.name}`, right.action);
   }
 
-  /** What get hooks are told. They run for whatever is served, so a handler adds only what it knows better. */
+  /** The data for get hooks. They run for everything that is served, so a handler passes only what it knows better. */
   private aboutRead(kind: 'artifact' | 'document', about: IStorageHookMetadata = {}): IStorageHookMetadata {
     const [packageName] = this.authorized;
     return { ...(packageName !== undefined && { packageName }), kind, ...about };
   }
 
-  /** One stored object as a download; null where it is absent. */
+  /** One stored object as a download; null if it is absent. */
   public serveObject(key: string, options: IServeObjectOptions = {}): Promise<IResponse | null> {
     return serveObject(this, key, { ...options, about: this.aboutRead('artifact', options.about) });
   }
 
   /**
-   * The artifact that a document, just read, names: a download, and where it is small one from memory. Caches may keep it
-   * for a year, unless `immutable` is false: the document may name other bytes for the same URL later.
+   * Serves an artifact that a document which was just read names: as a download, and from memory if it is small. Caches
+   * may keep it for a year, unless `immutable` is false: then the document may name other bytes for the same URL later.
    */
   public async serveArtifact(
     key: string,
@@ -263,27 +266,20 @@ export class RegistryCall {
   }
 
   /**
-   * Small content, exactly as it is stored, kept in memory once it was read: what has this `etag` never changes. Whether
-   * it is still there is asked each time, unless a document that was just read says so (`listedBy`).
+   * Serves small content exactly as it is stored, cached in memory once it was read: content with this `etag` never
+   * changes. Whether it still exists is checked each time, unless a document that was just read names it (`listedBy`).
    */
   public async serveImmutable(key: string, options: IServeImmutableOptions): Promise<IResponse | null> {
     const { storage } = this;
-    const { listedBy, size, isIntact } = options;
+    const { listedBy } = options;
     const about = this.aboutRead('artifact', options.about);
     const admitted = listedBy && (await storage.admitGet(key, about));
     const info = listedBy ?? (await storage.headForGet(key, about));
     if (!info) return null;
-    // a key may be used again for other content, once the first was taken away
+    // a key may be used again for other content after the first was removed
     const name = `${key}\n${options.etag}\nexact`;
-    const rendering = await this.services.renders.get(name, async () => {
-      // not for this caller alone: others wait for it too, and this one may go away first
-      const found = await this.services.storage.open(key);
-      if (!found || found === 'notModified') return null;
-      const { contentType = 'application/octet-stream', lastModified } = found.info;
-      const body = await streamToBuffer(found.body);
-      if (size !== undefined && size !== body.byteLength) return null;
-      return isIntact?.(body) === false ? null : Rendering.of({ body, contentType, lastModified });
-    });
+    // not aborted with this caller: others wait for it too
+    const rendering = await this.services.renders.get(name, () => loadExact(this.services.storage, key, options));
     if (!rendering) return null;
     admitted?.();
     const response = serveExact(this, rendering, options);
@@ -294,8 +290,8 @@ export class RegistryCall {
   }
 
   /**
-   * A stored document rendered for clients that poll it: made once per (stored ETag, variant), revalidated against the
-   * store on every read; the public URL is put in afterwards. Null where it is absent.
+   * Serves a stored document rendered for clients that poll it: rendered once per (stored ETag, variant), revalidated
+   * against the store on every read; the public URL is inserted afterwards. Null if it is absent.
    */
   public async serveDocument<T>(key: string, options: IServeDocumentOptions<T>): Promise<IResponse | null> {
     const { storage, publicUrl } = this;
@@ -306,7 +302,7 @@ export class RegistryCall {
     const wanted = nameOf(info.etag);
     const made = await renders.get(wanted, async (keepAs) => {
       const document = await storage.read<T>(key, options.codec);
-      // written since it was looked at
+      // written since its ETag was read
       if (document && document.etag !== info.etag) keepAs(nameOf(document.etag));
       const rendered = document && (await options.render(document.value, PUBLIC_URL));
       return rendered ? Rendering.of({ lastModified: document.lastModified, ...rendered }, publicUrl) : null;
@@ -321,7 +317,7 @@ export class RegistryCall {
     return response;
   }
 
-  /** All packages that the caller may see, of any number; see `IListingRender` for how they are written. */
+  /** Serves all packages that the caller may see; see `IListingRender` for the rendering. */
   public serveListing<TEntry>(
     listing: IServedListing<TEntry>,
     options: IServeListingOptions<TEntry>,
@@ -341,18 +337,12 @@ export class RegistryCall {
   }
 
   /**
-   * What `response`, the answer to this call, was made from; undefined if it must not be repeated.
+   * The data from which `response`, the answer to this call, was made; undefined if it must not be cached.
    * @internal
    */
   public basisOf(response: IResponse): IAnswerBasis | undefined {
-    const { looked: headers, audience, repeatable, context } = this;
+    const { looked: headers, audience, repeatable } = this;
     if (!headers || !audience || repeatable?.response !== response) return undefined;
-    const { document, rendering } = repeatable;
-    const validUntil =
-      audience === 'anybody' ? repeatable.validUntil : Math.min(audience.validUntil, repeatable.validUntil);
-    const { status, headers: responseHeaders } = response;
-    const { baseUrl } = context;
-    const request = { audience, validUntil, headers, baseUrl };
-    return { ...request, document, rendering, status, responseHeaders: { ...responseHeaders } };
+    return basisFrom(repeatable, { audience, headers, baseUrl: this.context.baseUrl });
   }
 }

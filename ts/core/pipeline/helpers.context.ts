@@ -13,8 +13,8 @@ const plainQuery = (query: URLSearchParams): IRequestContext['query'] => {
 };
 
 /**
- * The context with plain objects where an embedder has handed over what the fetch standard has. Its fields are named, and
- * the signal is taken over as a getter, since hosts make it only when it is asked for.
+ * Converts the objects of the fetch standard in a context into plain ones. The fields are named, and the signal is
+ * copied as a getter, because hosts make it on demand.
  */
 export const plainContext = (context: IIncomingContext): IRequestContext => {
   const { headers, query } = context;

@@ -5,7 +5,7 @@ import type { IRequestContext, IResponse } from '../interfaces.core.js';
 
 type TMultiValue = string | string[] | undefined;
 
-/** One header by its name in any case; repeated headers are joined as RFC 9110 section 5.3 says. */
+/** One header by its name in any case; repeated headers are joined as in RFC 9110 section 5.3. */
 export const headerOf = (headers: Record<string, TMultiValue>, name: string): string | undefined => {
   const lower = name.toLowerCase();
   let value: TMultiValue = Object.hasOwn(headers, lower) ? headers[lower] : undefined;
@@ -18,12 +18,12 @@ export const headerOf = (headers: Record<string, TMultiValue>, name: string): st
     }
   }
   if (value === undefined || typeof value === 'string') return value;
-  // an embedder may say `'Content-Length': 5`, which its types do not allow and JavaScript does
+  // an embedder may pass `'Content-Length': 5`, which the types forbid and JavaScript allows
   return Array.isArray(value) ? value.join(', ') : String(value);
 };
 
 /**
- * All values of a query parameter. Parsers of host applications make objects of `?text[a]=1`, which no protocol has.
+ * All values of a query parameter. Parsers of host applications make objects from `?text[a]=1`, which no protocol uses.
  */
 export const queryValues = (query: Record<string, TMultiValue>, name: string): string[] => {
   const value: unknown = Object.hasOwn(query, name) ? query[name] : undefined;
@@ -34,12 +34,12 @@ export const queryValues = (query: Record<string, TMultiValue>, name: string): s
 };
 
 /**
- * What the Authorization header presents: Bearer, Basic, or a bare token as cargo and gem send it. `null` without the
- * header; a header that cannot be read is an empty token, which is never valid.
+ * The credential in the Authorization header: Bearer, Basic, or a bare token as cargo and gem send it. `null` without
+ * the header; a malformed header is an empty token, which is never valid.
  */
 export const parseAuthorization = (header: string | undefined): TPresentedCredential | null => {
   if (!header) return null;
-  // nearly every request, some with long JWTs
+  // the usual case, sometimes with a long JWT
   if (header.startsWith('Bearer ')) return { kind: 'token', token: header.slice('Bearer '.length).trim() };
   const [, scheme, rest] = /^(\S+)(?:\s+(.*))?$/s.exec(header.trim()) ?? [];
   if (scheme === undefined) return null;
@@ -52,7 +52,7 @@ export const parseAuthorization = (header: string | undefined): TPresentedCreden
   return { kind: 'basic', username: decoded.slice(0, colon), password: decoded.slice(colon + 1) };
 };
 
-/** Does If-None-Match (RFC 9110 section 13.1.2, weak comparison) name one of these ETags, given without quotes? */
+/** Whether If-None-Match (RFC 9110 section 13.1.2, weak comparison) names one of these ETags, given without quotes. */
 export const matchesEtag = (header: string, etags: string[]): boolean => {
   if (header.trim() === '*') return true;
   for (const match of header.matchAll(/(?:W\/)?"([^"]*)"|([^\s,"]+)/g)) {
@@ -61,7 +61,7 @@ export const matchesEtag = (header: string, etags: string[]): boolean => {
   return false;
 };
 
-/** Is a coding acceptable by Accept-Encoding (RFC 9110 section 12.5.3)? */
+/** Whether Accept-Encoding (RFC 9110 section 12.5.3) allows a coding. */
 export const acceptsEncoding = (header: string | undefined, coding: string): boolean => {
   if (!header) return false;
   let wildcard = false;
@@ -93,8 +93,8 @@ const mediaRange = (item: string): IMediaRange => {
 };
 
 /**
- * The offered media type that Accept (RFC 9110 section 12.5.1) likes best; ties go to the earlier offer. The first
- * offer where there is no Accept header, null where none is acceptable.
+ * The offered media type that Accept (RFC 9110 section 12.5.1) prefers; of equal ones the first. Without an Accept
+ * header the first offer; null if none is acceptable.
  */
 export const negotiate = (header: string | undefined, offers: string[]): string | null => {
   if (!header?.trim()) return offers[0] ?? null;
@@ -113,8 +113,8 @@ export const negotiate = (header: string | undefined, offers: string[]): string 
 };
 
 /**
- * The caller's address. Behind a trusted proxy it is the last entry of X-Forwarded-For: the one that this proxy wrote,
- * where all before it may be the caller's invention.
+ * The caller's address. Behind a trusted proxy it is the last entry of X-Forwarded-For: this proxy wrote it, and the
+ * caller may have invented all entries before it.
  */
 export const callerAddress = (
   peer: string | undefined,
@@ -128,12 +128,12 @@ export const callerAddress = (
   return address?.startsWith('::ffff:') ? address.slice(7) : address;
 };
 
-/** The address of the caller, as the host says in `actor`; without a host's word, that of X-Forwarded-For, if trusted. */
+/** The address of the caller from the host's `actor`, else from X-Forwarded-For, if that is trusted. */
 export const addressOf = (context: IRequestContext, trustProxy: boolean): string | undefined =>
   context.actor?.ip ??
   (trustProxy ? callerAddress(undefined, true, headerOf(context.headers, 'x-forwarded-for')) : undefined);
 
-/** A response with a body; Content-Length is set where the bytes are known. Objects become JSON. */
+/** A response with a body. Content-Length is set if the bytes are known. Objects become JSON. */
 export const respond = (
   status: number,
   body: object | string | Uint8Array,
@@ -157,14 +157,14 @@ const isResponse = (answer: object): answer is IResponse => {
   return Object.keys(answer).every((field) => RESPONSE_FIELDS.has(field));
 };
 
-/** What a handler returned, as a response: bytes, text and objects are a 200. */
+/** Converts a handler's result into a response: bytes, text and objects become a 200. */
 export const toResponse = (answer: IResponse | object | string | Uint8Array): IResponse =>
   typeof answer === 'object' && !(answer instanceof Uint8Array) && isResponse(answer) ? answer : respond(200, answer);
 
 const BODYLESS = new Set([204, 205, 304]);
 
 /**
- * Takes the body from answers that must not have one (RFC 9110 sections 9.3.2, 15.3.5, 15.4.5); the `Response`
+ * Removes the body from answers that must not have one (RFC 9110 sections 9.3.2, 15.3.5, 15.4.5); the `Response`
  * constructor of the fetch standard throws on them.
  */
 export const withoutForbiddenBody = async (response: IResponse, method: string): Promise<IResponse> => {

@@ -1,8 +1,8 @@
 import type { IResponse } from '../interfaces.core.js';
 
 /**
- * Artifacts are whatever callers have uploaded, and a browser that opens one must neither guess that it is HTML nor run it
- * on the registry's origin. Plain `sandbox` would also break downloads that a page of links leads to.
+ * Callers upload artifacts of any content. A browser that opens one must neither guess that it is HTML nor run it on
+ * the registry's origin. `sandbox` without options would also block downloads from a page of links.
  */
 const PROTECTION = {
   'X-Content-Type-Options': 'nosniff',
@@ -13,11 +13,11 @@ const NAMES = Object.keys(PROTECTION) as (keyof typeof PROTECTION)[];
 const LENGTHS = new Set(NAMES.map((name) => name.length));
 
 /**
- * The response with the headers that keep browsers from running what is stored here. Those that a handler has set, as
- * for its own pages, stay.
+ * Adds headers that keep browsers from running stored content. Headers that a handler has set, e.g. for its own pages,
+ * stay.
  */
 export const withProtection = (response: IResponse): IResponse => {
-  // handlers may return what they have frozen
+  // handlers may return frozen headers
   const result = Object.isExtensible(response.headers) ? response : { ...response, headers: { ...response.headers } };
   const { headers } = result;
   const own: string[] = [];

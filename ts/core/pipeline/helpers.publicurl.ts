@@ -2,12 +2,12 @@ import { RegistryError } from '../classes.registryerror.js';
 import type { IRequestContext } from '../interfaces.core.js';
 import { headerOf } from './helpers.http.js';
 
-/** Legal in a path, and to be escaped in HTML and XML. */
+/** Characters that are legal in a path but must be escaped in HTML and XML. */
 const MARKUP: Record<string, string> = { '&': '%26', "'": '%27' };
 
 /**
- * An absolute URL in its one spelling (host in lower case, no default port, no trailing slash), in characters that need
- * no escaping in JSON, HTML and XML: renderings are kept for it, and it is put into them as it is.
+ * Normalises an absolute URL (host in lower case, no default port, no trailing slash) to characters that need no
+ * escaping in JSON, HTML and XML: renderings are cached by it, and it is inserted into them unchanged.
  */
 export const normalizeUrl = (text: string): string => {
   let url: URL;
@@ -37,14 +37,14 @@ const originOfHost = (proto: 'http' | 'https', host: string): string => {
 };
 
 /**
- * What the nearest proxy says in one of the X-Forwarded-* headers: the last entry. A proxy that appends leaves what the
- * caller made up before it.
+ * The value of an X-Forwarded-* header from the nearest proxy: the last entry. If the proxy appends, the caller may
+ * have invented all entries before it.
  */
 const forwarded = (header: string | undefined): string | undefined => header?.split(',').at(-1)?.trim() || undefined;
 
 /**
- * The public origin under which the caller reached us, without a trailing slash: `baseUrl` of the context, else
- * X-Forwarded-Proto, -Host and -Port if the configuration trusts them, else Host.
+ * The public origin that the caller used, without a trailing slash: `baseUrl` of the context, else X-Forwarded-Proto,
+ * -Host and -Port if the configuration trusts them, else Host.
  */
 export const originOf = (
   context: IRequestContext,

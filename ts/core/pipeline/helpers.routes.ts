@@ -4,7 +4,7 @@ import type { RegistryCall } from './classes.registrycall.js';
 import type { TAccess, TParams } from './interfaces.pipeline.js';
 
 export interface IRoute {
-  /** upper case; a GET row also answers HEAD */
+  /** upper case; a GET row also handles HEAD */
   method: string;
   /**
    * Literal ASCII segments and parameters: `{name}` is one raw segment, `{name+}` one or more, `{name:regex}` a fragment of a
@@ -12,7 +12,10 @@ export interface IRoute {
    */
   path: string;
   access: TAccess;
-  /** parameters may hold backslashes, as names of users do (`DOMAIN\\user`); default: refused, as they part paths on some systems */
+  /**
+   * parameters may have backslashes, as user names have (`DOMAIN\\user`); default: refused, because some systems use
+   * them as path separators
+   */
   allowBackslash?: boolean;
   handle(call: RegistryCall): Promise<IResponse | object | string | Uint8Array>;
 }
@@ -32,8 +35,8 @@ const PARAMETER = /\{([A-Za-z]\w*)(\+|:[^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}/g;
 const escapeRegExp = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 /**
- * Literal text of a path as an expression. A client may encode characters that need not be encoded, such as `@` and `:`
- * (`encodeURIComponent` does), and means the same path (RFC 3986 section 2.2).
+ * Converts literal text of a path into an expression. A client may percent-encode characters such as `@` and `:`
+ * without need (as `encodeURIComponent` does); it means the same path (RFC 3986 section 2.2).
  */
 const literal = (text: string): string =>
   text.replace(/[^A-Za-z0-9/_~-]/g, (character) => {
@@ -65,8 +68,8 @@ const FORBIDDEN = /[\u0000-\u001f\u007f\\]/;
 const FORBIDDEN_EXCEPT_BACKSLASH = /[\u0000-\u001f\u007f]/;
 
 /**
- * One decoded parameter. Decoding happens exactly once (RFC 3986 section 2.4), and what could lead a key or a file
- * name elsewhere is refused afterwards, so `%2e%2e`, `%00` and `\` are caught in every spelling.
+ * Decodes one parameter exactly once (RFC 3986 section 2.4). Text that could lead a key or a file name elsewhere is
+ * refused afterwards, so `%2e%2e`, `%00` and `\` are found in every spelling.
  */
 export const decodeParameter = (raw: string, allowBackslash = false): string => {
   let value = raw;
@@ -87,7 +90,7 @@ export const decodeParameter = (raw: string, allowBackslash = false): string => 
   return value;
 };
 
-/** The raw path with doubled slashes collapsed and without a query that came along. */
+/** The raw path without doubled slashes and without a query, if it has one. */
 export const normalizePath = (raw: string): string => {
   const query = raw.indexOf('?');
   const path = query < 0 ? raw : raw.slice(0, query);
@@ -96,8 +99,8 @@ export const normalizePath = (raw: string): string => {
 };
 
 /**
- * What a path with a trailing slash means if no row names it: `'same'` = the resource without it, `'notFound'` = a folder,
- * which there is nothing to show of (Maven's clients take 404 for "not here" and 400 for broken).
+ * The meaning of a trailing slash if no row has it: `'same'` = the resource without it, `'notFound'` = a folder, which
+ * has no content (Maven's clients take 404 for absent and 400 for a fault).
  */
 export type TTrailingSlash = 'same' | 'notFound';
 
@@ -128,7 +131,7 @@ export class RouteTable {
   }
 }
 
-/** Undefined for a path that no row knows. */
+/** Undefined if no row matches the path. */
 const find = (rows: ICompiledRoute[], method: string, path: string): IRouteMatch | undefined => {
   const wanted = method === 'HEAD' ? 'GET' : method;
   const allowed = new Set<string>();

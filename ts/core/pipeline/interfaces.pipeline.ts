@@ -4,7 +4,7 @@ import type { ILimits, ILogger, IProtocolConfig, IRequestContext, TRegistryProto
 import type { AnswerCache } from './serving/classes.answercache.js';
 import type { RenderCache } from './serving/classes.rendercache.js';
 
-/** What every registry is given. */
+/** The services that every registry gets. */
 export interface IRegistryServices {
   storage: RegistryStorage;
   auth: AuthManager;
@@ -16,17 +16,17 @@ export interface IRegistryServices {
 }
 
 /**
- * What a caller must be allowed to do before a handler runs.
+ * The right that a caller must have before a handler runs.
  *
- * - `public`: credentials are not even looked at.
- * - `identified`: any valid credential, also one that stands for nobody (the token of an anonymous OCI client).
- * - `authenticated`: any valid credential of somebody.
- * - `{ type, action, name }`: the right to `action` on `{protocol}:{type}:{name}`; `name` is a path parameter or a
- *   function that yields the normalised name that is stored.
- * - `{ type, action, late }`: the name is in the body. Before the body is read the caller must hold some scope of that
- *   type and action; the handler calls `call.authorize(name)` before it touches anything but staging.
- * - `{ type, listing }`: open to callers that hold some scope of that type (action `read` unless given), and the
- *   handler filters every item by the caller's right.
+ * - `public`: credentials are ignored.
+ * - `identified`: any valid credential, even one without a user (the token of an anonymous OCI client).
+ * - `authenticated`: any valid credential of a user.
+ * - `{ type, action, name }`: the right to `action` on `{protocol}:{type}:{name}`; `name` is a path parameter, or a
+ *   function that returns the normalised stored name.
+ * - `{ type, action, late }`: the name is in the body. Before the body is read, the caller must have some scope of that
+ *   type and action; the handler must call `call.authorize(name)` before it writes anything but staging.
+ * - `{ type, listing }`: for callers that have some scope of that type (default action `read`); the handler filters
+ *   every item by the caller's right.
  */
 export type TAccess =
   | 'public'
@@ -45,7 +45,7 @@ export interface INamedAccess {
 /** Path parameters by name, percent-decoded once and checked. */
 export type TParams = Record<string, string>;
 
-/** What a call is made from. */
+/** The arguments of a call. */
 export interface ICallOptions {
   protocol: TRegistryProtocol;
   services: IRegistryServices;

@@ -9,23 +9,23 @@ import type { IStorageHooks } from './hooks/interfaces.hooks.js';
 
 export interface IRegistryStorageOptions {
   hooks?: IStorageHooks;
-  /** default: silent */
+  /** default: nothing is logged */
   logger?: ILogger;
   limits?: ILimits;
   now?: () => Date;
 }
 
-/** What `sweep` asks of a listing that can be repaired; `PackageCatalog` enlists itself. */
+/** A listing that `sweep` repairs; `PackageCatalog` enlists itself. */
 export interface IRepairable {
   repair(olderThanMs: number, forgetAfterMs?: number): Promise<number>;
-  /** Removes what nothing needs any more and is older than this. */
+  /** Removes objects that nothing needs any more and that are older than this. */
   sweep?(olderThanMs: number): Promise<number>;
 }
 
 const SILENT: ILogger = { info: () => {}, warn: () => {}, error: () => {} };
 const MIB = 1024 * 1024;
 
-/** Everything that the views of one storage share. */
+/** The state that all views of one storage share. */
 export class StorageParts implements ICommitParts {
   public readonly logger: ILogger;
   public readonly now: () => Date;
@@ -37,7 +37,7 @@ export class StorageParts implements ICommitParts {
   public readonly turns = new Turns();
   public readonly listings = new Set<IRepairable>();
   public readonly background = new Set<Promise<void>>();
-  /** aborted when the storage is being destroyed */
+  /** aborts when the storage is being destroyed */
   public readonly closing = new AbortController();
 
   constructor(

@@ -1,13 +1,13 @@
 import type { ICodec, IDocumentStamp } from '../base/helpers.codec.js';
 import type { IRequestActor, TRegistryProtocol } from '../interfaces.core.js';
 
-/** On whose behalf storage is used; what hooks are told. */
+/** The caller for whom storage is used, as hooks get it. */
 export interface IStorageOrigin {
   protocol: TRegistryProtocol;
   actor?: IRequestActor | undefined;
-  /** ends reading and staging of bodies when the client is gone; a commit that has begun is finished all the same */
+  /** aborts reading and staging of bodies when the client is gone; a commit that has begun is still finished */
   signal?: AbortSignal | undefined;
-  /** the write that hooks are called for; core sets it */
+  /** the write for which hooks are called; set by core */
   operationId?: string | undefined;
 }
 
@@ -15,42 +15,44 @@ export interface IStorageOrigin {
 export interface IStoredDocument<T> {
   readonly value: T;
   readonly etag: string;
-  /** how often the document's key was written, deletes included; grows with every write */
+  /** number of writes of the document's key, deletes included; grows with every write */
   readonly revision: number;
   readonly lastModified: Date;
 }
 
-/** Whether there is a document; `deleted`: there was one, and its tombstone is there. */
+/** Whether there is a document; `deleted`: there was one, and its tombstone exists. */
 export type TPresence = 'present' | 'deleted' | 'absent';
 
-/** What core keeps about a document beside its value. */
+/** Data that core keeps about a document beside its value. */
 export interface IDocumentAbout {
-  /** of the stored version, or of the tombstone that a deleted document left; 0: the key was never written */
+  /** of the stored version, or of a deleted document's tombstone; 0: the key was never written */
   readonly revision: number;
-  /** Whether somebody has tried, or is about to try, to delete this artifact key: nothing may be put there again. */
+  /**
+   * Whether somebody has tried, or is about to try, to delete this artifact key: then nothing may be put there again.
+   */
   isSpent(key: string): boolean;
 }
 
 /**
- * Pure and synchronous: it may run several times. `null` deletes the document (a tombstone keeps its revision),
- * `undefined` leaves it as it is.
+ * Must be pure and synchronous, and may run several times. Returns `null` to delete the document (a tombstone keeps its
+ * revision), `undefined` to leave it unchanged.
  */
 export type TUpdateFunction<T> = (current: T | null, about: IDocumentAbout) => T | null | undefined;
 
 export interface IUpdateOptions<T> {
   codec?: ICodec<T> | undefined;
   /**
-   * Whether this very update is in `current` already. It is asked when the store's answer was lost and others have
-   * written so often since that the object's metadata no longer tells.
+   * Whether this very update is already in `current`. It is called if the store's answer was lost and others have
+   * written so often since that the object's metadata do not show it.
    */
   applied?(current: T): boolean;
 }
 
-/** The document as it stands after the write. */
+/** The document after the write. */
 export interface IUpdateResult<T> {
   /** null: there is no document */
   value: T | null;
-  /** of the stored object, so also of a tombstone; null: the key was never written */
+  /** of the stored object, which may be a tombstone; null: the key was never written */
   etag: string | null;
   revision: number;
 }
@@ -69,13 +71,15 @@ export interface IStageOptions {
   hashes: THashName[];
   /** bytes; a longer body throws `tooLarge`. Default `limits.maxArtifactSize` */
   limit?: number | undefined;
-  /** bytes, where known beforehand; a body of another length throws `invalid` */
+  /** bytes, if known beforehand; a body of another length throws `invalid` */
   size?: number | undefined;
-  /** lets `beforePut` refuse (phase `start`) before the first byte of a body that will not fit in memory is read */
+  /** lets `beforePut` (phase `start`) refuse a body that will not fit in memory before its first byte is read */
   about?: IStageAbout | undefined;
 }
 
-/** Identifies one write for good; an entry keeps `id` so that a writer whose answer was lost finds its own work. */
+/**
+ * Identifies one write permanently. An entry keeps `id`, so that a writer whose answer was lost finds its own write.
+ */
 export interface IWriteStamp {
   /** UUID */
   id: string;

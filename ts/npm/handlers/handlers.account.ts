@@ -9,7 +9,7 @@ import { packageOf } from './handlers.packument.js';
 /** GET /-/whoami. */
 export const whoami = async (call: RegistryCall): Promise<object> => ({ username: call.userId });
 
-/** GET /-/user/org.couchdb.user:{user}: `npm owner add` and the second round of a couch login ask for it. */
+/** GET /-/user/org.couchdb.user:{user}: requested by `npm owner add` and in the second step of a couch login. */
 export const getUser = async (call: RegistryCall): Promise<object> => {
   const name = call.params.user as string;
   const profile = await call.auth.getUser(name);
@@ -24,7 +24,7 @@ export const getUser = async (call: RegistryCall): Promise<object> => {
   };
 };
 
-/** GET /-/npm/v1/user, which is `npm profile get`. */
+/** GET /-/npm/v1/user: `npm profile get`. */
 export const getProfile = async (call: RegistryCall): Promise<object> => {
   const profile = await call.auth.getUser(call.userId as string);
   const created = profile?.createdAt?.toISOString();
@@ -49,8 +49,8 @@ const passwordsOf = (value: unknown): { old: string; new: string } => {
 };
 
 /**
- * POST /-/npm/v1/user, which is `npm profile set`: the password can be changed, and nothing else. npm sends the rest of the
- * profile along as it was, with null for an empty text.
+ * POST /-/npm/v1/user: `npm profile set`. Only the password can be changed. npm sends the rest of the profile
+ * unchanged, with null for an empty text.
  */
 export const setProfile = async (call: RegistryCall): Promise<object> => {
   const body = await call.body.json({ limit: MAX_BODY });
@@ -59,13 +59,13 @@ export const setProfile = async (call: RegistryCall): Promise<object> => {
   const { password, ...rest } = body;
   const isSame = (field: string): boolean => (rest[field] ?? '') === (profile[field] ?? '');
   if (password === undefined || !Object.keys(rest).every(isSame)) {
-    throw new RegistryError('unprocessable', 'Of a profile only the password can be changed here');
+    throw new RegistryError('unprocessable', 'Only the password of a profile can be changed here');
   }
   const passwords = passwordsOf(password);
   try {
     await call.auth.users.changePassword(call.userId as string, passwords.old, passwords.new, call.address);
   } catch (error) {
-    // on 401 npm tells people to log in, and on 501 it asks again and again
+    // on 401 npm tells users to log in, and on 501 it retries
     if (RegistryError.is(error, 'unauthenticated')) throw new RegistryError('forbidden', error.message);
     if (RegistryError.is(error, 'unsupported')) throw new RegistryError('unprocessable', error.message);
     throw error;
@@ -78,16 +78,16 @@ const documentOf = async (call: RegistryCall): Promise<INpmDocument> => {
   return existing((await call.storage.read<INpmDocument>(documentKey(name)))?.value, name);
 };
 
-/** Public is what anybody may read without a token. */
+/** Whether anonymous callers may read the package. */
 const isPublic = async (call: RegistryCall): Promise<boolean> => {
   const { name } = await documentOf(call);
   return call.auth.authorize(null, `${call.protocol}:package:${name}`, 'read');
 };
 
-/** GET /-/package/{package}/visibility, as npm asks. */
+/** GET /-/package/{package}/visibility, requested by npm. */
 export const getVisibility = async (call: RegistryCall): Promise<object> => ({ public: await isPublic(call) });
 
-/** GET /-/package/{package}/access, as pnpm 12 asks. */
+/** GET /-/package/{package}/access, requested by pnpm 12. */
 export const getAccess = async (call: RegistryCall): Promise<object> => ({
   access: (await isPublic(call)) ? 'public' : 'restricted',
 });
@@ -98,7 +98,7 @@ export const getCollaborators = async (call: RegistryCall): Promise<object> => {
   return Object.fromEntries(maintainers.map(({ name }) => [name, 'write']));
 };
 
-/** POST /-/package/{package}/access: refused in words that the command line prints. */
+/** POST /-/package/{package}/access: refused with a message that the command line prints. */
 export const setAccess = async (): Promise<never> => {
-  throw new RegistryError('unprocessable', 'Who may read a package is decided by the scopes of users and tokens');
+  throw new RegistryError('unprocessable', 'Scopes of users and tokens decide who may read a package');
 };

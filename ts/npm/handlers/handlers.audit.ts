@@ -5,8 +5,9 @@ import type { INpmParts } from '../interfaces.parts.js';
 const NONE = { info: 0, low: 0, moderate: 0, high: 0, critical: 0 };
 
 /**
- * Without advisories of its own the registry says so: `npm audit` reports that it could not be done, `npm install` goes
- * on. `features.emptyAudit` answers "nothing found" instead, for those whose builds must not fail over it.
+ * Throws `notFound`, because the registry has no advisories: `npm audit` then reports that it could not audit, and `npm
+ * install` continues. With `features.emptyAudit` the answer is "nothing found" instead, for users whose builds must not
+ * fail.
  */
 const requireEmptyAudit = async (call: RegistryCall, npm: INpmParts): Promise<void> => {
   if (!npm.config.features?.emptyAudit) {

@@ -40,28 +40,27 @@ const deprecationsOf = (versions: Record<string, unknown>): Map<string, string> 
   return messages;
 };
 
-/** `npm owner` and `npm star` send these alone: what they would record means nothing here, so it is not pretended. */
+/**
+ * `npm owner` and `npm star` send only these members. They have no effect here, so they are refused instead of ignored.
+ */
 const refuseOthers = (document: Record<string, unknown>): never => {
   if ('maintainers' in document) {
-    throw new RegistryError(
-      'unprocessable',
-      'Who may publish is decided by the scopes of users and tokens, not by owners',
-    );
+    throw new RegistryError('unprocessable', 'Scopes of users and tokens decide who may publish, not owners');
   }
   if ('users' in document) throw new RegistryError('unprocessable', 'This registry keeps no stars');
-  throw invalid('The document holds neither versions nor attachments');
+  throw invalid('The document has neither versions nor attachments');
 };
 
 export interface IChange {
   name: string;
   document: unknown;
-  /** from the path; what the document was when the client read it */
+  /** from the path; the revision of the document when the client read it */
   revision?: string;
 }
 
 /**
- * A document that comes back without attachments. Of each version only `deprecated` is taken. With a revision, a
- * version that is missing is to be unpublished, and dist-tags are taken as they are.
+ * Handles a document without attachments. Only `deprecated` of each version is used. With a revision, versions that are
+ * missing are unpublished, and dist-tags are replaced.
  */
 export const changeDocument = async (call: RegistryCall, npm: INpmParts, change: IChange): Promise<IResponse> => {
   const { name, revision } = change;
@@ -83,7 +82,7 @@ export const changeDocument = async (call: RegistryCall, npm: INpmParts, change:
     if (revision !== undefined) assertRevision(found, revision);
     const marked = deprecate(found, messages, stamp);
     if (revision !== undefined && gone.length > 0) {
-      // all of it is one write, so one step of the revision
+      // everything is one write, so the revision grows by one
       return { ...removeVersions(marked, gone, stamp, tags), ...nextRevision(found, stamp) };
     }
     return tags === undefined ? marked : { ...replaceTags(marked, tags, stamp), ...nextRevision(found, stamp) };

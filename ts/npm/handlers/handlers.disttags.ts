@@ -26,7 +26,7 @@ export const getTags = async (call: RegistryCall): Promise<IResponse> => {
   return served;
 };
 
-/** The body is a JSON string. An embedder's JSON parser may have taken the quotes off already. */
+/** The body is a JSON string. An embedder's JSON parser may have removed the quotes already. */
 const versionOf = async (call: RegistryCall): Promise<string> => {
   const text = (await call.body.text({ limit: MAX_BODY })).trim();
   if (!text.startsWith('"')) return assertVersion(text);

@@ -11,8 +11,8 @@ const MAX_BODY = 64 * 1024;
 const WRONG = 'Wrong user name or password';
 
 /**
- * The user's id; null where name and password do not belong together, or the account may not be made. Who wants an
- * account sends an e-mail address (`npm adduser` asks for one, `npm login` does not).
+ * Returns the user's id; null if name and password do not match, or the account may not be created. A request with an
+ * e-mail address creates an account (`npm adduser` sends one, `npm login` does not).
  */
 export const logIn = async (call: RegistryCall, given: ICredentials, email?: string): Promise<string | null> => {
   const credentials = { ...given, from: call.address };
@@ -21,7 +21,8 @@ export const logIn = async (call: RegistryCall, given: ICredentials, email?: str
   try {
     return await call.auth.register(credentials, email === '' ? {} : { email });
   } catch (error) {
-    // the same answer for a name that is taken and for a registry that is closed: neither says who is there
+    // the same answer for a name that is taken and for a registry without self-registration: neither reveals which
+    // users exist
     if (RegistryError.is(error, 'forbidden') || RegistryError.is(error, 'alreadyExists')) return null;
     throw error;
   }
@@ -33,8 +34,8 @@ const refused = (adding: boolean): RegistryError => {
 };
 
 /**
- * PUT /-/user/org.couchdb.user:{user}, with or without /-rev/{revision}: a name and its password for a token. The form
- * with a revision sends them as Basic, too; the body holds them in both.
+ * PUT /-/user/org.couchdb.user:{user}, with or without /-rev/{revision}: exchanges a name and password for a token. The
+ * form with a revision also sends them as Basic; both forms have them in the body.
  */
 export const couchLogin = async (call: RegistryCall): Promise<IResponse> => {
   const name = call.params.user as string;

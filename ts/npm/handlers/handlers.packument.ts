@@ -23,12 +23,12 @@ const about = (packageName: string): IStorageHookMetadata => ({
   contentType: 'application/json',
 });
 
-/** The package that the path names; `notFound` for names that no package can have. */
+/** The package in the path; throws `notFound` for names that no package can have. */
 export const packageOf = (call: RegistryCall): string => assertReadableName(call.params.name as string);
 
 const missing = (what: string): RegistryError => new RegistryError('notFound', `${what} is not in this registry`);
 
-/** GET /{package}: the whole packument, or the abbreviated one for whom it suffices. */
+/** GET /{package}: the full packument, or the abbreviated one if Accept prefers it. */
 export const getPackument = async (call: RegistryCall, npm: INpmParts): Promise<IResponse> => {
   const name = packageOf(call);
   const abbreviated = negotiate(call.header('accept'), [FULL_TYPE, ABBREVIATED_TYPE]) === ABBREVIATED_TYPE;
@@ -65,7 +65,7 @@ export const getManifest = async (call: RegistryCall, npm: INpmParts): Promise<I
   return served;
 };
 
-/** GET /-/npm/v1/keys. They are no secret: `npm audit signatures` asks for them without a token. */
+/** GET /-/npm/v1/keys. The keys are public: `npm audit signatures` requests them without a token. */
 export const getKeys = async (_call: RegistryCall, npm: INpmParts): Promise<object> => ({
   keys: await npm.signer.publicKeys(),
 });

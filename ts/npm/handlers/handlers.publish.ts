@@ -28,17 +28,17 @@ interface IReceived {
   staged: Map<string, StagedObject>;
 }
 
-/** Stages every tarball as it streams in, checked on the way; what remains of the body is the document. */
+/** Stages and checks every tarball as it streams in. Returns the rest of the body as the document. */
 const receive = async (call: RegistryCall, name: string): Promise<IReceived> => {
   const { maxArtifactSize, maxMetadataSize, maxUnpackedSize } = call.limits;
   const tarballs = new Map<string, IReceivedTarball>();
   const staged = new Map<string, StagedObject>();
   const onAttachment = async (file: string, content: AsyncGenerator<Uint8Array>): Promise<void> => {
-    if (staged.has(file)) throw new RegistryError('invalid', 'The document holds an attachment twice');
+    if (staged.has(file)) throw new RegistryError('invalid', 'The document has an attachment twice');
     if (staged.size >= MAX_ATTACHMENTS) {
-      throw new RegistryError('invalid', `The document holds more than ${MAX_ATTACHMENTS} attachments`);
+      throw new RegistryError('invalid', `The document has more than ${MAX_ATTACHMENTS} attachments`);
     }
-    // a file that cannot belong here is refused before its first byte is kept
+    // a file that cannot belong to the package is refused before its first byte is stored
     const version = attachmentVersion(name, file);
     let facts: ITarballFacts | undefined;
     const checked = inspectTarball(content, { maxUnpackedSize }, (found) => {
@@ -54,7 +54,7 @@ const receive = async (call: RegistryCall, name: string): Promise<IReceived> => 
     tarballs.set(file, { ...(facts as unknown as ITarballFacts), size: object.size, sha1, sha512 });
   };
   const { parsed } = call.body;
-  // base64 makes four bytes of three; `+` and `/`, if a JSON writer escapes them, make a sixth more of that
+  // base64 makes four bytes from three; a JSON writer that escapes `+` and `/` adds a sixth of that
   const limit = Math.ceil(maxArtifactSize / 3) * 5 + maxMetadataSize;
   const document =
     parsed === undefined
@@ -69,11 +69,11 @@ const receive = async (call: RegistryCall, name: string): Promise<IReceived> => 
 const publisherOf = async (call: RegistryCall): Promise<INpmPerson> => {
   const name = call.userId ?? 'anonymous';
   const profile = call.userId === undefined ? null : await call.auth.getUser(call.userId);
-  // npm prints `name <email>` whatever it finds
+  // npm prints `name <email>` even without an address
   return { name, email: profile?.email ?? '' };
 };
 
-/** Where each version's bytes are now; `placed` is in the order of the plan. */
+/** The artifacts of each version; `placed` is in the order of the plan. */
 const artifactsOf = (
   plans: { version: string; provenance: boolean }[],
   placed: IPlacedArtifact[],
@@ -150,8 +150,8 @@ const publish = async (
 };
 
 /**
- * The name of the package that a PUT is about. `features.strictNames` holds for packages that are not there yet: one
- * that was published before the switch was turned on can still be published to, deprecated and unpublished.
+ * The package name in a PUT. `features.strictNames` applies to new packages only: a package that was published before
+ * the switch was turned on can still be published, deprecated and unpublished.
  */
 const nameToWrite = async (call: RegistryCall, npm: INpmParts): Promise<string> => {
   const name = assertName(call.params.name as string);
@@ -160,8 +160,8 @@ const nameToWrite = async (call: RegistryCall, npm: INpmParts): Promise<string> 
 };
 
 /**
- * PUT /{package} and PUT /{package}/-rev/{revision}: with attachments it publishes, without it changes what is there
- * (deprecate, unpublish of a version).
+ * PUT /{package} and PUT /{package}/-rev/{revision}: publishes if the document has attachments; if not, changes
+ * existing versions (deprecate, unpublish of a version).
  * @see https://github.com/npm/registry/blob/main/docs/REGISTRY-API.md
  */
 export const putDocument = async (call: RegistryCall, npm: INpmParts): Promise<IResponse> => {

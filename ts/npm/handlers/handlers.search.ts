@@ -25,7 +25,7 @@ const isKeptBy =
   ({ entry: { maintainers } }: { entry: INpmSearchEntry }): boolean =>
     maintainers.some(({ name }) => name === user);
 
-/** GET /-/user/{user}/package: what `npm access list packages` prints. */
+/** GET /-/user/{user}/package: printed by `npm access list packages`. */
 export const listPackages = async (call: RegistryCall, npm: INpmParts): Promise<object> => {
   const { packages } = await npm.catalog.sorted();
   const filter = readableFilter<(typeof packages)[number]>(call, readRight(call), isKeptBy(call.params.user));

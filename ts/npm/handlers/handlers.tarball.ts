@@ -10,14 +10,14 @@ import { packageOf } from './handlers.packument.js';
 
 const missing = (what: string): RegistryError => new RegistryError('notFound', `${what} is not in this registry`);
 
-/** The document is believed, never the listing of the store: an artifact that it does not name is not there. */
+/** The artifact that the document names. An object that it does not name does not exist, whatever the store lists. */
 const artifactOf = (document: INpmDocument | undefined, version: string | null): INpmArtifact | null => {
   const artifacts = document?._registry.artifacts;
   if (!artifacts || version === null || !Object.hasOwn(artifacts, version)) return null;
   return artifacts[version] as INpmArtifact;
 };
 
-/** GET /{package}/-/{file}. With `allowRepublish` a file name may get other bytes, so caches have to ask each time. */
+/** GET /{package}/-/{file}. With `allowRepublish` a file name may get other bytes, so caches must revalidate. */
 export const getTarball = async (call: RegistryCall, npm: INpmParts): Promise<IResponse> => {
   const name = packageOf(call);
   const file = call.params.file as string;
@@ -47,7 +47,7 @@ export const getTarball = async (call: RegistryCall, npm: INpmParts): Promise<IR
   return served;
 };
 
-/** GET /-/npm/v1/attestations/{package}@{version}: what `npm audit signatures` verifies. */
+/** GET /-/npm/v1/attestations/{package}@{version}: verified by `npm audit signatures`. */
 export const getAttestations = async (call: RegistryCall): Promise<object> => {
   const name = packageOf(call);
   const version = call.params.version as string;

@@ -12,8 +12,8 @@ const MAX_BODY = 64 * 1024;
 const owner = (call: RegistryCall): string => call.userId as string;
 
 /**
- * A read-only token must not become, or take away, one that may write: neither one that is marked so, nor one whose
- * scopes (`npm token create` with package names) only read.
+ * A read-only token must not create or revoke tokens that may write. That holds for a token with `readonly`, and for
+ * one whose scopes (`npm token create` with package names) are read-only.
  */
 const refuseReadOnly = (call: RegistryCall): void => {
   const { readonly, scopes = [] } = call.token ?? {};
@@ -25,20 +25,20 @@ const ownTokens = async (call: RegistryCall): Promise<ITokenInfo[]> => {
   try {
     return await call.auth.listTokens(owner(call));
   } catch (error) {
-    // npm asks again and again where a status of 500 or more is answered
+    // npm retries if the status is 500 or more
     if (RegistryError.is(error, 'unsupported')) throw new RegistryError('unprocessable', error.message);
     throw error;
   }
 };
 
-/** GET /-/npm/v1/tokens: the caller's own, on one page. */
+/** GET /-/npm/v1/tokens: the caller's own tokens, on one page. */
 export const listTokens = async (call: RegistryCall): Promise<object> => {
   const tokens = (await ownTokens(call)).filter(({ protocol }) => protocol === 'npm');
   tokens.sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
   return { objects: tokens.map(renderToken), total: tokens.length, urls: {} };
 };
 
-/** POST /-/npm/v1/tokens: the password is asked for again, so that a stolen token breeds no others. */
+/** POST /-/npm/v1/tokens: requires the password, so that a stolen token cannot create others. */
 export const createToken = async (call: RegistryCall): Promise<IResponse> => {
   refuseReadOnly(call);
   const { password, ...options } = parseTokenRequest(await call.body.json({ limit: MAX_BODY }));
@@ -66,15 +66,15 @@ const revoke = async (call: RegistryCall): Promise<IResponse> => {
   return respond(200, { ok: true });
 };
 
-/** DELETE /-/npm/v1/tokens/token/{key}: the key that the list shows, or the secret itself. */
+/** DELETE /-/npm/v1/tokens/token/{key}: the key from the list, or the secret itself. */
 export const deleteToken = (call: RegistryCall): Promise<IResponse> => {
   refuseReadOnly(call);
   return revoke(call);
 };
 
 /**
- * DELETE /-/user/token/{token}, which is `npm logout`: who has the secret may end it, read-only or not. A key out of
- * the list is no secret, so it will not do here.
+ * DELETE /-/user/token/{token}: `npm logout`. A caller that has the secret may revoke the token, read-only or not. A
+ * key from the list is not a secret, so it is not accepted here.
  */
 export const logout = async (call: RegistryCall): Promise<IResponse> => {
   if (!(await call.auth.validateToken(call.params.token as string, call.protocol))) throw unknown();

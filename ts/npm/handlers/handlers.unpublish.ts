@@ -25,8 +25,8 @@ export interface IRemoval {
 }
 
 /**
- * Unpublishes: the document first, then what it named. The document stays, because it records which versions were
- * published.
+ * Unpublishes: changes the document first, then deletes the artifacts that it named. The document stays, because it
+ * records which versions were published.
  */
 export const removePackageVersions = (
   call: RegistryCall,
@@ -66,9 +66,9 @@ export const deletePackage = async (call: RegistryCall, npm: INpmParts): Promise
   removeAtRevision(call, npm, packageOf(call), ({ versions }) => Object.keys(versions));
 
 /**
- * DELETE /{package}/-/{file}/-rev/{revision}. npm asks for it after it has taken the version out of the document, which
- * has removed the file already; of a version that is still there it takes back the version, so that the document never
- * names what cannot be had.
+ * DELETE /{package}/-/{file}/-rev/{revision}. npm sends it after it has removed the version from the document, which
+ * has deleted the file already. If the version still exists, it is removed too, so that the document never names a
+ * missing file.
  */
 export const deleteTarball = async (call: RegistryCall, npm: INpmParts): Promise<IResponse> => {
   const name = packageOf(call);

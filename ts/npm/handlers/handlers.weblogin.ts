@@ -14,7 +14,7 @@ const RETRY_AFTER_S = 2;
 const hostOf = (url: string): string => new URL(url).host;
 
 const html = (status: number, body: string): IResponse => respond(status, body, PAGE_HEADERS);
-const over = (): IResponse => html(404, loginOver('This login is over. Start it again at your command line.'));
+const over = (): IResponse => html(404, loginOver('This login has ended. Start it again on your command line.'));
 
 /** POST /-/v1/login: two addresses, one for the browser and one for the command line to poll. */
 export const beginLogin = async (call: RegistryCall, npm: INpmParts): Promise<object> => {
@@ -40,7 +40,7 @@ const fieldsOf = async (call: RegistryCall): Promise<Record<string, string>> => 
   return Object.fromEntries(source.filter((field): field is [string, string] => typeof field[1] === 'string'));
 };
 
-/** POST /-/v1/login/{login}: the form comes back. */
+/** POST /-/v1/login/{login}: the submitted form. */
 export const submitLogin = async (call: RegistryCall, npm: INpmParts): Promise<IResponse> => {
   const { publicUrl } = call;
   const headers = { site: call.header('sec-fetch-site'), origin: call.header('origin'), host: call.header('host') };
@@ -67,13 +67,13 @@ export const submitLogin = async (call: RegistryCall, npm: INpmParts): Promise<I
   return html(401, loginForm({ ...form, error: wrong }));
 };
 
-/** GET /-/v1/done/{secret}: 202 until the form was sent, then the token, once. */
+/** GET /-/v1/done/{secret}: 202 until the form was submitted, then the token, once. */
 export const collectLogin = async (call: RegistryCall, npm: INpmParts): Promise<IResponse> => {
   const headers = { 'Cache-Control': 'no-store' };
   const waiting = (): IResponse => respond(202, {}, { ...headers, 'Retry-After': String(RETRY_AFTER_S) });
-  if (call.method === 'HEAD') return waiting(); // asking for the headers must not use up the answer
+  if (call.method === 'HEAD') return waiting(); // a HEAD must not use up the answer
   const found = await npm.logins.collect(call.params.secret as string);
-  if (found === null) throw new RegistryError('notFound', 'This login is over; start it again', { headers });
+  if (found === null) throw new RegistryError('notFound', 'This login has ended; start it again', { headers });
   if (found === 'waiting') return waiting();
   return respond(200, { token: await call.auth.createNpmToken(found.userId) }, headers);
 };

@@ -1,17 +1,17 @@
 import { RegistryError } from '../../core/classes.registryerror.js';
 
-/** Decodes standard base64 that comes in pieces of any length. Throws `invalid` for anything else in it. */
+/** Decodes standard base64 in pieces of any length. Throws `invalid` for any other character. */
 export async function* decodeBase64(pieces: AsyncIterable<string> | Iterable<string>): AsyncGenerator<Uint8Array> {
   let rest = '';
   for await (const piece of pieces) {
     const text = rest + piece;
     const whole = text.length - (text.length % 4);
-    // the last group is held back: only at the end may it be padded or short
+    // the last group is held back: only the group at the end may be padded or short
     const cut = whole === text.length ? Math.max(0, whole - 4) : whole;
     rest = text.slice(cut);
     if (cut > 0) yield decodeGroups(text.slice(0, cut), (cut / 4) * 3);
   }
-  // padding may be left out, but not half of it
+  // padding may be absent, but not incomplete
   if (rest.includes('=') && rest.length !== 4) throw notBase64();
   const tail = rest.replace(/={1,2}$/, '');
   if (tail !== '') yield decodeGroups(tail, Math.floor((tail.length * 3) / 4));
@@ -19,14 +19,14 @@ export async function* decodeBase64(pieces: AsyncIterable<string> | Iterable<str
 
 const notBase64 = (): RegistryError => new RegistryError('invalid', 'An attachment is not valid base64');
 
-/** Buffer.from skips what is not base64, so a foreign character shows in the length. */
+/** Buffer.from skips foreign characters, so they change the length. */
 const decodeGroups = (text: string, expected: number): Buffer => {
   const bytes = Buffer.from(text, 'base64');
   if (bytes.length !== expected || text.length % 4 === 1) throw notBase64();
   return bytes;
 };
 
-/** `\/` and `\uXXXX` are what a JSON writer may make of a character of base64 (RFC 8259 section 7). */
+/** `\/` and `\uXXXX` are escapes that a JSON writer may use for base64 characters (RFC 8259 section 7). */
 const ESCAPE = /\\(?:\/|u00([0-9a-fA-F]{2}))/g;
 const CUT_ESCAPE = /\\(?:u[0-9a-fA-F]{0,3})?$/;
 
@@ -34,8 +34,8 @@ const undoEscapes = (text: string): string =>
   text.replace(ESCAPE, (_, hex?: string) => (hex === undefined ? '/' : String.fromCharCode(Number.parseInt(hex, 16))));
 
 /**
- * The raw bytes of a JSON string as text, with the escapes undone that base64 can hold. Others stay as they are: their
- * backslash is no base64.
+ * The raw bytes of a JSON string as text, with those escapes decoded that base64 can contain. Others stay, and their
+ * backslash is invalid base64.
  */
 export async function* unescapeBase64(pieces: AsyncIterable<Buffer> | Iterable<Buffer>): AsyncGenerator<string> {
   let cut = '';

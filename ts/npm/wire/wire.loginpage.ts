@@ -1,4 +1,4 @@
-/** The page that `npm login` opens in a browser. It stands alone: nothing is loaded from anywhere, no script runs. */
+/** The page that `npm login` opens in a browser. It loads nothing and runs no script. */
 
 const ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (character) => ESCAPES[character] as string);
@@ -14,16 +14,16 @@ const page = (title: string, body: string): string =>
   `<title>${escapeHtml(title)}</title><style>${STYLE}</style></head><body><h1>${escapeHtml(title)}</h1>${body}</body></html>`;
 
 export interface ILoginForm {
-  /** host that the person is logging in to */
+  /** host to which the user logs in */
   host: string;
-  /** why the last attempt did not work */
+  /** why the last attempt failed */
   error?: string;
   username?: string;
-  /** offers to make an account (`npm adduser`) */
+  /** offers to create an account (`npm adduser`) */
   create: boolean;
 }
 
-/** The form posts to the address it was loaded from. */
+/** The form is sent to the URL that it was loaded from. */
 export const loginForm = ({ host, error, username = '', create }: ILoginForm): string =>
   page(
     create ? 'Create an account' : 'Log in',
@@ -39,10 +39,10 @@ export const loginForm = ({ host, error, username = '', create }: ILoginForm): s
 
 export const loginDone = (): string => page('Done', '<p>You can close this page and go on at your command line.</p>');
 
-export const loginOver = (reason: string): string => page('This did not work', `<p>${escapeHtml(reason)}</p>`);
+export const loginOver = (reason: string): string => page('The login failed', `<p>${escapeHtml(reason)}</p>`);
 
 /**
- * No other site may frame the page or send the form; no address of it leaks, as the login's name is part of it.
+ * No other site may frame the page or send the form, and its URL must not leak, because it contains the login's name.
  * @see https://www.w3.org/TR/CSP3/
  */
 export const PAGE_HEADERS: Record<string, string> = {
@@ -55,7 +55,10 @@ export const PAGE_HEADERS: Record<string, string> = {
   'Referrer-Policy': 'same-origin',
 };
 
-/** Was the form sent from our own page? Browsers say so themselves; what is no browser says nothing and holds no one's password. */
+/**
+ * Whether the form was sent from our own page, according to the browser's headers. Other clients send none of them, and
+ * have no user's stored password.
+ */
 export const isOwnForm = (headers: { site?: string; origin?: string; host?: string; publicUrl: string }): boolean => {
   const { site, origin, host, publicUrl } = headers;
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return false;

@@ -3,12 +3,12 @@ import { isRecord } from '../../core/base/helpers.values.js';
 import { RegistryError } from '../../core/classes.registryerror.js';
 import type { INpmDist, INpmManifest, IReceivedTarball } from '../interfaces.npm.js';
 
-/** The rules for one version of a publish document, and the form in which it is kept. */
+/** The rules for one version of a publish document, and its stored form. */
 
-/** bytes of JSON; the largest honest manifests are a few hundred KiB */
+/** bytes of JSON; the largest legitimate manifests are a few hundred KiB */
 const MAX_MANIFEST = 1024 * 1024;
 
-/** Stated by the server, or of no use to anybody later. */
+/** Fields that the server sets, or that nobody uses later. */
 const SERVER_FIELDS = new Set([
   '_attachments',
   '_from',
@@ -30,7 +30,7 @@ const invalid = (message: string): RegistryError => new RegistryError('invalid',
 const SRI = /^(sha\d+)-([A-Za-z0-9+/]+={0,2})(?:\?\S*)?$/;
 
 /**
- * Does every hash that we can compare hold? An integrity with none of them cannot be verified and is refused.
+ * Checks every hash with a known algorithm. An integrity without any of them cannot be verified and is refused.
  * @see https://www.w3.org/TR/SRI/#the-integrity-attribute
  */
 const checkIntegrity = (integrity: unknown, tarball: IReceivedTarball): void => {
@@ -50,7 +50,7 @@ const checkIntegrity = (integrity: unknown, tarball: IReceivedTarball): void => 
       throw new RegistryError('digestMismatch', `dist.integrity does not match the tarball (${algorithm})`);
     }
   }
-  if (compared === 0) throw invalid('dist.integrity holds neither a sha512 nor a sha1 digest');
+  if (compared === 0) throw invalid('dist.integrity has neither a sha512 nor a sha1 digest');
 };
 
 const checkDist = (dist: unknown, tarball: IReceivedTarball): void => {
@@ -64,23 +64,23 @@ const checkDist = (dist: unknown, tarball: IReceivedTarball): void => {
   }
 };
 
-/** The package.json inside decides what is installed, so it must be the package and version that is announced. */
+/** The package.json in the tarball decides what is installed, so it must have the announced name and version. */
 const checkInside = (name: string, version: string, tarball: IReceivedTarball): void => {
   const inside = tarball.manifest;
-  // clients trim the name that they announce and leave the file as it is
+  // clients trim the announced name and leave the file unchanged
   if (typeof inside.name !== 'string' || inside.name.trim() !== name) {
-    throw invalid(`The tarball holds the package ${JSON.stringify(inside.name)?.slice(0, 230)}, not ${name}`);
+    throw invalid(`The tarball contains the package ${JSON.stringify(inside.name)?.slice(0, 230)}, not ${name}`);
   }
-  // clients clean the version that they announce and leave the file as it is: "v1.0.0" in it means 1.0.0
+  // clients clean the announced version and leave the file unchanged: "v1.0.0" in the file means 1.0.0
   const cleaned = typeof inside.version === 'string' ? semver.clean(inside.version, { loose: true }) : null;
   if (cleaned !== version) {
-    throw invalid(`The tarball holds version ${JSON.stringify(inside.version)?.slice(0, 80)}, not ${version}`);
+    throw invalid(`The tarball contains version ${JSON.stringify(inside.version)?.slice(0, 80)}, not ${version}`);
   }
 };
 
 const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall'];
 
-/** Installers that read the abbreviated packument decide by this whether scripts are to be run at all. */
+/** Installers that read the abbreviated packument use this to decide whether to run scripts. */
 export const hasInstallScript = (manifest: Record<string, unknown>): boolean =>
   manifest.gypfile === true ||
   (isRecord(manifest.scripts) && INSTALL_SCRIPTS.some((name) => Object.hasOwn(manifest.scripts as object, name)));
@@ -94,7 +94,7 @@ const jsonLength = (manifest: INpmManifest): number => {
   }
 };
 
-/** Checks a version of a publish document against its tarball and gives it the form in which it is kept. */
+/** Checks a version of a publish document against its tarball and returns its stored form. */
 export const completeManifest = (
   name: string,
   version: string,

@@ -2,18 +2,18 @@ import semver from 'semver';
 import { RegistryError } from '../../core/classes.registryerror.js';
 
 /**
- * What may be called what: package names as validate-npm-package-name 7 has them, versions, dist-tags.
+ * Rules for package names (those of validate-npm-package-name 7), versions, and dist-tags.
  * @see https://github.com/npm/validate-npm-package-name#naming-rules
  */
 const SCOPED = /^@([^/]+)\/([^/]+)$/;
 const RESERVED = new Set(['node_modules', 'favicon.ico']);
 const MAX_NEW_NAME = 214;
-/** Old packages have names of a few characters more; of much longer ones no storage key can be made. */
+/** Old packages have names that are a few characters longer; much longer names do not fit into a storage key. */
 const MAX_NAME = 256;
 const MAX_TAG = 214;
 const MAX_VERSION = 256;
 
-/** Modules of Node itself, which `require` would find first. A fixed list: other runtimes count more among theirs. */
+/** Modules of Node itself, which `require` would find first. A fixed list, because other runtimes have more. */
 const CORE_MODULES = new Set(
   (
     'assert async_hooks buffer child_process cluster console constants crypto dgram diagnostics_channel dns domain ' +
@@ -31,8 +31,8 @@ const urlFriendly = (text: string): boolean => {
 };
 
 /**
- * Why a name is not even valid for old packages, or null. The rules for new packages came later, so packages that
- * everybody depends on break them: `punycode`, `events` and `buffer` are core modules, `JSONStream` has capitals.
+ * Why a name is invalid even for old packages, or null. The rules for new packages came later, and popular packages
+ * break them: `punycode`, `events` and `buffer` are core modules, `JSONStream` has capitals.
  */
 export const nameProblem = (name: string): string | null => {
   if (name === '') return 'a name cannot be empty';
@@ -59,7 +59,7 @@ export const newNameProblem = (name: string): string | null => {
   return null;
 };
 
-/** For reads: a name that no package can have is simply not there. */
+/** For reads: throws `notFound` for a name that no package can have. */
 export const assertReadableName = (name: string): string => {
   if (nameProblem(name)) throw new RegistryError('notFound', `${name.slice(0, MAX_NAME)} is not in this registry`);
   return name;
@@ -68,21 +68,21 @@ export const assertReadableName = (name: string): string => {
 const invalidName = (problem: string): RegistryError =>
   new RegistryError('invalid', `Invalid package name: ${problem}`);
 
-/** For writes: a name that some package has, or could have. */
+/** For writes: throws `invalid` for a name that no package can have. */
 export const assertName = (name: string): string => {
   const problem = nameProblem(name);
   if (problem) throw invalidName(problem);
   return name;
 };
 
-/** For the first publish of a package where `features.strictNames` is on. */
+/** For the first publish of a package with `features.strictNames`. */
 export const assertNewName = (name: string): string => {
   const problem = newNameProblem(name);
   if (problem) throw invalidName(problem);
   return name;
 };
 
-/** Exactly the form that semver.clean leaves alone: no `v`, no `=`, no blanks, no build metadata. */
+/** Accepts exactly the form that semver.clean does not change: no `v`, no `=`, no blanks, no build metadata. */
 export const assertVersion = (version: unknown): string => {
   if (typeof version !== 'string' || version.length > MAX_VERSION || semver.valid(version) !== version) {
     const shown = typeof version === 'string' ? `"${version.slice(0, 80)}"` : 'of that type';
@@ -91,10 +91,10 @@ export const assertVersion = (version: unknown): string => {
   return version;
 };
 
-/** Every range has a number in it, or an `x` or `*` for one; to ask of `latest` in earnest costs more than a manifest. */
+/** Every range has a digit, or an `x` or `*`; testing `latest` as a range costs more than rendering a manifest. */
 const CERTAINLY_NO_RANGE = /^[a-wyz]+$/i;
 
-/** A tag must not read as a version or a range, or `npm install pkg@tag` would mean something else. */
+/** A tag must not look like a version or a range, or `npm install pkg@tag` would mean something else. */
 export const assertTag = (tag: string): string => {
   if (tag === '' || tag.length > MAX_TAG || tag.trim() !== tag || !urlFriendly(tag)) {
     throw new RegistryError('invalid', `A dist-tag must be 1 to ${MAX_TAG} URL-friendly characters`);
@@ -105,7 +105,7 @@ export const assertTag = (tag: string): string => {
   return tag;
 };
 
-/** The version that a tarball's file name holds; null where the file is not one of this package's. */
+/** The version in a tarball's file name; null if the file name is not one of this package. */
 export const versionOfFile = (name: string, file: string): string | null => {
   const base = name.slice(name.indexOf('/') + 1);
   // some clients repeat the scope: /@scope/x/-/@scope/x-1.0.0.tgz

@@ -6,20 +6,20 @@ import { baseName } from '../keys.npm.js';
 import { hasInstallScript } from './wire.manifest.js';
 
 /**
- * What clients read.
+ * The answers for clients.
  * @see https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md
  */
 export const FULL_TYPE = 'application/json';
 export const ABBREVIATED_TYPE = 'application/vnd.npm.install-v1+json';
 
-/** Where a tarball is: the scope stands once, in the path, and the file is named without it. */
+/** The URL of a tarball: the scope is in the path once, and not in the file name. */
 export const tarballUrl = (publicUrl: string, name: string, version: string): string =>
   `${publicUrl}/${name}/-/${baseName(name)}-${version}.tgz`;
 
 const attestationsUrl = (publicUrl: string, name: string, version: string): string =>
   `${publicUrl}/-/npm/v1/attestations/${name.replace('/', '%2f')}@${version}`;
 
-/** One version, with the links that only the request's own host can complete. */
+/** One version, with links that depend on the request's host. */
 export const renderManifest = (manifest: INpmManifest, publicUrl: string): INpmManifest => {
   const { name, version, dist } = manifest;
   const linked = { ...dist, tarball: tarballUrl(publicUrl, name, version) };
@@ -29,7 +29,7 @@ export const renderManifest = (manifest: INpmManifest, publicUrl: string): INpmM
   return { ...manifest, dist: linked };
 };
 
-/** The fields of a version that describe the package as a whole when the version is the latest. */
+/** Fields of the latest version that describe the package as a whole. */
 const SUMMARY_FIELDS = [
   'description',
   'homepage',
@@ -54,7 +54,7 @@ const pick = (source: Record<string, unknown> | undefined, fields: string[]): Re
 const mapVersions = (document: INpmDocument, change: (manifest: INpmManifest) => unknown): Record<string, unknown> =>
   Object.fromEntries(Object.entries(document.versions).map(([version, manifest]) => [version, change(manifest)]));
 
-/** The whole packument; what begins with `_registry` stays inside. */
+/** The full packument, without members that begin with `_registry`. */
 export const renderFull = (document: INpmDocument, publicUrl: string): Record<string, unknown> => ({
   _id: document._id,
   _rev: document._rev,
@@ -68,7 +68,7 @@ export const renderFull = (document: INpmDocument, publicUrl: string): Record<st
   ...(document.readmeFilename === undefined ? {} : { readmeFilename: document.readmeFilename }),
 });
 
-/** What an installer needs of a version, and no more. */
+/** The fields of a version that an installer needs. */
 const INSTALL_FIELDS = [
   'name',
   'version',
@@ -91,7 +91,7 @@ const INSTALL_FIELDS = [
   '_hasShrinkwrap',
 ];
 
-/** The abbreviated packument, "corgi" among npm's people. */
+/** The abbreviated packument, which npm calls "corgi". */
 export const renderAbbreviated = (document: INpmDocument, publicUrl: string): Record<string, unknown> => ({
   name: document.name,
   modified: document.time.modified,
@@ -103,10 +103,10 @@ export const renderAbbreviated = (document: INpmDocument, publicUrl: string): Re
   })),
 });
 
-/** characters; a range of thousands of alternatives, held against thousands of versions, takes a second */
+/** characters; comparing a range of thousands of alternatives with thousands of versions takes a second */
 const MAX_RANGE = 256;
 
-/** The version that a version, a dist-tag or a range means; null where none fits. */
+/** The version that a version, a dist-tag or a range selects; null if there is none. */
 export const resolveVersion = (document: INpmDocument, wanted: string): INpmManifest | null => {
   if (wanted.length > MAX_RANGE) return null;
   const { versions } = document;
@@ -115,7 +115,7 @@ export const resolveVersion = (document: INpmDocument, wanted: string): INpmMani
   if (Object.hasOwn(versions, exact)) return versions[exact] as INpmManifest;
   if (semver.validRange(wanted) === null) return null;
   const latest = latestOf(document);
-  // as `npm install` picks: the latest where it fits, else the highest
+  // like `npm install`: the latest if it is in the range, else the highest
   if (latest && semver.satisfies(latest.version, wanted)) return latest;
   const best = semver.maxSatisfying(Object.keys(versions), wanted);
   return best === null ? null : (versions[best] as INpmManifest);
@@ -123,23 +123,23 @@ export const resolveVersion = (document: INpmDocument, wanted: string): INpmMani
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
 
-/** Characters of what listings show. Every process holds the entries of all packages, and one answer shows 250 of them. */
+/** Characters in listings. Every process holds the entries of all packages, and one answer contains 250 of them. */
 const MAX_DESCRIPTION = 1000;
 const MAX_NAME = 256;
 const MAX_LINK = 2048;
 const MAX_KEYWORD = 128;
 
-/** Copied, since the engine's slice of a long text keeps all of it in memory. */
+/** Copied, because a slice of a long text keeps the whole text in memory. */
 const clip = (value: string | undefined, length: number): string | undefined =>
   value !== undefined && value.length > length ? Buffer.from(value.slice(0, length)).toString() : value;
 
-/** `{name}`, or the `Name <mail> (url)` that package.json allows instead. */
+/** Accepts `{name}`, or `Name <mail> (url)`, which package.json also allows. */
 const personOf = (value: unknown): INpmPerson | undefined => {
   if (isRecord(value)) {
     const name = clip(text(value.name), MAX_NAME);
     return name === undefined ? undefined : { name, email: clip(text(value.email), MAX_NAME) };
   }
-  // no regular expression for the whole: the blanks that it would have to allow make it explode
+  // no regular expression for the whole: optional blanks would make it take exponential time
   const line = (text(value) ?? '').slice(0, 2 * MAX_LINK);
   const end = line.search(/[<(]/);
   const close = line[end] === '<' ? line.indexOf('>', end) : -1;
@@ -148,7 +148,7 @@ const personOf = (value: unknown): INpmPerson | undefined => {
   return name === '' ? undefined : { name: clip(name, MAX_NAME) as string, email: clip(email, MAX_NAME) };
 };
 
-/** An http(s) address; whatever else a manifest says never becomes a link. */
+/** Returns only http(s) URLs; any other text of a manifest never becomes a link. */
 const linkOf = (value: unknown): string | undefined => {
   const url = (text(isRecord(value) ? value.url : value) ?? '').replace(/^git\+/, '').replace(/^git:\/\//, 'https://');
   return url.length <= MAX_LINK && /^https?:\/\//.test(url) ? url : undefined;
@@ -156,7 +156,7 @@ const linkOf = (value: unknown): string | undefined => {
 
 const MAX_KEYWORDS = 64;
 
-/** What search knows of a package; null for one that has no versions. */
+/** A package's entry for search; null if it has no versions. */
 export const searchEntryOf = (document: INpmDocument): INpmSearchEntry | null => {
   const latest = latestOf(document);
   if (!latest) return null;
@@ -181,7 +181,7 @@ export const searchEntryOf = (document: INpmDocument): INpmSearchEntry | null =>
     author: personOf(latest.author),
     publisher: personOf(latest._npmUser),
     maintainers: document.maintainers,
-    // `npm deprecate` with an empty text takes a deprecation back
+    // `npm deprecate` with an empty text removes a deprecation
     ...(latest.deprecated ? { deprecated: true } : {}),
   };
 };

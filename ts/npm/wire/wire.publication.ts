@@ -8,22 +8,22 @@ import { isTarballAttachment } from './wire.publishscanner.js';
 /** The rules for a publish document as a whole: it must agree with its URL, with itself and with its tarballs. */
 
 export const MAX_ATTACHMENTS = 64;
-/** characters; the public registry cuts there too */
+/** characters; the public registry truncates there too */
 const MAX_README = 64 * 1024;
 
 const invalid = (message: string): RegistryError => new RegistryError('invalid', message);
 
-/** A name that does not come from us, short enough for a message. */
+/** A foreign name, short enough for a message. */
 const shown = (text: string): string => JSON.stringify(text.slice(0, 230));
 
-/** The same for what should be a name and may be anything: `String` would call a `toString` that the document holds. */
+/** The same for a value of any type: `String` would call a `toString` from the document. */
 const shownValue = (value: unknown): string => (typeof value === 'string' ? shown(value) : `of type ${typeof value}`);
 
-/** What a PUT of a whole document wants: to add versions, or to change what is there. */
+/** Checks the document of a PUT, which adds versions or changes existing ones. */
 export const assertDocument = (document: unknown, name: string): Record<string, unknown> => {
   if (!isRecord(document)) throw invalid('The document is not a JSON object');
   if (document.name !== undefined && document.name !== name) {
-    throw invalid(`The document is about a name ${shownValue(document.name)}, the URL about ${name}`);
+    throw invalid(`The document has the name ${shownValue(document.name)}, the URL has ${name}`);
   }
   if (document._id !== undefined && document._id !== name) {
     throw invalid(`The document's _id is ${shownValue(document._id)}, not ${name}`);
@@ -32,7 +32,7 @@ export const assertDocument = (document: unknown, name: string): Record<string, 
   return document;
 };
 
-/** The dist-tags of a document. Whether those that are new may be added is decided where they are. */
+/** The dist-tags of a document. Whether new ones may be added is checked later. */
 export const distTagsOf = (document: Record<string, unknown>): Record<string, string> => {
   const tags = document['dist-tags'];
   if (tags === undefined) return {};
@@ -59,8 +59,8 @@ interface IStatement {
 }
 
 /**
- * What kind of statement a sigstore bundle holds. It must be about this very tarball; whether its signature is to be
- * trusted is decided by who verifies it (`npm audit signatures`), as that needs sigstore's keys.
+ * The predicate type of a sigstore bundle. The bundle must be about this very tarball. Its signature is verified by
+ * clients (`npm audit signatures`), because that needs sigstore's keys.
  */
 export const predicateTypeOf = (bundle: string, version: string, tarball: IReceivedTarball): string => {
   let statement: IStatement;
@@ -82,11 +82,11 @@ const provenanceOf = (attachments: Record<string, unknown>, name: string, versio
   const file = `${name}-${version}.sigstore`;
   if (!Object.hasOwn(attachments, file)) return undefined;
   const attachment = attachments[file];
-  if (!isRecord(attachment) || typeof attachment.data !== 'string') throw invalid(`${shown(file)} holds no bundle`);
+  if (!isRecord(attachment) || typeof attachment.data !== 'string') throw invalid(`${shown(file)} contains no bundle`);
   return attachment.data;
 };
 
-/** Which version an attachment is the tarball of. Clients repeat the scope in its name; without it it is as clear. */
+/** The version whose tarball an attachment is. Clients repeat the scope in its name; it is also accepted without. */
 export const attachmentVersion = (name: string, file: string): string => {
   for (const base of [name, name.slice(name.indexOf('/') + 1)]) {
     if (!file.startsWith(`${base}-`) || !file.endsWith('.tgz')) continue;
@@ -96,8 +96,8 @@ export const attachmentVersion = (name: string, file: string): string => {
 };
 
 /**
- * Checks a publish document with everything that came with it. `tarballs` holds what was received, by attachment.
- * Throws `invalid`, `digestMismatch` or `tooLarge`; whether a version exists already is not its business.
+ * Checks a publish document with its attachments. `tarballs` has the received ones, by attachment. Throws `invalid`,
+ * `digestMismatch` or `tooLarge`; does not check whether a version exists already.
  */
 export const parsePublication = (
   name: string,
@@ -114,7 +114,7 @@ export const parsePublication = (
     if (!isRecord(attachment)) throw invalid(`_attachments[${shown(file)}] is not an object`);
     if (!isTarballAttachment(file)) continue;
     const tarball = tarballs.get(file);
-    if (!tarball) throw invalid(`_attachments[${shown(file)}] holds no data`);
+    if (!tarball) throw invalid(`_attachments[${shown(file)}] contains no data`);
     checkLength(file, attachment, tarball.size);
     const version = attachmentVersion(name, file);
     if (!Object.hasOwn(manifests, version)) {
@@ -143,7 +143,7 @@ const checkBundles = (name: string, attachments: Record<string, unknown>, versio
   }
 };
 
-/** yarn 1 and berry send the readme beside the versions, others within them; npm leaves it in the tarball. */
+/** yarn 1 and berry send the readme beside the versions, other clients within them; npm leaves it in the tarball. */
 const readmeOf = (
   document: Record<string, unknown>,
   manifests: Record<string, unknown>,
@@ -162,6 +162,6 @@ const readmeOf = (
   return packed.find((readme) => readme !== undefined) ?? {};
 };
 
-/** The readme of a tarball, as it is shown. */
+/** The readme of a tarball, in the form of the document. */
 export const packedReadme = (readme: ITarballFacts['readme']): IReadme | undefined =>
   readme?.text ? { readme: readme.text.slice(0, MAX_README), readmeFilename: readme.file } : undefined;

@@ -3,15 +3,15 @@ import { decodeBase64 } from './wire.base64.js';
 import { type IPublishReader, isTarballAttachment, PublishScanner } from './wire.publishscanner.js';
 
 /**
- * Reads a publish document as it arrives. Its JSON holds tarballs as base64 strings at `_attachments[file].data`,
- * before or after the rest of the document, and a tarball may be larger than a JavaScript string can be. So those
- * strings are cut out of the byte stream and handed on piece by piece; what remains is small and goes to JSON.parse,
- * which alone decides whether the document is JSON.
+ * Reads a publish document as it arrives. Its JSON has tarballs as base64 strings at `_attachments[file].data`, before
+ * or after the rest of the document, and a tarball may be larger than a JavaScript string can be. So those strings are
+ * cut out of the byte stream and passed on piece by piece. The rest is small and parsed by JSON.parse, which alone
+ * decides whether the document is JSON.
  *
- * A client that deprecates or unpublishes a version sends back the whole document that it was served, of any size. If that
- * is more than may remain, all is left out of its versions that no client can change.
+ * A client that deprecates or unpublishes a version sends back the whole document that it was served, of any size. If
+ * that exceeds the limit, all members of its versions are omitted that no client can change.
  *
- * Attachments are handed to `onAttachment` in their order. `invalid` and `tooLarge` are thrown.
+ * Attachments are passed to `onAttachment` in their order. Throws `invalid` and `tooLarge`.
  */
 export const readPublishDocument = async (
   source: AsyncIterable<Uint8Array>,
@@ -36,14 +36,16 @@ async function* followedBy(first: Iterable<Uint8Array>, rest: AsyncIterator<Uint
 
 const SLICE = 256 * 1024;
 
-/** As latin1, so that a character beyond it cannot be taken for another one by a decoder that looks at its low byte. */
+/** As latin1, so that a decoder that looks at the low byte cannot take a character beyond latin1 for another one. */
 function* slices(text: string): Generator<string> {
   for (let start = 0; start < text.length; start += SLICE) {
     yield Buffer.from(text.slice(start, start + SLICE), 'utf8').toString('latin1');
   }
 }
 
-/** The same for a document that the embedder had parsed already. The document itself is left as it is. */
+/**
+ * Like `readPublishDocument`, for a document that the embedder has parsed already. The document itself is not changed.
+ */
 export const readParsedDocument = async (
   document: unknown,
   options: Pick<IPublishReader, 'onAttachment'>,

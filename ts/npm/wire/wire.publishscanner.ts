@@ -2,28 +2,28 @@ import { RegistryError } from '../../core/classes.registryerror.js';
 import { JsonValueCounter, MAX_JSON_VALUES } from '../../core/pipeline/body/helpers.jsonvalues.js';
 import { decodeBase64, unescapeBase64 } from './wire.base64.js';
 
-/** The scanner behind `readPublishDocument`: follows the structure of the JSON text, and knows no more of it. */
+/** The scanner of `readPublishDocument`: it follows only the structure of the JSON text. */
 
 export interface IPublishReader {
-  /** bytes that may remain when the tarballs are cut out */
+  /** maximum bytes without the tarballs */
   maxMetadataSize: number;
-  /** JSON values that may remain */
+  /** maximum number of JSON values without the tarballs */
   maxValues?: number;
-  /** takes one attachment's decoded bytes; what it does not read is skipped */
+  /** receives one attachment's decoded bytes; unread bytes are skipped */
   onAttachment(file: string, content: AsyncGenerator<Uint8Array>): Promise<void>;
 }
 
 const MAX_DEPTH = 100;
 const MAX_KEY = 1024;
-/** bytes of a document that is thinned out: no longer one can have been served, or sent, as one JavaScript string */
+/** bytes of a document that is reduced: a longer one cannot have been served, or sent, as one JavaScript string */
 const MAX_THINNED = 512 * 1024 * 1024;
 const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a];
 const [OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY] = [0x7b, 0x7d, 0x5b, 0x5d];
 
-/** What a client can change of a version that is published. */
+/** Members of a published version that a client can change. */
 const CHANGEABLE = new Set(['deprecated']);
 
-/** Provenance bundles travel beside the tarballs, but as plain JSON strings: they stay in the document. */
+/** Provenance bundles are sent beside the tarballs, but as plain JSON strings: they stay in the document. */
 export const isTarballAttachment = (file: string): boolean => !file.endsWith('.sigstore');
 
 const invalid = (message: string, cause?: unknown): RegistryError => new RegistryError('invalid', message, { cause });
@@ -31,26 +31,26 @@ const invalid = (message: string, cause?: unknown): RegistryError => new Registr
 export class PublishScanner {
   private chunk: Buffer = Buffer.alloc(0);
   private position = 0;
-  /** where in the chunk that begins which is not kept yet */
+  /** position in the chunk from which on bytes are not kept yet */
   private from = 0;
   private kept: Uint8Array[] = [];
   private keptSize = 0;
-  /** for each open container: is it an object */
+  /** for each open container: whether it is an object */
   private readonly objects: boolean[] = [];
   /** the current key of the three outermost objects */
   private readonly keys: string[] = [];
   private atKey = false;
-  /** of the string that is being passed: does a backslash stand before, and what was read of it if it is a key */
+  /** state within a string: whether the last byte was a backslash, and the text so far if it is a key */
   private escaped = false;
   private key: Buffer[] | null = null;
   private keySize = 0;
   private readonly values: JsonValueCounter;
   private received = 0;
-  /** of a version that is thinned out: is a member passed that is not kept, and was one kept before */
+  /** in a reduced version: whether the current member is omitted, and whether an earlier one was kept */
   private isCut = false;
   private hasMember = false;
 
-  /** @param isThinned keep of each version only what clients can change */
+  /** @param isThinned keep only those members of each version that clients can change */
   constructor(
     private readonly source: AsyncIterator<Uint8Array>,
     private readonly options: IPublishReader,
@@ -64,12 +64,15 @@ export class PublishScanner {
     return this.parse();
   }
 
-  /** Whether it was given up because too much remained. A document with tarballs is refused by the other scanner, too. */
+  /**
+   * Whether scanning stopped because the rest is too large. A document with tarballs is refused by the other scanner,
+   * too.
+   */
   public get canBeThinned(): boolean {
     return this.isOver && !this.isThinned;
   }
 
-  /** All that was read and not handed on, for another scanner. */
+  /** The bytes that were read and not passed on, for another scanner. */
   public *again(): Generator<Uint8Array> {
     for (let piece = this.kept.shift(); piece; piece = this.kept.shift()) yield piece;
     yield this.chunk.subarray(this.from);
@@ -82,11 +85,11 @@ export class PublishScanner {
   private tooLarge(): RegistryError {
     const { maxMetadataSize } = this.options;
     return this.values.isOver
-      ? new RegistryError('tooLarge', 'The document holds more values than are accepted')
+      ? new RegistryError('tooLarge', 'The document has more values than are accepted')
       : new RegistryError('tooLarge', `The document is larger than ${maxMetadataSize} bytes, tarballs aside`);
   }
 
-  /** The next chunk with bytes in it; false at the end. */
+  /** Moves to the next chunk with bytes in it; returns false at the end. */
   private async advance(): Promise<boolean> {
     this.keepTo(this.chunk.length);
     for (;;) {
@@ -109,11 +112,11 @@ export class PublishScanner {
         continue;
       }
       this.beginString();
-      while (!this.endString()) if (!(await this.advance())) return; // JSON.parse will say that it ends too early
+      while (!this.endString()) if (!(await this.advance())) return; // JSON.parse will throw because it ends too early
     }
   }
 
-  /** Follows the structure to the byte after the next quote; false where the chunk ends before one. */
+  /** Follows the structure to the byte after the next quote; returns false if the chunk ends before one. */
   private seekQuote(): boolean {
     const { chunk, objects } = this;
     let at = this.position;
@@ -152,7 +155,7 @@ export class PublishScanner {
     return isTarballAttachment(keys[1] as string) ? (keys[1] as string) : null;
   }
 
-  /** Directly inside a version of a document that is thinned out. */
+  /** Whether the position is directly inside a version of a document that is reduced. */
   private get inThinnedVersion(): boolean {
     const { objects, keys } = this;
     return this.isThinned && objects.length === 3 && objects.every(Boolean) && keys[0] === 'versions';
@@ -168,7 +171,10 @@ export class PublishScanner {
     this.isCut = false;
   }
 
-  /** A member of a version begins: with one that is kept, the separator, which was cut with the member before it. */
+  /**
+   * Handles the beginning of a version's member. A kept member needs a separator, because the one before it was
+   * omitted.
+   */
   private chooseMember(key: string): void {
     if (!CHANGEABLE.has(key)) return;
     this.keep(Buffer.from(`${this.hasMember ? ',' : ''}${JSON.stringify(key)}`));
@@ -182,7 +188,9 @@ export class PublishScanner {
     this.keySize = 0;
   }
 
-  /** Passes what the chunk holds of a string, or false where it goes on after it. Keys of the outer objects are kept. */
+  /**
+   * Moves to the end of a string; returns false if it continues in the next chunk. Keys of the outer objects are kept.
+   */
   private endString(): boolean {
     const { chunk, position: start, key } = this;
     let at = start;
@@ -204,17 +212,20 @@ export class PublishScanner {
     return true;
   }
 
-  /** Hands on the string that begins here; the document keeps an empty one in its place. */
+  /** Passes on the string that begins here; an empty string replaces it in the document. */
   private async divert(file: string): Promise<void> {
     if (this.isThinned) throw this.tooLarge();
     this.keepTo(this.position);
     const content = decodeBase64(unescapeBase64(this.stringBytes()));
     await this.options.onAttachment(file, content);
-    for await (const _ of content); // what the taker did not want
+    for await (const _ of content); // skip bytes that `onAttachment` did not read
     this.from = this.position - 1;
   }
 
-  /** The raw bytes up to the closing quote. Base64 holds no quote, so an escaped one ends the string too: no base64 ends with a backslash. */
+  /**
+   * The raw bytes up to the closing quote. Base64 has no quote and no backslash before one, so an escaped quote ends
+   * the string too.
+   */
   private async *stringBytes(): AsyncGenerator<Buffer> {
     for (;;) {
       const end = this.chunk.indexOf(QUOTE, this.position);
@@ -228,7 +239,7 @@ export class PublishScanner {
     }
   }
 
-  /** What of the chunk lies before `end` belongs to the document. */
+  /** Keeps the bytes of the chunk before `end` for the document. */
   private keepTo(end: number): void {
     const { from } = this;
     this.from = end;
@@ -257,6 +268,6 @@ const decodeKey = (raw: Buffer): string => {
   try {
     return JSON.parse(`"${raw.toString('utf8')}`) as string;
   } catch {
-    return ''; // not JSON: the parse of the whole says so
+    return ''; // not JSON: parsing the whole document will throw
   }
 };

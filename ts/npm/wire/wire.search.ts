@@ -2,20 +2,20 @@ import type { INpmPerson, INpmSearchEntry } from '../interfaces.npm.js';
 import { baseName } from '../keys.npm.js';
 
 /**
- * `/-/v1/search`: the query's text and the answer's shape.
+ * `/-/v1/search`: the query's text and the form of the answer.
  * @see https://github.com/npm/registry/blob/main/docs/REGISTRY-API.md#get-v1search
  */
 export interface ISearchQuery {
   /** free words, as typed, lower case */
   text: string;
-  /** each inner list is met by any of its words; all lists must be met */
+  /** each inner list must match by any of its words; all lists must match */
   keywords: string[][];
   /** none of these may be a keyword */
   notKeywords: string[];
   /** `is:` and `not:` */
   is: Set<TQuality>;
   not: Set<TQuality>;
-  /** whether a package of that very name comes first; false with `boost-exact:false` */
+  /** whether a package with exactly this name comes first; false with `boost-exact:false` */
   boostExact: boolean;
   author?: string;
   maintainer?: string;
@@ -34,7 +34,7 @@ export interface IScored {
 
 const MAX_TEXT = 512;
 const MAX_PAGE = 250;
-/** hits that are counted, and so the last that a page may begin with */
+/** hits that are counted, and so the largest `from` of a page */
 export const MAX_HITS = 5000;
 
 const QUALIFIER = /^(keywords?|author|maintainer|scope|is|not|boost-exact):(.*)$/;
@@ -61,7 +61,7 @@ const addQualifier = (query: ISearchQuery, qualifier: string, value: string): vo
   else query[qualifier as 'author' | 'maintainer'] = value;
 };
 
-/** Splits `foo keywords:a,b author:x` into free words and qualifiers; what is no known qualifier stays a word. */
+/** Splits `foo keywords:a,b author:x` into words and qualifiers; unknown qualifiers stay words. */
 export const parseSearchText = (source: string): ISearchQuery => {
   const query: ISearchQuery = {
     text: '',
@@ -82,8 +82,8 @@ export const parseSearchText = (source: string): ISearchQuery => {
 };
 
 /**
- * How near a name is to what was typed, which is in lower case: the name itself, the name without scope or punctuation, a
- * part of it. Old packages have capitals (`JSONStream`).
+ * How well a name matches the typed text, which is in lower case: the name itself, the name without scope or punctuation,
+ * or a part of it. Old packages have capitals (`JSONStream`).
  */
 export const closeness = (spelled: string, text: string): number => {
   const name = spelled.toLowerCase();
@@ -96,7 +96,7 @@ export const closeness = (spelled: string, text: string): number => {
 const peopleOf = ({ author, publisher, maintainers }: INpmSearchEntry): string =>
   [author, publisher, ...maintainers].map((person) => person?.name ?? '').join(' ');
 
-/** What is searched, and how much a word counts where it stands. */
+/** The searched fields, with the weight of a word in each. */
 export const searchFields = {
   name: { boost: 8, text: ({ name }: INpmSearchEntry) => name },
   keywords: { boost: 3, text: ({ keywords }: INpmSearchEntry) => keywords.join(' ') },
@@ -104,20 +104,23 @@ export const searchFields = {
   people: { boost: 0.5, text: peopleOf },
 };
 
-/** The newest first. */
+/** Sorts the newest first. */
 export const byDate = (a: INpmSearchEntry, b: INpmSearchEntry): number =>
   a.date < b.date ? 1 : a.date > b.date ? -1 : 0;
 
 const named = (person: INpmPerson | undefined, wanted: string): boolean =>
   person !== undefined && (person.name.toLowerCase() === wanted || person.email?.toLowerCase() === wanted);
 
-/** What the qualities mean: below 1.0.0 nothing is promised (semver); of insecure packages this registry knows nothing. */
+/**
+ * The meaning of the qualities: versions below 1.0.0 are unstable (semver); this registry has no data about insecure
+ * packages.
+ */
 const hasQuality = (entry: INpmSearchEntry, quality: TQuality): boolean => {
   if (quality === 'unstable') return entry.version.startsWith('0.');
   return quality === 'deprecated' && entry.deprecated === true;
 };
 
-/** Do the qualifiers let this package through? */
+/** Whether the qualifiers match this package. */
 export const qualifies = (entry: INpmSearchEntry, query: ISearchQuery): boolean => {
   const { author, maintainer, scope, keywords, notKeywords } = query;
   if (scope !== undefined && !entry.name.toLowerCase().startsWith(`@${scope}/`)) return false;
@@ -140,13 +143,13 @@ export const parsePage = (from: string | undefined, size: string | undefined): {
   size: whole(size, 20, MAX_PAGE),
 });
 
-/** Clients fail on a person without a user name, so one is always there or the person is not. */
+/** Clients fail on a person without a user name, so it is always set. */
 const person = ({ name, email }: INpmPerson): { username: string; email: string } => ({
   username: name,
   email: email ?? '',
 });
 
-/** One hit. We count neither downloads nor issues: the three details repeat the relevance. */
+/** One hit. The registry counts neither downloads nor issues, so the three details repeat the relevance. */
 export const renderHit = ({ entry, score }: IScored): object => ({
   package: {
     name: entry.name,

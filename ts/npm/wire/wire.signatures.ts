@@ -7,7 +7,7 @@ import type { INpmManifest, INpmSignature } from '../interfaces.npm.js';
  * @see https://docs.npmjs.com/about-registry-signatures
  */
 
-/** What clients need to verify signatures; one of the list at `/-/npm/v1/keys`. */
+/** The data that clients need to verify signatures; an element of the list at `/-/npm/v1/keys`. */
 export interface IPublicKey {
   expires: string | null;
   keyid: string;
@@ -19,7 +19,7 @@ export interface IPublicKey {
 
 const ALGORITHM = 'ecdsa-sha2-nistp256';
 
-/** Named as OpenSSH names keys: SHA-256 in base64 without padding. */
+/** The key's name in OpenSSH's form: SHA-256 in base64 without padding. */
 export const keyIdOf = (spki: Buffer): string =>
   `SHA256:${createHash('sha256').update(spki).digest('base64').replace(/=+$/, '')}`;
 
@@ -31,7 +31,7 @@ export const publicKeyOf = (spki: Buffer): IPublicKey => ({
   key: spki.toString('base64'),
 });
 
-/** Clients put this together from what they were served, so it holds the integrity exactly as it is served. */
+/** Clients build this text from the served manifest, so it has the integrity exactly as it is served. */
 export const signedText = ({ name, version, dist }: INpmManifest): string => `${name}@${version}:${dist.integrity}`;
 
 export const signManifest = (manifest: INpmManifest, keyid: string, key: KeyObject): INpmSignature => ({

@@ -4,15 +4,13 @@ import { isRecord } from '../../core/base/helpers.values.js';
 import { RegistryError } from '../../core/classes.registryerror.js';
 import type { ITarballFacts } from '../interfaces.npm.js';
 
-/**
- * Checks a tarball while its bytes pass by on their way to storage, so that they are read once.
- */
+/** Checks a tarball while its bytes stream to storage, so that they are read once. */
 export interface ITarballLimits {
-  /** bytes that the archive may unpack to; beyond it is a bomb */
+  /** bytes that the archive may unpack to; a larger one is a bomb */
   maxUnpackedSize: number;
 }
 
-/** bytes; no honest package.json comes near this */
+/** bytes; legitimate package.json files are much smaller */
 const MAX_TEXT = 2 * 1024 * 1024;
 const MAX_ENTRIES = 1_000_000;
 
@@ -21,7 +19,7 @@ const invalid = (message: string, cause?: unknown): RegistryError => new Registr
 const segmentsOf = (path: string): string[] => {
   const segments = path.split(/[/\\]/).filter((segment) => segment !== '' && segment !== '.');
   if (path.startsWith('/') || segments.includes('..')) {
-    throw invalid('The tarball holds a path that leads out of its folder');
+    throw invalid('The tarball contains a path that leads out of its folder');
   }
   return segments;
 };
@@ -51,7 +49,7 @@ const readEntries = async (extract: tar.Extract, limits: ITarballLimits): Promis
   for await (const entry of extract) {
     const { name, size = 0, type } = entry.header;
     const segments = segmentsOf(name);
-    const isFile = type === 'file' || type === 'contiguous-file'; // unpackers make the same of both
+    const isFile = type === 'file' || type === 'contiguous-file'; // unpackers treat both alike
     if (isFile) {
       facts.fileCount += 1;
       facts.unpackedSize += size;
@@ -62,9 +60,10 @@ const readEntries = async (extract: tar.Extract, limits: ITarballLimits): Promis
     if (file === 'package.json') {
       if (size > MAX_TEXT) throw invalid("The tarball's package.json is too large");
       const found = parseManifest(await bytesOf(entry));
-      // an unpacker keeps the last of two files of one name: were they to differ, what is checked is not what is used
+      // an unpacker keeps the last of two files with the same name: if they differed, the checked one would not be the
+      // used one
       if (manifest && (manifest.name !== found.name || manifest.version !== found.version)) {
-        throw invalid('The tarball holds several package.json that do not agree');
+        throw invalid('The tarball contains several package.json files that differ');
       }
       manifest = found;
     } else if (README.test(file) && size <= MAX_TEXT) {
@@ -73,18 +72,18 @@ const readEntries = async (extract: tar.Extract, limits: ITarballLimits): Promis
       entry.resume();
     }
   }
-  if (!manifest) throw invalid('The tarball holds no package.json in its first-level folder');
+  if (!manifest) throw invalid('The tarball has no package.json in its first-level folder');
   return { manifest, ...facts };
 };
 
 const tooMuch = ({ maxUnpackedSize }: ITarballLimits): RegistryError =>
   new RegistryError('tooLarge', `The tarball unpacks to more than ${maxUnpackedSize} bytes`);
 
-/** bytes of a tarball, and of what it unpacks to, that are unpacked in one go: most are no larger */
+/** bytes of a tarball, and of its content, that are unpacked at once: most are no larger */
 const SMALL = 64 * 1024;
 const SMALL_UNPACKED = 512 * 1024;
 
-/** The archive in a gzip file that came whole; undefined where it is too large to be unpacked at once. */
+/** The archive in a complete gzip file; undefined if it is too large to be unpacked at once. */
 const unpackSmall = (bytes: Uint8Array, { maxUnpackedSize }: ITarballLimits): Buffer | undefined => {
   try {
     return gunzipSync(bytes, { maxOutputLength: Math.min(SMALL_UNPACKED, maxUnpackedSize) });
@@ -107,9 +106,9 @@ const checkSmall = async (archive: Buffer, limits: ITarballLimits): Promise<ITar
 };
 
 /**
- * Yields `source` unchanged and checks it on the way: gzip, tar, and a package.json in its first-level folder. Before
- * the last chunk is followed by the end, `onFacts` has been called or the check has thrown (`invalid`, `tooLarge`); so
- * whoever stores what this yields stores no tarball that failed.
+ * Yields `source` unchanged and checks it: gzip, tar, and a package.json in its first-level folder. Before the
+ * iteration ends, `onFacts` has been called or the check has thrown (`invalid`, `tooLarge`); so a writer that stores
+ * the bytes never stores a tarball that failed.
  */
 export async function* inspectTarball(
   source: AsyncIterable<Uint8Array>,

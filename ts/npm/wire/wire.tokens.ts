@@ -4,7 +4,7 @@ import { RegistryError } from '../../core/classes.registryerror.js';
 import { assertName } from './wire.names.js';
 
 /**
- * `/-/npm/v1/tokens`: what npm's command line sends and prints.
+ * `/-/npm/v1/tokens`: the requests and answers of npm's command line.
  * @see https://github.com/npm/registry/blob/main/docs/user/authentication.md
  */
 export interface ITokenRequest extends ITokenOptions {
@@ -23,13 +23,15 @@ const texts = (value: unknown, field: string): string[] => {
   return list as string[];
 };
 
-/** A name that stands for itself in a scope. An old package may have a `*` in its name, which a scope takes for a glob. */
+/**
+ * A name that has no special meaning in a scope. Old packages may have a `*` in their name, which is a glob in a scope.
+ */
 const nameForScope = (name: string): string => {
   if (name.includes('*')) throw invalid(`A token cannot be limited to a name with a star: ${name.slice(0, 256)}`);
   return assertName(name);
 };
 
-/** Names of packages as they stand in scopes; a glob of the caller's own making is none of npm's language. */
+/** Names of packages for scopes; npm's command line has no globs. */
 const namesOf = (body: Record<string, unknown>): string[] => {
   if (body.packages_all === true) return ['*'];
   const packages = texts(body.packages, 'packages').map(nameForScope);
@@ -48,7 +50,7 @@ const actionOf = (permission: unknown): string | null => {
   throw invalid('packages_and_scopes_permission must be read-only, read-write or no-access');
 };
 
-/** Every restriction that is asked for is kept or refused, never passed over: the token would do more than was meant. */
+/** Every requested restriction is kept or refused, never ignored: the token would have more rights than intended. */
 export const parseTokenRequest = (source: unknown): ITokenRequest => {
   if (!isRecord(source)) throw invalid('The body is not a JSON object');
   const { password, readonly, name, description, expires } = source;

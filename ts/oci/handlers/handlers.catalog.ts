@@ -8,13 +8,13 @@ import { nextLink, parseCount } from '../wire/wire.ranges.js';
 
 const DEFAULT_COUNT = 100;
 const MAX_COUNT = 1000;
-/** names whose rights are looked up together */
+/** names whose rights are checked together */
 const BATCH = 500;
 
 /**
- * GET /_catalog, with `n` and `last`: the repositories that the caller may pull. Without a token it is 401 even if
- * everybody may pull something, for clients that know a password offer it only then. There is one key for each of them, so a
- * page costs what it holds; the order is that of the keys.
+ * GET /_catalog, with `n` and `last`: the repositories that the caller may pull. Without a token the status is 401 even
+ * if everybody may pull some, because clients with a password send it only then. Each repository has one key, so a page
+ * costs only what it contains; the order is that of the keys.
  */
 export const listRepositories = async (call: RegistryCall, oci: IOciParts): Promise<IResponse> => {
   const count = Math.min(parseCount(call.query('n')) ?? DEFAULT_COUNT, MAX_COUNT);
@@ -28,7 +28,7 @@ export const listRepositories = async (call: RegistryCall, oci: IOciParts): Prom
     names = [];
   };
   const after = last !== undefined && isRepository(last) ? tagsKey(last) : undefined;
-  // one more than asked for tells whether there is a next page
+  // one more than requested shows whether there is a next page
   for await (const { key } of call.storage.listDocuments({ prefix: `${tagsPrefix}/`, after })) {
     names.push(repositoryOfTags(key));
     if (names.length < Math.min(BATCH, count + 1)) continue;

@@ -24,13 +24,13 @@ const assertMovable = (tags: string[], { isImmutable }: IOciParts): void => {
   if (fixed !== undefined) throw new RegistryError('forbidden', `The tag ${fixed} is immutable`);
 };
 
-/** A repository without a manifest does not exist. */
+/** Removes the repository if it has no manifest. */
 export const dropIfEmpty = async (storage: RegistryStorage, name: string): Promise<void> => {
   const manifests = new ManifestStore(storage);
   const tags = new RepositoryTags(storage, name);
   if (!(await tags.exists()) || !(await manifests.isEmpty(name))) return;
   await tags.drop();
-  // a manifest may have come by its digest in between
+  // a manifest may have been pushed by its digest meanwhile
   if (!(await manifests.isEmpty(name))) await tags.keep();
 };
 
@@ -40,17 +40,17 @@ const deleteTag = async (call: RegistryCall, oci: IOciParts, name: string, tag: 
   const tags = new RepositoryTags(storage, name);
   if (!(await tags.find(tag))) throw unknownManifest(tag);
   const hooks = new AskedHooks(storage);
-  await hooks.settle(async () => {
+  await hooks.abortOnFailure(async () => {
     await hooks.ask('beforeDelete', tagsSubject(name, tag));
     await tags.removeOne(tag);
     await hooks.tell();
   });
 };
 
-/** times that a delete begins again because the manifest was pushed meanwhile, by as many pushes at once */
+/** times that a delete begins again because the manifest was pushed meanwhile, each time by another push */
 const ATTEMPTS = 8;
 
-/** What the manifest refers to, for the list of that; of a damaged one it is not known. */
+/** The manifest's subject, for the list of referrers; a damaged manifest's is unknown. */
 const referenceOf = async (
   manifests: ManifestStore,
   repository: string,
@@ -75,7 +75,7 @@ const deleteByDigest = async (call: RegistryCall, oci: IOciParts, name: string, 
   const pointsHere = (_tag: string, pointsTo: string): boolean => pointsTo === digest.text;
   const tags = new RepositoryTags(storage, name);
   const own = await tags.of(digest.text);
-  // tags to what is not there: a delete took the manifest, and ended before it took the tags that came meanwhile
+  // if there are tags without a manifest, an earlier delete ended before it removed tags that came meanwhile
   if (!found && own.length === 0) throw unknownManifest(digest.text);
   if (found) assertMovable(own, oci);
   const reference = found ? await referenceOf(manifests, name, digest, found.info.key) : undefined;
@@ -90,7 +90,7 @@ const deleteByDigest = async (call: RegistryCall, oci: IOciParts, name: string, 
     },
   };
   const hooks = new AskedHooks(storage);
-  await hooks.settle(async () => {
+  await hooks.abortOnFailure(async () => {
     if (found) await hooks.ask('beforeDelete', artifact);
     if (own.length > 0) await hooks.ask('beforeDelete', tagsSubject(name, digest.text));
     await oci.referrers.during(reference, async () => {
@@ -100,9 +100,10 @@ const deleteByDigest = async (call: RegistryCall, oci: IOciParts, name: string, 
         if (tries > ATTEMPTS) throw new RegistryError('conflict', 'The manifest is being pushed; try again');
         await tags.remove(pointsHere, (now) => assertMovable(tagsOfDigest(now, digest.text), oci));
         await manifests.remove(name, digest, there.copy);
-        // a push may have pointed a tag here while the manifest was being taken away; even an immutable one is void then
+        // a push may have pointed a tag here while the manifest was being deleted; then even an immutable tag is
+        // invalid
         await tags.remove(pointsHere);
-        // or it has pushed the manifest again: without its tag it is not what was pushed, so it goes as well
+        // or it has pushed the manifest again: without its tag it is not what was pushed, so it is deleted as well
         there = await manifests.find(name, digest);
       }
     });
@@ -112,7 +113,7 @@ const deleteByDigest = async (call: RegistryCall, oci: IOciParts, name: string, 
   });
 };
 
-/** DELETE /{name}/manifests/{reference}: a tag alone, or a manifest with all tags that point to it. */
+/** DELETE /{name}/manifests/{reference}: a single tag, or a manifest with all tags that point to it. */
 export const deleteManifest = async (call: RegistryCall, oci: IOciParts): Promise<IResponse> => {
   const { name, reference } = call.params as { name: string; reference: string };
   if (looksLikeDigest(reference)) await deleteByDigest(call, oci, name, assertDigest(reference));

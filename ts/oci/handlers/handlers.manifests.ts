@@ -15,7 +15,7 @@ export const unknownManifest = (reference: string): RegistryError =>
     detail: { reference: reference.slice(0, 200) },
   });
 
-/** GET and HEAD /{name}/manifests/{reference}: the exact bytes in their own type, whatever Accept says. */
+/** GET and HEAD /{name}/manifests/{reference}: the exact bytes with their own media type, whatever Accept is. */
 export const getManifest = async (call: RegistryCall, oci: IOciParts): Promise<IResponse> => {
   const { name, reference } = call.params as { name: string; reference: string };
   const served = await (looksLikeDigest(reference)
@@ -29,7 +29,7 @@ const optionsFor = (call: RegistryCall, name: string, digest: IDigest) => ({
   etag: digest.text,
   repeatable: true,
   headers: { 'Docker-Content-Digest': digest.text },
-  // a damaged one is absent, so that clients push it again
+  // a damaged manifest is served as absent, so that clients push it again
   isIntact: (bytes: Uint8Array) => createHash(digest.algorithm).update(bytes).digest('hex') === digest.hex,
   about: {
     kind: 'artifact' as const,
@@ -43,7 +43,7 @@ const serveByDigest = async (call: RegistryCall, name: string, digest: IDigest):
   const manifests = new ManifestStore(call.storage);
   const options = { ...optionsFor(call, name, digest), immutable: true };
   if (call.storage.watchesGets) {
-    // a hook that keeps content back is asked before the store is
+    // a hook that refuses the content is asked before the store
     const { copy } = await manifests.guard(name, digest).read();
     return copy === null ? null : call.serveImmutable(manifests.key(name, digest, copy), options);
   }
@@ -51,7 +51,10 @@ const serveByDigest = async (call: RegistryCall, name: string, digest: IDigest):
   return found && call.serveImmutable(found.info.key, { ...options, listedBy: found.info });
 };
 
-/** No tag points to what is not there, so the document that has the tag is all that has to be looked at each time. */
+/**
+ * Serves a manifest by tag. Tags never point to missing manifests, so only the document with the tag is checked each
+ * time.
+ */
 const serveByTag = async (
   call: RegistryCall,
   { copies }: IOciParts,

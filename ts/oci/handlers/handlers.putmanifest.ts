@@ -27,7 +27,7 @@ const digestOf = (bytes: Uint8Array, algorithm: IDigest['algorithm']): IDigest =
   return { algorithm, hex, text: `${algorithm}:${hex}` };
 };
 
-/** What the manifest is pushed as: its digest, found right, and the tags that are to point to it. */
+/** The target of a push: the manifest's verified digest, and the tags that are to point to it. */
 const readTarget = (call: RegistryCall, bytes: Uint8Array): { digest: IDigest; tags: string[] } => {
   const { reference } = call.params as { reference: string };
   if (!looksLikeDigest(reference)) return { digest: digestOf(bytes, 'sha256'), tags: [assertTag(reference)] };
@@ -44,10 +44,10 @@ const readTarget = (call: RegistryCall, bytes: Uint8Array): { digest: IDigest; t
 };
 
 /**
- * This call placed the manifest, and some of its children were removed meanwhile. Another client may have pushed the
- * same manifest and rely on it: its push looked at the children after the manifest was placed, and calls `keep` after
- * that.
- * @param before where the tags pointed that were set already
+ * Called if this call placed the manifest and some of its children were removed meanwhile. Another client may have
+ * pushed the same manifest and rely on it: its push looked at the children after the manifest was placed, and calls
+ * `keep` after that.
+ * @param before the former targets of the tags that were set already
  * @returns whether the manifest is gone
  */
 const takeBack = async (
@@ -97,7 +97,7 @@ const assertMayPoint = (tag: string, before: string | undefined, digest: IDigest
   throw new RegistryError('forbidden', `The tag ${tag} is immutable and points to ${before}`);
 };
 
-/** @param formerly gets what the moved tags pointed to */
+/** @param formerly receives the former targets of the tags */
 const pointTags = (
   current: ITags,
   tags: string[],
@@ -118,7 +118,7 @@ const pointTags = (
 const isSame = (checked: ICheckedManifest | undefined, { copy, info }: IFoundManifest): boolean =>
   checked?.copy === copy && checked.etag === info.etag;
 
-/** times that a push points its tags again because its manifest was deleted meanwhile */
+/** times that a push sets its tags again because its manifest was deleted meanwhile */
 const ATTEMPTS = 8;
 
 /** PUT /{name}/manifests/{reference}. */
@@ -135,7 +135,7 @@ export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<I
   const checked = there && isSame(oci.checked.get(about), there) ? there : null;
   const exists = checked !== null || (there !== null && (await manifests.holds(there.info.key, bytes)));
   const reference = subject && { repository: name, subject, descriptor: describe(manifest, digest, bytes.byteLength) };
-  // for a manifest that is stored, this was checked when it was pushed
+  // for a stored manifest this was checked when it was pushed
   if (!exists) {
     assertNone(await findChildren(storage, name, manifest, isSparse(oci)));
   }
@@ -154,7 +154,7 @@ export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<I
     open: () => toReadableStream(bytes),
   };
   const hooks = new AskedHooks(storage);
-  await hooks.settle(async () => {
+  await hooks.abortOnFailure(async () => {
     if (!exists) await hooks.ask('beforePut', artifact);
     if (setsTags) await hooks.ask('beforePut', tagsSubject(name, version, 'commit'));
     await oci.referrers.during(reference, async () => {
@@ -175,7 +175,7 @@ export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<I
         if (there && exists && copy === there.copy) oci.checked.set(about, { copy, etag: there.info.etag });
         if (tags.length === 0) await own.keep();
         else await own.change(tags, (now, some) => pointTags(now ?? NO_TAGS, some, digest, oci, before));
-        // it may have been deleted in between; when its turn is over, the tag wins
+        // if it was deleted meanwhile, it is pushed again, so the tag wins in the end
         if (await manifests.guard(name, digest).keep(copy)) break;
         if (tries === ATTEMPTS) throw new RegistryError('conflict', 'The manifest is being deleted; try again');
         await stepAside(tries);

@@ -15,8 +15,8 @@ import { nextLink } from '../wire/wire.ranges.js';
 const MAX_FALLBACK = 1000;
 
 /**
- * What older clients listed by the fallback tag, if it is there and refers to the subject (distribution-spec, "Enabling
- * the Referrers API"). A manifest that is damaged hides no other referrer.
+ * The manifests that older clients listed by the fallback tag, if they exist and refer to the subject
+ * (distribution-spec, "Enabling the Referrers API"). A damaged manifest does not hide others.
  */
 const fromFallback = async (
   storage: RegistryStorage,
@@ -42,7 +42,7 @@ const fromFallback = async (
 
 const byDigest = (a: IDescriptor, b: IDescriptor): number => (a.digest < b.digest ? -1 : 1);
 
-/** Both in the order of the digests. */
+/** Merges two lists in the order of the digests. */
 async function* merged(
   listed: AsyncIterable<IDescriptor>,
   more: IDescriptor[],
@@ -55,7 +55,7 @@ async function* merged(
   yield* rest;
 }
 
-/** As many descriptors behind `last`, by digest, as one manifest may hold: `last` itself may be gone by now. */
+/** The descriptors after `last`, by digest, that fit into one manifest; `last` itself may have been deleted. */
 const pageOf = async (
   all: AsyncIterable<IDescriptor>,
   { last = '', artifactType }: { last?: string; artifactType?: string },
@@ -71,11 +71,11 @@ const pageOf = async (
   return { page, more: false };
 };
 
-/** GET /{name}/referrers/{digest}, with `artifactType`; of what nobody refers to, an empty index. */
+/** GET /{name}/referrers/{digest}, with `artifactType`; an empty index if nothing refers to the digest. */
 export const listReferrers = async (call: RegistryCall, { referrers }: IOciParts): Promise<IResponse> => {
   const { name, digest: text } = call.params as { name: string; digest: string };
   const subject = assertDigest(text);
-  // in a query a plain `+` is decoded as a blank, and a media type has no blank (RFC 6838 section 4.2)
+  // in a query a `+` is decoded as a space, and media types have no space (RFC 6838 section 4.2)
   const artifactType = call.query('artifactType')?.replaceAll(' ', '+');
   const last = call.query('last');
   const more = await fromFallback(call.storage, referrers, name, subject);

@@ -8,7 +8,7 @@ import { RepositoryTags } from '../tags/classes.repositorytags.js';
 import { nextLink, parseCount } from '../wire/wire.ranges.js';
 import { tagsCodec } from '../wire/wire.tags.js';
 
-/** What hooks get about the document of the tags. */
+/** The hooks' subject for the document of the tags. */
 export const tagsSubject = (repository: string, version: string, phase?: 'commit'): IHookSubject => ({
   key: tagsKey(repository),
   metadata: { contentType: tagsCodec.contentType, packageName: repository, version, kind: 'document' },

@@ -8,7 +8,7 @@ import { parseScopes } from '../wire/wire.scopes.js';
 
 /** bytes; a hundred long scopes have 30 KB */
 const MAX_FORM = 64 * 1024;
-/** seconds; use begins them anew, so only a client that was not used for a season logs in again */
+/** seconds; each use renews them, so only a client that was not used for 90 days must log in again */
 const REFRESH_LIFETIME = 90 * 24 * 3600;
 
 const refused = (message: string): RegistryError =>
@@ -18,24 +18,24 @@ interface ITokenRequest {
   /** null: an anonymous caller */
   caller: IAuthToken | null;
   scopes: string[];
-  /** what a client that stays gets instead of keeping the password */
+  /** returned so that the client need not keep the password */
   refreshToken?: string;
 }
 
-const identify = async (call: RegistryCall, oci: IOciParts, credential: TPresentedCredential): Promise<IAuthToken> => {
+const callerOf = async (call: RegistryCall, oci: IOciParts, credential: TPresentedCredential): Promise<IAuthToken> => {
   const presented = credential.kind === 'basic' ? { ...credential, from: call.address } : credential;
   const caller = (await call.auth.verify(presented, 'oci'))?.token;
   if (!caller) throw refused('Wrong user name, password or token');
   if (oci.tokens.isSession(caller)) throw refused('A token of this endpoint cannot be exchanged for another one');
   const { tokenId } = caller;
-  // a registry that can be read and not written still hands out tokens
+  // a registry whose store is read-only still issues tokens
   if (tokenId !== undefined) call.storage.runBehind('Prolonging a refresh token', call.auth.prolongToken(tokenId));
   return caller;
 };
 
 /**
- * A token that was presented serves to refresh, whatever its provider tells of it: one made in its place would have all
- * rights of its user. Of a password only the endpoint's own kind does.
+ * The refresh token. A presented token is used again, whatever its provider reports about it, because a new one would
+ * have all rights of its user. For a password, a new token of the registry is made.
  */
 const refreshTokenFor = async (
   call: RegistryCall,
@@ -67,14 +67,14 @@ const issue = async (oci: IOciParts, request: ITokenRequest): Promise<IResponse>
 };
 
 /**
- * GET /token: Basic credentials, or none, for a JWT with the allowed part of what is asked for.
+ * GET /token: exchanges Basic credentials, or none, for a JWT with the allowed part of the requested scopes.
  * @see https://distribution.github.io/distribution/spec/auth/token/
  */
 export const getToken = async (call: RegistryCall, oci: IOciParts): Promise<IResponse> => {
   const { token } = call.context;
   const credential: TPresentedCredential | null =
     token === undefined ? parseAuthorization(call.header('authorization')) : { kind: 'token', token };
-  const caller = credential && (await identify(call, oci, credential));
+  const caller = credential && (await callerOf(call, oci, credential));
   const stays = caller && call.query('offline_token') === 'true';
   const refreshToken = stays ? await refreshTokenFor(call, caller, credential) : undefined;
   return issue(oci, { caller, scopes: call.queryAll('scope'), refreshToken });
@@ -85,14 +85,14 @@ const formOf = async (call: RegistryCall): Promise<URLSearchParams> => {
   if (parsed === undefined) return new URLSearchParams(await call.body.text({ limit: MAX_FORM }));
   const form = new URLSearchParams();
   for (const [name, value] of Object.entries(parsed as Record<string, unknown>)) {
-    // what is no text is no field: an object may have no text at all
+    // only texts are fields: an object may not be convertible to a text
     for (const one of [value].flat()) if (typeof one === 'string') form.append(name, one);
   }
   return form;
 };
 
 /**
- * POST /token: the same with the credentials in a form (`grant_type` `password` or `refresh_token`).
+ * POST /token: like GET, with the credentials in a form (`grant_type` `password` or `refresh_token`).
  * @see https://distribution.github.io/distribution/spec/auth/oauth/
  */
 export const postToken = async (call: RegistryCall, oci: IOciParts): Promise<IResponse> => {
@@ -101,7 +101,7 @@ export const postToken = async (call: RegistryCall, oci: IOciParts): Promise<IRe
   const scopes = form.getAll('scope');
   if (grant === 'refresh_token') {
     const token = form.get('refresh_token') ?? '';
-    return issue(oci, { caller: await identify(call, oci, { kind: 'token', token }), scopes, refreshToken: token });
+    return issue(oci, { caller: await callerOf(call, oci, { kind: 'token', token }), scopes, refreshToken: token });
   }
   if (grant !== 'password') {
     throw new RegistryError('invalid', 'grant_type is neither password nor refresh_token', { wireCode: 'UNSUPPORTED' });
@@ -111,7 +111,7 @@ export const postToken = async (call: RegistryCall, oci: IOciParts): Promise<IRe
     username: form.get('username') ?? '',
     password: form.get('password') ?? '',
   };
-  const caller = await identify(call, oci, credential);
+  const caller = await callerOf(call, oci, credential);
   const stays = form.get('access_type') === 'offline';
   const refreshToken = stays ? await refreshTokenFor(call, caller, credential) : undefined;
   return issue(oci, { caller, scopes, refreshToken });

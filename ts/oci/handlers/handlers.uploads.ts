@@ -4,16 +4,16 @@ import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { AskedHooks } from '../../core/storage/hooks/classes.askedhooks.js';
 import { wrongOffset } from '../../core/storage/uploads/classes.resumableuploads.js';
 import { VerifiedBody } from '../../core/storage/uploads/classes.verifiedbody.js';
-import { blobsOf } from '../helpers.blobs.js';
+import { blobStoreOf } from '../helpers.blobstore.js';
 import type { IOciParts } from '../interfaces.parts.js';
 import { BLOB_TYPE, uploadsPrefix } from '../keys.oci.js';
 import { assertAlgorithm, assertDigest, type IDigest, readDigest } from '../wire/wire.digests.js';
 import { isRepository } from '../wire/wire.names.js';
 import { type IChunkRange, parseChunkRange, uploadRange } from '../wire/wire.ranges.js';
 
-/** bytes; S3 takes no smaller parts, so larger chunks are joined without being sent again */
+/** bytes; S3 takes no smaller parts, so chunks of at least this size are joined without being sent again */
 const MIN_CHUNK = 5 * 1024 * 1024;
-/** repositories that are looked at for a blob that a client wants mounted without saying from where */
+/** repositories that are searched for a blob if a client's mount request does not name one */
 const MAX_HOLDERS = 50;
 
 const nameOf = (call: RegistryCall): string => call.params.name as string;
@@ -30,7 +30,7 @@ const uploadHeaders = (call: RegistryCall, id: string, size: number): Record<str
   'Docker-Upload-UUID': id,
 });
 
-/** Errors of an upload in the terms of the protocol: unknown, or at another byte than the client believes. */
+/** Converts errors of an upload into those of the protocol: the upload is unknown, or continues at another byte. */
 const explained = (call: RegistryCall, id: string, thrown: unknown): unknown => {
   if (RegistryError.is(thrown, 'notFound')) {
     return new RegistryError('notFound', thrown.message, { wireCode: 'BLOB_UPLOAD_UNKNOWN' });
@@ -51,22 +51,22 @@ const onUpload = async <T>(call: RegistryCall, work: (id: string, owner: string)
   }
 };
 
-/** bytes of the request body, where the client says so */
+/** bytes of the request body, if the client announces them */
 const announcedSize = (call: RegistryCall): number | undefined => {
   const header = call.header('content-length');
   return header === undefined || call.header('content-encoding') ? undefined : Number(header);
 };
 
-/** Streams the whole body straight to the place of the blob. */
+/** Streams the whole body directly to the blob's key. */
 const placeBody = async (call: RegistryCall, digest: IDigest): Promise<void> => {
   const { maxArtifactSize: limit } = call.limits;
   const { algorithm, hex } = digest;
   const body = call.body.exists ? call.body.stream({ limit }) : new Blob([]).stream();
   const size = call.body.exists ? announcedSize(call) : 0;
-  await blobsOf(call.storage).put(nameOf(call), digest, new VerifiedBody(body, { algorithm, hex, size, limit }));
+  await blobStoreOf(call.storage).put(nameOf(call), digest, new VerifiedBody(body, { algorithm, hex, size, limit }));
 };
 
-/** The digest that the client promises; undefined where it promises none. Two of them promise nothing. */
+/** The expected digest; undefined if the client gives none, or more than one. */
 const promisedDigest = (call: RegistryCall): IDigest | undefined => {
   const values = call.queryAll('digest');
   return values.length === 0 ? undefined : assertDigest(values.length === 1 ? values[0] : values);
@@ -76,11 +76,11 @@ const mount = async (call: RegistryCall, text: string): Promise<IDigest | null> 
   const digest = readDigest(text);
   if (!digest) return null;
   const from = call.query('from');
-  const blobs = blobsOf(call.storage);
+  const blobs = blobStoreOf(call.storage);
   const candidates = from === undefined ? await blobs.links.owners(digest, MAX_HOLDERS) : [from];
   for (const repository of candidates) {
     if (!isRepository(repository)) continue;
-    // the right comes first: who may not read there must not learn what is there
+    // the right is checked first: a caller without it must not learn what exists
     if (!(await call.can({ type: 'repository', name: repository, action: 'pull' }))) continue;
     if (!(await blobs.has(repository, digest))) continue;
     if (await blobs.mount(nameOf(call), digest)) return digest;
@@ -88,7 +88,7 @@ const mount = async (call: RegistryCall, text: string): Promise<IDigest | null> 
   return null;
 };
 
-/** POST /{name}/blobs/uploads/: mounts, takes a whole blob, or begins an upload. */
+/** POST /{name}/blobs/uploads/: mounts a blob, receives a whole one, or begins an upload. */
 export const beginUpload = async (call: RegistryCall, { uploads }: IOciParts): Promise<IResponse> => {
   const wanted = call.query('mount');
   if (wanted !== undefined) {
@@ -134,12 +134,12 @@ const takeChunk = async (
   try {
     return await uploads.append(id, call.body.stream({ limit }), options);
   } finally {
-    // a chunk is no blob yet: when the upload ends, hooks are asked about the whole
+    // a chunk is not a blob yet: hooks are asked about the whole at the end of the upload
     await hooks.abort();
   }
 };
 
-/** PATCH: the next chunk, or, without Content-Range, all that comes. */
+/** PATCH: receives the next chunk, or, without Content-Range, the whole body. */
 export const patchUpload = (call: RegistryCall, oci: IOciParts): Promise<IResponse> =>
   onUpload(call, async (id, owner) => {
     const range = parseChunkRange(call.header('content-range'));
@@ -149,8 +149,8 @@ export const patchUpload = (call: RegistryCall, oci: IOciParts): Promise<IRespon
   });
 
 /**
- * The chunk that comes with the end of the upload. A client that repeats a PUT that failed sends it once more: then the
- * upload has the promised digest already.
+ * Receives the chunk that comes with the end of the upload. A client that repeats a failed PUT sends it again: then the
+ * upload may already have the expected digest.
  */
 const takeLastChunk = async (
   call: RegistryCall,
@@ -162,7 +162,7 @@ const takeLastChunk = async (
   const owner = nameOf(call);
   const last = range?.size ?? announcedSize(call);
   const isComplete = () => oci.uploads.isComplete(id, { owner, algorithm, hex, last });
-  // without a range nothing but the digest shows that the chunk is there
+  // without a range, only the digest shows that the chunk was received
   if (!range && (await isComplete())) return;
   await takeChunk(call, oci, range, id).catch(async (error: unknown) => {
     const isRepeated = range && RegistryError.is(error, 'rangeInvalid') && (await isComplete());
@@ -170,7 +170,7 @@ const takeLastChunk = async (
   });
 };
 
-/** PUT: the end of an upload, with its last chunk or its whole content, if that is still to come. */
+/** PUT: ends an upload, with its last chunk or its whole content, if that is still missing. */
 export const finishUpload = (call: RegistryCall, oci: IOciParts): Promise<IResponse> =>
   onUpload(call, async (id, owner) => {
     const { uploads } = oci;
@@ -179,7 +179,7 @@ export const finishUpload = (call: RegistryCall, oci: IOciParts): Promise<IRespo
     const isFresh = call.body.exists && uploads.isFresh(id, { owner });
     if (!range && (isFresh || (await uploads.size(id, { owner })) === 0)) {
       await placeBody(call, digest).catch(async (error: unknown) => {
-        // chunks that another process took, before a last one that does not say where it belongs: now it can
+        // another process may have received earlier chunks, and the last one did not state its offset: now it is known
         const received = isFresh && RegistryError.is(error, 'digestMismatch') ? await uploads.size(id, { owner }) : 0;
         throw received > 0 ? wrongOffset(received) : error;
       });
@@ -188,18 +188,18 @@ export const finishUpload = (call: RegistryCall, oci: IOciParts): Promise<IRespo
     }
     if (call.body.exists) await takeLastChunk(call, oci, range, id, digest);
     const staged = await uploads.assemble(id, { owner, algorithm: digest.algorithm, hex: digest.hex });
-    await blobsOf(call.storage).put(owner, digest, staged);
+    await blobStoreOf(call.storage).put(owner, digest, staged);
     return blobCreated(call, digest);
   });
 
-/** GET: how far the upload is. */
+/** GET: the number of bytes received so far. */
 export const showUpload = (call: RegistryCall, { uploads }: IOciParts): Promise<IResponse> =>
   onUpload(call, async (id, owner) => {
     const size = await uploads.size(id, { owner });
     return { status: 204, headers: uploadHeaders(call, id, size) };
   });
 
-/** DELETE: gives the upload up. */
+/** DELETE: cancels the upload. */
 export const cancelUpload = (call: RegistryCall, { uploads }: IOciParts): Promise<IResponse> =>
   onUpload(call, async (id, owner) => {
     await uploads.size(id, { owner });

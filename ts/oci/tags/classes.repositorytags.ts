@@ -14,18 +14,18 @@ import {
   withoutTags,
 } from '../wire/wire.tags.js';
 
-/** A tag as it was read. */
+/** A tag, as it was read. */
 export interface IFoundTag {
   digest: string;
-  /** the document that decides; undefined if a newer one is about to take its place: then no answer may go by it */
+  /** the document that decides; undefined if a newer one is about to replace it: then the answer must not be cached */
   document: { key: string; etag: string } | undefined;
 }
 
-/** The documents with the tags of a repository. Without an entry document there is no such repository. */
+/** The documents with the tags of a repository. If there is no entry document, the repository does not exist. */
 export const pagesOfTags = (storage: RegistryStorage, repository: string): DocumentPages<ITagPage> =>
   new DocumentPages(storage, tagPages, tagsKey(repository), (id) => tagPageKey(repository, id));
 
-/** The tags of one repository. Changes of several tags are made one document after the other. */
+/** The tags of one repository. A change of several tags changes one document after another. */
 export class RepositoryTags {
   private readonly pages: DocumentPages<ITagPage>;
 
@@ -33,7 +33,7 @@ export class RepositoryTags {
     this.pages = pagesOfTags(storage, repository);
   }
 
-  /** Whether there is such a repository. */
+  /** Whether the repository exists. */
   public async exists(): Promise<boolean> {
     return (await this.pages.entry()) !== null;
   }
@@ -45,7 +45,7 @@ export class RepositoryTags {
     return { digest, document: found.value.seal ? undefined : { key: found.key, etag: found.etag } };
   }
 
-  /** Where these tags point; null: there is no such repository. */
+  /** The targets of these tags; null: the repository does not exist. */
   public async lookUp(names: readonly string[]): Promise<Map<string, string | undefined> | null> {
     const entry = (await this.pages.entry())?.value;
     if (!entry) return null;
@@ -55,7 +55,7 @@ export class RepositoryTags {
     return found;
   }
 
-  /** Up to `count` tags behind `last`, in order, and whether there are more; null: there is no such repository. */
+  /** Up to `count` tags after `last`, in order, and whether there are more; null: the repository does not exist. */
   public async page(options: { count?: number; last?: string }): Promise<{ tags: string[]; more: boolean } | null> {
     const { count, last } = options;
     const tags: string[] = [];
@@ -63,7 +63,7 @@ export class RepositoryTags {
     for await (const page of this.pages.all(last)) {
       exists = true;
       if (count === 0) break;
-      // one more than asked for tells whether there is a next page
+      // one more than requested shows whether there is a next page
       const left = count === undefined ? undefined : count + 1 - tags.length;
       for (const name of pageOfTags(page, { count: left, last }).tags) tags.push(name);
       if (count !== undefined && tags.length > count) return { tags: tags.slice(0, count), more: true };
@@ -71,7 +71,7 @@ export class RepositoryTags {
     return exists ? { tags, more: false } : null;
   }
 
-  /** What the tags point to. */
+  /** The digests that the tags point to. */
   public async digests(): Promise<Set<string>> {
     const digests = new Set<string>();
     for await (const page of this.pages.all()) for (const digest of page.digests) digests.add(digest);
@@ -86,8 +86,8 @@ export class RepositoryTags {
   }
 
   /**
-   * Changes the tags of these names; `fn` gets them document by document, null if there is no such repository, and
-   * returns the same object to leave it as it is.
+   * Changes the tags with these names. `fn` gets them document by document (null if the repository does not exist), and
+   * returns the same object to leave it unchanged.
    */
   public async change(
     names: Iterable<string>,
@@ -105,14 +105,14 @@ export class RepositoryTags {
   }
 
   /**
-   * Removes the tags that are to go.
-   * @param check may throw to keep a document as it is
+   * Removes the tags for which `isGone` returns true.
+   * @param check may throw to leave a document unchanged
    */
   public async remove(
     isGone: (name: string, digest: string) => boolean,
     check: (tags: ITags) => void = () => {},
   ): Promise<void> {
-    // without a look: a delete that has taken the manifest must not be kept from its tags by a look that fails
+    // without reading first: if a delete has removed the manifest, a failing read must not stop the removal of its tags
     if (this.pages.wasWhole && (await this.removeFromWhole(isGone, check))) return;
     for await (const page of this.pages.all()) {
       let rest = page.names.filter((name, at) => isGone(name, page.digests[at] as string));
@@ -123,7 +123,7 @@ export class RepositoryTags {
           check(now);
           return tags && withoutTags(tags, isGone);
         });
-        // the page may have been divided: then the others are in another one
+        // if the page was divided meanwhile, the others are in another page
         rest = rest.slice(1).filter((name) => digestOfTag(now, name) === undefined);
       }
     }
@@ -149,12 +149,12 @@ export class RepositoryTags {
     await this.pages.change(name, (tags) => tags && withoutTags(tags, (other) => other === name));
   }
 
-  /** A repository with a manifest in it is one, also without tags. */
+  /** Ensures that the repository exists: a repository with a manifest does, even without tags. */
   public keep(): Promise<void> {
     return this.pages.keep();
   }
 
-  /** Forgets the repository if it has no tags. */
+  /** Removes the repository if it has no tags. */
   public drop(): Promise<void> {
     return this.pages.drop();
   }

@@ -9,7 +9,10 @@ export interface IOciAccess {
 
 const OCI = parseScope('oci:*:*:*');
 
-/** `oci:repository:a/b:pull`, … as `[{ type: 'repository', name: 'a/b', actions: ['pull'] }]`; other protocols drop out. */
+/**
+ * Converts `oci:repository:a/b:pull`, … into `[{ type: 'repository', name: 'a/b', actions: ['pull'] }]`; scopes of
+ * other protocols are omitted.
+ */
 export const scopesToAccess = (scopes: readonly string[]): IOciAccess[] => {
   const lines = new Map<string, IOciAccess>();
   for (const scope of parseScopes(scopes)) {
@@ -23,7 +26,7 @@ export const scopesToAccess = (scopes: readonly string[]): IOciAccess[] => {
   return [...lines.values()];
 };
 
-/** The way back. Lines that are not of the specified shape grant nothing. */
+/** The reverse conversion. Malformed lines grant nothing. */
 export const accessToScopes = (access: unknown): string[] => {
   if (!Array.isArray(access)) return [];
   const scopes = access.flatMap((line: Partial<IOciAccess> | null) => {

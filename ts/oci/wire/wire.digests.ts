@@ -13,7 +13,7 @@ export interface IDigest {
 const LENGTH: Record<TDigestAlgorithm, number> = { sha256: 64, sha512: 128 };
 const DIGEST = /^(sha256|sha512):([0-9a-f]+)$/;
 
-/** Anything with a colon in the place of a reference is meant as a digest: tags have none. */
+/** A reference with a colon is meant as a digest: tags have none. */
 export const looksLikeDigest = (text: string): boolean => text.includes(':');
 
 export const readDigest = (text: unknown): IDigest | null => {
@@ -36,5 +36,5 @@ export const assertAlgorithm = (text: string): TDigestAlgorithm => {
   throw new RegistryError('invalid', 'Digest algorithms are sha256 and sha512', { wireCode: 'DIGEST_INVALID' });
 };
 
-/** distribution-spec, "Referrers Tag Schema": where older clients keep the list of referrers. */
+/** distribution-spec, "Referrers Tag Schema": the tag under which older clients keep the list of referrers. */
 export const referrersTag = ({ algorithm, hex }: IDigest): string => `${algorithm}-${hex.slice(0, 64)}`;

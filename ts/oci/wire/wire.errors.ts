@@ -2,7 +2,7 @@ import type { RegistryError, TErrorKind } from '../../core/classes.registryerror
 import type { IResponse } from '../../core/interfaces.core.js';
 import { respond } from '../../core/pipeline/helpers.http.js';
 
-/** distribution-spec, "Error Codes", and what has none of its own. Handlers that know better say so. */
+/** distribution-spec, "Error Codes". Handlers set a more specific code if they know one. */
 const CODES: Partial<Record<TErrorKind, string>> = {
   unauthenticated: 'UNAUTHORIZED',
   forbidden: 'DENIED',
@@ -32,8 +32,8 @@ export const renderOciError = (error: RegistryError, status = error.status, code
 };
 
 /**
- * What is wrong before any handler knows better: a path without a meaning, or a body that is not as long as was said
- * (or breaks off, or does not unpack).
+ * The code for errors before a handler runs: an unknown path, or a body that does not have its announced length (or
+ * breaks off, or cannot be decoded).
  */
 export const earlyCode = (error: RegistryError, call: { method: string; route: string } | null): string | undefined => {
   if (error.kind !== 'invalid' || error.status !== 400 || error.wireCode !== undefined) return undefined;

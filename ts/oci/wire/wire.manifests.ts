@@ -8,7 +8,7 @@ const DOCKER_MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
 const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';
 const DOCKER_SCHEMA_1 = /^application\/vnd\.docker\.distribution\.manifest\.v1\+/;
 
-/** bytes; distribution-spec, "Pushing Manifests": at least 4 megabytes are to be expected. */
+/** bytes; distribution-spec, "Pushing Manifests": at least 4 megabytes must be supported. */
 export const MAX_MANIFEST = 4 * 1024 * 1024;
 
 /** image-spec, "Content Descriptors". */
@@ -27,25 +27,25 @@ export interface IChild {
   size: number;
 }
 
-/** What the registry has to know of a manifest. */
+/** The parts of a manifest that the registry uses. */
 export interface IManifest {
   mediaType: string;
-  /** config and layers that have to be there */
+  /** config and layers that must exist */
   blobs: IChild[];
-  /** entries of an index that have to be there: manifests, or blobs, as in the cache indexes of BuildKit */
+  /** entries of an index that must exist: manifests, or blobs, as in the cache indexes of BuildKit */
   manifests: IChild[];
   subject?: IDigest;
   artifactType?: string;
   annotations?: Record<string, string>;
 }
 
-/** What a garbage collector of blobs must keep for a manifest. */
+/** The children that a garbage collector of blobs must keep. */
 export const mayBeBlobs = ({ blobs, manifests }: IManifest): IChild[] => [...blobs, ...manifests];
 
 const invalid = (message: string, detail?: unknown): RegistryError =>
   new RegistryError('invalid', message, { wireCode: 'MANIFEST_INVALID', detail });
 
-/** Content-Type without its parameters, which are to be ignored. */
+/** Content-Type without its parameters, which must be ignored. */
 const baseType = (contentType: string | undefined): string => (contentType ?? '').split(';')[0]!.trim();
 
 const parseJson = (bytes: Uint8Array): Record<string, unknown> => {
@@ -72,7 +72,7 @@ const childOf = (value: unknown, where: string): IChild & { mediaType: string; i
 };
 
 const listOf = (value: unknown, where: string): ReturnType<typeof childOf>[] => {
-  // what Go programs write for an empty list
+  // Go programs write null for an empty list
   if (value === null) return [];
   if (!Array.isArray(value)) throw invalid(`${where} is not a list`);
   return value.map((item, index) => childOf(item, `${where}[${index}]`));
@@ -90,7 +90,7 @@ const typeOf = (body: Record<string, unknown>, contentType: string | undefined):
   const { mediaType: own } = body;
   if (own !== undefined && typeof own !== 'string') throw invalid('mediaType is not a string');
   const declared = baseType(contentType);
-  // what says nothing of manifests is what clients send that set no type
+  // clients that set no type send one of these
   const said = /^$|^application\/(json|octet-stream)$/.test(declared) ? undefined : declared;
   const mediaType = said ?? own ?? (body.manifests === undefined ? IMAGE_MANIFEST : IMAGE_INDEX);
   if (own && own !== mediaType) throw invalid(`Content-Type is ${mediaType} and mediaType is ${own}`);
@@ -98,9 +98,9 @@ const typeOf = (body: Record<string, unknown>, contentType: string | undefined):
 };
 
 /**
- * Reads what a client pushes. Throws `invalid` (MANIFEST_INVALID) for whatever is neither an image manifest nor an index,
- * by OCI or by Docker's schema 2. A manifest that could be taken for both is refused, or it would be read in one way by
- * who checks it and in another by who runs it.
+ * Parses a pushed manifest. Throws `invalid` (MANIFEST_INVALID) if it is neither an image manifest nor an index, in
+ * OCI's form or Docker's schema 2. A manifest that could be read as both is refused: otherwise a scanner might read it
+ * in one way and a runtime in the other.
  * @see https://github.com/opencontainers/image-spec/blob/main/manifest.md
  */
 export const parseManifest = (bytes: Uint8Array, contentType: string | undefined): IManifest => {
@@ -116,7 +116,7 @@ export const parseManifest = (bytes: Uint8Array, contentType: string | undefined
   }
   const foreign = isIndex ? ['layers', 'config', 'fslayers'] : ['manifests', 'fslayers'];
   for (const [field, value] of Object.entries(body)) {
-    // Go programs take a field in upper case as well
+    // Go programs also accept a field in upper case
     if (value !== null && foreign.includes(field.toLowerCase())) {
       throw invalid(`A manifest of the type ${mediaType} has no ${field.slice(0, 100)}`);
     }
@@ -134,13 +134,13 @@ export const parseManifest = (bytes: Uint8Array, contentType: string | undefined
     blobs: [...(config ? [config] : []), ...layers].filter(({ isElsewhere }) => !isElsewhere),
     manifests: manifests.filter(({ isElsewhere }) => !isElsewhere),
     ...(subject && { subject: subject.digest }),
-    // an image without one goes by the type of its config, an index by none (distribution-spec, "Listing Referrers")
+    // an image without one has the type of its config, an index has none (distribution-spec, "Listing Referrers")
     ...((body.artifactType || config) && { artifactType: (body.artifactType || config?.mediaType) as string }),
     ...(annotations && { annotations }),
   };
 };
 
-/** How lists of referrers describe a manifest. */
+/** The descriptor of a manifest in lists of referrers. */
 export const describe = (manifest: IManifest, digest: IDigest, size: number): IDescriptor => {
   const { mediaType, artifactType, annotations } = manifest;
   return {

@@ -1,15 +1,13 @@
 import { RegistryError } from '../../core/classes.registryerror.js';
 
-/** distribution-spec, "Pulling manifests": `<name>`, at most 255 characters together with what clients put before it. */
+/** distribution-spec, "Pulling manifests": `<name>`, at most 255 characters including the host that clients prepend. */
 const COMPONENT = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*';
 const REPOSITORY = new RegExp(`^${COMPONENT}(?:/${COMPONENT})*$`);
 const MAX_REPOSITORY = 255;
 /** distribution-spec, "Pulling manifests": `<reference>` as a tag. */
 const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
 
-/**
- * Below the base path the API answers with and without `/v2`, so a repository of that name would have two meanings.
- */
+/** Below the base path the API is mounted with and without `/v2`, so a repository with that name would be ambiguous. */
 export const isRepository = (name: string): boolean =>
   name.length <= MAX_REPOSITORY && REPOSITORY.test(name) && name !== 'v2' && !name.startsWith('v2/');
 

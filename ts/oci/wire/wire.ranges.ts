@@ -10,8 +10,8 @@ const bad = (message: string): RegistryError =>
   new RegistryError('invalid', message, { wireCode: 'BLOB_UPLOAD_INVALID' });
 
 /**
- * Content-Range of a chunk: `<first>-<last>`, both inclusive (distribution-spec, "Pushing a blob in chunks"). Some clients
- * send it as RFC 9110 has it, `bytes <first>-<last>/<size or *>`. Undefined without the header.
+ * Content-Range of a chunk: `<first>-<last>`, both inclusive (distribution-spec, "Pushing a blob in chunks"). Some
+ * clients send RFC 9110's form, `bytes <first>-<last>/<size or *>`. Undefined without the header.
  */
 export const parseChunkRange = (header: string | undefined): IChunkRange | undefined => {
   if (header === undefined) return undefined;
@@ -22,17 +22,17 @@ export const parseChunkRange = (header: string | undefined): IChunkRange | undef
   return { start, size: end - start + 1 };
 };
 
-/** The Range header of an upload; of an empty one `0-0`, which is what clients read as such. */
+/** The Range header of an upload; if it is empty `0-0`, which clients read as empty. */
 export const uploadRange = (size: number): string => `0-${Math.max(0, size - 1)}`;
 
-/** `n` of a listing: undefined where it is not given. */
+/** `n` of a listing; undefined if it is absent. */
 export const parseCount = (text: string | undefined): number | undefined => {
   if (text === undefined || text === '') return undefined;
   if (/^\d+$/.test(text)) return Math.min(Number(text), Number.MAX_SAFE_INTEGER);
   throw new RegistryError('invalid', 'n is not a number of entries', { wireCode: 'UNSUPPORTED' });
 };
 
-/** RFC 8288; `path` is on the caller's own path, without a query. */
+/** A Link header (RFC 8288); `path` must not have a query. */
 export const nextLink = (path: string, query: Record<string, string>): string =>
   `<${path}?${Object.entries(query)
     .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)

@@ -13,7 +13,7 @@ import {
 } from '../../core/storage/pages/helpers.pages.js';
 import type { IDescriptor } from './wire.manifests.js';
 
-/** Manifests that refer to one subject, by their digests, with the length of each in the document. */
+/** Manifests that refer to one subject, sorted by digest, with the length of each in the document. */
 export interface IReferrersPage extends IPage {
   readonly manifests: readonly IDescriptor[];
   readonly lengths: readonly number[];
@@ -22,15 +22,15 @@ export interface IReferrersPage extends IPage {
 const NONE: IReferrersPage = Object.freeze({ names: [], manifests: [], lengths: [] });
 
 /**
- * characters of one page: each push of a referrer writes one anew. One manifest may have annotations of 4 MB, and then is
- * a page of its own
+ * characters of one page: each push of a referrer rewrites one page. A single manifest may have annotations of 4 MB;
+ * then it has a page of its own
  */
 export const MAX_REFERRERS_PAGE = 32 * 1024;
 
 const lengthOf = (descriptor: IDescriptor): number => JSON.stringify(descriptor).length;
 const sumOf = (lengths: readonly number[]): number => lengths.reduce((sum, length) => sum + length, 0);
 
-/** The same object if it has this one already. */
+/** Returns the same object if it has this descriptor already. */
 export const withReferrer = (page: IReferrersPage | null, descriptor: IDescriptor): IReferrersPage => {
   const { names, manifests, lengths } = page ?? NONE;
   const { digest } = descriptor;
@@ -43,7 +43,7 @@ export const withReferrer = (page: IReferrersPage | null, descriptor: IDescripto
   };
 };
 
-/** The same object if it has no such one. */
+/** Returns the same object if it does not have this digest. */
 export const withoutReferrer = (page: IReferrersPage, digest: string): IReferrersPage => {
   const { names, manifests, lengths } = page;
   const at = positionOf(names, digest);
@@ -51,10 +51,10 @@ export const withoutReferrer = (page: IReferrersPage, digest: string): IReferrer
   return { names: names.toSpliced(at, 1), manifests: manifests.toSpliced(at, 1), lengths: lengths.toSpliced(at, 1) };
 };
 
-/** As releases up to 0.3.0 wrote it, in the order of the digests and with a revision: `{"manifests": […], …}`. */
+/** The format of releases up to 0.3.0, sorted by digest and with a revision: `{"manifests": […], …}`. */
 const referrersCodec: ICodec<TPaged<IReferrersPage>> = {
   contentType: 'application/json',
-  keepsValues: true,
+  immutableValues: true,
   serialize: (document, stamp) => {
     if (isPageIndex(document)) return serializeIndex(document, stamp);
     const { manifests, seal } = document;
@@ -69,7 +69,7 @@ const referrersCodec: ICodec<TPaged<IReferrersPage>> = {
     const index = readIndex(read);
     if (index) return index;
     if (!Array.isArray(read.manifests) || !read.manifests.every(isRecord)) {
-      throw new RegistryError('internal', 'These are no referrers');
+      throw new RegistryError('internal', 'This is not a list of referrers');
     }
     const manifests = (read.manifests as unknown as IDescriptor[]).sort((a, b) => (a.digest < b.digest ? -1 : 1));
     const names = manifests.map(({ digest }) => digest);
@@ -80,7 +80,7 @@ const referrersCodec: ICodec<TPaged<IReferrersPage>> = {
 export const referrerPages: IPageKind<IReferrersPage> = {
   codec: referrersCodec,
   none: NONE,
-  // of 4 MB each, at worst
+  // each may be 4 MB
   atOnce: 4,
   slice: ({ names, manifests, lengths }, from, to) => ({
     names: names.slice(from, to),
@@ -91,7 +91,7 @@ export const referrerPages: IPageKind<IReferrersPage> = {
     const total = sumOf(lengths);
     const count = lengths.length;
     if (total <= MAX_REFERRERS_PAGE || count < 2) return undefined;
-    // pages that are half full: digests come in any order
+    // pages are made half full, because digests come in any order
     return Math.ceil(count / Math.round((2 * total) / MAX_REFERRERS_PAGE));
   },
 };

@@ -1,6 +1,6 @@
 import { isRepository } from './wire.names.js';
 
-/** What a client asks the token endpoint for, as scopes of the registry. */
+/** The scopes that a client requests from the token endpoint, as scopes of the registry. */
 export interface IRequestedScopes {
   /** `oci:repository:<name>:<action>` */
   scopes: string[];
@@ -8,16 +8,16 @@ export interface IRequestedScopes {
   catalog: boolean;
 }
 
-/** what a client asks the token endpoint for to list repositories */
+/** the scope that a client requests to list repositories */
 export const CATALOG: Readonly<INeededScope> = { type: 'registry', name: 'catalog', action: '*' };
 
-/** a client names what it is about to do; more than this is not a client */
+/** a client names only what it is about to do; no client needs more */
 const MAX_SCOPES = 100;
 const ACTIONS = new Set(['pull', 'push', 'delete', '*']);
 
 /**
- * `repository:a/b:push,pull`, repeated or joined by spaces, actions in any order (distribution, "Token Scope
- * Documentation"). What is not of that form grants nothing and breaks nothing.
+ * Parses `repository:a/b:push,pull`, repeated or joined by spaces, with actions in any order (distribution, "Token
+ * Scope Documentation"). Malformed scopes are ignored.
  */
 export const parseScopes = (values: string[]): IRequestedScopes => {
   const scopes = new Set<string>();
@@ -38,21 +38,21 @@ export const parseScopes = (values: string[]): IRequestedScopes => {
   return { scopes: [...scopes], catalog };
 };
 
-/** What the caller lacks. */
+/** A right that the caller needs. */
 export interface INeededScope {
   type: string;
   name: string;
   action: string;
 }
 
-/** A client that pushes also reads what is there. */
+/** A client that pushes also reads. */
 const actionsOf = (action: string): string => (action === 'push' ? 'pull,push' : action);
 
 const quoted = (text: string): string => text.replaceAll(/[^\x20-\x7e]|["\\]/g, '');
 
 /**
- * What is wrong with the credential that was presented (RFC 6750 section 3.1): the token is void, or the credential is
- * wrong, or the token lacks the scope. Clients that read it ask for another token instead of sending the same one again.
+ * The fault of the presented credential (RFC 6750 section 3.1): the credential or token is not valid, or the token
+ * lacks the scope. Clients that read it request another token instead of sending the same one again.
  */
 export type TChallengeError = 'invalid_token' | 'insufficient_scope';
 

@@ -12,8 +12,8 @@ import {
 } from '../../core/storage/pages/helpers.pages.js';
 
 /**
- * All tags of one repository, sorted by their bytes; `digests[i]` is where `names[i]` points. Two lists, not an object:
- * `__proto__` is a legal tag, and a page of ten thousand is found by halving.
+ * All tags of one repository, sorted by their bytes; `names[i]` points to `digests[i]`. Two lists, not an object:
+ * `__proto__` is a legal tag, and a position in ten thousand is found by binary search.
  */
 export interface ITags {
   readonly names: readonly string[];
@@ -27,7 +27,7 @@ export const digestOfTag = ({ names, digests }: ITags, name: string): string | u
   return names[at] === name ? digests[at] : undefined;
 };
 
-/** The same object where nothing changes. */
+/** Returns the same object if nothing changes. */
 export const withTag = (tags: ITags, name: string, digest: string): ITags => {
   const { names, digests } = tags;
   const at = positionOf(names, name);
@@ -39,7 +39,7 @@ export const withTag = (tags: ITags, name: string, digest: string): ITags => {
   };
 };
 
-/** The same object where nothing changes. */
+/** Returns the same object if nothing changes. */
 export const withoutTags = (tags: ITags, isGone: (name: string, digest: string) => boolean): ITags => {
   const kept = tags.names.map((name, index) => !isGone(name, tags.digests[index] as string));
   if (kept.every(Boolean)) return tags;
@@ -50,7 +50,7 @@ export const withoutTags = (tags: ITags, isGone: (name: string, digest: string) 
 export const tagsOfDigest = ({ names, digests }: ITags, digest: string): string[] =>
   names.filter((_name, index) => digests[index] === digest);
 
-/** Up to `count` tags behind `last`, and whether there are more. */
+/** Up to `count` tags after `last`, and whether there are more. */
 export const pageOfTags = (
   { names }: ITags,
   { count, last }: { count?: number; last?: string },
@@ -64,19 +64,19 @@ export const pageOfTags = (
 /** The tags of a repository that has few, or one page of them. */
 export type ITagPage = ITags & IPage;
 
-/** tags of one document. Each push of a tag writes one anew: so many are 28 KB, and cost little more than few */
+/** tags of one page. Each push of a tag rewrites one page: this many are 28 KB, and cost little more than a few */
 export const MAX_TAGS_OF_PAGE = 300;
-/** tags of each page, if all tags of a large repository were in one document (releases up to 0.3.0) */
+/** tags of each new page, if all tags of a large repository were in one document (releases up to 0.3.0) */
 const FIRST_SIZE = 200;
 
 /**
- * `{"tags": {"<tag>": "<digest>", …}, "revision": <n>}`, with `"seal"` if it is sealed, or an index of pages. Neither tags
- * nor digests hold a character that JSON would escape. A tag may be moved away and back: the revision makes the bytes, and
- * so the ETag, different all the same.
+ * `{"tags": {"<tag>": "<digest>", …}, "revision": <n>}`, with `"seal"` if it is sealed; or an index of pages. Neither
+ * tags nor digests have a character that JSON would escape. A tag may be moved away and back: the revision makes the
+ * bytes, and so the ETag, different in that case too.
  */
 export const tagsCodec: ICodec<TPaged<ITagPage>> = {
   contentType: 'application/json',
-  keepsValues: true,
+  immutableValues: true,
   serialize: (document, stamp) => {
     if (isPageIndex(document)) return serializeIndex(document, stamp);
     const { names, digests, seal } = document;
@@ -95,8 +95,8 @@ export const tagsCodec: ICodec<TPaged<ITagPage>> = {
     const index = readIndex(read);
     if (index) return index;
     const { tags, seal } = read;
-    if (typeof tags !== 'object' || tags === null) throw new RegistryError('internal', 'These are no tags');
-    // objects bring names that look like numbers to the front
+    if (typeof tags !== 'object' || tags === null) throw new RegistryError('internal', 'This is not a list of tags');
+    // objects move names that look like numbers to the front
     const names = Object.keys(tags).sort((a, b) => (a < b ? -1 : 1));
     return { names, digests: names.map((name) => tags[name] as string), ...(seal && { seal }) };
   },
@@ -111,7 +111,7 @@ export const tagPages: IPageKind<ITagPage> = {
     const { length } = names;
     if (length <= MAX_TAGS_OF_PAGE) return undefined;
     if (length > 2 * MAX_TAGS_OF_PAGE) return FIRST_SIZE;
-    // tags that count up come behind all others: pages that are full stay so
+    // if tags are numbered in ascending order, new ones come last, so full pages stay full
     const had = before.names.length;
     const isBehind = had > 0 && had <= MAX_TAGS_OF_PAGE && names[had - 1] === before.names[had - 1];
     return isBehind ? had : Math.ceil(length / 2);

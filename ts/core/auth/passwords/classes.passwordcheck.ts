@@ -6,14 +6,14 @@ import { verifyPassword, whenItsTurn } from './helpers.passwords.js';
 
 const REMEMBERED_MS = 60_000;
 
-/** What identifies a record: another password of the same user is another one. */
+/** Identifies a record: another password of the same user has another text. */
 const recordText = (record: TPasswordRecord): string =>
   'scrypt' in record ? record.scrypt : record.digest.toString('base64');
 
 /**
- * Checks passwords. A right one is remembered for a minute, because pip, Maven and Composer send theirs with every request
- * and scrypt takes 43 ms; what is remembered is an HMAC under a key that dies with the process. A wrong one is not
- * remembered, but counted: too many are refused (see PasswordThrottle).
+ * Checks passwords. A right password is cached for a minute, because pip, Maven and Composer send theirs with every
+ * request and scrypt takes 43 ms. The cache holds only an HMAC, whose key is lost with the process. Different wrong
+ * passwords are counted, and too many are refused (see PasswordThrottle).
  */
 export class PasswordCheck {
   readonly #key: Buffer;
@@ -21,33 +21,39 @@ export class PasswordCheck {
   readonly #throttle: PasswordThrottle;
   /** HMAC of user, address, password and the account's record -> when it was found right */
   readonly #right = new LRUCache<string, number>({ max: 10_000 });
+  /**
+   * The same HMACs of wrong passwords. A client that sends one wrong password again and again, as regctl does a dozen times
+   * for one login, makes one guess and costs one scrypt.
+   */
+  readonly #wrong = new LRUCache<string, true>({ max: 10_000 });
   readonly #running = new Map<string, Promise<boolean>>();
 
   constructor(secret: string, now: () => number) {
-    // not the bare secret: a short one could be searched for in a memory dump, and the passwords with it
+    // not the secret itself: a short one could be found by search in a memory dump, and then the passwords
     this.#key = crypto.createHmac('sha256', secret).update(crypto.randomBytes(32)).digest();
     this.#now = now;
     this.#throttle = new PasswordThrottle(now);
   }
 
-  /** A record for a password that stands in plain text in the config. */
+  /** A record for a password that is in plain text in the config. */
   public digest(password: string): TPasswordRecord {
     return { digest: this.#hmac('password', password.normalize('NFC')) };
   }
 
   /**
-   * `null` = no such account: false after the same work.
+   * `null`: there is no such account; returns false after the same work.
    * @throws RegistryError `rateLimited`
    */
   public async matches(account: Pick<IAccount, 'password'> | null, credentials: ICredentials): Promise<boolean> {
     const { username, password, from = '' } = credentials;
-    // The record is part of the key, so a changed password forgets the old one by itself. So is the address: at any other
-    // one the memory would answer guesses that the throttle does not count.
+    // The record is part of the key, so a changed password invalidates the entry. So is the address: at any other
+    // address the cache would confirm guesses that the throttle does not count.
     const record = account ? recordText(account.password) : '';
     const key = this.#hmac('right', username, from, password, record).toString('base64');
     const since = this.#right.get(key);
     const now = this.#now();
     if (since !== undefined && now >= since && now - since < REMEMBERED_MS) return true;
+    if (this.#wrong.has(key)) return false;
     // parallel requests of one client cost one scrypt
     let running = this.#running.get(key);
     if (!running) {
@@ -56,17 +62,18 @@ export class PasswordCheck {
     }
     const isRight = await running;
     if (isRight) this.#right.set(key, now);
+    else this.#wrong.set(key, true);
     return isRight;
   }
 
   async #check(record: TPasswordRecord | null, credentials: ICredentials): Promise<boolean> {
-    this.#throttle.admit(credentials);
+    this.#throttle.assertAllowed(credentials);
     return whenItsTurn(this.#throttle.laneOf(credentials), async () => {
-      // those before it may have used up what there was
-      this.#throttle.admit(credentials);
+      // checks that waited before this one may have used up the allowance
+      this.#throttle.assertAllowed(credentials);
       const { password } = credentials;
       const isRight = await this.#compare(record, password);
-      // a token that is no longer valid, in the place of a password, is a client's mistake and no guess
+      // an expired token in place of a password is a client's mistake and not a guess
       if (isRight || !looksLikeOpaqueToken(password)) this.#throttle.note(credentials, isRight);
       return isRight;
     });
@@ -74,7 +81,7 @@ export class PasswordCheck {
 
   async #compare(record: TPasswordRecord | null, password: string): Promise<boolean> {
     if (record === null || 'scrypt' in record) return verifyPassword(password, record?.scrypt ?? null);
-    // the comparison itself is quick; scrypt is run for nothing, so that every account takes the same time
+    // the comparison itself is fast; scrypt runs without need, so that every account takes the same time
     await verifyPassword(password, null);
     return crypto.timingSafeEqual(this.#hmac('password', password.normalize('NFC')), record.digest);
   }

@@ -1,38 +1,38 @@
 import { LRUCache } from '../../../plugins.js';
 import { RegistryError } from '../../classes.registryerror.js';
 
-/** Who tries a password, and from where. */
+/** An attempt with a user name, from an address. */
 export interface IAttempt {
   username: string;
   /** the caller's IP address; absent if the host does not know it */
   from?: string;
 }
 
-/** `burst` wrong passwords at once, and one more every `secondsEach`. */
+/** Allows `burst` wrong passwords at once, and one more every `secondsEach`. */
 interface IAllowance {
   burst: number;
   secondsEach: number;
 }
 
 /**
- * One address against one user. NIST SP 800-63B section 5.2.2 allows 100 in a row; a person mistypes some five times, and
- * a client with an old password gives up sooner.
+ * One address against one user. NIST SP 800-63B section 5.2.2 allows 100 in a row; a person mistypes some five times. A
+ * client that repeats one wrong password is not counted again (see PasswordCheck and guardPasswords).
  */
 const PAIR: IAllowance = { burst: 10, secondsEach: 15 };
 /** One address against all users: an office behind one address has a few wrong passwords on a Monday. */
 const ADDRESS: IAllowance = { burst: 100, secondsEach: 2 };
 /**
- * All addresses against one user. One address alone cannot use it up: it gets 10 and then less than is added here. Six
- * addresses and more can, and keep the user from logging in from an address that is not known.
+ * All addresses against one user. One address cannot use it up: after 10 wrong passwords it gets fewer than are added
+ * here. Six or more addresses can, and then the user cannot log in from a new address.
  */
 const USER: IAllowance = { burst: 100, secondsEach: 5 };
 
-/** entries of each kind; one takes some 200 bytes, and to push another one out takes a check of a password */
+/** entries of each kind; one takes some 200 bytes, and each new entry costs an attacker a password check */
 const MAX_ENTRIES = 20_000;
-/** characters; a longer name belongs to no user */
+/** characters; no user has a longer name */
 const MAX_NAME = 1000;
 
-/** Wrong passwords by name, each name with the same allowance. */
+/** Allowances for wrong passwords, one for each name. */
 class Allowances {
   readonly #entries = new LRUCache<string, { left: number; at: number }>({ max: MAX_ENTRIES });
 
@@ -68,8 +68,8 @@ class Allowances {
 }
 
 /**
- * The address as it is counted. An IPv6 caller has a whole /64 (RFC 6177), and an address of this machine is that of a
- * reverse proxy, if `trustProxy` was forgotten, and stands for everybody: `null`, as without an address.
+ * The address for counting. An IPv6 caller has a whole /64 (RFC 6177), so only that counts. An address of this machine
+ * is that of a reverse proxy (if `trustProxy` was forgotten) and so of all callers: `null`, as if there were none.
  */
 const sourceOf = (given: string | undefined): string | null => {
   // an IPv4 caller on a dual-stack socket
@@ -78,7 +78,7 @@ const sourceOf = (given: string | undefined): string | null => {
   if (!from.includes(':')) return from.slice(0, MAX_NAME);
   const [head = '', tail] = from.toLowerCase().split('::');
   const groups = head.split(':');
-  // `::` stands for as many zeros as are missing; only the first four groups count
+  // `::` replaces all missing zeros; only the first four groups count
   const missing = tail === undefined ? 0 : Math.max(0, 8 - groups.length - tail.split(':').length);
   const all = [...groups, ...Array<string>(missing).fill('0'), ...(tail ?? '').split(':')];
   return all
@@ -88,18 +88,18 @@ const sourceOf = (given: string | undefined): string | null => {
 };
 
 /**
- * Limits wrong passwords, by user and by address. Right ones are not counted, and tokens have nothing to do with it.
+ * Limits wrong passwords by user and by address. Right passwords and tokens are not counted.
  *
- * Who can lock whom out: an attacker locks out its own address only. From an address at which a user has given the right
- * password before (this process remembers some thousands), that user is refused only if the wrong passwords for that user
- * came from there too. So an attack from elsewhere, of any size, does not lock out a user at a known address; many
- * addresses together can keep a user from logging in at a new one. Absent users count as others do.
+ * An attacker can lock out only its own address. If a user has given the right password from an address before (this
+ * process remembers some thousands), only wrong passwords for that user from that address count there. So an attack
+ * from elsewhere, of any size, does not lock out a user at a known address; an attack from many addresses can prevent a
+ * user from logging in at a new one. Unknown user names are counted like others.
  */
 export class PasswordThrottle {
   readonly #pairs: Allowances;
   readonly #addresses: Allowances;
   readonly #users: Allowances;
-  /** user and address that belonged together */
+  /** pairs of user and address for which the password was right */
   readonly #known = new LRUCache<string, true>({ max: MAX_ENTRIES });
 
   constructor(now: () => number) {
@@ -109,8 +109,8 @@ export class PasswordThrottle {
   }
 
   /**
-   * The names under which a check of this password waits for its turn (see FairQueue): known callers and others take
-   * turns, then the addresses, then the users.
+   * The names of the queue's lanes for this check (see FairQueue): known callers and others take turns, then the
+   * addresses, then the users.
    */
   public laneOf(attempt: IAttempt): string[] {
     const { source, user, pair } = this.#namesOf(attempt);
@@ -118,7 +118,7 @@ export class PasswordThrottle {
   }
 
   /** @throws RegistryError `rateLimited` if no further password may be tried now */
-  public admit(attempt: IAttempt): void {
+  public assertAllowed(attempt: IAttempt): void {
     const { source, user, pair } = this.#namesOf(attempt);
     const waits = [this.#pairs.wait(pair)];
     if (!this.#known.has(pair)) {
@@ -132,7 +132,7 @@ export class PasswordThrottle {
     });
   }
 
-  /** Takes note of how a check has ended. */
+  /** Records the result of a check. */
   public note(attempt: IAttempt, isRight: boolean): void {
     const { source, user, pair } = this.#namesOf(attempt);
     if (isRight) {

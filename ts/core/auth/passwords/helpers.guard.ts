@@ -1,15 +1,23 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { LRUCache } from '../../../plugins.js';
 import { FairQueue } from '../../base/classes.fairqueue.js';
 import { DefaultAuthProvider } from '../classes.defaultauthprovider.js';
 import type { IAuthProvider, ICredentials } from '../interfaces.auth.js';
 import { PasswordThrottle } from './classes.passwordthrottle.js';
 import { LONGEST_QUEUE, tooManyChecks } from './helpers.passwords.js';
 
-/** Passwords that a custom provider is asked about at the same time: each may cost it a request to a directory server. */
+/** Concurrent calls of a custom provider: each may cost it a request to a directory server. */
 const AT_ONCE = 32;
 
 /**
- * `authenticate` of a provider, with limits on wrong passwords by user and by address. The default provider has them
- * itself, behind its memory of right passwords.
+ * ms for which a wrong password stays wrong without the provider being asked again: some clients send it a dozen times
+ * for one login, which is one guess. Short, because the provider may take a new password at any time.
+ */
+const SAME_GUESS_MS = 5_000;
+
+/**
+ * Wraps a provider's `authenticate` with limits on wrong passwords by user and by address. The default provider has
+ * them itself, after its cache of right passwords.
  */
 export const guardPasswords = (
   provider: IAuthProvider,
@@ -20,12 +28,22 @@ export const guardPasswords = (
   }
   const throttle = new PasswordThrottle(() => now().getTime());
   const queue = new FairQueue({ concurrency: AT_ONCE, queue: LONGEST_QUEUE, refusal: tooManyChecks });
+  // random, so that nobody who reads the memory can search for the passwords
+  const secret = randomBytes(32);
+  const wrong = new LRUCache<string, number>({ max: 10_000 });
   return async (credentials) => {
-    throttle.admit(credentials);
+    const { username, password, from } = credentials;
+    const key = createHmac('sha256', secret)
+      .update(JSON.stringify([username, password, from]))
+      .digest('base64');
+    const since = wrong.get(key);
+    if (since !== undefined && Math.abs(now().getTime() - since) < SAME_GUESS_MS) return null;
+    throttle.assertAllowed(credentials);
     return queue.run(throttle.laneOf(credentials), async () => {
-      throttle.admit(credentials);
+      throttle.assertAllowed(credentials);
       const userId = await provider.authenticate(credentials);
       throttle.note(credentials, userId !== null);
+      if (userId === null) wrong.set(key, now().getTime());
       return userId;
     });
   };

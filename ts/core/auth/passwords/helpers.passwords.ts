@@ -2,7 +2,7 @@ import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:c
 import { FairQueue } from '../../base/classes.fairqueue.js';
 import { RegistryError } from '../../classes.registryerror.js';
 
-/** RFC 7914 parameters: 16 MiB and some 43 ms for each guess. Kept in each record, so they can grow later. */
+/** RFC 7914 parameters: 16 MiB and some 43 ms for each guess. Stored in each record, so they can be raised later. */
 const COST = { N: 16384, r: 8, p: 1 };
 const KEY_LENGTH = 32;
 const SALT_LENGTH = 16;
@@ -17,18 +17,18 @@ export const requirePassword = (password: unknown): void => {
   throw new RegistryError('invalid', `A password has 1 to ${MAX_PASSWORD_LENGTH} characters`);
 };
 
-/** the last in the queue waits some 20 s, within the time-outs of clients */
+/** the last check in the queue waits some 20 s, within the time-outs of clients */
 export const LONGEST_QUEUE = 1000;
 
-/** The answer to a check for which the queue has no place. */
+/** The error for a check that has no place in the queue. */
 export const tooManyChecks = (): RegistryError =>
   new RegistryError('rateLimited', 'Too many password checks are running; try again in a moment.', {
     headers: { 'Retry-After': '2' },
   });
 
 /**
- * scrypt runs on libuv's pool, four threads that the file system uses too. Two at a time leave it two, whatever the number
- * of passwords being guessed. One queue for the process, as there is one pool.
+ * scrypt runs on libuv's pool of four threads, which the file system uses too. Two at a time leave two free, however
+ * many passwords are guessed. The process has one queue because it has one pool.
  */
 const queue = new FairQueue({ concurrency: 2, queue: LONGEST_QUEUE, refusal: tooManyChecks });
 
@@ -49,7 +49,7 @@ const toRecord = (salt: Buffer, key: Buffer): string =>
 
 /**
  * The record of a new password. New passwords do not wait behind guesses.
- * @param from the address of a stranger who makes an account: strangers take turns by address
+ * @param from the address of a caller that creates an account: such callers take turns by address
  */
 export const hashPassword = (password: string, from = ''): Promise<string> =>
   whenItsTurn(['set', from], async () => {
@@ -59,12 +59,12 @@ export const hashPassword = (password: string, from = ''): Promise<string> =>
 
 const RECORD = /^scrypt\$(\d{1,7})\$(\d{1,2})\$(\d{1,2})\$([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+)$/;
 
-/** Stands for an account that is not there, and is checked exactly like one. No password belongs to it. */
+/** The record for accounts that do not exist; it is checked like any other. No password matches it. */
 const NOBODY = toRecord(randomBytes(SALT_LENGTH), randomBytes(KEY_LENGTH));
 
 /**
- * Whether `password` belongs to `record`. `null` (no such user) is the same work and false, so the time of an answer does
- * not tell which names exist. Call it by `whenItsTurn`.
+ * Whether `password` matches `record`. `null` (no such user) returns false after the same work, so the time of an
+ * answer does not reveal which names exist. Call it with `whenItsTurn`.
  */
 export const verifyPassword = async (password: string, record: string | null): Promise<boolean> => {
   const match = RECORD.exec(record ?? NOBODY);

@@ -14,10 +14,10 @@ export const looksLikeJwt = (token: string): boolean =>
 
 const optionalText = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
-/** The library takes 40 ms to load, and a process that sees no JWT does without it. */
+/** The library takes 40 ms to load, so a process loads it with its first JWT. */
 const loadLibrary = async (): Promise<typeof jsonwebtoken> => (await import('jsonwebtoken')).default;
 
-/** `undefined` for a fault of the token itself; everything else is thrown. */
+/** Returns `undefined` for a fault of the token itself; throws everything else. */
 const unlessFaulty = <T>(library: typeof jsonwebtoken, read: () => T): T | undefined => {
   try {
     return read();
@@ -30,8 +30,8 @@ const unlessFaulty = <T>(library: typeof jsonwebtoken, read: () => T): T | undef
 };
 
 /**
- * Signs and reads the JWTs of session tokens, by HS256 and nothing else: a token's own `alg` is never followed. Knows
- * signatures and claims only; `SessionTokens` checks for revoked tokens and removed accounts.
+ * Signs and verifies the JWTs of session tokens, with HS256 only: a token's own `alg` is ignored. Checks signatures and
+ * claims; `SessionTokens` checks for revoked tokens and removed accounts.
  */
 export class SessionJwts {
   readonly #secret: string;
@@ -72,26 +72,26 @@ export class SessionJwts {
     return { token: library.sign(claims, this.#secret, { algorithm: 'HS256' }), id };
   }
 
-  /** `null` for whatever is not a valid token of a known format at `now`. */
+  /** Returns `null` if the token is not valid at `now` or has no known format. */
   public read(token: string, now: Date): Promise<ISessionClaims | null> {
     return this.#read(token, { clockTimestamp: now.getTime() / 1000, clockTolerance: JWT_LEEWAY_SECONDS });
   }
 
-  /** As `read`, without the check of times: a token can also be revoked before and after it is valid. */
+  /** Like `read`, without checking times: a token can also be revoked before and after it is valid. */
   public readForRevocation(token: string): Promise<ISessionClaims | null> {
     return this.#read(token, { ignoreExpiration: true, ignoreNotBefore: true });
   }
 
   /**
-   * The signature is verified once, whatever the token says of itself: until then its payload is a stranger's text, and as
-   * many formats as it names would cost as many verifications.
+   * The signature is verified once, before any claim is used: until then the payload is untrusted, and a token that
+   * names many formats would cost as many verifications.
    */
   async #read(token: string, time: jsonwebtoken.VerifyOptions): Promise<ISessionClaims | null> {
     if (!looksLikeJwt(token)) return null;
     const library = await loadLibrary();
     const options = { ...time, algorithms: ['HS256' as const], complete: true as const };
     const decoded = unlessFaulty(library, () => library.verify(token, this.#secret, options));
-    // RFC 7515 section 4.1.11: extensions that are declared critical and not understood make the token invalid
+    // RFC 7515 section 4.1.11: a token with critical extensions that are not supported is invalid
     if (!decoded || typeof decoded.payload === 'string' || decoded.header.crit !== undefined) return null;
     for (const format of this.#formatsOf(decoded.payload)) {
       const claims = this.#claimsOf(token, decoded.payload, format);

@@ -1,4 +1,4 @@
-import { FreshCache } from '../../base/classes.freshcache.js';
+import { ShortLivedCache } from '../../base/classes.shortlivedcache.js';
 import type { TRegistryProtocol } from '../../interfaces.core.js';
 import { BELIEVED_MS, DefaultAuthProvider } from '../classes.defaultauthprovider.js';
 import { Permissions } from '../classes.permissions.js';
@@ -31,15 +31,16 @@ export interface IIssueRequest {
 const OF_PROVIDER = 'provider';
 
 /**
- * Session tokens: short JWTs on behalf of a caller, for one protocol, with scopes. A session token is void as soon as the
- * account, or the token that was presented to get it, is. The scopes only limit: `Rights` asks the provider as well.
+ * Session tokens: short-lived JWTs for a caller, with scopes of one protocol. A session token is invalid as soon as the
+ * account is removed, or the token that it was issued for is revoked. Scopes only limit rights: `Rights` also asks the
+ * provider.
  */
 export class SessionTokens {
   readonly #jwts: SessionJwts;
   readonly #store: ITokenStore;
   readonly #provider: IAuthProvider;
   readonly #now: () => Date;
-  readonly #known: FreshCache<ISession>;
+  readonly #known: ShortLivedCache<ISession>;
   readonly #handedOut = new WeakMap<IAuthToken, ISession>();
 
   constructor(options: { secret: string; store: ITokenStore; provider: IAuthProvider; now(): Date }) {
@@ -47,7 +48,7 @@ export class SessionTokens {
     this.#store = options.store;
     this.#provider = options.provider;
     this.#now = options.now;
-    this.#known = new FreshCache({ max: 10_000, maxAgeMs: BELIEVED_MS, now: () => options.now().getTime() });
+    this.#known = new ShortLivedCache({ max: 10_000, maxAgeMs: BELIEVED_MS, now: () => options.now().getTime() });
   }
 
   /** Gives a protocol a format of its own; without one it uses the plain format. */
@@ -79,7 +80,10 @@ export class SessionTokens {
     return { token, tokenId: id, expiresIn: seconds, issuedAt, scopes: [...granted] };
   }
 
-  /** `undefined`: not a session token of this registry. `null`: one that is void. Expiry is checked by `isOver`. */
+  /**
+   * Returns `undefined` if it is not a session token of this registry, `null` if it is invalid. `isOver` checks its
+   * expiry.
+   */
   public async validate(jwt: string): Promise<IAuthToken | null | undefined> {
     if (!looksLikeJwt(jwt)) return undefined;
     const key = hashToken(jwt);
@@ -89,7 +93,7 @@ export class SessionTokens {
     return !isRevoked && (await this.#isBacked(claims)) ? token : null;
   }
 
-  /** Whether `validate` gave this token: it allows what its scopes name and nothing else. */
+  /** Whether `validate` returned this token: then it has the rights of its scopes and no others. */
   public isSession(token: IAuthToken): boolean {
     return this.#handedOut.has(token);
   }
@@ -116,7 +120,7 @@ export class SessionTokens {
   }
 
   /**
-   * ms until which `validate` would give this session token again without a look at the store; `undefined` for any other
+   * ms until which `validate` would return this session token again without asking the store; `undefined` for any other
    * token. Only with the default provider, or one that extends it.
    */
   public believedUntil(token: IAuthToken): number | undefined {
@@ -131,9 +135,7 @@ export class SessionTokens {
     return Math.min(...ends);
   }
 
-  /**
-   * False if `token` is neither a session token nor the id of one. A token can be revoked after it has expired, too.
-   */
+  /** Returns false if `token` is neither a session token nor the id of one. Expired tokens can be revoked too. */
   public async revoke(token: string): Promise<boolean> {
     const claims = await this.#jwts.readForRevocation(token);
     const id = claims?.id ?? (token.startsWith(JWT_ID_PREFIX) ? token : undefined);

@@ -1,30 +1,30 @@
 import type { TRegistryProtocol } from '../../interfaces.core.js';
 
-/** How one protocol writes scopes into the claims of its session tokens, and who may have made them. */
+/** The form of scopes in the claims of one protocol's session tokens, and the accepted issuers. */
 export interface ISessionFormat {
   readonly protocol: TRegistryProtocol;
   /** `iss` of the tokens that are made here */
   readonly issuer: string;
-  /** every `iss` that is believed; holds `issuer` */
+  /** every accepted `iss`, including `issuer` */
   readonly issuers: readonly string[];
-  /** `aud`, of the tokens made here and of those that are believed */
+  /** `aud` of the tokens that are made here and of accepted ones */
   readonly audience: string;
   /**
-   * Another token service that knows the secret is believed: its tokens name no account of this registry, and their
-   * scopes speak for themselves.
+   * Accepts tokens of another token service that has the secret. They name no account of this registry, and their
+   * scopes are all that limits them.
    */
   readonly trustsOthers: boolean;
-  /** what `*` as action stands for when a provider has to be asked action by action */
+  /** the actions that `*` means if a provider is asked action by action */
   readonly actions: readonly string[];
   toClaims(scopes: readonly string[]): Record<string, unknown>;
-  /** Claims that are not of the expected shape grant nothing. */
+  /** Returns the scopes; malformed claims grant nothing. */
   toScopes(claims: Readonly<Record<string, unknown>>): string[];
 }
 
-/** What a session token says, once its signature, issuer, audience and time have been found in order. */
+/** The claims of a session token whose signature, issuer, audience and time were verified. */
 export interface ISessionClaims {
   protocol: TRegistryProtocol;
-  /** names the token when it is revoked */
+  /** the id by which the token is revoked */
   id: string;
   /** `sub`; empty for the token of an anonymous caller */
   userId: string;
@@ -32,7 +32,7 @@ export interface ISessionClaims {
   expiresAt: Date;
   /** The account of that name to which the token is bound; absent on tokens of another token service. */
   uid?: string;
-  /** the id of the token that was presented to get this one, which is void with it */
+  /** the id of the token that this one was issued for: if that one is invalid, so is this one */
   parent?: string;
   /** the whole payload: a protocol may have put claims of its own into it */
   payload: Readonly<Record<string, unknown>>;

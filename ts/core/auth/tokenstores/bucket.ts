@@ -13,7 +13,7 @@ const userPrefix = (userId: string): string => `${BY_USER}${encodeUserName(userI
 const userKey = (userId: string, hash: string): string => `${userPrefix(userId)}${hash}.json`;
 /** of a record's key, or of the key of a user's entry */
 const hashOf = (key: string): string => key.slice(key.lastIndexOf('/') + 1, -'.json'.length);
-/** An entry of this age whose token is missing does not belong to a `put` under way: a crash left it. */
+/** If an entry of this age has no token, no `put` is under way: a crash left it. */
 const ABANDONED_MS = 24 * 60 * 60 * 1000;
 /** the id of a foreign JWT may be any text */
 const revokedKey = (id: string): string => `${REVOKED}${createHash('sha256').update(id).digest('hex')}.json`;

@@ -1,11 +1,11 @@
 import type { TRegistryProtocol } from '../../interfaces.core.js';
 
-/** A token at rest. The secret itself is nowhere. */
+/** A stored token. The secret itself is not stored. */
 export interface ITokenRecord {
   /** sha256 of the secret, hex; also the id that the owner sees */
   hash: string;
   userId: string;
-  /** which account of that name: an account that is removed and made again does not inherit tokens */
+  /** the account's unique id: if an account is removed and made again, it does not inherit tokens */
   uid: string;
   protocol: TRegistryProtocol;
   /** the first characters of the secret */
@@ -17,13 +17,13 @@ export interface ITokenRecord {
   createdAt: string;
   /** ISO 8601; absent = does not expire */
   expiresAt?: string;
-  /** use lets the token live that many seconds from then; absent = it ends at `expiresAt` whatever happens */
+  /** each use extends the token's life to this many seconds from then; absent: it ends at `expiresAt` in any case */
   slidingSeconds?: number;
 }
 
 /**
- * Where tokens are kept. Every answer is read from the store itself (callers cache), absent is `null` or nothing, and
- * trouble throws.
+ * Stores tokens. Every result is read from the store itself (callers cache). Absence is `null` or empty, and faults
+ * throw.
  */
 export interface ITokenStore {
   init(): Promise<void>;
@@ -31,19 +31,19 @@ export interface ITokenStore {
   /** durable, and visible to every process, when it resolves */
   put(record: ITokenRecord): Promise<void>;
   get(hash: string): Promise<ITokenRecord | null>;
-  /** Moves the end of a token; never makes one anew that was deleted. */
+  /** Changes the expiry of a token; never creates a deleted token again. */
   prolong(hash: string, expiresAt: string): Promise<void>;
-  /** false where there was none */
+  /** returns false if there was none */
   delete(hash: string): Promise<boolean>;
-  /** oldest first; costs as much as this user has tokens, however many there are in all */
+  /** oldest first; its cost depends on the number of this user's tokens only */
   listByUser(userId: string): Promise<ITokenRecord[]>;
-  /** all there are, in no order; costs one read for each */
+  /** all tokens, in no order; costs one read for each */
   listAll(): AsyncIterable<ITokenRecord>;
-  /** at most `limit` hashes that begin like this; costs no more than they do, however many tokens there are */
+  /** at most `limit` hashes with this prefix; its cost depends on their number only */
   findHashes(prefix: string, limit: number): Promise<string[]>;
-  /** Remembers that a JWT is void although its signature holds. `until`: when it is void by itself; absent = for ever. */
+  /** Records that a JWT is revoked although its signature is valid. `until`: its expiry; absent: it never expires. */
   revoke(id: string, until?: Date): Promise<void>;
   isRevoked(id: string): Promise<boolean>;
-  /** removes what expired before `before`; how many */
+  /** removes tokens that expired before `before`; returns their number */
   sweep(before: Date): Promise<number>;
 }

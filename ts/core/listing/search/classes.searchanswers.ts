@@ -1,29 +1,29 @@
 import type { IRanking } from './helpers.ranking.js';
 import type { ISearchHit } from './interfaces.search.js';
 
-/** What fits a search: the best, in their order, and the ranking of all. */
+/** The result of a search: the best hits in order, and the ranking of all. */
 export interface IAnswer<TEntry> {
-  /** the words that were looked for */
+  /** the words that were searched for */
   words: readonly string[];
-  /** whether words that are only similar counted too */
+  /** whether similar words counted too */
   isFuzzy: boolean;
   ranking: IRanking;
   best: readonly ISearchHit<TEntry>[];
 }
 
-/** Bytes that are kept of recent searches, about. */
+/** Approximate bytes of cached answers. */
 const MAX_BYTES = 8 * 1024 * 1024;
-/** of a hit: the object and its place in an array */
+/** of a hit: the object and its array element */
 const HIT_BYTES = 64;
-/** of what there is beside the hits: the text, the words, the maps. So some 4,000 answers are kept. */
+/** of an answer without its hits: the text, the words, the maps. So about 4,000 answers are kept. */
 const ANSWER_BYTES = 2048;
-/** Changes at once of which each answer is looked at; more of them, and all answers are forgotten. */
+/** Up to this many changes at once, each answer is checked; after more changes, all answers are dropped. */
 const MAX_CHANGES = 32;
 
 const costOf = ({ ranking, best }: IAnswer<unknown>): number =>
   ranking.numbers.byteLength + ranking.scores.byteLength + best.length * HIT_BYTES + ANSWER_BYTES;
 
-/** Answers to recent searches. A change of a package drops the answers that may contain it, and no others. */
+/** Caches answers to recent searches. If a package changes, only answers that may contain it are dropped. */
 export class SearchAnswers<TEntry> {
   private readonly answers = new Map<string, IAnswer<TEntry>>();
   private cost = 0;
@@ -36,7 +36,7 @@ export class SearchAnswers<TEntry> {
     const cost = costOf(answer);
     if (this.cost + cost > MAX_BYTES) this.clear();
     this.cost += cost;
-    // a copy: the text may be a slice of a query that was much longer, and would keep it alive
+    // a copy: the text may be a slice of a much longer query, which it would keep in memory
     this.answers.set(Buffer.from(key).toString(), answer);
   }
 
@@ -45,7 +45,7 @@ export class SearchAnswers<TEntry> {
     this.cost = 0;
   }
 
-  /** @param changes the words of each changed package, of before and after the change */
+  /** @param changes the words of each changed package, from before and after the change */
   public changed(changes: readonly ReadonlySet<string>[]): void {
     if (changes.length > MAX_CHANGES) {
       this.clear();
@@ -59,7 +59,10 @@ export class SearchAnswers<TEntry> {
   }
 }
 
-/** A package has a part in an answer only if one of its words begins with one that was looked for, or is similar. */
+/**
+ * Whether an answer may contain a changed package: one of the package's words begins with a searched word, or is
+ * similar.
+ */
 const mayConcern = ({ words, isFuzzy }: IAnswer<unknown>, changed: ReadonlySet<string>): boolean => {
   if (isFuzzy) return true;
   return words.some((word) => {

@@ -6,23 +6,23 @@ import { type IRanking, joinScores, ranked } from './helpers.ranking.js';
 import { wordsOf } from './helpers.words.js';
 import type { ISearchHit, ISearchOptions, ISearchRequest, ISearchSource } from './interfaces.search.js';
 
-/** Words of a search that count: each costs a walk through the index, and few people type more. */
+/** Words of a search that are used: each costs a walk through the index, and few people type more. */
 const MAX_WORDS = 4;
-/** Hits that are made, and put in order by name, at once: more than anybody pages through. */
+/** Hits that are made and sorted by name at once: more than anybody pages through. */
 const PORTION = 5000;
-/** ms that a search waits for the index to be built: some ten thousand packages take no longer. */
+/** ms that a search waits until the index is built: enough for some ten thousand packages. */
 const BUILD_PATIENCE_MS = 1000;
 
 type TFilter<TEntry> = NonNullable<ISearchRequest<TEntry>['filter']>;
 
-/** A way to look for the words of a search. */
+/** How strictly the words of a search must match. */
 interface ILook {
-  /** whether letters may be wrong */
+  /** whether letters may differ */
   isFuzzy: boolean;
   areAllNeeded: boolean;
 }
 
-/** The strictest first: packages that have only some of the words are better than no result. */
+/** The strictest first: packages with only some of the words are better than no result. */
 const LOOKS: readonly ILook[] = [
   { isFuzzy: false, areAllNeeded: true },
   { isFuzzy: true, areAllNeeded: true },
@@ -30,24 +30,24 @@ const LOOKS: readonly ILook[] = [
   { isFuzzy: true, areAllNeeded: false },
 ];
 
-/** What is looked for. */
+/** A search under way. */
 interface IQuest<TEntry> {
   index: TextIndex<TEntry>;
   words: readonly string[];
-  /** packages with names like this come first; null: names count as other fields do */
+  /** packages with names like this come first; null: names have no priority over other fields */
   name: string | null;
   look: ILook;
-  /** what this search has looked up so far, by word */
+  /** the matches that this search has looked up, by word */
   matches: Map<string, Float32Array>;
 }
 
 /**
- * Ranked full-text search over a listing. It follows the listing name by name, so a change costs one package. The index is
- * built in slices behind the first searches, which until then find packages by their names.
+ * Ranked full-text search over a listing. It applies the listing's changes name by name, so a change costs one package.
+ * The index is built in slices behind the first searches; until it is ready, they find packages by their names.
  */
 export class SearchIndex<TEntry> {
   private index: TextIndex<TEntry> | undefined;
-  /** all packages in the order for no text; never changed in place */
+  /** all packages in the order for an empty text; never changed in place */
   private all: readonly ISearchHit<TEntry>[] = [];
   private seen = -1;
   private following: Promise<void> | undefined;
@@ -59,9 +59,9 @@ export class SearchIndex<TEntry> {
   ) {}
 
   /**
-   * Packages that fit the text, best first; every package if the text is empty. Packages with other words than those of
-   * the text are looked for only if none of the better ones passes the filter. So a caller does not learn from the answer
-   * whether there is a package that it may not see.
+   * Packages that match the text, best first; every package if the text is empty. Packages without some of the words
+   * are searched only if no better one passes the filter. So the answer does not show a caller whether there is a
+   * package that the caller must not see.
    */
   public async search(text: string, request: ISearchRequest<TEntry>): Promise<ISearchHit<TEntry>[]> {
     const entries = await this.source.entries();
@@ -81,7 +81,7 @@ export class SearchIndex<TEntry> {
     return [];
   }
 
-  /** What fits by this look and passes: of the best, which are remembered, and then of the others. */
+  /** The hits of one look that pass the filter: first the best ones, which are cached, then the others. */
   private async *passing(
     quest: IQuest<TEntry>,
     filter: TFilter<TEntry>,
@@ -94,7 +94,7 @@ export class SearchIndex<TEntry> {
       const ranking = await this.ranking(quest);
       const best = await this.inOrder(quest, hitsOf(quest, ranking, 0));
       answer = { words, isFuzzy: look.isFuzzy, ranking, best };
-      // a change since then may concern it
+      // a change meanwhile may concern the answer
       if (seen === this.seen) this.answers.keep(key, answer);
     }
     const { best, ranking } = answer;
@@ -102,7 +102,7 @@ export class SearchIndex<TEntry> {
     if (passed === null) return;
     yield passed;
     for (let from = PORTION; from < ranking.numbers.length; from += PORTION) {
-      // of thousands of hits few may pass; the others need no order
+      // few of thousands of hits may pass the filter; the others need not be sorted
       const others = await filter(hitsOf(quest, ranking, from));
       if (others === null) return;
       yield await this.inOrder(quest, others);
@@ -125,7 +125,7 @@ export class SearchIndex<TEntry> {
     return ranked(joined, name === null ? undefined : index.numberOf(name));
   }
 
-  /** Hits of a ranking by what they are worth with their names. */
+  /** Sorts hits of a ranking by their score with the name's priority. */
   private async inOrder(
     { name: wanted }: IQuest<TEntry>,
     hits: readonly ISearchHit<TEntry>[],
@@ -140,9 +140,9 @@ export class SearchIndex<TEntry> {
     return sortInSlices(named, byScore);
   }
 
-  /** Follows the listing. Returns false if the index is being built and that takes longer. */
+  /** Applies the listing's changes. Returns false if the index is being built and that takes longer. */
   private async caughtUp(): Promise<boolean> {
-    // one call follows at a time; a caller that waited compares again, because the listing may have changed
+    // one call applies changes at a time; a caller that waited compares again, because the listing may have changed
     while (this.source.version !== this.seen) {
       this.following ??= this.follow().finally(() => {
         this.following = undefined;
@@ -172,7 +172,7 @@ export class SearchIndex<TEntry> {
     this.seen = version;
   }
 
-  /** What changes meanwhile is in the listing's log, and applied afterwards. */
+  /** Changes that come meanwhile are in the listing's log and applied afterwards. */
   private async build(entries: ReadonlyMap<string, TEntry>): Promise<void> {
     const index = await TextIndex.of(Object.values(this.options.fields), entries);
     const all = await sortInSlices(index.all(), (a, b) => this.compare(a, b));
@@ -212,7 +212,7 @@ export class SearchIndex<TEntry> {
     this.answers.changed(changes);
   }
 
-  /** While there is no index: packages whose names have all the words. */
+  /** Used until the index is ready: returns packages whose names have all the words. */
   private async byNames(entries: ReadonlyMap<string, TEntry>, text: string): Promise<readonly ISearchHit<TEntry>[]> {
     const words = wordsOf(text).slice(0, MAX_WORDS);
     const slices = new Slices();
@@ -243,7 +243,7 @@ export class SearchIndex<TEntry> {
   }
 }
 
-/** A portion of a ranking; 1 ms. */
+/** The hits for a portion of a ranking; takes 1 ms. */
 const hitsOf = <TEntry>(
   { index }: IQuest<TEntry>,
   { numbers, scores }: IRanking,
@@ -257,10 +257,10 @@ const hitsOf = <TEntry>(
   return hits;
 };
 
-/** Whether a look can find what the stricter ones before it do not. */
+/** Whether a look can find more than the stricter ones before it. */
 const isOfUse = ({ isFuzzy, areAllNeeded }: ILook, words: readonly string[]): boolean =>
   words.length > 0 && (!isFuzzy || words.some(mayBeFuzzy)) && (areAllNeeded || words.length > 1);
 
-/** Equal scores in one order, whatever the order of indexing was. */
+/** A fixed order for equal scores, independent of the order of indexing. */
 const byScore = (a: ISearchHit<unknown>, b: ISearchHit<unknown>): number =>
   b.score - a.score || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);

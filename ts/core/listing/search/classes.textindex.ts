@@ -2,30 +2,30 @@ import { Slices, sortInSlices } from '../../base/helpers.slices.js';
 import { prefixEnd, similarWords, wordPosition, wordsOf } from './helpers.words.js';
 import type { ISearchField, ISearchHit } from './interfaces.search.js';
 
-/** Beginnings of words count from this length: two letters begin too many words. */
+/** Length from which on a searched word also matches as a prefix: two letters begin too many words. */
 const PREFIX_FROM = 3;
 /** Shorter words resemble too many others; longer ones cost more, and people do not type them. */
 const FUZZY_FROM = 4;
 const FUZZY_TO = 24;
-/** Words of this length and more may have two wrong letters, others one. */
+/** Length from which on a word may differ in two letters; shorter ones in one. */
 const TWO_EDITS_FROM = 8;
-/** What a word counts that begins with the one that was searched for, against the word itself. */
+/** Weight of a word that begins with the searched word, relative to the word itself. */
 const PREFIX_FACTOR = 0.6;
-/** What each further letter takes from that. */
+/** Reduction of that weight for each further letter. */
 const LETTER_FACTOR = 0.3;
-/** What a word counts that is only similar. */
+/** Weight of a word that is only similar. */
 const FUZZY_FACTOR = 0.3;
 
-/** Weights are whole numbers up to this. */
+/** Weights are integers up to this. */
 const MAX_WEIGHT = 65_535;
-/** Places that are sorted in one go: less than a millisecond. */
+/** Places that are sorted at once: less than a millisecond. */
 const SHORT = 1000;
 /** More packages than memory holds. */
 const MAX_NUMBERS = 2 ** 31;
 
 /**
- * A package in which a word is, and its weight there, as one number: an array of them is small, quick to walk, and in the
- * order of numbers has the heaviest first.
+ * A package that has a word, and the word's weight there, as one number: an array of them is small and fast to walk,
+ * and numeric order puts the highest weight first.
  */
 const placeOf = (number: number, weight: number): number => (MAX_WEIGHT - weight) * MAX_NUMBERS + number;
 const numberAt = (place: number): number => place % MAX_NUMBERS;
@@ -34,15 +34,15 @@ const weightAt = (place: number): number => MAX_WEIGHT - Math.floor(place / MAX_
 const ascending = (a: number, b: number): number => a - b;
 
 /**
- * Which words are in which packages. A package costs its own words when it changes, and a search walks each list of
- * places in one go (5 ns per place) and pauses between the lists. There is nothing to vacuum: what is removed is removed.
+ * Maps words to packages. If a package changes, only its own words cost time. A search walks each list of places at
+ * once (5 ns per place) and pauses between the lists. Removed packages leave nothing behind, so there is no compaction.
  */
 export class TextIndex<TEntry> {
-  /** by the number that a name has for good */
+  /** by the number that a name keeps for ever */
   private readonly packages: (ISearchHit<TEntry> | undefined)[] = [];
   private readonly numbers = new Map<string, number>();
   private readonly places = new Map<string, number[]>();
-  /** all words in order; never changed in place, because a search that makes a pause holds it */
+  /** all words, sorted; never changed in place, because a search that pauses holds the array */
   private words: readonly string[] = [];
   private newWords: string[] = [];
   private readonly boosts: number;
@@ -51,7 +51,10 @@ export class TextIndex<TEntry> {
     this.boosts = fields.reduce((sum, { boost }) => sum + boost, 0);
   }
 
-  /** An index of all these packages, built in slices. They may change meanwhile; what has changed is to be applied afterwards. */
+  /**
+   * Builds an index of all these packages in slices. If they change meanwhile, the caller must apply the changes
+   * afterwards.
+   */
   public static async of<TEntry>(
     fields: readonly ISearchField<TEntry>[],
     packages: Iterable<readonly [name: string, entry: TEntry]>,
@@ -60,7 +63,7 @@ export class TextIndex<TEntry> {
     const { places } = index;
     const slices = new Slices();
     for (const [name, entry] of packages) {
-      // a map gives a name twice if it was removed and came back meanwhile
+      // a map yields a name twice if it was removed and added again meanwhile
       if (index.numbers.has(name)) continue;
       const number = index.keep(name, entry);
       for (const [word, weight] of index.weights(name, entry)) {
@@ -71,7 +74,7 @@ export class TextIndex<TEntry> {
       if (slices.due) await slices.rest();
     }
     for (const [word, list] of places) {
-      // a copy, because an array that grew has room for more than it holds
+      // a copy, because an array that grew has more capacity than elements
       if (list.length > 1) places.set(word, await sorted(list));
       if (slices.due) await slices.rest();
     }
@@ -117,7 +120,7 @@ export class TextIndex<TEntry> {
     return weights.keys();
   }
 
-  /** Returns its words. */
+  /** Removes a package. Returns its words. */
   public remove(name: string): Iterable<string> {
     const number = this.numbers.get(name);
     const indexed = number === undefined ? undefined : this.packages[number];
@@ -135,7 +138,7 @@ export class TextIndex<TEntry> {
     return weights.keys();
   }
 
-  /** To be called after changes: until then beginnings and similar words do not find a new word. */
+  /** Call it after changes: until then, prefixes and similar words do not find a new word. */
   public mergeWords(): void {
     const added = [...new Set(this.newWords)].sort();
     if (added.length === 0) return;
@@ -146,7 +149,7 @@ export class TextIndex<TEntry> {
     for (const word of added) {
       const to = wordPosition(words, word);
       while (from < to) merged.push(words[from++]!);
-      // words that are in no package any more stay until the index is built anew: they find nothing
+      // words that are in no package any more stay until the index is rebuilt: they find nothing
       if (words[from] !== word) merged.push(word);
     }
     while (from < words.length) merged.push(words[from++]!);
@@ -154,8 +157,8 @@ export class TextIndex<TEntry> {
   }
 
   /**
-   * How well each package, by number, fits the word: 0 = not at all. The word itself counts, and words that begin with it;
-   * if letters may be wrong, also words that are similar.
+   * Scores of the packages, by number, for the word: 0 = no match. The word itself and words that begin with it match;
+   * with `isFuzzy` also similar words.
    */
   public async match(word: string, isFuzzy: boolean): Promise<Float32Array> {
     const scores = new Float32Array(this.packages.length);
@@ -187,7 +190,8 @@ export class TextIndex<TEntry> {
     for (const place of this.places.get(word) ?? []) {
       const number = numberAt(place);
       const score = factor * weightAt(place);
-      // the best of its words counts; a package that was added since has no room and is found the next time
+      // the best of a package's words counts; a package that was added meanwhile has no place and is found the next
+      // time
       if (number < scores.length && score > scores[number]!) scores[number] = score;
     }
   }
@@ -203,8 +207,8 @@ export class TextIndex<TEntry> {
   }
 
   /**
-   * The words of a package and what they count there. It depends on nothing else, so the same numbers come out when the
-   * package is removed. A word counts more in a short text, and less each time it is repeated.
+   * The words of a package and their weights. They depend on nothing else, so the same numbers result when the package
+   * is removed. A word weighs more in a short text, and less each time it is repeated.
    */
   private weights(name: string, entry: TEntry): Map<string, number> {
     const weights = new Map<string, number>();
@@ -222,7 +226,7 @@ export class TextIndex<TEntry> {
   }
 }
 
-/** Whether letters of this word may be wrong. */
+/** Whether similar words are searched for this word. */
 export const mayBeFuzzy = (word: string): boolean => word.length >= FUZZY_FROM && word.length <= FUZZY_TO;
 
 const sorted = (list: number[]): number[] | Promise<number[]> =>

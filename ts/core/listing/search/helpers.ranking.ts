@@ -1,15 +1,15 @@
-/** The packages that fit a search, by number, the best first, and how well each fits. */
+/** The packages that match a search, by number, the best first, with their scores. */
 export interface IRanking {
   readonly numbers: Uint32Array;
   readonly scores: Float32Array;
 }
 
-/** Scores that the order tells apart at most. Those that are nearer to each other are put in order when they are shown. */
+/** Maximum number of scores that the order distinguishes. Closer ones are sorted when they are shown. */
 const MAX_BUCKETS = 65_536;
 
 /**
- * Joins the scores of several words: a word that is in few packages counts more.
- * @param areAllNeeded whether a package that lacks a word does not count; else the more of them it has the better
+ * Joins the scores of several words: a word that is in few packages weighs more.
+ * @param areAllNeeded whether a package must have all words; if not, it ranks higher the more of them it has
  */
 export const joinScores = (matches: readonly Float32Array[], areAllNeeded: boolean): Float32Array => {
   const size = Math.min(...matches.map(({ length }) => length));
@@ -35,8 +35,8 @@ export const joinScores = (matches: readonly Float32Array[], areAllNeeded: boole
 };
 
 /**
- * A counting sort: linear, so that also a word that is in every package is ranked at once (1 ms for 100,000).
- * @param first the package that comes first if it fits at all
+ * A counting sort: linear, so that even a word that is in every package is ranked at once (1 ms for 100,000).
+ * @param first the package that comes first if it matches at all
  */
 export const ranked = (scores: Float32Array, first?: number): IRanking => {
   let best = 0;
@@ -45,7 +45,7 @@ export const ranked = (scores: Float32Array, first?: number): IRanking => {
     if (score > 0) count++;
     if (score > best) best = score;
   }
-  // few hits need few buckets: most searches find few, and would pay for walking through empty ones
+  // few hits need few buckets: most searches find few, and walking through empty buckets costs time
   const buckets = Math.min(MAX_BUCKETS, 2 + 4 * count);
   const bucketOf = (number: number, score: number): number =>
     number === first ? 0 : 1 + Math.floor((1 - score / best) * (buckets - 2));

@@ -1,9 +1,9 @@
 const SPLIT = /[^\p{L}\p{N}]+/u;
 
-/** The words of a text as search counts them: runs of letters and digits, in lower case. */
+/** Splits a text into words: runs of letters and digits, in lower case. */
 export const wordsOf = (text: string): string[] => text.toLowerCase().split(SPLIT).filter(Boolean);
 
-/** Index of the first word that is not before `word`; the words are in order. */
+/** Index of the first word that is not less than `word`; the words must be sorted. */
 export const wordPosition = (words: readonly string[], word: string): number => {
   let low = 0;
   let high = words.length;
@@ -15,7 +15,7 @@ export const wordPosition = (words: readonly string[], word: string): number => 
   return low;
 };
 
-/** Index of the first word behind all that begin with `prefix`. */
+/** Index of the first word after all that begin with `prefix`. */
 export const prefixEnd = (words: readonly string[], prefix: string): number => {
   let low = 0;
   let high = words.length;
@@ -36,10 +36,10 @@ const sharedLength = (a: string, b: string): number => {
 };
 
 /**
- * The words that `wanted` becomes by at most `edits` letters inserted, removed or replaced (Levenshtein), with their
- * number of edits. `words` are in order, so neighbours share the rows of the calculation for what they begin with alike,
- * and of a beginning that is too different all words are passed over. Yields undefined after each word that was looked
- * at and is not alike, so that the caller can make a pause.
+ * Yields the words that differ from `wanted` by at most `edits` inserted, removed or replaced letters (Levenshtein),
+ * with the number of edits. `words` are sorted, so neighbours share the rows of the calculation for their common
+ * prefix, and all words with a prefix that differs too much are skipped. Yields undefined after each word that does not
+ * match, so that the caller can pause.
  */
 export function* similarWords(
   words: readonly string[],
@@ -47,7 +47,7 @@ export function* similarWords(
   edits: number,
 ): Generator<[word: string, distance: number] | undefined, void, undefined> {
   const width = wanted.length + 1;
-  /** the row at `length` holds the edits between the first `length` letters of a word and each beginning of `wanted` */
+  /** the row at `length` has the edits between the first `length` letters of a word and each prefix of `wanted` */
   const rows: Uint8Array[] = [Uint8Array.from({ length: width }, (_, at) => at)];
   let before = '';
   for (let at = 0; at < words.length; ) {

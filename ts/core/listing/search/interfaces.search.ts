@@ -1,6 +1,6 @@
 import type { IPickRequest } from '../helpers.portions.js';
 
-/** A package that a search found, and how well it fits; only scores of the same search compare. */
+/** A package that a search found, with its score; only scores of the same search are comparable. */
 export interface ISearchHit<TEntry> {
   readonly name: string;
   readonly entry: TEntry;
@@ -8,7 +8,7 @@ export interface ISearchHit<TEntry> {
 }
 
 export interface ISearchField<TEntry> {
-  /** how much a word counts in this field */
+  /** weight of words in this field */
   boost: number;
   text(entry: TEntry, name: string): string;
 }
@@ -16,24 +16,24 @@ export interface ISearchField<TEntry> {
 export interface ISearchOptions<TEntry> {
   fields: Readonly<Record<string, ISearchField<TEntry>>>;
   /**
-   * How well the name fits the text that was searched for: 1 for a name that only has its words, more for a name that
-   * equals it or begins with it. A search for a name has to return that package before those that mention the word.
+   * How well the name matches the searched text: 1 for a name that only has its words, more for a name that equals it
+   * or begins with it. A search for a name must return that package before those that only mention the word.
    */
   closeness(name: string, text: string): number;
-  /** The order if nothing was searched for: negative if `a` comes first. Equal ones are ordered by name. */
+  /** The order if the text is empty: negative if `a` comes first. Equal entries are sorted by name. */
   compare(a: TEntry, b: TEntry): number;
 }
 
-/** The part of a listing that search stands on; `PackageCatalog` has it. */
+/** The methods of a listing that search uses; `PackageCatalog` has them. */
 export interface ISearchSource<TEntry> {
   /** grows with each change */
   readonly version: number;
   entries(): Promise<ReadonlyMap<string, TEntry>>;
-  /** undefined: too long ago to be known */
+  /** undefined: that is too long ago */
   changedSince(version: number): ReadonlySet<string> | undefined;
 }
 
 export interface ISearchRequest<TEntry> extends IPickRequest<ISearchHit<TEntry>> {
-  /** default true: packages whose names are like the text come first (`closeness`) */
+  /** default true: packages whose names match the text come first (`closeness`) */
   favoursNames?: boolean;
 }

@@ -17,24 +17,24 @@ import { Lookup } from './reading/classes.lookup.js';
 import { VersionReader } from './reading/classes.versionreader.js';
 import { bodyOf, resolveRange } from './reading/helpers.body.js';
 import { listObjects } from './reading/helpers.listing.js';
-import { CommonFiles } from './writing/classes.commonfiles.js';
 import { Composer } from './writing/classes.composer.js';
 import { BytesDraft, type Draft } from './writing/classes.draft.js';
 import { Generations } from './writing/classes.generations.js';
 import { Publisher } from './writing/classes.publisher.js';
+import { SharedFiles } from './writing/classes.sharedfiles.js';
 import { takeIn } from './writing/helpers.intake.js';
 
-/** bytes that are read when a file is opened for its body: all of most documents */
+/** bytes that are read when a file is opened: the whole of most documents */
 const FIRST_READ = 64 * 1024;
-/** an upload may be slow, but not that slow */
+/** no upload takes this long */
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Objects in a directory of the local file system, safe for any number of processes, containers included, that share
- * it, and against being killed at any moment. Each write is complete and fsynced in `tmp/` before a name in `objects/`
- * leads to it. The file system must have hard links, atomic renames and one view for all: a local one, not NFS.
+ * Objects in a directory of the local file system. Any number of processes and containers may share it, and each may be
+ * killed at any moment. Each write is complete and fsynced in `tmp/` before a name in `objects/` leads to it. The file
+ * system must have hard links, atomic renames and the same view for all processes: a local one, not NFS.
  *
- * How keys become paths: helpers.names.ts. How objects are rewritten: classes.generations.ts. What is in a file:
+ * How keys become paths: helpers.names.ts. How objects are rewritten: classes.generations.ts. What a file contains:
  * helpers.header.ts.
  */
 export class DirectoryObjectStore implements IObjectStore {
@@ -43,9 +43,9 @@ export class DirectoryObjectStore implements IObjectStore {
   private readonly lookup: Lookup;
   private readonly publisher: Publisher;
   private readonly composer: Composer;
-  private readonly common: CommonFiles;
+  private readonly sharedFiles: SharedFiles;
 
-  /** @param files for tests: the calls to the file system, to halt or break one of them */
+  /** @param files for tests, which halt or fail single calls to the file system */
   constructor(
     private readonly directory: string,
     private readonly files: IFiles = nodeFiles,
@@ -57,10 +57,10 @@ export class DirectoryObjectStore implements IObjectStore {
     this.lookup = new Lookup(files, generations, reader);
     this.publisher = new Publisher(this.layout, reader, generations, this.lookup);
     this.composer = new Composer(this.layout, this.lookup);
-    this.common = new CommonFiles(this.layout);
+    this.sharedFiles = new SharedFiles(this.layout);
   }
 
-  /** Creates the directory and removes what writers that died left in it more than a day ago. */
+  /** Creates the directory, and removes leftovers of dead writers that are older than a day. */
   public init(): Promise<void> {
     return guarded(async () => {
       const mode = await this.layout.prepare();
@@ -77,7 +77,7 @@ export class DirectoryObjectStore implements IObjectStore {
   }
 
   public destroy(): Promise<void> {
-    return guarded(() => this.common.clear());
+    return guarded(() => this.sharedFiles.clear());
   }
 
   public sweep(olderThanMs: number): Promise<number> {
@@ -136,7 +136,7 @@ export class DirectoryObjectStore implements IObjectStore {
       const path = this.layout.pathOf(key);
       checkAbout(options);
       options.signal?.throwIfAborted();
-      // a body that cannot be stored need not be read
+      // if the write is refused now, the body need not be read
       if (!(body instanceof Uint8Array)) await this.precheck(key, path, options);
       const draft = await this.draft(key, body, options);
       try {
@@ -144,11 +144,11 @@ export class DirectoryObjectStore implements IObjectStore {
         await this.publisher.publish(path, draft, options, options);
         return { etag: draft.etag };
       } finally {
-        // it is decided by now; what stays in `tmp/` is swept
+        // the outcome is decided; a sweep removes what stays in `tmp/`
         await bestEffort(draft.discard());
       }
     } catch (error) {
-      // a source that has failed itself refuses to be cancelled; the error to tell is the one that brought us here
+      // a source that has failed refuses to be cancelled; the caller gets the error that came first
       if (!(body instanceof Uint8Array) && !body.locked) body.cancel(error).catch(() => {});
       throw storeError(error);
     }
@@ -170,7 +170,7 @@ export class DirectoryObjectStore implements IObjectStore {
     });
   }
 
-  public delete(key: string, options: { ifMatch?: string; scratch?: boolean } = {}): Promise<void> {
+  public delete(key: string, options: { ifMatch?: string; repeatable?: boolean } = {}): Promise<void> {
     return guarded(() => this.publisher.remove(key, this.layout.pathOf(key), options));
   }
 
@@ -183,11 +183,11 @@ export class DirectoryObjectStore implements IObjectStore {
     body: Uint8Array | ReadableStream<Uint8Array>,
     options: IPutOptions,
   ): Promise<Draft> {
-    const { common, immutable, ifNoneMatch } = options;
+    const { shareable, immutable, ifNoneMatch } = options;
     const draft = await takeIn(this.layout, key, body, options);
-    // without a condition it might be put in the place of another one by giving up its own name
-    const shares = common && immutable && ifNoneMatch && body instanceof Uint8Array && draft instanceof BytesDraft;
-    return shares ? this.common.draft(key, options, body) : draft;
+    // without a condition the shared file might replace another object by a rename, which takes away its own name
+    const shares = shareable && immutable && ifNoneMatch && body instanceof Uint8Array && draft instanceof BytesDraft;
+    return shares ? this.sharedFiles.draft(key, options, body) : draft;
   }
 
   private async precheck(key: string, path: string, options: IPutOptions): Promise<void> {

@@ -36,18 +36,20 @@ export interface IS3StoreOptions {
   logger?: ILogger;
   /** ms for the server to begin its answer to a small request; default 30,000 */
   requestTimeoutMs?: number;
-  /** ms without a byte after which a download or upload is given up, while the server is waited for; default 60,000 */
+  /** ms without a byte, while the server is waited for, after which a download or upload is given up; default 60,000 */
   idleTimeoutMs?: number;
-  /** ms between two signs of life of the only replica, on servers without conditional writes; default 2,000 */
+  /**
+   * ms between two renewals of the claim to be the only replica, on servers without conditional writes; default 2,000
+   */
   replicaBeatMs?: number;
-  /** memory of uploads of unknown length; default: that of the process */
+  /** memory for uploads of unknown length; default: the budget of the process */
   uploadBudget?: UploadBudget;
 }
 
 const SILENT: ILogger = { info() {}, warn() {}, error() {} };
-/** About 200 bytes each. */
+/** Cached keys, about 200 bytes each. */
 const PRESENT = 10_000;
-/** No upload takes so long. */
+/** No upload takes this long. */
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
@@ -55,17 +57,17 @@ const DAY_MS = 24 * 60 * 60 * 1000;
  *
  * Its rules:
  * - **Absent** is only what S3 itself calls `NoSuchKey`. A missing bucket, a refused credential and the 404 page of a
- *   balancer are faults (helpers.head.ts).
- * - **Writes** go out without the SDK's retries and carry a write id in the object's metadata. After a lost answer a HEAD
- *   for that id decides: success, the same request once more, or `outcomeUnknown` (helpers.write.ts). `preconditionFailed`
- *   means that every attempt was refused for certain. A put without conditions may be applied late, and is for keys that
- *   have one writer.
- * - **Deletes** are sent once. If the answer is lost and the object is there still: `outcomeUnknown`. Only `scratch`
+ *   load balancer are faults (helpers.head.ts).
+ * - **Writes** are sent without the SDK's retries and have a write id in the object's metadata. If an answer is lost, a
+ *   HEAD for that id decides: success, the same request once more, or `outcomeUnknown` (helpers.write.ts).
+ *   `preconditionFailed` means that every attempt was certainly refused. A put without conditions may be applied late,
+ *   so it is for keys that have one writer.
+ * - **Deletes** are sent once. If the answer is lost and the object is still there: `outcomeUnknown`. Only `repeatable`
  *   deletes are sent again (helpers.delete.ts).
- * - **Streams** whose source fails leave nothing (classes.bytesource.ts, helpers.put.ts), and those of unknown length
- *   share one budget of memory (classes.uploadbudget.ts, helpers.parts.ts).
- * - **Bodies** end only with their last byte; a server that dies or falls silent is an error (helpers.body.ts).
- * - **Messages** to callers name no code of S3; the SDK's error is the cause, for the log (helpers.errors.ts).
+ * - **Streams** whose source fails leave nothing (classes.bytesource.ts, helpers.put.ts). Streams of unknown length
+ *   share one memory budget (classes.uploadbudget.ts, helpers.parts.ts).
+ * - **Bodies** end only after their last byte; a server that dies or stalls causes an error (helpers.body.ts).
+ * - **Messages** to callers contain no S3 codes; the SDK's error is the cause, for the log (helpers.errors.ts).
  */
 export class S3ObjectStore implements IObjectStore {
   private readonly settings: IS3Settings;
@@ -74,7 +76,7 @@ export class S3ObjectStore implements IObjectStore {
   private starting: Promise<void> | undefined;
   private alone: LoneWriter | undefined;
 
-  /** Throws `invalid`, naming the field, where the configuration cannot work. */
+  /** Throws `invalid` with the name of the field if the configuration cannot work. */
   constructor(
     config: IS3StorageConfig,
     private readonly options: IS3StoreOptions = {},
@@ -87,19 +89,21 @@ export class S3ObjectStore implements IObjectStore {
   }
 
   /**
-   * Whether `delete` with `ifMatch` is atomic. AWS and versitygw compare and delete in one step; MinIO ignores the
-   * condition: it deletes what another process writes between this driver's comparison and its delete.
+   * Whether `delete` with `ifMatch` is atomic. AWS and versitygw compare and delete in one step. MinIO ignores the
+   * condition, and deletes what another process writes between this driver's comparison and its delete.
    */
   public get conditionalDeletes(): boolean {
     return this.session?.abilities.delete ?? false;
   }
 
-  /** Whether `compose` and puts of more than one request take conditions; without it those throw `unsupported`. */
+  /** Whether `compose`, and puts of more than one request, support conditions; if not, they throw `unsupported`. */
   public get conditionalJoins(): boolean {
     return this.session?.abilities.complete ?? false;
   }
 
-  /** Whether the server compares the source of a copy with its ETag; without it `compose` looks at the sources again. */
+  /**
+   * Whether the server compares the ETag of a copy's source; if not, `compose` checks the sources again after copying.
+   */
   public get conditionalCopies(): boolean {
     return this.session?.abilities.copy ?? false;
   }
@@ -199,7 +203,7 @@ export class S3ObjectStore implements IObjectStore {
     this.session = session;
   }
 
-  /** Where the server ignores conditions, they hold against the writers of this process at least. */
+  /** If the server ignores conditions, this makes them hold at least between the writers of this process. */
   private async conditionally(
     session: IS3Session,
     name: string,

@@ -1,11 +1,11 @@
 import { fromIterable, gather } from '../../base/helpers.streams.js';
 import { RegistryError } from '../../classes.registryerror.js';
 
-/** A part of the body that was handed out as a stream. */
+/** A part of the body that was returned as a stream. */
 interface IFrame {
-  /** bytes that have not been read yet; `Infinity` for the rest of the body */
+  /** bytes that have not been read yet; `Infinity`: the rest of the body */
   left: number;
-  /** the frame that was handed out before it and may have been left half-way */
+  /** the frame before this one, which may not be read to its end */
   before?: IFrame;
   /** its unread bytes were skipped */
   isSkipped?: boolean;
@@ -13,10 +13,10 @@ interface IFrame {
 
 /**
  * Reads a body piece by piece, for formats of length-prefixed frames (cargo: u32le, JSON, u32le, crate). One call at a
- * time. A frame whose stream was left before its end is skipped by the next call.
+ * time. If a frame was not read to its end, the next call skips the rest.
  */
 export class BodyReader {
-  /** bytes that have arrived and belong to what follows */
+  /** bytes that have arrived and belong to the next call */
   private held: Uint8Array | undefined;
   private frame: IFrame | undefined;
   private isBusy = false;
@@ -24,13 +24,15 @@ export class BodyReader {
   constructor(
     private readonly chunks: AsyncGenerator<Uint8Array>,
     /**
-     * bytes that one `take` may ask for: otherwise a client could reserve any amount of memory by the length that it
-     * sends
+     * maximum bytes of one `take`: otherwise a client could make the registry allocate any amount of memory by the
+     * length that it sends
      */
     private readonly limit: number,
   ) {}
 
-  /** Exactly `count` bytes. Throws `tooLarge` if that is more than the limit, `invalid` if the body ends before. */
+  /**
+   * Returns exactly `count` bytes. Throws `tooLarge` if that is more than the limit, `invalid` if the body ends before.
+   */
   public async take(count: number): Promise<Buffer> {
     if (count > this.limit) {
       throw new RegistryError(
@@ -47,15 +49,15 @@ export class BodyReader {
     return this.streamOf({ left: checked(count) });
   }
 
-  /** All that is left of the body, as it arrives. */
+  /** The rest of the body, as it arrives. */
   public rest(): ReadableStream<Uint8Array> {
     return this.streamOf({ left: Number.POSITIVE_INFINITY });
   }
 
-  /** Throws `invalid` if anything follows. */
+  /** Throws `invalid` if the body has further bytes. */
   public async end(): Promise<void> {
     await this.skip();
-    if (await this.some(1)) throw new RegistryError('invalid', 'The request body goes on after its last part');
+    if (await this.some(1)) throw new RegistryError('invalid', 'The request body continues after its last part');
   }
 
   private streamOf(frame: IFrame): ReadableStream<Uint8Array> {
@@ -69,7 +71,7 @@ export class BodyReader {
     frame.before = undefined;
     for await (const chunk of this.read(frame)) {
       yield chunk;
-      // a stream that ended here would look whole to its reader
+      // if the stream ended here, its reader would take it for complete
       if (frame.isSkipped) throw afterItsTurn();
     }
     if (frame.isSkipped) throw afterItsTurn();
@@ -88,7 +90,7 @@ export class BodyReader {
     }
   }
 
-  /** Reads past what is left of the frame that was handed out last. */
+  /** Skips the rest of the frame that was returned last. */
   private async skip(): Promise<void> {
     const { frame } = this;
     this.frame = undefined;
@@ -103,7 +105,7 @@ export class BodyReader {
     for await (const _chunk of this.read(frame));
   }
 
-  /** Up to `most` bytes; undefined at the end of the body. */
+  /** Returns up to `most` bytes; undefined at the end of the body. */
   private async some(most: number): Promise<Uint8Array | undefined> {
     if (this.isBusy) throw new RegistryError('internal', 'Two parts of the request body were read at once');
     this.isBusy = true;

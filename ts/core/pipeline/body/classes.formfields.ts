@@ -27,14 +27,14 @@ class FormFields implements IFormFields {
   }
 }
 
-/** The largest packages seen have some 1,500 fields (one for each requirement and each extra). */
+/** The largest packages known have some 1,500 fields (one for each requirement and each extra). */
 const MAX_FIELDS = 5_000;
 /** Package tools send a file, its signature and its attestations. */
 const MAX_FILES = 16;
-/** bytes; the parser takes no longer header of a part */
+/** bytes; the parser refuses a part with a longer header */
 const PART_HEADER = 16 * 1024;
 
-/** Counts what a form holds against its limits, and collects its fields. */
+/** Checks the parts of a form against its limits, and collects its fields. */
 export class FormTally {
   public readonly fields = new FormFields();
   private readonly limits: Required<IFormLimits>;
@@ -60,7 +60,7 @@ export class FormTally {
     return this.limits.total;
   }
 
-  /** bytes of the longest value; a parser need not keep more than one byte past it */
+  /** bytes of the longest value; a parser need not keep more than one byte beyond it */
   public get fieldSize(): number {
     return Math.min(this.limits.fieldSize, this.limits.fieldsSize);
   }
@@ -81,12 +81,11 @@ export class FormTally {
     if (!this.kept || this.kept.has(name)) this.fields.add(name, value);
   }
 
-  /** A file begins. */
+  /** Called at the beginning of each file. */
   public addFile(name: string): void {
     const { fieldsBeforeFiles = [], onFile } = this.options;
     this.fileCount += 1;
-    if (!onFile)
-      throw new RegistryError('invalid', `The form holds a file (${shown(name)}), and none is expected here`);
+    if (!onFile) throw new RegistryError('invalid', `The form has a file (${shown(name)}), and none is expected here`);
     if (this.fileCount > this.limits.files) {
       throw new RegistryError('invalid', `The form has more than ${this.limits.files} files`);
     }
@@ -96,7 +95,7 @@ export class FormTally {
     }
   }
 
-  /** So many bytes of one file have come. */
+  /** Checks the bytes of one file that have come so far. */
   public checkFile(name: string, size: number): void {
     if (size > this.limits.fileSize) throw tooLarge(`The file ${shown(name)}`, this.limits.fileSize);
   }

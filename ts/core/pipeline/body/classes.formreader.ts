@@ -5,7 +5,7 @@ import { RegistryError } from '../../classes.registryerror.js';
 import { FormTally } from './classes.formfields.js';
 import type { IFormDefaults, IFormFields, IFormOptions } from './interfaces.form.js';
 
-/** bytes fed to the parser at once: at most this much of a form is parsed before its files are read */
+/** bytes that the parser gets at once: at most this much of a form is parsed before its files are read */
 const SLICE = 64 * 1024;
 /** bytes; names of fields are words */
 const MAX_NAME = 1024;
@@ -19,19 +19,20 @@ interface IFilePart {
   name: string;
   filename: string | undefined;
   contentType: string;
-  /** what has been parsed and not been read */
+  /** bytes that were parsed but not read */
   chunks: Uint8Array[];
   size: number;
-  /** all of it has been parsed */
+  /** whether the whole file was parsed */
   isWhole: boolean;
-  /** its handler is done: what follows is dropped */
+  /** its handler has ended: further bytes are dropped */
   isLeft: boolean;
 }
 
 /**
- * Reads a form with busboy, which parses what it is given at once, over the borders of parts. So the parser gets a slice
- * only when somebody needs it: the reader of a file that has nothing left, or the reader of the form that has handled all
- * parts. Parts wait in `parts` in the order of the form, the content of a file waits in the file.
+ * Reads a form with busboy, which parses all bytes that it gets at once, across the borders of parts. So the parser
+ * gets a slice only on demand: from the reader of a file whose bytes are used up, or from the reader of the form that
+ * has handled all parts. Parsed parts wait in `parts`, in the order of the form; the content of a file waits in the
+ * file.
  */
 class FormReader {
   private readonly parts: (IFieldPart | IFilePart)[] = [];
@@ -67,7 +68,7 @@ class FormReader {
       return this.tally.fields;
     } finally {
       this.parser.destroy();
-      // Not waited for: the source may be waiting for its client, for which the answer must not wait. Its errors do not
+      // Not awaited: the source may be waiting for its client, and the answer must not wait for that. Its errors do not
       // matter any more.
       this.chunks.return(undefined).catch(() => undefined);
     }
@@ -100,7 +101,7 @@ class FormReader {
     }
   }
 
-  /** Parses one more slice; false at the end of the form. Callers that come meanwhile share it. */
+  /** Parses one more slice; returns false at the end of the form. Callers that come meanwhile share it. */
   private feed(): Promise<boolean> {
     this.feeding ??= this.feedSlice().finally(() => {
       this.feeding = undefined;
@@ -175,7 +176,7 @@ class FormReader {
     }
   }
 
-  /** Only the first failure is kept: it causes the others. */
+  /** Keeps only the first failure, which causes the others. */
   private fail(error: unknown): void {
     this.failure ??= error;
   }
@@ -185,7 +186,7 @@ function* slicesOf(chunk: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < chunk.byteLength; at += SLICE) yield chunk.subarray(at, at + SLICE);
 }
 
-/** See `RequestBody.form`. `open` opens the body with a limit of its bytes. */
+/** See `RequestBody.form`. `open` opens the body with a limit on its bytes. */
 export const readForm = async (
   open: (limit: number) => AsyncGenerator<Uint8Array>,
   contentType: string | undefined,
@@ -205,15 +206,15 @@ const parserFor = async (contentType: string | undefined, tally: FormTally): Pro
       status: 415,
     });
   }
-  // not every process ever reads a form
+  // loaded on demand: many processes never read a form
   const { default: busboy } = await import('busboy');
   try {
     return busboy({
       headers: { 'content-type': contentType },
-      // package tools write file names as they are, in UTF-8
+      // package tools send file names in UTF-8, without encoding
       defParamCharset: 'utf8',
       limits: {
-        // one more than is accepted: the parser cuts silently at its limit, and what is cut must be refused
+        // one more than is accepted: the parser truncates silently at its limit, and a truncated value must be refused
         fieldSize: tally.fieldSize + 1,
         fieldNameSize: MAX_NAME,
         fields: tally.parts + 1,

@@ -2,8 +2,8 @@ import { RegistryError } from '../../classes.registryerror.js';
 import type { StagedObject } from '../../classes.registrystorage.js';
 
 /**
- * Content that was received before the rights of its sender were known, because its name is in the body. It can be
- * read, to find the name. It can be published only after `call.authorize(name)`.
+ * Content that was received before the rights of its sender were known, because its name is in the body. It can be read
+ * to find the name, and published only after `call.authorize(name)`.
  */
 export class LateContent {
   constructor(
@@ -21,7 +21,7 @@ export class LateContent {
     return this.content.digests;
   }
 
-  /** The bytes, to look for the name in them. */
+  /** The bytes, to find the name in them. */
   public open(): Promise<ReadableStream<Uint8Array>> {
     return this.content.open();
   }

@@ -13,30 +13,30 @@ export interface IBodyOptions {
   contentLength?: string;
   contentEncoding?: string;
   contentType?: string;
-  /** bytes that `bytes()`, `text()` and `json()` accept unless told otherwise */
+  /** default limit, in bytes, of `bytes()`, `text()` and `json()` */
   defaultLimit: number;
-  /** bytes of one file of a form, unless told otherwise; default: any number */
+  /** default limit, in bytes, of one file of a form; default: none */
   fileLimit?: number;
   idleTimeoutMs: number;
   signal?: AbortSignal;
 }
 
 /**
- * bytes that a packed body may have beyond twice what it may unpack to. What does not shrink is packed with some bytes for
- * each 32 KiB; only a body of nothing, repeated for ever, needs more.
+ * bytes that a compressed body may have beyond twice its decoded limit. Incompressible data grow by some bytes for each
+ * 32 KiB; only an endless body of empty blocks needs more.
  */
 const PACKED_SLACK = 64 * 1024;
 
 const ENCODINGS = new Set(['identity', 'gzip', 'x-gzip']);
 
 /**
- * The one reader of request bodies, in every shape that an embedder may pass them: bytes, text, a stream, what a parser
- * of the host made of it, or the host's own request object, also one whose body a parser has read. It can be read once.
+ * Reads request bodies in every form that an embedder may pass: bytes, text, a stream, the result of the host's parser,
+ * or the host's own request object, even if a parser has read its body. It can be read once.
  */
 export class RequestBody {
   private taken = false;
   private begun = false;
-  /** frees what reading has opened; callers that still wait for it get the error */
+  /** releases what reading has opened; callers that still wait get the error */
   private readonly held: ((error: RegistryError) => void)[] = [];
 
   private readonly source: unknown;
@@ -49,25 +49,25 @@ export class RequestBody {
     this.source = leftByHost(handedOver);
   }
 
-  /** False if there certainly is no body. */
+  /** False if there is certainly no body. */
   public get exists(): boolean {
     return this.source !== undefined && this.source !== null && this.options.contentLength !== '0';
   }
 
-  /** What the embedder had parsed already (Express' `req.body`), else undefined. */
+  /** The value that the embedder has already parsed (Express' `req.body`), else undefined. */
   public get parsed(): object | undefined {
     return isParsed(this.source) ? this.source : undefined;
   }
 
   /**
-   * The decoded bytes as they arrive. Throws (at once or while it is read) `tooLarge` past `limit`, `timeout` when the
-   * sender falls silent, `invalid` where fewer or more bytes come than Content-Length says.
+   * The decoded bytes as they arrive. Throws (at once or while it is read) `tooLarge` beyond `limit`, `timeout` if the
+   * sender is silent for too long, `invalid` if the number of bytes differs from Content-Length.
    */
   public stream(options: { limit?: number } = {}): ReadableStream<Uint8Array> {
     return fromIterable(this.chunks(options));
   }
 
-  /** The same without a stream around it, for callers that read it in any case. */
+  /** Like `stream`, without a stream around it, for callers that read all of it. */
   public chunks(options: { limit?: number } = {}): AsyncGenerator<Uint8Array> {
     const limit = options.limit ?? Number.POSITIVE_INFINITY;
     const declared = this.declaredLength();
@@ -98,8 +98,8 @@ export class RequestBody {
   }
 
   /**
-   * The parsed JSON body; throws `invalid` if it is not JSON, and `tooLarge` as soon as more than `maxValues` values have
-   * come in: many small values take far more time and memory than their bytes tell.
+   * The parsed JSON body. Throws `invalid` if it is not JSON, and `tooLarge` as soon as more than `maxValues` values
+   * have arrived: many small values take far more time and memory than their bytes suggest.
    */
   public async json<T = unknown>(options: { limit?: number; maxValues?: number } = {}): Promise<T> {
     if (this.parsed !== undefined) return this.parsed as T;
@@ -113,12 +113,12 @@ export class RequestBody {
   }
 
   /**
-   * A form, `multipart/form-data` or `application/x-www-form-urlencoded`. Files are handed to `onFile` one after the
-   * other in the order of the form, each as a stream with backpressure; the fields are the result. A form that a parser
-   * of the host has read works too: an object of fields, `FormData`, and the request object of Express after multer.
+   * Reads a form, `multipart/form-data` or `application/x-www-form-urlencoded`. It passes files to `onFile` one by one
+   * in the order of the form, each as a stream with backpressure, and returns the fields. A form that the host's parser
+   * has read works too: an object of fields, `FormData`, and the request object of Express after multer.
    *
-   * Throws `invalid` for a form that is malformed, breaks off, or holds what is not expected, `tooLarge` past a limit,
-   * and whatever `onFile` throws.
+   * Throws `invalid` if the form is malformed, breaks off, or has unexpected parts, `tooLarge` beyond a limit, and any
+   * error of `onFile`.
    */
   public async form(options: IFormOptions = {}): Promise<IFormFields> {
     const { defaultLimit, fileLimit, contentType } = this.options;
@@ -128,14 +128,14 @@ export class RequestBody {
     return readForm((limit) => this.chunks({ limit }), contentType, options, limits);
   }
 
-  /** Reads the body piece by piece. `limit`: bytes that one `take` may ask for; `total`: bytes of the whole body. */
+  /** Reads the body piece by piece. `limit`: maximum bytes of one `take`; `total`: maximum bytes of the whole body. */
   public reader(options: { limit?: number; total?: number } = {}): BodyReader {
     return new BodyReader(this.chunks({ limit: options.total }), options.limit ?? this.options.defaultLimit);
   }
 
   /**
-   * The end of the request: frees the body in every state, whether nobody read it, somebody has a stream that was never
-   * read from, or one that was left half-way. A caller that reads on gets an error. It may be called twice.
+   * Ends the request: releases the body in every state, whether it was never read, its stream was never read, or was
+   * not read to its end. Later reads get an error. It may be called twice.
    */
   public dispose(): void {
     if (!this.begun) abandonBody(this.source);
@@ -145,7 +145,7 @@ export class RequestBody {
   }
 
   private declaredLength(): number | undefined {
-    // a host that unpacked the body leaves both headers as they were
+    // a host that decodes the body leaves both headers unchanged
     if (this.options.contentLength === undefined || this.options.contentEncoding) return undefined;
     const length = Number(this.options.contentLength);
     if (!Number.isSafeInteger(length) || length < 0) {
@@ -154,7 +154,10 @@ export class RequestBody {
     return length;
   }
 
-  /** The bytes as they come. One generator for all that is watched: each costs as much per chunk as hashing a few KiB. */
+  /**
+   * The bytes as they come. One generator does all checks, because each generator costs as much per chunk as hashing a
+   * few KiB.
+   */
   private async *received(counter: Counter): AsyncGenerator<Uint8Array> {
     if (this.begun) throw isOver();
     this.begun = true;
@@ -176,7 +179,7 @@ export class RequestBody {
     }
   }
 
-  /** Unpacks `Content-Encoding: gzip`; a body that its host had unpacked already does not begin as gzip does. */
+  /** Decodes `Content-Encoding: gzip`. A body that does not begin like gzip was already decoded by the host. */
   private async *unpacked(chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
     const first = await chunks.next();
     if (first.done) return;
@@ -199,7 +202,7 @@ export class RequestBody {
   }
 }
 
-/** Holds what arrives against what was announced and what is accepted. */
+/** Compares the arriving bytes with the announced length and the limit. */
 class Counter {
   private seen = 0;
 
@@ -209,7 +212,7 @@ class Counter {
   ) {}
 
   public take(chunk: Uint8Array | string): Uint8Array {
-    // a stream of the embedder's may be one of text
+    // an embedder's stream may yield text
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
     this.seen += bytes.byteLength;
     if (this.declared !== undefined && this.seen > this.declared) throw wrongLength();

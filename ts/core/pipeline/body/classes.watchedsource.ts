@@ -6,14 +6,14 @@ export interface IWatchOptions {
   signal?: AbortSignal;
 }
 
-/** ms; a silent sender is noticed so much later than the time-out says, at most */
+/** ms; a silent sender is noticed at most this much later than the time-out */
 const LONGEST_TICK = 5_000;
-/** ms; below this a timer costs more than it is worth */
+/** ms; a shorter timer costs more than it is worth */
 const SHORTEST_TICK = 10;
 
 /**
- * A body source that is given up when its sender falls silent or the request is aborted. It holds a timer, a listener
- * and the source itself; `close` frees all three, whether somebody waits in `next` or nobody ever reads on.
+ * A body source that is given up if its sender is silent for too long or the request is aborted. It holds a timer, a
+ * listener and the source; `close` releases all three, whether or not somebody waits in `next`.
  */
 export class WatchedSource {
   private readonly timer: ReturnType<typeof setInterval>;
@@ -21,7 +21,7 @@ export class WatchedSource {
   private failure: RegistryError | undefined;
   private ended = false;
   private closed = false;
-  // a fresh promise for each chunk: racing against one long-lived promise would keep every chunk alive
+  // a new promise for each chunk: racing against one long-lived promise would keep every chunk in memory
   private reject: (error: RegistryError) => void = () => undefined;
 
   constructor(
@@ -48,7 +48,7 @@ export class WatchedSource {
   }
 
   /**
-   * Frees everything. Callers that wait for a chunk, or ask for another one, get `error` if there is one. It may be
+   * Releases everything. Callers that wait for a chunk, or ask for another one, get `error` if it is given. It may be
    * called twice.
    */
   public close(error?: RegistryError): void {
@@ -66,11 +66,13 @@ export class WatchedSource {
   }
 
   private readonly onAbort = (): void =>
-    this.giveUp(new RegistryError('timeout', 'The client went away', { cause: this.options.signal?.reason }));
+    this.giveUp(
+      new RegistryError('timeout', 'The client closed the connection', { cause: this.options.signal?.reason }),
+    );
 
   private readonly onTick = (): void => {
     const { idleTimeoutMs } = this.options;
-    // the time that a reader takes between two chunks does not count as silence of the sender
+    // the time that the reader takes between two chunks does not count as silence of the sender
     if (this.waitingSince === 0 || Date.now() - this.waitingSince <= idleTimeoutMs) return;
     this.giveUp(new RegistryError('timeout', `No byte of the request body came for ${idleTimeoutMs} ms`));
   };

@@ -1,11 +1,11 @@
-/** Chunks of a request body, from whatever the embedder handed over. */
+/** The chunks of a request body, in any form that an embedder may pass. */
 export interface IBodySource {
   next(): Promise<IteratorResult<Uint8Array, unknown>>;
-  /** frees the source at once, even while `next` waits for a sender that has fallen silent */
+  /** releases the source at once, even while `next` waits for a silent sender */
   abandon(): void;
 }
 
-/** The parts of a Node stream that are needed; IncomingMessage of every Node framework has them. */
+/** The members of a Node stream that are used; IncomingMessage of every Node framework has them. */
 interface INodeReadable extends AsyncIterable<Uint8Array> {
   iterator?(options: { destroyOnReturn: boolean }): AsyncIterableIterator<Uint8Array>;
   destroy?(): void;
@@ -18,11 +18,11 @@ const isIterable = (value: unknown): value is INodeReadable => isObject(value) &
 const isBytes = (value: unknown): value is Uint8Array | ArrayBuffer =>
   value instanceof Uint8Array || value instanceof ArrayBuffer;
 
-/** Is this a value that the embedder had parsed already, rather than the bytes of a body? */
+/** Whether the embedder has already parsed this value, so that it is not the bytes of a body. */
 export const isParsed = (source: unknown): source is object =>
   isObject(source) && !isBytes(source) && !isWebStream(source) && !isIterable(source);
 
-// an error of a source that is given up is ignored: its request is answered by then
+// errors of a source that was given up are ignored: its request has been answered by then
 const ignoreRefusal = (leaving: unknown): void => void Promise.resolve(leaving).catch(() => undefined);
 
 const fromWebStream = (stream: ReadableStream<Uint8Array>): IBodySource => {
@@ -67,7 +67,7 @@ export const openBodySource = (source: unknown): IBodySource => {
   return fromBytes(source instanceof Uint8Array ? source : Buffer.from(typeof source === 'string' ? source : ''));
 };
 
-/** Frees a body that was never opened. */
+/** Releases a body that was never opened. */
 export const abandonBody = (source: unknown): void => {
   if (isWebStream(source)) {
     if (!source.locked) ignoreRefusal(source.cancel());

@@ -1,8 +1,8 @@
 import { RegistryError } from '../../classes.registryerror.js';
 
 /**
- * Values of a JSON body, unless told otherwise. The largest documents that clients send (a packument of 5,000 versions)
- * have some 400,000; a million empty lists, the dearest values there are, take `JSON.parse` 150 ms and 100 MB.
+ * Default maximum number of values in a JSON body. The largest documents that clients send (a packument of 5,000
+ * versions) have some 400,000. A million empty lists, the most expensive values, take `JSON.parse` 150 ms and 100 MB.
  */
 export const MAX_JSON_VALUES = 1_000_000;
 
@@ -13,13 +13,13 @@ const OPEN_LIST = 0x5b;
 const OPEN_OBJECT = 0x7b;
 
 /**
- * Counts the values of a JSON text as it comes in: each begins behind a comma, or as the first of a list or an object.
- * Text that is not JSON is counted as well as it can be; the parser refuses it afterwards.
+ * Counts the values of a JSON text as it arrives: each follows a comma, or is the first of a list or an object. Invalid
+ * JSON is counted approximately; the parser refuses it afterwards.
  */
 export class JsonValueCounter {
   private count = 1;
   private isInString = false;
-  /** the last byte of the chunk before was a backslash that escapes the first byte of the next one */
+  /** the last byte of the previous chunk was a backslash that escapes the first byte of the next one */
   private isEscaped = false;
 
   constructor(private readonly limit: number) {}
@@ -47,7 +47,7 @@ export class JsonValueCounter {
     return bytes.byteLength;
   }
 
-  /** The quote that ends a string is found by the runtime's own search: most bytes of a publish are one long string. */
+  /** Finds the end of a string with the runtime's own search: most bytes of a publish are one long string. */
   private passString(bytes: Uint8Array, from: number): number {
     let start = from;
     if (this.isEscaped) {
@@ -64,14 +64,14 @@ export class JsonValueCounter {
   }
 }
 
-/** Is the byte at `end` escaped, by an odd number of backslashes before it? */
+/** Whether the byte at `end` is escaped, i.e. has an odd number of backslashes before it. */
 const endsEscaped = (bytes: Uint8Array, start: number, end: number): boolean => {
   let at = end;
   while (at > start && bytes[at - 1] === BACKSLASH) at--;
   return (end - at) % 2 === 1;
 };
 
-/** The same chunks; throws `tooLarge` once they hold more than `limit` JSON values. */
+/** Yields the same chunks. Throws `tooLarge` as soon as they have more than `limit` JSON values. */
 export async function* countingValues(
   chunks: AsyncGenerator<Uint8Array>,
   limit: number,

@@ -15,7 +15,7 @@ interface IHostRequest {
   files?: unknown;
 }
 
-/** A file as multer leaves it, in memory (`buffer`) or on disk (`path`). */
+/** A file that multer has stored in memory (`buffer`) or on disk (`path`). */
 interface IHostFile {
   fieldname: string;
   originalname?: string;
@@ -34,8 +34,8 @@ interface IParsedFile {
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
 /**
- * A parsed body may have any members that its sender likes, so they prove nothing: whoever passed for the host could have
- * files of this machine read. But nothing that is parsed has symbols, as a stream has them.
+ * A parsed body may have any members that its sender chooses, so members prove nothing: a client that passed for the
+ * host could read files of this machine. But parsed data have no symbols, and streams have.
  */
 const isHostRequest = (value: unknown): value is IHostRequest =>
   isObject(value) &&
@@ -43,12 +43,14 @@ const isHostRequest = (value: unknown): value is IHostRequest =>
   typeof value.httpVersion === 'string' &&
   value.readableDidRead === true;
 
-/** What the host's parser left of the body if it handed over its request object, else what it handed over. */
+/**
+ * The body that the host's parser left on the request object, if the host passed that object; else the passed value.
+ */
 export const leftByHost = (handedOver: unknown): unknown =>
   isHostRequest(handedOver) && handedOver.body !== undefined ? handedOver.body : handedOver;
 
 /**
- * Files that multer took from the request. They stand beside the body, on the request object itself: what stands in a
+ * Files that multer took from the request. They are beside the body, on the request object itself: the content of a
  * body comes from the client, and must never be taken for a path of this machine.
  */
 export const filesOfHost = (handedOver: unknown): IParsedFile[] => {
@@ -70,7 +72,7 @@ const fromHostFile = ({ fieldname, originalname, mimetype, buffer, path }: IHost
   open: () => (buffer ? iterate(toReadableStream(buffer)) : createReadStream(path as string)),
 });
 
-/** clients may send a path, of either kind of system */
+/** clients may send a path, of Windows or POSIX */
 const lastSegment = (name: string): string => basename(name.replace(/\\/g, '/'));
 
 const fromBlob = (name: string, blob: Blob): IParsedFile => ({
@@ -84,8 +86,8 @@ const fromBlob = (name: string, blob: Blob): IParsedFile => ({
 const MAX_DEPTH = 8;
 
 /**
- * Fields of an object. Lists are repeated fields; an object (Express' extended parser makes one of `a[b]=c`) goes back
- * to the names that the client sent.
+ * Fields of an object. Lists are repeated fields; an object (Express' extended parser makes one from `a[b]=c`) gets
+ * back the names that the client sent.
  */
 function* fieldsOf(name: string, value: unknown, depth = 0): Generator<[name: string, value: string]> {
   if (value === undefined || value === null) return;
@@ -98,7 +100,7 @@ function* fieldsOf(name: string, value: unknown, depth = 0): Generator<[name: st
   }
 }
 
-/** See `RequestBody.form`: a form that was parsed before it came here. All its fields count as before its files. */
+/** See `RequestBody.form`: a form that the host has already parsed. All its fields count as before its files. */
 export const readParsedForm = async (
   parsed: object,
   files: IParsedFile[],
@@ -126,7 +128,7 @@ const handOver = async (file: IParsedFile, tally: FormTally, { onFile }: IFormOp
   try {
     await onFile?.({ field, filename, contentType, stream: fromIterable(chunks), fields: tally.fields });
   } finally {
-    // what the handler left half-way may hold a file of the host open
+    // a stream that the handler has not read to its end may hold a file of the host open
     await chunks.return(undefined);
   }
 };

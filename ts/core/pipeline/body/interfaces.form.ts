@@ -14,9 +14,9 @@ export interface IFormFile {
   field: string;
   /** the last segment of the name that the client sent; undefined if it sent none */
   filename: string | undefined;
-  /** as the client says */
+  /** as the client declares it */
   contentType: string;
-  /** can be read until `onFile` resolves; what is not read by then is skipped */
+  /** can be read until `onFile` resolves; the rest is skipped then */
   stream: ReadableStream<Uint8Array>;
   /** the fields that came before it */
   fields: IFormFields;
@@ -33,21 +33,21 @@ export interface IFormLimits {
   fieldsSize?: number | undefined;
   /** bytes of one file; default: the registry's `maxArtifactSize` */
   fileSize?: number | undefined;
-  /** bytes of the whole body; default: what follows from the others */
+  /** bytes of the whole body; default: derived from the others */
   total?: number | undefined;
 }
 
 export interface IFormOptions {
-  /** names of the fields that are kept, others are dropped (they count for the limits all the same); default: all */
+  /** names of the fields that are kept; others are dropped, but count for the limits; default: all */
   fields?: readonly string[] | undefined;
-  /** names of fields that have to come before the first file, because a file cannot be judged without them */
+  /** names of fields that must come before the first file, because a file cannot be checked without them */
   fieldsBeforeFiles?: readonly string[] | undefined;
-  /** without it a file in the form is refused */
+  /** if it is absent, a form with a file is refused */
   onFile?(file: IFormFile): Promise<void>;
   limits?: IFormLimits | undefined;
 }
 
-/** What the registry's own limits give. */
+/** Defaults from the registry's own limits. */
 export interface IFormDefaults {
   defaultLimit: number;
   fileLimit?: number | undefined;

@@ -7,41 +7,58 @@ import { headerOf } from '../helpers.http.js';
 import type { RenderCache } from './classes.rendercache.js';
 import type { Rendering } from './classes.rendering.js';
 
-/** A stored document as it was. */
+/** A version of a stored document. */
 export interface IDocumentVersion {
   key: string;
   etag: string;
 }
 
-/** Whom an answer is for: anybody (a public route, which looks at no credentials), or one verified caller. */
+/**
+ * The callers that an answer is for: anybody (on a public route, which ignores credentials), or one verified caller.
+ */
 export type TAudience = 'anybody' | IVerifiedCaller;
 
-/** All that an answer was made from. While it holds, the same request would get the same answer. */
+/** Everything that an answer depends on. While it is unchanged, the same request gets the same answer. */
 export interface IAnswerBasis {
   audience: TAudience;
-  /** ms since 1970; the caller has to be verified anew, or the handler gave its answer an end */
+  /** ms since 1970; after this the caller must be verified anew, or the handler's answer has expired */
   validUntil: number;
-  /** the headers that were looked at, by lower-case name, with their values; without those of the credential */
+  /** the headers that were read, by lower-case name, with their values; without those of the credential */
   headers: readonly (readonly [name: string, value: string | undefined])[];
   baseUrl: string | undefined;
   document: IDocumentVersion;
-  /** as the `RenderCache` has it; packed = the gzip form was sent */
+  /** the key in the `RenderCache`; packed: the gzip form was sent */
   rendering: { name: string; packed: boolean };
   status: number;
   responseHeaders: Record<string, string>;
 }
 
-/** characters of names and headers that are kept, about; some 6,000 everyday requests */
+/** An answer that a handler allows to be repeated, and the document that it was made from. */
+export interface IRepeatable extends Pick<IAnswerBasis, 'document' | 'rendering' | 'validUntil'> {
+  response: IResponse;
+}
+
+/** @param request what the pipeline knows of the request: for whom the answer is, and by which headers it was made */
+export const basisFrom = (
+  { response: { status, headers }, validUntil, ...made }: IRepeatable,
+  request: Pick<IAnswerBasis, 'audience' | 'headers' | 'baseUrl'>,
+): IAnswerBasis => {
+  const { audience } = request;
+  const until = audience === 'anybody' ? validUntil : Math.min(audience.validUntil, validUntil);
+  return { ...made, ...request, validUntil: until, status, responseHeaders: { ...headers } };
+};
+
+/** approximate characters of cached names and headers: some 6,000 usual requests */
 const MAX_SIZE = 4 * 1024 * 1024;
-/** a request with longer headers than this is not an everyday one */
+/** characters of headers; requests with more are not cached */
 const MAX_REQUEST = 4 * 1024;
-/** clients of different kinds, and different users, that ask for one path */
+/** maximum number of answers for one path, for clients of different kinds and different users */
 const MAX_VARIANTS = 8;
 
 const sizeOf = ({ headers }: IAnswerBasis): number =>
   headers.reduce((sum, [name, value]) => sum + name.length + (value?.length ?? 0), 600);
 
-/** Whether a request has nothing that could bear on its answer beside its path, its headers, its caller and `baseUrl`. */
+/** Whether the answer depends only on the path, the headers, the caller and `baseUrl`. */
 const isPlain = ({ method, body, query }: IRequestContext): boolean => {
   if (method !== 'GET' || (body !== undefined && body !== null)) return false;
   for (const _name in query) return false;
@@ -49,12 +66,12 @@ const isPlain = ({ method, body, query }: IRequestContext): boolean => {
 };
 
 /**
- * Clients ask for the same documents again and again. For such a request it suffices to find that nothing its answer
- * was made from has changed: the verified caller, the headers, the stored document. The store is asked each time, so
- * another replica's write is seen at once, as everywhere.
+ * Caches answers. Clients request the same documents again and again; for such a request it is enough to check that
+ * nothing has changed that its answer was made from: the verified caller, the headers, the stored document. The store
+ * is asked each time, so another replica's write is seen at once, as everywhere.
  *
- * Only if the store can be asked without waiting; with other stores the request to the store costs far more than the
- * pipeline.
+ * The cache is used only if the store can be asked without waiting; with other stores, the request to the store costs
+ * far more than the pipeline.
  */
 export class AnswerCache {
   private readonly entries = new LRUCache<string, IAnswerBasis[]>({
@@ -68,14 +85,14 @@ export class AnswerCache {
     private readonly now: () => number = Date.now,
   ) {}
 
-  /** Whether a request is of the kind that is remembered. */
+  /** Whether answers to such requests are cached. */
   public takes(context: IRequestContext): boolean {
     return this.store.glance !== undefined && isPlain(context);
   }
 
   /**
-   * The answer to a request as the pipeline would give it; undefined = ask the pipeline.
-   * @param caller returns the caller if it is known without any work; called only if it matters
+   * The answer that the pipeline would give; undefined: run the pipeline.
+   * @param caller returns the caller if it is known without any work; called only if needed
    */
   public find(
     context: IRequestContext,

@@ -2,38 +2,39 @@ import * as plugins from '../../../plugins.js';
 import type { Rendering } from './classes.rendering.js';
 
 /**
- * Public URLs, beside the first, for which a rendering is kept. Strangers choose them (`Host`), and would fill the cache
- * with copies of one document; a registry has one public URL, and seldom a second one inside its own network.
+ * Number of public URLs, beside the first, for which a rendering is cached. Clients choose them (`Host`), and could
+ * fill the cache with copies of one document; a registry has one public URL, and sometimes a second one in its own
+ * network.
  */
 const MAX_OTHERS = 3;
 
 /**
- * Rendered metadata, bounded by bytes. An entry is named by the stored document's ETag among others, so it never has
- * to be invalidated: another replica's write changes the name.
+ * Caches rendered metadata, bounded by bytes. The key of an entry includes the ETag of the stored document, so entries
+ * need no invalidation: another replica's write changes the key.
  */
 export class RenderCache {
   private readonly entries: plugins.LRUCache<string, Rendering>;
   private readonly underWay = new Map<string, Promise<Rendering | null>>();
-  /** the names under which a rendering is kept for further public URLs, the one that was used last at the end */
+  /** the keys of a rendering for further public URLs, the last used at the end */
   private readonly others = new WeakMap<Rendering, string[]>();
 
   constructor(maxBytes: number) {
     this.entries = new plugins.LRUCache<string, Rendering>({
       maxSize: Math.max(1, maxBytes),
-      // names hold what callers choose, a range or a host, and may be longer than what is rendered
+      // keys include a range or a host that callers choose, and may be longer than the rendering
       sizeCalculation: (rendering, name) => rendering.cost + 2 * name.length,
     });
   }
 
-  /** The rendering under this name, where it is there. */
+  /** The rendering with this key, if it is cached. */
   public peek(name: string): Rendering | undefined {
     return this.entries.get(name);
   }
 
   /**
-   * The rendering under this name; made by `make` once, however many callers wait for it. `make` calls `keepAs` with
-   * another name if it has read another version than the one that was asked for. Under the older name the rendering
-   * would be returned when a later write brings the older content, and so its ETag, back.
+   * The rendering with this key; `make` runs once, however many callers wait for it. If `make` has read another version
+   * than requested, it calls `keepAs` with another key. Under the requested key, the rendering would be returned when a
+   * later write brings the older content, and so its ETag, back.
    */
   public async get(
     name: string,
@@ -57,7 +58,7 @@ export class RenderCache {
     }
     return making;
   }
-  /** A rendering that `get` gave, with links that begin with this public URL; it is not rendered anew. */
+  /** A rendering that `get` returned, with links that begin with this public URL, without rendering it anew. */
   public linked(name: string, rendering: Rendering, publicUrl: string): { name: string; rendering: Rendering } {
     if (rendering.publicUrl === undefined || rendering.publicUrl === publicUrl) return { name, rendering };
     const other = `${name}\n${publicUrl}`;

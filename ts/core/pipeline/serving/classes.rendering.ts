@@ -4,30 +4,30 @@ import { RegistryError } from '../../classes.registryerror.js';
 
 const gzip = promisify(plugins.zlib.gzip);
 
-/** Smaller bodies gain less from gzip than its header and the client's work cost. */
+/** For smaller bodies gzip's header and the client's work cost more than it saves. */
 const GZIP_FROM = 1024;
 
 /**
- * Stands for the public URL while a document is rendered. It is random, so that no document that comes from outside can
- * hold it, and it has no character that JSON, HTML or XML would escape.
+ * Placeholder for the public URL while a document is rendered. It is random, so that no document from outside can
+ * contain it, and has no character that JSON, HTML or XML would escape.
  */
 export const PUBLIC_URL = `http://${plugins.crypto.randomBytes(16).toString('hex')}.invalid`;
 
 export interface IRendered {
   body: string | Uint8Array | object;
   contentType: string;
-  /** when the content last changed, if the document knows; default: when its object was stored */
+  /** when the content last changed, if the document records it; default: when its object was stored */
   lastModified?: Date;
   /**
-   * A strong ETag, without quotes, for clients that need one of their own kind (Bundler: md5), and not for a body that
-   * holds the public URL. Default: made here
+   * A strong ETag, without quotes, for clients that need one of their own kind (Bundler: md5); not allowed if the body
+   * contains the public URL. Default: computed from the body
    */
   etag?: string;
-  /** false = never sent as gzip, for clients that take the ETag for a digest of what they unpack */
+  /** false: never sent as gzip, for clients that take the ETag for a digest of the decoded body */
   compressible?: boolean;
 }
 
-/** The places of `PUBLIC_URL` in a body. */
+/** The positions of `PUBLIC_URL` in a body. */
 const linksIn = (bytes: Buffer): number[] => {
   const links: number[] = [];
   for (let at = bytes.indexOf(PUBLIC_URL); at >= 0; at = bytes.indexOf(PUBLIC_URL, at + PUBLIC_URL.length)) {
@@ -36,7 +36,7 @@ const linksIn = (bytes: Buffer): number[] => {
   return links;
 };
 
-/** Other bytes at each of these places, where `length` bytes are now; the places move with them. */
+/** Replaces `length` bytes at each of these positions by other bytes, and adjusts the positions. */
 const relinked = (
   bytes: Buffer,
   links: readonly number[],
@@ -67,7 +67,9 @@ const bytesOf = (body: IRendered['body']): Buffer =>
     ? Buffer.from(body.buffer, body.byteOffset, body.byteLength)
     : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
 
-/** One representation of a document: its bytes, a strong ETag of those bytes, and the gzip form once it was asked for. */
+/**
+ * One representation of a document: its bytes, a strong ETag of those bytes, and the gzip form once it was requested.
+ */
 export class Rendering {
   public readonly contentType: string;
   public readonly lastModified: Date | undefined;
@@ -89,7 +91,7 @@ export class Rendering {
     this.lastModified = lastModified;
   }
 
-  /** @param publicUrl is put in for `PUBLIC_URL` */
+  /** @param publicUrl replaces `PUBLIC_URL` */
   public static of(rendered: IRendered, publicUrl?: string): Rendering {
     const bytes = bytesOf(rendered.body);
     const places = publicUrl === undefined ? [] : linksIn(bytes);
@@ -100,7 +102,7 @@ export class Rendering {
     return new Rendering(bytes, rendered, { url: PUBLIC_URL, places }).linkedTo(publicUrl);
   }
 
-  /** The public URL that its links begin with; undefined: it has no links. */
+  /** The public URL of its links; undefined: it has no links. */
   public get publicUrl(): string | undefined {
     return this.links?.url;
   }
@@ -128,7 +130,7 @@ export class Rendering {
     return this.mayPack && this.bytes.byteLength >= GZIP_FROM;
   }
 
-  /** The gzip form where it is there already. */
+  /** The gzip form, if it exists already. */
   public get gzip(): Buffer | undefined {
     return this.packed;
   }
@@ -139,7 +141,7 @@ export class Rendering {
     return this.packed;
   }
 
-  /** the gzip form is counted before it is made: packed metadata is a fraction of the whole */
+  /** the gzip form is counted in advance: compressed metadata are a fraction of the whole */
   public get cost(): number {
     const { bytes, links } = this;
     return bytes.byteLength + (bytes.byteLength >> 2) + 8 * (links?.places.length ?? 0) + 1024;

@@ -16,13 +16,13 @@ export interface IServedListing<TEntry> {
 }
 
 /**
- * How all packages are written down: one text after the other, in the order of the listing. Links are relative: a
- * rendering is shared by callers that came by different host names.
+ * The text form of a listing: one text after another, in the order of the listing. Links are relative, because callers
+ * that used different host names share a rendering.
  */
 export interface IListingRender<TEntry> {
   contentType: string;
   header?: string;
-  /** pure; null: the package is left out */
+  /** pure; returns null to omit the package */
   entry(name: string, entry: TEntry): string | null;
   /** between the texts of two packages */
   separator?: string;
@@ -30,41 +30,41 @@ export interface IListingRender<TEntry> {
 }
 
 export interface IServeListingOptions<TEntry> {
-  /** names the representation, e.g. `json` */
+  /** name of the representation, e.g. `json` */
   variant: string;
   render: IListingRender<TEntry>;
-  /** what a caller must be allowed to do to a package to see it; default: type and action of the route */
+  /** the right that a caller needs to see a package; default: type and action of the route */
   right?: { type: string; action: string };
   headers?: Record<string, string>;
 }
 
-/** The parts of a call that decide what it gets. */
+/** The parts of a call on which its answer depends. */
 export interface IListingRequest {
   header(name: string): string | undefined;
   token: IAuthToken | null;
-  /** for whom and until when what was found out of the rights may be remembered */
+  /** the caller for whom rights may be cached, and until when */
   audience?: TAudience;
   auth: AuthManager;
   signal?: AbortSignal;
 }
 
-/** Names whose rights are looked up together: less than a millisecond. */
+/** Names whose rights are checked together: less than a millisecond. */
 const BATCH = 256;
-/** Characters that become bytes at once: less than a millisecond. */
+/** Characters that are encoded at once: less than a millisecond. */
 const PIECE = 256 * 1024;
 /**
- * Bytes of renderings that one listing keeps. As much as all other metadata has by default, and apart from it: one listing
- * of 100,000 packages would push thousands of documents out. The newest is kept whatever its size.
+ * Bytes of cached renderings of one listing. That is as much as all other metadata have by default, and separate from
+ * it: one listing of 100,000 packages would displace thousands of documents. The newest is kept whatever its size.
  */
 const KEPT_BYTES = 64 * 1024 * 1024;
 
-/** Renderings of one listing. Only those of its newest version are of any use. */
+/** Renderings of one listing. Only those of its newest version are useful. */
 class ListingRenders {
   private version = -1;
   private readonly kept = new Map<string, Rendering>();
   private readonly underWay = new Map<string, Promise<Rendering>>();
 
-  /** The rendering under this name; made once, however many callers wait for it. */
+  /** The rendering with this key; made once, however many callers wait for it. */
   public async get(name: string, version: number, make: () => Promise<Rendering>): Promise<Rendering> {
     if (version === this.version) {
       const hit = this.kept.get(name);
@@ -84,7 +84,7 @@ class ListingRenders {
     return version === this.version ? this.keep(name, made) : made;
   }
 
-  /** Puts it last, and drops those that were used longest ago. */
+  /** Moves it to the end, and drops the least recently used ones. */
   private keep(name: string, rendering: Rendering): Rendering {
     this.kept.delete(name);
     this.kept.set(name, rendering);
@@ -100,12 +100,12 @@ class ListingRenders {
 }
 
 interface IVisible<TEntry> {
-  /** the same for callers that see the same packages of one version */
+  /** equal for callers that see the same packages of one version */
   who: string;
   packages: readonly IListedPackage<TEntry>[];
 }
 
-/** Packages that are remembered as visible of all callers together, 8 bytes each. */
+/** Maximum number of cached visible packages of all callers together, 8 bytes each. */
 const REMEMBERED = 1_000_000;
 
 interface IRemembered {
@@ -113,10 +113,10 @@ interface IRemembered {
   visible: IVisible<unknown>;
 }
 
-/** What is kept of one listing. */
+/** The caches of one listing. */
 class ListingMemory {
   public readonly renders = new ListingRenders();
-  /** by caller: one object stands for one verification */
+  /** by caller: one object for each verification */
   private readonly visible = new plugins.LRUCache<IVerifiedCaller, Map<string, IRemembered>>({
     maxSize: REMEMBERED,
     sizeCalculation: (rights) => {
@@ -126,7 +126,7 @@ class ListingMemory {
     },
   });
 
-  /** What the caller may see of this version; asked once for as long as its verification is believed. */
+  /** The packages of this version that the caller may see; computed once while its verification is valid. */
   public async visibleTo<TEntry>(
     request: IListingRequest,
     right: IRight,
@@ -156,7 +156,7 @@ const memoryOf = (listing: object): ListingMemory => {
   return memory;
 };
 
-/** What the caller may see: each name is looked at. */
+/** The packages that the caller may see: each name is checked. */
 const readableOf = async <TEntry>(
   { auth, token, signal }: IListingRequest,
   right: IRight,
@@ -180,8 +180,9 @@ const readableOf = async <TEntry>(
       visible.push(listed);
     }
     seen.update(mask);
-    // each name may be a question to somebody's own code: nobody waits for the answer any more
-    if (signal?.aborted) throw new RegistryError('timeout', 'The client went away', { cause: signal.reason });
+    // each name may be a call of an embedder's code: stop if nobody waits for the answer any more
+    if (signal?.aborted)
+      throw new RegistryError('timeout', 'The client closed the connection', { cause: signal.reason });
     if (slices.due) await slices.rest();
   }
   return { who: visible.length === packages.length ? 'all' : seen.digest('base64url'), packages: visible };
@@ -218,9 +219,9 @@ const renderAll = async <TEntry>(
 };
 
 /**
- * All packages that the caller may see, in the one order that all replicas share; rendered once per version of the listing
- * and per set of visible packages; ETag (by content, so the same on every replica), 304, gzip in the thread pool. The event
- * loop is never held for long, whatever the number of packages.
+ * Serves all packages that the caller may see, in the order that all replicas share. They are rendered once per version
+ * of the listing and per set of visible packages; with ETag (from the content, so equal on every replica), 304, and
+ * gzip in the thread pool. It never holds the event loop for long, whatever the number of packages.
  */
 export const serveListing = async <TEntry>(
   request: IListingRequest,
@@ -238,13 +239,13 @@ export const serveListing = async <TEntry>(
   const { etag } = rendering;
   const headers: Record<string, string> = {
     'Content-Type': rendering.contentType,
-    // two representations, two strong validators (RFC 9110 section 8.8.3)
+    // two representations have two strong validators (RFC 9110 section 8.8.3)
     ETag: packed ? `"${etag}-gzip"` : `"${etag}"`,
     'Cache-Control': 'no-cache',
     Vary: 'Accept, Accept-Encoding',
     ...options.headers,
   };
-  // no Last-Modified: replicas learn of a change at different times
+  // no Last-Modified: replicas see a change at different times
   const ifNoneMatch = request.header('if-none-match');
   if (ifNoneMatch !== undefined && matchesEtag(ifNoneMatch, [etag, `${etag}-gzip`])) return { status: 304, headers };
   if (packed) headers['Content-Encoding'] = 'gzip';

@@ -12,19 +12,19 @@ export interface IByteRange {
 }
 
 /**
- * Ranges of one request that are answered as such, for more the whole is sent (RFC 9110 section 14.2 lets a server
- * ignore a Range header that is out of proportion). Clients that fetch parts of an image layer ask for fewer at once.
+ * Maximum number of ranges in one request; if there are more, the whole is sent (RFC 9110 section 14.2 lets a server
+ * ignore an excessive Range header). Clients that fetch parts of an image layer request fewer at once.
  */
 const MAX_RANGES = 32;
 
 const RANGE = /^(\d*)-(\d*)$/;
 
-/** Past what can be counted exactly all positions are alike: past the end. */
+/** All positions above the largest exact integer are equal: beyond the end. */
 const positionOf = (digits: string): number => Math.min(Number(digits), Number.MAX_SAFE_INTEGER);
 
 /**
- * A Range header (RFC 9110 section 14.1.2). Undefined for what a server may ignore: another unit, bad syntax, too many
- * ranges. `'invalid'` if a range ends before it begins, which section 14.2 lets a server refuse.
+ * Parses a Range header (RFC 9110 section 14.1.2). Undefined if a server may ignore it: another unit, bad syntax, too
+ * many ranges. `'invalid'` if a range ends before it begins, which section 14.2 lets a server refuse.
  */
 export const parseRanges = (header: string | undefined): TObjectRange[] | 'invalid' | undefined => {
   const set = header === undefined ? null : /^\s*bytes\s*=(.*)$/is.exec(header);
@@ -55,9 +55,9 @@ const resolve = (range: TObjectRange, size: number): IByteRange | undefined => {
 };
 
 /**
- * The ranges of a representation of `size` bytes, in the order of the request. Those that overlap become one, so that no
- * byte is sent twice. Those that only touch stay apart: some clients count the parts that they get. Throws
- * `rangeInvalid` if none of them is in it.
+ * The ranges of a representation of `size` bytes, in the order of the request. Overlapping ranges are joined, so that
+ * no byte is sent twice. Adjacent ones stay separate, because some clients count the parts. Throws `rangeInvalid` if
+ * the representation contains none of them.
  */
 export const resolveRanges = (ranges: TObjectRange[] | 'invalid', size: number): IByteRange[] => {
   if (ranges === 'invalid') throw outOfRange(size, 'The range ends before it begins');
@@ -66,7 +66,7 @@ export const resolveRanges = (ranges: TObjectRange[] | 'invalid', size: number):
   return joined(resolved);
 };
 
-/** Joins two that overlap, in the place of the first of them, until none do. */
+/** Joins overlapping ranges at the position of the first of them. */
 const joined = (ranges: IByteRange[]): IByteRange[] => {
   for (const [at, one] of ranges.entries()) {
     const other = ranges.findIndex((two, index) => index > at && two.start <= one.end && one.start <= two.end);
@@ -79,7 +79,7 @@ const joined = (ranges: IByteRange[]): IByteRange[] => {
   return ranges;
 };
 
-/** The error of a range that is not in a representation of `size` bytes. */
+/** The error for a range outside a representation of `size` bytes. */
 export const outOfRange = (size: number | undefined, message: string): RegistryError =>
   new RegistryError('rangeInvalid', message, { headers: { 'Content-Range': `bytes */${size ?? '*'}` } });
 
@@ -93,14 +93,16 @@ export const partHeaders = (headers: Record<string, string>, range: IByteRange, 
   'Content-Length': String(lengthOf(range)),
 });
 
-/** A 206 with several ranges, as `multipart/byteranges` (RFC 9110 section 14.6). Each part is opened when it is its turn. */
+/**
+ * A 206 with several ranges, as `multipart/byteranges` (RFC 9110 section 14.6). Each part is opened when it is sent.
+ */
 export const multipartResponse = (
   headers: Record<string, string>,
   ranges: IByteRange[],
   size: number,
   open: (range: IByteRange) => AsyncIterable<Uint8Array>,
 ): IResponse => {
-  // random, so that no content can hold it on purpose
+  // random, so that no content can contain it on purpose
   const boundary = randomBytes(18).toString('hex');
   const { 'Content-Type': contentType, ...others } = headers;
   const heads = ranges.map((range, at) =>

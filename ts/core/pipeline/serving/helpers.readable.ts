@@ -4,9 +4,11 @@ import type { IAuthToken } from '../../auth/interfaces.auth.js';
 import { Slices } from '../../base/helpers.slices.js';
 import type { AuthManager } from '../../classes.authmanager.js';
 
-/** Names whose rights are looked up together: less than a millisecond. */
+/** Names whose rights are checked together: less than a millisecond. */
 const BATCH = 256;
-/** Names that a provider is asked about if it decides name by name: each is a call of the embedder's code. */
+/**
+ * Maximum number of names in one request if the provider decides name by name: each is a call of the embedder's code.
+ */
 const MAX_QUESTIONS = 5000;
 
 interface IReader {
@@ -15,8 +17,8 @@ interface IReader {
 }
 
 /**
- * A filter of search results and lists: those that count and that the caller has the right to. It returns null when it has
- * asked its provider as many questions as one request may cost.
+ * A filter for search results and lists: returns the items that count and that the caller may see. Returns null when it
+ * has called the provider as often as one request may.
  */
 export const readableFilter = <T extends { name: string }>(
   { auth, token }: IReader,

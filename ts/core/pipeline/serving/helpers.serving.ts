@@ -1,10 +1,10 @@
-import { iterate } from '../../base/helpers.streams.js';
+import { iterate, streamToBuffer } from '../../base/helpers.streams.js';
 import { RegistryError } from '../../classes.registryerror.js';
 import type { RegistryStorage } from '../../classes.registrystorage.js';
 import type { IResponse } from '../../interfaces.core.js';
 import type { IObjectInfo, TObjectRange } from '../../objectstore/interfaces.objectstore.js';
 import { acceptsEncoding, matchesEtag, respond } from '../helpers.http.js';
-import type { Rendering } from './classes.rendering.js';
+import { Rendering } from './classes.rendering.js';
 import {
   type IByteRange,
   multipartResponse,
@@ -14,9 +14,9 @@ import {
   resolveRanges,
   respondPart,
 } from './helpers.ranges.js';
-import type { IServeObjectOptions, IServeRenderingOptions } from './interfaces.serving.js';
+import type { IServeImmutableOptions, IServeObjectOptions, IServeRenderingOptions } from './interfaces.serving.js';
 
-/** The parts of a call that decide how something is served. */
+/** The parts of a call on which serving depends. */
 export interface IServeRequest {
   method: string;
   header(name: string): string | undefined;
@@ -28,19 +28,19 @@ export interface IServeRequest {
 const digestField = (hex: string): string => `sha-256=:${Buffer.from(hex, 'hex').toString('base64')}:`;
 
 /**
- * ms. `Last-Modified` counts whole seconds, so a client that has got one may have the first of two states of the same
- * second, and would get 304 for good. While the last change is younger than this, no date is sent and none is compared
- * (RFC 9110 section 8.8.2.2 wants a second between them; the other one is for clocks that differ a little).
+ * ms. `Last-Modified` has whole seconds, so a client may have the first of two versions of the same second, and would
+ * get 304 for ever. If the last change is younger than this, no date is sent or compared (RFC 9110 section 8.8.2.2
+ * requires one second; the other one is for clocks that differ slightly).
  */
 const FRESH_MS = 2_000;
 
-/** ms since 1970; from then on `Last-Modified` is sent for content that changed last at `lastModified` */
+/** ms since 1970, from which on `Last-Modified` is sent for content that last changed at `lastModified` */
 const datedSince = (lastModified: Date): number => lastModified.getTime() + FRESH_MS;
 
 const isFresh = (request: IServeRequest, lastModified: Date): boolean =>
   request.storage.now().getTime() < datedSince(lastModified);
 
-/** Until when an answer may be repeated, in ms: one without `Last-Modified`, as the change is too recent, gets it later. */
+/** ms until which an answer may be cached: one without `Last-Modified`, because of a recent change, gets it later. */
 export const repeatableUntil = (
   { headers }: IResponse,
   lastModified: Date | undefined,
@@ -50,14 +50,14 @@ export const repeatableUntil = (
     ? validUntil
     : Math.min(validUntil, datedSince(lastModified));
 
-/** As clients send it back in If-Modified-Since. */
+/** The time as clients send it back in If-Modified-Since. */
 const wholeSeconds = (date: Date): number => Math.floor(date.getTime() / 1000) * 1000;
 
-/** What conditions are compared with. */
+/** The values that conditions are compared with. */
 interface IValidators {
   etags: string[];
   lastModified: Date;
-  /** the date can be believed */
+  /** whether the date is reliable */
   isDated: boolean;
 }
 
@@ -78,8 +78,8 @@ const baseHeaders = (
 };
 
 /**
- * If-Range (RFC 9110 section 13.1.5): ranges count only while the content is still the one that the client knows. Only a
- * strong ETag, or the very date, will do; a weak one never fits.
+ * If-Range (RFC 9110 section 13.1.5): ranges are sent only if the content is still the one that the client has. Only a
+ * strong ETag or the exact date matches; a weak one never does.
  */
 const rangeStillValid = (request: IServeRequest, { etags, lastModified, isDated }: IValidators): boolean => {
   const ifRange = request.header('if-range');
@@ -88,7 +88,7 @@ const rangeStillValid = (request: IServeRequest, { etags, lastModified, isDated 
   return isDated && wholeSeconds(lastModified) === Date.parse(ifRange);
 };
 
-/** If-None-Match wins over If-Modified-Since (RFC 9110 section 13.1.3). */
+/** If-None-Match has precedence over If-Modified-Since (RFC 9110 section 13.1.3). */
 const isUnchanged = (request: IServeRequest, { etags, lastModified, isDated }: IValidators): boolean => {
   const ifNoneMatch = request.header('if-none-match');
   if (ifNoneMatch !== undefined) return matchesEtag(ifNoneMatch, etags);
@@ -96,7 +96,7 @@ const isUnchanged = (request: IServeRequest, { etags, lastModified, isDated }: I
   return since !== undefined && isDated && wholeSeconds(lastModified) <= Date.parse(since);
 };
 
-/** The ranges that a request asks for; HEAD has none (RFC 9110 section 14.2). */
+/** The requested ranges; HEAD has none (RFC 9110 section 14.2). */
 const rangesOf = (request: IServeRequest): TObjectRange[] | 'invalid' | undefined =>
   request.method === 'GET' ? parseRanges(request.header('range')) : undefined;
 
@@ -117,7 +117,7 @@ export const serveObject = async (
   const isConditional = CONDITIONS.some((name) => request.header(name) !== undefined);
   if (isConditional || request.method === 'HEAD' || ranges === 'invalid' || (ranges && ranges.length > 1)) {
     const { storage } = request;
-    // if a hook refuses the content, nothing about it may be sent either
+    // if a hook refuses the content, nothing about it may be sent
     const info = options.about ? await storage.headForGet(key, options.about) : await storage.head(key);
     if (!info) return null;
     known = info;
@@ -138,7 +138,7 @@ export const serveObject = async (
   return serveBody(request, key, { ...options, about: known ? undefined : options.about }, range, known);
 };
 
-/** `known`: the object that conditions were compared with; if there is another one by now, no range of it is sent. */
+/** @param known the object that conditions were compared with; if it has been replaced, no range is sent */
 const serveBody = async (
   request: IServeRequest,
   key: string,
@@ -167,7 +167,7 @@ const serveBody = async (
 const validatorsOf = (request: IServeRequest, info: IObjectInfo, options: IServeObjectOptions): IValidators => ({
   etags: [options.etag ?? info.etag],
   lastModified: info.lastModified,
-  // what never changes has no second state in its second
+  // immutable content has only one version in its second
   isDated: options.immutable === true || !isFresh(request, info.lastModified),
 });
 
@@ -182,7 +182,24 @@ async function* partOf(request: IServeRequest, info: IObjectInfo, range: IByteRa
   yield* iterate(found.body);
 }
 
-/** Bytes in memory under an ETag of the caller's, never in another encoding. Their URL may mean others later (`immutable: false`). */
+/** A small object as `serveExact` takes it; null if it is absent, or not what it should be. */
+export const loadExact = async (
+  storage: Pick<RegistryStorage, 'open'>,
+  key: string,
+  { size, isIntact }: Pick<IServeImmutableOptions, 'size' | 'isIntact'>,
+): Promise<Rendering | null> => {
+  const found = await storage.open(key);
+  if (!found || found === 'notModified') return null;
+  const { contentType = 'application/octet-stream', lastModified } = found.info;
+  const body = await streamToBuffer(found.body);
+  if (size !== undefined && size !== body.byteLength) return null;
+  return isIntact?.(body) === false ? null : Rendering.of({ body, contentType, lastModified });
+};
+
+/**
+ * Serves bytes in memory with the caller's ETag, never encoded. Their URL may get other bytes later (`immutable:
+ * false`).
+ */
 export const serveExact = (
   request: IServeRequest,
   { bytes, contentType, lastModified = new Date(0) }: Rendering,
@@ -196,18 +213,18 @@ export const serveExact = (
   return respond(200, bytes, headers);
 };
 
-/** A rendered document: gzip if it is accepted, ETag by its bytes, 304. */
+/** Serves a rendered document: gzip if it is accepted, ETag from its bytes, 304. */
 export const serveRendering = async (
   request: IServeRequest,
   rendering: Rendering,
   storedAt: Date,
   options: IServeRenderingOptions = {},
 ): Promise<IResponse> => {
-  // the document's own time is better than the time of its object, which may have been copied
+  // the document's own time is better than that of its object, which may have been copied
   const lastModified = rendering.lastModified ?? storedAt;
   const ranges = options.ranges ? rangesOf(request) : undefined;
   const packed = !ranges && rendering.compressible && acceptsEncoding(request.header('accept-encoding'), 'gzip');
-  // two representations, two strong validators (RFC 9110 section 8.8.3)
+  // two representations have two strong validators (RFC 9110 section 8.8.3)
   const plain = rendering.etag;
   const zipped = `${plain}-gzip`;
   const etags = packed ? [zipped, plain] : [plain, zipped];

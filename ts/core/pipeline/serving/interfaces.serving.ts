@@ -10,7 +10,7 @@ export interface IServeObjectOptions {
   etag?: string | undefined;
   /** the bytes under this URL never change, so caches may keep them for a year */
   immutable?: boolean | undefined;
-  /** for the get hooks, what is known beside the name that the route was authorised for */
+  /** for the get hooks: data beside the name that the route was authorised for */
   about?: IStorageHookMetadata | undefined;
   /** sha256 of the whole content in hex, sent as `Repr-Digest` (RFC 9530), for clients that check parts */
   reprDigest?: string | undefined;
@@ -18,33 +18,33 @@ export interface IServeObjectOptions {
 
 export interface IServeRenderingOptions {
   headers?: Record<string, string> | undefined;
-  /** parts of it may be asked for (RubyGems' index grows at its end); a part is never sent in another encoding */
+  /** ranges are allowed (RubyGems' index grows at its end); a range is never sent encoded */
   ranges?: boolean | undefined;
-  /** `Repr-Digest` of what is sent, on every answer that is not packed */
+  /** send `Repr-Digest` with every answer that is not compressed */
   reprDigest?: boolean | undefined;
 }
 
 export interface IRepeatOptions {
   /**
-   * The answer depends on nothing but this document, the path, the caller's rights, and headers that were read by
-   * `call.header`. While all of these stay as they were, the same request may be answered without the handler.
+   * The answer depends only on this document, the path, the caller's rights, and headers that were read with
+   * `call.header`. While all of these are unchanged, the same request may be answered without the handler.
    */
   repeatable?: boolean | undefined;
-  /** ms since 1970; a repeatable answer is given without the handler only until then */
+  /** ms since 1970, until which a repeatable answer may be given without the handler */
   validUntil?: number | undefined;
 }
 
 export interface IServeDocumentOptions<T> extends IServeRenderingOptions, IRepeatOptions {
   codec?: ICodec<T> | undefined;
-  /** names the representation, e.g. `abbreviated`; the public URL is always part of the name */
+  /** name of the representation, e.g. `abbreviated`; the public URL is always part of the key */
   variant: string;
   /**
-   * Depends on nothing but its arguments, and on what is stored for good; null = this document is not to be seen (then
-   * the answer is null, as for an absent one).
-   * @param publicUrl for links; the caller's own is put in for it when the document is sent, so it has to stay as it is
+   * Must depend only on its arguments and on immutable stored data. Returns null if the document must not be visible
+   * (then the answer is null, as for an absent document).
+   * @param publicUrl for links; it is replaced by the caller's own when the document is sent, so it must not be changed
    */
   render(value: T, publicUrl: string): IRendered | null | Promise<IRendered | null>;
-  /** for the get hooks, what is known beside the name that the route was authorised for */
+  /** for the get hooks: data beside the name that the route was authorised for */
   about?: IStorageHookMetadata | undefined;
 }
 
@@ -52,6 +52,9 @@ export interface IServeImmutableOptions extends IServeObjectOptions, IRepeatOpti
   etag: string;
   size?: number | undefined;
   listedBy?: IDocumentVersion | undefined;
-  /** Whether what was read is what it should be; otherwise it is served as absent. Asked once for what stays in memory. */
+  /**
+   * Whether the bytes that were read are correct; if not, the object is served as absent. Called once for cached
+   * content.
+   */
   isIntact?(bytes: Uint8Array): boolean;
 }

@@ -7,25 +7,25 @@ import type { IWriteStamp } from '../interfaces.storage.js';
 import { sweptAway } from '../uploads/classes.stagedobject.js';
 import type { IArtifactPlan, IPlacedArtifact } from './interfaces.plans.js';
 
-/** Metadata of an artifact: when it was put in its place. */
+/** Metadata of an artifact: the time when it was put at its key. */
 export const PLACED_AT = 'placed-at';
 
 export interface IPlacerParts {
   store: IObjectStore;
   logger: ILogger;
-  /** layout keys that publications of this process are using now; what keeps them apart if the store cannot */
+  /** layout keys that publishes of this process are using now; it separates them if the store ignores conditions */
   reserved: Set<string>;
 }
 
 /**
- * Step 4 of the commit protocol for one write. Everything it places is its own: a key that is taken, by the orphan of a
- * crashed publish or by somebody who is publishing right now, is not shared, even if the bytes are the same. A key that
- * somebody has tried to delete is not used again, for the delete may arrive late.
+ * Step 4 of the commit protocol for one write. Each artifact gets a key of its own: a key that is taken, by the orphan
+ * of a crashed publish or by a publish under way, is not shared, even if the bytes are equal. A key that somebody has
+ * tried to delete is not used again, because the delete may arrive late.
  */
 export class ArtifactPlacer {
-  /** the keys of this write alone that were tried */
+  /** the keys that were tried and that only this write uses */
   private readonly ownKeys: string[] = [];
-  /** where each artifact lies that this write placed and nobody else may use */
+  /** artifacts that this write placed at keys that nobody else may use */
   private readonly places = new Map<IPlacedArtifact, IArtifactPlan>();
   private readonly reservations: string[] = [];
 
@@ -34,7 +34,7 @@ export class ArtifactPlacer {
     private readonly stamp: IWriteStamp,
   ) {}
 
-  /** @param isSpent whether the key may not be used any more */
+  /** @param isSpent whether a key must not be used any more */
   public async place(plan: IArtifactPlan, isSpent: (key: string) => boolean): Promise<IPlacedArtifact> {
     const { staged, contentType } = plan;
     const isFree = !isSpent(plan.key) && (await this.reserve(plan.key)) && (await this.tryAt(plan.key, plan, '*'));
@@ -50,8 +50,8 @@ export class ArtifactPlacer {
   }
 
   /**
-   * Puts an artifact, whose key may have become that of an orphan since it was placed, at a new key of this write alone.
-   * What lies at the old key is an orphan then.
+   * Copies an artifact to a new key that only this write uses, because its present key may have become an orphan's
+   * since it was placed. The object at the old key is then an orphan.
    */
   public async moveToOwnKey(placed: IPlacedArtifact): Promise<IPlacedArtifact> {
     const plan = this.places.get(placed);
@@ -64,12 +64,12 @@ export class ArtifactPlacer {
     return moved;
   }
 
-  /** The keys that no other write ever uses: after a failed write, what lies there can be deleted. */
+  /** Keys that no other write uses: if this write fails, the objects there can be deleted. */
   public get tried(): readonly string[] {
     return this.ownKeys;
   }
 
-  /** When the write is over, either way. */
+  /** Call it when the write is over, whether it succeeded or not. */
   public finish(): void {
     for (const key of this.reservations) this.parts.reserved.delete(key);
   }
@@ -86,7 +86,7 @@ export class ArtifactPlacer {
     throw new RegistryError('unavailable', 'The store refuses to take this artifact');
   }
 
-  /** The staged bytes were spent when the artifact was placed; what was placed may be deleted at any moment. */
+  /** The staged bytes were spent when the artifact was placed, and the placed object may be deleted at any moment. */
   private async copyToOwnKey(placed: IPlacedArtifact, plan: IArtifactPlan, id: string): Promise<string> {
     const key = this.ownKeyOf(plan, id);
     try {
@@ -98,7 +98,7 @@ export class ArtifactPlacer {
     return key;
   }
 
-  /** If the store ignores conditions, this process (there may be only one) has to look before it writes. */
+  /** If the store ignores conditions, this process (which must be the only one) has to look before it writes. */
   private async reserve(key: string): Promise<boolean> {
     const { store, reserved } = this.parts;
     if (store.conditionalWrites) return true;
@@ -108,7 +108,7 @@ export class ArtifactPlacer {
     return (await store.head(key)) === null;
   }
 
-  /** Whether the artifact is at `key` now; false if something else is. */
+  /** Returns true if the artifact is stored at `key` now, false if another object is. */
   private async tryAt(key: string, plan: IArtifactPlan, ifNoneMatch: '*' | undefined): Promise<boolean> {
     for (let tries = 1; ; tries++) {
       try {
@@ -120,7 +120,7 @@ export class ArtifactPlacer {
         if (!isTaken && !isDoubtful(error)) throw error;
         if (await this.isOursDespite(key, error)) return true;
         if (isTaken) return false;
-        // the store may have spent a staged object's bytes already; bytes in memory can be sent again
+        // the store may have spent the bytes of a staged object; bytes in memory can be sent again
         if (tries === 2 || !plan.staged.isReplayable) throw error;
         await sleep(50);
       }
@@ -147,7 +147,7 @@ export class ArtifactPlacer {
     return (await this.parts.store.head(key))?.metadata?.[WRITE_ID] === this.stamp.id;
   }
 
-  /** Looks whether the write that failed with `error` was done; throws `error` if that cannot be found out. */
+  /** Whether the write that failed with `error` was applied after all. Throws `error` if that cannot be found out. */
   private async isOursDespite(key: string, error: unknown): Promise<boolean> {
     try {
       return await this.isOurs(key);

@@ -36,18 +36,21 @@ export const documentSubject = (plan: ISubjectOf, key: string, contentType: stri
   return { key, metadata: { contentType, packageName, version, kind: 'document' }, phase: 'commit' };
 };
 
-/** The hooks of one write: hooks are asked about each subject once, and get the outcome of what they allowed. */
+/**
+ * Calls the hooks of one write: each `before…` hook once for each subject, and one hook for the outcome of each subject
+ * that was allowed.
+ */
 export class CommitHooks {
   private readonly allowed: IHookSubject[] = [];
   private readonly puts: IHookSubject[] = [];
-  /** by key */
+  /** by key of the subject */
   private readonly deletes = new Map<string, IHookSubject>();
 
   constructor(
     private readonly hooks: HookRunner,
     private readonly origin: IStorageOrigin,
     private readonly plan: ISubjectOf & { digest?: string },
-    /** of what is to be deleted: hooks are told its size */
+    /** looks up an object that is to be deleted, because hooks get its size */
     private readonly look: (key: string) => Promise<IObjectInfo | null>,
   ) {}
 
@@ -71,7 +74,7 @@ export class CommitHooks {
     return keys.filter((key) => !this.deletes.has(key));
   }
 
-  /** @param keyOf where the subject of a plan's key was put in the end */
+  /** @param keyOf returns the final key of the subject for the key in the plan */
   public async tellPuts(keyOf: (key: string) => string): Promise<void> {
     for (const subject of this.puts) {
       await this.hooks.tell('afterPut', this.origin, {
@@ -89,7 +92,7 @@ export class CommitHooks {
     }
   }
 
-  /** What was allowed did not happen. */
+  /** Reports that the allowed subjects were not written or deleted. */
   public async tellAborted(): Promise<void> {
     for (const subject of this.allowed.splice(0)) await this.hooks.tell('afterAbort', this.origin, subject);
   }

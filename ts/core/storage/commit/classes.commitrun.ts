@@ -27,18 +27,18 @@ export interface ICommitParts {
   now: () => Date;
   /** layout keys that writes of this process are using now */
   reserved: Set<string>;
-  /** for what takes milliseconds if a document is large */
+  /** for work that takes milliseconds if a document is large */
   turns: Turns;
 }
 
 /** ms after which a marker is renewed before the commit: repair forgets markers after 15 minutes. */
 const FRESH_MARKER_MS = 60_000;
-/** A document that other writers change that often while one caller asks hooks is not waited for. */
+/** If other writers change a document this often while one caller asks hooks, the caller gets an error. */
 const MAX_ROUNDS = 5;
-/** deletes at once; a package of a thousand versions is dropped in seconds */
+/** deletes at the same time: the artifacts of a package with a thousand versions are deleted in seconds */
 const DROPS_AT_ONCE = 16;
 
-/** The current document names artifacts to drop that the hooks were not asked about. */
+/** The current document names artifacts to drop that the hooks have not been asked about. */
 class UnaskedError extends Error {
   constructor(public readonly keys: string[]) {
     super('The document names artifacts that it did not name a moment ago');
@@ -46,20 +46,20 @@ class UnaskedError extends Error {
 }
 
 /**
- * Since they were placed, somebody has noted that the keys of these artifacts may be deleted: as spent, or in a sweep,
- * which cannot know what is about to be named.
+ * The keys of these artifacts may be deleted: another writer has recorded them as spent since they were placed, or a
+ * sweep has, which cannot know that a document is about to name them.
  */
 class SpentKeyError extends Error {
   constructor(
     public readonly placed: IPlacedArtifact[],
-    /** of the document in which that was found */
+    /** of the document that has that record */
     public readonly revision: number,
   ) {
     super('The keys of the artifacts may be deleted at any moment');
   }
 }
 
-/** One run of the commit protocol; see `RegistryStorage.commit` for the order of things. */
+/** One run of the commit protocol; the order of the steps is in `RegistryStorage.commit`. */
 export class CommitRun<T> {
   private readonly stamp: IWriteStamp;
   private readonly codec: ICodec<T>;
@@ -72,7 +72,7 @@ export class CommitRun<T> {
   private dropped: string[] = [];
   private marker: string | undefined;
   private wrote = false;
-  /** the revision of the document before the artifacts were placed: a sweep since then may have taken them for orphans */
+  /** the revision of the document before the artifacts were placed: a later sweep may have taken them for orphans */
   private seenRevision = 0;
 
   constructor(
@@ -121,7 +121,7 @@ export class CommitRun<T> {
     return result.value;
   }
 
-  /** What the artifacts will be, for the dry run; whether their keys are free is not known yet. */
+  /** The expected artifacts, for the dry run; it is not known yet whether their keys are free. */
   private placesToBe(): IPlacedArtifact[] {
     return this.artifacts.map(({ key, staged: { size, digests }, contentType }) => ({
       key,
@@ -144,7 +144,7 @@ export class CommitRun<T> {
     const { plan, hooks } = this;
     for (const artifact of this.artifacts) {
       await hooks.askPut(artifactSubject(plan, artifact, artifact.key));
-      // from here on this write, and not the staged object, reports the outcome to the hooks
+      // from here on this write, not the staged object, reports the outcome to the hooks
       if (artifact.staged instanceof StagedObject) artifact.staged.unused = undefined;
     }
     await hooks.askDrops(drops);
@@ -158,7 +158,7 @@ export class CommitRun<T> {
     const [places, mark] = await Promise.allSettled([this.place(current.spent), this.mark()]);
     if (mark.status === 'fulfilled') this.marker = mark.value;
     for (const outcome of [places, mark]) if (outcome.status === 'rejected') throw outcome.reason;
-    // markers are forgotten after a while, which a slow copy must not outlive
+    // markers expire, and a slow copy must not outlive its marker
     if (this.parts.now().getTime() - begun <= FRESH_MARKER_MS) return;
     const old = this.marker;
     this.marker = await this.mark();
@@ -176,7 +176,7 @@ export class CommitRun<T> {
     return this.plan.catalog?.mark(this.plan.packageName);
   }
 
-  /** The step that decides. It is tried again if the document changed in a way that needs more than a new document. */
+  /** The deciding step. It is repeated if the document has changed in a way that needs more than a new document. */
   private async write(): Promise<IUpdateResult<T>> {
     const { packageName, document } = this.plan;
     const applied = document.applied && ((current: T) => document.applied?.(current, this.stamp) ?? false);
@@ -199,7 +199,8 @@ export class CommitRun<T> {
     this.wrote = next !== current;
     const own = this.placed.filter((placed) => this.placer.isOwn(placed));
     if (!this.wrote) {
-      // What was placed is not needed. It will be deleted, so layout keys are noted first; see withdraw for the others.
+      // The placed artifacts are not needed and will be deleted, so their layout keys are recorded as spent first;
+      // `withdraw` deletes the others.
       const keys = own.map(({ key }) => key).filter((key) => !isOwnKey(key));
       this.dropped = keys.filter((key) => !this.isNamed(current, key));
       run.spend(this.dropped);
@@ -223,15 +224,15 @@ export class CommitRun<T> {
     }
   }
 
-  /** For keys that are to be deleted: whether the document names them, however its codec spells it. */
+  /** Whether the document names a key that is to be deleted, in whatever form its codec writes it. */
   private isNamed(document: T | null, key: string): boolean {
     return document !== null && textNames(encode(this.codec.serialize(document)), key);
   }
 
   /**
-   * The write failed. If its outcome is unknown, the document may name the artifacts, and the listing may have to be
-   * repaired from the marker: everything stays. Otherwise what lies at keys of this write alone is deleted. An orphan at
-   * a layout key stays for the sweep.
+   * Called when the write failed. If its outcome is unknown, the document may name the artifacts, and the listing may
+   * have to be repaired from the marker, so everything stays. Otherwise objects at keys that only this write uses are
+   * deleted. An orphan at a layout key stays for the sweep.
    */
   private async giveUp(error: unknown): Promise<void> {
     if (error instanceof OutcomeUnknownError) return;
@@ -248,7 +249,7 @@ export class CommitRun<T> {
     for (const key of keys) if (!this.isNamed(document?.value ?? null, key)) await store.delete(key);
   }
 
-  /** Another process has written the same in between. */
+  /** Called when another process has written the same meanwhile. */
   private async leaveNothing(value: T | null): Promise<T | null> {
     await this.drop();
     await this.tolerate('An artifact of a needless write could not be removed; a sweep will', () => this.withdraw());
@@ -256,7 +257,7 @@ export class CommitRun<T> {
     return value;
   }
 
-  /** After the commit: whatever fails here is repaired from the marker. */
+  /** Runs after the commit: if a step fails here, it is repaired from the marker. */
   private async derive({ value, revision }: IUpdateResult<T>): Promise<void> {
     const { catalog, packageName } = this.plan;
     if (!catalog) return;

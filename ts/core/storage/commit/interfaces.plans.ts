@@ -2,7 +2,7 @@ import type { ICodec } from '../../base/helpers.codec.js';
 import type { IWriteStamp, THashName } from '../interfaces.storage.js';
 import type { StagedObject } from '../uploads/classes.stagedobject.js';
 
-/** An artifact where it lies now: at its layout key, or at `<key>.<write id>` where that one was taken. */
+/** A placed artifact: at its layout key, or at `<key>.<write id>` if that was taken. */
 export interface IPlacedArtifact {
   key: string;
   /** bytes */
@@ -14,79 +14,80 @@ export interface IPlacedArtifact {
 
 export interface IArtifactPlan {
   staged: StagedObject;
-  /** where the storage layout wants it */
+  /** the artifact's key in the storage layout */
   key: string;
   contentType: string;
-  /** which digest hooks are told; default sha256 */
+  /** the digest that hooks get; default sha256 */
   digestAlgorithm?: THashName | undefined;
-  /** which version hooks are told; default that of the whole plan */
+  /** the version that hooks get; default: that of the plan */
   version?: string | undefined;
 }
 
 /** A listing of all packages that follows their documents; `PackageCatalog` is one. */
 export interface IDerivedListing<T> {
-  /** Leaves a note that this package's document is about to change; the id names it in `unmark`. */
+  /** Stores a marker: this package's document is about to change. The returned id is for `unmark`. */
   mark(name: string): Promise<string>;
-  /** Takes that back. */
+  /** Removes the marker. */
   unmark(id: string): Promise<void>;
   /**
-   * The document is written; takes back the marker, now or soon.
+   * Records the written document. Removes the marker, now or soon.
    * @param document null: it was deleted
-   * @param revision of the document, as storage counts it
+   * @param revision of the document, as counted by storage
    */
   note(name: string, document: T | null, marker?: string, revision?: number): Promise<void>;
 }
 
 /**
- * One write of a package: artifacts that are placed, the document that names them, artifacts that it no longer names.
- * See `RegistryStorage.commit`.
+ * One write of a package: artifacts to place, the document that names them, and artifacts that the document no longer
+ * names. See `RegistryStorage.commit`.
  */
 export interface ICommitPlan<T> {
   packageName: string;
   version?: string | undefined;
-  /** artifacts to put, never over anything */
+  /** artifacts to put; no object is ever overwritten */
   place?: IArtifactPlan[] | undefined;
   document: {
     key: string;
     codec?: ICodec<T> | undefined;
     /**
-     * Pure, may run several times. `current` is frozen. Throws the protocol's own "already exists" or `notFound`.
-     * Returning `current` itself means that there is nothing to write, and `commit` returns it. `null` deletes.
+     * Must be pure, and may run several times. `current` is frozen. Throws the protocol's own "already exists" or
+     * `notFound`. If it returns `current` itself, nothing is written and `commit` returns it. If it returns `null`, the
+     * document is deleted.
      */
     apply(current: T | null, placed: IPlacedArtifact[], stamp: IWriteStamp): T | null;
     /**
-     * Whether this very write is in `current`, by the id that it left there. It is asked when the store's answer was
-     * lost and others have written so often since that the object's metadata no longer tells.
+     * Whether this very write is in `current`, found by the id that it left there. It is called if the store's answer
+     * was lost and others have written so often since that the object's metadata do not show it.
      */
     applied?(current: T, stamp: IWriteStamp): boolean;
   };
   /**
-   * Keys that the new document no longer names. They are noted as spent in the same write and deleted afterwards.
-   * A plan that has `drop` and places nothing is a removal: hooks hear of it as a delete.
+   * Keys that the new document no longer names. They are recorded as spent in the same write and deleted afterwards. If
+   * a plan has `drop` and places nothing, it is a removal: hooks get it as a delete.
    */
   drop?: (string[] | ((before: T | null, after: T | null) => string[])) | undefined;
-  /** of the dropped content, for the hooks */
+  /** digest of the dropped content, for the hooks */
   digest?: string | undefined;
   catalog?: IDerivedListing<T> | undefined;
 }
 
 export interface ISweepOptions {
-  /** Younger orphans stay: a write under way would have to place its artifacts again. Default 24 h */
+  /** Younger orphans stay: deleting them would make a write under way place its artifacts again. Default 24 h */
   olderThanMs?: number | undefined;
-  /** ends the sweep after the packages that are being looked at */
+  /** aborts the sweep after the packages under way */
   signal?: AbortSignal | undefined;
   /** only calls `onOrphan` */
   dryRun?: boolean | undefined;
-  /** called for each orphan that was deleted (in a dry run: would be), with its bytes */
+  /** called with each orphan that was deleted (in a dry run: would be), and its bytes */
   onOrphan?(key: string, size: number): void;
 }
 
-/** Which objects below a prefix belong to which document, and which of them it names. */
+/** Describes which objects below a prefix belong to which document, and which of them the document names. */
 export interface IPackageSweep<T> extends ISweepOptions {
-  /** documents and their artifacts lie below it */
+  /** prefix of the documents and their artifacts */
   prefix: string;
   codec?: ICodec<T> | undefined;
-  /** The key of the document that alone may name the object at `key`; of a document its own key. */
+  /** The key of the only document that may name the object at `key`; for a document, its own key. */
   ownerOf(key: string): string;
   /** The keys of all artifacts that the document names. */
   named(document: T): Iterable<string>;

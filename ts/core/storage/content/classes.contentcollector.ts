@@ -10,19 +10,19 @@ import { isMarked, LinkGroup, linkOfMark, pathOf, readLinkKey } from './classes.
 import type { ContentStore } from './classes.contentstore.js';
 import type { IContentDigest, ILink } from './interfaces.content.js';
 
-/** groups of links that are decided together: the documents of their owners are read again once for all of them */
+/** groups of links that are decided together: the documents of their owners are read again once for the whole batch */
 const BATCH = 500;
 
-/** What one collection knows of the content's owners. */
+/** What a collection needs to know about the content's owners. */
 export interface ICollectPlan {
-  /** ms since the epoch; what is younger stays */
+  /** ms since the epoch; younger objects stay */
   before: number;
   dryRun: boolean;
-  /** whether something of the owner named this content when the collection began; a wrong yes does no harm */
+  /** whether something of the owner named this content when the collection began; a wrong `true` does no harm */
   isNamed(owner: string, digest: string): boolean;
-  /** the same for one owner, read now: of these digests those that are named */
+  /** the same for one owner, read now: returns those of the digests that are named */
   namedNow(owner: string, digests: string[]): Promise<Set<string>>;
-  /** throws to end the collection */
+  /** throws if the collection is to end */
   step(phase: 'links' | 'blobs'): void;
 }
 
@@ -37,7 +37,7 @@ const digestOf = (path: string): IContentDigest => {
   return { algorithm, hex, text: `${algorithm}:${hex}` };
 };
 
-/** A delete is sent once. If it is not known whether it was applied, the next collection finds out. */
+/** A delete is sent once. If its outcome is unknown, the next collection finds out. */
 const isDeleted = async (deleting: Promise<void>): Promise<boolean> => {
   try {
     await deleting;
@@ -49,25 +49,27 @@ const isDeleted = async (deleting: Promise<void>): Promise<boolean> => {
 };
 
 /**
- * Removes links that nothing of their owner names, and copies that no link names, while others push, mount and delete.
+ * Removes links whose content nothing of their owner names, and copies that no link names, while others push, mount and
+ * delete.
  *
- * A link: a mark is put beside it; then the owner's documents are read again; if none names the content, the link is
- * deleted and then the mark. A writer of such a document looks at the links again when the document is visible, and
- * puts a new link if one is marked or missing. So either the collector sees the document, or the writer sees the mark.
+ * A link: the collector puts a mark beside it, then reads the owner's documents again. If none names the content, it
+ * deletes the link and then the mark. A writer of such a document looks at the links again when the document is
+ * visible, and puts a new link if a link is marked or missing. So either the collector sees the document, or the writer
+ * sees the mark.
  *
- * Spare links, of owners that have several, get a mark as well, and go if there is one without a mark after that. So a
- * link that somebody is about to delete, however late, is none that another collector leaves as the only one.
+ * If an owner has several links, the spare ones get a mark too, and are deleted if a link without a mark remains after
+ * that. So if somebody is about to delete a link, however late, no other collector keeps that one as the only link.
  *
- * A copy: see `ContentGuard`. A collector that ends between any two steps leaves at most marks (links with a mark are
- * replaced or removed by the next one), a condemned copy (the next push keeps it, the next collector decides anew), or
- * the object of a retired copy (the next collector deletes it).
+ * A copy: see `ContentGuard`. If a collector ends between two steps, it leaves at most marks (the next collector
+ * replaces or removes links with a mark), a condemned copy (the next push keeps it, the next collector decides anew),
+ * or the object of a retired copy (the next collector deletes it).
  */
 export class ContentCollector {
   public links = 0;
   public copies = 0;
-  /** of the removed copies */
+  /** bytes of the removed copies */
   public bytes = 0;
-  /** in a dry run: links that would be removed */
+  /** in a dry run: the links that would be removed */
   private readonly doomedLinks = new HashSet();
 
   constructor(
@@ -91,12 +93,12 @@ export class ContentCollector {
 
   private isUnwanted({ links, owner, digest }: IOwned): boolean {
     const { before, isNamed } = this.plan;
-    // what was pushed again counts from then on
+    // content that was pushed again counts as young
     const isYoung = links.some(({ lastModified }) => lastModified.getTime() > before);
     return links.length > 0 && !isYoung && !isNamed(owner, digest.text);
   }
 
-  /** Each push and mount leaves a link of its own: one without a mark suffices. */
+  /** Each push and mount leaves a link of its own; one link without a mark is enough. */
   private async tidy({ owner, digest, links, strayMarks }: IOwned): Promise<void> {
     const { content, plan } = this;
     if (plan.dryRun) return;
@@ -109,7 +111,7 @@ export class ContentCollector {
       .filter((link) => link.copy === copy)
       .sort((a, b) => b.lastModified.getTime() - a.lastModified.getTime())[0];
     if (!newest) {
-      // what a dead collector marked is wanted: it gets a link that writers count
+      // the content is needed but a dead collector marked its links: it gets a new one
       if (unmarked.length === 0 && (await content.assure(owner, digest))) await this.removeSpare(marked, digest);
       return;
     }
@@ -134,7 +136,10 @@ export class ContentCollector {
     else await inParallel(own, (key) => storage.store.delete(key));
   }
 
-  /** A listing may have passed the place of a link that was put since, and then show its mark. */
+  /**
+   * Removes marks without a link, if the link is really gone: a listing may have passed the place of a link that was
+   * put since, and then show only its mark.
+   */
   private async removeStray(marks: string[]): Promise<void> {
     const { store } = this.content.storage;
     await inParallel(marks, async (key) => {
@@ -155,12 +160,12 @@ export class ContentCollector {
       for (const group of groups) if (await this.mayGo(group, asked)) allowed.push(group);
       await this.removeAllowed(allowed, asked);
     } finally {
-      // what was allowed to go and is there still; the collection may have ended in the middle
+      // reports deletes that were allowed and not done; the collection may have ended early
       for (const hooks of asked.values()) await hooks.abort();
     }
   }
 
-  /** An owner that loses content hears of it as if it had deleted it; a hook that refuses keeps it. */
+  /** Asks the hooks as if the owner deleted the content itself; if a hook refuses, the content stays. */
   private async mayGo(group: IOwned, asked: Map<IOwned, AskedHooks>): Promise<boolean> {
     const hooks = new AskedHooks(this.content.storage);
     try {
@@ -195,7 +200,7 @@ export class ContentCollector {
         }
         for (const [index, link] of links.entries()) link.marks.push(ownMarks[index] as string);
         const hooks = asked.get(group) as AskedHooks;
-        await hooks.settle(() => content.links.remove(links));
+        await hooks.abortOnFailure(() => content.links.remove(links));
         this.links++;
         await hooks.tell();
         await this.removeStray(strayMarks);
@@ -203,7 +208,7 @@ export class ContentCollector {
     }
   }
 
-  /** Copies in the order of their digests, beside a walk through all links. */
+  /** Walks through copies in the order of their digests, in step with all links. */
   private async collectCopies(): Promise<void> {
     const { plan } = this;
     const named = this.namedCopies();
@@ -222,19 +227,19 @@ export class ContentCollector {
 
   private async collect(digest: IContentDigest, copy: string, info: IObjectInfo, wasNamed: boolean): Promise<boolean> {
     const { content, plan } = this;
-    // a first copy that a link names is the everyday case; for others the guard decides whether they are current
+    // usually a link names the first copy; for other copies the guard decides whether they are current
     if (wasNamed && copy === '' && !this.touched.has(pathOf(digest))) return false;
     const guard = content.guard(digest);
     const state = await guard.read();
     if (wasNamed && state.copy === copy) return false;
     const placedAt = (await content.storage.store.head(info.key))?.metadata?.[PLACED_AT];
-    // a driver that moves a staged upload to its place may keep the older time of the upload
+    // a driver that moves a staged upload to its key may keep the older time of the upload
     if (placedAt !== undefined && Date.parse(placedAt) > plan.before) return false;
     if (plan.dryRun) return !wasNamed;
     if (state.copy !== copy) {
       if (!(await guard.retire(copy))) return false;
       if (wasNamed && state.copy !== null) await content.leadOthers(digest, state.copy);
-      // a link names it still, so it may be read
+      // a link still names it, so it may be read
       if (await content.links.isNamed(digest, copy)) return false;
       return isDeleted(content.storage.store.delete(info.key));
     }
@@ -247,7 +252,7 @@ export class ContentCollector {
     return (await guard.doom(copy, by)) && isDeleted(content.storage.store.delete(info.key));
   }
 
-  /** Digests that have a guard, as `<algorithm>/<hex>`; a wrong one costs a look at the guard. */
+  /** Digests that have a guard, as `<algorithm>/<hex>`; a wrong entry costs a look at the guard. */
   private readonly touched = new HashSet();
 
   private async *stored(): AsyncGenerator<{ path: string; copy: string; info: IObjectInfo }, void> {
@@ -278,7 +283,7 @@ export class ContentCollector {
     if (current) yield current;
   }
 
-  /** All links, owner by owner, in the order of the digests. */
+  /** Yields all links, grouped by owner, in the order of the digests. */
   private async *owned(): AsyncGenerator<IOwned, void> {
     const { storage, folders } = this.content;
     let group: IOwned | undefined;

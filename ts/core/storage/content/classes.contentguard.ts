@@ -1,24 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import type { IContentStorage } from './interfaces.content.js';
 
-/** The stored guard of one piece of content: a document, whose bytes are never the same in two versions. */
+/** The stored guard of one piece of content: a document whose bytes differ in every version. */
 export interface IGuardState {
-  /** the current copy; null: there is none, the next one gets a key that was never used */
+  /** the current copy; null: there is none, and the next one gets an unused key */
   copy: string | null;
   /** copies with this number or a lower one are never named again */
   floor: number;
-  /** the collector that is about to give the current copy up */
+  /** the id of the collector that is about to give the current copy up */
   condemned?: string;
 }
 
-/** Of content that was never given up: its first copy, if it is there, is the current one. */
+/** The state of content that was never given up: its first copy, if it exists, is the current one. */
 const UNTOUCHED: IGuardState = Object.freeze({ copy: '', floor: -1 });
 
 /** The first copy has the id '' and the number 0, later ones are `<number>-<uuid>`. */
 export const numberOfCopy = (copy: string): number => (copy === '' ? 0 : Number.parseInt(copy, 10));
 export const isCopyId = (text: string): boolean => /^[1-9]\d{0,14}-[0-9a-f-]{36}$/.test(text);
 export const keyOfCopy = (key: string, copy: string): string => (copy === '' ? key : `${key}.${copy}`);
-/** Its key is new and unique. Its number is higher than that of the current copy. */
+/** The id of a new copy: its key is unique, and its number is higher than that of the current copy. */
 export const newCopy = ({ copy, floor }: IGuardState): string =>
   `${Math.max(floor, copy === null ? 0 : numberOfCopy(copy)) + 1}-${randomUUID()}`;
 
@@ -31,16 +31,16 @@ export const newCopy = ({ copy, floor }: IGuardState): string =>
  *        +------ keep ---------+                    | replace: a new copy, with a key and a higher number of its own
  *        +------------------------------------------+
  *
- * A writer that needs a copy puts a link or a manifest first, then calls `keep`. A collector that wants to give the
- * copy up condemns it first, then looks for links and manifests, then calls `doom`. Each step is a conditional write on
- * what was read, so of `keep` and `doom` one fails: if the link came too late for the collector to see it, `doom`
- * fails, however long each of them takes. Objects are deleted only after `doom` (or `retire`), and a retired copy never
- * becomes current again, so a delete that is sent late, or twice, removes nothing that is needed.
+ * A writer that needs a copy first puts a link or a manifest, then calls `keep`. A collector that wants to give the
+ * copy up first condemns it, then looks for links and manifests, then calls `doom`. Each step is a conditional write on
+ * the state that was read, so either `keep` or `doom` fails: if the collector did not see the link, its `doom` fails,
+ * however long the steps take. Objects are deleted only after `doom` (or `retire`), and a retired copy never becomes
+ * current again. So a delete that is sent late, or twice, removes nothing that is needed.
  */
 export class ContentGuard {
   constructor(
     private readonly storage: IContentStorage,
-    /** of the document */
+    /** key of the guard's document */
     private readonly key: string,
   ) {}
 
@@ -48,7 +48,7 @@ export class ContentGuard {
     return (await this.storage.read<IGuardState>(this.key))?.value ?? UNTOUCHED;
   }
 
-  /** Whether the copy is the current one. If a collector has condemned it, this keeps it. */
+  /** Whether the copy is the current one. If a collector has condemned it, this makes it current again. */
   public async keep(copy: string): Promise<boolean> {
     const seen = await this.read();
     if (seen.copy !== copy) return false;
@@ -59,7 +59,7 @@ export class ContentGuard {
     return now.copy === copy && now.condemned === undefined;
   }
 
-  /** Makes `next` the current copy in the place of `before`; false if somebody else was first. */
+  /** Makes `next` the current copy in place of `before`. Returns false if another writer was faster. */
   public async replace(before: string | null, next: string): Promise<boolean> {
     const now = await this.change((state) => {
       if (state.copy !== before || numberOfCopy(next) <= state.floor) return undefined;
@@ -75,14 +75,14 @@ export class ContentGuard {
     return now.copy === copy && now.condemned === by;
   }
 
-  /** The copy was condemned and is wanted. */
+  /** Undoes `condemn`, because the copy is needed. */
   public async spare(copy: string, by: string): Promise<void> {
     await this.change(({ condemned, floor, copy: current }) =>
       current === copy && condemned === by ? { copy, floor } : undefined,
     );
   }
 
-  /** Last step. @returns whether the copy is given up for good by this call */
+  /** Last step. @returns whether this call gave the copy up for good */
   public async doom(copy: string, by: string): Promise<boolean> {
     let done = false;
     await this.change((state) => {
@@ -92,7 +92,7 @@ export class ContentGuard {
     return done;
   }
 
-  /** Gives the current copy up at once, also if it is still needed. @returns whether it was the current one */
+  /** Gives the current copy up at once, even if it is needed. @returns whether it was the current one */
   public async giveUp(copy: string): Promise<boolean> {
     let done = false;
     await this.change((state) => {
@@ -102,7 +102,7 @@ export class ContentGuard {
     return done;
   }
 
-  /** Makes sure that a copy that is not the current one never becomes it. @returns whether that is so */
+  /** Ensures that a copy that is not current never becomes current. @returns whether that is so */
   public async retire(copy: string): Promise<boolean> {
     const number = numberOfCopy(copy);
     const now = await this.change((state) =>

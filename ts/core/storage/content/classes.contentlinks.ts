@@ -15,10 +15,10 @@ const ownerOfFolder = (name: string): string => name.replaceAll(':', '/');
 
 export const pathOf = ({ algorithm, hex }: Pick<IContentDigest, 'algorithm' | 'hex'>): string => `${algorithm}/${hex}`;
 
-/** about 500 bytes each */
+/** cached links, about 500 bytes each */
 const REMEMBERED = 5000;
 
-/** The links that this process saw last: one object for all views of a store. */
+/** The links that this process saw last; shared by all views of a store. */
 const seenLinks = new WeakMap<IObjectStore, plugins.LRUCache<string, string>>();
 const seenOn = (store: IObjectStore): plugins.LRUCache<string, string> => {
   const seen = seenLinks.get(store) ?? new plugins.LRUCache<string, string>({ max: REMEMBERED });
@@ -26,12 +26,12 @@ const seenOn = (store: IObjectStore): plugins.LRUCache<string, string> => {
   return seen;
 };
 
-/** A link or a mark, read from its key below the prefix of all links; null for anything else. */
+/** A link or a mark, parsed from its key below the prefix of all links; null for other objects. */
 export interface ILinkKey {
   /** `<algorithm>/<hex>` */
   path: string;
   owner: string;
-  /** of the link object itself, without a mark */
+  /** key of the link object itself, without a mark */
   link: string;
   copy: string;
   isMark: boolean;
@@ -48,10 +48,10 @@ export const readLinkKey = (prefix: string, key: string): ILinkKey | null => {
   return { path, owner: ownerOfFolder(folder), link, copy, isMark: mark !== undefined };
 };
 
-/** Collects the links of one owner to one piece of content from objects in key order: a mark follows its link. */
+/** Groups the links of one owner to one piece of content from objects in key order: a mark follows its link. */
 export class LinkGroup {
   public readonly links: ILink[] = [];
-  /** marks whose link is gone */
+  /** marks without a link */
   public readonly strayMarks: string[] = [];
 
   public add(key: string, lastModified: Date, { owner, link, copy, isMark }: ILinkKey): void {
@@ -72,15 +72,15 @@ export const isMarked = ({ marks }: ILink): boolean => marks.length > 0;
 /**
  * Which owner has which content:
  *
- *     {prefix}/{algorithm}/{hex}/{owner}/{write id}[.{copy}]     a link; `/` of the owner is `:` in it. Without a copy it
- *                                                                names the first one
- *     {the link}~{mark id}                                       a collector is about to remove this link. Readers use
- *                                                                it still, writers put a new one
+ *     {prefix}/{algorithm}/{hex}/{owner}/{write id}[.{copy}]     a link; `/` of the owner is `:` in it. Without a copy
+ *                                                                it names the first one
+ *     {the link}~{mark id}                                       a mark: a collector is about to remove this link.
+ *                                                                Readers still use the link, writers put a new one
  *
- * Each object is put once under a key of its own, and nothing is ever put there again, so a delete may arrive late.
+ * Each object is put once under a key of its own that is never used again, so a delete may arrive late.
  */
 export class ContentLinks {
-  /** by folder */
+  /** the links, by folder */
   private readonly seen: plugins.LRUCache<string, string>;
 
   constructor(
@@ -90,14 +90,14 @@ export class ContentLinks {
     this.seen = seenOn(storage.store);
   }
 
-  /** Where the links of this owner lie; what hooks are told for the link. */
+  /** The folder of this owner's links; hooks get it as the key of the link. */
   public folder(owner: string, digest: IContentDigest): string {
     return `${this.prefix}/${pathOf(digest)}/${folderName(owner)}`;
   }
 
   /**
-   * The link that this process saw last, if it is there still: as nothing is ever put at its key again, that is a link of
-   * the owner now. Reading goes by it, for one HEAD; it may have a mark.
+   * The link that this process saw last, if it still exists: because its key is never used again, it is a link of the
+   * owner now. Readers use it, for one HEAD; it may have a mark.
    */
   public async known(owner: string, digest: IContentDigest): Promise<Pick<ILink, 'copy'> | undefined> {
     const folder = this.folder(owner, digest);
@@ -108,7 +108,7 @@ export class ContentLinks {
     return undefined;
   }
 
-  /** @param limit objects looked at; all unless given */
+  /** @param limit number of objects to look at; default: all */
   public async of(owner: string, digest: IContentDigest, limit?: number): Promise<ILink[]> {
     return (await this.group(owner, digest, limit)).links;
   }
@@ -125,7 +125,7 @@ export class ContentLinks {
     return group;
   }
 
-  /** Puts a new link, whether there is another one or not. */
+  /** Puts a new link, whether or not there is another one. */
   public async put(owner: string, digest: IContentDigest, copy: string): Promise<string> {
     const key = `${this.folder(owner, digest)}/${randomUUID()}${copy && `.${copy}`}`;
     await this.putKey(key);
@@ -139,14 +139,17 @@ export class ContentLinks {
     return mark;
   }
 
-  /** Removes links with their marks. A mark goes after its link: writers must not count on what is about to go. */
+  /**
+   * Removes links with their marks. A mark is removed after its link: writers must not rely on a link that is about to
+   * be removed.
+   */
   public async remove(links: ILink[]): Promise<void> {
     await inParallel(links, ({ key }) => this.storage.store.delete(key));
     const marks = links.flatMap((link) => link.marks);
     await inParallel(marks, (key) => this.storage.store.delete(key));
   }
 
-  /** Takes the content from the owner, links included that come while others are removed. */
+  /** Removes all links of the owner, including those that are added meanwhile. */
   public async removeAll(owner: string, digest: IContentDigest): Promise<void> {
     for (;;) {
       const { links, strayMarks } = await this.group(owner, digest);
@@ -156,7 +159,7 @@ export class ContentLinks {
     }
   }
 
-  /** Owners of this content, some of them if they are many. */
+  /** The owners of this content, `limit` at most. */
   public async owners(digest: IContentDigest, limit: number): Promise<string[]> {
     const owners: string[] = [];
     const prefix = `${this.prefix}/${pathOf(digest)}/`;
@@ -188,23 +191,25 @@ export class ContentLinks {
     return false;
   }
 
-  /** The owner of a link gets one to this copy in its place, if that is the current one still. */
+  /** Replaces the owner's older link by one to this copy, if the copy is still the current one. */
   public async lead(older: ILink, digest: IContentDigest, copy: string, guard: ContentGuard): Promise<void> {
     const { store } = this.storage;
     const key = await this.put(older.owner, digest, copy);
-    // the owner may have given the content up meanwhile: it must not come back
+    // if the owner has given the content up meanwhile, it must not come back
     if ((await guard.keep(copy)) && (await store.head(older.key))) await this.remove([older]);
     else await store.delete(key);
   }
 
   private async putKey(key: string): Promise<void> {
     const { store } = this.storage;
-    // the key is unique to this write; with the condition a driver need not look whether it is taken
+    // the key is unique to this write; the condition saves the driver a look at it
     const ifNoneMatch = store.conditionalWrites ? ('*' as const) : undefined;
-    await persist(() => store.put(key, new Uint8Array(), { ifNoneMatch, immutable: true, common: true }));
+    await persist(() => store.put(key, new Uint8Array(), { ifNoneMatch, immutable: true, shareable: true }));
   }
 }
 
-/** The copies that these links name, the newest first: after a damaged copy was replaced, older links may lead to it. */
+/**
+ * The copies that these links name, the newest first: after a damaged copy was replaced, older links may still name it.
+ */
 export const copiesOf = (links: ILink[]): string[] =>
   [...new Set(links.map(({ copy }) => copy))].sort((a, b) => numberOfCopy(b) - numberOfCopy(a));

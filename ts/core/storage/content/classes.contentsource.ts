@@ -5,46 +5,46 @@ import { persist } from '../helpers.persist.js';
 import { type StagedObject, sweptAway } from '../uploads/classes.stagedobject.js';
 import { VerifiedBody } from '../uploads/classes.verifiedbody.js';
 
-/** bytes of a body that is read before it is sent: then the write itself finds out whether the content is there */
+/** bytes of a body that is read before it is sent: then the write itself finds out whether the content exists */
 const SMALL = 64 * 1024;
 
-/** `damaged`: what is there has not the bytes that it should have. */
+/** `damaged`: the stored object has other bytes than it should. */
 export type TPlaced = 'new' | 'found' | 'damaged';
 
-/** What a client sends as one piece of content, in whatever form it arrives, and where it goes. */
+/** One piece of content that a client sends, in whatever form, and the ways to store it. */
 export class ContentSource {
   /** small content in memory, which can be sent again */
   private bytes: Uint8Array | undefined;
   private isSpent = false;
   private ownSize: number | undefined;
 
-  /** @param admit asks the hooks; the content becomes visible only after that */
+  /** @param approve asks the hooks; only then the content becomes visible */
   constructor(
     private readonly store: IObjectStore,
     private readonly content: StagedObject | VerifiedBody,
-    private readonly admit: () => Promise<void>,
+    private readonly approve: () => Promise<void>,
   ) {}
 
-  /** bytes; known once something was placed */
+  /** bytes; known after something was placed */
   public get size(): number {
     return this.ownSize ?? this.content.size;
   }
 
-  /** Reads what is small into memory, so that a second attempt is possible. */
+  /** Reads small content into memory, so that a second attempt is possible. */
   public async begin(): Promise<void> {
     const { content, store } = this;
     if (content instanceof VerifiedBody) {
       if ((content.announced ?? SMALL + 1) > SMALL || !store.conditionalWrites) return;
-      this.bytes = await content.collect(this.admit);
+      this.bytes = await content.collect(this.approve);
     } else {
-      await this.admit();
+      await this.approve();
       const held = content.peek();
       if ('bytes' in held) this.bytes = held.bytes;
     }
     this.ownSize = this.bytes?.byteLength ?? content.size;
   }
 
-  /** Whether the bytes can be sent once more. */
+  /** Whether the bytes can still be sent. */
   public get isLeft(): boolean {
     return !this.isSpent;
   }
@@ -55,7 +55,7 @@ export class ContentSource {
     else await this.send(key, options, undefined);
   }
 
-  /** Puts the content at the key unless it is there. */
+  /** Puts the content at the key, unless it exists there. */
   public async putOnce(key: string, options: IPutOptions): Promise<TPlaced> {
     const { bytes, store } = this;
     if (bytes && store.conditionalWrites) {
@@ -70,10 +70,11 @@ export class ContentSource {
     if (this.isSpent || bytes) return there.size === this.size ? 'found' : 'damaged';
     const { content } = this;
     if (content instanceof VerifiedBody) {
-      // another length than is stored: whether the client is right shows when it has sent everything
+      // its length differs from the stored object's: only its digest, after the last byte, shows whether the client is
+      // right
       if (content.announced !== undefined && content.announced !== there.size) return 'damaged';
       this.isSpent = true;
-      await content.drain(this.admit);
+      await content.drain(this.approve);
       this.ownSize = content.size;
     }
     return there.size === this.size ? 'found' : 'damaged';
@@ -99,15 +100,15 @@ export class ContentSource {
     return persist(() => store.put(key, bytes, { ...options, size: bytes.byteLength, ifNoneMatch }));
   }
 
-  /** @returns false if another writer's object is there */
+  /** @returns false if the object there is another writer's */
   private async send(key: string, options: IPutOptions, ifNoneMatch: '*' | undefined): Promise<boolean> {
     const { content, store } = this;
     if (this.bytes) return this.putBytes(key, this.bytes, options);
     this.isSpent = true;
     if (content instanceof VerifiedBody) {
       try {
-        // without a condition: to replace bytes by equal ones does no harm
-        await store.put(key, content.open(this.admit), { ...options, size: content.announced });
+        // without a condition: replacing bytes by equal ones does no harm
+        await store.put(key, content.open(this.approve), { ...options, size: content.announced });
       } catch (error) {
         throw content.failure ?? error;
       }
@@ -116,7 +117,7 @@ export class ContentSource {
     }
     const held = content.peek();
     if (!('keys' in held)) throw new RegistryError('internal', 'Content in memory was not read');
-    // when an upload has ended, others may write chunks at its keys; a join of those must fail
+    // after an upload has ended, others may write chunks at its keys; joining those must fail
     const isJoined = held.keys.length > 1 && (store.conditionalJoins ?? store.conditionalWrites);
     try {
       await store.compose(key, held.keys, {
@@ -129,7 +130,7 @@ export class ContentSource {
     } catch (error) {
       if (RegistryError.is(error, 'notFound')) throw sweptAway(error);
       if (!RegistryError.is(error, 'preconditionFailed')) throw error;
-      // the parts are untouched then
+      // then the parts are untouched
       this.isSpent = false;
       return false;
     }

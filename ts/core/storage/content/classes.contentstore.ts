@@ -14,9 +14,9 @@ import { ContentLinks, copiesOf, isMarked, pathOf } from './classes.contentlinks
 import { ContentSource, type TPlaced } from './classes.contentsource.js';
 import type { IContentDigest, IContentFolders, IContentStorage, ILink } from './interfaces.content.js';
 
-/** times that a push begins again because the copy that it counted on was given up; each takes a collector in between */
+/** times that a push begins again because its copy was given up; each time a collector must come in between */
 const ATTEMPTS = 4;
-/** link objects that a reader looks at; an owner has one or two, until a collector was there after many pushes */
+/** link objects that a reader looks at; an owner has one or two, or more after many pushes without a collection */
 const LOOKED_AT = 20;
 
 export interface IAssureOptions {
@@ -25,8 +25,9 @@ export interface IAssureOptions {
   /** the owner had a link a moment ago; if a collector has removed it since, the owner gets another one */
   had?: boolean;
   /**
-   * Something of the owner names this content, and has named it since before an earlier `assure` of this process found it.
-   * So a collector that has marked the link since finds the content named: a mark does not count. Not with `renewBefore`
+   * Something of the owner names this content, and has named it since before an earlier `assure` of this process. A
+   * collector that has marked the link since then finds the content named, so a mark can be ignored. Not with
+   * `renewBefore`
    */
   isNamed?: boolean;
 }
@@ -41,14 +42,14 @@ const lost = (): RegistryError =>
   });
 
 /**
- * Content that is kept once for all owners, under its digest:
+ * Content that is stored once for all owners, under its digest:
  *
  *     {bytes}/{algorithm}/{hex}[.{copy}]     the bytes
  *     {guards}/{algorithm}/{hex}.json        which copy is the current one; only for content that was given up once
- *     {links}/{algorithm}/{hex}/{owner}/…    who has it (classes.contentlinks.ts)
+ *     {links}/{algorithm}/{hex}/{owner}/…    which owners have it (classes.contentlinks.ts)
  *
- * A writer that needs the bytes puts a link that names their copy, and then looks at the guard (classes.contentguard.ts
- * explains why that suffices). No writer waits for a collector.
+ * A writer that needs the bytes first puts a link that names their copy, and then looks at the guard
+ * (classes.contentguard.ts explains why that is enough). No writer waits for a collector.
  */
 export class ContentStore {
   public readonly links: ContentLinks;
@@ -74,7 +75,10 @@ export class ContentStore {
     return false;
   }
 
-  /** Where a reader finds what this owner has, in the order in which to try; none if the owner has no such content. */
+  /**
+   * The keys at which a reader finds this owner's content, in the order in which to try them; none if the owner does
+   * not have it.
+   */
   public async *keysFor(owner: string, digest: IContentDigest): AsyncGenerator<string, void, undefined> {
     const known = await this.links.known(owner, digest);
     if (known) yield this.key(digest, known.copy);
@@ -84,28 +88,29 @@ export class ContentStore {
   }
 
   /**
-   * Takes the content in and gives the owner a link. Bytes that are there already are compared with the content: by
-   * their length, and in full if they are few. Other ones are replaced by a new copy, for all owners.
-   * @throws RegistryError `unavailable` with Retry-After, if the body is spent and the copy that it was for is gone
+   * Stores the content and gives the owner a link. If the bytes exist already, they are compared with the content: by
+   * their length, and completely if they are few. If they differ, a new copy replaces them for all owners.
+   * @throws RegistryError `unavailable` with Retry-After, if the copy was given up while the body was sent and the body
+   * cannot be sent again
    */
   public async put(owner: string, digest: IContentDigest, content: StagedObject | VerifiedBody): Promise<void> {
     const hooks = new AskedHooks(this.storage);
     const about = (): IHookSubject => this.subject(owner, digest, content);
     let asked: Promise<void> | undefined;
-    const admit = (): Promise<void> => {
+    const approve = (): Promise<void> => {
       asked ??= hooks.ask('beforePut', about());
       return asked;
     };
     let failure: unknown;
     try {
-      await hooks.settle(async () => {
+      await hooks.abortOnFailure(async () => {
         if (content instanceof VerifiedBody && isLarge(content.announced)) {
           const { key, metadata } = about();
           await hooks.ask('beforePut', { key, metadata: { ...metadata, size: content.announced }, phase: 'start' });
         }
-        // bytes that are there already are new to an owner that has no link to them
+        // for an owner without a link, even bytes that exist already are new
         const had = this.storage.watchesWrites && (await this.has(owner, digest));
-        const source = new ContentSource(this.storage.store, content, admit);
+        const source = new ContentSource(this.storage.store, content, approve);
         await source.begin();
         const key = await this.take(owner, digest, source);
         if (key === null && had) await hooks.abort();
@@ -121,7 +126,7 @@ export class ContentStore {
     }
   }
 
-  /** Gives the owner content that another one has; false if there is no current copy of it. */
+  /** Gives the owner content that another owner has. Returns false if there is no current copy of it. */
   public async mount(owner: string, digest: IContentDigest): Promise<boolean> {
     const guard = this.guard(digest);
     const { copy } = await guard.read();
@@ -129,7 +134,7 @@ export class ContentStore {
     if (copy === null || !there) return false;
     const key = this.links.folder(owner, digest);
     const hooks = new AskedHooks(this.storage);
-    return hooks.settle(async () => {
+    return hooks.abortOnFailure(async () => {
       await hooks.ask('beforePut', { ...this.subject(owner, digest, { size: there.size }), key });
       const had = this.storage.watchesWrites && (await this.has(owner, digest));
       const isLinked = await this.link(owner, digest, copy, guard);
@@ -139,17 +144,17 @@ export class ContentStore {
     });
   }
 
-  /** Takes the content from the owner. The bytes are deleted by a collector, when nobody has them. */
+  /** Takes the content away from the owner. A collector deletes the bytes when no owner has them. */
   public async unlink(owner: string, digest: IContentDigest): Promise<void> {
     const hooks = new AskedHooks(this.storage);
-    await hooks.settle(async () => {
+    await hooks.abortOnFailure(async () => {
       await hooks.ask('beforeDelete', await this.subjectOfDelete(owner, digest));
       await this.links.removeAll(owner, digest);
       await hooks.tell();
     });
   }
 
-  /** What hooks are told before and after an owner loses the content. */
+  /** The hooks' subject when an owner loses the content. */
   public async subjectOfDelete(owner: string, digest: IContentDigest): Promise<IHookSubject> {
     const { copy } = this.storage.watchesWrites ? await this.guard(digest).read() : { copy: null };
     const there = copy === null ? null : await this.storage.head(this.key(digest, copy));
@@ -159,8 +164,8 @@ export class ContentStore {
   }
 
   /**
-   * Whether the owner has this content for certain, so that something may be built upon it: a link that no collector
-   * has marked and that names the current copy. If the owner has another link, it is given such a one.
+   * Whether the owner certainly has this content, so that a manifest may name it: it has a link that no collector has
+   * marked and that names the current copy. If the owner has only other links, it gets such a link.
    */
   public async assure(owner: string, digest: IContentDigest, options: IAssureOptions = {}): Promise<boolean> {
     const { renewBefore = 0, had = false, isNamed = false } = options;
@@ -175,7 +180,7 @@ export class ContentStore {
     return this.heal(owner, digest, links, state);
   }
 
-  /** Whether the link that this process saw last is there still and names the current copy; without a listing. */
+  /** Whether the link that this process saw last still exists and names the current copy; needs no listing. */
   private async isKnown(owner: string, digest: IContentDigest): Promise<boolean> {
     const [link, { copy, condemned }] = await Promise.all([this.links.known(owner, digest), this.guard(digest).read()]);
     return link !== undefined && link.copy === copy && condemned === undefined;
@@ -188,7 +193,7 @@ export class ContentStore {
       const there = await this.storage.head(this.key(digest, copy));
       return there !== null && this.link(owner, digest, copy, guard);
     }
-    // a push that broke off when it made its copy the current one
+    // a push broke off after it had put its link and before its copy became the current one
     for (const left of copiesOf(links).filter((one) => numberOfCopy(one) > state.floor)) {
       if (!(await this.storage.head(this.key(digest, left)))) continue;
       await this.links.put(owner, digest, left);
@@ -197,7 +202,7 @@ export class ContentStore {
     return false;
   }
 
-  /** Puts a link that names the copy; false (and no link) if that is not the current one any more. */
+  /** Puts a link that names the copy. Returns false (and leaves no link) if that is not the current one any more. */
   private async link(owner: string, digest: IContentDigest, copy: string, guard: ContentGuard): Promise<boolean> {
     const key = await this.links.put(owner, digest, copy);
     if (await guard.keep(copy)) return true;
@@ -205,7 +210,7 @@ export class ContentStore {
     return false;
   }
 
-  /** @returns the key of the bytes if this call brought them, null if they were there */
+  /** @returns the key of the bytes if this call stored them, null if they existed */
   private async take(owner: string, digest: IContentDigest, source: ContentSource): Promise<string | null> {
     const guard = this.guard(digest);
     for (let tries = 1; tries <= ATTEMPTS; tries++) {
@@ -228,7 +233,7 @@ export class ContentStore {
     throw lost();
   }
 
-  /** Has the bytes in the store: as the current copy, or as a new one that is to become it. */
+  /** Ensures that the bytes are stored: as the current copy, or as a new copy that is to become current. */
   private async place(
     digest: IContentDigest,
     source: ContentSource,
@@ -240,7 +245,7 @@ export class ContentStore {
       const placed = await source.putOnce(this.key(digest, state.copy), options);
       if (placed !== 'damaged') return { copy: state.copy, placed };
       if (!source.isLeft) {
-        // the next push of it brings the bytes to a copy of their own
+        // the next push of it stores the bytes as a new copy
         await guard.giveUp(state.copy);
         throw lost();
       }
@@ -251,7 +256,7 @@ export class ContentStore {
     return { copy, placed: 'new' };
   }
 
-  /** Links that name other copies lead to damaged bytes, or to none. */
+  /** Replaces links to other copies, which are damaged or gone. */
   public async leadOthers(digest: IContentDigest, copy: string): Promise<void> {
     const others: ILink[] = [];
     for await (const link of this.links.all(digest)) if (link.copy !== copy) others.push(link);
@@ -264,7 +269,7 @@ export class ContentStore {
     return { contentType: this.contentType, metadata, immutable: true };
   }
 
-  /** Of an object whose key is this call's alone. What stays is found by a collector. */
+  /** Deletes an object whose key only this call uses. If that fails, a collector finds it. */
   private async drop(key: string): Promise<void> {
     await this.storage.store.delete(key).catch((error: unknown) => {
       this.storage.logger.warn('An object that is not used could not be removed; a collector will', {

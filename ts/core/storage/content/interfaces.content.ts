@@ -14,12 +14,12 @@ import type {
   TUpdateFunction,
 } from '../interfaces.storage.js';
 
-/** What a content store needs of `RegistryStorage`, bound to the caller whom hooks hear of. */
+/** What a content store needs of `RegistryStorage`, bound to the caller that hooks get. */
 export interface IContentStorage {
   readonly store: IObjectStore;
   readonly logger: ILogger;
   readonly now: () => Date;
-  /** whether there are hooks for writes and deletes */
+  /** whether there are hooks for writes or deletes */
   readonly watchesWrites: boolean;
   head(key: string): Promise<IObjectInfo | null>;
   list(options: IListOptions): AsyncIterable<IObjectInfo | IObjectPrefix>;
@@ -36,7 +36,7 @@ export interface IContentDigest {
   text: string;
 }
 
-/** The three folders of a content store: `{bytes}/{algorithm}/{hex}` and the same below the others. */
+/** The three folders of a content store. The layout in each is `{folder}/{algorithm}/{hex}`. */
 export interface IContentFolders {
   /** the copies of the content */
   bytes: string;
@@ -50,9 +50,9 @@ export interface IContentFolders {
 export interface ILink {
   key: string;
   owner: string;
-  /** the copy that it names: '' is the first one */
+  /** the copy that the link names: '' is the first one */
   copy: string;
   lastModified: Date;
-  /** keys of the marks beside it: a collector is about to remove this link, or died when it was */
+  /** keys of the marks beside the link: a collector is about to remove it, or died while doing so */
   marks: string[];
 }

@@ -12,10 +12,10 @@ import {
   type TDocumentHead,
 } from './helpers.documentstate.js';
 
-/** Keys of which it is remembered that no document was there. */
+/** Keys for which the absence of a document is cached. */
 const ABSENT = 1000;
 
-/** What a parsed document weighs in memory compared with its bytes, the texts of its parts included: a cautious guess for JSON. */
+/** Memory of a parsed document relative to its bytes, with the texts of its parts: a cautious guess for JSON. */
 const PARSED_WEIGHT = 4;
 
 type TPresent<T> = IDocumentState<T> & IStoredDocument<T>;
@@ -28,7 +28,7 @@ const parseDocument = <T>(key: string, bytes: Uint8Array, codec: ICodec<T>): T =
   }
 };
 
-/** One version of a document: its value if that is known, else parsed when it is first asked for. */
+/** One version of a document. Its value is parsed when it is first needed, unless it is known already. */
 class CachedDocument<T> {
   private bytes: Uint8Array | undefined;
   private state: TPresent<T> | undefined;
@@ -50,7 +50,7 @@ class CachedDocument<T> {
     return this.head.etag as string;
   }
 
-  /** @param lastModified as the store tells it; of what this process wrote, only its own clock is known at first */
+  /** @param lastModified as the store reports it; for a write of this process, its own clock is used until then */
   public get(lastModified?: Date): TPresent<T> {
     this.state ??= this.stateOf(this.parse(), this.head);
     if (lastModified && lastModified.getTime() !== this.state.lastModified.getTime()) {
@@ -62,7 +62,7 @@ class CachedDocument<T> {
   private parse(): T {
     const value = parseDocument(this.key, this.bytes as Uint8Array, this.codec);
     this.bytes = undefined;
-    return this.codec.keepsValues ? value : deepFreeze(value);
+    return this.codec.immutableValues ? value : deepFreeze(value);
   }
 
   private stateOf(value: T, head: TDocumentHead): TPresent<T> {
@@ -75,10 +75,10 @@ interface IFlight {
   next?: Promise<IObjectInfo | null>;
 }
 
-/** Documents by key, parsed once per ETag, bounded by bytes, never believed without asking the store. */
+/** Documents by key, parsed once per ETag and bounded by bytes. Nothing is returned without asking the store. */
 export class DocumentCache {
   private readonly cached: plugins.LRUCache<string, CachedDocument<unknown>>;
-  /** where no document was: nothing at all, or a tombstone */
+  /** keys without a document: no object, or a tombstone */
   private readonly absent = new plugins.LRUCache<string, IDocumentState<never>>({ max: ABSENT });
   private readonly flights = new Map<string, IFlight>();
   private readonly loads = new Map<string, { etag: string; codec: unknown; loaded: Promise<unknown> }>();
@@ -93,13 +93,13 @@ export class DocumentCache {
     });
   }
 
-  /** What is stored under the key now; null for a tombstone. */
+  /** The object that is stored under the key now; null for a tombstone. */
   public async head(key: string): Promise<IObjectInfo | null> {
     const info = await this.rawHead(key);
     return info && isTombstone(info) ? null : info;
   }
 
-  /** Whether there is a document, was one, or never was. */
+  /** Whether there is a document, there was one, or there never was one. */
   public async presence(key: string): Promise<TPresence> {
     const info = await this.rawHead(key);
     if (!info || !headOf(info).existed) return 'absent';
@@ -112,7 +112,7 @@ export class DocumentCache {
     try {
       found = await this.store.get(key, options);
     } catch (error) {
-      // the range may be outside a tombstone, which is not there for readers
+      // the range may be outside a tombstone, which readers must not see
       if (RegistryError.is(error, 'rangeInvalid') && (await this.head(key)) === null) return null;
       throw error;
     }
@@ -122,8 +122,8 @@ export class DocumentCache {
   }
 
   /**
-   * Collapsed revalidation. Callers that come while a HEAD is under way wait for it to end and then share a new one:
-   * an answer given to a caller always began after the caller asked, or it could miss a write that the caller knows of.
+   * Shared revalidation. Callers that come while a HEAD is under way wait for its end and then share a new one. A
+   * caller's answer must begin after its question: otherwise it could miss a write that the caller knows of.
    */
   private rawHead(key: string): Promise<IObjectInfo | null> {
     const flight = this.flights.get(key);
@@ -149,7 +149,7 @@ export class DocumentCache {
     return state.value === null ? null : (state as TPresent<T>);
   }
 
-  /** The document as the store has it now, or the absence of one with what is remembered about it. */
+  /** The document as it is stored now; if it is absent, the state that its tombstone keeps. */
   public async current<T>(key: string, codec: ICodec<T>): Promise<IDocumentState<T>> {
     for (;;) {
       const info = await this.rawHead(key);
@@ -159,7 +159,7 @@ export class DocumentCache {
       const load = this.loads.get(key);
       if (load?.etag !== info.etag || load.codec !== codec) return this.startLoad(key, info.etag, codec);
       const shared = (await load.loaded) as IDocumentState<T>;
-      // a load that somebody else began may have seen a version from before our HEAD
+      // another caller's load may have seen a version from before our HEAD
       if (shared.etag === info.etag) return shared;
     }
   }
@@ -174,7 +174,7 @@ export class DocumentCache {
     }
   }
 
-  /** The document as the store has it now, in one operation. If it is cached no body is sent. */
+  /** The document as it is stored now, in one operation. If it is cached, no body is sent. */
   public async load<T>(key: string, codec: ICodec<T>): Promise<IDocumentState<T>> {
     const hit = this.lookUp(key, codec);
     const found = await this.store.get(key, hit ? { ifNoneMatch: hit.etag } : {});
@@ -185,7 +185,9 @@ export class DocumentCache {
     return this.keep(key, bytes, headOf(found.info), codec).get();
   }
 
-  /** The document as the store has it now, for work over all packages: it takes no place from what is in use. */
+  /**
+   * The document as it is stored now, for work over all packages: it does not displace documents in use from the cache.
+   */
   public async pass<T>(key: string, codec: ICodec<T>): Promise<T | null> {
     const hit = this.lookUp(key, codec);
     const found = await this.store.get(key, hit ? { ifNoneMatch: hit.etag } : {});
@@ -196,14 +198,14 @@ export class DocumentCache {
   }
 
   /**
-   * What this process saw last: possibly out of date, good for a write under the condition of its ETag, or that nothing
-   * be there. undefined: nothing is known.
+   * The state that this process saw last. It may be out of date: use it only for a write under the condition of its
+   * ETag (or of absence). undefined: nothing is known.
    */
   public peek<T>(key: string, codec: ICodec<T>): IDocumentState<T> | undefined {
     return this.lookUp(key, codec)?.get() ?? this.absent.get(key);
   }
 
-  /** @param value what `codec.parse` would make of the bytes, deep-frozen, if that is known */
+  /** @param value the deep-frozen value that `codec.parse` would return for the bytes, if known */
   public keep<T>(key: string, bytes: Uint8Array, head: TDocumentHead, codec: ICodec<T>, value?: T): CachedDocument<T> {
     const entry = new CachedDocument(key, bytes, head, codec, value);
     this.cached.set(key, entry as CachedDocument<unknown>);
@@ -211,7 +213,7 @@ export class DocumentCache {
     return entry;
   }
 
-  /** Remembers that there is no document; `head` is that of its tombstone. */
+  /** Caches that there is no document; `head` is that of its tombstone. */
   public keepAbsent(key: string, head: TDocumentHead): IDocumentState<never> {
     const state = Object.freeze({ ...head, value: null });
     this.cached.delete(key);

@@ -4,7 +4,7 @@ import { RegistryError } from '../../classes.registryerror.js';
 import type { IObjectStore } from '../../objectstore/interfaces.objectstore.js';
 import type { ICodec, IUpdateOptions, IUpdateResult } from '../interfaces.storage.js';
 import type { DocumentCache } from './classes.documentcache.js';
-import { OutcomeUnknownError, settleWrite, sleep, type TWriteOutcome } from './helpers.conditionalwrite.js';
+import { OutcomeUnknownError, sleep, type TWriteOutcome, writeConditionally } from './helpers.conditionalwrite.js';
 import { type IDocumentState, metadataOf, nextHead, tombstoneBytes, whereIs } from './helpers.documentstate.js';
 import {
   answer,
@@ -26,16 +26,16 @@ interface IAttempt {
   codec: TCodec;
   id: string;
   base: TState;
-  /** what is stored once it is written; its ETag is known then */
+  /** the state after the write; its ETag is known then */
   next: TState;
   bytes: Uint8Array;
-  /** `bytes` would be parsed to the very value of `next` */
+  /** whether parsing `bytes` would return exactly the value of `next` */
   isExact: boolean;
   /** the steps whose callers wait for this write */
   steps: IStep[];
 }
 
-/** The callers that go out together, and those that have come since. */
+/** The callers of the batch under way, and those that have come since. */
 interface IWork {
   key: string;
   batch: ICaller[];
@@ -43,28 +43,28 @@ interface IWork {
 }
 
 /**
- * Read-modify-write, one writer per key and process: callers that wait go out together in one conditional write, so
- * the contention between processes grows with their number and not with the number of updates.
+ * Read-modify-write with one writer per key and process: callers that wait go out together in one conditional write, so
+ * contention between processes grows with their number and not with the number of updates.
  *
- * How a batch ends is decided here and nowhere else. A write either is certain, or the document is read again:
+ * The outcome of a batch is decided only here. Either the write's result is certain, or the document is read again:
  *
  * | the write        | the document read again              | callers that wrote                        |
  * |------------------|--------------------------------------|-------------------------------------------|
  * | written          | not read                             | success                                   |
  * | lost, unknown    | our id is among its last writes      | success (an answer was lost, or a proxy   |
  * |                  |                                      | repeated our request)                     |
- * | lost             | it is not                            | their functions run again                 |
+ * | lost             | our id is not among them             | their functions run again                 |
  * | lost             | cannot be read                       | the store's error: nothing was applied    |
  * | unknown          | all writes since our base are others'| their functions run again: ours was not   |
  * |                  |                                      | and can never be applied                  |
- * | unknown          | does not tell; `applied` returns true| success                                   |
- * | unknown          | does not tell                        | `OutcomeUnknownError`                     |
+ * | unknown          | undecided; `applied` returns true    | success                                   |
+ * | unknown          | undecided                            | `OutcomeUnknownError`                     |
  * | unknown          | cannot be read                       | `OutcomeUnknownError`                     |
  * | store's error    | not read                             | that error: nothing was applied           |
  *
- * So no caller is in doubt when its function runs again, and what ends it later (its own error, too many losses, a store
- * that fails) is certain. Callers that wrote nothing but saw what others of the batch made run again, or get the
- * store's error.
+ * So no caller is in doubt when its function runs again, and its final result (its own error, too many lost writes, a
+ * failing store) is certain. Callers that wrote nothing but saw other writes of the batch run again, or get the store's
+ * error.
  */
 export class UpdateQueue {
   private readonly queues = new Map<string, ICaller[]>();
@@ -72,7 +72,7 @@ export class UpdateQueue {
   constructor(
     private readonly store: IObjectStore,
     private readonly documents: DocumentCache,
-    /** ms that a caller may lose to other processes before it gets `unavailable`; a client waits about a minute */
+    /** ms for which a caller may lose to other processes before it gets `unavailable`; a client waits about a minute */
     private readonly patienceMs = 30_000,
   ) {}
 
@@ -92,7 +92,7 @@ export class UpdateQueue {
   }
 
   private async drain(key: string, queue: ICaller[]): Promise<void> {
-    await Promise.resolve(); // callers of the same tick go together
+    await Promise.resolve(); // callers of the same tick form one batch
     while (queue.length > 0) {
       const work: IWork = { key, batch: [], queue };
       this.join(work);
@@ -106,7 +106,7 @@ export class UpdateQueue {
     this.queues.delete(key);
   }
 
-  /** Takes the callers that wait at the front and share the batch's codec. */
+  /** Adds the first waiting callers that share the batch's codec. */
   private join({ batch, queue }: IWork): void {
     const codec = (batch[0] ?? queue[0])?.codec;
     let count = 0;
@@ -117,14 +117,14 @@ export class UpdateQueue {
   private async bringIn(work: IWork): Promise<void> {
     const { key, batch } = work;
     const { codec } = batch[0] as ICaller;
-    // What this process saw last will do for a write: its condition fails if it is out of date.
+    // The state that this process saw last is enough for a write: if it is out of date, the write's condition fails.
     const seen = this.store.conditionalWrites ? this.documents.peek(key, codec) : undefined;
     let isFresh = seen === undefined;
     let base: TState = seen ?? (await this.documents.load(key, codec));
     for (let losses = 0; batch.length > 0; ) {
       const run = await runBatch(base, batch);
       if (!isFresh && (!run.changed || run.steps.some(({ did }) => did !== 'wrote'))) {
-        // a refusal, or "nothing to do", must not rest on what may be out of date
+        // a refusal, or "nothing to do", must not be based on a state that may be out of date
         base = await this.documents.load(key, codec);
         isFresh = true;
         continue;
@@ -133,7 +133,7 @@ export class UpdateQueue {
       if (!attempt) return;
       const outcome = await this.send(attempt);
       if (outcome.kind === 'written') return;
-      // other processes get out of step with each other: 4 ms and twice as much each time, 100 ms at most
+      // random pauses separate the processes: up to 4 ms, doubled each time, 100 ms at most
       if (isFresh) await sleep(Math.random() * Math.min(100, 4 * 2 ** losses++));
       base = await this.lookAgain(work, attempt, outcome);
       isFresh = true;
@@ -142,7 +142,7 @@ export class UpdateQueue {
     }
   }
 
-  /** The write that the batch comes to; undefined if there is none and all callers have their answers. */
+  /** Prepares the write of the batch; undefined if there is none and all callers have their results. */
   private async prepare(work: IWork, run: IBatchRun, base: TState): Promise<IAttempt | undefined> {
     const { key, batch, queue } = work;
     const steps = run.changed ? run.steps.filter(needsWrite) : [];
@@ -160,7 +160,7 @@ export class UpdateQueue {
       return { key, codec, id, base, next, bytes, isExact, steps };
     } catch (error) {
       if (batch.length === 1) throw error;
-      // one of them made a value that cannot be serialised: alone, each gets its own result
+      // one of them made a value that cannot be serialised: they run one by one, so that each gets its own result
       queue.unshift(...batch.splice(1));
       await this.bringIn({ key, batch, queue: [] });
       return undefined;
@@ -172,7 +172,7 @@ export class UpdateQueue {
     const isDeleted = attempt.next.value === null;
     const contentType = isDeleted ? jsonCodec.contentType : codec.contentType;
     const metadata = metadataOf(attempt.next, id, isDeleted);
-    const outcome = await settleWrite(this.store, { key, bytes, contentType, metadata, base: base.etag });
+    const outcome = await writeConditionally(this.store, { key, bytes, contentType, metadata, base: base.etag });
     if (outcome.kind !== 'written') return outcome;
     const next = { ...attempt.next, etag: outcome.etag };
     if (isDeleted) this.documents.keepAbsent(key, next);
@@ -182,8 +182,8 @@ export class UpdateQueue {
   }
 
   /**
-   * After a write that may not be stored: which callers' updates are stored, which run again, and for which that is not
-   * known.
+   * Called when a write may not be stored. Decides which callers' updates are stored, which run again, and for which it
+   * is unknown.
    */
   private async lookAgain(work: IWork, attempt: IAttempt, outcome: TNotWritten): Promise<TState> {
     const { key, codec, id, base, steps } = attempt;

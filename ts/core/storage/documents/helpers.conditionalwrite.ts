@@ -1,13 +1,13 @@
 import { RegistryError, type TErrorKind } from '../../classes.registryerror.js';
 import type { IObjectInfo, IObjectStore } from '../../objectstore/interfaces.objectstore.js';
 
-/** Metadata by which a writer whose answer was lost knows its own write again. */
+/** Metadata by which a writer recognises its own write if the answer was lost. */
 export const WRITE_ID = 'write-id';
 
-/** The store failed during a write, and it is not known whether the write was done: it may be, or become, visible. */
+/** The store failed during a write, and the outcome is unknown: the write may be visible, or may become visible. */
 export class OutcomeUnknownError extends RegistryError {
   constructor(cause: unknown) {
-    super('unavailable', 'The store did not say whether the write was done', {
+    super('unavailable', 'It is not known whether the store did the write', {
       cause,
       headers: { 'Retry-After': '5' },
     });
@@ -18,30 +18,30 @@ export interface IConditionalWrite {
   key: string;
   bytes: Uint8Array;
   contentType: string;
-  /** holds `WRITE_ID` */
+  /** includes `WRITE_ID` */
   metadata: Record<string, string>;
-  /** the ETag that is to be replaced; null: no object may be there */
+  /** the ETag of the version to replace; null: there must be no object */
   base: string | null;
 }
 
 /**
- * `lost`: somebody else wrote first; this write was not and will not be applied. `unknown`: an attempt was in doubt, and
- * what is stored now is not this write; it may have been applied and built upon, or may still arrive.
+ * `lost`: another writer was first; this write was not and will not be applied. `unknown`: an attempt was in doubt, and
+ * the stored version is not this write's; it may have been applied and built on, or may still arrive.
  */
 export type TWriteOutcome = { kind: 'written'; etag: string } | { kind: 'lost' } | { kind: 'unknown'; error: unknown };
 
 const DOUBTFUL = new Set<TErrorKind>(['outcomeUnknown', 'unavailable', 'internal', 'timeout']);
 const ATTEMPTS = 3;
 const PAUSE_MS = 50;
-/** ms. A store that fails slowly is not asked for ever, because a caller waits. After this the outcome is unknown. */
+/** ms. After this the outcome is unknown: a caller waits, so a store that fails slowly is not asked for ever. */
 const PATIENCE_MS = 20_000;
 
-/** Whether the store may have done what it threw this error for. */
+/** Whether the store may have applied the call that threw this error. */
 export const isDoubtful = (error: unknown): boolean => !(error instanceof RegistryError) || DOUBTFUL.has(error.kind);
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Before another attempt at what others undo: those who are in step with each other would do so for ever. */
+/** A random pause before another attempt: writers in step with each other would undo each other for ever. */
 export const stepAside = (tries: number): Promise<void> => sleep(Math.random() * Math.min(100, 2 ** tries));
 
 const attempt = async (store: IObjectStore, write: IConditionalWrite): Promise<string> => {
@@ -50,7 +50,7 @@ const attempt = async (store: IObjectStore, write: IConditionalWrite): Promise<s
   return (await store.put(key, bytes, { size: bytes.byteLength, contentType, metadata, ...conditions })).etag;
 };
 
-/** HEAD that does not give up at once: the store has just failed, and a moment later it often answers again. */
+/** A HEAD with further attempts: the store has just failed, and often works again a moment later. */
 const look = async (store: IObjectStore, key: string, isLate: () => boolean): Promise<IObjectInfo | null> => {
   for (let tries = 1; ; tries++) {
     try {
@@ -63,13 +63,13 @@ const look = async (store: IObjectStore, key: string, isLate: () => boolean): Pr
 };
 
 /**
- * One conditional write, brought to a certain end if possible. After an attempt in doubt the object is looked at: it
- * carries our write id -> written. The base is still current -> not applied so far, but the request may be under way in
- * the network still; writing the same once more settles it, because afterwards the first one's condition cannot hold.
- * A driver's `preconditionFailed` is certain, and trusted as `lost` if no attempt before it was in doubt. Throws the
- * store's own error if that says that nothing was applied.
+ * Does one conditional write until its outcome is certain, if possible. After an attempt in doubt it looks at the
+ * object. If it has our write id, the write is done. If the base is still current, the write is not applied so far, but
+ * its request may still arrive; so the same write is sent once more, and after that the first one's condition cannot
+ * hold. A driver's `preconditionFailed` is certain, and means `lost` if no earlier attempt was in doubt. Throws the
+ * store's own error if that means that nothing was applied.
  */
-export const settleWrite = async (store: IObjectStore, write: IConditionalWrite): Promise<TWriteOutcome> => {
+export const writeConditionally = async (store: IObjectStore, write: IConditionalWrite): Promise<TWriteOutcome> => {
   const until = performance.now() + PATIENCE_MS;
   const isLate = () => performance.now() > until;
   let doubt: unknown;
@@ -85,7 +85,7 @@ export const settleWrite = async (store: IObjectStore, write: IConditionalWrite)
     try {
       info = await look(store, write.key, isLate);
     } catch {
-      // the failure to report is the write's, which is the cause of this look
+      // reports the write's failure, which was the reason for this look
       return { kind: 'unknown', error: doubt };
     }
     if (info && info.metadata?.[WRITE_ID] === write.metadata[WRITE_ID]) return { kind: 'written', etag: info.etag };

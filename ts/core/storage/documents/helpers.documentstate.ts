@@ -2,19 +2,19 @@ import type { IObjectInfo } from '../../objectstore/interfaces.objectstore.js';
 import { WRITE_ID } from './helpers.conditionalwrite.js';
 import type { TSpentKeys } from './helpers.spentkeys.js';
 
-/** Metadata of a document's object. */
+/** Metadata of a document's object: its revision. */
 const REVISION = 'revision';
-/** `1`: a document was deleted; `0`: there never was one, only notes about artifacts that no document ever named */
+/** `1`: a document was deleted; `0`: there never was one, only records about artifacts that no document ever named */
 const TOMBSTONE = 'tombstone';
 const SPENT = 'spent';
 const SWEPT = 'swept';
 const WRITERS = 'writers';
 
-/** Twelve hex digits of a UUID name a write among its neighbours. */
+/** Twelve hex digits of a UUID distinguish the writes of one document. */
 const WRITER_DIGITS = 12;
 /**
- * That many of the last writes are remembered. A writer whose answer was lost reads the document within a second or
- * two; in that time each other process gets in a write or two. 8 of them are 96 bytes of metadata.
+ * Number of last writes that are remembered. If an answer was lost, the writer reads the document within a second or
+ * two; in that time each other process writes once or twice. 8 ids are 96 bytes of metadata.
  */
 const MAX_WRITERS = 8;
 
@@ -24,10 +24,10 @@ export interface IDocumentState<T> {
   readonly value: T | null;
   /** of the object, which may be a tombstone; null: there is no object */
   readonly etag: string | null;
-  /** how often the key was written, deletes included; 0: never */
+  /** number of writes of the key, deletes included; 0: never written */
   readonly revision: number;
   readonly spent: TSpentKeys;
-  /** the revision in which a sweep last noted that it deletes what the document does not name; 0: never */
+  /** the revision in which a sweep last recorded that it deletes objects that the document does not name; 0: never */
   readonly swept: number;
   /** whether there is or ever was a document; a sweep also leaves a tombstone where only orphans were */
   readonly existed: boolean;
@@ -36,7 +36,7 @@ export interface IDocumentState<T> {
   readonly lastModified: Date;
 }
 
-/** What core notes about the artifacts of a document. */
+/** Core's records about the artifacts of a document. */
 export type TDocumentNotes = Pick<IDocumentState<unknown>, 'spent' | 'swept'>;
 
 export type TDocumentHead = Omit<IDocumentState<unknown>, 'value'>;
@@ -52,13 +52,16 @@ export const NEVER_WRITTEN: IDocumentState<never> = Object.freeze({
   lastModified: new Date(0),
 });
 
-/** A deleted document leaves a small object with its revision, so that no late write or delete finds the key as it was. */
+/**
+ * A deleted document leaves a small object with its revision, so that a late write or delete never finds the key in an
+ * earlier state.
+ */
 export const isTombstone = ({ metadata }: IObjectInfo): boolean => metadata?.[TOMBSTONE] !== undefined;
 
-/** Unique for each write, as the bytes of every version are. */
+/** Unique for each write, like the bytes of every version. */
 export const tombstoneBytes = (writeId: string): Uint8Array => Buffer.from(`{"tombstone":"${writeId}"}`);
 
-/** bytes; always the same, so that a listing can tell by the size which objects may be tombstones */
+/** bytes; always the same, so a listing shows by the size which objects may be tombstones */
 export const TOMBSTONE_SIZE = tombstoneBytes('00000000-0000-0000-0000-000000000000').byteLength;
 
 const numberOf = (text: string | undefined): number => Number.parseInt(text ?? '', 10) || 0;
@@ -66,7 +69,7 @@ const numberOf = (text: string | undefined): number => Number.parseInt(text ?? '
 export const headOf = ({ etag, lastModified, metadata = {} }: IObjectInfo): TDocumentHead => ({
   etag,
   lastModified,
-  // a document that was put into the store by other hands has none
+  // a document that another program put into the store has none
   revision: numberOf(metadata[REVISION]),
   spent: metadata[SPENT] ?? '',
   swept: numberOf(metadata[SWEPT]),
@@ -76,7 +79,7 @@ export const headOf = ({ etag, lastModified, metadata = {} }: IObjectInfo): TDoc
 
 const shortOf = (writeId: string): string => writeId.replaceAll('-', '').slice(0, WRITER_DIGITS);
 
-/** The head of the version that the write `writeId` makes of `base`; its ETag is known when it is written. */
+/** The head of the version that the write `writeId` makes from `base`; its ETag is known after the write. */
 export const nextHead = (
   base: TDocumentHead,
   writeId: string,
@@ -100,8 +103,8 @@ export const metadataOf = (head: TDocumentHead, writeId: string, isDeleted: bool
 });
 
 /**
- * Whether the write `writeId` of `base` became a part of what is stored `now`. `out` is certain, for good: all versions
- * since `base` are known to be others', and no key sees one ETag twice, so the write can never be applied any more.
+ * Whether the write `writeId` on `base` is part of the stored state `now`. `out` is certain and final: all versions
+ * since `base` are known to be others', and no key has one ETag twice, so the write can never be applied any more.
  */
 export const whereIs = (writeId: string, base: TDocumentHead, now: TDocumentHead): 'in' | 'out' | 'unknown' => {
   const short = shortOf(writeId);

@@ -1,7 +1,7 @@
 import type { IListOptions, IObjectInfo, IObjectStore } from '../../objectstore/interfaces.objectstore.js';
 import { isTombstone, TOMBSTONE_SIZE } from './helpers.documentstate.js';
 
-/** Looks ahead at as many objects, so that a run of small ones does not cost one round trip each. */
+/** Objects that are looked up ahead, so that a run of small ones does not cost one round trip each. */
 const AHEAD = 16;
 
 interface ICandidate {
@@ -9,12 +9,15 @@ interface ICandidate {
   isLive: boolean | Promise<boolean>;
 }
 
-/** A listing has no metadata on S3; only what has exactly the size of a tombstone needs a second look. */
+/**
+ * Whether the object is no tombstone. Listings on S3 have no metadata; only an object with exactly the size of a
+ * tombstone needs another look.
+ */
 const liveness = (store: IObjectStore, info: IObjectInfo): boolean | Promise<boolean> => {
   if (info.size !== TOMBSTONE_SIZE) return true;
   if (info.metadata) return !isTombstone(info);
   const looked = store.head(info.key).then((seen) => seen !== null && !isTombstone(seen));
-  // it is awaited in its turn, which may come after others have failed
+  // awaited in its turn, possibly after others have failed; until then it is not "unhandled"
   looked.catch(() => {});
   return looked;
 };

@@ -1,20 +1,20 @@
 import * as plugins from '../../../plugins.js';
 
 /**
- * The artifact keys of one document that somebody has tried, or is about to try, to delete. A delete may arrive hours
- * later, so nothing may be put at such a key again. Kept as text in the metadata of the document's object: eight hex
- * digits of each key's SHA-256, one after the other, or `*` for "every key".
+ * The artifact keys of one document that somebody has tried, or is about to try, to delete. Such a delete may arrive
+ * hours later, so nothing may be put at the key again. Stored as text in the metadata of the document's object: eight
+ * hex digits of each key's SHA-256, one after the other, or `*` for "every key".
  */
 export type TSpentKeys = string;
 
-/** Eight digits tell 64 keys apart with a chance of 1 in 10^6 of a mistake, which costs a longer key and nothing else. */
+/** Eight digits confuse two of 64 keys with a chance of 1 in 10^6; that only makes a key longer. */
 const DIGITS = 8;
-/** 64 keys are 512 bytes; S3 allows 2 KiB of metadata for everything. */
+/** 64 keys are 512 bytes; S3 allows 2 KiB for all metadata. */
 const MAX_KEYS = 64;
 const EVERY_KEY = '*';
 
 const UUID_LENGTH = 36;
-/** `<key>.<UUID>`: a key that one write has for itself. No other write ever uses it, so it need not be noted. */
+/** `<key>.<UUID>`: a key that only one write uses, so it need not be recorded. */
 const OWN_KEY = /\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 export const isOwnKey = (key: string): boolean => OWN_KEY.test(key);
 
@@ -42,8 +42,8 @@ export const withSpent = (spent: TSpentKeys, keys: Iterable<string>): TSpentKeys
 };
 
 /**
- * Whether a document's text holds an artifact key. An own key is looked for by its id, which some documents keep instead
- * of the key; a layout key is also the beginning of the own keys that were made of it.
+ * Whether a document's text names an artifact key. An own key is searched by its id, which some documents store instead
+ * of the key. A layout key is also a prefix of the own keys that were made from it.
  */
 export const textNames = (bytes: Uint8Array, key: string): boolean => {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

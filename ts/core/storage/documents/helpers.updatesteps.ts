@@ -4,33 +4,33 @@ import type { ICodec, IDocumentAbout, IUpdateResult } from '../interfaces.storag
 import type { IDocumentState, TDocumentNotes } from './helpers.documentstate.js';
 import { isSpent, withSpent } from './helpers.spentkeys.js';
 
-/** For core's own updates: what they note goes out in the very write that the function makes. */
+/** For core's own updates: records that are written together with the function's result. */
 export interface IUpdateRun extends IDocumentAbout {
   /** the revision of the last `condemn`; 0: none */
   readonly swept: number;
-  /** Notes layout keys as spent. */
+  /** Records layout keys as spent. */
   spend(keys: Iterable<string>): void;
   /**
-   * The same, and that these keys are deleted though a write under way may have placed them and is about to name them:
-   * all writes that began before this one find out by `swept`.
+   * Records keys as spent, and that they are deleted although a write under way may have placed them and is about to
+   * name them: all writes that began earlier find out by `swept`.
    */
   condemn(keys: readonly string[]): void;
 }
 
 export type TRunFunction<T> = (current: T | null, run: IUpdateRun) => T | null | undefined;
 
-/** One caller of `update` that waits. */
+/** One waiting caller of `update`. */
 export interface ICaller {
   fn: TRunFunction<unknown>;
   applied: ((current: unknown) => boolean) | undefined;
   codec: ICodec<unknown>;
-  /** ms, of `performance.now()` */
+  /** ms, of `performance.now()`: when it began to wait */
   since: number;
   resolve(result: IUpdateResult<unknown>): void;
   reject(error: unknown): void;
 }
 
-/** What one caller's function did: wrote, left everything as it was, or threw; and whether it saw only stored state. */
+/** The result of one caller's function: it wrote, changed nothing, or threw; and whether it saw only stored state. */
 export interface IStep {
   caller: ICaller;
   did: 'wrote' | 'left' | 'threw';
@@ -38,13 +38,13 @@ export interface IStep {
   sawStored: boolean;
 }
 
-/** What a batch makes of one version. */
+/** The result of a batch on one version. */
 export interface IBatchRun extends TDocumentNotes {
   steps: IStep[];
   value: unknown;
-  /** whether there is anything to write */
+  /** whether anything must be written */
   changed: boolean;
-  /** what is written would be parsed to the very value */
+  /** whether parsing the written bytes would return exactly the value */
   isExact: boolean;
 }
 
@@ -84,8 +84,8 @@ const runStep = (caller: ICaller, content: IContent, revision: number): IStepRes
 };
 
 /**
- * All callers in turn, each on the result of the one before. Of a large document one step takes milliseconds, so other
- * requests get their turn between two of them.
+ * Runs the functions of all callers in turn, each on the result of the one before. On a large document one step takes
+ * milliseconds, so other requests may run between two steps.
  */
 export const runBatch = async (stored: IDocumentState<unknown>, batch: readonly ICaller[]): Promise<IBatchRun> => {
   const slices = new Slices();
@@ -104,10 +104,10 @@ export const runBatch = async (stored: IDocumentState<unknown>, batch: readonly 
   return { steps, value, spent, swept, isExact, changed: !isSame(content, stored) };
 };
 
-/** Whether what the step did depends on a write of its batch. Other callers need not wait for the write. */
+/** Whether the step's result depends on a write of its batch. Other callers need not wait for the write. */
 export const needsWrite = ({ did, sawStored }: IStep): boolean => did === 'wrote' || !sawStored;
 
-/** The end of a caller whose step is in the stored document, or rests on nothing but stored state. */
+/** Ends a caller whose step is stored, or depends only on stored state. */
 export const answer = (step: IStep, { value, etag, revision }: IDocumentState<unknown>): void => {
   if (step.did === 'threw') step.caller.reject(step.error);
   else step.caller.resolve({ value, etag, revision });

@@ -13,8 +13,8 @@ const isUnknown = (error: unknown): boolean =>
   error instanceof OutcomeUnknownError || RegistryError.is(error, 'outcomeUnknown');
 
 /**
- * The hooks of one write without `commit`: each is asked once in each phase, and of each subject that was allowed the
- * outcome is told once in the end.
+ * The hooks of one write without `commit`: each subject is asked about once in each phase, and for each allowed subject
+ * one hook is called with the outcome.
  */
 export class AskedHooks {
   private readonly operationId = randomUUID();
@@ -27,7 +27,7 @@ export class AskedHooks {
   public async ask(name: 'beforePut' | 'beforeDelete', about: IHookSubject): Promise<void> {
     const subject = { ...about, operationId: this.operationId };
     await this.storage.ask(name, subject);
-    // what was allowed to begin, and is now allowed to be committed, has one outcome
+    // a subject that was allowed to begin and then to be committed has one outcome
     const begun = this.allowed.findIndex((one) => one.subject.phase === 'start' && one.subject.key === subject.key);
     if (begun >= 0) this.allowed.splice(begun, 1);
     this.allowed.push({ name, subject });
@@ -39,8 +39,11 @@ export class AskedHooks {
     else this.done.delete(key);
   }
 
-  /** Runs `work`, which asks and does what was allowed; if it fails, `abort`, unless the write may have been done. */
-  public async settle<T>(work: () => Promise<T>): Promise<T> {
+  /**
+   * Runs `work`, which asks the hooks and does what they allowed. If it fails, `abort` is called, unless the write may
+   * have been done.
+   */
+  public async abortOnFailure<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
@@ -50,7 +53,7 @@ export class AskedHooks {
     }
   }
 
-  /** What was allowed did not happen, apart from what is done. */
+  /** Reports that the allowed subjects were not written or deleted, except for those that are done. */
   public async abort(): Promise<void> {
     for (const one of this.allowed.splice(0)) {
       const { name, subject } = one;
@@ -59,7 +62,7 @@ export class AskedHooks {
     }
   }
 
-  /** @param keyOf where the subject lies in the end */
+  /** @param keyOf returns the final key of the subject */
   public async tell(keyOf: (key: string) => string = (key) => key): Promise<void> {
     for (const one of this.allowed.splice(0)) await this.tellDone(one, keyOf(one.subject.key));
   }

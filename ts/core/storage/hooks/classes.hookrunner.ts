@@ -18,12 +18,12 @@ const OPERATION = {
 } as const;
 
 export interface IHookSubject {
-  /** of `afterAbort`: what did not happen */
+  /** of `afterAbort`: the operation that was not done */
   operation?: 'put' | 'delete';
   key: string;
-  /** what the `before…` hook was told, if that is another key */
+  /** the key that the `before…` hook got, if it is another one */
   askedKey?: string;
-  /** of a write that is a part of something larger */
+  /** set if the write is part of a larger operation */
   operationId?: string;
   metadata?: IStorageHookMetadata;
   phase?: 'start' | 'commit';
@@ -36,7 +36,10 @@ export interface IHookRunnerOptions {
   now: () => Date;
 }
 
-/** Calls the embedder's hooks: a `before…` hook fails closed, an `after…` hook fails nothing. */
+/**
+ * Calls the embedder's hooks. If a `before…` hook fails, the operation is refused; if an `after…` hook fails, nothing
+ * else fails.
+ */
 export class HookRunner {
   constructor(
     private readonly hooks: IStorageHooks,
@@ -47,7 +50,7 @@ export class HookRunner {
     return this.hooks[name] !== undefined;
   }
 
-  /** Resolves only where the hook says `allowed: true` in time; throws `forbidden` otherwise. */
+  /** Resolves only if the hook returns `allowed: true` in time; throws `forbidden` otherwise. */
   public async ask(name: TAskHook, origin: IStorageOrigin, subject: IHookSubject): Promise<void> {
     if (!this.hooks[name]) return;
     let verdict: unknown;
@@ -61,25 +64,25 @@ export class HookRunner {
       });
       throw new RegistryError('forbidden', 'A storage hook failed, so the operation is refused', { cause });
     }
-    // only an explicit true allows: a hook that forgets to answer has not agreed
+    // only an explicit true allows: a hook that returns nothing has not agreed
     const { allowed, reason } = (verdict ?? {}) as { allowed?: unknown; reason?: unknown };
     if (allowed === true) return;
     throw new RegistryError('forbidden', typeof reason === 'string' && reason ? reason : 'Refused by a storage hook');
   }
 
-  /** Asks `beforePut` about an upload before its first byte is read: phase `start`, with what is known by then. */
+  /** Calls `beforePut` for an upload before its first byte is read: phase `start`, with the data known by then. */
   public announce(origin: IStorageOrigin, about: IStageAbout, size: number | undefined): Promise<void> {
     const { key, ...known } = about;
     return this.ask('beforePut', origin, { key, metadata: { ...known, size, kind: 'artifact' }, phase: 'start' });
   }
 
-  /** An upload that was announced came to nothing. */
+  /** Reports that an announced upload was not used. */
   public tellUnused(origin: IStorageOrigin, about: IStageAbout, size: number | undefined): Promise<void> {
     const { key, ...known } = about;
     return this.tell('afterAbort', origin, { key, metadata: { ...known, size, kind: 'artifact' }, phase: 'start' });
   }
 
-  /** Waits for the hook, within its time; never rejects. */
+  /** Waits for the hook, at most for its time limit; never rejects. */
   public async tell(name: TTellHook, origin: IStorageOrigin, subject: IHookSubject): Promise<void> {
     if (!this.hooks[name]) return;
     try {

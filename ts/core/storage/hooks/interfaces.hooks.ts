@@ -1,6 +1,6 @@
 import type { IRequestActor, TRegistryProtocol } from '../../interfaces.core.js';
 
-/** What is known of the object at the time of the call. */
+/** What is known about the object when the hook is called. */
 export interface IStorageHookMetadata {
   contentType?: string | undefined;
   /** bytes */
@@ -14,9 +14,9 @@ export interface IStorageHookMetadata {
 
 export interface IStorageHookContext {
   operation: 'put' | 'delete' | 'get';
-  /** where the object lies, or is meant to lie */
+  /** the object's key, or the key that it is meant for */
   key: string;
-  /** the key that the `before…` hook of the same write was told: an artifact may be put at another one in the end */
+  /** the key that the `before…` hook of the same write got: an artifact may be put at another one in the end */
   askedKey: string;
   protocol: TRegistryProtocol;
   actor?: IRequestActor | undefined;
@@ -24,7 +24,7 @@ export interface IStorageHookContext {
   metadata?: IStorageHookMetadata | undefined;
   /** `start`: before a body that is long, or of unknown length, is received; `commit`: everything about it is known */
   phase?: 'start' | 'commit' | undefined;
-  /** the same in all calls of one write */
+  /** the same in all hook calls of one write */
   operationId: string;
   /** `beforePut` in phase `commit`: the bytes of the artifact, for scanners; each call reads them anew */
   open?(): ReadableStream<Uint8Array>;
@@ -37,8 +37,8 @@ export interface IHookVerdict {
 }
 
 /**
- * A `before…` hook that returns `allowed: false`, throws, or takes longer than `limits.hookTimeoutMs` refuses the
- * operation. An `after…` hook that throws is logged; what it came after stands.
+ * If a `before…` hook returns `allowed: false`, throws, or takes longer than `limits.hookTimeoutMs`, the operation is
+ * refused. If an `after…` hook throws, the error is logged and the operation stays done.
  */
 export interface IStorageHooks {
   beforePut?(context: IStorageHookContext): Promise<IHookVerdict>;
@@ -48,10 +48,10 @@ export interface IStorageHooks {
   beforeGet?(context: IStorageHookContext): Promise<IHookVerdict>;
   afterGet?(context: IStorageHookContext): Promise<void>;
   /**
-   * Something that `beforePut` or `beforeDelete` allowed did not happen: another hook refused, the write failed, or
-   * there was nothing left to write. With phase `start`: the upload came to nothing before its commit, or it is one of
-   * several pieces, whose commit is asked about anew. It is not called if it is not known whether the write was done.
-   * For everything that was allowed, either this or the `after…` hook is called, once.
+   * Called if something that `beforePut` or `beforeDelete` allowed was not done: another hook refused, the write
+   * failed, or there was nothing left to write. With phase `start`: the upload was not used before its commit, or it is
+   * one of several pieces, whose commit gets a `beforePut` of its own. Not called if it is unknown whether the write
+   * was done. For each allowed subject, either this or the `after…` hook is called, once.
    */
   afterAbort?(context: IStorageHookContext): Promise<void>;
 }

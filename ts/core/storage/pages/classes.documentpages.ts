@@ -17,7 +17,9 @@ import {
   type TPaged,
 } from './helpers.pages.js';
 
-/** times that a caller begins again because a page was replaced meanwhile; that happens once in many writes of a page */
+/**
+ * times that a caller begins again because a page was replaced meanwhile; that happens once in many writes of a page
+ */
 const ATTEMPTS = 50;
 
 /** What the pages need of `RegistryStorage`. */
@@ -27,7 +29,7 @@ export interface IPagesStorage {
   update<T>(key: string, fn: TUpdateFunction<T>, options?: IUpdateOptions<T>): Promise<IUpdateResult<T>>;
 }
 
-/** Where an entry is, or would be: in the entry document, or in one of the pages that it names. */
+/** The place of an existing or future entry: the entry document, or one of the pages that it names. */
 export interface IPagePlace {
   key: string;
   /** undefined: the entry document */
@@ -44,40 +46,40 @@ const restless = (): RegistryError =>
   });
 
 /**
- * A sorted map that may become large, as documents of which each stays small. The entry document has all entries as long
- * as they are few. It has an index of pages if they are many, in the order of their names:
+ * A sorted map that may become large, in documents that each stay small. Few entries are all in the entry document. If
+ * they are many, it has an index of pages, in the order of their names:
  *
  *     entry: entries  --seal-->  entry: entries, sealed  --the pages are put-->  entry: index
  *
  *     page  --seal-->  page, sealed  --its parts are put, the index names them-->  tombstone
  *
- * The write that makes a document too large seals it. What is sealed is still read, and never changed. Whoever wants to
- * change it replaces it first: the seal says by which pages, so it does no harm if several do so, or if one ends
- * half-way. A page that is not sealed is named by the index, so the page alone decides about its entries; who finds a
- * tombstone instead of a page has an index that is out of date.
+ * The write that makes a document too large seals it. A sealed document is still read, and never changed. A writer that
+ * wants to change it replaces it first: the seal determines the new pages, so it does no harm if several writers do so,
+ * or if one ends half-way. The index names each page that is not sealed, so the page alone decides about its entries. A
+ * writer that finds a tombstone instead of a page has an outdated index.
  *
- * Pages are not joined again. If the last entry is gone, all pages are sealed, and then the entry document is deleted; an
- * entry that comes meanwhile replaces a page, and then the index is not what it was.
+ * Pages are not joined again. If the last entry is removed, all pages are sealed, and then the entry document is
+ * deleted. An entry that comes meanwhile replaces a page, and then the index has changed.
  */
 export class DocumentPages<T extends IPage> {
-  /** as it was read last */
+  /** the entry document as it was last read */
   private seen: IStoredDocument<TPaged<T>> | null | undefined;
 
   constructor(
     private readonly storage: IPagesStorage,
     private readonly kind: IPageKind<T>,
-    /** of the entry document */
+    /** key of the entry document */
     public readonly key: string,
     private readonly pageKey: (id: string) => string,
   ) {}
 
-  /** The entry document, if there is one. */
+  /** The entry document, if it exists. */
   public async entry(): Promise<IStoredDocument<TPaged<T>> | null> {
     this.seen = await this.storage.read(this.key, this.kind.codec);
     return this.seen;
   }
 
-  /** Whether all entries were in the entry document when that was read last. */
+  /** Whether the entry document, when it was last read, had all entries. */
   public get wasWhole(): boolean {
     return this.seen !== undefined && (this.seen === null || !isPageIndex(this.seen.value));
   }
@@ -93,7 +95,7 @@ export class DocumentPages<T extends IPage> {
     throw restless();
   }
 
-  /** All entries, from the page on that has `from`, page by page. */
+  /** All entries, page by page, beginning with the page that contains `from`. */
   public async *all(from = ''): AsyncGenerator<T, void, undefined> {
     let next = from;
     for (let tries = 1; tries <= ATTEMPTS; tries++) {
@@ -120,10 +122,10 @@ export class DocumentPages<T extends IPage> {
     throw restless();
   }
 
-  /** Changes the document that has this entry, or would have it. `fn` as for `update`. */
+  /** Changes the document that has this entry, or would have it. `fn` is like that of `update`. */
   public async change(name: string, fn: TChange<T>): Promise<void> {
     for (let tries = 1; tries <= ATTEMPTS; tries++) {
-      // what the caller has read a moment ago will do: a write finds out if it is out of date
+      // the state that the caller has just read is enough: a write finds out if it is out of date
       const entry = tries === 1 ? this.seen : undefined;
       const place = this.placeIn(entry === undefined ? await this.entry() : entry, name);
       const { key, page } = place;
@@ -140,7 +142,7 @@ export class DocumentPages<T extends IPage> {
       };
       const { value } = await this.storage.update<TPaged<T>>(key, step, {
         codec: this.kind.codec,
-        // to set or remove an entry twice has the same result as once
+        // setting or removing an entry twice has the same result as once
         applied: (now) => !isPageIndex(now) && fn(now, place) === now,
       });
       if (met.seal) await this.replace(place);
@@ -151,14 +153,14 @@ export class DocumentPages<T extends IPage> {
     throw restless();
   }
 
-  /** Has an entry document, also without entries. */
+  /** Ensures that the entry document exists, even without entries. */
   public async keep(): Promise<void> {
     if (await this.entry()) return;
     const { codec, none } = this.kind;
     await this.storage.update<TPaged<T>>(this.key, (now) => now ?? none, { codec });
   }
 
-  /** Deletes the entry document if there are no entries. */
+  /** Deletes the entry document if it has no entries. */
   public async drop(): Promise<void> {
     const entry = await this.entry();
     if (!entry) return;
@@ -197,7 +199,7 @@ export class DocumentPages<T extends IPage> {
     return size === undefined ? page : { ...page, seal: { id: randomUUID(), size } };
   }
 
-  /** The caller's own change is made; if this fails, the next one who comes does it. */
+  /** Replaces a sealed page. The caller's change is done already; if this fails, the next writer does it. */
   private async replaceNow(place: IPagePlace): Promise<void> {
     try {
       await this.replace(place);
@@ -242,7 +244,7 @@ export class DocumentPages<T extends IPage> {
     return value !== null && !isPageIndex(value) && value.seal !== undefined && value.names.length === 0;
   }
 
-  /** Of a sealed page that no index names any more. What stays is never read. */
+  /** Deletes a sealed page that no index names any more. If it stays, nobody reads it. */
   private async forget(id: string): Promise<void> {
     try {
       await this.storage.update<TPaged<T>>(this.pageKey(id), () => null, { codec: this.kind.codec });

@@ -1,10 +1,10 @@
 import type { ICodec, IDocumentStamp } from '../../base/helpers.codec.js';
 
-/** A page that is to be replaced by several: nothing is written to it any more. */
+/** Marks a page that is to be replaced by several: it is never changed again. */
 export interface ISeal {
   /** UUID; the pages that replace it are `<id>:<number>` */
   id: string;
-  /** entries of each of them; the last one may have fewer */
+  /** number of entries in each of them; the last one may have fewer */
   size: number;
 }
 
@@ -28,22 +28,22 @@ export interface IPageIndex {
 
 export type TPaged<T extends IPage> = T | IPageIndex;
 
-/** What there is to know of one kind of paged documents. */
+/** Describes one kind of paged document. */
 export interface IPageKind<T extends IPage> {
   codec: ICodec<TPaged<T>>;
   /** a page without entries */
   none: T;
   /** these entries of the page, without its seal */
   slice(page: T, from: number, to?: number): T;
-  /** pages that are read at the same time, at most */
+  /** maximum number of pages that are read at the same time */
   atOnce: number;
-  /** How many entries of the page fit on one page, if not all of them; `before` is what it was made of. */
+  /** Number of entries that fit on one page, if not all of `page` do; `before` is the page from before the change. */
   limit(page: T, before: T): number | undefined;
 }
 
 export const isPageIndex = <T extends IPage>(document: TPaged<T>): document is IPageIndex => 'pages' in document;
 
-/** Where `name` is, or would be. */
+/** The index of `name`, or the index at which it would be inserted. */
 export const positionOf = (names: readonly string[], name: string): number => {
   let low = 0;
   let high = names.length;
@@ -67,7 +67,9 @@ export const positionOfPage = ({ pages }: IPageIndex, name: string): number => {
   return low;
 };
 
-/** What replaces a sealed page that begins with `from`: always the same, whoever asks. At least one page. */
+/**
+ * The pages that replace a sealed page that begins with `from`: always the same, whoever computes them. At least one.
+ */
 export const partsOfPage = <T extends IPage>(
   kind: IPageKind<T>,
   page: T,
@@ -88,7 +90,7 @@ export const serializeIndex = ({ pages }: IPageIndex, stamp?: IDocumentStamp): s
   return `{"pages":[\n${lines.join(',\n')}\n]${stamp ? `,"revision":${stamp.revision}` : ''}}\n`;
 };
 
-/** Undefined if that is no index. */
+/** Undefined if the value is not an index. */
 export const readIndex = ({ pages }: { pages?: unknown }): IPageIndex | undefined => {
   if (!Array.isArray(pages) || pages.length === 0) return undefined;
   return { pages: (pages as [from: string, id: string][]).map(([from, id]) => ({ from, id })) };

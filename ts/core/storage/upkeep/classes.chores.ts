@@ -7,13 +7,13 @@ import type { ICodec, IStoredDocument, IUpdateOptions, IUpdateResult, TUpdateFun
 
 /** The record of one chore, `registry/chores/{name}.json`. */
 interface IChoreRecord {
-  /** when the last run that was completed began; ISO 8601 */
+  /** the start of the last completed run; ISO 8601 */
   lastRun?: string;
-  /** the process that runs it now; it raises `beat` for as long as it lives */
+  /** the process that runs the chore now; it raises `beat` as long as it lives */
   lease?: { id: string; beat: number };
 }
 
-/** What is used of `RegistryStorage`. */
+/** The methods of `RegistryStorage` that are used. */
 export interface IChoreStorage {
   readonly now: () => Date;
   readonly logger: ILogger;
@@ -23,16 +23,16 @@ export interface IChoreStorage {
 
 export interface IChoreRecordsOptions {
   leaseMs?: number;
-  /** for tests: ms, never set back */
+  /** for tests: ms of a clock that is never set back */
   monotonic?: () => number;
 }
 
 /**
- * A lease that was not renewed for so long is free. Long enough for three renewals on a busy process, short enough that
- * a chore of every minute does not rest for long when the process that ran it died.
+ * A lease that was not renewed for this long is free. It is long enough for three renewals of a busy process, and short
+ * enough that a chore that runs every minute does not pause long when its process died.
  */
 const LEASE_MS = 60_000;
-/** of which one may be lost and one late */
+/** one renewal may be lost and one late */
 const RENEWALS_PER_LEASE = 3;
 
 /** `Sweeping expired tokens` -> `registry/chores/sweeping-expired-tokens.json` */
@@ -42,7 +42,7 @@ export const choreKey = (name: string): string =>
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-|-$/g, '')}.json`;
 
-/** A record that is damaged counts as none: it must not keep a chore from being run, for good and on all replicas. */
+/** A damaged record counts as none: it must not stop a chore for good on all replicas. */
 const recordCodec: ICodec<IChoreRecord> = {
   ...(jsonCodec as ICodec<IChoreRecord>),
   parse: (bytes) => {
@@ -58,19 +58,19 @@ const recordCodec: ICodec<IChoreRecord> = {
 const isSame = (a: IChoreRecord['lease'], b: IChoreRecord['lease']): boolean => a?.id === b?.id && a?.beat === b?.beat;
 
 /**
- * When each chore was last run, and which process runs it now, in one document for each chore.
+ * Records when each chore was last run and which process runs it now, in one document for each chore.
  *
- * The lease saves work and guards nothing. A process that sleeps through its lease goes on when it wakes, beside the
- * one that took the lease over, so every chore must be harmless when it runs twice at once.
+ * The lease saves work and guards nothing. A process that sleeps through its lease continues when it wakes, beside the
+ * process that took the lease over; so every chore must be harmless when it runs twice at once.
  *
- * Clocks of two machines are never compared for a lease: a process finds a lease free after it has itself watched the
- * record for `leaseMs` without a renewal, by its own monotonic clock. For `lastRun` the wall clock will do: a clock that
- * is wrong makes a chore come early or late by as much, and a time that lies more than an interval ahead is ignored.
+ * Clocks of two machines are never compared for a lease: a process finds a lease free after it has watched the record
+ * for `leaseMs` without a renewal, by its own monotonic clock. For `lastRun` the wall clock is enough: a wrong clock
+ * makes a chore early or late by the same amount, and a time that is more than an interval ahead is ignored.
  */
 export class ChoreRecords implements IChoreRecords {
   private readonly leaseMs: number;
   private readonly monotonic: () => number;
-  /** the leases of others as they were first seen */
+  /** leases of other processes, with the time when this process first saw them */
   private readonly watched = new Map<string, { lease: IChoreRecord['lease']; since: number }>();
 
   constructor(
@@ -90,7 +90,7 @@ export class ChoreRecords implements IChoreRecords {
     return this.take(key, record?.lease, chore.everyMs);
   }
 
-  /** Takes the lease over from `free`, unless another process was quicker. */
+  /** Takes over the lease `free`, unless another process was faster. */
   private async take(key: string, free: IChoreRecord['lease'], everyMs: number): Promise<IChoreTurn | number> {
     const id = crypto.randomUUID();
     const begun = this.storage.now().toISOString();
@@ -139,11 +139,11 @@ export class ChoreRecords implements IChoreRecords {
     );
   }
 
-  /** ms until the chore is due, by the record; 0 if it is. */
+  /** ms until the chore is due, according to the record; 0 if it is due. */
   private untilDue(record: IChoreRecord | null, everyMs: number): number {
     const since =
       record?.lastRun === undefined ? Number.NaN : this.storage.now().getTime() - Date.parse(record.lastRun);
-    // never run, or a time that cannot be
+    // never run, or an impossible time
     if (Number.isNaN(since) || since < -everyMs) return 0;
     return Math.max(0, everyMs - since);
   }

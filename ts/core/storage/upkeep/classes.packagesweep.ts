@@ -19,25 +19,26 @@ export interface IPackageSweepParts {
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** packages at once: that hides the latency of S3 and leaves the store free for others */
+/** packages at the same time: hides the latency of S3 and leaves capacity for others */
 const PACKAGES_AT_ONCE = 16;
 
-/** The old objects of one package, documents left out. */
+/** The old objects of one package, without its documents. */
 interface IGroup {
   documentKey: string;
-  /** as it was listed; undefined if it was not listed beside them */
+  /** ETag of the document in the listing; undefined if it was not listed with the objects */
   etag?: string;
   keys: string[];
 }
 
 /**
- * Deletes artifacts that no document names: what broken writes and failed deletes left. One listing, and one read of
- * each document that has old artifacts and has changed since the last sweep, or whose artifacts have (see `SweepMarks`).
+ * Deletes artifacts that no document names, i.e. the remains of broken writes and failed deletes. It needs one listing,
+ * and one read of each document that has old artifacts, if the document or its artifacts have changed since the last
+ * sweep (see `SweepMarks`).
  *
- * What is listed here and named by no document may be named a moment later, by a write that was slow between placing and
- * committing. So the document is written first: an update that finds the keys unnamed notes that they are deleted, and
- * a write that began before it places its artifacts anew (see CommitRun). Layout keys are noted as spent as well, since
- * the delete may arrive late. The age is policy and not what makes it safe.
+ * An artifact that is listed here and that no document names may be named a moment later, by a write that was slow
+ * between placing and committing. So the document is written first: an update that finds the keys unnamed records that
+ * they are deleted, and a write that began before it places its artifacts anew (see CommitRun). Layout keys are also
+ * recorded as spent, because the delete may arrive late. So safety does not depend on the age limit.
  */
 export class PackageSweep<T> {
   private readonly codec: ICodec<T>;
@@ -61,7 +62,7 @@ export class PackageSweep<T> {
     return this.count;
   }
 
-  /** A document that is damaged may name anything: its package is left alone, and the others are swept. */
+  /** A damaged document may name anything: its package is left alone, and the others are swept. */
   private async sweepReadable(group: IGroup, marks: SweepMarks): Promise<void> {
     try {
       await this.sweepPackage(group, marks);
@@ -97,7 +98,7 @@ export class PackageSweep<T> {
   }
 
   private async sweepPackage({ documentKey, etag, keys }: IGroup, marks: SweepMarks): Promise<void> {
-    // the document that is read may be newer than the one that was listed; no later listing has the older one again
+    // the document may be newer than the listed one; no later listing shows the older one again
     const mark = SweepMarks.markOf(etag, keys);
     if (marks.has(mark)) return;
     const document = await this.parts.documents.pass(documentKey, this.codec);
@@ -126,14 +127,16 @@ export class PackageSweep<T> {
     return keys.filter((key) => !named.has(key));
   }
 
-  /** Bytes of an old object, null for others. Its time may be that of the upload that was moved to its key. */
+  /** Bytes of an old object, null for others. The listed time may be that of the upload that was moved to the key. */
   private async oldSize(key: string): Promise<number | null> {
     const seen: IObjectInfo | null = await this.parts.store.head(key);
     const placedAt = seen?.metadata?.[PLACED_AT];
     return seen !== null && (placedAt === undefined || Date.parse(placedAt) <= this.before) ? seen.size : null;
   }
 
-  /** Writes into the document that they are deleted; those that it names after all are spared. */
+  /**
+   * Records in the document that the orphans are deleted. Returns them without those that the document names by now.
+   */
   private async condemn(documentKey: string, orphans: string[]): Promise<string[]> {
     let condemned: string[] = [];
     await this.parts.updates.add<T>(
@@ -148,7 +151,7 @@ export class PackageSweep<T> {
     return condemned;
   }
 
-  /** Sent once; what is not known to be deleted is left to the next sweep. */
+  /** Sends the delete once; if its outcome is unknown, the next sweep deletes the object. */
   private async delete(key: string): Promise<boolean> {
     try {
       await this.parts.store.delete(key);

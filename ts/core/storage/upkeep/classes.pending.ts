@@ -7,16 +7,16 @@ import type { IObjectStore } from '../../objectstore/interfaces.objectstore.js';
 export interface IPendingOptions<TSubject, TTruth> {
   /** folder of the markers, without a trailing slash */
   prefix: string;
-  /** of which derived state is repaired; for the log, e.g. `A package listing` */
+  /** name of the derived state, for the log, e.g. `A package listing` */
   what: string;
-  /** What the subject's source of truth holds now. */
+  /** Returns what the subject's source of truth holds now. */
   look(subject: TSubject): Promise<TTruth>;
-  /** Makes the derived state the same. Returns whether it had to be changed. */
+  /** Makes the derived state match. Returns whether it had to be changed. */
   follow(subject: TSubject, truth: TTruth): Promise<boolean>;
   isSame(one: TTruth, other: TTruth): boolean;
-  /** The subject as part of the marker's key, if that can hold it: without `/` and `=`; then the marker is empty. */
+  /** The subject as part of the marker's key, without `/` and `=`, if that is possible; then the marker is empty. */
   label?(subject: TSubject): string | undefined;
-  /** The subject of such a label. */
+  /** Converts such a label back into the subject. */
   labelled?(label: string): TSubject;
 }
 
@@ -26,20 +26,20 @@ export interface IPendingParts {
   now: () => Date;
 }
 
-/** A writer may still be on its way from marker to commit; after this, 15 minutes, its marker is not kept any longer. */
+/** ms after which a marker is deleted: 15 minutes, in which a writer gets from its marker to its commit. */
 const FORGET_AFTER_MS = 15 * 60_000;
 
 /**
- * Derived state (a listing, a list of referrers) that follows a source of truth (a document, a manifest), whichever
- * process dies in between. Written once for all of them:
+ * Keeps derived state (a listing, a list of referrers) in step with a source of truth (a document, a manifest), even if
+ * a process dies in between:
  *
  *     mark      a marker names the subject, before its source of truth is changed
  *     (commit)  the source of truth is changed, or not
- *     settle    the derived state is made the same
+ *     update    the derived state is brought up to date
  *     unmark    the marker is removed
  *
- * Any replica that finds a marker of some age settles its subject. A marker's key is unique to its write (a UUID), so a
- * delete that arrives late removes no other marker.
+ * Any replica that finds an old marker brings the derived state of its subject up to date. A marker's key is unique to
+ * its write (a UUID), so a delete that arrives late removes no other marker.
  */
 export class PendingMarkers<TSubject, TTruth> {
   constructor(
@@ -54,13 +54,13 @@ export class PendingMarkers<TSubject, TTruth> {
     const id = label === undefined ? uuid : `${label}=${uuid}`;
     const bytes = Buffer.from(JSON.stringify(label === undefined ? subject : {}));
     const { store } = this.parts;
-    // the key is unique to this write; with the condition a driver need not look whether it is taken
+    // the key is unique to this write; the condition saves the driver a look at it
     const ifNoneMatch = store.conditionalWrites ? ('*' as const) : undefined;
-    const options = { contentType: 'application/json', immutable: true, common: label !== undefined, ifNoneMatch };
+    const options = { contentType: 'application/json', immutable: true, shareable: label !== undefined, ifNoneMatch };
     try {
       await store.put(this.keyOf(id), bytes, options);
     } catch (error) {
-      // it may be there, and is of no use; if it stays, `repair` removes it
+      // the marker may exist, but is not needed; if it stays, `repair` removes it
       await this.unmark(id).catch((failure: unknown) => {
         this.parts.logger.debug?.('A marker may have been left behind', { id, error: String(failure) });
       });
@@ -70,16 +70,16 @@ export class PendingMarkers<TSubject, TTruth> {
   }
 
   public unmark(id: string): Promise<void> {
-    // a marker that a loss of power brings back is settled once more, which changes nothing
-    return this.parts.store.delete(this.keyOf(id), { scratch: true });
+    // if a loss of power brings a marker back, it is repaired once more, which changes nothing
+    return this.parts.store.delete(this.keyOf(id), { repeatable: true });
   }
 
   /**
-   * Makes the derived state follow the truth. The truth may change between our look and our write, and its writer may
-   * have changed the derived state before us. So this looks again, until both are the same. Returns whether anything
-   * was changed.
+   * Makes the derived state match the truth. The truth may change between our look and our write, and its writer may
+   * have changed the derived state before us; so this looks again until both match. Returns whether anything was
+   * changed.
    */
-  public async settle(subject: TSubject): Promise<boolean> {
+  public async bringUpToDate(subject: TSubject): Promise<boolean> {
     const { look, follow, isSame } = this.options;
     let changed = false;
     let truth = await look(subject);
@@ -92,8 +92,8 @@ export class PendingMarkers<TSubject, TTruth> {
   }
 
   /**
-   * Runs `work`, which may change the truth, and has the derived state follow, also if `work` fails half-way. If the
-   * derived state cannot follow, the marker stays and any replica repairs from it.
+   * Runs `work`, which may change the truth, and then brings the derived state up to date, also if `work` failed
+   * half-way. If that fails, the marker stays and any replica repairs from it.
    */
   public async during<T>(subject: TSubject, work: () => Promise<T>): Promise<T> {
     const id = await this.mark(subject);
@@ -101,7 +101,7 @@ export class PendingMarkers<TSubject, TTruth> {
       return await work();
     } finally {
       try {
-        await this.settle(subject);
+        await this.bringUpToDate(subject);
         await this.unmark(id);
       } catch (error) {
         this.parts.logger.warn(`${this.options.what} could not follow a write; it will be repaired`, {
@@ -112,8 +112,8 @@ export class PendingMarkers<TSubject, TTruth> {
   }
 
   /**
-   * Settles the subjects of markers older than `olderThanMs`, and removes the markers older than `forgetAfterMs`.
-   * Returns how many subjects had to be changed.
+   * Brings the derived state of markers older than `olderThanMs` up to date, and removes markers older than
+   * `forgetAfterMs`. Returns how many subjects had to be changed.
    */
   public async repair(olderThanMs: number, forgetAfterMs = FORGET_AFTER_MS): Promise<number> {
     const { store, logger, now } = this.parts;
@@ -124,10 +124,10 @@ export class PendingMarkers<TSubject, TTruth> {
       if (age < olderThanMs) continue;
       try {
         const subject = await this.subjectOf(item.key);
-        if (subject !== undefined && (await this.settle(subject))) repaired++;
-        if (age >= forgetAfterMs) await store.delete(item.key, { scratch: true });
+        if (subject !== undefined && (await this.bringUpToDate(subject))) repaired++;
+        if (age >= forgetAfterMs) await store.delete(item.key, { repeatable: true });
       } catch (error) {
-        // one marker that is damaged, or cannot be deleted, must not keep the others from being settled
+        // one marker that is damaged, or cannot be deleted, must not stop the repair of others
         logger.warn(`${this.options.what} could not be repaired`, { key: item.key, error: String(error) });
       }
     }

@@ -3,19 +3,19 @@ import { Slices } from '../../base/helpers.slices.js';
 import { streamToBuffer } from '../../base/helpers.streams.js';
 import type { IObjectStore } from '../../objectstore/interfaces.objectstore.js';
 
-/** bytes of a mark: enough that no two packages in the world share one by chance */
+/** bytes of a mark: enough that two packages never share one by chance */
 const MARK_BYTES = 16;
-/** After this long every package is looked at again: a later release may find an orphan where an earlier did not. */
+/** ms after which every package is checked again: a later release may find an orphan that an earlier one did not */
 const FULL_EVERY_MS = 30 * 24 * 60 * 60 * 1000;
-/** name of the time of the last sweep that looked at everything, in the metadata of the object */
+/** name of the metadata with the time of the last sweep that checked every package */
 const FULL_SINCE = 'full-since';
 
 /**
- * Packages of which a sweep has found that their documents name all of their old artifacts, each as a hash of the
- * document's version and the artifacts' keys. As long as both stay as they are there is nothing to sweep, and the
- * document need not be read: on most days that is nearly every package.
+ * Remembers packages whose documents named all of their old artifacts in a sweep, each as a hash of the document's
+ * version and the artifacts' keys. As long as both are unchanged there is nothing to sweep, and the document need not
+ * be read: on most days that is nearly every package.
  *
- * `registry/sweeps/{prefix}.marks` holds the marks behind each other. Nothing depends on them: if the object is lost,
+ * `registry/sweeps/{prefix}.marks` holds the marks one after another. Nothing depends on them: if the object is lost,
  * damaged, or written by two sweeps at once, documents are read once more.
  */
 export class SweepMarks {
@@ -53,7 +53,7 @@ export class SweepMarks {
     return hash.toString('latin1', 0, MARK_BYTES);
   }
 
-  /** Whether an earlier sweep found nothing there; then it is remembered for the next one as well. */
+  /** Whether an earlier sweep found nothing there. If so, that is remembered for the next sweep as well. */
   public has(mark: string | undefined): boolean {
     if (mark === undefined || !this.known.has(mark)) return false;
     this.kept.push(mark);
@@ -64,7 +64,7 @@ export class SweepMarks {
     if (mark !== undefined) this.kept.push(mark);
   }
 
-  /** Stores the marks of this sweep, which has come to its end, for the next one. */
+  /** Stores the marks of this completed sweep for the next one. */
   public async write(): Promise<void> {
     const { known, kept, fullSince } = this;
     const isSame = kept.length === known.size && kept.every((mark) => known.has(mark));

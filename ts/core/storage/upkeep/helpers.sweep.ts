@@ -20,10 +20,12 @@ export async function* olderThan(
   }
 }
 
-/** deletes at once: that hides the latency of S3 and leaves the store free for others */
+/** deletes at the same time: hides the latency of S3 and leaves capacity for others */
 const DELETES_AT_ONCE = 16;
 
-/** Deletes staged uploads that were not finished. Returns how many; one that cannot be deleted is left to the next sweep. */
+/**
+ * Deletes unfinished staged uploads. Returns their number; an upload that cannot be deleted is left to the next sweep.
+ */
 export const sweepStaging = async (parts: ISweepParts, olderThanMs: number, signal?: AbortSignal): Promise<number> => {
   const { store, logger, now } = parts;
   let count = 0;

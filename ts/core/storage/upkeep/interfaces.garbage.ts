@@ -1,20 +1,20 @@
 /** Options of a garbage collection. */
 export interface IGarbageOptions {
   /**
-   * only what is older is removed, in ms; default 86,400,000 (a day). Content that a manifest names stays whatever its
+   * ms; only older objects are removed. Default 86,400,000 (a day). Content that a manifest names stays whatever its
    * age
    */
   graceMs?: number | undefined;
   /** only counts what would be removed */
   dryRun?: boolean | undefined;
-  /** ends the collection between two steps; what it left is for the next one */
+  /** aborts the collection between two steps; the next one does the rest */
   signal?: AbortSignal | undefined;
   onProgress?(progress: IGarbageProgress): void;
 }
 
 export interface IGarbageProgress {
   protocol: string;
-  /** what is looked through, e.g. `manifests` */
+  /** the kind of objects that are looked through, e.g. `manifests` */
   phase: string;
   /** objects looked at so far in this phase */
   done: number;

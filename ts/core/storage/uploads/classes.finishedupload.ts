@@ -7,13 +7,13 @@ export interface IFinishedChunks {
   keys: string[];
   /** bytes of each */
   sizes: number[];
-  /** of each: an object that is another one by now is not there */
+  /** of each; if an object has another ETag by now, it counts as missing */
   etags: string[];
   /** bytes */
   size: number;
 }
 
-/** Whether the same request may succeed after this failure: the request itself was not refused. */
+/** Whether the same request may succeed after this failure, i.e. the request itself was not refused. */
 const isPassing = (failure: unknown): boolean => {
   if (failure === undefined) return false;
   const { status, kind } = RegistryError.from(failure);
@@ -22,7 +22,7 @@ const isPassing = (failure: unknown): boolean => {
 
 /** A whole upload, ready to be placed. */
 export class FinishedUpload extends StagedObject {
-  /** @param end ends the upload, unless the client may repeat the request and the chunks are as they were */
+  /** @param end ends the upload, unless the client may repeat the request and the chunks are unchanged */
   constructor(
     store: IObjectStore,
     { keys, sizes, etags, size }: IFinishedChunks,

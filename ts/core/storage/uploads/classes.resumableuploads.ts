@@ -7,39 +7,39 @@ import type { THashName } from '../interfaces.storage.js';
 import { FinishedUpload, type IFinishedChunks } from './classes.finishedupload.js';
 import { Meter, readAll, type StagedObject } from './classes.stagedobject.js';
 
-/** The storage that uploads lie in. */
+/** The storage of the uploads. */
 export interface IUploadStorage {
   readonly store: IObjectStore;
   readonly now: () => Date;
 }
 
 export interface IUploadOwner {
-  /** the caller that may go on with the upload; ASCII */
+  /** the caller that may continue the upload; ASCII */
   owner: string;
 }
 
 export interface IAppendOptions extends IUploadOwner {
-  /** where the caller believes that the chunk begins; a gap or an overlap throws `rangeInvalid` */
+  /** the offset at which the caller expects the chunk; a gap or an overlap throws `rangeInvalid` */
   at?: number;
-  /** bytes of the chunk, where known */
+  /** bytes of the chunk, if known */
   size?: number;
-  /** bytes that the whole upload may have */
+  /** maximum bytes of the whole upload */
   limit: number;
 }
 
 /**
- * The chunks of an upload, as the store has them. A chunk's key is free again once the upload is over, and a chunk that
- * was under way then may come to lie there: by the ETags, what was hashed is told apart from it.
+ * The chunks of an upload, as they are stored. When the upload is over, a chunk's key is free again, and a chunk that
+ * was under way may then arrive there: the ETags distinguish it from the chunk that was hashed.
  */
 interface IChunks extends IFinishedChunks {
   algorithm: THashName;
-  /** of the ETags: says which chunks these are, where a store let two writers put one at the same offset */
+  /** hash of the ETags: identifies these chunks, if a store let two writers put one at the same offset */
   print: string;
 }
 
 type TUploadState = Omit<IChunks, 'keys' | 'sizes' | 'etags'>;
 
-/** The hash of what these chunks hold. */
+/** The hash of the content of these chunks. */
 interface IHashState {
   owner: string;
   print: string;
@@ -52,19 +52,19 @@ interface IHashState {
 const printOf = (before: string, etag: string): string =>
   plugins.crypto.createHash('sha256').update(`${before} ${etag}`).digest('base64url');
 
-/** Uploads whose hash goes on in memory; the others are read again when they are finished. */
+/** Uploads whose hash state is kept in memory; the others are read again when they are finished. */
 const REMEMBERED = 1000;
 const DELETES_AT_ONCE = 16;
 
 /**
- * Uploads that arrive in several requests, to whichever process, and survive the end of each:
+ * Uploads that arrive in several requests, to any process, and survive the end of each process:
  *
- *     {prefix}/{id}.start             whose it is, and which digest is expected
+ *     {prefix}/{id}.start             the owner, and the algorithm of the expected digest
  *     {prefix}/{id}.{offset}          a chunk; the offset in bytes as 16 hex digits
  *
- * There is no document to be updated: a chunk is put if nobody has put one at its offset, so of two writers one wins,
- * and a chunk that breaks off was never there. The bytes are hashed as they pass; where another process took the
- * earlier ones, the chunks are read once more in the end.
+ * There is no document to be updated: a chunk is put if there is none at its offset, so of two writers one wins, and a
+ * chunk that breaks off is not stored. The bytes are hashed as they pass; if another process received earlier ones, the
+ * chunks are read once more at the end.
  */
 export class ResumableUploads {
   private readonly hashes = new plugins.LRUCache<string, IHashState>({ max: REMEMBERED });
@@ -80,31 +80,31 @@ export class ResumableUploads {
     const metadata = { owner, algorithm };
     await this.storage.store.put(this.startKey(id), new Uint8Array(), {
       metadata,
-      // the id is unique; with the condition a driver need not look whether the key is taken
+      // the id is unique; the condition saves the driver a look at the key
       ifNoneMatch: this.storage.store.conditionalWrites ? '*' : undefined,
       immutable: true,
-      scratch: true,
-      common: true,
+      temporary: true,
+      shareable: true,
     });
     this.hashes.set(id, { owner, print: '', size: 0, algorithm, hash: plugins.crypto.createHash(algorithm) });
     return id;
   }
 
   /**
-   * Whether this process began the upload and has seen nothing of it since, so that most likely nobody has: then a whole
-   * body may be taken without asking the store.
+   * Whether this process began the upload and has received nothing since, so that most likely no process has: then a
+   * whole body may be received without asking the store.
    */
   public isFresh(id: string, { owner }: IUploadOwner): boolean {
     const known = this.hashes.peek(id);
     return known?.owner === owner && known.size === 0;
   }
 
-  /** Bytes received so far. Throws `notFound` for an upload that is not, or not this owner's. */
+  /** Bytes received so far. Throws `notFound` if there is no such upload of this owner. */
   public async size(id: string, { owner }: IUploadOwner): Promise<number> {
     return (await this.chunks(id, owner)).size;
   }
 
-  /** Takes the next chunk in; returns the number of bytes received so far. */
+  /** Receives the next chunk. Returns the number of bytes received so far. */
   public async append(id: string, body: ReadableStream<Uint8Array>, options: IAppendOptions): Promise<number> {
     const { owner, at, size, limit } = options;
     let begun = false;
@@ -131,33 +131,33 @@ export class ResumableUploads {
       const chunks = metered();
       let first = await chunks.next();
       while (!first.done && first.value.byteLength === 0) first = await chunks.next();
-      // an empty object would have to be deleted again, and that might come late and meet another writer's chunk
+      // an empty object would have to be deleted again, and a late delete might remove another writer's chunk
       if (first.done) return before.size;
       const key = this.chunkKey(id, before.size);
       const all = fromIterable(withFirst(first.value, chunks));
       const { etag } = await this.put(key, all, size, before.size).catch((error: unknown) => {
-        // not waited for: the source may be waiting for its client
+        // not awaited: the source may be waiting for its client
         void chunks.return().catch(() => undefined);
-        // what the body itself had to say, and not what a driver made of it
+        // throws the body's own error, not the driver's
         throw RegistryError.is(error, 'rangeInvalid') ? error : (failure ?? error);
       });
       if (state) this.hashes.set(id, { ...state, size: before.size + meter.size, print: printOf(before.print, etag) });
       return before.size + meter.size;
     } catch (error) {
       if (!RegistryError.is(error, 'rangeInvalid')) throw error;
-      // another writer was there first: where the upload goes on is known now. The hash stays what it is, for its print
-      // says of which chunks: a client that only guessed wrong must not cost us reading everything again
+      // another writer was first: the upload now continues elsewhere. The hash state stays, because its print
+      // identifies its chunks: if a client only guessed wrong, not everything must be read again
       throw wrongOffset((await this.chunks(id, owner)).size);
     } finally {
-      // nobody will read it: its socket is freed now, and a source that fails at that changes nothing
+      // nobody will read it: its socket is released now, and a source that fails at that changes nothing
       if (!begun) await body.cancel().catch(() => undefined);
     }
   }
 
   /**
-   * The whole upload, ready to be placed, once its digest has proved right. `discard` ends the upload, unless it is told
-   * of a failure after which the client may finish it again and the chunks are as they were. A wrong digest throws
-   * `digestMismatch` and leaves the upload as it was.
+   * The whole upload, ready to be placed, after its digest was verified. `discard` ends the upload, unless it gets a
+   * failure after which the client may finish it again and the chunks are unchanged. A wrong digest throws
+   * `digestMismatch` and leaves the upload unchanged.
    */
   public async assemble(
     id: string,
@@ -176,8 +176,8 @@ export class ResumableUploads {
   }
 
   /**
-   * Whether the upload has this digest already, with the chunk that a client now sends as the last one: an earlier attempt
-   * to finish it failed after that chunk was stored.
+   * Whether the upload already has this digest, including the chunk that a client now sends as the last one: an earlier
+   * attempt to finish it failed after that chunk was stored.
    * @param last bytes of that chunk, if known
    */
   public async isComplete(
@@ -190,25 +190,25 @@ export class ResumableUploads {
   }
 
   /**
-   * Forgets the upload; one that is not there is fine.
-   * @param known the keys of its chunks, where the caller has just seen them. Should there be more, a sweep removes them
+   * Deletes the upload; it need not exist.
+   * @param known the keys of its chunks, if the caller has just seen them. If there are more, a sweep removes them
    */
   public async remove(id: string, known?: string[]): Promise<void> {
     this.hashes.delete(id);
     const { store } = this.storage;
-    // the start first: what has none cannot be gone on with
-    await store.delete(this.startKey(id), { scratch: true });
+    // the start first: without it, the upload cannot be continued
+    await store.delete(this.startKey(id), { repeatable: true });
     const keys = known ?? [];
     if (!known) {
       for await (const item of store.list({ prefix: `${this.prefix}/${id}.` })) if ('key' in item) keys.push(item.key);
     }
     for (let at = 0; at < keys.length; at += DELETES_AT_ONCE) {
       const some = keys.slice(at, at + DELETES_AT_ONCE);
-      await Promise.all(some.map((key) => store.delete(key, { scratch: true })));
+      await Promise.all(some.map((key) => store.delete(key, { repeatable: true })));
     }
   }
 
-  /** Removes uploads to which nothing was added for `olderThanMs`; returns how many. */
+  /** Removes uploads to which nothing was added for `olderThanMs`. Returns their number. */
   public async sweep(olderThanMs: number): Promise<number> {
     const before = this.storage.now().getTime() - olderThanMs;
     const newest = new Map<string, number>();
@@ -226,7 +226,9 @@ export class ResumableUploads {
     return count;
   }
 
-  /** True also if the store cannot tell: then the upload stays until it expires. */
+  /**
+   * Whether the chunks are unchanged. Also true if the store cannot be asked: then the upload stays until it expires.
+   */
   private async isUnchanged(id: string, owner: string, { size, print }: IChunks): Promise<boolean> {
     try {
       const now = await this.chunks(id, owner);
@@ -245,8 +247,8 @@ export class ResumableUploads {
   }
 
   /**
-   * Where the next chunk goes. A client that goes on where this process left off need not wait for a listing: had
-   * somebody else put a chunk there, ours would be refused.
+   * The state before the next chunk. A client that continues where this process stopped need not wait for a listing: if
+   * another writer has put a chunk there, ours will be refused.
    */
   private async before(id: string, owner: string, at: number | undefined): Promise<TUploadState> {
     const known = this.hashes.peek(id);
@@ -255,7 +257,7 @@ export class ResumableUploads {
     return { size: known.size, print: known.print, algorithm };
   }
 
-  /** Throws `notFound` for an upload that is not, or not this owner's. */
+  /** Throws `notFound` if there is no such upload of this owner. */
   private async start(id: string, owner: string): Promise<{ algorithm: THashName }> {
     const start = /^[0-9a-f-]{36}$/.test(id) ? await this.storage.store.head(this.startKey(id)) : null;
     if (start?.metadata?.owner !== owner) throw new RegistryError('notFound', 'There is no such upload');
@@ -280,8 +282,9 @@ export class ResumableUploads {
       if (!('key' in item) || item.key !== this.chunkKey(id, size)) break;
       const { key, etag, size: bytes } = item as IObjectInfo;
       if (bytes === 0) {
-        // of an older release, whose writer meant to delete it and may have died before: nobody else could write there
-        await store.delete(key, { scratch: true });
+        // an older release's chunk whose writer meant to delete it and may have died before; no other writer could
+        // write there
+        await store.delete(key, { repeatable: true });
         break;
       }
       keys.push(key);
@@ -298,7 +301,7 @@ export class ResumableUploads {
     return store.conditionalJoins ?? store.conditionalWrites;
   }
 
-  /** A copy of the running hash, where this process has seen every byte. */
+  /** A copy of the running hash, if this process has seen every byte. */
   private takeHash(id: string, owner: string, { size, print, algorithm }: TUploadState): IHashState | undefined {
     const known = this.hashes.get(id);
     if (known?.print === print && known.algorithm === algorithm) return { ...known, hash: known.hash.copy() };
@@ -324,7 +327,7 @@ export class ResumableUploads {
     if (!conditional && (await store.head(key))) throw wrongOffset(at);
     const ifNoneMatch = conditional ? ('*' as const) : undefined;
     try {
-      return await store.put(key, body, { size, ifNoneMatch, immutable: true, scratch: true });
+      return await store.put(key, body, { size, ifNoneMatch, immutable: true, temporary: true });
     } catch (error) {
       if (RegistryError.is(error, 'preconditionFailed')) throw wrongOffset(at);
       throw error;
@@ -340,6 +343,6 @@ async function* withFirst(
   yield* rest;
 }
 
-/** What an upload answers a chunk that begins elsewhere. */
+/** The error for a chunk that begins at the wrong offset. */
 export const wrongOffset = (size: number): RegistryError =>
-  new RegistryError('rangeInvalid', `The upload goes on at byte ${size}`, { detail: { size } });
+  new RegistryError('rangeInvalid', `The upload continues at byte ${size}`, { detail: { size } });

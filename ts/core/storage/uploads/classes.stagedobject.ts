@@ -9,18 +9,20 @@ import type { IStageOptions, IStorageOrigin } from '../interfaces.storage.js';
 
 export const STAGING_PREFIX = 'staging/';
 
-/** Smaller bodies wait in memory: they cost the store nothing until they are published. */
+/** Smaller bodies are kept in memory: until they are published they cost the store nothing. */
 const MEMORY_LIMIT = 256 * 1024;
 
 export type TBody = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | Uint8Array;
 
-/** Where the bytes are: in memory, or in the store, as one object or as several that follow each other. */
+/** The place of the bytes: in memory, or in the store, as one object or several consecutive ones. */
 export type TStagedContent = { bytes: Uint8Array } | { keys: string[]; sizes?: number[]; etags?: string[] };
 
 export const sweptAway = (cause?: unknown): RegistryError =>
-  new RegistryError('unavailable', 'The upload took too long and was swept away; please send it again', { cause });
+  new RegistryError('unavailable', 'The upload took too long and was removed; please send it again', { cause });
 
-/** The content of objects, one behind the other. With `etags`, an object that is another one by now is not there. */
+/**
+ * The content of objects, one after another. With `etags`: an object that has another ETag by now counts as missing.
+ */
 export async function* readAll(
   store: IObjectStore,
   { keys, etags }: { keys: string[]; etags?: string[] },
@@ -36,7 +38,7 @@ export async function* readAll(
   }
 }
 
-/** A received body, hashed and counted, that nobody can see until it is published. */
+/** A received body, hashed and counted, which is not visible until it is published. */
 export class StagedObject {
   private content: TStagedContent | undefined;
   /** Calls `afterAbort` if `beforePut` allowed this upload to begin and it is not published. */
@@ -54,19 +56,19 @@ export class StagedObject {
     this.content = content;
   }
 
-  /** The bytes again, as often as needed until it is published or discarded. */
+  /** The bytes again; it may be called any number of times until the object is published or discarded. */
   public async open(): Promise<ReadableStream<Uint8Array>> {
     const content = this.peek();
     return 'bytes' in content ? toReadableStream(content.bytes) : fromIterable(readAll(this.store, content));
   }
 
-  /** Whether the bytes survive a failed attempt to put them in their place. */
+  /** Whether the bytes survive a failed attempt to place them. */
   public get isReplayable(): boolean {
     return this.content !== undefined && 'bytes' in this.content;
   }
 
   /**
-   * For the write protocol. Throws where the bytes were spent.
+   * For the write protocol. Throws if the bytes were spent.
    * @internal
    */
   public peek(): TStagedContent {
@@ -75,15 +77,16 @@ export class StagedObject {
   }
 
   /**
-   * Forgets the bytes; doing it twice is fine.
-   * @param _failure why they were not placed: what outlives its request may be kept for the next one
+   * Deletes the bytes; calling it twice does no harm.
+   * @param _failure why they were not placed: a subclass may keep them for the next request
    */
   public async discard(_failure?: unknown): Promise<void> {
     const { content, unused } = this;
     this.content = undefined;
     this.unused = undefined;
     await unused?.();
-    if (content && 'keys' in content) for (const key of content.keys) await this.store.delete(key, { scratch: true });
+    if (content && 'keys' in content)
+      for (const key of content.keys) await this.store.delete(key, { repeatable: true });
   }
 }
 
@@ -95,7 +98,7 @@ export interface IStageParts {
   maxArtifactSize: number;
 }
 
-/** Counts, hashes and limits what passes through. */
+/** Counts, hashes and limits the bytes that pass through. */
 export class Meter {
   public size = 0;
   private readonly hashes: [name: string, hash: Hash][];
@@ -130,7 +133,7 @@ export class Meter {
   }
 }
 
-/** The body's chunks; an abandoned loop, a failure or the signal ends the source. */
+/** The body's chunks. Leaving the loop early, a failure, or the signal ends the source. */
 async function* chunksOf(body: TBody, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
   if (body instanceof Uint8Array) {
     yield body;
@@ -143,12 +146,12 @@ async function* chunksOf(body: TBody, signal: AbortSignal | undefined): AsyncGen
 }
 
 const refuse = async (body: TBody, error: unknown): Promise<never> => {
-  // nobody will read it: its socket or file is freed now, and a source that fails at that changes nothing
+  // nobody will read it: its socket or file is released now, and a source that fails at that changes nothing
   if (!(body instanceof Uint8Array) && 'getReader' in body) await body.cancel(error).catch(() => {});
   throw error;
 };
 
-/** Whether a body of so many bytes (undefined: not known) is announced to the hooks before it is read. */
+/** Whether a body of this many bytes (undefined: unknown) is announced to the hooks before it is read. */
 export const isLarge = (size: number | undefined): boolean => size === undefined || size > MEMORY_LIMIT;
 
 /** See `RegistryStorage.stage`. */
@@ -198,7 +201,7 @@ const receive = async (
     for (let next = await chunks.next(); !next.done; next = await chunks.next()) {
       meter.add(next.value);
       held.push(next.value);
-      // not awaited: from here on the store's reading ends the source
+      // not awaited: from here on the store reads the source and ends it
       if (!inMemory && meter.size > MEMORY_LIMIT) return stageInStore(parts, held, chunks, meter, size, origin.signal);
     }
   } catch (error) {
@@ -236,11 +239,11 @@ const stageInStore = async (
     }
   }
   try {
-    await store.put(key, fromIterable(all()), { size, signal, immutable: true, scratch: true });
+    await store.put(key, fromIterable(all()), { size, signal, immutable: true, temporary: true });
   } catch (error) {
-    // The source's own error is more useful than the one that the store made of it.
+    // The source's own error is more useful than the store's.
     if (failure !== undefined) throw failure;
-    // Not waited for: the source may be waiting for its client, and the answer must not wait for that.
+    // Not awaited: the source may be waiting for its client, and the answer must not wait for that.
     chunks.return().catch(() => logger.debug?.('A source failed when it was given up', { key }));
     await store.delete(key).catch((cause: unknown) => {
       logger.warn('A failed upload could not be removed; a sweep will', { key, error: String(cause) });

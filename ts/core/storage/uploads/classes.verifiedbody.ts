@@ -5,36 +5,37 @@ import { Meter } from './classes.stagedobject.js';
 
 export interface IVerifiedBodyOptions {
   algorithm: THashName;
-  /** the promised digest */
+  /** the expected digest */
   hex: string;
-  /** further digests that were promised (algorithm -> hex): all of them have to be right */
+  /** further expected digests (algorithm -> hex): all of them must match */
   further?: Partial<Record<THashName, string>>;
-  /** bytes, where announced */
+  /** bytes, if announced */
   size?: number;
   /** bytes */
   limit: number;
   /**
-   * Sees each chunk just before the store gets it, the last one only when all digests are right and the content is
-   * admitted: what was seen whole is right. It is waited for, and if it throws, the body fails with its error.
+   * Called with each chunk just before the store gets it; with the last one only if all digests match and the content
+   * is approved. So if it has seen all chunks, the content is right. It is awaited, and if it throws, the body fails
+   * with its error.
    */
   onChunk?(chunk: Uint8Array): void | Promise<void>;
 }
 
 /**
- * A body whose digest is known before it is read, so that it can stream straight to its key: its last chunk is held
- * back until the digest has proved right and `admit` has let it pass, and without its last chunk no store keeps it.
+ * A body whose digest is known before it is read, so that it can be streamed directly to its key. Its last chunk is
+ * held back until the digest matches and `approve` has resolved; without its last chunk no store keeps the object.
  */
 export class VerifiedBody {
-  /** algorithm -> hex, as promised */
+  /** algorithm -> hex, as expected */
   public readonly digests: Record<string, string>;
-  /** it can be read once */
+  /** a stream, which can be read only once */
   public readonly isReplayable = false;
-  /** why the body is not taken, once that is known: it tells more than what a store makes of a source that failed */
+  /** why the body is refused, once that is known: more useful than a store's error about a failed source */
   public failure: unknown;
   private readonly meter: Meter;
   private begun = false;
 
-  /** Throws `tooLarge` where the announced size is. */
+  /** Throws `tooLarge` if the announced size is too large. */
   constructor(
     private readonly body: ReadableStream<Uint8Array>,
     private readonly options: IVerifiedBodyOptions,
@@ -44,40 +45,42 @@ export class VerifiedBody {
     this.meter = new Meter(limit, size, Object.keys(this.digests));
   }
 
-  /** bytes; before the end is reached, what was announced, if anything was */
+  /** bytes; until the end is reached, the announced number, if any */
   public get size(): number {
     return this.options.size ?? this.meter.size;
   }
 
-  /** bytes, where announced */
+  /** bytes, if announced */
   public get announced(): number | undefined {
     return this.options.size;
   }
 
   /** For the store. */
-  public open(admit: () => Promise<void>): ReadableStream<Uint8Array> {
-    return fromIterable(this.withheld(admit));
+  public open(approve: () => Promise<void>): ReadableStream<Uint8Array> {
+    return fromIterable(this.withheld(approve));
   }
 
-  /** Reads and verifies what the store has already: that a caller knows a digest does not prove that it has the content. */
-  public async drain(admit: () => Promise<void>): Promise<void> {
-    for await (const _chunk of this.withheld(admit));
+  /**
+   * Reads and verifies content that is already stored: knowing a digest does not prove that the caller has the content.
+   */
+  public async drain(approve: () => Promise<void>): Promise<void> {
+    for await (const _chunk of this.withheld(approve));
   }
 
-  /** The whole content in memory. */
-  public collect(admit: () => Promise<void>): Promise<Buffer> {
-    return gather(this.withheld(admit));
+  /** Reads the whole content into memory. */
+  public collect(approve: () => Promise<void>): Promise<Buffer> {
+    return gather(this.withheld(approve));
   }
 
-  /** Frees a body that nobody read. */
+  /** Releases a body that nobody has read. */
   public async discard(_failure?: unknown): Promise<void> {
     if (this.begun) return;
     this.begun = true;
-    // a source that fails at being freed is free as well
+    // a source that fails when it is released is released as well
     await this.body.cancel().catch(() => undefined);
   }
 
-  private async *withheld(admit: () => Promise<void>): AsyncGenerator<Uint8Array, void, undefined> {
+  private async *withheld(approve: () => Promise<void>): AsyncGenerator<Uint8Array, void, undefined> {
     this.begun = true;
     const { onChunk } = this.options;
     try {
@@ -91,7 +94,7 @@ export class VerifiedBody {
         last = chunk;
       }
       this.verify();
-      await admit();
+      await approve();
       if (!last) return;
       if (onChunk) await onChunk(last);
       yield last;

@@ -6,11 +6,11 @@ import { relativePath } from './helpers.names.js';
 import { OBJECTS } from './helpers.presence.js';
 import { randomName } from './helpers.random.js';
 
-/** its owner's alone: the store holds secrets, and hashes of passwords */
+/** only the owner has access: the store holds secrets and password hashes */
 const PRIVATE = 0o700;
-/** begins a name in `objects/` that no key is written as (helpers.names.ts) */
+/** prefix of a name in `objects/` that no key is encoded as (helpers.names.ts) */
 const PROBE = '#probe-';
-/** what file systems without hard links answer, and what those that are not asked in the usual way do */
+/** errors of `link` on file systems without hard links */
 const NO_LINKS = ['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'EMLINK'];
 
 const unfit = (directory: string, why: string, cause?: unknown): RegistryError =>
@@ -20,19 +20,19 @@ const unfit = (directory: string, why: string, cause?: unknown): RegistryError =
     { cause },
   );
 
-/** Where things are below the storage directory, and the care that directories need. */
+/** The places of files below the storage directory, and the making and syncing of directories. */
 export class DirectoryLayout {
-  /** what is published */
+  /** published objects */
   public readonly objects: string;
-  /** what is being written, on the same file system because it is published by link and rename */
+  /** files that are being written; on the same file system, because they are published by link and rename */
   public readonly tmp: string;
 
   private readonly root: string;
-  /** of the storage directory */
+  /** mode of the storage directory */
   private mode = PRIVATE;
   private readonly paths = new LRUCache<string, string>({ max: 2000 });
   private readonly syncs = new Map<string, { now: Promise<void>; next?: Promise<void> }>();
-  /** directories that this process made, until their names are durable; null: the last attempt has failed */
+  /** directories that this process made and whose names are not durable yet; null: the last sync has failed */
   private readonly unnamed = new Map<string, Promise<void> | null>();
 
   constructor(
@@ -57,19 +57,19 @@ export class DirectoryLayout {
     return `${this.tmp}/${name}`;
   }
 
-  /** Writes a small file from its beginning; fsynced unless it is `scratch`. */
-  public async write(file: string, bytes: Uint8Array, flags: 'w' | 'wx', scratch: boolean): Promise<void> {
+  /** Writes a small file from its beginning; fsynced unless it is `temporary`. */
+  public async write(file: string, bytes: Uint8Array, flags: 'w' | 'wx', temporary: boolean): Promise<void> {
     const { files } = this;
     const fd = await files.open(file, flags, this.fileMode);
     try {
       await files.write(fd, bytes, 0);
-      if (!scratch) await files.fsync(fd);
+      if (!temporary) await files.fsync(fd);
     } finally {
       files.release(fd);
     }
   }
 
-  /** The mode of the storage directory if users other than its owner may look into it; else `undefined`. */
+  /** The mode of the storage directory if users other than its owner may read it; else `undefined`. */
   public async prepare(): Promise<number | undefined> {
     // Windows has no modes
     const found = process.platform === 'win32' ? undefined : await tolerate(this.files.stat(this.root), 'ENOENT');
@@ -81,7 +81,7 @@ export class DirectoryLayout {
     return this.mode & 0o077 ? this.mode : undefined;
   }
 
-  /** Files and directories are as private as the storage directory; the umask may take more away. */
+  /** Files and directories are as private as the storage directory; the umask may restrict them further. */
   public get fileMode(): number {
     return (this.mode & 0o666) | 0o600;
   }
@@ -90,7 +90,7 @@ export class DirectoryLayout {
     return this.mode | PRIVATE;
   }
 
-  /** Removes what writers that died left in `tmp/`, and what a probe left in `objects/`. */
+  /** Removes what dead writers left in `tmp/`, and what a probe left in `objects/`. */
   public async clean(olderThanMs: number): Promise<number> {
     const probes = (await this.files.readdir(this.objects)).filter((name) => name.startsWith(PROBE));
     const left = [
@@ -101,7 +101,7 @@ export class DirectoryLayout {
     let count = 0;
     for (const file of left) {
       const stat = await tolerate(this.files.stat(file), 'ENOENT');
-      // the change time, because a link made just now to an old file is not stale
+      // the change time counts, because a new link to an old file is not stale
       if (!stat || stat.ctimeMs > before) continue;
       await this.files.remove(file);
       count++;
@@ -109,7 +109,7 @@ export class DirectoryLayout {
     return count;
   }
 
-  /** Throws what is missing if the file system cannot do what each write needs: a second name for a file of `tmp/`. */
+  /** Throws an error that names what is missing if the file system cannot give a file of `tmp/` a second name. */
   private async probe(): Promise<void> {
     const { files } = this;
     const file = this.temporary();
@@ -129,16 +129,19 @@ export class DirectoryLayout {
     }
   }
 
-  /** Throws where the whole store is gone, an unmounted volume for one: then no key may read as absent. */
+  /** Throws if the whole store is gone (e.g. its volume is not mounted): then no key may read as absent. */
   public async attached(): Promise<void> {
-    // every path to an object leads through it, so it is in the kernel's memory
+    // every path to an object leads through it, so the kernel has it in memory
     if (await tolerate(this.statObjects(), 'ENOENT', 'ENOTDIR')) return;
     throw new RegistryError('unavailable', 'The storage directory is not there', {
       cause: new Error(`${this.objects} is missing: not initialised, or its volume is not mounted`),
     });
   }
 
-  /** Does what puts something at `target`, with the directories it needs; others may remove those while empty. */
+  /**
+   * Runs `act`, which creates `target`, and makes the directories that it needs. Another process may remove them while
+   * they are empty, so this tries again.
+   */
   public async place(target: string, act: () => Promise<void>): Promise<void> {
     for (let tries = 0; ; tries++) {
       try {
@@ -146,15 +149,15 @@ export class DirectoryLayout {
       } catch (error) {
         if (!hasCode(error, 'ENOENT') || tries > 100) throw error;
         await this.attached();
-        // a parent that goes while we make its child: the next try finds out
+        // the parent may vanish while its child is made: the next try makes it again
         await tolerate(this.makeDirectory(path.dirname(target), this.objects), 'ENOENT');
       }
     }
   }
 
   /**
-   * Removes what became empty above `file`, as far as that is possible now: a directory that stays is no object. A
-   * writer that has just looked there finds out and makes it anew.
+   * Removes directories above `file` that became empty, as far as possible: a directory that stays is no object. A
+   * writer that has just used such a directory makes it anew.
    */
   public async tidy(file: string): Promise<void> {
     for (let at = path.dirname(file); at.length > this.objects.length; at = path.dirname(at)) {
@@ -168,8 +171,8 @@ export class DirectoryLayout {
   }
 
   /**
-   * Makes what happened to the names in a directory durable; the nearest one above where it is gone itself. So it does
-   * with the names of the directories above that are new: whoever made them, nothing that is in them is safe before.
+   * Makes changes of names in a directory durable; if the directory is gone, those in its nearest ancestor. It also
+   * syncs the names of new directories above, whoever made them: until then nothing in them is durable.
    */
   public async sync(directory: string): Promise<void> {
     const pending = [this.syncOnly(directory)];
@@ -186,8 +189,8 @@ export class DirectoryLayout {
   }
 
   /**
-   * Callers that come while a sync of the directory is under way share the next one, never this, which may have begun
-   * before their change.
+   * Callers that come while a sync of the directory is under way share the next one, never the running one, which may
+   * have begun before their change.
    */
   private syncOnly(directory: string): Promise<void> {
     const running = this.syncs.get(directory);
@@ -235,14 +238,14 @@ export class DirectoryLayout {
     void this.name(directory);
   }
 
-  /** Begins to make the name of a new directory durable: `sync` of what is in it waits for that. */
+  /** Begins to make the name of a new directory durable. A `sync` of its content waits for that. */
   private name(directory: string): Promise<void> {
     const naming = this.syncOnly(path.dirname(directory));
     this.unnamed.set(directory, naming);
     const ended = () => {
       if (this.unnamed.get(directory) === naming) this.unnamed.delete(directory);
     };
-    // after an error it stays, until somebody whose write depends on it was told
+    // after an error the entry stays until a writer that depends on it has got the error
     naming.then(ended, () => {});
     return naming;
   }

@@ -1,36 +1,41 @@
-/** ms; a detour through the thread pool costs about as much, and holds nobody up */
+/** ms; a call through the thread pool costs about as much and does not block */
 const DEAR_MS = 0.1;
-/** ms that nothing takes which is in the kernel's memory */
+/** ms; no call whose data are in the kernel's memory takes as long */
 const WAITED_MS = 2;
-/** a call that cost more than the detour is one point, one that had to wait a few; each cheap one takes a point back */
+/**
+ * points of a call that had to wait for the disk; a call that was slower than the thread pool has one, and each fast
+ * call takes one off
+ */
 const WAITED_POINTS = 6;
 const ENOUGH_POINTS = 20;
-/** ms of detours, at least, until it is tried again */
+/** ms of the shortest pause, in which all calls go through the thread pool */
 const PAUSE_MS = 2_000;
-/** A pause is so many times as long as the calls that led to it: they hold the event loop 1 % of the time at most. */
+/**
+ * A pause lasts this many times as long as the slow calls before it: they block the event loop for at most 1 % of the
+ * time.
+ */
 const PAUSE_FACTOR = 100;
 
 /**
- * Whether one kind of small call to the file system is made at once or by way of the thread pool. To give a file a name
- * mostly takes the kernel a few microseconds, and the detour ten times that. But no call tells beforehand whether it must
- * wait for a disk, and then everybody waits; and some file systems take long to make a file while many were removed just
- * before. So the calls are timed, and made at once only for as long as that is the cheaper way: after a few slow ones not
- * at all for a pause, which is the longer the slower they were.
+ * Decides whether one kind of small file system call is made synchronously or through the thread pool. Linking a file
+ * mostly takes the kernel a few microseconds, and the thread pool ten times that. But a synchronous call that has to
+ * wait for a disk blocks everybody, and some file systems make files slowly after many were removed. So the calls are
+ * timed. After a few slow ones all calls go through the thread pool for a pause, which is longer the slower they were.
  */
 export class Pace {
   private points = 0;
-  /** ms that calls took which were dear, since the points were last 0 or the last pause */
+  /** ms of slow calls since the points were last 0, or since the last pause */
   private wastedMs = 0;
   private pausedUntil = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly clock: () => number = () => performance.now()) {}
 
-  /** Are calls made at once now? */
+  /** Whether calls are made synchronously now. */
   public get isQuick(): boolean {
     return this.clock() >= this.pausedUntil;
   }
 
-  /** Makes the call at once, whatever it costs. */
+  /** Makes the call synchronously, whatever it costs. */
   public time<T>(call: () => T): T {
     const begun = this.clock();
     try {
@@ -40,7 +45,7 @@ export class Pace {
     }
   }
 
-  /** Makes the call `atOnce`, or by way of `later`. */
+  /** Calls `atOnce` synchronously, or `later`, which uses the thread pool. */
   public async run<T>(atOnce: () => T, later: () => Promise<T>): Promise<T> {
     return this.isQuick ? this.time(atOnce) : later();
   }
@@ -54,7 +59,7 @@ export class Pace {
     this.wastedMs += took;
     this.points += took < WAITED_MS ? 1 : WAITED_POINTS;
     if (this.points < ENOUGH_POINTS) return;
-    // a little below: if nothing has changed, a few calls show it
+    // half of them: if the calls are still slow, a few show it
     this.points = ENOUGH_POINTS / 2;
     this.pausedUntil = ended + Math.max(PAUSE_MS, PAUSE_FACTOR * this.wastedMs);
     this.wastedMs = 0;

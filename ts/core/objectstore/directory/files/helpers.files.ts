@@ -3,7 +3,7 @@ import { missingPermission } from '../../../base/helpers.permissions.js';
 import { RegistryError } from '../../../classes.registryerror.js';
 import { Pace } from './classes.pace.js';
 
-/** Errors of the file system, as opposed to those of a caller's own stream, which pass through untouched. */
+/** Errors of the file system. Errors of a caller's own stream are not among them and pass through unchanged. */
 const failures = new WeakSet<object>();
 
 type TDone<T> = (error: NodeJS.ErrnoException | null, value: T) => void;
@@ -26,7 +26,7 @@ const write = (fd: number, bytes: Uint8Array, position: number): Promise<number>
 const writev = (fd: number, chunks: Uint8Array[], position: number): Promise<number> =>
   promise<number>((done) => fs.writev(fd, chunks, position, done));
 
-/** What a call that does not wait throws, as `promise` does it. */
+/** Marks what a synchronous call throws, as `promise` does for asynchronous ones. */
 const tracked = <T>(call: () => T): T => {
   try {
     return call();
@@ -36,25 +36,25 @@ const tracked = <T>(call: () => T): T => {
   }
 };
 
-/** bytes: what goes into the kernel's memory in a moment */
+/** bytes that the kernel copies into its memory at once */
 const LITTLE = 128 * 1024;
 const paces = { create: new Pace(), look: new Pace(), name: new Pace(), write: new Pace() };
 
-/** Makes a small call at once or by way of the thread pool, as its kind has proved to be cheaper. */
+/** Makes a small call synchronously or through the thread pool, whichever has been cheaper for its kind. */
 const soon = <T>(kind: keyof typeof paces, call: () => T, later: () => Promise<T>): Promise<T> =>
   paces[kind].run(() => tracked(call), later);
 
 /**
- * The calls the directory driver is made of, replaceable one by one in tests. Numeric descriptors, because a
- * `FileHandle` costs about as much as the call itself. Changes of names and small writes only reach the kernel's memory
- * and are made `soon`; whatever may have to be read, and each sync, goes through the thread pool.
+ * The file system calls of the directory driver; tests replace single ones. They use numeric descriptors, because a
+ * `FileHandle` costs about as much as the call itself. Changes of names and small writes reach only the kernel's memory
+ * and are made by `soon`. Calls that may read from the disk, and syncs, go through the thread pool.
  */
 export const nodeFiles = {
   open: (path: string, flags: 'r' | 'r+' | 'w' | 'wx', mode?: number): Promise<number> => {
     const later = () => promise<number>((done) => fs.open(path, flags, mode, done));
     return flags.startsWith('w') ? soon('create', () => fs.openSync(path, flags, mode), later) : later();
   },
-  /** for reading, what was looked at or changed a moment ago */
+  /** opens a file for reading that was looked at or changed a moment ago */
   openHot: (path: string): Promise<number> =>
     soon(
       'look',
@@ -63,8 +63,8 @@ export const nodeFiles = {
     ),
   close: (fd: number): Promise<void> => promise((done) => fs.close(fd, done as fs.NoParamCallback)),
   /**
-   * The same without a detour through the thread pool, which costs twenty times as much as the call: for small files
-   * and directories. To close a large one may mean to free all its blocks.
+   * Closes synchronously, because the thread pool costs twenty times as much as the call. For small files and
+   * directories only: closing a large file may free all its blocks.
    */
   release: (fd: number): void => tracked(() => fs.closeSync(fd)),
   fsync: (fd: number): Promise<void> => promise((done) => fs.fsync(fd, done as fs.NoParamCallback)),
@@ -73,12 +73,12 @@ export const nodeFiles = {
   stat: (path: string): Promise<fs.Stats> => promise<fs.Stats>((done) => fs.stat(path, done)),
   readdir: (path: string): Promise<string[]> => promise<string[]>((done) => fs.readdir(path, done)),
   /**
-   * The two above without the detour through the thread pool, for what was looked at a moment ago and is in the kernel's
-   * memory, most likely: a disk that has to be waited for holds up everybody. So `looksAtOnce` is asked before.
+   * The two calls above, made synchronously for what was looked at a moment ago and so is most likely in the kernel's
+   * memory. Waiting for a disk would block everybody, so check `looksAtOnce` before.
    */
   statHot: (path: string): fs.Stats => paces.look.time(() => tracked(() => fs.statSync(path))),
   readdirHot: (path: string): string[] => paces.look.time(() => tracked(() => fs.readdirSync(path))),
-  /** Have such looks been quick of late? */
+  /** Whether such synchronous looks have been fast lately. */
   looksAtOnce: (): boolean => paces.look.isQuick,
   link: (from: string, to: string): Promise<void> =>
     soon(
@@ -93,7 +93,7 @@ export const nodeFiles = {
       () => promise((done) => fs.rename(from, to, done as fs.NoParamCallback)),
     ),
   unlink: async (path: string): Promise<void> => {
-    // to free a file takes its time, to take away one of several names does not
+    // freeing a file takes long, removing one of several names does not
     const isFreed = () => {
       const { nlink } = fs.lstatSync(path);
       if (nlink > 1) fs.unlinkSync(path);
@@ -117,7 +117,7 @@ export const nodeFiles = {
     ),
   remove: (path: string): Promise<void> =>
     promise((done) => fs.rm(path, { recursive: true, force: true }, done as fs.NoParamCallback)),
-  /** fills the buffer as far as the file reaches; returns the number of bytes */
+  /** Fills the buffer as far as the file reaches. Returns the number of bytes. */
   read: async (fd: number, buffer: Buffer, position: number): Promise<number> => {
     let filled = 0;
     while (filled < buffer.byteLength) {
@@ -127,11 +127,11 @@ export const nodeFiles = {
     }
     return filled;
   },
-  /** all of the chunks, one behind the other */
+  /** Writes all chunks, one after another. */
   writev: async (fd: number, chunks: Uint8Array[], position: number): Promise<void> => {
     const total = chunks.reduce((sum, { byteLength }) => sum + byteLength, 0);
     if ((await writev(fd, chunks, position)) === total) return;
-    // the rare short write: begin again, one by one
+    // after a short write, which is rare, the chunks are written again one by one
     for (let [at, i] = [position, 0]; i < chunks.length; at += chunks[i]!.byteLength, i++) {
       await nodeFiles.write(fd, chunks[i]!, at);
     }
@@ -153,11 +153,11 @@ export const nodeFiles = {
 
 export type IFiles = typeof nodeFiles;
 
-/** The code of a file system error that is one of `codes`. */
+/** Whether the error is a file system error with one of `codes`. */
 export const hasCode = (error: unknown, ...codes: string[]): boolean =>
   error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '');
 
-/** undefined where the call failed with one of the codes; every other failure is thrown. */
+/** Returns undefined if the call failed with one of the codes; throws every other failure. */
 export const tolerate = async <T>(call: Promise<T>, ...codes: string[]): Promise<T | undefined> => {
   try {
     return await call;
@@ -167,7 +167,7 @@ export const tolerate = async <T>(call: Promise<T>, ...codes: string[]): Promise
   }
 };
 
-/** Runs `work`, and turns an error of the file system into the one that the interface promises. */
+/** Runs `work`, and turns file system errors into the errors that `IObjectStore` promises. */
 export const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
   try {
     return await work();
@@ -176,7 +176,7 @@ export const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
   }
 };
 
-/** Did a call to the file system throw it? */
+/** Whether a file system call threw this error. */
 export const isFileError = (error: unknown): boolean =>
   typeof error === 'object' && error !== null && failures.has(error);
 

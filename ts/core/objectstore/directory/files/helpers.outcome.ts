@@ -4,10 +4,12 @@ import { hasCode, isFileError } from './helpers.files.js';
 export const outcomeUnknown = (cause: unknown): RegistryError =>
   new RegistryError('outcomeUnknown', 'It is not known whether the change took place', { cause });
 
-/** codes after which a change of a name may have been made all the same: the disk or its driver failed under way */
+/**
+ * errors after which a change of a name may still have been made, because the disk or its driver failed during the call
+ */
 const IN_DOUBT = ['EIO', 'ETIMEDOUT', 'ESTALE', 'ENXIO', 'ENODEV'];
 
-/** Runs the one call that decides a write or a delete. Any other error of it says for certain that nothing was done. */
+/** Runs the one call that decides a write or a delete. If it throws any other error, nothing was changed. */
 export const deciding = async <T>(call: Promise<T>): Promise<T> => {
   try {
     return await call;
@@ -17,8 +19,8 @@ export const deciding = async <T>(call: Promise<T>): Promise<T> => {
 };
 
 /**
- * What has to follow the call that decided, to find out who won or to make it durable. If it fails, the change can be
- * seen, and a loss of power may undo it.
+ * Runs what must follow the deciding call: finding out who won, or making the change durable. If it fails, the change
+ * is visible, and a loss of power may undo it.
  */
 export const afterwards = async <T>(call: Promise<T>): Promise<T> => {
   try {
@@ -28,7 +30,7 @@ export const afterwards = async <T>(call: Promise<T>): Promise<T> => {
   }
 };
 
-/** Tidying whose failure does no harm: a directory that cannot be removed now stays until the next time. */
+/** For cleaning up, whose failure does no harm: a directory that cannot be removed now stays until the next time. */
 export const bestEffort = async (call: Promise<unknown>): Promise<void> => {
   try {
     await call;

@@ -4,23 +4,23 @@ import { type IFiles, tolerate } from '../files/helpers.files.js';
 import { type Generations, placeOf, type TPlace } from '../writing/classes.generations.js';
 import { type IOpened, type IVersion, plainId, type VersionReader } from './classes.versionreader.js';
 
-/** What is at a key: the place, and the version in it, which may be a deletion. */
+/** What is stored at a key: the place, and the current version in it, which may be a deletion. */
 export type TCurrent =
   | { place: TPlace & { form: 'absent' | 'removed' }; version: null }
   | { place: TPlace & { form: 'plain' | 'live' }; version: IVersion };
 
-/** Each round means that another writer got ahead between two steps of ours. */
+/** Each round means that another writer was faster between two of our steps. */
 const PATIENCE = 1000;
 
 const restless = (key: string): RegistryError =>
   new RegistryError('unavailable', 'The object is being rewritten too often to be read', { cause: new Error(key) });
 
 /**
- * Finds the version of an object that counts.
+ * Finds the current version of an object.
  *
- * A generation that was the highest when we looked may be removed, and its number be used again for a moment by a
- * writer that slept and will find out that it lost, before we open it. So a version that is not known yet counts once
- * a second look finds it still the highest; one that is known is recognised by its ETag.
+ * Between our look and our open, the highest generation may be removed, and a writer that slept may use its number
+ * again for a moment before it finds out that it lost. So an unknown version counts only when a second look finds that
+ * it is still the highest. A known version is recognised by its ETag.
  */
 export class Lookup {
   constructor(
@@ -29,7 +29,7 @@ export class Lookup {
     private readonly reader: VersionReader,
   ) {}
 
-  /** The current version; costs one call where it is known already. */
+  /** The current version; one call if the version is known already. */
   public async current(key: string, path: string): Promise<TCurrent> {
     for (let tries = 0; tries < PATIENCE; tries++) {
       if (this.reader.wasPlain(key)) {
@@ -49,7 +49,7 @@ export class Lookup {
     throw restless(key);
   }
 
-  /** The current version, where it was looked at a moment ago and is still the one. */
+  /** The current version, if it was looked at a moment ago and is still current. */
   public glance(key: string, path: string): IVersion | undefined {
     if (!this.reader.isHot(key)) return undefined;
     const version = this.reader.recall(key, this.currentId(key, path) ?? '');
@@ -61,7 +61,7 @@ export class Lookup {
     return { place, version: null };
   }
 
-  /** Is there a plain file? Then there is an object, and no header needs to be read for that. */
+  /** Whether there is a plain file. Then there is an object, and no header needs to be read. */
   public async isPlain(path: string): Promise<boolean> {
     return (await this.generations.look(path)).form === 'plain';
   }
@@ -72,11 +72,11 @@ export class Lookup {
       const place = placeOf(this.files.readdirHot(path));
       return place?.form === 'live' ? fileOf(path, place).id : undefined;
     } catch {
-      return undefined; // the look through the thread pool finds out what it is
+      return undefined; // the asynchronous look finds out what it is
     }
   }
 
-  /** The current version, opened, with at least the first `bytes` of its file; null where there is none. */
+  /** Opens the current version and reads at least the first `bytes` of its file; null if there is none. */
   public async open(key: string, path: string, bytes: number): Promise<IOpened | null> {
     for (let tries = 0; tries < PATIENCE; tries++) {
       if (this.reader.wasPlain(key)) {

@@ -5,26 +5,26 @@ import { bodyOffset, type IHeader, parseHeader, RESERVED, SLOTS } from '../files
 
 /** more than any header */
 const HEADER_READ = 16 * 1024;
-/** more than most headers; a page of the file system's cache is copied as fast as a line of it */
+/** more than most headers; copying a page of the file system's cache is as fast as copying a line of it */
 const MIN_READ = 4 * 1024;
-/** bytes, roughly, of headers that are remembered */
+/** approximate bytes of cached headers */
 const CACHE_BYTES = 8 * 1024 * 1024;
-/** ms for which the kernel will not forget what it was asked for */
+/** ms for which the kernel keeps in memory what was just looked up */
 const HOT_MS = 1000;
-/** keys of which it is remembered when nothing was there, about 300 bytes each */
+/** cached keys at which nothing was found, about 300 bytes each */
 const ABSENT = 5000;
 const NEVER = Number.NEGATIVE_INFINITY;
 
-/** A version of an object as it lies in a file. */
+/** A version of an object, as it is stored in a file. */
 export interface IVersion {
-  /** changes whenever the file is another one */
+  /** changes when the file is replaced */
   id: string;
   header: IHeader;
-  /** where the body begins */
+  /** where the body begins in the file */
   offset: number;
-  /** the file was written for another key, which has the first header; this is the second one */
+  /** the file was written for another key, which has the first header; this is the second header */
   adopted?: true;
-  /** when it was last found to be the current one; ms, monotonic */
+  /** ms, monotonic: when it was last found to be current */
   foundAt?: number;
 }
 
@@ -36,7 +36,7 @@ export interface IOpened {
   first: Buffer;
 }
 
-/** Opens files, and remembers their headers so that an unchanged object need not be opened to be described. */
+/** Opens files and caches their headers, so that an unchanged object need not be opened to be described. */
 export class VersionReader {
   private readonly known = new LRUCache<string, IVersion>({
     maxSize: CACHE_BYTES,
@@ -44,7 +44,7 @@ export class VersionReader {
       500 + key.length + (header.past?.length ?? 0) + (header.meta ? JSON.stringify(header.meta).length : 0),
   });
 
-  /** when nothing was found at a key; ms, monotonic */
+  /** ms, monotonic: when nothing was found at a key */
   private readonly absentAt = new LRUCache<string, number>({ max: ABSENT });
 
   constructor(private readonly files: IFiles) {}
@@ -56,18 +56,18 @@ export class VersionReader {
     return version;
   }
 
-  /** Was it looked at a moment ago, so that another look need not go through the thread pool? */
+  /** Whether the key was looked up a moment ago: then another look need not go through the thread pool. */
   public isHot(key: string): boolean {
     const lookedAt = Math.max(this.known.peek(key)?.foundAt ?? NEVER, this.absentAt.peek(key) ?? NEVER);
     return performance.now() - lookedAt < HOT_MS && this.files.looksAtOnce();
   }
 
-  /** Nothing was there just now: the kernel remembers that as well. */
+  /** Records that nothing was found at the key just now: the kernel caches that as well. */
   public noteAbsent(key: string): void {
     this.absentAt.set(key, performance.now());
   }
 
-  /** Was the object a file of its own when it was last seen? */
+  /** Whether the object was a plain file when it was last seen. */
   public wasPlain(key: string): boolean {
     return this.known.get(key)?.id.startsWith(PLAIN) ?? false;
   }
@@ -76,12 +76,12 @@ export class VersionReader {
     this.known.set(key, version);
   }
 
-  /** The version in `file`; null where the file is gone, or became a directory. */
+  /** The version in `file`; null if the file is gone or has become a directory. */
   public async read(key: string, file: string, id?: string): Promise<IVersion | null> {
     const opened = await this.open(key, file, id, HEADER_READ);
     if (!opened) return null;
     try {
-      // a plain file has no name of its own, so what is remembered of it needs its inode and times
+      // a plain file has no unique name, so its inode and times identify it
       if (id === undefined) opened.version.id = plainId(await this.files.fstat(opened.fd));
       this.remember(key, opened.version);
       return opened.version;
@@ -90,13 +90,16 @@ export class VersionReader {
     }
   }
 
-  /** The same with the file left open for the caller to close, and its first bytes. `id`: undefined for a plain file. */
+  /**
+   * Like `read`, but returns the file open, for the caller to close, with its first bytes. `id`: undefined for a plain
+   * file.
+   */
   public async open(key: string, file: string, id: string | undefined, bytes: number): Promise<IOpened | null> {
     const fd = await tolerate(this.files.open(file, 'r'), 'ENOENT', 'ENOTDIR', 'EISDIR');
     if (fd === undefined) return null;
     try {
       const known = this.known.get(key);
-      // most objects are as long as they were when they were last seen
+      // most objects are as long as they were last time
       const length = known ? Math.min(bytes, known.offset + known.header.size) : bytes;
       const buffer = Buffer.allocUnsafe(Math.max(length, MIN_READ));
       const first = buffer.subarray(0, await this.files.read(fd, buffer, 0));
@@ -135,7 +138,7 @@ export class VersionReader {
   }
 }
 
-/** begins the id of a plain file; a generation is known by its name, which is never used twice for other bytes */
+/** prefix of the id of a plain file; the id of a generation is its name, which is never reused for other bytes */
 const PLAIN = '/';
 
 export const plainId = (stat: { ino: number; size: number; mtimeMs: number; ctimeMs: number }): string =>

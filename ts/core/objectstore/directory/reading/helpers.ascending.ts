@@ -1,7 +1,7 @@
-/** so few are sorted at once: the engine's own sort is quicker than cutting them up further */
+/** runs of this length are sorted at once: the engine's sort is faster than dividing them further */
 const RUN = 256;
 
-/** Moves what is smaller than a random item of [from, to) before it; returns where that item is then. */
+/** Moves items smaller than a random item of [from, to) before it. Returns that item's new position. */
 const partition = <T>(items: T[], from: number, to: number, compare: (a: T, b: T) => number): number => {
   const chosen = from + Math.floor(Math.random() * (to - from));
   const pivot = items[chosen] as T;
@@ -19,17 +19,17 @@ const partition = <T>(items: T[], from: number, to: number, compare: (a: T, b: T
 };
 
 /**
- * The items in order, by incremental quicksort: the first of n cost about 2n comparisons, all of them what a sort costs,
- * in portions. Changes the order of `items`.
+ * Yields the items in order, by incremental quicksort: the first of n costs about 2n comparisons, and all together cost
+ * as much as a sort. Changes the order of `items`.
  */
 export function* ascending<T>(items: T[], compare: (a: T, b: T) => number): Generator<T, void, undefined> {
-  /** ends of the stretches that are still to come, each stretch greater than those above it in the stack */
+  /** ends of the runs that are still to come; each run is greater than those above it in the stack */
   const ends = [items.length];
   for (let at = 0; at < items.length; ) {
     let end = ends.pop() as number;
     while (end - at > RUN) {
       ends.push(end);
-      // a pivot that is the smallest of all is a stretch of its own
+      // if the pivot is the smallest of all, it is a run of its own
       end = Math.max(partition(items, at, end, compare), at + 1);
     }
     yield* items.slice(at, end).sort(compare);

@@ -4,10 +4,10 @@ import type { TObjectRange } from '../../interfaces.objectstore.js';
 import { type IFiles, storeError } from '../files/helpers.files.js';
 import type { IOpened } from './classes.versionreader.js';
 
-/** bytes per read; larger ones are hardly faster and cost memory */
+/** bytes per read; larger reads are hardly faster and cost memory */
 const CHUNK = 256 * 1024;
 
-/** First and last byte of a range in an object of `size` bytes; throws `rangeInvalid`. */
+/** The first and last byte of a range in an object of `size` bytes. Throws `rangeInvalid`. */
 export const resolveRange = (range: TObjectRange, size: number): { start: number; end: number } => {
   const start = 'suffix' in range ? Math.max(0, size - range.suffix) : range.start;
   const end = 'suffix' in range ? size - 1 : Math.min(range.end ?? size - 1, size - 1);
@@ -18,7 +18,7 @@ export const resolveRange = (range: TObjectRange, size: number): { start: number
 };
 
 /**
- * The bytes from `start` up to but not including `end` of an opened object, which this closes: at once where the body
+ * The bytes from `start` up to, but not including, `end` of an opened object. Closes the object: at once if the body
  * fits in one read, else at its end, or when it is cancelled, aborted or broken.
  */
 export const bodyOf = async (
@@ -40,13 +40,13 @@ export const bodyOf = async (
   } finally {
     files.release(fd);
   }
-  // what is a small piece of a larger buffer would keep all of it alive for as long as someone holds the piece
+  // a small slice would keep the whole buffer alive for as long as somebody holds it
   return toReadableStream(bytes.byteLength * 2 < first.buffer.byteLength ? Buffer.from(bytes) : bytes);
 };
 
 const truncated = (): RegistryError => new RegistryError('unavailable', 'A stored object is shorter than it should be');
 
-/** The bytes from `from` up to but not including `to` of a file, which it closes at their end. */
+/** The bytes from `from` up to, but not including, `to` of a file. Closes the file at the end. */
 class FileSource implements IChunkSource {
   private open = true;
   private reading: Promise<number> | undefined;
@@ -85,11 +85,11 @@ class FileSource implements IChunkSource {
     if (!this.open) return;
     this.open = false;
     this.signal?.removeEventListener('abort', this.onAbort);
-    // the descriptor must not be given to someone else while a read is under way
+    // the descriptor must not be reused while a read is under way
     await this.reading?.catch(() => {});
     await this.files.close(this.fd);
   }
 
-  // nothing was written through it, so failing to close it harms nobody
+  // nothing was written through it, so a failure to close it does no harm
   private readonly onAbort = (): void => void this.close().catch(() => {});
 }

@@ -7,13 +7,13 @@ import type { Publisher } from '../writing/classes.publisher.js';
 import type { Lookup, TCurrent } from './classes.lookup.js';
 import { type IFound, readFolder, walk } from './helpers.walk.js';
 
-/** objects looked at side by side */
+/** objects that are looked up at the same time */
 const PAGE = 32;
-/** objects of a folder that are looked at for one whose being there needs no header to be read */
+/** objects of a folder that are checked for a plain file, which needs no header to be read */
 const GLANCES = 4;
 /**
- * ms for which a tombstone is kept, so that most writers that slept find it and learn that they lost; one that finds
- * nothing learns that its outcome is unknown. Then the next listing removes it.
+ * ms for which a tombstone is kept, so that most writers that slept find it and learn that they lost. A later one finds
+ * nothing, and its outcome is unknown. The next listing removes the tombstone.
  */
 const TOMBSTONE_MS = 10_000;
 
@@ -23,7 +23,7 @@ export interface IListParts {
   publisher: Publisher;
 }
 
-/** What an `IObjectStore` lists, in key order; tombstones that it meets on its way are removed. */
+/** The listing of an `IObjectStore`, in key order. Removes expired tombstones that it meets. */
 export async function* listObjects(
   parts: IListParts,
   options: IListOptions,
@@ -51,7 +51,7 @@ export async function* listObjects(
         if (skips(key)) continue;
         const shared = groupOf(key);
         group = shared ?? group;
-        // a group that was told before, and behind which the caller wants to go on
+        // a prefix that was yielded before, and after which the caller wants to continue
         if (shared !== undefined && after !== undefined && compareKeys(shared, after) <= 0) continue;
         yield shared === undefined ? item : { prefix: shared };
         if (++count >= limit) return;
@@ -72,7 +72,7 @@ const take = async (found: AsyncGenerator<IFound, void>, most: number): Promise<
   return page;
 };
 
-/** null for an object that was deleted, and for a folder with nothing in it. */
+/** Returns null for a deleted object, and for an empty folder. */
 const describe = async (parts: IListParts, found: IFound): Promise<IObjectInfo | IObjectPrefix | null> => {
   const { key, path, isFolder } = found;
   if (isFolder) return (await holdsAny(parts, found)) ? { prefix: key } : null;
@@ -83,8 +83,8 @@ const describe = async (parts: IListParts, found: IFound): Promise<IObjectInfo |
 };
 
 /**
- * Is there an object in the folder? An immutable one, a plain file, is there as a whole or not at all. Whether something
- * rewritable was deleted only its header says, so that is read where nothing else is found: of one object, mostly.
+ * Whether the folder holds any object. A plain file is always an object. A rewritable object may be deleted, which only
+ * its header shows, so headers are read only if there is no plain file: mostly one header.
  */
 const holdsAny = async (parts: IListParts, folder: IFound): Promise<boolean> => {
   const { isEmpty, found } = await readFolder(parts.layout, folder);

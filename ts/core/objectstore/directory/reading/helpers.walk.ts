@@ -12,7 +12,7 @@ import {
 } from '../files/helpers.names.js';
 import { ascending } from './helpers.ascending.js';
 
-/** What may be an object, or a folder of objects: its key ends with `/`. */
+/** An entry that may be an object, or a folder of objects: then its key ends with `/`. */
 export interface IFound {
   key: string;
   path: string;
@@ -22,19 +22,19 @@ export interface IFound {
 export interface IWalk {
   /** only keys that begin with it */
   prefix: string;
-  /** only keys behind it */
+  /** only keys after this one */
   after?: string;
-  /** folders are yielded and not entered: one directory is read */
+  /** yields folders without entering them: only one directory is read */
   flat?: boolean;
-  /** asked before each folder and key: nothing below may interest the caller any more */
+  /** called before each folder and key; returns true if the caller needs nothing below that prefix */
   skips?(prefix: string): boolean;
 }
 
 const folderOf = (prefix: string): string => prefix.slice(0, prefix.lastIndexOf('/') + 1);
 
 /**
- * All that may be objects, in key order, from the folder of the prefix on. Of each directory on the way the names are
- * held in memory; they are put in order and decoded only as far as the caller reads. Empty folders below are removed.
+ * All entries that may be objects, in key order, beginning with the folder of the prefix. The names of each directory
+ * on the path are held in memory; they are sorted and decoded only as far as the caller reads. Removes empty folders.
  */
 export async function* walk(layout: DirectoryLayout, options: IWalk): AsyncGenerator<IFound, void, undefined> {
   const key = folderOf(options.prefix);
@@ -60,7 +60,7 @@ async function* enter(
   }
 }
 
-/** What is in one folder, in order; `prefix` and `after` as far as they exclude something in it. */
+/** The entries of one folder, in order. `prefix` and `after` are passed if they exclude some of them. */
 export const readFolder = async (
   layout: DirectoryLayout,
   folder: { key: string; path: string },
@@ -77,7 +77,7 @@ export const readFolder = async (
     const last = nameOfKey(after.slice(folder.key.length));
     names = names.filter((name) => {
       const order = compareNames(name, last);
-      // a folder that `after` lies in is equal to it here
+      // a folder that contains `after` compares equal to it
       return order > 0 || (order === 0 && readName(name).kind === 'folder');
     });
   }
@@ -99,7 +99,9 @@ function* inOrder(
   }
 }
 
-/** The whole names of the segments in a directory; `pieces` gets the paths of those that are cut into several. */
+/**
+ * The complete names of the segments in a directory. `pieces` receives the paths of segments that are cut into several.
+ */
 const readNames = async (
   layout: DirectoryLayout,
   directory: string,
@@ -107,7 +109,7 @@ const readNames = async (
   filter: ((name: string) => boolean) | undefined,
   pieces: Map<string, string>,
 ): Promise<string[]> => {
-  // a folder that was removed meanwhile has nothing in it
+  // a folder that has just been removed is empty
   let names = (await tolerate(layout.files.readdir(directory), 'ENOENT', 'ENOTDIR')) ?? [];
   if (filter) names = names.filter(filter);
   if (begun === '' && !names.some(isCut)) return names;

@@ -46,7 +46,7 @@ export class Composer {
     }
   }
 
-  /** Opens what is there now, so that a part which changes under way does not become a mixture. */
+  /** Opens the current version, so that a part that changes meanwhile does not yield a mixture. */
   private async open(key: string): Promise<IPart> {
     const opened = await this.lookup.open(key, this.layout.pathOf(key), 0);
     if (!opened) throw new RegistryError('notFound', 'A part of the object does not exist');
@@ -54,10 +54,10 @@ export class Composer {
   }
 
   /**
-   * Gives the part's file to the target: its second header is written in place, and the publisher links it. The part
-   * keeps its first header and is as it was, should that fail. Only one may do so: the one who makes the claim, a link
-   * in `tmp/`, while the file has no other name than the part's; everyone else copies. So does who finds that the part's
-   * own header is the second: written over, the part would be damaged for all readers and listings until it is deleted.
+   * Gives the part's file to the target: writes its second header in place, and the publisher links it. The part keeps
+   * its first header, so it is unchanged if that fails. Only one caller may do so: the one that makes the claim, a link
+   * in `tmp/`, while the part is the file's only name. All others copy. A caller also copies if the part's own header
+   * is the second one: overwriting it would damage the part for all readers until it is deleted.
    */
   private async adopt(composition: IComposition, part: IPart): Promise<Draft | null> {
     const { version, file, fd } = part;
@@ -96,7 +96,7 @@ export class Composer {
       }
       return new BytesDraft(this.layout, target, composition, buffer);
     }
-    // one is being filled while the other one is being written
+    // one buffer is filled while the other one is written
     let [buffer, other] = [Buffer.allocUnsafe(COPY_CHUNK), Buffer.allocUnsafe(COPY_CHUNK)];
     return fill(this.layout, target, composition, async (writer) => {
       for (const { fd, version } of parts) {
@@ -107,7 +107,7 @@ export class Composer {
           if (count < chunk.byteLength) {
             throw new RegistryError('unavailable', 'A stored object is shorter than it should be');
           }
-          // returns when the one before is written
+          // resolves when the chunk before is written
           await writer.add([chunk], count);
           [buffer, other] = [other, buffer];
         }

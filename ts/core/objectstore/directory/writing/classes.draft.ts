@@ -3,12 +3,12 @@ import { tolerate } from '../files/helpers.files.js';
 import { createEtag, type IAbout, type IHeader, RESERVED, reservedHeader, wholeFile } from '../files/helpers.header.js';
 
 export type TDraftAbout = IAbout & Pick<IHeader, 'deleted'>;
-/** where a generation stands: its number, and what it remembers of those before */
+/** the generation's number, and what it remembers of earlier generations */
 export type TRank = Pick<IHeader, 'n' | 'past'>;
 
 /**
- * A version of an object before it is published: its bytes are safe in `tmp/`, its header is still open, since it
- * tells of the versions before. `seal` may be called again when another writer was quicker.
+ * A version of an object that is not published yet: its bytes are safe in `tmp/`. Its header is not final, because it
+ * lists the versions before; so `seal` may be called again if another writer was faster.
  */
 export abstract class Draft {
   public etag = createEtag();
@@ -20,9 +20,9 @@ export abstract class Draft {
     private readonly about: TDraftAbout,
   ) {}
 
-  /** The path of the complete file, fsynced unless it is `scratch`. */
-  public abstract seal(rank?: TRank, scratch?: boolean): Promise<string>;
-  /** The same under a name that nobody else knows yet. */
+  /** Writes the header, and fsyncs the file unless it is `temporary`. Returns the path of the complete file. */
+  public abstract seal(rank?: TRank, temporary?: boolean): Promise<string>;
+  /** Like `seal`, under a name that no other process knows yet. */
   public abstract sealAs(file: string, rank: TRank): Promise<void>;
   public abstract discard(): Promise<void>;
 
@@ -48,7 +48,7 @@ export abstract class Draft {
   }
 }
 
-/** A small body: the file is as long as it must be, and written at once when the header is known. */
+/** A small body: the file has no reserved space and is written at once when the header is known. */
 export class BytesDraft extends Draft {
   private file: string | undefined;
 
@@ -65,9 +65,9 @@ export class BytesDraft extends Draft {
     return this.body.byteLength;
   }
 
-  public async seal(rank: TRank = {}, scratch = false): Promise<string> {
+  public async seal(rank: TRank = {}, temporary = false): Promise<string> {
     this.file ??= this.layout.temporary();
-    await this.write(this.file, rank, scratch);
+    await this.write(this.file, rank, temporary);
     return this.file;
   }
 
@@ -79,14 +79,14 @@ export class BytesDraft extends Draft {
     if (this.file) await tolerate(this.layout.files.unlink(this.file), 'ENOENT');
   }
 
-  private async write(file: string, rank: TRank, scratch = false): Promise<void> {
+  private async write(file: string, rank: TRank, temporary = false): Promise<void> {
     const whole = wholeFile(this.nextHeader(rank), this.body);
     this.offset = whole.byteLength - this.size;
-    await this.layout.write(file, whole, 'w', scratch);
+    await this.layout.write(file, whole, 'w', temporary);
   }
 }
 
-/** A large body that lies in a file already, behind the reserved region; the header is written in place. */
+/** A large body that is already in a file, behind the reserved space; the header is written in place. */
 export class FileDraft extends Draft {
   constructor(
     layout: DirectoryLayout,
@@ -101,10 +101,10 @@ export class FileDraft extends Draft {
     super(layout, key, about);
   }
 
-  public async seal(rank: TRank = {}, scratch = false): Promise<string> {
+  public async seal(rank: TRank = {}, temporary = false): Promise<string> {
     const { bytes, position } = reservedHeader(this.nextHeader(rank), this.slot);
     await this.layout.files.write(this.fd, bytes, position);
-    if (!scratch) await this.layout.files.fsync(this.fd);
+    if (!temporary) await this.layout.files.fsync(this.fd);
     return this.file;
   }
 

@@ -7,7 +7,7 @@ import type { IVersion, VersionReader } from '../reading/classes.versionreader.j
 import type { Draft } from './classes.draft.js';
 
 /**
- * What may be rewritten is a directory:
+ * A rewritable object is a directory:
  *
  *     packument.json=/
  *        9f2c41d07ab3e865        the marker of this life of the key: while it is there, the generations below count
@@ -31,36 +31,36 @@ import type { Draft } from './classes.draft.js';
  *      └─────────┘   is gone, then  └─────────┘     │ written above           │
  *                    every other name               └─────────────────────────┘
  *
- * Each arrow is one call, and a process may end between any two. Whoever comes next goes on: a listing seals tombstones
- * that are older than 10 s, and a writer that meets a tombstone with a seal, or what was removed, removes the rest and
- * begins a new life. A key that is absent, a tombstone, sealed and removed all read as "no object".
+ * Each arrow is one call, and a process may end between any two. The next process continues: a listing seals tombstones
+ * that are older than 10 s. A writer that meets a sealed tombstone, or a directory without a marker, removes the rest
+ * and begins a new life of the key. Absent, tombstone, sealed and removed all read as "no object".
  *
- * A write links the next number, and the file system lets only one do it: that is the whole of a conditional put. There
- * are no locks and no process ids. Readers take the highest. Lower ones are removed after publishing, so a writer that
- * slept for long can link a number that was used before. It then finds a higher one, whose header remembers the ETags
- * of the generations before it: others built on its write (won), or on another one of that number (lost).
+ * A write links the next number, and the file system lets only one writer do it: that is all of a conditional put.
+ * There are no locks and no process ids. Readers take the highest number. Lower ones are removed after publishing, so a
+ * writer that slept for long can link a number that was used before. It then finds a higher one, whose header remembers
+ * the ETags of the generations before it: others built on its write (won), or on another write of that number (lost).
  *
- * A seal is the tombstone's file, linked once more as the next number. A marker is random and never comes back, so
- * whatever a late writer links after the marker is gone counts for nothing, and its outcome is unknown. Markers are
- * empty: many are names of one file.
+ * A seal is the tombstone's file, linked once more as the next number. A marker is random and never comes back. So if a
+ * late writer links a generation after its marker is gone, the generation does not count, and the outcome of that write
+ * is unknown. Markers are empty, so many are names of one file.
  */
 export type TPlace =
   | { form: 'absent' }
   | { form: 'plain' }
-  /** without its marker: a directory that is being removed, or was when its process ended */
+  /** without its marker: the directory is being removed, or was when its process ended */
   | { form: 'removed'; names: string[] }
   | { form: 'live'; marker: string; number: number; names: string[] };
 type TLive = TPlace & { form: 'live' };
 
-/** What became of a link: `unknown` where the answer is no longer to be found. */
+/** The outcome of a link; `unknown` if it cannot be found out any more. */
 export type TOutcome = 'won' | 'lost' | 'unknown';
 
 const numberOf = (name: string, marker: string): number =>
   name.startsWith(`${marker}.`) ? Number(name.slice(marker.length + 1)) || 0 : 0;
 
 /**
- * What is in a directory of generations. undefined: look again. A marker is never alone: a file system that lists in
- * several steps came too early for the new generation and too late for the old one.
+ * What a directory of generations contains. undefined: look again. A marker without generations never exists: the file
+ * system listed the directory in several steps, before the new generation came and after the old one had gone.
  */
 export const placeOf = (names: string[]): (TPlace & { form: 'removed' | 'live' }) | undefined => {
   const marker = names.find((name) => !name.includes('.'));
@@ -71,7 +71,7 @@ export const placeOf = (names: string[]): (TPlace & { form: 'removed' | 'live' }
 };
 
 export class Generations {
-  /** the path of a marker that this process made */
+  /** the path of a marker that this process made; other markers are links to it */
   private example: string | undefined;
 
   constructor(
@@ -79,7 +79,7 @@ export class Generations {
     private readonly reader: VersionReader,
   ) {}
 
-  /** @param hot it was looked at a moment ago */
+  /** @param hot the directory was looked at a moment ago */
   public async look(directory: string, hot = false): Promise<TPlace> {
     const { files } = this.layout;
     for (let tries = 0; ; tries++) {
@@ -96,7 +96,7 @@ export class Generations {
     }
   }
 
-  /** The first generation, where no object is. */
+  /** Creates the first generation, if there is no object. */
   public async create(directory: string, draft: Draft): Promise<TOutcome> {
     const { files } = this.layout;
     const marker = randomName(8, 'hex');
@@ -114,12 +114,12 @@ export class Generations {
     }
     const { header, offset } = draft;
     this.reader.remember(draft.key, { id: `${marker}.1`, header, offset });
-    // until here it may be lost, or come back without its contents: that reads as absent too
+    // until this is synced, a loss of power may undo it or leave it empty: both read as absent
     await afterwards(Promise.all([this.layout.sync(directory), this.layout.syncParent(directory)]));
     return 'won';
   }
 
-  /** The next generation after `version`, which was the highest of the place. */
+  /** Creates the next generation after `version`, which was the highest of the place. */
   public async succeed(directory: string, place: TLive, version: IVersion, draft: Draft): Promise<TOutcome> {
     const n = place.number + 1;
     const name = `${place.marker}.${n}`;
@@ -131,30 +131,30 @@ export class Generations {
     this.reader.remember(draft.key, { id: name, header, offset });
     await Promise.all([
       afterwards(this.layout.sync(directory)),
-      // a generation below the highest that stays is removed by the next write
+      // if a lower generation stays, the next write removes it
       ...lower.map((old) => bestEffort(files.unlink(`${directory}/${old}`))),
     ]);
     return 'won';
   }
 
-  /** May nothing be written above this version? */
+  /** Whether nothing may be written above this version. */
   public isSealed(place: TPlace, version: IVersion | null): boolean {
     return place.form === 'live' && version !== null && version.header.n !== place.number;
   }
 
-  /** Removes the directory of a key that was deleted; nothing happens if somebody has written it since. */
+  /** Removes the directory of a deleted key. Does nothing if somebody has written the key since. */
   public async removeTombstone(directory: string, place: TLive, version: IVersion): Promise<void> {
     if (!this.isSealed(place, version)) {
       const { key } = version.header;
       const tombstone = `${directory}/${place.marker}.${place.number}`;
-      // a seal has no ETag of its own to be found by: it is the highest, or it is none
+      // a seal has no ETag to be found by: it is the highest, or it does not exist
       if ((await this.link(tombstone, directory, place, key, '')).outcome !== 'won') return;
     }
     await tolerate(this.layout.files.unlink(`${directory}/${place.marker}`), 'ENOENT', 'ENOTDIR');
     await this.clear(directory);
   }
 
-  /** Removes what does not count any more, and the directory if nothing else is in it. */
+  /** Removes entries that do not count any more, and the directory if it is empty then. */
   public async clear(directory: string): Promise<void> {
     const place = await this.look(directory);
     if (place.form !== 'removed') return;
@@ -163,7 +163,7 @@ export class Generations {
     await tolerate(files.rmdir(directory), 'ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'EEXIST');
   }
 
-  /** Makes `file` the generation after the place's highest; returns the ones below it that are still there. */
+  /** Links `file` as the generation after the place's highest. Returns the lower generations that are still there. */
   private async link(
     file: string,
     directory: string,
@@ -181,7 +181,7 @@ export class Generations {
     }
     const found = await afterwards(this.findOutcome(directory, marker, number + 1, key, etag));
     if (found.outcome === 'won') return found;
-    // it counts for nothing, and nobody else can have linked a number below the highest for good
+    // this generation does not count, and no other writer can have linked a number below the highest for good
     await bestEffort(files.unlink(name));
     await bestEffort(files.rmdir(directory));
     return found;
@@ -195,7 +195,7 @@ export class Generations {
     etag: string,
   ): Promise<{ outcome: TOutcome; lower: string[] }> {
     for (;;) {
-      // a name in it was made just now
+      // the directory was changed just now
       const place = await this.look(directory, this.layout.files.looksAtOnce());
       if (place.form !== 'live' || place.marker !== marker || place.number < number) {
         return { outcome: 'unknown', lower: [] };
@@ -210,13 +210,13 @@ export class Generations {
     }
   }
 
-  /** Markers are empty, so many may be names of one file: that costs less than to make one for each. */
+  /** Markers are empty, so many are names of one file: that costs less than a file for each. */
   private async makeMarker(file: string): Promise<void> {
     const { files } = this.layout;
     try {
       if (this.example !== undefined) return await files.link(this.example, file);
     } catch (error) {
-      // it was removed, or has as many names as a file may have
+      // the example was removed, or has as many names as a file may have
       if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EMLINK')) throw error;
     }
     files.release(await files.open(file, 'wx', this.layout.fileMode));

@@ -14,13 +14,13 @@ export interface ICondition {
   ifNoneMatch?: '*';
 }
 
-/** What the caller promised of the object; `scratch` counts for immutable ones. */
+/** What the caller promises about the object; `temporary` has an effect on immutable ones only. */
 export interface IForm {
   immutable?: boolean;
-  scratch?: boolean;
+  temporary?: boolean;
 }
 
-/** attempts of a write without condition that others keep overtaking; with its pauses about half a minute */
+/** attempts of an unconditional write that others keep overtaking; with the pauses about half a minute */
 const PATIENCE = 1000;
 const NOTHING: TCurrent = { place: { form: 'absent' }, version: null };
 const ROUND_AGAIN = ['ENOENT', 'ENOTDIR', 'EISDIR', 'EEXIST', 'ENOTEMPTY', 'EPERM'];
@@ -29,14 +29,14 @@ const failed = (): RegistryError =>
   new RegistryError('preconditionFailed', 'The object has changed, or is not as the condition says');
 
 /**
- * Puts drafts in their place and removes objects, in whichever of two forms the key is stored: a directory of
- * generations, or, for what was written as immutable, a plain file of the same name. A name is one or the other, so
- * two writers that would each begin another form exclude each other too.
+ * Publishes drafts and removes objects. A key is stored in one of two forms: a directory of generations, or, if it was
+ * written as immutable, a plain file of the same name. A name cannot be both, so two writers that would create
+ * different forms also exclude each other.
  *
- * A plain file is rewritten by rename. Conditional rewrites and deletes of it exclude one another by a claim, a link
- * in `tmp/` named after the ETag that is to be replaced. Unlike everything else here, a claim whose owner died stays
- * until `tmp/` is swept, and an unconditional write may slip between the check and the rename. Both concern only
- * objects that are rewritten although they were promised to be immutable.
+ * A plain file is rewritten by rename. Conditional rewrites and deletes of it exclude each other by a claim, a link in
+ * `tmp/` named after the ETag that is to be replaced. If the owner of a claim dies, the claim stays until `tmp/` is
+ * swept; and an unconditional write may come between the check and the rename. Both concern only objects that are
+ * rewritten although their writer promised never to do so.
  */
 export class Publisher {
   constructor(
@@ -46,7 +46,7 @@ export class Publisher {
     private readonly lookup: Lookup,
   ) {}
 
-  /** Throws `preconditionFailed` where the condition does not hold for what is there. */
+  /** Throws `preconditionFailed` if the condition does not hold for the current version. */
   public check(condition: ICondition, version: IVersion | null): void {
     const etag = version && !version.header.deleted ? version.header.etag : null;
     if (condition.ifNoneMatch && etag !== null) throw failed();
@@ -64,8 +64,8 @@ export class Publisher {
     });
   }
 
-  public remove(key: string, path: string, condition: ICondition & { scratch?: boolean }): Promise<void> {
-    if (condition.scratch && condition.ifMatch === undefined) return this.drop(key, path);
+  public remove(key: string, path: string, condition: ICondition & { repeatable?: boolean }): Promise<void> {
+    if (condition.repeatable && condition.ifMatch === undefined) return this.drop(key, path);
     return this.persist(key, path, condition, async ({ place, version }) => {
       this.check(condition, version);
       if (!version || version.header.deleted) return 'won';
@@ -79,7 +79,9 @@ export class Publisher {
     });
   }
 
-  /** Scratch objects are plain files, and it does no harm if one comes back, so nothing is looked up first. */
+  /**
+   * Removes a plain file without looking at it first: it does no harm if the object of a repeatable delete comes back.
+   */
   private async drop(key: string, path: string): Promise<void> {
     try {
       await deciding(this.layout.files.unlink(path));
@@ -90,7 +92,7 @@ export class Publisher {
     }
   }
 
-  /** Removes what is left of a deleted key, as far as that is possible now. */
+  /** Removes the remains of a deleted key, as far as possible. */
   public async tidy(path: string, current: TCurrent): Promise<void> {
     await bestEffort(this.removeRest(path, current));
     await this.layout.tidy(path);
@@ -102,7 +104,7 @@ export class Publisher {
     condition: ICondition,
     attempt: (current: TCurrent) => Promise<TOutcome>,
   ): Promise<void> {
-    // who writes "if absent" mostly knows that it is, and the write itself finds out if not
+    // callers that write "if absent" mostly know that it is, and the write itself finds out if it is not
     let current = condition.ifNoneMatch ? NOTHING : await this.lookup.current(key, path);
     for (let tries = 0; tries < PATIENCE; tries++) {
       const outcome = await attempt(current);
@@ -121,18 +123,18 @@ export class Publisher {
     place: TPlace,
     version: IVersion | null,
     draft: Draft,
-    { immutable, scratch }: IForm,
+    { immutable, temporary }: IForm,
   ): Promise<TOutcome> {
     await this.removeRest(path, { place, version } as TCurrent);
     if (!immutable) return this.generations.create(path, draft);
-    const sealed = await draft.seal({}, scratch);
+    const sealed = await draft.seal({}, temporary);
     try {
       await this.layout.place(path, () => deciding(this.layout.files.link(sealed, path)));
     } catch (error) {
       if (hasCode(error, 'EEXIST', 'ENOTDIR')) return 'lost';
       throw error;
     }
-    if (!scratch) await afterwards(this.layout.syncParent(path));
+    if (!temporary) await afterwards(this.layout.syncParent(path));
     return 'won';
   }
 
@@ -163,7 +165,7 @@ export class Publisher {
     key: string,
     path: string,
     version: IVersion,
-    condition: ICondition & { scratch?: boolean },
+    condition: ICondition & { repeatable?: boolean },
   ): Promise<TOutcome> {
     const remove = async (): Promise<TOutcome> => {
       if (
@@ -173,7 +175,7 @@ export class Publisher {
         )) !== true
       )
         return 'lost';
-      if (condition.scratch) return 'won';
+      if (condition.repeatable) return 'won';
       await this.layout.tidy(path);
       await afterwards(this.layout.syncParent(path));
       return 'won';
@@ -181,10 +183,10 @@ export class Publisher {
     return condition.ifMatch === undefined ? remove() : this.claimed(key, path, version, remove);
   }
 
-  /** Runs `act` for at most one of those who want to replace this version of a plain file. */
+  /** Runs `act` for at most one of the callers that want to replace this version of a plain file. */
   private async claimed(key: string, path: string, version: IVersion, act: () => Promise<TOutcome>): Promise<TOutcome> {
     const { files } = this.layout;
-    // objects of one content may share their ETag
+    // objects with the same content may share their ETag
     const name = crypto.createHash('sha256').update(`${key}\n${version.header.etag}`).digest('hex').slice(0, 32);
     const claim = this.layout.temporary(`claim-${name}`);
     try {
@@ -198,7 +200,7 @@ export class Publisher {
       const held = await this.reader.read(key, claim);
       return held?.header.etag === version.header.etag ? await act() : 'lost';
     } finally {
-      // a claim that stays keeps others from rewriting this version until `tmp/` is swept
+      // if a claim stays, this version cannot be rewritten until `tmp/` is swept
       await bestEffort(files.unlink(claim));
     }
   }

@@ -3,9 +3,9 @@ import type { DirectoryLayout } from '../files/classes.layout.js';
 import { type IAbout, RESERVED } from '../files/helpers.header.js';
 import { BytesDraft, type Draft, FileDraft } from './classes.draft.js';
 
-/** up to here a body is kept in memory until its header is known */
+/** bodies up to this size are kept in memory until their header is known */
 export const SMALL = 64 * 1024;
-/** what is gathered before it is written */
+/** bytes that are gathered for one write */
 const BATCH = 512 * 1024;
 
 export interface IIntakeOptions extends IAbout {
@@ -16,7 +16,7 @@ export interface IIntakeOptions extends IAbout {
 const wrongLength = (expected: number, got: string): RegistryError =>
   new RegistryError('invalid', `The body has ${got} bytes where ${expected} were announced`);
 
-/** what is written before the disk is told to begin, so that it works while the body arrives */
+/** bytes that are written before a sync begins, so that the disk works while the body arrives */
 const AHEAD = 64 * 1024 * 1024;
 
 /** Writes batches one after another, while the next one is being gathered. */
@@ -36,14 +36,15 @@ class Writer {
     this.running = this.layout.files.writev(this.fd, chunks, RESERVED + this.written);
     this.written += bytes;
     this.syncAhead();
-    // it is awaited before anything else happens to the file; until then its failure is not "unhandled"
+    // `add` or `finish` awaits it; until then its failure is not "unhandled"
     this.running.catch(() => {});
   }
 
   /**
-   * Everything is written. An error of the disk in between is thrown here, because the system reports it only once.
+   * Waits until everything is written. Throws errors of the writes in between, because the system reports them only
+   * once.
    */
-  public async settle(): Promise<void> {
+  public async finish(): Promise<void> {
     const [written, synced] = await Promise.allSettled([this.running, this.syncing]);
     for (const outcome of [written, synced]) if (outcome.status === 'rejected') throw outcome.reason;
   }
@@ -58,14 +59,14 @@ class Writer {
   }
 }
 
-/** Reads chunk by chunk; an abort wakes it even where the source is silent. */
+/** Yields the chunks of a stream; an abort ends it even while the source is silent. */
 async function* chunksOf(
   source: ReadableStream<Uint8Array>,
   options: IIntakeOptions,
 ): AsyncGenerator<Uint8Array, void> {
   const { signal, size } = options;
   const reader = source.getReader();
-  // an errored source refuses to be cancelled, and has said why already
+  // a stream that has failed refuses to be cancelled, and its error is known already
   const cancel = () => void reader.cancel(signal?.reason).catch(() => {});
   let total = 0;
   signal?.addEventListener('abort', cancel, { once: true });
@@ -86,7 +87,7 @@ async function* chunksOf(
   }
 }
 
-/** Takes a body in; nothing is left of it where the source fails, and cancelling the source is the caller's. */
+/** Stores a body in a draft. If the source fails, nothing is left. The caller cancels the source. */
 export const takeIn = async (
   layout: DirectoryLayout,
   key: string,
@@ -116,7 +117,7 @@ const takeStream = async (
 ): Promise<Draft> => {
   let batch: Uint8Array[] = [];
   let bytes = 0;
-  // most bodies are small, and then the beginning is all
+  // most bodies are small, and then this is all
   while (bytes <= SMALL) {
     const next = await chunks.next();
     if (next.done) return new BytesDraft(layout, key, options, Buffer.concat(batch, bytes));
@@ -137,7 +138,7 @@ const takeStream = async (
   });
 };
 
-/** A draft with a file of its own that `work` fills. */
+/** Makes a draft with a file of its own, which `work` fills. */
 export const fill = async (
   layout: DirectoryLayout,
   key: string,
@@ -150,10 +151,10 @@ export const fill = async (
   const writer = new Writer(layout, fd);
   try {
     await work(writer);
-    await writer.settle();
+    await writer.finish();
     return new FileDraft(layout, key, about, file, fd, writer.written);
   } catch (error) {
-    await writer.settle().catch(() => {}); // the first error is the one that counts
+    await writer.finish().catch(() => {}); // the first error is the one that counts
     await files.close(fd);
     await files.unlink(file);
     throw error;

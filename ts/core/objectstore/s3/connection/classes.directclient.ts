@@ -10,7 +10,7 @@ type TRequest = Parameters<NodeHttpHandler['handle']>[0];
 
 export interface IDirectRequest {
   method: 'GET' | 'HEAD' | 'PUT' | 'DELETE';
-  /** with the prefix of the store; absent: the bucket */
+  /** includes the prefix of the store; absent: the request is for the bucket */
   key?: string;
   query?: Record<string, string | undefined>;
   headers?: Record<string, string | undefined>;
@@ -20,18 +20,18 @@ export interface IDirectRequest {
 export interface IDirectAnswer {
   statusCode: number;
   headers: Record<string, string>;
-  /** has to be read or destroyed */
+  /** must be read or destroyed */
   body: Readable;
 }
 
 /** bytes; an error document of S3 has a few hundred */
 const MAX_DOCUMENT = 64 * 1024;
-/** Without a document to say so: no body may come with these, and nothing but S3 sends them. */
+/** Refusals that need no error document: no body may come with these, and nothing but S3 sends them. */
 const PLAIN_REFUSALS = [304, 416];
-/** Refusals of writes that the SDK could do nothing about. */
+/** Refusals of writes that the SDK would not retry. */
 const FINAL_REFUSALS = [404, 409, 412, 429];
 
-/** As the SDK spells keys in URLs; the signature covers this spelling. */
+/** Encodes a key as the SDK does in URLs; the signature covers this spelling. */
 const escaped = (key: string): string =>
   encodeURIComponent(key)
     .replaceAll('%2F', '/')
@@ -51,16 +51,15 @@ const documentOf = async (body: Readable): Promise<string> => {
 };
 
 const failureIn = async ({ statusCode, body }: IDirectAnswer): Promise<S3Failure> =>
-  // an answer that breaks off has no document
+  // an answer that breaks off counts as one without a document
   new S3Failure(statusCode, await documentOf(body).catch(() => ''));
 
 /**
- * Small requests, without the SDK's way of building them and of reading their answers (middleware, endpoint rules,
- * schemas), which takes three times the CPU of all the rest. Signer, credentials and connections are the SDK's.
+ * Sends small requests without the SDK's middleware, endpoint rules and schemas, which take three times the CPU of all
+ * the rest. It uses the SDK's signer, credentials and connections.
  *
- * This only ever adds a short way. What it does not know is left to the SDK (`undefined`), with its retries, redirects,
- * new credentials and corrected clock; so a request goes that way only if it was answered plainly, or, for writes, if the
- * server refused it before it did anything.
+ * It is only a shortcut. If it returns `undefined`, the SDK must send the request, with its retries, redirects, new
+ * credentials and corrected clock. A write is left to the SDK only if the server certainly did not apply it.
  */
 export class DirectClient {
   private readonly origin: Pick<TRequest, 'protocol' | 'hostname' | 'port'>;
@@ -78,8 +77,9 @@ export class DirectClient {
   }
 
   /**
-   * Sends what may be sent twice. Throws only what S3 itself refuses for what is stored (404, 304, 416).
-   * @returns an answer of 200 or 206; undefined: ask the SDK
+   * Sends a request that may be sent twice. Throws only S3's own refusals that depend on what is stored (404, 304,
+   * 416).
+   * @returns an answer of 200 or 206; undefined: use the SDK
    */
   public async read(request: IDirectRequest, http: IHttpOptions): Promise<IDirectAnswer | undefined> {
     let answer: IDirectAnswer;
@@ -98,12 +98,13 @@ export class DirectClient {
 
   /**
    * Sends a write or a delete, once. Throws what the SDK without retries would throw.
-   * @returns the header of the answer; undefined: it was certainly not carried out, and the SDK may know what to do
+   * @returns the headers of the answer; undefined: the request was certainly not applied, and the SDK may handle the
+   * refusal
    */
   public async write(request: IDirectRequest, http: IHttpOptions): Promise<Record<string, string> | undefined> {
     const answer = await this.exchange(request, http);
     if (answer.statusCode >= 200 && answer.statusCode < 300) {
-      // gives the connection back to the pool
+      // returns the connection to the pool
       answer.body.on('error', () => {}).resume();
       if (answer.headers['content-type']?.startsWith('text/html')) throw notOfS3();
       return answer.headers;
@@ -132,7 +133,10 @@ export class DirectClient {
     }) as Promise<TRequest>;
   }
 
-  /** One hash for the signature and as the checksum that the server keeps, and that buckets with locks ask for. */
+  /**
+   * One hash serves for the signature, and as the checksum that the server stores and that buckets with object lock
+   * require.
+   */
   private seal(body: Uint8Array | undefined): Record<string, string> {
     if (!body) return {};
     const hash = createHash('sha256').update(body).digest();

@@ -3,8 +3,8 @@ import { contradicts, type ICondition } from '../writing/helpers.write.js';
 import { preconditionFailed } from './helpers.errors.js';
 
 /**
- * For servers that ignore conditions: compares first, and throws `preconditionFailed`. Exact only while nothing else
- * writes the key; see KeyLocks.
+ * For servers that ignore conditions: compares before the write, and throws `preconditionFailed`. Exact only if nothing
+ * else writes the key meanwhile; see KeyLocks.
  */
 export const compareFirst = async (
   head: (key: string) => Promise<IObjectInfo | null>,
@@ -16,7 +16,7 @@ export const compareFirst = async (
   if (contradicts(found?.etag ?? null, condition)) throw preconditionFailed(key);
 };
 
-/** One writer per key in this process, for servers that do not compare conditions themselves. */
+/** Allows one writer per key in this process, for servers that do not check conditions. */
 export class KeyLocks {
   private readonly tails = new Map<string, Promise<void>>();
 

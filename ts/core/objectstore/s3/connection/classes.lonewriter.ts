@@ -8,20 +8,20 @@ import { unavailable } from './helpers.errors.js';
 import { pause } from './helpers.request.js';
 import type { IS3Session } from './interfaces.session.js';
 
-/** Swept with other leftovers when a crash leaves it and nobody starts again. */
+/** If a crash leaves it and nobody starts again, it is swept with the other staging objects. */
 const NAME = 'staging/replica';
 
 interface IClaim {
   id: string;
-  /** grows while its writer lives */
+  /** a number that grows while the writer lives */
   beat: number;
 }
 
 /**
- * Where a server ignores conditions, two replicas would lose each other's writes, so the second one does not start.
- * The one that runs renews its claim; a claim that is not renewed while it is watched belonged to a crash and is taken
- * over. That compares no clocks. Two that start in the same instant find each other by the next beat, and then the one
- * whose claim was overwritten stops writing.
+ * If a server ignores conditions, two replicas would lose each other's writes, so the second one refuses to start. The
+ * running replica renews its claim. If a claim is not renewed while it is watched, its replica has crashed, and the
+ * claim is taken over. This compares no clocks. Two replicas that start at the same moment see each other at the next
+ * renewal, and the one whose claim was overwritten stops writing.
  */
 export class LoneWriter {
   private readonly id = randomUUID();
@@ -34,7 +34,7 @@ export class LoneWriter {
     private readonly beatMs: number,
   ) {}
 
-  /** Throws `unavailable` while another replica runs. */
+  /** Throws `unavailable` if another replica runs. */
   public static async claim(session: IS3Session, beatMs: number): Promise<LoneWriter> {
     const writer = new LoneWriter(session, beatMs);
     const before = await writer.read();
@@ -44,14 +44,14 @@ export class LoneWriter {
       if (after && (after.id !== before.id || after.beat !== before.beat)) throw taken();
     }
     await writer.write();
-    // long enough for one that started at the same time to have written, too
+    // long enough for a replica that started at the same time to have written its claim
     await pause(beatMs / 4);
     if ((await writer.read())?.id !== writer.id) throw taken();
     writer.schedule();
     return writer;
   }
 
-  /** Call it before each write. */
+  /** Call it before each write. Throws if the claim was lost. */
   public check(): void {
     if (this.lost) throw taken();
   }
@@ -67,7 +67,7 @@ export class LoneWriter {
 
   private schedule(): void {
     this.timer = setTimeout(() => void this.renew(), this.beatMs);
-    // the claim alone does not keep a process alive
+    // the claim must not keep a process alive
     this.timer.unref?.();
   }
 

@@ -1,6 +1,6 @@
 import type { GetObjectCommandOutput, ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
 
-/** What S3 tells of an object in the header of its answer. */
+/** What S3 reports about an object in the headers of its answer. */
 export type THead = Pick<
   GetObjectCommandOutput,
   'ETag' | 'ContentLength' | 'LastModified' | 'ContentType' | 'Metadata' | 'ContentRange'
@@ -15,7 +15,7 @@ const METADATA = 'x-amz-meta-';
 export const metadataHeaders = (metadata: Record<string, string>): Record<string, string> =>
   Object.fromEntries(Object.entries(metadata).map(([name, value]) => [METADATA + name, value]));
 
-/** undefined: the answer lacks what every server sends */
+/** undefined: the answer lacks a header that every server sends */
 export const headIn = (headers: Record<string, string>): THead | undefined => {
   const { etag: ETag, 'content-length': length = '', 'last-modified': modified = '' } = headers;
   const LastModified = new Date(modified);
@@ -34,7 +34,7 @@ export const readContentRange = (header: string | undefined): { start: number; e
   return match && { start: Number(match[1]), end: Number(match[2]), size: Number(match[3]) };
 };
 
-/** The text of an element that holds nothing else. */
+/** The text of an XML element that contains only text. */
 const textOf = (document: string, name: string): string | undefined => {
   const start = document.indexOf(`<${name}>`);
   if (start < 0) return undefined;
@@ -42,9 +42,9 @@ const textOf = (document: string, name: string): string | undefined => {
   return document.slice(from, document.indexOf('<', from));
 };
 
-/** A refusal by S3, with the fields of the SDK's errors that this driver reads (helpers.errors.ts). */
+/** A refusal by S3, with those fields of the SDK's errors that this driver reads (helpers.errors.ts). */
 export class S3Failure extends Error {
-  /** S3's own code; undefined: the answer has no document of S3 */
+  /** S3's own code; undefined: the answer has no error document of S3 */
   public readonly Code: string | undefined;
   public readonly ActualObjectSize: string | undefined;
   public readonly $metadata: { httpStatusCode: number };
@@ -67,8 +67,8 @@ export class S3Failure extends Error {
 export const notOfS3 = (): S3Failure => new S3Failure(200, '');
 
 /**
- * A page of a listing; undefined: the SDK's parser has to read it. This one is for documents without CDATA and with no
- * entities but the quotes of ETags: nearly all of them.
+ * A page of a listing; undefined: the SDK must parse it. This parser handles documents without CDATA and without
+ * entities other than the quotes of ETags: nearly all of them.
  */
 export const pageIn = (document: string): TPage | undefined => {
   const plain = document.replace(/&(?:quot|#34);/g, '"');

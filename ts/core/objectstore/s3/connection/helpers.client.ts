@@ -8,25 +8,27 @@ import type { IS3Settings } from './helpers.settings.js';
 
 export type TS3Sdk = typeof Sdk;
 
-/** Views of one connection pool that differ in what they do by themselves. */
+/** Clients that share one connection pool and differ in what they do on their own. */
 export interface IS3Clients {
   sdk: TS3Sdk;
-  /** retries by itself: for what may safely be sent twice */
+  /** retries: for requests that may be sent twice */
   retrying: S3Client;
-  /** sends once: for writes and deletes, of which a second one could meet the first one's result (helpers.write.ts) */
+  /**
+   * sends once: for writes and deletes, whose repetition could meet the result of the first request (helpers.write.ts)
+   */
   once: S3Client;
   /**
    * Retries, and adds no checksum of its own. For parts of multipart uploads: a checksum on some of them (those not
-   * copied) would have to be promised at the start and repeated at the end, and not every server can do so for copied
+   * copied) would have to be announced at the start and repeated at the end, and not every server can do so for copied
    * parts. Their bytes are covered by the request's signature.
    */
   parts: S3Client;
-  /** a short way for what is small, and leaves the rest to the others */
+  /** a shortcut for small requests; leaves all others to the SDK */
   direct: DirectClient;
   close(): void;
 }
 
-/** Each body that is being read holds one; the SDK's default of 50 is used up by 50 slow downloads. */
+/** Each body that is being read holds a socket; 50 slow downloads use up the SDK's default of 50. */
 const MAX_SOCKETS = 1024;
 const CONNECT_TIMEOUT_MS = 10_000;
 
@@ -35,8 +37,8 @@ const SILENT_SDK_LOGGER = { trace() {}, debug() {}, info() {}, warn() {}, error(
 const MUTE = 'AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED';
 
 /**
- * The SDK prints once per process that Node 20 will not do for its versions of 2027. Which version runs is this
- * library's business (it is pinned), not its user's, so the first client is made with the SDK's own switch set.
+ * The SDK warns once per process that its versions of 2027 will not support Node 20. This library pins the SDK's
+ * version, so its users need no warning: the first client is made with the SDK's own switch set.
  */
 const withoutWarning = <T>(make: () => T): T => {
   const before = process.env[MUTE];
@@ -49,7 +51,7 @@ const withoutWarning = <T>(make: () => T): T => {
   }
 };
 
-/** Loads the SDK (about 20 MB of code, hence not before it is needed) and connects to nothing yet. */
+/** Loads the SDK (about 20 MB of code, so only when it is needed). Does not connect yet. */
 export const connect = async (settings: IS3Settings): Promise<IS3Clients> => {
   const [sdk, { SmartBucket }, { NodeHttpHandler }] = await Promise.all([
     import('@aws-sdk/client-s3'),
@@ -65,7 +67,7 @@ export const connect = async (settings: IS3Settings): Promise<IS3Clients> => {
     logger: SILENT_SDK_LOGGER,
   });
   const build = (checksums: IS3Settings['checksums']): S3Client => {
-    // the endpoint has a scheme here, so that smartbucket has nothing to guess and to warn about
+    // smartbucket would guess a missing scheme and warn about it
     const { storageClient } = new SmartBucket({
       endpoint: settings.endpoint,
       region: settings.region,
@@ -73,22 +75,22 @@ export const connect = async (settings: IS3Settings): Promise<IS3Clients> => {
       accessSecret: settings.credentials?.secretAccessKey ?? '',
     });
     Object.assign(storageClient.config, {
-      // smartbucket knows neither session tokens nor the SDK's chain, which `undefined` selects
+      // smartbucket supports neither session tokens nor the SDK's credential chain, which `undefined` selects
       credentials: settings.credentials,
       requestHandler,
       logger: SILENT_SDK_LOGGER,
       requestChecksumCalculation: async () => checksums,
-      // what is read is checked by whoever asked for it, against a digest; the SDK's check is one more stream around the
-      // socket's, to be cancelled and to fail in its own ways
+      // callers check what they read against a digest; the SDK's check would be one more stream around the socket's,
+      // with its own ways to fail and to be cancelled
       responseChecksumValidation: async () => 'WHEN_REQUIRED',
-      // "Expect: 100-continue" opens a socket of its own for each upload and waits seconds where it is not answered
+      // "Expect: 100-continue" opens a separate socket for each upload, and waits seconds if the server ignores it
       expectContinueHeader: false,
     });
     return storageClient;
   };
   const retrying = withoutWarning(() => build(settings.checksums));
   const once = build(settings.checksums);
-  // replaced and not removed: the signing step has its place "after retryMiddleware"
+  // replaced, not removed: the signing step is placed "after retryMiddleware"
   once.middlewareStack.add((next) => next, {
     name: 'retryMiddleware',
     step: 'finalizeRequest',
@@ -96,7 +98,7 @@ export const connect = async (settings: IS3Settings): Promise<IS3Clients> => {
     override: true,
   });
   const parts = build('WHEN_REQUIRED');
-  // resolved once for all three, so that a token service is not asked three times
+  // resolved once for all three clients, so that a token service gets one request
   for (const client of [once, parts]) Object.assign(client.config, { credentials: retrying.config.credentials });
   const direct = new DirectClient(retrying, requestHandler, settings);
   return { sdk, retrying, once, parts, direct, close: () => retrying.destroy() };

@@ -16,22 +16,25 @@ const like = (error: unknown): IS3ErrorLike => (typeof error === 'object' && err
 /** undefined: no answer came */
 export const statusOf = (error: unknown): number | undefined => like(error).$metadata?.httpStatusCode;
 
-/** S3's own code if the answer has one (`NoSuchKey`), else the socket's (`ECONNRESET`), else the class of the error. */
+/**
+ * S3's own code if the answer has one (`NoSuchKey`), else the socket's (`ECONNRESET`), else the name of the error
+ * class.
+ */
 export const codeOf = (error: unknown): string => {
   const { Code, code, name, $metadata } = like(error);
   if (name === 'AbortError' || name === 'TimeoutError') return 'no answer in time';
-  // an answer without a document, as to every HEAD
+  // an answer without an error document, e.g. every answer to HEAD
   if (name === 'Unknown' && $metadata?.httpStatusCode) return `HTTP ${$metadata.httpStatusCode}`;
   return Code ?? (typeof code === 'string' ? code : undefined) ?? name ?? 'unknown error';
 };
 
 /**
- * The only answer that means "absent". A 404 alone does not: a balancer answers it with a page of its own, a server whose
- * bucket is not mounted with `NoSuchBucket`, and every HEAD without a body and so without a code.
+ * The only answer that means "absent". A 404 alone does not: a load balancer sends it with a page of its own, a server
+ * whose bucket is not mounted sends it with `NoSuchBucket`, and the answer to a HEAD has no body and so no code.
  */
 export const isNoSuchKey = (error: unknown): boolean => statusOf(error) === 404 && codeOf(error) === 'NoSuchKey';
 
-/** Whether the answer has S3's error document; without one it may come from anything on the way. */
+/** Whether the answer has S3's error document; without one, it may come from any proxy. */
 const hasDocument = (error: unknown): boolean => like(error).Code !== undefined;
 
 const NEVER_SENT = [
@@ -45,19 +48,22 @@ const NEVER_SENT = [
 const THROTTLED = ['SlowDown', 'SlowDownRead', 'SlowDownWrite', 'RequestTimeout', 'TooManyRequests'];
 
 /**
- * versitygw, which keeps keys as paths. For good where a key is a directory of another's, which callers avoid; for a
- * moment while it removes the directory that a delete has emptied.
+ * Codes of versitygw, which stores keys as paths. Permanent if a key is a directory of another key, which callers
+ * avoid; temporary while it removes a directory that a delete has emptied.
  */
 const PATH_TAKEN = ['ExistingObjectIsDirectory', 'ObjectParentIsFile'];
-/** MinIO answers "access denied" in the same moment. init() has seen that access is allowed, so the request is sent again. */
+/**
+ * MinIO sends "access denied" at that moment. init() has checked that access is allowed, so the request is sent again.
+ */
 const DENIED = 'AccessDenied';
 
 /**
- * What a failed write or delete may have done.
- * - `absent`, `condition`: the server refused it for what is (not) stored, and nothing changed
- * - `again`: it was not carried out, and the same request may succeed later
- * - `refused`: it was not carried out and will not be
- * - `unknown`: it may have been carried out, now or in a moment
+ * What a failed write or delete may have done:
+ *
+ * - `absent`, `condition`: the server refused it because of what is (not) stored, and nothing changed
+ * - `again`: it was not applied, and the same request may succeed later
+ * - `refused`: it was not applied and never will be
+ * - `unknown`: it may have been applied, or may be applied in a moment
  */
 export type TWriteFailure = 'absent' | 'condition' | 'again' | 'refused' | 'unknown';
 
@@ -69,21 +75,21 @@ export const writeFailureOf = (error: unknown): TWriteFailure => {
   // the request cannot be built (`ERR_INVALID_CHAR`): it was never sent
   if (code === 'ERR_INVALID_CHAR') return 'refused';
   if (status === undefined || status >= 500) return status === 501 ? 'refused' : 'unknown';
-  // a 200 that turns out to hold an error document, as CompleteMultipartUpload may answer
+  // a 200 whose body is an error document, which CompleteMultipartUpload may send
   if (status < 300) return 'unknown';
   if (like(error).$metadata?.clockSkewCorrected) return 'again';
-  // nothing but S3 compares conditions, and some servers do so without a document
+  // nothing but S3 checks conditions, and some servers send 412 without a document
   if (status === 412) return 'condition';
-  // a page of something on the way, which may have passed the request on before
+  // the page of a proxy, which may have forwarded the request before
   if (!hasDocument(error)) return status === 413 ? 'refused' : 'unknown';
-  // the upload is gone because it was completed, or because it was aborted; a look at the object decides
+  // the upload is gone because it was completed, or because it was aborted; a HEAD of the object decides
   if (code === 'NoSuchUpload') return 'unknown';
-  // AWS: another write of the key was under way; neither was preferred, so ask again
+  // AWS: another write of the key was under way at the same time, and both were refused: send it again
   if (['ConditionalRequestConflict', 'OperationAborted', DENIED, ...PATH_TAKEN].includes(code)) return 'again';
   return isNoSuchKey(error) ? 'absent' : 'refused';
 };
 
-/** What helps an operator, for the codes whose cause is in the configuration. */
+/** Advice to an operator, for the codes whose cause is in the configuration. */
 const HINTS: Record<string, string> = {
   InvalidAccessKeyId: 'the server does not know config.storage.accessKey',
   XAdminUserNotFound: 'the server does not know config.storage.accessKey',
@@ -104,7 +110,7 @@ const HINTS: Record<string, string> = {
     'no credentials: give config.storage.accessKey and accessSecret, or provide them to the SDK',
 };
 
-/** For the operator who starts the registry: what went wrong, with S3's code and a hint. The caller adds where. */
+/** Describes a start failure to the operator, with S3's code and advice. The caller adds bucket and endpoint. */
 export const explain = (error: unknown): string => {
   const code = codeOf(error);
   const { Region } = like(error);
@@ -112,10 +118,13 @@ export const explain = (error: unknown): string => {
   return missingPermission(error, 's3') ?? (code === 'Error' && error instanceof Error ? error.message : code);
 };
 
-/** Seconds after which callers come again: most outages of a storage are shorter. */
+/** Seconds after which clients try again: most storage outages are shorter. */
 const RETRY_AFTER = { 'Retry-After': '5' };
 
-/** The messages of this function go to callers and name no code of S3; the SDK's error is the cause, for the log. */
+/**
+ * Converts an error of S3. The message goes to callers and contains no S3 code; the SDK's error is the cause, for the
+ * log.
+ */
 export const toRegistryError = (cause: unknown): RegistryError => {
   if (cause instanceof RegistryError) return cause;
   const code = codeOf(cause);
@@ -137,9 +146,9 @@ export const toRegistryError = (cause: unknown): RegistryError => {
 export const unavailable = (message: string, cause?: unknown): RegistryError =>
   new RegistryError('unavailable', message, { cause, headers: RETRY_AFTER });
 
-/** `cause`: the failure that leaves it open whether the write or delete was, or will be, carried out */
+/** @param cause the failure after which it is unknown whether the write or delete was, or will be, applied */
 export const outcomeUnknown = (cause: unknown): RegistryError =>
-  new RegistryError('outcomeUnknown', 'The storage did not say whether this was done', {
+  new RegistryError('outcomeUnknown', 'It is not known whether the storage did this', {
     cause,
     headers: RETRY_AFTER,
   });
@@ -147,19 +156,22 @@ export const outcomeUnknown = (cause: unknown): RegistryError =>
 export const preconditionFailed = (key: string, cause?: unknown): RegistryError =>
   new RegistryError('preconditionFailed', `"${key}" is not in the state that this write was made for`, { cause });
 
-/** A part that is to be joined is not there, or is another object than the one that was asked for. */
+/** A part that is to be joined is missing, or is another object than requested. */
 export const partGone = (name: string, cause?: unknown): RegistryError =>
   new RegistryError('notFound', `"${name}" is to be joined and is not there`, { cause });
 
 export const rangeInvalid = (size: number): RegistryError =>
   new RegistryError('rangeInvalid', `The range begins after the last of ${size} bytes`, { detail: { size } });
 
-/** The object's size in an answer of 416, if it has one */
+/** The object's size in a 416 answer, if the answer has it. */
 export const sizeIn = (error: unknown): number | undefined => {
   const size = Number(like(error).ActualObjectSize ?? Number.NaN);
   return Number.isInteger(size) ? size : undefined;
 };
 
-/** The error for an abort by the caller's signal: its own reason, so that a deadline or a hang-up keeps its meaning. */
+/**
+ * The error for an abort by the caller's signal: the signal's own reason, which distinguishes a deadline from a
+ * disconnect.
+ */
 export const abortReason = (signal: AbortSignal): unknown =>
   signal.reason instanceof Error ? signal.reason : new RegistryError('timeout', 'The request was aborted');

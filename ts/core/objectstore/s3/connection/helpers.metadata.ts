@@ -4,23 +4,23 @@ import type * as Sdk from '@aws-sdk/client-s3';
 import type { IObjectInfo } from '../../interfaces.objectstore.js';
 import { unquoted } from './helpers.request.js';
 
-/** The metadata by which core names the write that made an object. */
+/** Metadata in which core stores the id of the write that made an object. */
 const WRITE_ID = 'write-id';
-/** The same for objects whose caller gave no id; hidden from callers. */
+/** Metadata for the driver's own write id, if the caller gave none; hidden from callers. */
 const OWN_WRITE_ID = 'smartregistry-write';
 
 /**
- * Every object carries the id of the write that made it. After a lost answer, a HEAD for the id tells this write's
- * object from another one; equal bytes, and so equal ETags, would not. The caller's id is used if there is one: a write
- * that the caller repeats in a second call is recognised then, too.
+ * Every object has the id of the write that made it. After a lost answer, a HEAD compares the id: equal bytes, and so
+ * equal ETags, would not distinguish this write's object from another one. The caller's id is used if there is one, so
+ * that a write that the caller repeats in a second call is also recognised.
  */
 export const writeIdOf = (metadata: Record<string, string> | undefined): string => metadata?.[WRITE_ID] ?? randomUUID();
 
-/** The id in the metadata of a HEAD. */
+/** The write id in the metadata that a HEAD returned. */
 export const writeIdIn = (headers: Record<string, string> | undefined): string | undefined =>
   headers?.[WRITE_ID] === undefined ? headers?.[OWN_WRITE_ID] : decode(headers[WRITE_ID]);
 
-/** Headers take printable ASCII without spaces at the ends; everything else travels percent-encoded. */
+/** Headers carry printable ASCII without spaces at the ends; all other characters are percent-encoded. */
 const encode = (value: string): string =>
   value.replace(/[^\x21-\x24\x26-\x7e]+/g, (run) => Buffer.from(run).toString('hex').replace(/../g, '%$&'));
 
@@ -28,7 +28,7 @@ const decode = (value: string): string => {
   try {
     return decodeURIComponent(value);
   } catch (error) {
-    // URIError: the object was written by something else than this driver, and its metadata never encoded
+    // URIError: the metadata is not encoded, so another program wrote the object
     if (error instanceof URIError) return value;
     throw error;
   }
@@ -45,7 +45,7 @@ const fromHeaders = (headers: Record<string, string> | undefined): Record<string
   return entries.length > 0 ? Object.fromEntries(entries.map(([name, value]) => [name, decode(value)])) : undefined;
 };
 
-/** From the answer to HeadObject or GetObject. `size` is that of the whole object. */
+/** From the answer of HeadObject or GetObject. `size` is that of the whole object. */
 export const infoOf = (
   key: string,
   answer: Pick<Sdk.GetObjectCommandOutput, 'ETag' | 'LastModified' | 'ContentType' | 'Metadata'>,

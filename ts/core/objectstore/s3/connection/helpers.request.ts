@@ -2,9 +2,9 @@ import { abortReason, toRegistryError } from './helpers.errors.js';
 import type { IHttpOptions } from './interfaces.http.js';
 import type { IS3Session } from './interfaces.session.js';
 
-/** The slowest link that is waited for: 64 KiB/s. */
+/** Bytes per ms of the slowest link that is waited for: 64 KiB/s. */
 const BYTES_PER_MS = 64;
-/** A server that copies or joins inside itself is expected to do at least 4 MiB/s. */
+/** Bytes per ms that a server must reach when it copies or joins internally: 4 MiB/s. */
 const SERVER_BYTES_PER_MS = 4096;
 
 export const sendingTime = (session: IS3Session, bytes: number): number =>
@@ -13,9 +13,9 @@ export const copyingTime = (session: IS3Session, bytes: number): number =>
   session.timing.requestMs + bytes / SERVER_BYTES_PER_MS;
 
 /**
- * Runs one operation of the SDK so that it always ends: with the SDK's time-out for each attempt, and a hard stop for
- * all attempts together, because that time-out ends at the answer's first byte. Throws the SDK's own errors; throws the
- * signal's reason if the caller's signal aborts. `ms: 0` leaves the time to the caller.
+ * Runs one operation of the SDK so that it always ends: with the SDK's time-out for each attempt, and a limit for all
+ * attempts together, because the SDK's time-out ends at the first byte of the answer. Throws the SDK's own errors;
+ * throws the signal's reason if the caller's signal aborts. `ms: 0`: no limit, the caller has its own.
  */
 export const run = async <T>(
   session: IS3Session,
@@ -26,7 +26,7 @@ export const run = async <T>(
   if (signal?.aborted) throw abortReason(signal);
   const stop = new AbortController();
   const abort = () => stop.abort();
-  // three attempts of the SDK, and half as much again for its pauses
+  // three attempts of the SDK, and half of that again for its pauses
   const timer = ms > 0 ? setTimeout(abort, ms * 4.5) : undefined;
   signal?.addEventListener('abort', abort, { once: true });
   try {
@@ -40,7 +40,7 @@ export const run = async <T>(
   }
 };
 
-/** As `run`, for operations whose every error means that the storage is unavailable. */
+/** Like `run`, for operations for which every error means that the storage is unavailable. */
 export const must = async <T>(
   session: IS3Session,
   operation: (http: IHttpOptions) => Promise<T>,
@@ -54,7 +54,7 @@ export const must = async <T>(
   }
 };
 
-/** Resolves also when the signal aborts; the caller checks the signal. */
+/** Also resolves when the signal aborts; the caller checks the signal. */
 export const pause = (ms: number, signal?: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     const finish = () => {
@@ -69,6 +69,6 @@ export const pause = (ms: number, signal?: AbortSignal): Promise<void> =>
 export const quoted = (etag: string): string => `"${etag}"`;
 export const unquoted = (etag: string | undefined): string => (etag ?? '').replace(/^(?:W\/)?"(.*)"$/, '$1');
 
-/** `bucket/key` as a header: percent-encoded, because a `+` or `%2F` in a key would be decoded otherwise. */
+/** `bucket/key` as a header value, percent-encoded: otherwise the server would decode a `+` or `%2F` in a key. */
 export const copySource = (session: IS3Session, key: string): string =>
   [session.settings.bucket, ...key.split('/')].map((segment) => encodeURIComponent(segment)).join('/');

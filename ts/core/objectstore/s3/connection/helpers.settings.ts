@@ -1,30 +1,30 @@
 import { RegistryError } from '../../../classes.registryerror.js';
 import type { IS3StorageConfig } from '../interfaces.s3config.js';
 
-/** An `IS3StorageConfig` read strictly: one URL, one bucket, one prefix. */
+/** A checked `IS3StorageConfig`: one URL, one bucket, one prefix. */
 export interface IS3Settings {
   /** scheme, host and port, no path */
   endpoint: string;
   region: string;
   bucket: string;
-  /** empty, or ending in `/`; put before every key */
+  /** empty, or ends with `/`; prepended to every key */
   prefix: string;
   /** absent: the SDK's own chain (environment, profile, web identity, instance role) */
   credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
-  /** set here in any case, because the driver relies on it and the SDK's environment variables could change it */
+  /** always set, because the driver relies on it and environment variables of the SDK could change it */
   checksums: 'WHEN_SUPPORTED' | 'WHEN_REQUIRED';
   encryption?: string;
   allowUnconditionalWrites: boolean;
   createBucket: boolean;
 }
 
-/** Thrown while the registry starts, to its operator; names the field, never a secret. */
+/** An error for the operator at the start. Names the field, never a secret. */
 const wrong = (field: string, problem: string): RegistryError =>
   new RegistryError('invalid', `config.storage.${field} ${problem}`);
 
 const isFalse = (value: unknown): boolean => ['false', '0'].includes(String(value).trim().toLowerCase());
 
-/** Accepts `host`, `host:port` and full URLs, as the descriptor does; the port and useSsl fields fill what is missing. */
+/** Accepts `host`, `host:port` and full URLs, as the descriptor does; `port` and `useSsl` add what is missing. */
 const readEndpoint = (config: IS3StorageConfig): string => {
   const text = config.endpoint.trim();
   const scheme = /^https?:\/\//i.test(text) ? '' : isFalse(config.useSsl) ? 'http://' : 'https://';

@@ -4,11 +4,11 @@ import { codeOf, explain, statusOf } from './helpers.errors.js';
 import { copySource, run } from './helpers.request.js';
 import type { IS3Abilities, IS3Session } from './interfaces.session.js';
 
-/** An ETag that no object has: 16 zero bytes are not the MD5 of anything written here. */
+/** An ETag that no object has: 16 zero bytes are not the MD5 of anything the registry writes. */
 const NO_ETAG = '"00000000000000000000000000000000"';
 const CREATED_BY_NOW = ['BucketAlreadyOwnedByYou', 'BucketAlreadyExists', 'OperationAborted'];
 
-/** To the operator who starts the registry; the SDK's own error stays the cause. */
+/** An error for the operator at the start; the SDK's own error is the cause. */
 const cannotStart = (session: IS3Session, cause: unknown): RegistryError => {
   const { bucket, endpoint } = session.settings;
   return new RegistryError('unavailable', `The bucket "${bucket}" at ${endpoint} cannot be used. ${explain(cause)}`, {
@@ -16,7 +16,7 @@ const cannotStart = (session: IS3Session, cause: unknown): RegistryError => {
   });
 };
 
-/** Makes sure of the bucket with the right the driver needs anyway: listing it. ListBuckets is often not allowed. */
+/** Checks the bucket by listing it, a right that the driver needs anyway. ListBuckets is often not allowed. */
 export const openBucket = async (session: IS3Session): Promise<void> => {
   const { sdk, retrying } = session.clients;
   const { bucket: Bucket, prefix: Prefix } = session.settings;
@@ -34,7 +34,7 @@ export const openBucket = async (session: IS3Session): Promise<void> => {
     session.logger.info('Created the bucket', { bucket: Bucket });
   } catch (error) {
     if (!CREATED_BY_NOW.includes(codeOf(error))) throw cannotStart(session, error);
-    // another replica was quicker, or the bucket is of another account: the next look decides
+    // another replica was faster, or the bucket belongs to another account: the next attempt decides
   }
   try {
     await look();
@@ -45,7 +45,7 @@ export const openBucket = async (session: IS3Session): Promise<void> => {
 
 type TRefusal = 'refused' | 'accepted' | 'unknown to the server';
 
-/** Whether a request with a condition that does not hold is refused for it. */
+/** Whether the server refuses a request whose condition does not hold. */
 const isRefused = async (session: IS3Session, send: Parameters<typeof run>[1]): Promise<TRefusal> => {
   try {
     await run(session, send);
@@ -53,16 +53,16 @@ const isRefused = async (session: IS3Session, send: Parameters<typeof run>[1]): 
   } catch (error) {
     const status = statusOf(error);
     if (status === 412) return 'refused';
-    // some servers answer 501 or 400 to the header itself
+    // some servers send 501 or 400 because of the header itself
     if (status === 501 || status === 400) return 'unknown to the server';
     throw cannotStart(session, error);
   }
 };
 
 /**
- * Finds out what the server honours, with an object of its own: conditions of a put first, and where those hold, of a
- * delete, and of a multipart upload's copies and end. The object lies under `staging/`, so that one which a crash leaves here
- * is swept with what other crashes leave there.
+ * Finds out which conditions the server honours, with an object of its own: those of a put first, and if they hold,
+ * those of a delete and of a multipart upload's copies and completion. The object is under `staging/`, so that a sweep
+ * removes it if a crash leaves it.
  */
 export const probe = async (session: IS3Session): Promise<IS3Abilities> => {
   const { sdk, once, retrying } = session.clients;

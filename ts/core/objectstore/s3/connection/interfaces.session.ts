@@ -5,13 +5,13 @@ import type { IS3Clients } from './helpers.client.js';
 import type { IS3Settings } from './helpers.settings.js';
 
 export interface IS3Timing {
-  /** ms for the answer to a small request to begin; long operations add to it by their size */
+  /** ms until the answer to a small request begins; long operations add time by their size */
   requestMs: number;
   /** ms without a byte, while one is waited for, after which a body or an upload is given up */
   idleMs: number;
 }
 
-/** What the server was found to honour. */
+/** The conditions that the server honours, as tested at the start. */
 export interface IS3Abilities {
   /** `If-Match` and `If-None-Match` of PutObject */
   put: boolean;
@@ -23,15 +23,15 @@ export interface IS3Abilities {
   copy: boolean;
 }
 
-/** An opened store, as the parts of the driver share it. */
+/** An open store, shared by the parts of the driver. */
 export interface IS3Session {
   clients: IS3Clients;
   settings: IS3Settings;
   timing: IS3Timing;
   abilities: IS3Abilities;
   logger: ILogger;
-  /** keys, prefix included, of which the last answer was that an object is there: a hint only */
+  /** keys (with the prefix) whose last answer was that the object exists: only a hint */
   present: plugins.LRUCache<string, true>;
-  /** memory of uploads whose bytes are gathered before they are sent; one for the process */
+  /** memory for uploads that are gathered before they are sent; one for the process */
   budget: UploadBudget;
 }

@@ -3,7 +3,7 @@ import { type IBufferSource, streamOfBuffers } from '../../../base/helpers.strea
 import { abortReason, unavailable } from '../connection/helpers.errors.js';
 
 export interface IBodyOptions {
-  /** the bytes that have to come; fewer are an error */
+  /** bytes that must come; fewer are an error */
   expected: number;
   /** ms without a byte while the reader waits for one */
   idleMs: number;
@@ -12,13 +12,13 @@ export interface IBodyOptions {
 
 const EVENTS = ['readable', 'end', 'close'] as const;
 
-/** The body of one answer, read by `next` or by `flow`. */
+/** The body of one answer, read with `next` or with `flow`. */
 class BodySource implements IBufferSource {
   private received = 0;
   private failure: unknown;
   private over = false;
   private isAsked = false;
-  /** called when something has happened to `raw` */
+  /** called when `raw` has emitted an event */
   private wake = () => {};
 
   constructor(
@@ -26,7 +26,7 @@ class BodySource implements IBufferSource {
     private readonly options: IBodyOptions,
   ) {
     const { expected, signal } = options;
-    // never removed: an error of the socket after its last byte has no reader, and would end the process
+    // never removed: an error of the socket after its last byte would be unhandled and end the process
     raw.on('error', this.onError);
     signal?.addEventListener('abort', this.onAbort, { once: true });
     if (signal?.aborted) this.onAbort();
@@ -35,7 +35,7 @@ class BodySource implements IBufferSource {
 
   public async next(): Promise<Uint8Array | null> {
     const { raw } = this;
-    // not before: a listener for `readable` would keep `flow` from flowing
+    // only now: a listener for `readable` would stop `flow`
     if (!this.over && !this.isAsked) for (const event of EVENTS) raw.on(event, this.onEvent);
     this.isAsked = true;
     while (!this.over) {
@@ -50,7 +50,7 @@ class BodySource implements IBufferSource {
     return null;
   }
 
-  /** As the socket emits them, for a third of the CPU that `next` takes. */
+  /** Passes on the bytes as the socket emits them, for a third of the CPU of `next`. */
   public async flow(take: (bytes: Uint8Array) => Promise<void> | undefined): Promise<void> {
     if (this.over) return;
     const { raw } = this;
@@ -127,7 +127,7 @@ class BodySource implements IBufferSource {
 
   private count({ byteLength }: Uint8Array): void {
     this.received += byteLength;
-    // with the last byte, so that the connection is free before the reader asks once more
+    // already with the last byte, so that the connection is free before the reader asks again
     if (this.received === this.options.expected) this.finish();
   }
 
@@ -162,15 +162,15 @@ class BodySource implements IBufferSource {
   private finish(): void {
     this.detach();
     this.wake();
-    // the connection sees the end of its message and returns to the pool, also if the reader never asks for `done`
+    // lets the connection see the end of its message and return to the pool, even if the reader never asks for `done`
     this.raw.resume();
   }
 }
 
 /**
- * The body of a GetObject as a Web stream: reads the socket only when asked, frees it when cancelled, and ends only
- * after all bytes came. The SDK's own `transformToWebStream` has no backpressure, takes a dead server for the end in
- * some runtimes, and never gives up on a silent one.
+ * The body of a GetObject as a Web stream. It reads the socket only on demand, releases it when cancelled, and ends
+ * only after all bytes came. The SDK's own `transformToWebStream` has no backpressure, takes a dead server for the end
+ * in some runtimes, and never gives up on a silent server.
  */
 export const toWebStream = (raw: Readable, options: IBodyOptions): ReadableStream<Uint8Array> =>
   streamOfBuffers(new BodySource(raw, options));

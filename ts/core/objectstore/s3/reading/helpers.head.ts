@@ -7,11 +7,14 @@ import { run } from '../connection/helpers.request.js';
 import type { IHttpOptions } from '../connection/interfaces.http.js';
 import type { IS3Session } from '../connection/interfaces.session.js';
 
-/** `undecided`: the answer does not say; the other question does */
+/** `undecided`: this answer does not decide it; use the other request */
 type TFound = THead | null | 'undecided';
 type TAsk = (session: IS3Session, key: string, http: IHttpOptions) => Promise<THead>;
 
-/** A HEAD has no body, so its 404 does not say what is missing: the key, or the bucket (a volume that is not mounted). */
+/**
+ * A HEAD has no body, so its 404 does not show what is missing: the key, or the bucket (e.g. its volume is not
+ * mounted).
+ */
 const byHead: TAsk = async (session, key, http) => {
   const { sdk, retrying, direct } = session.clients;
   const answer = await direct.read({ method: 'HEAD', key }, http);
@@ -23,16 +26,19 @@ const byHead: TAsk = async (session, key, http) => {
   return found;
 };
 
-/** Of the object with this answer; the bytes that came with it are not read. */
+/** The head of the whole object; the bytes that came with it are not read. */
 const wholeOf = (head: THead, body: Readable): THead => {
   const range = readContentRange(head.ContentRange);
-  // one byte: the connection is kept. A server without ranges sends everything
+  // one byte: read it and keep the connection. A server without ranges sends everything
   if (range) body.resume();
   else body.destroy();
   return { ...head, ContentLength: range ? range.size : head.ContentLength };
 };
 
-/** One byte of the object. If there is none, S3's error document says so; objects without bytes are refused (416). */
+/**
+ * Requests one byte of the object. If there is no object, S3's error document states so; empty objects are refused with
+ * 416.
+ */
 const byRange: TAsk = async (session, key, http) => {
   const { sdk, retrying, direct } = session.clients;
   const Range = 'bytes=0-0';
@@ -60,18 +66,19 @@ const find = async (session: IS3Session, key: string, ask: TAsk, signal?: AbortS
   }
 };
 
-/** Notes what the next look at the key will probably find. */
+/** Caches whether the key probably exists, for the next look. */
 export const note = (session: IS3Session, key: string, isThere: boolean): void => {
   if (isThere) session.present.set(key, true);
   else session.present.delete(key);
 };
 
-/** times that an object may come or go between two questions */
+/** times that an object may come or go between two requests */
 const ATTEMPTS = 6;
 
 /**
- * What S3 tells of the object; null if it is absent, which only S3's `NoSuchKey` says. What is probably there is asked
- * for by HEAD, everything else by a GET of one byte, whose refusal names its reason. Either suffices in the usual case.
+ * The head of the object; null if it is absent, which only S3's `NoSuchKey` proves. A key that probably exists is
+ * looked up by HEAD, all others by a GET of one byte, whose refusal has a reason. In the usual case one request is
+ * enough.
  */
 export const headOf = async (session: IS3Session, name: string, signal?: AbortSignal): Promise<THead | null> => {
   const key = session.settings.prefix + name;

@@ -11,11 +11,12 @@ const PAGE = 1000;
 type TEntry = IObjectInfo | IObjectPrefix;
 const nameOf = (entry: TEntry): string => ('prefix' in entry ? entry.prefix : entry.key);
 
-/** S3's order: that of the UTF-8 bytes. JavaScript's `<` compares UTF-16 units, which differs past U+FFFF. */
+/** S3's order is that of the UTF-8 bytes. JavaScript's `<` compares UTF-16 units, which differs above U+FFFF. */
 const byBytes = (a: TEntry, b: TEntry): number => Buffer.compare(Buffer.from(nameOf(a)), Buffer.from(nameOf(b)));
 
 /**
- * With `EncodingType: 'url'` keys may hold characters that XML cannot; servers that do not know it leave the field out.
+ * With `EncodingType: 'url'` keys may have characters that XML cannot represent. Servers without this feature omit the
+ * field.
  */
 const decoder = (page: TPage): ((key: string) => string) =>
   page.EncodingType === 'url' ? (key) => decodeURIComponent(key.replace(/\+/g, ' ')) : (key) => key;
@@ -24,7 +25,7 @@ const entriesOf = (page: TPage, cut: number): TEntry[] => {
   const decode = decoder(page);
   const entries: TEntry[] = [];
   for (const { Key, Size, ETag, LastModified } of page.Contents ?? []) {
-    // folders that somebody made with a file manager; no key of ours ends so
+    // folders made with a file manager; no key of the registry ends with `/`
     if (!Key || Key.endsWith('/')) continue;
     entries.push({
       key: decode(Key).slice(cut),
@@ -60,7 +61,7 @@ const pageOf = async (session: IS3Session, request: IPageRequest, http: IHttpOpt
     'continuation-token': token,
   };
   const answer = await direct.read({ method: 'GET', query }, http);
-  // a listing that breaks off is asked for again
+  // if the answer breaks off, the SDK lists again
   const page = answer && pageIn((await buffer(answer.body).catch(() => '')).toString());
   if (page) return page;
   const command = new sdk.ListObjectsV2Command({
@@ -80,7 +81,7 @@ const pageOf = async (session: IS3Session, request: IPageRequest, http: IHttpOpt
   return listed;
 };
 
-/** Asks for the next page only when the one before is used up. */
+/** Requests the next page only when the one before is used up. */
 export async function* listObjects(
   session: IS3Session,
   options: IListOptions,
@@ -99,7 +100,7 @@ export async function* listObjects(
     };
     const page = await must(session, (http) => pageOf(session, request, http));
     for (const entry of entriesOf(page, prefix.length)) {
-      // AWS names a prefix that equals or precedes `after` when keys in it follow
+      // AWS returns a prefix that equals or precedes `after` if keys in it follow
       if (after && Buffer.compare(Buffer.from(nameOf(entry)), after) <= 0) continue;
       yield entry;
       left -= 1;

@@ -72,7 +72,7 @@ const opened = (session: IS3Session, name: string, answer: TAnswer, options: IGe
   const part = options.range ? readContentRange(answer.ContentRange) : null;
   if (options.range && !part) {
     raw.destroy();
-    // servers differ on ranges of nothing: 416, 200, or a 206 of "bytes 0--1/0"
+    // servers differ on ranges of an empty object: 416, 200, or a 206 of "bytes 0--1/0"
     if (length === 0) throw rangeInvalid(0);
     throw unavailable('The storage does not serve ranges');
   }
@@ -81,7 +81,9 @@ const opened = (session: IS3Session, name: string, answer: TAnswer, options: IGe
   return part ? { info, body, range: { start: part.start, end: part.end } } : { info, body };
 };
 
-/** An object, or a stretch of it (`end` is exclusive), in memory; `null` if it is gone, or another one than `etag`. */
+/**
+ * An object, or a range of it (`end` is exclusive), in memory; `null` if it is gone, or has another ETag than `etag`.
+ */
 export const readWhole = async (
   session: IS3Session,
   name: string,

@@ -2,12 +2,12 @@ import { Buffer } from 'node:buffer';
 import { Readable } from '../../../../plugins.js';
 import { RegistryError } from '../../../classes.registryerror.js';
 
-/** S3 refuses signed chunks under 8 KiB, and each write costs a header: small chunks are gathered. */
+/** S3 refuses signed chunks under 8 KiB, and each write has the cost of a header: small chunks are gathered. */
 const CHUNK = 64 * 1024;
 
 /**
- * A stream that is being uploaded. Keeps count, so that a body of another length than promised is refused; remembers
- * why it failed, so that the writer's error is the source's own and not the aborted request's.
+ * A stream that is being uploaded. It counts the bytes, so that a body of another length than announced is refused. It
+ * keeps its error, so that the writer throws the source's own error and not that of the aborted request.
  */
 export class ByteSource {
   /** bytes read so far */
@@ -24,15 +24,15 @@ export class ByteSource {
     this.reader = stream.getReader();
   }
 
-  /** Ends the upload from outside, also while a chunk is being waited for: `next()` then throws the reason. */
+  /** Ends the upload, also while a chunk is being waited for: `next()` then throws the reason. */
   public fail(reason: unknown): void {
     if (this.failure || this.ended) return;
     this.failure = { reason };
-    // the reason is on its way to the caller; that the source cannot even be cancelled adds nothing to it
+    // the caller gets the reason; a failure to cancel the source adds nothing
     this.reader.cancel(reason).catch(() => {});
   }
 
-  /** At least CHUNK bytes, less only at the end; null after it. */
+  /** Returns at least CHUNK bytes, fewer only at the end; null after the end. */
   public async next(): Promise<Uint8Array | null> {
     const gathered: Uint8Array[] = [];
     for (let size = 0; size < CHUNK; ) {
@@ -47,8 +47,8 @@ export class ByteSource {
   }
 
   /**
-   * The next `count` bytes, less only at the end, copied into `room` where that is given. Looks far enough ahead to set
-   * `ended` with the last of them.
+   * Returns the next `count` bytes, fewer only at the end, copied into `room` if it is given. It looks far enough ahead
+   * to set `ended` together with the last byte.
    */
   public async take(count: number, room?: Buffer): Promise<Buffer> {
     const chunks: Uint8Array[] = [];
@@ -67,7 +67,7 @@ export class ByteSource {
     return room ? room.subarray(0, size) : Buffer.concat(chunks, size);
   }
 
-  /** True when all was read and nothing is kept back. */
+  /** Whether all bytes were read and none is buffered. */
   public get drained(): boolean {
     return this.ended && !this.ahead;
   }
@@ -100,11 +100,11 @@ export class ByteSource {
 }
 
 /**
- * The source as the SDK wants it. It never fails: the SDK pipes it into the request, where an error would either go
- * unheard and leave the request waiting for ever, or be nobody's and end the process. A failing source calls `onFailure`
- * instead, which aborts the request. `Readable.fromWeb` would emit the error, and in chunks of the source's size.
+ * The source as a Node stream for the SDK. It never fails: the SDK pipes it into the request, where an error would
+ * either be ignored and leave the request hanging, or be unhandled and end the process. Instead, a failing source calls
+ * `onFailure`, which aborts the request. `Readable.fromWeb` would emit the error, and send chunks of the source's size.
  *
- * `idle` is told when the server is waited for (true) and when the source is (false).
+ * `idle` is called with true when the server is waited for, and with false when the source is.
  */
 export const toReadable = (source: ByteSource, onFailure: () => void, idle: (waiting: boolean) => void): Readable =>
   new Readable({

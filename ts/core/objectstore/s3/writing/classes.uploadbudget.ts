@@ -13,36 +13,38 @@ export interface IUploadBudgetOptions {
 
 interface IWaiter {
   bytes: number;
-  /** frees timer and listener, and hands over the room */
+  /** releases timer and listener, and passes the room on */
   grant(room: Buffer): void;
 }
 
 const MIB = 1024 ** 2;
-/** A beginning grows from here by doubling: many manifests and documents fit, and a stalled upload holds little. */
+/**
+ * A beginning has this size at first and doubles: many manifests and documents fit, and a stalled upload holds little.
+ */
 export const FIRST_ROOM = 16 * 1024;
 /** Registry clients give up on a silent server after a minute or more. */
 const WAIT_MS = 30_000;
-/** A beginning may grow to this share of what is free. */
+/** A beginning may grow to this fraction of the free bytes. */
 const SHARE = 32;
 
 /**
- * The memory of uploads that are gathered before they are sent: bodies of unknown length, of which S3 takes only whole
- * parts. Without a limit, 100 clients that send some megabytes and stall cost more than a gigabyte. There is one budget
- * for the process (`uploadBudget`), shared by its stores.
+ * The memory of uploads that are gathered before they are sent: bodies of unknown length, which S3 takes only in whole
+ * parts. Without a limit, 100 clients that send some megabytes and stall cost more than a gigabyte. All stores of the
+ * process share one budget (`uploadBudget`).
  *
- * - **Beginnings.** What is small does not wait behind what is large. A beginning may grow to 1/32 of the free bytes, so
- *   the more uploads stall, the less a further one can hold, and much is left for small ones (the dynamic threshold of
+ * - **Beginnings.** Small bodies do not wait behind large ones. A beginning may grow to 1/32 of the free bytes: the
+ *   more uploads stall, the less a further one can hold, and much is left for small ones (the dynamic threshold of
  *   shared packet buffers: Choudhury and Hahne, 1998). 100 stalled uploads leave about 3 MiB of 32 MiB.
- * - **Parts.** What outgrows its beginning waits for a whole part, first come first served, and throws `unavailable`
- *   after a while. An upload keeps its first part until it ends, so once begun it is never turned away, and an upload
- *   that holds a part waits for no other one: they cannot block each other. Further parts, which let an upload send
- *   several at once, are taken only while nobody waits.
+ * - **Parts.** A body that outgrows its beginning waits for a whole part, first come first served, and throws
+ *   `unavailable` after a while. An upload keeps its first part until it ends, so it is never refused once it has
+ *   begun. An upload that holds a part waits for no other upload, so they cannot block each other. Further parts, which
+ *   let an upload send several at once, are given only while nobody waits.
  */
 export class UploadBudget {
   private freeBeginnings: number;
   private freeParts: number;
   private readonly waiting = new Set<IWaiter>();
-  /** rooms that the next part is written to: memory that was touched before is several times faster than new memory */
+  /** free rooms for the next parts: memory that was used before is several times faster than new memory */
   private readonly spare: Buffer[] = [];
   private readonly beginnings: number;
   private readonly parts: number;
@@ -51,7 +53,7 @@ export class UploadBudget {
   constructor(options: IUploadBudgetOptions = {}) {
     // 1/32 of it is 1 MiB: bodies of known length up to that are read before they are sent (helpers.stream.ts)
     this.beginnings = this.freeBeginnings = options.beginnings ?? 32 * MIB;
-    // 16 parts of 8 MiB: as many uploads at once
+    // 16 parts of 8 MiB: up to 16 uploads at once
     this.parts = this.freeParts = options.parts ?? 128 * MIB;
     this.waitMs = options.waitMs ?? WAIT_MS;
   }
@@ -66,7 +68,10 @@ export class UploadBudget {
     return this.waiting.size > 0;
   }
 
-  /** Lets a beginning of `held` bytes grow to `bytes`; false if it has to go on in a part. The first few always may. */
+  /**
+   * Lets a beginning of `held` bytes grow to `bytes`; returns false if it must continue in a part. The first few
+   * beginnings may always grow.
+   */
   public growBeginning(held: number, bytes: number): boolean {
     const limit = bytes <= FIRST_ROOM ? this.freeBeginnings : this.freeBeginnings / SHARE;
     if (bytes > limit) return false;
@@ -78,7 +83,7 @@ export class UploadBudget {
     this.freeBeginnings += held;
   }
 
-  /** A room of so many bytes, if there is one and nobody waits. */
+  /** Returns a room of this size, if one is free and nobody waits. */
   public tryPart(bytes: number): Buffer | undefined {
     return this.isWanted || bytes > this.freeParts ? undefined : this.roomOf(bytes);
   }
@@ -89,7 +94,7 @@ export class UploadBudget {
     return this.tryPart(bytes) ?? this.wait(bytes, signal);
   }
 
-  /** `isReusable`: nothing reads the room any more, no request that was cut off either */
+  /** @param isReusable nothing reads the room any more, not even an aborted request */
   public endPart(room: Buffer, isReusable: boolean): void {
     this.freeParts += room.byteLength;
     if (isReusable) this.spare.push(room);
@@ -98,7 +103,7 @@ export class UploadBudget {
       this.waiting.delete(waiter);
       waiter.grant(this.roomOf(waiter.bytes));
     }
-    // an idle process keeps nothing
+    // an idle process keeps no memory
     if (this.freeParts === this.parts) this.spare.length = 0;
   }
 
@@ -130,7 +135,7 @@ export class UploadBudget {
   private roomOf(bytes: number): Buffer {
     this.freeParts -= bytes;
     const index = this.spare.findIndex(({ byteLength }) => byteLength === bytes);
-    // the operating system gives the memory when it is written to: a part that stays empty costs nothing
+    // the operating system allocates pages when they are written to, so an empty part costs nothing
     return this.spare.splice(index, index < 0 ? 0 : 1)[0] ?? Buffer.allocUnsafeSlow(bytes);
   }
 }

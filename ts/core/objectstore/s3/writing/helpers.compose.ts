@@ -19,7 +19,7 @@ import { multipart } from './helpers.multipart.js';
 import { putBytes } from './helpers.put.js';
 import { sendWrite } from './helpers.write.js';
 
-/** A stretch of one of the sources; `end` is exclusive. */
+/** A range of one source; `end` is exclusive. */
 export interface IPiece {
   source: number;
   start: number;
@@ -32,15 +32,15 @@ interface ISources {
   etags?: string[];
 }
 
-/** One part of the upload: copied inside the server, or read and sent again because the server would refuse it as too small. */
+/** One part of the upload: copied inside the server, or read and sent again because it is too small to be copied. */
 export type TComposeStep = { copy: IPiece } | { gather: IPiece[] };
 
-/** Copies are cut to this, so that none takes minutes and several run at once. */
+/** Bytes of one copy: none takes minutes, and several run at once. */
 const COPY = 512 * 1024 ** 2;
 
 /**
- * How objects of these sizes become the parts of one upload: every part but the last has at least MIN_PART bytes.
- * Small objects are gathered, filled up from the beginning of what follows.
+ * Plans how objects of these sizes become the parts of one upload: every part but the last has at least MIN_PART bytes.
+ * Small objects are gathered, and filled up with bytes of the next object.
  */
 export const planCompose = (sizes: number[]): TComposeStep[] => {
   const steps: TComposeStep[] = [];
@@ -74,7 +74,7 @@ export const planCompose = (sizes: number[]): TComposeStep[] => {
   return steps;
 };
 
-/** Sizes of the parts, 16 HEADs at a time: enough to hide the way there and back. */
+/** The sizes of the parts, by 16 HEADs at a time to hide their latency. */
 const measure = async (session: IS3Session, names: string[], signal?: AbortSignal): Promise<number[]> => {
   const sizes: number[] = [];
   for (let from = 0; from < names.length; from += 16) {
@@ -123,14 +123,14 @@ const copyWhole = async (
   try {
     return await sendWrite(session, write, async (http) => (await once.send(command, http)).CopyObjectResult ?? {});
   } catch (error) {
-    // the one condition of the request is that of its source
+    // the only condition of the request is that on its source
     throw RegistryError.is(error, 'preconditionFailed') ? partGone(from) : error;
   }
 };
 
 /**
- * For servers that ignore the condition of a copy: after it, before anything is made of it, the source has to be the
- * object that it was when its ETag was read.
+ * For servers that ignore the condition of a copy: checks after the copy, before the target is made, that the source is
+ * still the object whose ETag was read.
  */
 const compareAgain = async (
   session: IS3Session,
@@ -142,7 +142,7 @@ const compareAgain = async (
   if ((await headObject(session, name, signal))?.etag !== etags?.[source]) throw partGone(name);
 };
 
-/** Joins objects inside the server wherever it lets us; see `IObjectStore.compose`. */
+/** Joins objects inside the server if possible; see `IObjectStore.compose`. */
 export const composeObjects = async (
   session: IS3Session,
   target: ITarget,
@@ -158,7 +158,7 @@ export const composeObjects = async (
   const sources: ISources = { names, etags };
   const total = sizes.reduce((sum, size) => sum + size, 0);
   const pieces = sizes.map((end, source) => ({ source, start: 0, end })).filter(({ end }) => end > 0);
-  // as cheap as a copy, and the one way that works on every server
+  // as cheap as a copy, and the only way that works on every server
   if (total <= MIN_PART) return putBytes(session, target, await gather(session, sources, pieces, signal));
   const [only, ...others] = pieces;
   const isCertain = session.abilities.copy || etags === undefined;

@@ -25,7 +25,7 @@ export interface ICopySource {
   /** first and last byte; absent: the whole object */
   range?: { start: number; end: number };
   bytes: number;
-  /** absent: whatever is there */
+  /** absent: any version */
   etag?: string;
 }
 
@@ -43,7 +43,7 @@ export const conditions = ({ ifMatch, ifNoneMatch }: ICondition) => ({
   IfNoneMatch: ifNoneMatch,
 });
 
-/** An object of more than one request is made by CompleteMultipartUpload, and not every server checks conditions there. */
+/** Large objects are made by CompleteMultipartUpload, and not every server checks conditions on it. */
 export const requireCompleteConditions = (session: IS3Session, { ifMatch, ifNoneMatch }: ICondition): void => {
   if (session.abilities.complete || (ifMatch === undefined && ifNoneMatch === undefined)) return;
   throw new RegistryError('unsupported', 'This storage makes large objects only without conditions');

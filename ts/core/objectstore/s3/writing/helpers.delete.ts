@@ -13,10 +13,10 @@ import { headObject, note } from '../reading/helpers.head.js';
 export interface IDeleteOptions {
   ifMatch?: string;
   /** deleting twice is harmless: the key belongs to one write, and nobody writes it again */
-  scratch?: boolean;
+  repeatable?: boolean;
 }
 
-/** Resolves if the object is gone; throws what the failed DELETE means otherwise. */
+/** Resolves if the object is gone; throws the meaning of the failed DELETE otherwise. */
 const decide = async (session: IS3Session, name: string, ifMatch: string | undefined, error: unknown) => {
   const failure = writeFailureOf(error);
   if (failure === 'unknown') {
@@ -35,22 +35,23 @@ const decide = async (session: IS3Session, name: string, ifMatch: string | undef
 };
 
 /**
- * Without `ifMatch`: deletes whatever is there. With it: only the object that has that ETag. That is compared before
- * anything is sent, because servers answer "done" to a conditional delete of what is absent; then the server compares
- * again, if it can, in one step with the delete.
+ * Without `ifMatch`: deletes any object. With it: only the object with that ETag. The driver compares before it sends
+ * anything, because servers report success for a conditional delete of an absent object; if the server supports it, it
+ * compares again, atomically with the delete.
  *
- * A DELETE is sent once. If its answer is lost, and the object is still there, the request may be on its way and may
- * meet an object that somebody writes meanwhile, one of equal bytes (and ETag) too: `outcomeUnknown`, and whoever
- * repeats the delete looks first at what is stored by then. Only a `scratch` delete is sent again.
+ * A DELETE is sent once. If its answer is lost and the object is still there, the request may arrive later, and may
+ * then delete an object that was written meanwhile, even one with equal bytes (and ETag). So the result is
+ * `outcomeUnknown`, and a caller that repeats the delete looks first at what is stored by then. Only a `repeatable`
+ * delete is sent again.
  */
 export const deleteObject = async (session: IS3Session, name: string, options: IDeleteOptions = {}): Promise<void> => {
-  const { ifMatch, scratch } = options;
+  const { ifMatch, repeatable } = options;
   const { sdk, once, retrying, direct } = session.clients;
   const key = session.settings.prefix + name;
   if (ifMatch !== undefined && (await headObject(session, name))?.etag !== ifMatch) throw preconditionFailed(name);
   const IfMatch = ifMatch !== undefined && session.abilities.delete ? quoted(ifMatch) : undefined;
   const command = new sdk.DeleteObjectCommand({ Bucket: session.settings.bucket, Key: key, IfMatch });
-  const isRepeatable = scratch && ifMatch === undefined;
+  const isRepeatable = repeatable && ifMatch === undefined;
   note(session, key, false);
   try {
     await run(session, async (http) => {

@@ -7,7 +7,7 @@ import type { IS3Session } from '../connection/interfaces.session.js';
 import { conditions, creation, type ICopySource, type ITarget } from './helpers.creation.js';
 import { sendWrite } from './helpers.write.js';
 
-/** One multipart upload. Its parts cost space and are not listed, so it ends with `complete` or `abort`. */
+/** One multipart upload. Its parts use space and are not listed, so it always ends with `complete` or `abort`. */
 export class MultipartUpload {
   private readonly done: { PartNumber: number; ETag?: string }[] = [];
   private readonly halt = new AbortController();
@@ -20,7 +20,7 @@ export class MultipartUpload {
     private readonly uploadId: string | undefined,
   ) {}
 
-  /** Ignores the caller's signal: without its answer, which holds the id, the upload could not be aborted. */
+  /** Ignores the caller's signal: the answer has the id, without which the upload could not be aborted. */
   public static async begin(session: IS3Session, target: ITarget): Promise<MultipartUpload> {
     if (target.signal?.aborted) throw abortReason(target.signal);
     const writeId = writeIdOf(target.metadata);
@@ -56,7 +56,7 @@ export class MultipartUpload {
     this.add(partNumber, CopyPartResult?.ETag, source.bytes);
   }
 
-  /** Makes the object of the parts, in the order of their numbers. */
+  /** Makes the object from the parts, in the order of their numbers. */
   public complete(): Promise<{ etag: string }> {
     const { sdk, once } = this.session.clients;
     const command = new sdk.CompleteMultipartUploadCommand({
@@ -73,12 +73,12 @@ export class MultipartUpload {
     return sendWrite(this.session, write, (http) => once.send(command, http));
   }
 
-  /** Cuts off the parts that are under way. The server may store those whose last byte it has, now or in a moment. */
+  /** Aborts the requests of parts that are under way. The server may still store those whose last byte it has. */
   public cut(): void {
     this.halt.abort();
   }
 
-  /** A failure is logged, for there is an error already. */
+  /** A failure is only logged, because the caller gets an earlier error. */
   public async abort(): Promise<void> {
     const { sdk, retrying } = this.session.clients;
     const command = new sdk.AbortMultipartUploadCommand(this.id);
@@ -103,22 +103,25 @@ export class MultipartUpload {
   }
 }
 
-/** Parts of one upload that are on their way; more at once make it no faster. */
+/** Parts of one upload that are sent at the same time; more make it no faster. */
 const MAX_UNDER_WAY = 3;
-/** For the answers to the parts that are under way when the upload fails. */
+/** ms to wait for the answers to parts under way when the upload fails. */
 const LINGER_MS = 5_000;
-/** For what the server is still doing with a part that got no answer. */
+/** ms for the server to finish with a part that got no answer. */
 const AFTERMATH_MS = 500;
 
 export interface IMultipartWork {
   upload: MultipartUpload;
-  /** takes a part that has been started, and waits when enough are under way */
+  /** adds a part that has been started, and waits if enough are under way */
   start(part: Promise<void>): Promise<void>;
-  /** aborted when a part failed or the caller wants no more */
+  /** aborts when a part failed or the caller gave up */
   signal: AbortSignal;
 }
 
-/** Runs `work` on a new upload and completes it, or leaves nothing. Throws the error of the first part that fails. */
+/**
+ * Runs `work` on a new upload and completes it; if that fails, nothing is left. Throws the error of the first failed
+ * part.
+ */
 export const multipart = async (
   session: IS3Session,
   target: ITarget,
@@ -155,9 +158,9 @@ export const multipart = async (
     return await upload.complete();
   } catch (error) {
     stop.abort(error);
-    // the completion may be under way still, and an unknown outcome undoes nothing: the sweep removes what is left
+    // the completion may still be under way, and an unknown outcome undoes nothing: a sweep removes what is left
     if (RegistryError.is(error, 'outcomeUnknown')) throw error;
-    // a part that the server stores after the abort would stay, and be paid for
+    // a part that the server stores after the abort would stay and use space
     const linger = setTimeout(() => upload.cut(), LINGER_MS);
     await Promise.all(running);
     clearTimeout(linger);

@@ -7,9 +7,11 @@ import { type ITarget, MAX_PARTS, requireCompleteConditions } from './helpers.cr
 import { multipart } from './helpers.multipart.js';
 import { putBytes } from './helpers.put.js';
 
-/** 10,000 parts of this size are 80 GiB. Larger ones save no time; a part that is being gathered is held in memory. */
+/**
+ * 10,000 parts of this size are 80 GiB. Larger parts save no time, and a part is held in memory while it is gathered.
+ */
 const PART = 8 * 1024 ** 2;
-/** One is gathered while two are on their way (helpers.multipart.ts). */
+/** One is gathered while two are being sent (helpers.multipart.ts). */
 const MAX_ROOMS = 3;
 
 /** The memory of one upload. */
@@ -60,7 +62,7 @@ class UploadRooms {
     }
   }
 
-  /** After a part was sent. The last room stays with this upload. */
+  /** Call it when a part was sent. This upload keeps its last room. */
   public sent(part: Buffer, isReusable: boolean): void {
     for (const room of this.rooms) {
       if (room.buffer !== part.buffer) continue;
@@ -86,7 +88,7 @@ class UploadRooms {
   }
 }
 
-/** Writes a body that is gathered in memory first: as one request if it fits a part, else as a multipart upload. */
+/** Writes a body that is gathered in memory first: in one request if it fits a part, else as a multipart upload. */
 export const putParts = async (
   session: IS3Session,
   target: ITarget,
@@ -125,7 +127,7 @@ export const putParts = async (
     isDone = true;
     return written;
   } finally {
-    // after a failure, a request that was cut off may still read its part
+    // after a failure, an aborted request may still read its part
     rooms.end(isDone);
   }
 };

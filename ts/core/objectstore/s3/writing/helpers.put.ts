@@ -7,7 +7,7 @@ import { type ByteSource, toReadable } from './classes.bytesource.js';
 import { conditions, creation, type ITarget } from './helpers.creation.js';
 import { compareEarly, sendWrite } from './helpers.write.js';
 
-/** Bodies up to this are sent without a look ahead: they mostly fit the buffers of the connection. */
+/** Bodies up to this size are sent without looking ahead: they mostly fit the buffers of the connection. */
 const SMALL = 256 * 1024;
 
 export const putBytes = async (session: IS3Session, target: ITarget, bytes: Uint8Array): Promise<{ etag: string }> => {
@@ -37,10 +37,10 @@ export const putBytes = async (session: IS3Session, target: ITarget, bytes: Uint
 };
 
 /**
- * One request, nothing held in memory; gives up when the server stops taking bytes or does not answer. It is safe
- * because of the checksum behind the body, sent only when the source has ended well: without it some servers (versitygw)
- * store what they have when the connection breaks, and others commit with the last announced byte, after which a source
- * may still fail (a digest that does not fit). So a source that failed is certain to leave nothing.
+ * Sends the body in one request without holding it in memory. Gives up if the server stops taking bytes or does not
+ * answer. The checksum after the body makes it safe: it is sent only if the source ended well. Without it, some servers
+ * (versitygw) store what they have when the connection breaks; others commit at the last announced byte, after which a
+ * source may still fail (because of a wrong digest). So a failed source certainly leaves nothing.
  */
 export const putStreaming = async (
   session: IS3Session,
@@ -54,7 +54,7 @@ export const putStreaming = async (
   const stop = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const { idleMs } = session.timing;
-  // apart from `stop`: after it, what the server did with the body is still to be asked
+  // separate from `stop`: after it, the driver still has to ask what the server did with the body
   const halt = new AbortController();
   const giveUp = () => halt.abort();
   const watch = (waiting: boolean) => {
@@ -70,7 +70,7 @@ export const putStreaming = async (
     Body: body,
     ContentLength: size,
   });
-  // versitygw may leave the last bytes of a chunked body unread and then takes them for the next request (400)
+  // versitygw may leave the last bytes of a chunked body unread, and then parses them as the next request (400)
   command.middlewareStack.add(
     (next) => (args) => {
       const { headers } = args.request as { headers: Record<string, string> };
@@ -87,7 +87,7 @@ export const putStreaming = async (
       return once.send(command, { ...http, abortSignal: halt.signal });
     });
   } catch (error) {
-    // an early refusal leaves the rest of the body on its way
+    // after an early refusal the rest of the body is still being sent
     body.destroy();
     halt.abort();
     throw source.failure ? source.failure.reason : error;

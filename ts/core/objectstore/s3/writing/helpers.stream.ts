@@ -6,10 +6,10 @@ import { type ITarget, MAX_PART } from './helpers.creation.js';
 import { putParts } from './helpers.parts.js';
 import { putBytes, putStreaming } from './helpers.put.js';
 
-/** Bodies up to this are read before they are sent, and can then be sent again. */
+/** Bodies up to this size are read before they are sent, so that they can be sent again. */
 const SMALL = 1024 ** 2;
 
-/** undefined: the memory for it is short */
+/** Returns undefined if there is not enough memory for it. */
 const putSmall = async (
   session: IS3Session,
   target: ITarget,
@@ -18,7 +18,7 @@ const putSmall = async (
 ): Promise<{ etag: string } | undefined> => {
   if (!session.budget.growBeginning(0, size)) return undefined;
   try {
-    // a source that goes on after `size` bytes is noticed by the look ahead
+    // looking ahead finds a source that continues after `size` bytes
     return await putBytes(session, target, await source.take(size, Buffer.allocUnsafe(size)));
   } finally {
     session.budget.endBeginning(size);
@@ -41,7 +41,7 @@ const putSource = async (
 };
 
 /**
- * Writes a stream. If the source, the server or the caller's signal fails it, what was there before stays, and the
+ * Writes a stream. If the source, the server or the caller's signal fails it, the object from before stays and the
  * source is cancelled.
  */
 export const putStream = async (

@@ -9,8 +9,8 @@ interface IUnfinished {
 }
 
 /**
- * Page by page, by keys alone: with the marker of an upload too, versitygw refuses the next page. Where one key has
- * uploads on both sides of a page's end the second ones are left for the next sweep.
+ * Lists page by page, with the key alone as the marker: if the upload id is sent too, versitygw refuses the next page.
+ * If one key has uploads on both sides of a page's end, the next sweep removes the second ones.
  */
 async function* unfinishedBefore(session: IS3Session, before: number): AsyncGenerator<IUnfinished, void> {
   const { sdk, retrying } = session.clients;
@@ -27,9 +27,9 @@ async function* unfinishedBefore(session: IS3Session, before: number): AsyncGene
 }
 
 /**
- * Removes uploads that a crash, or an answer that got lost, left unfinished: they cost space and no listing of objects
- * shows them. Servers without a listing of them (or without the right to it) clean up by their own rules, so a failure
- * is no error. Returns how many.
+ * Removes uploads that a crash or a lost answer left unfinished: they use space, and no listing of objects shows them.
+ * Servers that cannot list them (or do not allow it) clean up by their own rules, so a failure is no error. Returns
+ * their number.
  */
 export const abandonOldUploads = async (session: IS3Session, olderThanMs: number): Promise<number> => {
   const { sdk, retrying } = session.clients;
@@ -42,7 +42,7 @@ export const abandonOldUploads = async (session: IS3Session, olderThanMs: number
         await run(session, (http) => retrying.send(abort, http));
         count++;
       } catch (error) {
-        // its writer, or another replica's sweep, was quicker
+        // its writer, or another replica's sweep, was faster
         if (codeOf(error) !== 'NoSuchUpload') throw error;
       }
     }

@@ -20,7 +20,7 @@ export interface ICondition {
 export interface IWrite {
   /** the caller's key, without the prefix of the store */
   name: string;
-  /** the object's metadata hold it; see helpers.metadata.ts */
+  /** the id in the object's metadata; see helpers.metadata.ts */
   writeId: string;
   condition: ICondition;
   /** the body can be sent again */
@@ -30,13 +30,13 @@ export interface IWrite {
   ms?: number;
 }
 
-/** With the pauses between them, about two seconds: a server that restarts or throttles is often back by then. */
+/** With the pauses between them about two seconds: a server that restarts or throttles often works again by then. */
 const ATTEMPTS = 5;
 const FIRST_PAUSE_MS = 50;
 
 interface IFound {
   etag: string;
-  /** the object carries the id of this write */
+  /** whether the object has the id of this write */
   isOwn: boolean;
 }
 
@@ -46,9 +46,9 @@ const look = async (session: IS3Session, { name, writeId, signal }: IWrite): Pro
 };
 
 /**
- * What is stored under the key now. Servers over a file system read an object's metadata and its ETag one after the
- * other, so one HEAD during another write may return half of each. An answer that decides is therefore asked for until
- * two in a row agree.
+ * What is stored under the key now. Servers on a file system read an object's metadata and its ETag one after the
+ * other, so a HEAD during another write may return a mixture. A deciding answer is therefore requested until two in a
+ * row agree.
  */
 const lookUntilStable = async (session: IS3Session, write: IWrite, always: boolean): Promise<IFound | null> => {
   let found = await look(session, write);
@@ -65,14 +65,14 @@ export type TEarly = Pick<IWrite, 'name' | 'condition' | 'signal'>;
 const isConditional = ({ ifMatch, ifNoneMatch }: ICondition): boolean =>
   ifMatch !== undefined || ifNoneMatch !== undefined;
 
-/** `etag`: of what is stored, null for nothing */
+/** @param etag of the stored object; null: there is none */
 export const contradicts = (etag: string | null, { ifMatch, ifNoneMatch }: ICondition): boolean =>
   (ifNoneMatch !== undefined && etag !== null) || (ifMatch !== undefined && etag !== ifMatch);
 
 /**
  * For conditional writes with a large body: throws `preconditionFailed` before the body is sent, if the condition does
- * not hold. A server that refuses a request while its body is still coming in may close the connection before its answer
- * is read; then the call would be in doubt without need.
+ * not hold. A server that refuses a request while its body is coming may close the connection before the answer is
+ * read; then the outcome would be unknown without need.
  */
 export const compareEarly = async (session: IS3Session, { name, condition, signal }: TEarly): Promise<void> => {
   if (!isConditional(condition)) return;
@@ -80,7 +80,7 @@ export const compareEarly = async (session: IS3Session, { name, condition, signa
   const look = (http: IHttpOptions) => session.clients.direct.read({ method: 'HEAD', key }, http);
   const found = await run(session, look, { signal }).catch(() => {
     if (signal?.aborted) throw abortReason(signal);
-    // absent, or whatever the write meets as well
+    // absent, or a fault that the write meets as well
     return undefined;
   });
   found?.body.resume();
@@ -92,16 +92,17 @@ export const compareEarly = async (session: IS3Session, { name, condition, signa
  * Sends a write until its outcome is known, or throws `outcomeUnknown`.
  *
  * The SDK's own retries are off for writes (`IS3Clients.once`): if the server applied a conditional write and only the
- * answer got lost, a blind retry meets its own result and reads "somebody else was first". Here, an attempt without a
- * certain answer (none, 5xx, a page of a balancer) puts the call in doubt, and a HEAD is asked for the write id:
- * - the object is this write's: success
- * - the condition still holds: sent again where the body allows it. The same write twice is harmless, because after one
- *   of them is applied the condition of the other one does not hold
- * - else: `outcomeUnknown`. Another writer's object does not say whether it was built upon ours, and an attempt may be
- *   on its way still
+ * answer was lost, a blind retry would meet its own result and report a conflict. Here, an attempt without a certain
+ * answer (none, 5xx, the page of a load balancer) puts the call in doubt, and a HEAD reads the write id:
  *
- * So `preconditionFailed` is thrown only if every attempt of the call was refused for certain. Even then the write id is
- * compared, because a proxy on the way may have sent the request twice.
+ * - the object is this write's: success
+ * - the condition still holds: the write is sent again, if its body can be. Applying both is impossible, because after
+ *   one of them the condition of the other does not hold
+ * - else: `outcomeUnknown`. Another writer's object does not show whether it was built on ours, and an attempt may
+ *   still arrive
+ *
+ * So `preconditionFailed` is thrown only if every attempt of the call was certainly refused. Even then the write id is
+ * compared, because a proxy may have sent the request twice.
  */
 export const sendWrite = async (
   session: IS3Session,
@@ -109,7 +110,7 @@ export const sendWrite = async (
   send: (http: IHttpOptions) => Promise<{ ETag?: string }>,
 ): Promise<{ etag: string }> => {
   const { name, condition, signal } = write;
-  /** why the first attempt that may have been applied, or may still be, is in doubt */
+  /** the error of the first attempt that may have been applied, or may still be */
   let doubt: unknown;
   const failed = (certain: unknown) => (doubt === undefined ? certain : outcomeUnknown(doubt));
   for (let attempt = 1; ; attempt++) {
@@ -122,7 +123,7 @@ export const sendWrite = async (
     } catch (thrown) {
       error = thrown;
     }
-    // the request was on its way, and the server may have all of it
+    // the request was under way, and the server may have received all of it
     if (signal?.aborted) throw outcomeUnknown(doubt ?? error);
     const failure = writeFailureOf(error);
     if (failure === 'unknown') doubt ??= error;
@@ -133,13 +134,13 @@ export const sendWrite = async (
         throw outcomeUnknown(doubt ?? cause);
       });
       if (found?.isOwn) return { etag: found.etag };
-      // a condition that was refused and holds by now: the write of somebody else came and went in between
+      // the condition was refused but holds now: another writer's object came and went in between
       if (failure !== 'unknown' || contradicts(found?.etag ?? null, condition)) {
         throw failed(preconditionFailed(name, error));
       }
     }
     if (!write.replayable || attempt >= ATTEMPTS) throw failed(toRegistryError(error));
-    // halved to one and a half times, so that writers that failed together do not come back together
+    // between 0.5 and 1.5 times the pause, so that writers that failed together do not come back together
     await pause(FIRST_PAUSE_MS * 2 ** attempt * (0.5 + Math.random()), signal);
   }
 };

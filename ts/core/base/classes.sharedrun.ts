@@ -1,8 +1,8 @@
 /**
- * Work whose result many callers may share. A caller says how old the answer may be; it never gets one that began
- * earlier than that. At most one run is under way and one is waiting for it.
+ * Work whose result many callers share. A caller states how old the result may be, and never gets one that began
+ * earlier. At most one run is under way and one waits for it.
  */
-export class Collapsed {
+export class SharedRun {
   private begunAt = Number.NEGATIVE_INFINITY;
   private running: Promise<void> | undefined;
   private next: Promise<void> | undefined;

@@ -4,53 +4,53 @@ import { ANY_KEY, createEtag, type IAbout, wholeFile } from '../files/helpers.he
 import { BytesDraft, type TDraftAbout, type TRank } from './classes.draft.js';
 
 /**
- * ms for which a file is given further names: by so much its objects may seem older than they are, and no age that is
- * asked of objects is that short
+ * ms for which a file gets further names. Its objects may seem older than they are by this much, and no check of an
+ * object's age is that fine
  */
 const FRESH_MS = 250;
-/** kinds of content of which a file is kept at the same time: a few for each protocol, and a bound on memory */
+/** kinds of content for which a file is kept at the same time: a few for each protocol, bounded for memory */
 const KINDS = 100;
-/** names that are given to one file; a file system that allows few allows 1,023 */
+/** names of one file; the lowest limit of a file system is 1,023 */
 const MAX_NAMES = 1000;
 
-interface ICommonFile {
+interface ISharedFile {
   kind: string;
   path: string;
   etag: string;
   made: Promise<void>;
-  /** who may be about to give it another name */
+  /** callers that may be about to link the file */
   users: number;
   names: number;
   timer: NodeJS.Timeout;
 }
 
 /**
- * Many objects of one content, of which only the keys matter, are names of one file. To make a file for each, to sync it
- * and to free it again costs much more than two changes of a name: 500 pushes of blobs of 4 KiB took 2.0 s of CPU and
- * 4.5 s without this, 1.1 s and 2.7 s with it (medians of 9 runs in turn on a busy machine; two such objects per push,
- * the start of the upload and the link). Nothing ever changes in such a file. Its own name in `tmp/` is removed when it
- * is not fresh any more and nobody uses it.
+ * Stores many objects with equal content as names of one file; only their keys matter. Making, syncing and freeing a
+ * file for each costs much more than two changes of a name: 500 pushes of blobs of 4 KiB took 2.0 s of CPU and 4.5 s
+ * without this, 1.1 s and 2.7 s with it (medians of 9 runs in turn on a busy machine; each push has two such objects,
+ * the start of the upload and the link). The file never changes. Its name in `tmp/` is removed when it gets no further
+ * names and nobody uses it.
  */
-export class CommonFiles {
-  private readonly fresh = new Map<string, ICommonFile>();
+export class SharedFiles {
+  private readonly fresh = new Map<string, ISharedFile>();
 
   constructor(private readonly layout: DirectoryLayout) {}
 
   public draft(key: string, about: TDraftAbout, body: Uint8Array): BytesDraft {
-    return new CommonDraft(this.layout, key, about, body, this);
+    return new SharedDraft(this.layout, key, about, body, this);
   }
 
   /**
-   * A file with this content, safe unless it is `scratch`, that is an object under whatever name it is given until it is
-   * released.
+   * Returns a file with this content, fsynced unless it is `temporary`. Until it is released, each link to it is an
+   * object.
    */
-  public async share(about: TDraftAbout, body: Uint8Array, scratch: boolean): Promise<ICommonFile> {
+  public async share(about: TDraftAbout, body: Uint8Array, temporary: boolean): Promise<ISharedFile> {
     const { contentType, metadata } = about;
-    const kind = JSON.stringify([scratch, contentType, metadata, Buffer.from(body).toString('latin1')]);
+    const kind = JSON.stringify([temporary, contentType, metadata, Buffer.from(body).toString('latin1')]);
     let file = this.fresh.get(kind);
     if (file && ++file.names > MAX_NAMES) this.retire(file);
     if (!file || file.names > MAX_NAMES) {
-      file = this.make({ contentType, metadata }, body, scratch, kind);
+      file = this.make({ contentType, metadata }, body, temporary, kind);
       if (this.fresh.size < KINDS) this.fresh.set(kind, file);
     }
     file.users++;
@@ -63,7 +63,7 @@ export class CommonFiles {
     }
   }
 
-  public async release(file: ICommonFile): Promise<void> {
+  public async release(file: ISharedFile): Promise<void> {
     file.users--;
     if (this.fresh.get(file.kind) !== file) await this.remove(file);
   }
@@ -74,48 +74,51 @@ export class CommonFiles {
     for (const file of files) await this.remove(file);
   }
 
-  private make(about: IAbout, body: Uint8Array, scratch: boolean, kind: string): ICommonFile {
+  private make(about: IAbout, body: Uint8Array, temporary: boolean, kind: string): ISharedFile {
     const { contentType: type, metadata: meta } = about;
     const path = this.layout.temporary();
     const etag = createEtag();
     const header = { key: ANY_KEY, etag, size: body.byteLength, at: Date.now(), type, meta };
-    const made = this.layout.write(path, wholeFile(header, body), 'wx', scratch);
+    const made = this.layout.write(path, wholeFile(header, body), 'wx', temporary);
     const retire = () => this.retire(file);
     const file = { kind, path, etag, made, users: 0, names: 1, timer: setTimeout(retire, FRESH_MS).unref() };
     made.catch(retire);
     return file;
   }
 
-  private retire(file: ICommonFile): void {
+  private retire(file: ISharedFile): void {
     if (this.fresh.get(file.kind) !== file) return;
     this.fresh.delete(file.kind);
     this.remove(file).catch(() => undefined); // a sweep will
   }
 
-  private async remove({ users, path, timer }: ICommonFile): Promise<void> {
+  private async remove({ users, path, timer }: ISharedFile): Promise<void> {
     if (users > 0) return;
     clearTimeout(timer);
     await tolerate(this.layout.files.unlink(path), 'ENOENT');
   }
 }
 
-/** Shares a file where it is the first of its key; a version that follows another one has to remember that. */
-class CommonDraft extends BytesDraft {
-  private shared: ICommonFile | undefined;
+/**
+ * Uses a shared file for the first version of a key. A later version must remember the one before, so it gets a file of
+ * its own.
+ */
+class SharedDraft extends BytesDraft {
+  private shared: ISharedFile | undefined;
 
   constructor(
     layout: DirectoryLayout,
     key: string,
     private readonly aboutAll: TDraftAbout,
     private readonly content: Uint8Array,
-    private readonly files: CommonFiles,
+    private readonly files: SharedFiles,
   ) {
     super(layout, key, aboutAll, content);
   }
 
-  public override async seal(rank?: TRank, scratch = false): Promise<string> {
-    if (rank?.n !== undefined) return super.seal(rank, scratch);
-    this.shared ??= await this.files.share(this.aboutAll, this.content, scratch);
+  public override async seal(rank?: TRank, temporary = false): Promise<string> {
+    if (rank?.n !== undefined) return super.seal(rank, temporary);
+    this.shared ??= await this.files.share(this.aboutAll, this.content, temporary);
     this.etag = this.shared.etag;
     return this.shared.path;
   }

@@ -1,38 +1,39 @@
 import { LRUCache } from '../../plugins.js';
 
-export interface IFreshCacheOptions {
+export interface IShortLivedCacheOptions {
   /** entries kept */
   max: number;
-  /** ms for which a value may be used without asking again; counted from the moment the question was put */
+  /** ms for which a value may be returned without a new look-up; counted from the beginning of the look-up */
   maxAgeMs: number;
   /** ms */
   now(): number;
 }
 
 /**
- * Answers of a store, each believed for a short time. Callers that ask together share one look-up. Absence is never
- * remembered, so what another process has just made is found at once.
+ * Values from a store, each returned for a short time without asking the store again: a value may be out of date by up
+ * to `maxAgeMs`. Callers that ask at the same time share one look-up. Absence is never cached, so a value that another
+ * process has just made is found at once.
  */
-export class FreshCache<V extends object> {
-  readonly #options: IFreshCacheOptions;
+export class ShortLivedCache<V extends object> {
+  readonly #options: IShortLivedCacheOptions;
   readonly #entries: LRUCache<string, { value: V; since: number }>;
   readonly #loading = new Map<string, Promise<V | null>>();
 
-  constructor(options: IFreshCacheOptions) {
+  constructor(options: IShortLivedCacheOptions) {
     this.#options = options;
     this.#entries = new LRUCache({ max: options.max });
   }
 
-  /** The value, if it may still be believed. */
+  /** The cached value, if it is not too old. */
   public peek(key: string): V | undefined {
     const entry = this.#entries.get(key);
     if (!entry) return undefined;
     const age = this.#options.now() - entry.since;
-    // a clock that was set back proves nothing about the age
+    // if the clock was set back, the age is unknown
     return age >= 0 && age < this.#options.maxAgeMs ? entry.value : undefined;
   }
 
-  /** ms until which `peek` gives the value that it gives now; -Infinity if it gives none. */
+  /** ms since 1970 until which `peek` returns its present value; -Infinity if it returns none. */
   public freshUntil(key: string): number {
     const entry = this.#entries.get(key);
     return entry && this.peek(key) !== undefined ? entry.since + this.#options.maxAgeMs : Number.NEGATIVE_INFINITY;
@@ -45,14 +46,14 @@ export class FreshCache<V extends object> {
     if (running) {
       const shared = await running;
       if (shared !== null) return shared;
-      // that "absent" may have been read before this caller's value was made elsewhere: only a later one will do
+      // the shared look-up may have begun before this caller's value was made elsewhere: only a later look-up will do
       const later = this.#loading.get(key);
       if (later && later !== running) return later;
     }
     return this.#load(key, load);
   }
 
-  /** Forgets the value; what is being looked up at this moment is not kept either. */
+  /** Removes the value. The result of a look-up that is under way is not cached either. */
   public drop(key: string): void {
     this.#entries.delete(key);
     this.#loading.delete(key);

@@ -5,7 +5,7 @@ import t from 'tap';
 import { type IFiles, nodeFiles } from '../../../ts/core/objectstore/directory/files/helpers.files.js';
 import { Gate, makeDirectory, openStore, textOf } from '../../support/store/objectstore-directory.js';
 
-const COMMON = { immutable: true, ifNoneMatch: '*', common: true, contentType: 'a/b' } as const;
+const SHAREABLE = { immutable: true, ifNoneMatch: '*', shareable: true, contentType: 'a/b' } as const;
 const file = (directory: string, key: string): string => join(directory, 'objects', `${key}=`);
 
 t.test('objects that say all by their key are names of one file, and objects like any other', async (t) => {
@@ -13,14 +13,14 @@ t.test('objects that say all by their key are names of one file, and objects lik
   const store = await openStore(directory);
   const other = await openStore(directory);
   const keys = ['k/1', 'k/2', 'k/3'];
-  const etags = await Promise.all(keys.map(async (key) => (await store.put(key, Buffer.from('{}'), COMMON)).etag));
+  const etags = await Promise.all(keys.map(async (key) => (await store.put(key, Buffer.from('{}'), SHAREABLE)).etag));
   const inodes = await Promise.all(keys.map(async (key) => (await stat(file(directory, key))).ino));
   t.equal(new Set(inodes).size, 1, 'one file');
   for (const [at, key] of keys.entries()) {
     t.match(await other.head(key), { key, size: 2, contentType: 'a/b', etag: etags[at] }, key);
     t.equal(await textOf(other, key), '{}');
   }
-  await t.rejects(store.put('k/1', Buffer.from('{}'), COMMON), { kind: 'preconditionFailed' } as never);
+  await t.rejects(store.put('k/1', Buffer.from('{}'), SHAREABLE), { kind: 'preconditionFailed' } as never);
   await other.put('k/2', Buffer.from('mine'), { immutable: true });
   await other.delete('k/3');
   t.same(await Promise.all(keys.map((key) => textOf(store, key))), ['{}', 'mine', null], 'each goes its own way');
@@ -35,7 +35,7 @@ t.test(
     const directory = await makeDirectory(t);
     const store = await openStore(directory);
     const keys = Array.from({ length: 1100 }, (_, n) => `many/${n}`);
-    const etags = await Promise.all(keys.map(async (key) => (await store.put(key, Buffer.from('{}'), COMMON)).etag));
+    const etags = await Promise.all(keys.map(async (key) => (await store.put(key, Buffer.from('{}'), SHAREABLE)).etag));
     const links = await Promise.all(keys.map(async (key) => (await stat(file(directory, key))).nlink));
     t.ok(Math.max(...links) <= 1001, `${Math.max(...links)} names`);
     await Promise.all([0, 1, 2, 3].map((n) => store.delete(keys[n]!, { ifMatch: etags[n]! })));
@@ -48,12 +48,12 @@ t.test('what differs in content, metadata or safety is no name of the same file'
   const directory = await makeDirectory(t);
   const store = await openStore(directory);
   const about = [
-    ['a', COMMON],
-    ['b', COMMON],
-    ['a', { ...COMMON, metadata: { x: '1' } }],
-    ['a', { ...COMMON, contentType: 'c/d' }],
-    ['a', { ...COMMON, scratch: true }],
-    ['a', { ...COMMON, common: false }],
+    ['a', SHAREABLE],
+    ['b', SHAREABLE],
+    ['a', { ...SHAREABLE, metadata: { x: '1' } }],
+    ['a', { ...SHAREABLE, contentType: 'c/d' }],
+    ['a', { ...SHAREABLE, temporary: true }],
+    ['a', { ...SHAREABLE, shareable: false }],
   ] as const;
   for (const [at, [text, options]] of about.entries()) await store.put(`k/${at}`, Buffer.from(text), options);
   const inodes = await Promise.all(about.map(async (_, at) => (await stat(file(directory, `k/${at}`))).ino));
@@ -75,14 +75,14 @@ t.test('its content is synced before a name leads to it, and its own name goes s
   const store = await openStore(directory, noted);
   await store.put('first', Buffer.from('x'));
   order.length = 0;
-  await store.put('one', Buffer.from('{}'), COMMON);
+  await store.put('one', Buffer.from('{}'), SHAREABLE);
   t.same(order, ['fsync', 'link', 'fsync'], 'the file, its name, the directory');
   order.length = 0;
-  await store.put('two', Buffer.from('{}'), COMMON);
+  await store.put('two', Buffer.from('{}'), SHAREABLE);
   t.same(order, ['link', 'fsync']);
   await delay(600);
   t.same(await readdir(join(directory, 'tmp')), []);
-  await store.put('three', Buffer.from('{}'), COMMON);
+  await store.put('three', Buffer.from('{}'), SHAREABLE);
   await store.destroy();
   t.same(await readdir(join(directory, 'tmp')), [], 'at the end at once');
   t.equal(await textOf(store, 'two'), '{}');
@@ -98,14 +98,14 @@ t.test('a disk that fails while the file is made fails all who wait for it, and 
     },
   });
   broken = true;
-  const puts = await Promise.allSettled(['a', 'b'].map((key) => store.put(key, Buffer.from('{}'), COMMON)));
+  const puts = await Promise.allSettled(['a', 'b'].map((key) => store.put(key, Buffer.from('{}'), SHAREABLE)));
   t.same(
     puts.map(({ status }) => status),
     ['rejected', 'rejected'],
   );
   t.same(await readdir(join(directory, 'tmp')), []);
   broken = false;
-  await store.put('a', Buffer.from('{}'), COMMON);
+  await store.put('a', Buffer.from('{}'), SHAREABLE);
   t.equal(await textOf(store, 'a'), '{}');
 });
 
@@ -124,7 +124,7 @@ t.test('one that is put over the tombstone of its key is a generation that remem
   const late = slow.put('k', Buffer.from('late'), { ifMatch: etag });
   await gate.arrived;
   await store.delete('k');
-  await store.put('k', Buffer.from('{}'), COMMON);
+  await store.put('k', Buffer.from('{}'), SHAREABLE);
   gate.open();
   await t.rejects(late, { kind: 'preconditionFailed' } as never, 'it lost, and learns it');
   t.equal(await textOf(store, 'k'), '{}');
