@@ -87,6 +87,23 @@ t.test('the name comes first, then keywords, then the description', async (t) =>
   t.equal((await names(index, '')).length, 7);
 });
 
+t.test('a package whose name has capitals is found by its name', async (t) => {
+  const source = new Source();
+  const index = indexOf(source);
+  source.put(
+    entry('jsonstream-next', { description: 'jsonstream', keywords: ['jsonstream'] }),
+    entry('tool', { keywords: ['jsonstream'], description: 'jsonstream' }),
+    entry('x', { keywords: ['jsonstream'], description: 'jsonstream' }),
+    entry('JSONStream'),
+    entry('@Team/JSON.Stream'),
+  );
+  t.equal((await names(index, 'JSONStream'))[0], 'JSONStream');
+  t.equal(closeness('JSONStream', 'jsonstream'), closeness('jsonstream', 'jsonstream'));
+  t.equal(closeness('@Team/JSON.Stream', 'json.stream'), closeness('@team/json.stream', 'json.stream'));
+  t.equal(qualifies(entry('@Team/a'), parseSearchText('scope:@Team')), true);
+  t.equal(qualifies(entry('@Teams/a'), parseSearchText('scope:@Team')), false);
+});
+
 t.test('the index follows the catalog', async (t) => {
   const source = new Source();
   const index = indexOf(source);

@@ -2,6 +2,8 @@ import t from 'tap';
 import type { IStorageHookContext, IStorageHooks } from '../../ts/index.js';
 import { type Actor, ociWorld, refusal } from '../support/oci/actors.js';
 import { content, descriptorOf, image, MANIFEST } from '../support/oci/samples.js';
+import { FaultObjectStore } from '../support/store/fault-objectstore.js';
+import { MemoryObjectStore } from '../support/store/memory-objectstore.js';
 
 type THook = keyof IStorageHooks;
 type TTold = Pick<IStorageHookContext, 'key' | 'phase'> & { hook: THook } & NonNullable<
@@ -32,6 +34,37 @@ const listening = async (t: Parameters<typeof ociWorld>[0]) => {
     told.splice(0).map(({ hook, phase, key }) => `${hook}${phase ? ` ${phase}` : ''} ${key}`);
   return { ...world, told, control, heard };
 };
+
+t.test('a manifest that is there though its tag was refused is told as put', async (t) => {
+  const told: string[] = [];
+  const note = (hook: string) => async (context: IStorageHookContext) => {
+    const { metadata, protocol } = context;
+    if (protocol === 'oci' && metadata?.version === 'v1') told.push(`${hook} ${metadata.kind}`);
+    return { allowed: true };
+  };
+  const names = ['beforePut', 'afterPut', 'afterAbort'];
+  const hooks = Object.fromEntries(names.map((name) => [name, note(name)])) as unknown as IStorageHooks;
+  const store = new FaultObjectStore(new MemoryObjectStore());
+  const more = { storage: { objectStore: store }, oci: { immutableTags: ['v*'] }, storageHooks: hooks };
+  const { writer, admin } = await ociWorld(t, more);
+  const two = image('two');
+  await writer.pushImage('a', 'base', one);
+  await writer.pushImage('a', 'other', image('three'));
+  for (const part of [two.config, ...two.layers]) await writer.pushBlob('a', part);
+  // the tag is set elsewhere when the manifest of this push is there
+  let isFirst = true;
+  store.after = async ({ verb, key }) => {
+    if (verb !== 'put' || !key.startsWith('oci/manifests/') || !isFirst) return;
+    isFirst = false;
+    await admin.pushManifest('a', 'v1', one);
+    told.length = 0;
+  };
+  t.equal((await writer.pushManifest('a', 'v1', two)).status, 403);
+  t.equal((await writer.get(`/a/manifests/${two.digest}`)).status, 200, 'it is there by its digest');
+  t.same(told, ['afterPut artifact', 'afterAbort document']);
+  t.equal((await writer.pushManifest('a', two.digest, two)).status, 201);
+  t.same(told.splice(2), [], 'and has been counted when it is pushed again');
+});
 
 t.test('a blob: its digest, size, repository and who pushes it, once, whatever the way', async (t) => {
   const { writer, told, heard } = await listening(t);

@@ -161,6 +161,8 @@ t.test('a clock that is set back adds nothing and locks nobody in', (t) => {
   count(10, () => attempt('ann', ADDRESS));
   clock.forward(-3600);
   t.equal(attempt('ann', ADDRESS), 15);
+  clock.forward(15);
+  t.equal(attempt('ann', ADDRESS), 0, 'after the time that was told, not when the clock is as late again');
   t.end();
 });
 

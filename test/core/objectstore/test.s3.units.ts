@@ -234,6 +234,20 @@ t.test('errors are not absence', async (t) => {
   await t.rejects(store.put('key', Buffer.from('x'), { ifNoneMatch: '*' }), ofKind('outcomeUnknown'), 'PUT: a page');
   await t.rejects(store.put('key', Buffer.from('x'), { ifMatch: 'x' }), ofKind('outcomeUnknown'), 'PUT: a page');
   await t.rejects(store.delete('key'), ofKind('outcomeUnknown'), 'DELETE: a page');
+
+  // and one that is being mended does so with the status of success
+  server.objects.set('key', { bytes: Buffer.from('y'), headers: {} });
+  server.intercept(() => ({ status: 200, html: '<html><h1>We are back soon</h1></html>' }));
+  await t.rejects(store.head('key'), ofKind('unavailable'), 'HEAD: a page with 200');
+  await t.rejects(store.head('none'), ofKind('unavailable'), 'HEAD of what is absent');
+  await t.rejects(store.get('key'), ofKind('unavailable'), 'GET');
+  await t.rejects(store.get('key', { range: { start: 0, end: 0 } }), ofKind('unavailable'), 'GET of a range');
+  await t.rejects(store.list({ prefix: '' })[Symbol.asyncIterator]().next(), ofKind('unavailable'), 'LIST');
+  await t.rejects(store.put('key', Buffer.from('x'), { ifNoneMatch: '*' }), ofKind('outcomeUnknown'), 'PUT');
+  await t.rejects(store.put('key', new Blob(['x']).stream(), { size: 1 }), ofKind('outcomeUnknown'), 'PUT of a stream');
+  await t.rejects(store.compose('other', ['key', 'key'], { sizes: [1, 1] }), ofKind('unavailable'), 'a join');
+  await t.rejects(store.delete('key'), ofKind('outcomeUnknown'), 'DELETE');
+  t.equal(server.objects.get('key')?.bytes.toString(), 'y', 'nothing of it was done');
   server.intercept(() => undefined);
   await store.put('key', Buffer.from('x'));
   server.intercept(({ method }) => (method === 'HEAD' ? { status: 404, html: '' } : undefined));

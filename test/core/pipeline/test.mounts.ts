@@ -1,6 +1,7 @@
 import t from 'tap';
 import { isPrefix, MountTable } from '../../../ts/core/pipeline/classes.mounttable.js';
 import { npmWorld } from '../../support/npm/actors.js';
+import { publishOf } from '../../support/npm/packages.js';
 import { ociWorld } from '../../support/oci/actors.js';
 import { send, startRegistry } from '../../support/registry.js';
 import { shelf } from '../../support/shelf.js';
@@ -115,6 +116,23 @@ t.test('links carry what stands before the mount', async (t) => {
   const { registry: images } = await ociWorld(t);
   const challenge = await send(images, 'GET', '/oci/v2/', { headers, prefix: '/packages' });
   t.match(challenge.headers['WWW-Authenticate'], 'realm="http://npm.example.org/packages/oci/v2/token"');
+});
+
+t.test('below a prefix, a registry at the root has other resources at the same path', async (t) => {
+  const { admin, registry } = await npmWorld(t, { npm: { enabled: true, basePath: '/' } });
+  const headers = { host: 'npm.example.org', authorization: `Bearer ${admin.token}` };
+  for (const name of ['team', 'lib']) {
+    const body = JSON.stringify(await publishOf(name, '1.0.0'));
+    t.equal((await send(registry, 'PUT', `/${name}`, { headers, body })).status, 201);
+  }
+  const tagged = await send(registry, 'PUT', '/-/package/team/dist-tags/lib', { headers, body: '"1.0.0"' });
+  t.equal(tagged.status, 200);
+  for (const _round of ['made', 'remembered', 'once more']) {
+    const below = await send(registry, 'GET', '/lib', { headers, prefix: '/team' });
+    t.equal(below.json()._id, 'lib', 'the package lib');
+    const above = await send(registry, 'GET', '/team/lib', { headers });
+    t.equal(above.json()._id, 'team@1.0.0', 'a version of the package team');
+  }
 });
 
 t.test('a host can ask what is the registry’s', async (t) => {

@@ -81,8 +81,12 @@ export const parseSearchText = (source: string): ISearchQuery => {
   return query;
 };
 
-/** How well a name matches the typed text: the name itself, the name without scope or punctuation, or a part of it. */
-export const closeness = (name: string, text: string): number => {
+/**
+ * How well a name matches the typed text, which is in lower case: the name itself, the name without scope or punctuation,
+ * or a part of it. Old packages have capitals (`JSONStream`).
+ */
+export const closeness = (spelled: string, text: string): number => {
+  const name = spelled.toLowerCase();
   if (name === text) return 100;
   const base = baseName(name);
   if (base === text || name.replaceAll(/[@/]/g, ' ').trim() === text) return 10;
@@ -119,7 +123,7 @@ const hasQuality = (entry: INpmSearchEntry, quality: TQuality): boolean => {
 /** Whether the qualifiers match this package. */
 export const qualifies = (entry: INpmSearchEntry, query: ISearchQuery): boolean => {
   const { author, maintainer, scope, keywords, notKeywords } = query;
-  if (scope !== undefined && !entry.name.startsWith(`@${scope}/`)) return false;
+  if (scope !== undefined && !entry.name.toLowerCase().startsWith(`@${scope}/`)) return false;
   if (author !== undefined && !named(entry.author, author) && !named(entry.publisher, author)) return false;
   if (maintainer !== undefined && !entry.maintainers.some((person) => named(person, maintainer))) return false;
   for (const quality of query.is) if (!hasQuality(entry, quality)) return false;

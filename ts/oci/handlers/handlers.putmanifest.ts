@@ -48,6 +48,7 @@ const readTarget = (call: RegistryCall, bytes: Uint8Array): { digest: IDigest; t
  * pushed the same manifest and rely on it: its push looked at the children after the manifest was placed, and calls
  * `keep` after that.
  * @param before the former targets of the tags that were set already
+ * @returns whether the manifest is gone
  */
 const takeBack = async (
   storage: RegistryStorage,
@@ -57,7 +58,7 @@ const takeBack = async (
   manifest: IManifest,
   copy: string,
   before: ReadonlyMap<string, string | undefined>,
-): Promise<void> => {
+): Promise<boolean> => {
   const manifests = new ManifestStore(storage);
   const restored = new Map<string, string>();
   for (const [tag, text] of before) {
@@ -68,10 +69,15 @@ const takeBack = async (
   await tags.change(before.keys(), (now) => now && movedBack(now, digest, before, restored));
   const guard = manifests.guard(name, digest);
   const by = randomUUID();
-  if (!(await guard.condemn(copy, by))) return;
+  if (!(await guard.condemn(copy, by))) return true;
   const missing = await assureChildren(storage, name, manifest, { isSparse: isSparse(oci) });
-  if (missing.length === 0 || (await tags.of(digest.text)).length > 0) await guard.spare(copy, by);
-  else if (await guard.doom(copy, by)) await manifests.removeObject(manifests.key(name, digest, copy));
+  if (missing.length === 0 || (await tags.of(digest.text)).length > 0) {
+    await guard.spare(copy, by);
+    return false;
+  }
+  if (!(await guard.doom(copy, by))) return false;
+  await manifests.removeObject(manifests.key(name, digest, copy));
+  return true;
 };
 
 const movedBack = (
@@ -153,13 +159,17 @@ export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<I
     if (setsTags) await hooks.ask('beforePut', tagsSubject(name, version, 'commit'));
     await oci.referrers.during(reference, async () => {
       let copy = there && exists ? there.copy : await manifests.put(name, digest, bytes, mediaType);
+      // it can be had by its digest, also if its tags are refused
+      if (!exists) hooks.note(artifact.key, true);
       const before = new Map<string, string | undefined>();
       for (let tries = 1; ; tries++) {
         const had = !exists || tries > 1;
         const looked = { had, isNamed: copy === checked?.copy, isSparse: isSparse(oci) };
         const missing = await assureChildren(storage, name, manifest, looked);
         if (missing.length > 0) {
-          if (had) await takeBack(storage, oci, name, digest, manifest, copy, before);
+          if (had && (await takeBack(storage, oci, name, digest, manifest, copy, before))) {
+            hooks.note(artifact.key, false);
+          }
           assertNone(missing);
         }
         if (there && exists && copy === there.copy) oci.checked.set(about, { copy, etag: there.info.etag });

@@ -60,8 +60,10 @@ class Allowances {
     const { burst, secondsEach } = this.allowance;
     const entry = this.#entries.get(name);
     if (!entry) return burst;
-    // if the clock was set back, nothing is added
-    const seconds = Math.max(0, this.now() - entry.at) / 1000;
+    const now = this.now();
+    // a clock that was set back adds nothing, and nobody has to wait until it is as late again
+    if (now < entry.at) entry.at = now;
+    const seconds = (now - entry.at) / 1000;
     return Math.min(burst, entry.left + seconds / secondsEach);
   }
 }

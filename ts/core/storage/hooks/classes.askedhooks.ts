@@ -19,6 +19,8 @@ const isUnknown = (error: unknown): boolean =>
 export class AskedHooks {
   private readonly operationId = randomUUID();
   private readonly allowed: IAllowed[] = [];
+  /** keys of what is done already, and stays so if the rest of the write fails */
+  private readonly done = new Set<string>();
 
   constructor(private readonly storage: Pick<IContentStorage, 'ask' | 'tell'>) {}
 
@@ -31,6 +33,12 @@ export class AskedHooks {
     this.allowed.push({ name, subject });
   }
 
+  /** What was allowed for this key is done, whatever becomes of the rest of the write; or it was taken back. */
+  public note(key: string, isDone: boolean): void {
+    if (isDone) this.done.add(key);
+    else this.done.delete(key);
+  }
+
   /**
    * Runs `work`, which asks the hooks and does what they allowed. If it fails, `abort` is called, unless the write may
    * have been done.
@@ -39,25 +47,33 @@ export class AskedHooks {
     try {
       return await work();
     } catch (error) {
-      if (isUnknown(error)) this.allowed.length = 0;
+      if (isUnknown(error)) this.allowed.push(...this.allowed.splice(0).filter((one) => this.isDone(one)));
       await this.abort();
       throw error;
     }
   }
 
-  /** Reports that the allowed subjects were not written or deleted. */
+  /** Reports that the allowed subjects were not written or deleted, except for those that are done. */
   public async abort(): Promise<void> {
-    for (const { name, subject } of this.allowed.splice(0)) {
-      await this.storage.tell('afterAbort', { ...subject, operation: name === 'beforePut' ? 'put' : 'delete' });
+    for (const one of this.allowed.splice(0)) {
+      const { name, subject } = one;
+      if (this.isDone(one)) await this.tellDone(one, subject.key);
+      else await this.storage.tell('afterAbort', { ...subject, operation: name === 'beforePut' ? 'put' : 'delete' });
     }
   }
 
   /** @param keyOf returns the final key of the subject */
   public async tell(keyOf: (key: string) => string = (key) => key): Promise<void> {
-    for (const { name, subject } of this.allowed.splice(0)) {
-      const { open, ...about } = subject;
-      const told = { ...about, key: keyOf(subject.key), askedKey: subject.key };
-      await this.storage.tell(name === 'beforePut' ? 'afterPut' : 'afterDelete', told);
-    }
+    for (const one of this.allowed.splice(0)) await this.tellDone(one, keyOf(one.subject.key));
+  }
+
+  private isDone({ subject }: IAllowed): boolean {
+    return this.done.has(subject.key);
+  }
+
+  private async tellDone({ name, subject }: IAllowed, key: string): Promise<void> {
+    const { open, ...about } = subject;
+    const told = { ...about, key, askedKey: subject.key };
+    await this.storage.tell(name === 'beforePut' ? 'afterPut' : 'afterDelete', told);
   }
 }

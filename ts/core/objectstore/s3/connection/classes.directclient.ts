@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { NodeHttpHandler } from '@smithy/node-http-handler';
-import { S3Failure } from './helpers.answers.js';
+import { notOfS3, S3Failure } from './helpers.answers.js';
 import type { IS3Settings } from './helpers.settings.js';
 import type { IHttpOptions } from './interfaces.http.js';
 
@@ -106,6 +106,7 @@ export class DirectClient {
     if (answer.statusCode >= 200 && answer.statusCode < 300) {
       // returns the connection to the pool
       answer.body.on('error', () => {}).resume();
+      if (answer.headers['content-type']?.startsWith('text/html')) throw notOfS3();
       return answer.headers;
     }
     const failure = await failureIn(answer);

@@ -61,6 +61,12 @@ export class S3Failure extends Error {
 }
 
 /**
+ * Of an answer with the status of success that S3 has not sent: a balancer during maintenance and a captive portal answer
+ * everything with a page of theirs. S3 sends an ETag with each object, and says of each listing whether it goes on.
+ */
+export const notOfS3 = (): S3Failure => new S3Failure(200, '');
+
+/**
  * A page of a listing; undefined: the SDK must parse it. This parser handles documents without CDATA and without
  * entities other than the quotes of ETags: nearly all of them.
  */

@@ -1,6 +1,6 @@
 import type { Readable } from '../../../../plugins.js';
 import type { IObjectInfo } from '../../interfaces.objectstore.js';
-import { headIn, readContentRange, type THead } from '../connection/helpers.answers.js';
+import { headIn, notOfS3, readContentRange, type THead } from '../connection/helpers.answers.js';
 import { isNoSuchKey, statusOf, toRegistryError, unavailable } from '../connection/helpers.errors.js';
 import { infoOf } from '../connection/helpers.metadata.js';
 import { run } from '../connection/helpers.request.js';
@@ -20,7 +20,10 @@ const byHead: TAsk = async (session, key, http) => {
   const answer = await direct.read({ method: 'HEAD', key }, http);
   answer?.body.resume();
   const head = answer && headIn(answer.headers);
-  return head ?? retrying.send(new sdk.HeadObjectCommand({ Bucket: session.settings.bucket, Key: key }), http);
+  if (head) return head;
+  const found = await retrying.send(new sdk.HeadObjectCommand({ Bucket: session.settings.bucket, Key: key }), http);
+  if (!found.ETag) throw notOfS3();
+  return found;
 };
 
 /** The head of the whole object; the bytes that came with it are not read. */
@@ -45,6 +48,10 @@ const byRange: TAsk = async (session, key, http) => {
   answer?.body.destroy();
   const command = new sdk.GetObjectCommand({ Bucket: session.settings.bucket, Key: key, Range });
   const whole = await retrying.send(command, http);
+  if (!whole.ETag) {
+    (whole.Body as unknown as Readable | undefined)?.destroy();
+    throw notOfS3();
+  }
   return wholeOf(whole, whole.Body as unknown as Readable);
 };
 

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { buffer } from 'node:stream/consumers';
 import type { IListOptions, IObjectInfo, IObjectPrefix } from '../../interfaces.objectstore.js';
-import { pageIn, type TPage } from '../connection/helpers.answers.js';
+import { notOfS3, pageIn, type TPage } from '../connection/helpers.answers.js';
 import { must, unquoted } from '../connection/helpers.request.js';
 import type { IHttpOptions } from '../connection/interfaces.http.js';
 import type { IS3Session } from '../connection/interfaces.session.js';
@@ -73,7 +73,12 @@ const pageOf = async (session: IS3Session, request: IPageRequest, http: IHttpOpt
     MaxKeys: count,
     EncodingType: 'url',
   });
-  return retrying.send(command, http);
+  const listed = await retrying.send(command, http);
+  // an empty listing would say that nothing is stored
+  if (listed.IsTruncated === undefined && listed.Contents === undefined && listed.CommonPrefixes === undefined) {
+    throw notOfS3();
+  }
+  return listed;
 };
 
 /** Requests the next page only when the one before is used up. */

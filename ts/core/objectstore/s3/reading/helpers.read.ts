@@ -2,7 +2,7 @@ import type { Buffer } from 'node:buffer';
 import type { Readable } from '../../../../plugins.js';
 import { streamToBuffer } from '../../../base/helpers.streams.js';
 import type { IGetOptions, IObject, TObjectRange } from '../../interfaces.objectstore.js';
-import { headIn, readContentRange, type THead } from '../connection/helpers.answers.js';
+import { headIn, notOfS3, readContentRange, type THead } from '../connection/helpers.answers.js';
 import {
   isNoSuchKey,
   rangeInvalid,
@@ -38,7 +38,11 @@ const open = async (
   const head = answer && headIn(answer.headers);
   if (head) return { ...head, Body: answer.body };
   answer?.body.destroy();
-  return retrying.send(new sdk.GetObjectCommand({ Bucket: session.settings.bucket, Key, Range, IfNoneMatch }), http);
+  const command = new sdk.GetObjectCommand({ Bucket: session.settings.bucket, Key, Range, IfNoneMatch });
+  const found = await retrying.send(command, http);
+  if (found.ETag) return found;
+  (found.Body as unknown as Readable | undefined)?.destroy();
+  throw notOfS3();
 };
 
 export const getObject = async (

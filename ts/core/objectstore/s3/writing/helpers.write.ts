@@ -1,3 +1,4 @@
+import { notOfS3 } from '../connection/helpers.answers.js';
 import {
   abortReason,
   outcomeUnknown,
@@ -116,7 +117,9 @@ export const sendWrite = async (
     if (signal?.aborted) throw failed(abortReason(signal));
     let error: unknown;
     try {
-      return { etag: unquoted((await run(session, send, write)).ETag) };
+      const { ETag } = await run(session, send, write);
+      if (!ETag) throw notOfS3();
+      return { etag: unquoted(ETag) };
     } catch (thrown) {
       error = thrown;
     }
