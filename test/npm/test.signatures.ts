@@ -163,3 +163,38 @@ t.test('keys that were replaced are still shown, so that what they signed can be
   t.equal((versions['1.1.0']!.dist as unknown as { signatures: INpmSignature[] }).signatures[0]!.keyid, keys[0]!.keyid);
   t.ok(isGood(keys, 'a', '1.1.0', versions['1.1.0']!.dist));
 });
+
+t.test(
+  'a registry that cannot store its key serves packages without signatures, and signs them when it can',
+  async (t) => {
+    const { FaultObjectStore } = await import('../support/store/fault-objectstore.js');
+    const { MemoryObjectStore } = await import('../support/store/memory-objectstore.js');
+    const { RegistryError } = await import('../../ts/index.js');
+    const store = new FaultObjectStore(new MemoryObjectStore());
+    const { anon, writer, registry } = await npmWorld(t, { storage: { objectStore: store }, logger: false });
+    await writer.publish('a', '1.0.0');
+    const signed = (await anon.get('/a')).json() as unknown as IPackument;
+    // as a store of a release without signatures
+    await store.delete(signingKeysKey);
+    await registry.getStorage().update<INpmDocument>(documentKey('a'), (document) => {
+      const { dist, ...manifest } = document!.versions['1.0.0']!;
+      const { signatures: _, ...others } = dist;
+      return { ...document!, versions: { '1.0.0': { ...manifest, dist: others } } } as INpmDocument;
+    });
+    const later = await npmWorld(t, { storage: { objectStore: store }, logger: false });
+    store.before = ({ verb }) => {
+      if (verb === 'put') throw new RegistryError('unavailable', 'the disk is full');
+    };
+    const answer = await later.anon.get('/a');
+    t.equal(answer.status, 200);
+    t.same(signaturesOf(answer.json() as unknown as IPackument), { '1.0.0': undefined });
+    t.equal((await later.anon.get('/a/1.0.0')).status, 200);
+    t.equal((await later.anon.get('/-/npm/v1/keys')).status, 503);
+    store.before = undefined;
+    const third = await npmWorld(t, { storage: { objectStore: store }, logger: false });
+    const keys = await keysOf(third.anon);
+    const packument = (await third.anon.get('/a')).json() as unknown as IPackument;
+    t.ok(isGood(keys, 'a', '1.0.0', packument.versions['1.0.0']!.dist));
+    t.ok(signed.versions['1.0.0']);
+  },
+);

@@ -28,7 +28,7 @@ import type {
 } from './storage/interfaces.storage.js';
 import { PackageSweep } from './storage/upkeep/classes.packagesweep.js';
 import { type IPendingOptions, PendingMarkers } from './storage/upkeep/classes.pending.js';
-import { sweepStaging } from './storage/upkeep/helpers.sweep.js';
+import { SweepParts, sweepStaging } from './storage/upkeep/helpers.sweep.js';
 import { StagedObject, stageBody } from './storage/uploads/classes.stagedobject.js';
 
 export type { IRegistryStorageOptions, IRepairable } from './storage/classes.storageparts.js';
@@ -291,27 +291,17 @@ export class RegistryStorage {
     options: { olderThanMs?: number; signal?: AbortSignal } = {},
   ): Promise<{ staged: number; unfinished: number; repaired: number }> {
     const { olderThanMs = DAY_MS, signal } = options;
-    const failures: unknown[] = [];
-    const attempt = async (work: () => Promise<number>): Promise<number> => {
-      signal?.throwIfAborted();
-      try {
-        return await work();
-      } catch (error) {
-        if (signal?.aborted) throw error;
-        failures.push(error);
-        return 0;
-      }
-    };
-    const staged = await attempt(() => sweepStaging(this.parts, olderThanMs, signal));
-    const unfinished = await attempt(async () => (await this.store.sweep?.(olderThanMs)) ?? 0);
+    const parts = new SweepParts(signal);
+    const staged = await parts.run(() => sweepStaging(this.parts, olderThanMs, signal));
+    const unfinished = await parts.run(async () => (await this.store.sweep?.(olderThanMs)) ?? 0);
     let repaired = 0;
     for (const listing of this.parts.listings) {
-      repaired += await attempt(() =>
+      repaired += await parts.run(() =>
         listing.repair(Math.min(olderThanMs, 20_000), Math.min(olderThanMs, 15 * 60_000)),
       );
-      await attempt(async () => (await listing.sweep?.(olderThanMs)) ?? 0);
+      await parts.run(async () => (await listing.sweep?.(olderThanMs)) ?? 0);
     }
-    if (failures.length > 0) throw failures[0];
+    parts.throwFirstFailure();
     return { staged, unfinished, repaired };
   }
 

@@ -45,6 +45,8 @@ const load = ({ keys }: ISigningKeys): ILoadedKeys => {
   };
 };
 
+/** ms until a key that could not be stored is tried again */
+export const RETRY_MS = 5_000;
 /** Cached signatures, 250 bytes each. */
 const MAX_REMEMBERED = 20_000;
 
@@ -55,9 +57,11 @@ const MAX_REMEMBERED = 20_000;
  */
 export class RegistrySigner {
   private loading: Promise<ILoadedKeys> | undefined;
+  /** ms since the epoch: when the key could not be stored */
+  private failedAt: number | undefined;
   private readonly remembered = new LRUCache<string, INpmSignature[]>({ max: MAX_REMEMBERED });
 
-  constructor(private readonly storage: Pick<RegistryStorage, 'read' | 'update' | 'now'>) {}
+  constructor(private readonly storage: Pick<RegistryStorage, 'read' | 'update' | 'now' | 'logger'>) {}
 
   /** The keys at `/-/npm/v1/keys`. */
   public async publicKeys(): Promise<IPublicKey[]> {
@@ -67,6 +71,29 @@ export class RegistrySigner {
   public async sign(manifest: INpmManifest): Promise<INpmSignature[]> {
     const { keyid, key } = await this.keys();
     return [signManifest(manifest, keyid, key)];
+  }
+
+  /**
+   * Whether versions can be signed now. False only if the registry has no key yet and cannot store one (a full disk, a
+   * store that can only be read): reading packages must not depend on a write, so they are served without signatures then.
+   */
+  public async canSign(): Promise<boolean> {
+    if (this.failedAt !== undefined && Math.abs(this.storage.now().getTime() - this.failedAt) < RETRY_MS) return false;
+    try {
+      await this.keys();
+      this.failedAt = undefined;
+      return true;
+    } catch (error) {
+      if (!(error instanceof RegistryError) || error.status < 500 || error.kind === 'internal') throw error;
+      this.failedAt = this.storage.now().getTime();
+      this.storage.logger.warn(
+        'The key for signatures of npm packages cannot be stored: they are served without signatures',
+        {
+          error: error.message,
+        },
+      );
+      return false;
+    }
   }
 
   /** Returns the document with a signature of this registry on each of these versions. */

@@ -3,6 +3,7 @@ import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { negotiate } from '../../core/pipeline/helpers.http.js';
 import type { IStorageHookMetadata } from '../../core/storage/hooks/interfaces.hooks.js';
+import { RETRY_MS, type RegistrySigner } from '../classes.signer.js';
 import { isTombstone } from '../helpers.document.js';
 import type { INpmDocument, INpmManifest } from '../interfaces.npm.js';
 import type { INpmParts } from '../interfaces.parts.js';
@@ -28,18 +29,35 @@ export const packageOf = (call: RegistryCall): string => assertReadableName(call
 
 const missing = (what: string): RegistryError => new RegistryError('notFound', `${what} is not in this registry`);
 
+interface ISigning {
+  /** a part of the rendering's name */
+  variant: string;
+  validUntil: number | undefined;
+  signed: RegistrySigner['signed'];
+}
+
+const signingOf = async (call: RegistryCall, { signer }: INpmParts): Promise<ISigning> => {
+  if (await signer.canSign()) {
+    return { variant: '', validUntil: undefined, signed: (document, versions) => signer.signed(document, versions) };
+  }
+  const validUntil = call.storage.now().getTime() + RETRY_MS;
+  return { variant: ' unsigned', validUntil, signed: async (document) => document };
+};
+
 /** GET /{package}: the full packument, or the abbreviated one if Accept prefers it. */
 export const getPackument = async (call: RegistryCall, npm: INpmParts): Promise<IResponse> => {
   const name = packageOf(call);
   const abbreviated = negotiate(call.header('accept'), [FULL_TYPE, ABBREVIATED_TYPE]) === ABBREVIATED_TYPE;
   const contentType = abbreviated ? ABBREVIATED_TYPE : FULL_TYPE;
   const render = abbreviated ? renderAbbreviated : renderFull;
+  const signing = await signingOf(call, npm);
   const served = await call.serveDocument<INpmDocument>(documentKey(name), {
-    variant: contentType,
+    variant: `${contentType}${signing.variant}`,
     about: about(name),
     repeatable: true,
+    validUntil: signing.validUntil,
     render: async (document, publicUrl) =>
-      isTombstone(document) ? null : { body: render(await npm.signer.signed(document), publicUrl), contentType },
+      isTombstone(document) ? null : { body: render(await signing.signed(document), publicUrl), contentType },
   });
   if (!served) throw missing(name);
   return served;
@@ -49,14 +67,16 @@ export const getPackument = async (call: RegistryCall, npm: INpmParts): Promise<
 export const getManifest = async (call: RegistryCall, npm: INpmParts): Promise<IResponse> => {
   const name = packageOf(call);
   const wanted = call.params.version as string;
+  const signing = await signingOf(call, npm);
   const served = await call.serveDocument<INpmDocument>(documentKey(name), {
-    variant: `version ${wanted}`,
+    variant: `version ${wanted}${signing.variant}`,
     about: about(name),
     repeatable: true,
+    validUntil: signing.validUntil,
     render: async (document, publicUrl) => {
       const found = resolveVersion(document, wanted);
       if (!found) return null;
-      const { versions } = await npm.signer.signed(document, [found]);
+      const { versions } = await signing.signed(document, [found]);
       const manifest = renderManifest(versions[found.version] as INpmManifest, publicUrl);
       return { body: { ...manifest, ...(await npm.readmes.of(document, found.version)) }, contentType: FULL_TYPE };
     },

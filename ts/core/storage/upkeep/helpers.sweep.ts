@@ -41,3 +41,26 @@ export const sweepStaging = async (parts: ISweepParts, olderThanMs: number, sign
   });
   return count;
 };
+
+/** Runs the parts of a sweep one after the other. A part that fails does not keep the others from being done. */
+export class SweepParts {
+  private readonly failures: unknown[] = [];
+
+  constructor(private readonly signal: AbortSignal | undefined) {}
+
+  /** Returns 0 if the part fails. @throws the signal's reason */
+  public async run(part: () => Promise<number>): Promise<number> {
+    this.signal?.throwIfAborted();
+    try {
+      return await part();
+    } catch (error) {
+      if (this.signal?.aborted) throw error;
+      this.failures.push(error);
+      return 0;
+    }
+  }
+
+  public throwFirstFailure(): void {
+    if (this.failures.length > 0) throw this.failures[0];
+  }
+}
