@@ -1,6 +1,7 @@
 import t from 'tap';
 import { readDigest } from '../../ts/oci/wire/wire.digests.js';
 import { describe, MAX_MANIFEST, parseManifest } from '../../ts/oci/wire/wire.manifests.js';
+import { cpuSince } from '../support/cpu.js';
 import {
   CONFIG,
   content,
@@ -15,7 +16,6 @@ import {
   MANIFEST,
   nowhere,
 } from '../support/oci/samples.js';
-import { cpuSince } from '../support/cpu.js';
 
 const refused = { kind: 'invalid', wireCode: 'MANIFEST_INVALID' } as unknown as Error;
 const bytesOf = (value: unknown): Buffer => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
