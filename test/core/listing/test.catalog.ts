@@ -1,5 +1,6 @@
 import t from 'tap';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
+import { ChangeLog } from '../../../ts/core/listing/classes.changelog.js';
 import { nameSegment } from '../../../ts/core/listing/keys.listing.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
@@ -26,6 +27,14 @@ const replicas = (count: number, options: { now?: () => Date } = {}) => {
 };
 
 const FRESH = { maxAgeMs: 0 };
+
+t.test('the log of changes knows what came last, also when it has forgotten what came first', async (t) => {
+  const log = new ChangeLog();
+  for (let n = 0; n < 25_000; n++) log.add(`p${n}`);
+  t.equal(log.version, 25_000);
+  t.same([...(log.since(24_998) ?? [])], ['p24998', 'p24999']);
+  t.equal(log.since(0), undefined);
+});
 
 t.test('own notes are seen at once, others’ within maxAgeMs', async (t) => {
   const { all } = replicas(2);

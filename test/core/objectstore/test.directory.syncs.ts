@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { type IFiles, nodeFiles } from '../../../ts/core/objectstore/directory/files/helpers.files.js';
 import { bytesOf, streamOf } from '../../support/store/objectstore-bytes.js';
@@ -225,4 +227,19 @@ t.test('a change that comes while its folder is being synced is synced by a sync
   await Promise.all([first, second]);
   t.equal(calls.filter((call) => call.startsWith('sync objects')).length, 2, calls.join(', '));
   t.equal(calls.at(-1)?.startsWith('sync objects'), true);
+});
+
+t.test('a new storage directory is ready when the names of its folders are durable', async (t) => {
+  const gate = new Gate();
+  const directory = join(await makeDirectory(t), 'new');
+  const opening = openStore(directory, {
+    fsync: async (fd) => {
+      await gate.pass();
+      await nodeFiles.fsync(fd);
+    },
+  }).then(() => 'ready');
+  await gate.arrived;
+  t.equal(await Promise.race([opening, delay(200).then(() => 'waits')]), 'waits');
+  gate.open();
+  t.equal(await opening, 'ready');
 });

@@ -397,3 +397,30 @@ t.test('a mark is taken for a stray one only if its link is gone', async (t) => 
   t.same(inner.keys('c/links/'), []);
   store.reset();
 });
+
+t.test('bytes that were placed a moment ago stay, though the store takes them for old', async (t) => {
+  const { inner, content, put, collect } = start(t);
+  await put('a', SMALL);
+  await content.unlink('a', digestOf(SMALL));
+  const key = content.key(digestOf(SMALL));
+  const held = inner.objects.get(key)!;
+  held.info = { ...held.info, lastModified: new Date(0) };
+  const { copies } = await collect({ before: Date.now() - 60_000 });
+  t.same([copies, inner.objects.has(key)], [0, true]);
+  await collect();
+  t.notOk(inner.objects.has(key));
+});
+
+t.test('a mount whose bytes a collector takes meanwhile leaves no link', async (t) => {
+  const { inner, store, content, put, other } = start(t);
+  await put('a', SMALL);
+  await content.unlink('a', digestOf(SMALL));
+  store.before = async ({ verb, key }) => {
+    if (verb !== 'put' || !key.startsWith('c/links/')) return;
+    store.before = undefined;
+    await other.collect();
+  };
+  t.equal(await content.mount('b', digestOf(SMALL)), false);
+  t.same(inner.keys('c/links/'), []);
+  t.equal(await content.has('b', digestOf(SMALL)), false);
+});

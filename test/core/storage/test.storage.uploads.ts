@@ -1,6 +1,8 @@
 import t from 'tap';
 import { streamToBuffer } from '../../../ts/core/base/helpers.streams.js';
+import { RegistryError } from '../../../ts/core/classes.registryerror.js';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
+import { FinishedUpload } from '../../../ts/core/storage/uploads/classes.finishedupload.js';
 import { ResumableUploads } from '../../../ts/core/storage/uploads/classes.resumableuploads.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
@@ -243,4 +245,35 @@ t.test('a body that is refused before it is stored is given up', async (t) => {
   t.equal(store.log.at(-1)?.verb, 'put');
   await new Promise((resolve) => setImmediate(resolve));
   t.ok(isCancelled);
+});
+
+t.test('a chunk that is replaced between its listing and its reading is not taken for a wrong upload', async (t) => {
+  const { uploads, elsewhere, store, inner } = setUp();
+  const id = await uploads.begin({ owner });
+  await uploads.append(id, streamOf('abc'), { owner, limit });
+  store.before = async ({ verb, key }) => {
+    if (verb !== 'get') return;
+    store.before = undefined;
+    await inner.put(key, Buffer.from('xyz'));
+  };
+  await t.rejects(elsewhere().assemble(id, sha('abc')), kind('unavailable'));
+});
+
+t.test('a finish that failed for a while keeps its upload, one that was refused does not', async (t) => {
+  for (const [failure, isKept] of [
+    [undefined, false],
+    [new RegistryError('digestMismatch', 'no'), false],
+    [new RegistryError('forbidden', 'no'), false],
+    [new RegistryError('timeout', 'slow'), true],
+    [new RegistryError('rateLimited', 'later'), true],
+    [new RegistryError('unavailable', 'down'), true],
+  ] as const) {
+    let told: boolean | undefined;
+    const chunks = { keys: ['up/x'], sizes: [1], etags: ['e'], size: 1 };
+    const upload = new FinishedUpload(new MemoryObjectStore(), chunks, {}, async (mayBeRepeated) => {
+      told = mayBeRepeated;
+    });
+    await upload.discard(failure);
+    t.equal(told, isKept, failure?.kind ?? 'no failure');
+  }
 });
