@@ -38,7 +38,11 @@ t.test('Docker 20.10: its command line alone, on manifests', async (t) => {
   await mkdir(home.path('home', '.docker'), { recursive: true });
   const docker = (...args: string[]) =>
     station.run([...station.program('docker'), ...args], { env: { DOCKER_CLI_EXPERIMENTAL: 'enabled' } });
-  fails(t, await docker('manifest', 'inspect', '--insecure', `${host}/team/app:v1`), /unauthorized: Authentication is required/i);
+  fails(
+    t,
+    await docker('manifest', 'inspect', '--insecure', `${host}/team/app:v1`),
+    /unauthorized: Authentication is required/i,
+  );
   const auth = Buffer.from(`${server.admin.username}:${server.admin.password}`).toString('base64');
   await home.write('home/.docker/config.json', JSON.stringify({ auths: { [host]: { auth } } }));
   succeeds(t, await docker('manifest', 'inspect', '--insecure', `${host}/team/app:v1`), /schemaVersion/);
