@@ -4,7 +4,7 @@ import type { INpmManifest, INpmSignature } from '../interfaces.npm.js';
 /**
  * Registry signatures: the registry's own statement that it has published a version with these bytes, which
  * `npm audit signatures` and corepack verify.
- * @see https://docs.npmjs.com/about-registry-signatures
+ * @see npm's documentation, "About registry signatures"
  */
 
 /** The data that clients need to verify signatures; an element of the list at `/-/npm/v1/keys`. */
