@@ -25,7 +25,8 @@ const packagesOf = async (module: string): Promise<string[]> => {
 };
 
 t.test('an import of the library loads no package that takes long to load', async (t) => {
-  t.same(await packagesOf('ts/index.ts'), ['lru-cache']);
+  // the schema of the configuration takes 4 ms of CPU
+  t.same(await packagesOf('ts/index.ts'), ['leven', 'lru-cache', 'valibot']);
 });
 
 t.test('what a protocol needs loads with the protocol', async (t) => {
