@@ -1,4 +1,5 @@
 import t from 'tap';
+import { fromIterable } from '../../../ts/core/base/helpers.streams.js';
 import { RegistryError } from '../../../ts/core/classes.registryerror.js';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
@@ -46,3 +47,31 @@ t.test(
     }
   },
 );
+
+t.test('a staged upload that a sweep removed: the commit asks the client to send it again', async (t) => {
+  const inner = new MemoryObjectStore();
+  const storage = new RegistryStorage(inner);
+  const body = fromIterable([Buffer.alloc(LARGE / 2, 'a'), Buffer.alloc(LARGE / 2, 'a')]);
+  const staged = await storage.stage(body, { hashes: ['sha256'] });
+  t.not(inner.keys('staging/').length, 0);
+  for (const key of inner.keys('staging/')) await inner.delete(key);
+  const plan = toy.toyPlan(NAME, '1.0.0', [{ staged, key: KEY, contentType: 'application/octet-stream' }]);
+  await t.rejects(storage.commit(plan), { kind: 'unavailable', message: /send it again/ });
+  t.same(inner.keys('toy/packages/'), []);
+});
+
+t.test('an artifact that cannot be placed leaves no marker', async (t) => {
+  const inner = new MemoryObjectStore();
+  const store = new FaultObjectStore(inner);
+  const storage = new RegistryStorage(store);
+  const refused = new RegistryError('tooLarge', 'the store does not take it');
+  store.before = ({ verb, key }) => {
+    if ((verb === 'put' || verb === 'compose') && key.startsWith(KEY)) throw refused;
+  };
+  const publishing = toy.publishToy(storage, NAME, '1.0.0', Buffer.alloc(SMALL, 'a'), toy.toyCatalog(storage));
+  await t.rejects(publishing, refused);
+  t.same(
+    inner.keys().filter((key) => key.includes('/pending/')),
+    [],
+  );
+});

@@ -96,7 +96,7 @@ export class MemoryObjectStore implements IObjectStore {
     if (held.some((part, at) => part && part.info.etag !== (options.etags?.[at] ?? part.info.etag))) {
       throw new RegistryError('notFound', 'a part is another one');
     }
-    if (held.includes(undefined)) throw new RegistryError('internal', 'a part is not there');
+    if (held.includes(undefined)) throw new RegistryError('notFound', 'a part is not there');
     const made = this.set(target, Buffer.concat(held.map((part) => part!.bytes)), options);
     // spent, as the contract allows: nobody may count on the parts afterwards
     for (const part of parts) this.objects.delete(part);
