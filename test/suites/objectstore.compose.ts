@@ -40,8 +40,11 @@ export const composeScenes = async (bench: Bench): Promise<void> => {
 
   await scene('compose from what is not there', async (t, at) => {
     await store.put(`${at}part`, bytesOf(6 * MIB));
-    await t.rejects(store.compose(`${at}target`, [`${at}absent`]));
-    await t.rejects(store.compose(`${at}target`, [`${at}part`, `${at}absent`]));
+    await t.rejects(store.compose(`${at}target`, [`${at}absent`]), { name: 'RegistryError', kind: 'notFound' });
+    await t.rejects(store.compose(`${at}target`, [`${at}part`, `${at}absent`]), {
+      name: 'RegistryError',
+      kind: 'notFound',
+    });
     await t.rejects(store.compose(`${at}target`, []));
     t.same(await listed({ prefix: at }), [`${at}part`]);
   });
