@@ -1,6 +1,7 @@
 /** Items that are filtered together: each may be a call of an embedder's code. */
 const PORTION = 1000;
 
+/** How many items of a search or list are wanted, and which of them the caller may see. */
 export interface IPickRequest<T> {
   /** maximum number of items */
   most: number;

@@ -36,9 +36,11 @@ export type TAccess =
   | { type: string; action: string; late: true }
   | { type: string; listing: true; action?: string };
 
+/** A right to one name: the caller needs the scope `{protocol}:{type}:{name}:{action}`. */
 export interface INamedAccess {
   type: string;
   action: string;
+  /** the parameter of the path that holds the name, or a function that makes the name of the parameters */
   name: string | ((params: TParams) => string);
 }
 

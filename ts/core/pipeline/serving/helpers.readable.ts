@@ -11,6 +11,7 @@ const BATCH = 256;
  */
 const MAX_QUESTIONS = 5000;
 
+/** The caller whose right to read is asked about: a `RegistryCall` is one. */
 export interface IReader {
   auth: AuthManager;
   token: IAuthToken | null;
