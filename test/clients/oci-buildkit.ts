@@ -1,38 +1,31 @@
 import { delimiter, dirname } from 'node:path';
 import t, { type Test } from 'tap';
-import { spawnServer } from '../support/client/server.js';
-import { fails, type IStation, openStation, succeeds, writeDockerConfig } from '../support/oci/station.js';
+import { fails, type IStation, openStation, startDaemon, succeeds, writeDockerConfig } from '../support/oci/station.js';
 
 /** BuildKit's daemon on folders of its own; `null`, and one skipped test, where it does not start. */
 const startBuildkit = async (t: Test, station: IStation): Promise<string | null> => {
   const { home, host } = station;
   const address = `unix://${home.path('buildkit.sock')}`;
   const config = await home.write('buildkitd.toml', `[registry."${host}"]\nhttp = true\n`);
-  try {
-    const daemon = await spawnServer({
-      command: [
-        ...station.program('buildkitd'),
-        ...['--addr', address, '--root', home.path('buildkit'), '--config', config],
-        ...['--oci-worker-snapshotter', 'native', '--oci-worker-net', 'host', '--containerd-worker=false'],
-      ],
-      // runc comes along with Docker's engine
-      env: {
-        ...home.env,
-        PATH: [
-          `${dirname(station.program('dockerd')[0]!)}/../sbin`,
-          dirname(station.program('docker')[0]!),
-          process.env.PATH,
-        ].join(delimiter),
-      },
-      cwd: home.path('work'),
-      ready: /running server on/,
-    });
-    t.teardown(() => daemon.stop());
-    return address;
-  } catch (error) {
-    t.pass('not run', { skip: `buildkitd does not start here: ${String(error).trim().split('\n').at(-1)}` });
-    return null;
-  }
+  const isStarted = await startDaemon(t, 'buildkitd', {
+    command: [
+      ...station.program('buildkitd'),
+      ...['--addr', address, '--root', home.path('buildkit'), '--config', config],
+      ...['--oci-worker-snapshotter', 'native', '--oci-worker-net', 'host', '--containerd-worker=false'],
+    ],
+    // runc comes along with Docker's engine
+    env: {
+      ...home.env,
+      PATH: [
+        `${dirname(station.program('dockerd')[0]!)}/../sbin`,
+        dirname(station.program('docker')[0]!),
+        process.env.PATH,
+      ].join(delimiter),
+    },
+    cwd: home.path('work'),
+    ready: /running server on/,
+  });
+  return isStarted ? address : null;
 };
 
 t.test(

@@ -1,8 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { delimiter, dirname } from 'node:path';
 import t, { type Test } from 'tap';
-import { spawnServer } from '../support/client/server.js';
-import { fails, type IStation, openStation, pushedImage, succeeds } from '../support/oci/station.js';
+import { fails, type IStation, openStation, pushedImage, startDaemon, succeeds } from '../support/oci/station.js';
 
 /** containerd on folders of its own; `null`, and one skipped test, where it does not start. */
 const startContainerd = async (t: Test, station: IStation): Promise<string | null> => {
@@ -14,22 +13,16 @@ const startContainerd = async (t: Test, station: IStation): Promise<string | nul
     `version = 2\nroot = "${home.path('root')}"\nstate = "${home.path('state')}"\n` +
       `disabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "${socket}"\n`,
   );
-  try {
-    const daemon = await spawnServer({
-      command: [...station.program('containerd'), '--config', home.path('containerd.toml')],
-      env: {
-        ...home.env,
-        PATH: [dirname(station.program('containerd')[0]!), process.env.PATH].join(delimiter),
-      },
-      cwd: home.path('work'),
-      ready: /containerd successfully booted/,
-    });
-    t.teardown(() => daemon.stop());
-    return socket;
-  } catch (error) {
-    t.pass('not run', { skip: `containerd does not start here: ${String(error).trim().split('\n').at(-1)}` });
-    return null;
-  }
+  const isStarted = await startDaemon(t, 'containerd', {
+    command: [...station.program('containerd'), '--config', home.path('containerd.toml')],
+    env: {
+      ...home.env,
+      PATH: [dirname(station.program('containerd')[0]!), process.env.PATH].join(delimiter),
+    },
+    cwd: home.path('work'),
+    ready: /containerd successfully booted/,
+  });
+  return isStarted ? socket : null;
 };
 
 t.test('containerd: its resolver and authorizer, by ctr', async (t) => {

@@ -1,8 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { delimiter, dirname } from 'node:path';
 import t, { type Test } from 'tap';
-import { spawnServer } from '../support/client/server.js';
-import { fails, type IStation, openStation, pushedImage, succeeds } from '../support/oci/station.js';
+import { fails, type IStation, openStation, pushedImage, startDaemon, succeeds } from '../support/oci/station.js';
 
 const PATH = (station: IStation): string =>
   [dirname(station.program('dockerd')[0]!), dirname(station.program('docker')[0]!), process.env.PATH].join(delimiter);
@@ -12,22 +11,16 @@ const startEngine = async (t: Test, station: IStation): Promise<string | null> =
   const { home } = station;
   const socket = `unix://${home.path('docker.sock')}`;
   const folders = ['--data-root', home.path('data'), '--exec-root', home.path('exec'), '--pidfile', home.path('pid')];
-  try {
-    const engine = await spawnServer({
-      command: [
-        ...station.program('dockerd'),
-        ...['--host', socket, ...folders, '--iptables=false', '--bridge=none', '--storage-driver=vfs'],
-      ],
-      env: { ...home.env, PATH: PATH(station) },
-      cwd: home.path('work'),
-      ready: /API listen on/,
-    });
-    t.teardown(() => engine.stop());
-    return socket;
-  } catch (error) {
-    t.pass('not run', { skip: `Docker's engine does not start here: ${String(error).trim().split('\n').at(-1)}` });
-    return null;
-  }
+  const isStarted = await startDaemon(t, "Docker's engine", {
+    command: [
+      ...station.program('dockerd'),
+      ...['--host', socket, ...folders, '--iptables=false', '--bridge=none', '--storage-driver=vfs'],
+    ],
+    env: { ...home.env, PATH: PATH(station) },
+    cwd: home.path('work'),
+    ready: /API listen on/,
+  });
+  return isStarted ? socket : null;
 };
 
 t.test('Docker 20.10: its command line alone, on manifests', async (t) => {

@@ -2,27 +2,18 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { embeddingClients, embeddingFlow } from '../suites/embedding.suite.js';
+import { admin, embedded, embeddingClients, embeddingFlow } from '../suites/embedding.suite.js';
 import { spawnServer } from '../support/client/server.js';
 import { hosts } from '../support/embedding/hosts.js';
-import { startRegistry } from '../support/registry.js';
 import { findTool, type TToolName } from '../support/tools.js';
 
-const admin = { username: 'admin', password: 'correct horse battery' };
 const BASES = ['', '/packages'];
 const where = (base: string): string => (base ? `below ${base}` : 'at the root');
 
 for (const [name, start] of hosts) {
   for (const base of BASES) {
     t.test(`${name}, ${where(base)}`, async (t) => {
-      const registry = await startRegistry(t, {
-        auth: { jwtSecret: 'a-secret-of-the-tests-that-is-long-enough', tokenStore: 'memory', users: [admin] },
-        npm: { enabled: true },
-        oci: { enabled: true },
-      });
-      const { port, stop } = await start(registry, base);
-      t.teardown(stop);
-      await embeddingClients(t, { origin: `http://127.0.0.1:${port}`, base, admin });
+      await embeddingClients(t, await embedded(t, start, base));
     });
   }
 }

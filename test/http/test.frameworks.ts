@@ -1,7 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { serve } from '@hono/node-server';
@@ -10,24 +8,11 @@ import Fastify from 'fastify';
 import { Hono } from 'hono';
 import t, { type Test } from 'tap';
 import { type IRequestHandler, toFetchHandler, toNodeListener } from '../../ts/index.js';
+import { type IHost, listening } from '../support/embedding/hosts.js';
 import { ask, RawClient } from '../support/http/client.js';
 import { endless, handler, within } from '../support/http/host.js';
 import { startRegistry } from '../support/registry.js';
 import { shelf } from '../support/shelf.js';
-
-interface IHost {
-  port: number;
-  stop(): unknown;
-}
-
-const listening = async (server: Server): Promise<IHost> => {
-  if (!server.listening) await once(server, 'listening');
-  const stop = () => {
-    server.closeAllConnections();
-    server.close();
-  };
-  return { port: (server.address() as AddressInfo).port, stop };
-};
 
 // What follows is what the readme shows, framework by framework.
 

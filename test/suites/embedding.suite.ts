@@ -5,11 +5,12 @@ import type { IWho } from '../support/client/base.js';
 import { makeClient } from '../support/client/list.js';
 import { manifestOf } from '../support/client/packages.js';
 import { run } from '../support/client/run.js';
-import { APPLICATION } from '../support/embedding/hosts.js';
+import { APPLICATION, type TStart } from '../support/embedding/hosts.js';
 import { publishOf } from '../support/npm/packages.js';
 import { pushableImage } from '../support/oci/images.js';
 import { writeLayout } from '../support/oci/layout.js';
 import { makeOciClient } from '../support/oci/list.js';
+import { startRegistry } from '../support/registry.js';
 
 /** An application with a registry in it, as its clients see it. */
 export interface IEmbedding {
@@ -20,6 +21,20 @@ export interface IEmbedding {
   /** the application hands over all paths, so that the registry is at the root too */
   isEverywhere?: boolean;
 }
+
+export const admin: IWho = { username: 'admin', password: 'correct horse battery' };
+
+/** Starts an application of this kind with a registry in it. */
+export const embedded = async (t: Test, start: TStart, base: string): Promise<IEmbedding> => {
+  const registry = await startRegistry(t, {
+    auth: { jwtSecret: 'a-secret-of-the-tests-that-is-long-enough', tokenStore: 'memory', users: [admin] },
+    npm: { enabled: true },
+    oci: { enabled: true },
+  });
+  const { port, stop } = await start(registry, base);
+  t.teardown(stop);
+  return { origin: `http://127.0.0.1:${port}`, base, admin };
+};
 
 const json = async (answer: Response): Promise<Record<string, never>> => (await answer.json()) as Record<string, never>;
 

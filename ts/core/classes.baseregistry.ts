@@ -18,7 +18,7 @@ const loggedPath = (call: RegistryCall): string =>
   Object.keys(call.params).some((name) => /token|secret/i.test(name)) ? call.route : call.path;
 
 /** Names what is asked for: of one path a registry at the root has another part with each prefix. */
-const addressOf = ({ mount, path }: RegistryCall): string => `${mount}\n${path}`;
+const answerNameOf = ({ mount, path }: RegistryCall): string => `${mount}\n${path}`;
 
 const nameOf = ({ name }: INamedAccess, { params }: RegistryCall): string =>
   typeof name === 'function' ? name(params) : (params[name] as string);
@@ -185,7 +185,7 @@ export abstract class BaseRegistry {
       if (remembered) noteCaller(call, remembered);
       return remembered;
     };
-    return answers.find(call.context, addressOf(call), caller);
+    return answers.find(call.context, answerNameOf(call), caller);
   }
 
   private presented(call: RegistryCall): TPresentedCredential | null {
@@ -195,7 +195,7 @@ export abstract class BaseRegistry {
 
   private remember(call: RegistryCall, response: IResponse): void {
     const basis = call.basisOf(response);
-    if (basis) this.services.answers.keep(addressOf(call), basis);
+    if (basis) this.services.answers.keep(answerNameOf(call), basis);
   }
 
   /**

@@ -20,7 +20,7 @@ export interface IHost {
 /** Starts an application that has a route `/about` of its own, and the registry below `base` (`''`: at the root). */
 export type TStart = (registry: SmartRegistry, base: string) => Promise<IHost>;
 
-const listening = async (server: Server): Promise<IHost> => {
+export const listening = async (server: Server): Promise<IHost> => {
   if (!server.listening) await once(server, 'listening');
   const stop = () => {
     server.closeAllConnections();

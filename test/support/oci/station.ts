@@ -4,7 +4,7 @@ import type { Test } from 'tap';
 import type { IWho } from '../client/base.js';
 import { ClientHome } from '../client/home.js';
 import { type IRun, type IRunOptions, run } from '../client/run.js';
-import type { IServer } from '../client/server.js';
+import { type IServer, spawnServer } from '../client/server.js';
 import { selfSigned } from '../http/host.js';
 import { findTool, type TToolName } from '../tools.js';
 import { type IPushable, pushableImage } from './images.js';
@@ -90,4 +90,20 @@ export const succeeds = (t: Test, result: IRun, words?: RegExp): void => {
 export const fails = (t: Test, result: IRun, words: RegExp): void => {
   t.ok(result.code, `${result.command} fails`, { clientOutput: result.output });
   t.match(result.output, words, `and says why (${words})`);
+};
+
+/** Starts a daemon that one test needs. False, and one skipped test, where it does not start. */
+export const startDaemon = async (
+  t: Test,
+  name: string,
+  about: Parameters<typeof spawnServer>[0],
+): Promise<boolean> => {
+  try {
+    const daemon = await spawnServer(about);
+    t.teardown(() => daemon.stop());
+    return true;
+  } catch (error) {
+    t.pass('not run', { skip: `${name} does not start here: ${String(error).trim().split('\n').at(-1)}` });
+    return false;
+  }
 };

@@ -38,7 +38,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 const REVISION_MEMBER = '$revision';
 
 /**
- * Objects with at least so many members are written member by member. A package with fewer versions is written in 1 ms.
+ * Number of members from which an object is written member by member. A package with fewer versions is written in 1 ms.
  */
 const MANY = 256;
 /** Levels of nested objects that are searched for objects with many members. */

@@ -13,7 +13,7 @@ import type { ICatalogEntry } from './helpers.rows.js';
 import type { TRebuildProgress } from './interfaces.listing.js';
 import type { IListingKeys } from './keys.listing.js';
 
-/** Entries (objects) from which on a refresh gathers them into one: listing so many costs about 5 ms. */
+/** Number of entries (objects) from which a refresh merges them into one object: listing this many takes about 5 ms. */
 const GATHER_FROM = 256;
 /** Rows from which on they are folded into segments, at least. */
 const FOLD_FROM = 256;

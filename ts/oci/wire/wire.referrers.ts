@@ -1,16 +1,6 @@
 import { isRecord } from '../../core/base/helpers.values.js';
 import { RegistryError } from '../../core/classes.registryerror.js';
-import type { ICodec } from '../../core/storage/interfaces.storage.js';
-import {
-  type IPage,
-  type IPageKind,
-  type ISeal,
-  isPageIndex,
-  positionOf,
-  readIndex,
-  serializeIndex,
-  type TPaged,
-} from '../../core/storage/pages/helpers.pages.js';
+import { type IPage, type IPageKind, pagedCodec, positionOf } from '../../core/storage/pages/helpers.pages.js';
 import type { IDescriptor } from './wire.manifests.js';
 
 /** Manifests that refer to one subject, sorted by digest, with the length of each in the document. */
@@ -52,30 +42,17 @@ export const withoutReferrer = (page: IReferrersPage, digest: string): IReferrer
 };
 
 /** The format of releases up to 0.3.0, sorted by digest and with a revision: `{"manifests": […], …}`. */
-const referrersCodec: ICodec<TPaged<IReferrersPage>> = {
-  contentType: 'application/json',
-  immutableValues: true,
-  serialize: (document, stamp) => {
-    if (isPageIndex(document)) return serializeIndex(document, stamp);
-    const { manifests, seal } = document;
-    return JSON.stringify({ manifests, ...(seal && { seal }), ...(stamp && { $revision: stamp.revision }) });
-  },
-  parse: (bytes) => {
-    const read = JSON.parse(new TextDecoder().decode(bytes)) as {
-      manifests?: unknown;
-      pages?: unknown;
-      seal?: ISeal;
-    };
-    const index = readIndex(read);
-    if (index) return index;
-    if (!Array.isArray(read.manifests) || !read.manifests.every(isRecord)) {
+const referrersCodec = pagedCodec<IReferrersPage>({
+  serialize: ({ manifests, seal }, stamp) =>
+    JSON.stringify({ manifests, ...(seal && { seal }), ...(stamp && { $revision: stamp.revision }) }),
+  parse: (stored) => {
+    if (!Array.isArray(stored.manifests) || !stored.manifests.every(isRecord)) {
       throw new RegistryError('internal', 'This is not a list of referrers');
     }
-    const manifests = (read.manifests as unknown as IDescriptor[]).sort((a, b) => (a.digest < b.digest ? -1 : 1));
-    const names = manifests.map(({ digest }) => digest);
-    return { names, manifests, lengths: manifests.map(lengthOf), ...(read.seal && { seal: read.seal }) };
+    const manifests = (stored.manifests as unknown as IDescriptor[]).sort((a, b) => (a.digest < b.digest ? -1 : 1));
+    return { names: manifests.map(({ digest }) => digest), manifests, lengths: manifests.map(lengthOf) };
   },
-};
+});
 
 export const referrerPages: IPageKind<IReferrersPage> = {
   codec: referrersCodec,

@@ -1,15 +1,5 @@
 import { RegistryError } from '../../core/classes.registryerror.js';
-import type { ICodec } from '../../core/storage/interfaces.storage.js';
-import {
-  type IPage,
-  type IPageKind,
-  type ISeal,
-  isPageIndex,
-  positionOf,
-  readIndex,
-  serializeIndex,
-  type TPaged,
-} from '../../core/storage/pages/helpers.pages.js';
+import { type IPage, type IPageKind, pagedCodec, positionOf } from '../../core/storage/pages/helpers.pages.js';
 
 /**
  * All tags of one repository, sorted by their bytes; `names[i]` points to `digests[i]`. Two lists, not an object:
@@ -74,33 +64,22 @@ const FIRST_SIZE = 200;
  * tags nor digests have a character that JSON would escape. A tag may be moved away and back: the revision makes the
  * bytes, and so the ETag, different in that case too.
  */
-export const tagsCodec: ICodec<TPaged<ITagPage>> = {
-  contentType: 'application/json',
-  immutableValues: true,
-  serialize: (document, stamp) => {
-    if (isPageIndex(document)) return serializeIndex(document, stamp);
-    const { names, digests, seal } = document;
+export const tagsCodec = pagedCodec<ITagPage>({
+  serialize: ({ names, digests, seal }, stamp) => {
     const lines = new Array<string>(names.length);
     for (let index = 0; index < names.length; index++) lines[index] = `"${names[index]}":"${digests[index]}"`;
     const sealed = seal ? `,"seal":${JSON.stringify(seal)}` : '';
     const revision = stamp ? `,"revision":${stamp.revision}` : '';
     return `{"tags":{\n${lines.join(',\n')}\n}${sealed}${revision}}\n`;
   },
-  parse: (bytes) => {
-    const read = JSON.parse(new TextDecoder().decode(bytes)) as {
-      tags?: Record<string, string>;
-      pages?: unknown;
-      seal?: ISeal;
-    };
-    const index = readIndex(read);
-    if (index) return index;
-    const { tags, seal } = read;
+  parse: (stored) => {
+    const tags = stored.tags as Record<string, string> | null | undefined;
     if (typeof tags !== 'object' || tags === null) throw new RegistryError('internal', 'This is not a list of tags');
     // objects move names that look like numbers to the front
     const names = Object.keys(tags).sort((a, b) => (a < b ? -1 : 1));
-    return { names, digests: names.map((name) => tags[name] as string), ...(seal && { seal }) };
+    return { names, digests: names.map((name) => tags[name] as string) };
   },
-};
+});
 
 export const tagPages: IPageKind<ITagPage> = {
   codec: tagsCodec,

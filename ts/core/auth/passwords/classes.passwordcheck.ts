@@ -2,7 +2,7 @@ import { crypto, LRUCache } from '../../../plugins.js';
 import { looksLikeOpaqueToken } from '../helpers.tokens.js';
 import type { IAccount, ICredentials, TPasswordRecord } from '../interfaces.auth.js';
 import { PasswordThrottle } from './classes.passwordthrottle.js';
-import { verifyPassword, whenItsTurn } from './helpers.passwords.js';
+import { keyedHash, verifyPassword, whenItsTurn } from './helpers.passwords.js';
 
 const REMEMBERED_MS = 60_000;
 
@@ -87,6 +87,6 @@ export class PasswordCheck {
   }
 
   #hmac(...parts: string[]): Buffer {
-    return crypto.createHmac('sha256', this.#key).update(JSON.stringify(parts)).digest();
+    return keyedHash(this.#key, ...parts);
   }
 }

@@ -1,10 +1,10 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { LRUCache } from '../../../plugins.js';
 import { FairQueue } from '../../base/classes.fairqueue.js';
 import { DefaultAuthProvider } from '../classes.defaultauthprovider.js';
 import type { IAuthProvider, ICredentials } from '../interfaces.auth.js';
 import { PasswordThrottle } from './classes.passwordthrottle.js';
-import { LONGEST_QUEUE, tooManyChecks } from './helpers.passwords.js';
+import { keyedHash, LONGEST_QUEUE, tooManyChecks } from './helpers.passwords.js';
 
 /** Concurrent calls of a custom provider: each may cost it a request to a directory server. */
 const AT_ONCE = 32;
@@ -28,14 +28,11 @@ export const guardPasswords = (
   }
   const throttle = new PasswordThrottle(() => now().getTime());
   const queue = new FairQueue({ concurrency: AT_ONCE, queue: LONGEST_QUEUE, refusal: tooManyChecks });
-  // random, so that nobody who reads the memory can search for the passwords
   const secret = randomBytes(32);
   const wrong = new LRUCache<string, number>({ max: 10_000 });
   return async (credentials) => {
     const { username, password, from } = credentials;
-    const key = createHmac('sha256', secret)
-      .update(JSON.stringify([username, password, from]))
-      .digest('base64');
+    const key = keyedHash(secret, username, password, from).toString('base64');
     const since = wrong.get(key);
     if (since !== undefined && Math.abs(now().getTime() - since) < SAME_GUESS_MS) return null;
     throttle.assertAllowed(credentials);

@@ -1,4 +1,4 @@
-import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
 import { FairQueue } from '../../base/classes.fairqueue.js';
 import { RegistryError } from '../../classes.registryerror.js';
 
@@ -78,3 +78,10 @@ export const verifyPassword = async (password: string, record: string | null): P
   const actual = await derive(password, Buffer.from(salt, 'base64'), expected.length, cost);
   return timingSafeEqual(actual, expected);
 };
+
+/**
+ * Identifies a password and what belongs to it in a cache. The key should be random and kept in memory only, so that nobody
+ * who reads the memory can search for the passwords.
+ */
+export const keyedHash = (key: Buffer, ...parts: (string | undefined)[]): Buffer =>
+  createHmac('sha256', key).update(JSON.stringify(parts)).digest();

@@ -85,13 +85,37 @@ export const partsOfPage = <T extends IPage>(
 };
 
 /** `{"pages": [["<from>", "<id>"], …], "revision": <n>}`; the names hold no character that JSON would escape. */
-export const serializeIndex = ({ pages }: IPageIndex, stamp?: IDocumentStamp): string => {
+const serializeIndex = ({ pages }: IPageIndex, stamp?: IDocumentStamp): string => {
   const lines = pages.map(({ from, id }) => `["${from}","${id}"]`);
   return `{"pages":[\n${lines.join(',\n')}\n]${stamp ? `,"revision":${stamp.revision}` : ''}}\n`;
 };
 
 /** Undefined if the value is not an index. */
-export const readIndex = ({ pages }: { pages?: unknown }): IPageIndex | undefined => {
+const readIndex = ({ pages }: { pages?: unknown }): IPageIndex | undefined => {
   if (!Array.isArray(pages) || pages.length === 0) return undefined;
   return { pages: (pages as [from: string, id: string][]).map(([from, id]) => ({ from, id })) };
 };
+
+/** Writes and reads one kind of page. Reading leaves out the seal, which all kinds store in the same way. */
+export interface IPageFormat<T extends IPage> {
+  serialize(page: T, stamp?: IDocumentStamp): string;
+  parse(stored: Record<string, unknown>): T;
+}
+
+/** The codec of a paged document: of an index, or of a page in this format. */
+export const pagedCodec = <T extends IPage>(format: IPageFormat<T>): ICodec<TPaged<T>> => ({
+  contentType: 'application/json',
+  immutableValues: true,
+  serialize: (document, stamp) =>
+    isPageIndex(document) ? serializeIndex(document, stamp) : format.serialize(document, stamp),
+  parse: (bytes) => {
+    const stored = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown> & {
+      pages?: unknown;
+      seal?: ISeal;
+    };
+    const index = readIndex(stored);
+    if (index) return index;
+    const page = format.parse(stored);
+    return stored.seal ? { ...page, seal: stored.seal } : page;
+  },
+});

@@ -42,7 +42,7 @@ import type { Draft } from './classes.draft.js';
  *
  * A seal is the tombstone's file, linked once more as the next number. A marker is random and never comes back. So if a
  * late writer links a generation after its marker is gone, the generation does not count, and the outcome of that write
- * is unknown. Markers are empty, so many are names of one file.
+ * is unknown. Markers are empty, so many of them are hard links to one file.
  */
 export type TPlace =
   | { form: 'absent' }
@@ -210,7 +210,7 @@ export class Generations {
     }
   }
 
-  /** Markers are empty, so many are names of one file: that costs less than a file for each. */
+  /** Markers are empty, so many of them are hard links to one file: that costs less than one file for each marker. */
   private async makeMarker(file: string): Promise<void> {
     const { files } = this.layout;
     try {
