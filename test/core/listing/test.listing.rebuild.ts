@@ -1,5 +1,6 @@
 import t from 'tap';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
+import { PackageCatalog } from '../../../ts/core/listing/classes.packagecatalog.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
 import { documentKey, publishToy, removeToy, toyCatalog } from '../../support/toy-packages.js';
@@ -171,6 +172,51 @@ t.test('a rebuild by command takes the documents at their word, and every replic
   await publishToy(one.storage, 'p000', '2.0.0', Buffer.from('x'), one.catalog);
   t.same((await running.catalog.entries(FRESH)).get('p000'), { versions: ['2.0.0'] });
   t.same(await listed(replica(inner)), [...names, 'unnoted']);
+});
+
+t.test('a package that is published while a rebuilt listing is read is in it', async (t) => {
+  const inner = await filled(20);
+  const running = replica(inner);
+  await running.catalog.entries(FRESH);
+  await replica(inner).catalog.rebuild();
+  let isHeld = false;
+  running.store.before = async ({ verb, key }) => {
+    if (isHeld || verb !== 'get' || !key.startsWith(PIECES)) return;
+    // the entries were listed before, so this reading does not meet the new one
+    isHeld = true;
+    await publishToy(running.storage, 'new', '1.0.0', Buffer.from('x'), running.catalog);
+  };
+  await running.catalog.entries(FRESH);
+  t.ok(isHeld);
+  // without another look at the store: whoever has published knows of it
+  t.ok((await running.catalog.entries({ maxAgeMs: 600_000 })).has('new'));
+  t.same(await listed(running), ['new', ...names.slice(0, 20)]);
+});
+
+t.test('a rebuild that lists other packages of the same documents says which: search and lists follow', async (t) => {
+  const inner = new MemoryObjectStore();
+  // two releases on one store: the newer one shows packages that the older one hides, and hides others
+  const release = (isListed: (name: string) => boolean) => {
+    const storage = new RegistryStorage(new FaultObjectStore(inner));
+    return new PackageCatalog<{ name: string }, { name: string }>(storage, {
+      prefix: 'toy/catalog',
+      documentKey: (name) => `toy/packages/${name}.json`,
+      documents: { prefix: 'toy/packages/', nameOf: (key) => /([^/]+)\.json$/.exec(key)?.[1] },
+      entry: (name, document) => (isListed(name) ? document : null),
+    });
+  };
+  const writer = new RegistryStorage(inner);
+  for (const name of ['always', 'new', 'old']) await writer.update(`toy/packages/${name}.json`, () => ({ name }));
+  const running = release((name) => name !== 'new');
+  t.same([...(await running.entries(FRESH)).keys()].sort(), ['always', 'old']);
+  const { version } = running;
+  await release((name) => name !== 'old').rebuild();
+  t.same([...(await running.entries(FRESH)).keys()].sort(), ['always', 'new']);
+  t.same([...(running.changedSince(version) ?? [])].sort(), ['new', 'old']);
+  t.same(
+    (await running.sorted()).packages.map(({ name }) => name),
+    ['always', 'new'],
+  );
 });
 
 t.test('a rebuild while others publish and fold loses nothing', async (t) => {
