@@ -281,6 +281,16 @@ t.test('users of the configuration', async (t) => {
   t.equal(await auth.users.get('nobody'), null);
 });
 
+t.test('a user of the store whom the configuration names as well is listed once, as the one who counts', async (t) => {
+  const store = new MemoryObjectStore();
+  await (await startAuth({ store })).auth.users.create({ username: 'ann', password: 'of the store' });
+  const { auth } = await startAuth({ store, config: { users: [{ username: 'ann', password: 'of the file' }] } });
+  t.match(await auth.users.list(), [{ userId: 'ann', source: 'config' }]);
+  t.equal((await auth.users.list()).length, 1);
+  t.equal(await auth.authenticate({ username: 'ann', password: 'of the store' }), null);
+  t.equal(await auth.authenticate({ username: 'ann', password: 'of the file' }), 'ann');
+});
+
 t.test('a user of the configuration who is removed and comes back has none of the old tokens', async (t) => {
   const store = new MemoryObjectStore();
   const [ann, bob] = ['ann', '__proto__'].map((username) => ({ username, password: 'pass' })) as [

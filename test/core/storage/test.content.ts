@@ -242,6 +242,26 @@ t.test('a push that broke off when its new copy was to become the current one', 
   t.equal(inner.keys('c/bytes/').length, 1);
 });
 
+t.test('a push that broke off before all owners had its new copy: a collector leads them there', async (t) => {
+  const { put, store, inner, other } = start(t);
+  await put('a', LARGE);
+  await put('b', LARGE);
+  const key = `c/bytes/sha256/${digestOf(LARGE).hex}`;
+  await inner.put(key, LARGE.subarray(0, 5));
+  store.before = ({ verb, key: at }) => {
+    // the new copy is the current one, and the links of the others are looked for
+    if (verb === 'list' && inner.keys('c/guards/').length > 0 && at.startsWith('c/links/')) throw new Error('killed');
+  };
+  await t.rejects(put('a', LARGE), /killed/);
+  store.before = undefined;
+  t.same(await other.get('b', LARGE), LARGE.subarray(0, 5), 'the damaged copy');
+  await other.collect();
+  t.same(await other.get('b', LARGE), LARGE);
+  await other.collect();
+  t.same(inner.keys('c/bytes/').length, 1, 'and nothing is left of the damaged one');
+  t.same(await other.get('a', LARGE), LARGE);
+});
+
 t.test('a new copy that nobody names yet is taken from a push that is slow: it is told to come again', async (t) => {
   const { put, get, store, content, other } = start(t);
   const digest = digestOf(LARGE);
