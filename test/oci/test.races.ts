@@ -310,6 +310,22 @@ for (const [name, work] of Object.entries(imageWorks)) {
   });
 }
 
+t.test('damaged bytes come to lie at the key of a blob while it is finished: it gets a copy of its own', async (t) => {
+  const { admin, there, store, inner } = await onFaults(t);
+  const location = await admin.begin('a');
+  await admin.patch(location, blob.bytes.subarray(0, 5));
+  await admin.patch(location, blob.bytes.subarray(5));
+  store.before = async ({ verb, key }) => {
+    if (verb !== 'compose') return;
+    store.before = undefined;
+    await inner.put(key, blob.bytes.subarray(1));
+  };
+  const { status, text } = await admin.finish(location, blob.digest);
+  t.equal(status, 201, text);
+  t.same((await there.get(blobPath)).bytes, blob.bytes);
+  t.same(await problemsOf(there.registry.getStorage()), []);
+});
+
 t.test('two finish one upload, and a third writes a late chunk to it: the blob has its own bytes', async (t) => {
   const { admin, there, store, inner } = await onFaults(t);
   const location = await admin.begin('a');

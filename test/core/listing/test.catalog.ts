@@ -264,6 +264,23 @@ t.test('a publisher that is slow between marker and commit is repaired all the s
   t.equal((await b.catalog.entries(FRESH)).size, 1);
 });
 
+t.test('a publish whose artifact takes minutes renews its marker, and leaves none', async (t) => {
+  let now = new Date('2026-01-01T00:00:00Z');
+  const { inner, all } = replicas(1, { now: () => now });
+  const { storage, store, catalog } = all[0]!;
+  const markers: string[] = [];
+  store.before = ({ verb, key }) => {
+    if (verb !== 'put') return;
+    // the artifact is stored ten minutes after the marker
+    if (key.endsWith('.bin')) now = new Date('2026-01-01T00:10:00Z');
+    if (key.startsWith('toy/catalog/pending/')) markers.push(key);
+  };
+  await publishToy(storage, 'one', '1.0.0', Buffer.from('x'), catalog);
+  await storage.settled();
+  t.equal(markers.length, 2);
+  t.same(inner.keys('toy/catalog/pending/'), []);
+});
+
 t.test('one bad marker does not keep the others from being repaired', async (t) => {
   const { inner, all } = replicas(1);
   const { storage, catalog } = all[0]!;

@@ -249,6 +249,32 @@ t.test('an error after the call that decided is told as doubt, since the change 
   t.same(await Promise.all(['spare', 'gone'].map((key) => store.head(key))), [null, null]);
 });
 
+t.test('a disk that fails in the call that decides: what was done is not known', async (t) => {
+  const directory = await makeDirectory(t);
+  let broken = '';
+  const failing = <T>(path: string, call: () => Promise<T>): Promise<T> =>
+    broken !== '' && path.includes(broken)
+      ? Promise.reject(Object.assign(new Error('EIO: i/o error'), { code: 'EIO' }))
+      : call();
+  const store = await openStore(directory, {
+    link: (from, to) => failing(to, () => nodeFiles.link(from, to)),
+    rename: (from, to) => failing(to, () => nodeFiles.rename(from, to)),
+    unlink: (path) => failing(path, () => nodeFiles.unlink(path)),
+  });
+  await store.put('doc', Buffer.from('1'));
+  await store.put('file', Buffer.from('1'), { immutable: true });
+  broken = '/objects/';
+  const unknown = { name: 'RegistryError', kind: 'outcomeUnknown' };
+  await t.rejects(store.put('new', Buffer.from('2')), unknown, 'the first generation');
+  await t.rejects(store.put('doc', Buffer.from('2')), unknown, 'a further one');
+  await t.rejects(store.put('other', Buffer.from('2'), { immutable: true }), unknown, 'a plain file');
+  await t.rejects(store.put('file', Buffer.from('2')), unknown, 'one that is replaced');
+  await t.rejects(store.delete('file'), unknown, 'one that is deleted');
+  await t.rejects(store.delete('file', { repeatable: true }), unknown, 'also if that may be done twice');
+  broken = '';
+  t.same(await listed(store, { prefix: '' }), ['doc', 'file']);
+});
+
 t.test('and one before it for certain: nothing was changed', async (t) => {
   const directory = await makeDirectory(t);
   let isBroken = false;

@@ -58,6 +58,19 @@ const untilStill = async (streams: ReturnType<typeof stalledStream>[]): Promise<
   return total();
 };
 
+t.test('the room of a part is used again, unless a request that was broken off may still read it', async (t) => {
+  const budget = new UploadBudget({ parts: 4 * MIB });
+  // while another upload goes on: an idle process keeps no room
+  await budget.part(MIB);
+  const sent = await budget.part(MIB);
+  budget.endPart(sent, true);
+  const again = await budget.part(MIB);
+  t.equal(again, sent);
+  budget.endPart(again, false);
+  t.not(await budget.part(MIB), again);
+  t.equal(budget.held, 2 * MIB);
+});
+
 t.test('100 stalled uploads cost no more than the budget, and small uploads pass them', async (t) => {
   const { budget, stores, server } = await setUp(t, { waitMs: 6_000 });
   const before = process.memoryUsage().rss;

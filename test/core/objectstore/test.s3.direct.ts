@@ -149,6 +149,21 @@ t.test('writes that the server refuses to begin with are left to the SDK', async
   );
 });
 
+t.test('folders that somebody has made with a file manager are no objects', async (t) => {
+  const small = await startSmallServer({ conditions: true });
+  const store = new S3ObjectStore(small.config);
+  t.teardown(async () => {
+    await store.destroy();
+    await small.stop();
+  });
+  await store.init();
+  await store.put('folder/key', Buffer.from('x'));
+  small.objects.set('folder/', { bytes: Buffer.alloc(0), headers: {} });
+  const keys: unknown[] = [];
+  for await (const item of store.list({ prefix: '' })) keys.push('key' in item ? item.key : item);
+  t.same(keys, ['folder/key']);
+});
+
 t.test('pages of a listing', async (t) => {
   const page = (fields: string): string =>
     `<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${fields}</ListBucketResult>\n`;
