@@ -63,6 +63,8 @@ t.test('the base is made of segments, and a fold rewrites those that changed', a
     [0, 2000, 3000].map(nameOf),
   );
   t.same(inner.keys(PIECES).length, after.segments.length + after.batches.length, 'nothing else is left');
+  const firsts = after.segments.map(({ first }) => first);
+  t.same(firsts, [...firsts].sort(), 'in order, so that each name has its segment');
   const cold = replica(inner);
   const { packages } = await cold.catalog.sorted(FRESH);
   t.equal(packages.length, 5150);

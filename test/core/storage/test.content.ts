@@ -302,6 +302,7 @@ t.test('links: those that are not named go after their age, renewed ones stay, m
   const now = Date.now();
   const nobody = { isNamed: () => false, namedNow: async () => new Set<string>() };
   t.equal((await collect({ ...nobody, before: now - 3_600_000 })).links, 0, 'young ones stay');
+  t.equal(inner.keys('c/links/').length, 4, 'all of them: each may be that of a push under way');
   await collect();
   t.equal(inner.keys('c/links/').length, 2, 'one link for each owner suffices');
   const only = { isNamed: (owner: string) => owner === 'b', namedNow: async () => new Set<string>() };
