@@ -280,7 +280,9 @@ t.test('a write that took effect after its marker was forgotten is found by its 
   now = new Date('2026-01-05T00:00:00Z');
   await publishToy(one.storage, 'late', '1.0.0', Buffer.from('x'));
   t.equal((await listed(one)).length, 3);
+  one.store.reset();
   t.equal(await one.catalog.reconcile(new Date('2026-01-04T00:00:00Z')), 1);
+  t.equal(one.store.count('get', 'toy/packages/'), 1, 'the others are not read');
   t.equal((await listed(one)).length, 4);
   t.equal(await one.catalog.reconcile(new Date('2026-01-04T00:00:00Z')), 0);
 });
