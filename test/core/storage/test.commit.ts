@@ -29,6 +29,16 @@ const beforeCommit = (store: FaultObjectStore, work: () => Promise<unknown>) => 
   };
 };
 
+t.test('a store without conditions: what lies at the key of an artifact, of whomever, is not overwritten', async (t) => {
+  const inner = new MemoryObjectStore({ conditionalWrites: false });
+  const key = toy.artifactKey('a', '1.0.0');
+  await inner.put(key, Buffer.from('of a publish that broke off'));
+  const { versions } = await toy.publishToy(new RegistryStorage(inner), 'a', '1.0.0', Buffer.from('mine'));
+  t.match(versions, [{ key: new RegExp(`^${key}\\.[0-9a-f-]{36}$`) }]);
+  t.equal(Buffer.from(inner.objects.get(key)!.bytes).toString(), 'of a publish that broke off');
+  t.equal((await toy.readToy(inner, 'a', '1.0.0'))?.toString(), 'mine');
+});
+
 t.test('twenty deploys of one file leave one object, and what is read is the last', async (t) => {
   for (const size of [SMALL, LARGE]) {
     const { inner, storage } = memory();

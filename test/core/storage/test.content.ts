@@ -262,6 +262,23 @@ t.test('a push that broke off before all owners had its new copy: a collector le
   t.same(await other.get('a', LARGE), LARGE);
 });
 
+t.test('an owner who gives the content up while a new copy is made for all does not get it back', async (t) => {
+  const { put, get, store, inner, other } = start(t);
+  const digest = digestOf(LARGE);
+  for (const owner of ['a', 'b']) await put(owner, LARGE);
+  await inner.put(`c/bytes/sha256/${digest.hex}`, LARGE.subarray(0, 5));
+  store.before = async ({ verb, key }) => {
+    if (verb !== 'put' || !key.startsWith(`c/links/sha256/${digest.hex}/b/`)) return;
+    store.before = undefined;
+    await other.content.unlink('b', digest);
+  };
+  await put('a', LARGE);
+  t.equal(store.before, undefined);
+  t.same(await get('a', LARGE), LARGE);
+  t.equal(await get('b', LARGE), null);
+  t.equal(await other.get('b', LARGE), null);
+});
+
 t.test('a new copy that nobody names yet is taken from a push that is slow: it is told to come again', async (t) => {
   const { put, get, store, content, other } = start(t);
   const digest = digestOf(LARGE);
