@@ -255,6 +255,25 @@ t.test('a rebuild while others publish and fold loses nothing', async (t) => {
   t.same(await listed(replica(inner)), all);
 });
 
+t.test('a package that is changed and then removed by hand while a rebuild runs is not listed', async (t) => {
+  const inner = await filled();
+  const [one, other] = [replica(inner), replica(inner)];
+  await other.catalog.entries(FRESH);
+  let slipped = false;
+  one.store.before = async ({ verb, key }) => {
+    if (slipped || verb !== 'put' || !key.startsWith(PIECES)) return;
+    slipped = true;
+    // folded, so that the rebuild finds it in a piece that it has not seen
+    for (const name of names) await publishToy(other.storage, name, '2.0.0', Buffer.from('x'), other.catalog);
+    await other.catalog.entries(FRESH);
+    await other.storage.destroy();
+    for (const gone of inner.keys('toy/packages/p000/')) await inner.delete(gone);
+  };
+  await one.catalog.rebuild();
+  t.ok(slipped);
+  t.same(await listed(replica(inner)), names.slice(1));
+});
+
 t.test('pieces that nobody names are swept by age', async (t) => {
   let now = new Date('2026-01-01T00:00:00Z');
   const inner = new MemoryObjectStore({ now: () => now });

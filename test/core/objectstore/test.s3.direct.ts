@@ -213,6 +213,21 @@ t.test('a caller who leaves while a write is under way is not told that nothing 
   await t.rejects(store.put('key', Buffer.from('x'), { signal: meanwhile.signal }), ofKind('outcomeUnknown'));
 });
 
+t.test('an answer that does not say how long the object is does not pass for an empty object', async (t) => {
+  const small = await startSmallServer({ conditions: true, lengths: false });
+  const store = new S3ObjectStore(small.config);
+  t.teardown(async () => {
+    await store.destroy();
+    await small.stop();
+  });
+  await store.init();
+  small.objects.set('key', { bytes: Buffer.from('some bytes'), headers: {} });
+  await t.rejects(store.get('key'), ofKind('unavailable'));
+  await t.rejects(store.head('key'), ofKind('unavailable'));
+  await store.put('own', Buffer.from('x'));
+  await t.rejects(store.head('own'), ofKind('unavailable'), 'by HEAD as well');
+});
+
 t.test('pages of a listing', async (t) => {
   const page = (fields: string): string =>
     `<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${fields}</ListBucketResult>\n`;
