@@ -288,6 +288,10 @@ t.test('pieces that nobody names are swept by age', async (t) => {
   now = new Date('2026-01-02T00:00:01Z');
   await one.storage.sweep();
   t.same(inner.keys(PIECES), named);
+  now = new Date('2026-01-04T00:00:00Z');
+  await inner.delete(MANIFEST);
+  await one.storage.sweep();
+  t.same(inner.keys(PIECES), named, 'without a manifest it is not known which are in use');
 });
 
 t.test('a write that took effect after its marker was forgotten is found by its time', async (t) => {

@@ -29,7 +29,7 @@ const beforeCommit = (store: FaultObjectStore, work: () => Promise<unknown>) => 
   };
 };
 
-t.test('a store without conditions: what lies at the key of an artifact, of whomever, is not overwritten', async (t) => {
+t.test('a store without conditions: what lies at the key of an artifact is not overwritten', async (t) => {
   const inner = new MemoryObjectStore({ conditionalWrites: false });
   const key = toy.artifactKey('a', '1.0.0');
   await inner.put(key, Buffer.from('of a publish that broke off'));

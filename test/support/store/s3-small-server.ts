@@ -37,7 +37,13 @@ const listing = (keys: string[]): string =>
  * ignores conditions unless told otherwise, and fails when it is told to.
  */
 export const startSmallServer = async (
-  options: { conditions?: boolean; deleteConditions?: boolean; multipart?: boolean; copyConditions?: boolean; lengths?: boolean } = {},
+  options: {
+    conditions?: boolean;
+    deleteConditions?: boolean;
+    multipart?: boolean;
+    copyConditions?: boolean;
+    lengths?: boolean;
+  } = {},
 ): Promise<ISmallServer> => {
   const objects: ISmallServer['objects'] = new Map();
   const seen: ISmallRequest[] = [];
