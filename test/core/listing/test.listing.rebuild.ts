@@ -221,6 +221,18 @@ t.test('a rebuild that lists other packages of the same documents says which: se
   );
 });
 
+t.test('a rebuild does not believe entries from before it', async (t) => {
+  const inner = await filled(20);
+  const one = replica(inner);
+  await one.catalog.entries(FRESH);
+  await publishToy(one.storage, 'removed-by-hand', '1.0.0', Buffer.from('x'), one.catalog);
+  t.equal(inner.keys('toy/catalog/entries/').length, 1, 'it is not yet folded');
+  for (const key of inner.keys('toy/packages/removed-by-hand/')) await inner.delete(key);
+  await replica(inner).catalog.rebuild();
+  t.same(inner.keys('toy/catalog/entries/'), []);
+  t.same(await listed(replica(inner)), names.slice(0, 20));
+});
+
 t.test('a rebuild while others publish and fold loses nothing', async (t) => {
   const inner = await filled();
   const one = replica(inner);

@@ -225,6 +225,35 @@ t.test('a write that worked stays one when its draft cannot be removed', async (
   t.same(await readdir(join(directory, 'tmp')), []);
 });
 
+t.test('what another process has deleted leaves no file open', async (t) => {
+  const directory = await makeDirectory(t);
+  const open = new Set<number>();
+  const store = await openStore(directory, {
+    open: async (path, flags, mode) => {
+      const fd = await nodeFiles.open(path, flags, mode);
+      open.add(fd);
+      return fd;
+    },
+    release: (fd) => {
+      open.delete(fd);
+      nodeFiles.release(fd);
+    },
+    close: (fd) => {
+      open.delete(fd);
+      return nodeFiles.close(fd);
+    },
+  });
+  const other = await openStore(directory);
+  await other.put('doc', Buffer.from('1'));
+  await other.delete('doc');
+  for (let round = 0; round < 3; round++) {
+    t.equal(await store.get('doc'), null);
+    await other.put('doc', Buffer.from('1'));
+    await other.delete('doc');
+  }
+  t.equal(open.size, 0);
+});
+
 t.test('an error after the call that decided is told as doubt, since the change can be seen', async (t) => {
   const directory = await makeDirectory(t);
   let isBroken = false;
