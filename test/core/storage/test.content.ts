@@ -262,6 +262,19 @@ t.test('a push that broke off before all owners had its new copy: a collector le
   t.same(await other.get('a', LARGE), LARGE);
 });
 
+t.test('an owner who gives the content up has no link afterwards, also none that came meanwhile', async (t) => {
+  const { put, get, store, inner, content, other } = start(t);
+  await put('a', SMALL);
+  store.before = async ({ verb, key }) => {
+    if (verb !== 'delete' || !key.startsWith('c/links/')) return;
+    store.before = undefined;
+    await other.put('a', SMALL);
+  };
+  await content.unlink('a', digestOf(SMALL));
+  t.equal(await get('a', SMALL), null);
+  t.same(inner.keys('c/links/'), []);
+});
+
 t.test('an owner who gives the content up while a new copy is made for all does not get it back', async (t) => {
   const { put, get, store, inner, other } = start(t);
   const digest = digestOf(LARGE);
