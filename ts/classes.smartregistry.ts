@@ -37,6 +37,7 @@ type TRegistryClass = new (services: IRegistryServices, config: IProtocolConfig)
 const LOADERS: Partial<Record<TBuiltInProtocol, () => Promise<TRegistryClass>>> = {
   oci: async () => (await import('./oci/index.js')).OciRegistry,
   npm: async () => (await import('./npm/index.js')).NpmRegistry,
+  pypi: async () => (await import('./pypi/index.js')).PypiRegistry,
 };
 
 /** The built-in protocols that this release can serve. */
@@ -294,7 +295,7 @@ export class SmartRegistry {
   private async dispatch(context: IRequestContext): Promise<IResponse | undefined> {
     const { path, prefix = '' } = context;
     const found = this.find(path, prefix);
-    return found?.target.handle(context, found.prefix + found.mount, found.path);
+    return found?.target.handle(context, found.prefix + found.home, found.path);
   }
 
   /** The answer to a path below no mount. */
@@ -311,8 +312,8 @@ export class SmartRegistry {
     const { protocol } = registry;
     if (this.registries.has(protocol))
       throw new ConfigError('registries', `has two entries for protocol "${protocol}"`);
-    for (const prefix of registry.mounts()) {
-      const taken = this.mounts.add(prefix, registry);
+    for (const { prefix, alias } of registry.mountPoints()) {
+      const taken = this.mounts.add(prefix, registry, alias);
       if (taken) throw new ConfigError(`${protocol}.basePath`, `"${prefix || '/'}" is taken by ${taken.protocol}`);
     }
     this.registries.set(protocol, registry);

@@ -4,6 +4,7 @@ import { RegistryError } from './classes.registryerror.js';
 import type { ISweepOptions } from './classes.registrystorage.js';
 import type { IProtocolConfig, IRequestContext, IResponse, TRegistryProtocol } from './interfaces.core.js';
 import type { IRebuildable } from './listing/interfaces.listing.js';
+import type { IMountAlias } from './pipeline/classes.mounttable.js';
 import { RegistryCall } from './pipeline/classes.registrycall.js';
 import { parseAuthorization, respond, toResponse, withoutForbiddenBody } from './pipeline/helpers.http.js';
 import { withProtection } from './pipeline/helpers.protection.js';
@@ -63,6 +64,22 @@ export abstract class BaseRegistry {
   /** URL prefixes of this registry, each without a trailing slash; `''` is the root. */
   public mounts(): string[] {
     return [this.basePath];
+  }
+
+  /**
+   * Further URL prefixes that lead to a folder of this registry: prefix -> folder below the first of `mounts()`. Links
+   * begin with that mount.
+   */
+  public aliases(): Record<string, string> {
+    return {};
+  }
+
+  /** @internal */
+  public mountPoints(): { prefix: string; alias?: IMountAlias }[] {
+    const mounts = this.mounts();
+    const home = mounts[0] as string;
+    const aliases = Object.entries(this.aliases()).map(([prefix, folder]) => ({ prefix, alias: { home, folder } }));
+    return [...mounts.map((prefix) => ({ prefix })), ...aliases.filter(({ prefix }) => !mounts.includes(prefix))];
   }
 
   /** Instructions for a person, line by line, to configure a client for `url`, the public URL of this registry. */

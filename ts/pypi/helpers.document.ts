@@ -16,7 +16,7 @@ export const isEmpty = (document: IPypiDocument): boolean => Object.keys(documen
 
 /** Returns the document of a project that has files; throws `notFound` otherwise. */
 export const existing = (document: IPypiDocument | null | undefined, project: string): IPypiDocument => {
-  if (!document || isEmpty(document)) throw notFound(`There is no project ${project} in this index`);
+  if (!document || isEmpty(document)) throw notFound(`${project} is not in this registry`);
   return document;
 };
 
