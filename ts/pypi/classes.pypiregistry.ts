@@ -70,10 +70,11 @@ export class PypiRegistry extends BaseRegistry {
       row('GET', '/simple/{project}/', read, getProject),
       row('GET', FILE, read, getFile),
       row('GET', '/integrity/{project}/{version}/{filename}/provenance', read, getProvenance),
-      row('GET', '/{project}/json', read, getProjectJson),
-      row('GET', `${VERSION}/json`, read, getVersionJson),
+      // no project is called pypi
       row('GET', '/pypi/{project}/json', read, getProjectJson),
       row('GET', `/pypi${VERSION}/json`, read, getVersionJson),
+      row('GET', '/{project}/json', read, getProjectJson),
+      row('GET', `${VERSION}/json`, read, getVersionJson),
 
       row('POST', '/', late, upload),
       row('POST', '/legacy', late, upload),

@@ -7,8 +7,8 @@ import { fileOf, isEmpty } from '../helpers.document.js';
 import type { IPypiParts } from '../interfaces.parts.js';
 import type { IPypiDocument, IPypiFile, IPypiSideFile } from '../interfaces.pypi.js';
 import { documentKey, FILE_TYPE, METADATA_TYPE } from '../keys.pypi.js';
-import { assertReadableName } from '../wire/wire.names.js';
 import { renderProvenance } from '../wire/wire.attestations.js';
+import { assertReadableName } from '../wire/wire.names.js';
 
 const METADATA = '.metadata';
 
@@ -62,7 +62,8 @@ export const getFile = async (call: RegistryCall, pypi: IPypiParts): Promise<IRe
   const filename = call.params.filename as string;
   const found = await openProject(call);
   const file = fileOf(found.document, filename);
-  const whose = file || !filename.endsWith(METADATA) ? null : fileOf(found.document, filename.slice(0, -METADATA.length));
+  const whose =
+    file || !filename.endsWith(METADATA) ? null : fileOf(found.document, filename.slice(0, -METADATA.length));
   let served: IResponse | null = null;
   if (file) served = await serve(call, pypi, found, file, { content: file, contentType: FILE_TYPE });
   else if (whose?.packagetype === 'bdist_wheel') {

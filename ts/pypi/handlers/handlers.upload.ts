@@ -1,7 +1,7 @@
 import { iterate } from '../../core/base/helpers.streams.js';
 import { RegistryError } from '../../core/classes.registryerror.js';
-import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import type { IFormFile } from '../../core/pipeline/body/interfaces.form.js';
+import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import type { IArtifactPlan, IPlacedArtifact } from '../../core/storage/commit/interfaces.plans.js';
 import { inspectDistribution } from '../helpers.distribution.js';
 import { addFile, fileOf, type TNewFile } from '../helpers.document.js';

@@ -60,7 +60,9 @@ export const parseFileName = (filename: string): IFileName => {
   if (filename.endsWith('.whl')) return parseWheel(filename);
   const ending = ['.tar.gz', '.zip'].find((one) => filename.endsWith(one));
   if (ending === undefined) {
-    throw wrong(`${quoted(filename)} is no distribution that this index takes: a wheel (.whl), or an sdist (.tar.gz, .zip)`);
+    throw wrong(
+      `${quoted(filename)} is no distribution that this index takes: a wheel (.whl), or an sdist (.tar.gz, .zip)`,
+    );
   }
   const stem = filename.slice(0, -ending.length);
   return { filename, packagetype: 'sdist', stem, pythonVersion: 'source' };

@@ -27,7 +27,8 @@ const LISTS: readonly (readonly [string, string])[] = [
   ['requires_dist', 'requires-dist'],
 ];
 
-const listOf = ({ fields }: ICoreMetadata, name: string): string[] => (fields.get(name) ?? []).map((text) => text.trim());
+const listOf = ({ fields }: ICoreMetadata, name: string): string[] =>
+  (fields.get(name) ?? []).map((text) => text.trim());
 
 /** `Label, https://…` of Project-URL; null if there is none. */
 const projectUrls = (metadata: ICoreMetadata): Record<string, string> | null => {

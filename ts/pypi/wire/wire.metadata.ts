@@ -82,7 +82,9 @@ export const inspectMetadata = (bytes: Uint8Array, file: string): IInspectedFile
   if (!isName(name)) throw wrong(`The Name in ${file} is not the name of a project`);
   const version = single(metadata, 'Version', file);
   if (!parseVersion(version)) {
-    throw wrong(`The Version in ${file} is not a version as PEP 440 defines it: ${JSON.stringify(version.slice(0, 100))}`);
+    throw wrong(
+      `The Version in ${file} is not a version as PEP 440 defines it: ${JSON.stringify(version.slice(0, 100))}`,
+    );
   }
   const requiresPython = fieldOf(metadata, 'requires-python');
   if (requiresPython !== undefined && !isSpecifierSet(requiresPython)) {

@@ -85,8 +85,7 @@ const anchor = (file: IPypiFile, { project, publicUrl, isSecure }: IPageOptions)
   ].join('');
 };
 
-const meta = (name: string, content: string): string =>
-  `<meta name="${name}" content="${escapeHtml(content)}">\n`;
+const meta = (name: string, content: string): string => `<meta name="${name}" content="${escapeHtml(content)}">\n`;
 
 /** The beginning of a page. */
 export const htmlHead = (title: string, more = ''): string =>

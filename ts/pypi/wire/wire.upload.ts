@@ -43,15 +43,16 @@ export interface IUploadForm {
 const wrong = (message: string): RegistryError => new RegistryError('invalid', message);
 
 /** A field's value; an empty one means absent, and so does `UNKNOWN`, which setuptools writes. */
-const valueOf = (form: IFormFields, name: string): string | undefined => {
+const valueIn = (form: IFormFields, name: string): string | undefined => {
   const value = form.get(name)?.trim();
   return value === undefined || value === '' || value === 'UNKNOWN' ? undefined : value;
 };
 
 const digestOf = (form: IFormFields, name: string, digits: number): string | undefined => {
-  const value = valueOf(form, name)?.toLowerCase();
+  const value = valueIn(form, name)?.toLowerCase();
   if (value === undefined) return undefined;
-  if (value.length !== digits || !/^[0-9a-f]+$/.test(value)) throw wrong(`The field ${name} is not ${digits} hex digits`);
+  if (value.length !== digits || !/^[0-9a-f]+$/.test(value))
+    throw wrong(`The field ${name} is not ${digits} hex digits`);
   return value;
 };
 
@@ -60,20 +61,20 @@ const digestOf = (form: IFormFields, name: string, digits: number): string | und
  * name that no project can have.
  */
 export const projectOfForm = (form: IFormFields): string | undefined => {
-  const name = valueOf(form, 'name');
+  const name = valueIn(form, 'name');
   return name === undefined ? undefined : assertNewName(name);
 };
 
 /** Checks the fields of a whole form. @see https://docs.pypi.org/api/upload/ */
 export const parseUploadForm = (form: IFormFields): IUploadForm => {
-  const action = valueOf(form, ':action');
+  const action = valueIn(form, ':action');
   if (action !== undefined && action !== 'file_upload') {
     throw wrong(`The :action of an upload is file_upload; this index has no ${JSON.stringify(action.slice(0, 40))}`);
   }
-  const protocol = valueOf(form, 'protocol_version');
+  const protocol = valueIn(form, 'protocol_version');
   if (protocol !== undefined && protocol !== '1') throw wrong('The protocol_version of an upload is 1');
-  const name = valueOf(form, 'name');
-  const version = valueOf(form, 'version');
+  const name = valueIn(form, 'name');
+  const version = valueIn(form, 'version');
   if (name === undefined) throw wrong('The field name is missing');
   const project = assertNewName(name);
   if (version === undefined) throw wrong('The field version is missing');
@@ -81,10 +82,10 @@ export const parseUploadForm = (form: IFormFields): IUploadForm => {
     throw wrong(`${JSON.stringify(version.slice(0, 100))} is not a version as PEP 440 defines it`);
   }
   const optional = {
-    filetype: valueOf(form, 'filetype'),
+    filetype: valueIn(form, 'filetype'),
     md5: digestOf(form, 'md5_digest', 32),
     sha256: digestOf(form, 'sha256_digest', 64),
-    attestations: valueOf(form, 'attestations'),
+    attestations: valueIn(form, 'attestations'),
   };
   return { project, name, version, ...(optional as Partial<IUploadForm>) };
 };
