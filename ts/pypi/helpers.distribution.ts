@@ -1,8 +1,8 @@
-import { unzipSync } from 'fflate';
 import { USUAL_RATIO } from '../core/archives/interfaces.archives.js';
 import { inspectTarGz } from '../core/archives/tar/helpers.targz.js';
 import { collectTexts } from '../core/archives/tar/helpers.texts.js';
-import { gather } from '../core/base/helpers.streams.js';
+import { inspectZip } from '../core/archives/zip/helpers.zip.js';
+import type { IZipFacts } from '../core/archives/zip/interfaces.zip.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { IInspectedFile } from './interfaces.pypi.js';
 import type { IFileName } from './wire/wire.filenames.js';
@@ -28,40 +28,31 @@ const isFolderOf = (folder: string, { project, version }: IFileName): boolean =>
   return normalizeName(name) === project && canonicalVersion(release) === canonicalVersion(version as string);
 };
 
-const onlyOne = (texts: ReadonlyMap<string, Uint8Array>, what: string, noun: string): Uint8Array => {
-  const [found, ...others] = texts.values();
+const onlyOne = (texts: ReadonlyMap<string, Uint8Array>, what: string, noun: string): [string, Uint8Array] => {
+  const [found, ...others] = texts;
   if (!found) throw invalid(`${noun} has no ${what}`);
   if (others.length > 0) throw invalid(`${noun} has more than one ${what}`);
   return found;
 };
 
-const inspectWheel = (texts: ReadonlyMap<string, Uint8Array>, file: IFileName): IInspectedFile => {
-  const bytes = onlyOne(texts, '.dist-info/METADATA', WHEEL);
-  const [path] = texts.keys();
-  const [, folder] = METADATA.exec(path as string) as unknown as [string, string];
-  if (!isFolderOf(folder, file))
-    throw invalid(`${WHEEL} ${file.filename} has the folder ${folder}.dist-info of another`);
+const inspectWheel = ({ texts, entries }: Pick<IZipFacts, 'texts' | 'entries'>, file: IFileName): IInspectedFile => {
+  const [path, bytes] = onlyOne(texts, '.dist-info/METADATA', WHEEL);
+  const [, folder] = METADATA.exec(path) as unknown as [string, string];
+  if (!isFolderOf(folder, file)) {
+    throw invalid(`${WHEEL} ${file.filename} has the folder ${folder}.dist-info, which is that of another wheel`);
+  }
+  // installers refuse a wheel without them
+  for (const name of ['WHEEL', 'RECORD']) {
+    if (entries.get(`${folder}.dist-info/${name}`)?.kind !== 'file')
+      throw invalid(`${WHEEL} has no .dist-info/${name}`);
+  }
   return inspectMetadata(bytes, 'METADATA');
 };
 
-const inspectSdist = (texts: ReadonlyMap<string, Uint8Array>): IInspectedFile =>
-  inspectMetadata(onlyOne(texts, 'PKG-INFO in its folder', SDIST), 'PKG-INFO');
-
-async function* inspectZip(
-  source: AsyncIterable<Uint8Array>,
-  wanted: RegExp,
-  onRead: (texts: Map<string, Uint8Array>) => void,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const all = await gather(source);
-  let files: Record<string, Uint8Array>;
-  try {
-    files = unzipSync(all, { filter: ({ name }) => wanted.test(name) });
-  } catch (cause) {
-    throw new RegistryError('invalid', 'not a zip', { cause });
-  }
-  onRead(new Map(Object.entries(files)));
-  yield all;
-}
+const inspectSdist = (texts: ReadonlyMap<string, Uint8Array>): IInspectedFile => {
+  const [, bytes] = onlyOne(texts, 'PKG-INFO in its folder', SDIST);
+  return inspectMetadata(bytes, 'PKG-INFO');
+};
 
 /**
  * Yields the bytes of a wheel or an sdist unchanged, and opens it meanwhile. Before the iteration ends, `onInspected`
@@ -73,16 +64,20 @@ export const inspectDistribution = (
   limits: { maxUnpackedSize: number },
   onInspected: (found: IInspectedFile) => void,
 ): AsyncGenerator<Uint8Array, void, undefined> => {
+  const { maxUnpackedSize } = limits;
+  const common = { maxUnpackedSize, ratio: USUAL_RATIO };
+  const wanted = (pattern: RegExp) => (path: string) => (pattern.test(path) ? MAX_METADATA : undefined);
   if (file.packagetype === 'bdist_wheel') {
-    return inspectZip(content, METADATA, (texts) => onInspected(inspectWheel(texts, file)));
+    const rules = { ...common, noun: WHEEL, links: 'refuse', names: 'utf8', wanted: wanted(METADATA) } as const;
+    return inspectZip(content, rules, (facts) => onInspected(inspectWheel(facts, file)));
   }
+  const sdist = { ...common, noun: SDIST, topFolder: true } as const;
   if (file.filename.endsWith('.zip')) {
-    return inspectZip(content, PKG_INFO, (texts) => onInspected(inspectSdist(texts)));
+    const rules = { ...sdist, links: 'refuse', names: 'any', wanted: wanted(PKG_INFO) } as const;
+    return inspectZip(content, rules, ({ texts }) => onInspected(inspectSdist(texts)));
   }
-  return inspectTarGz(
-    content,
-    { noun: SDIST, links: 'inside', strict: true, maxUnpackedSize: limits.maxUnpackedSize, ratio: USUAL_RATIO },
-    collectTexts(SDIST, (path) => (PKG_INFO.test(path) ? MAX_METADATA : undefined)),
-    ({ texts }) => onInspected(inspectSdist(texts)),
+  const rules = { ...sdist, links: 'inside', strict: true } as const;
+  return inspectTarGz(content, rules, collectTexts(SDIST, wanted(PKG_INFO)), ({ texts }) =>
+    onInspected(inspectSdist(texts)),
   );
 };
