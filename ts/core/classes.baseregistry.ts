@@ -2,6 +2,7 @@ import type { IVerifiedCaller, TPresentedCredential } from './auth/interfaces.au
 import type { IChore } from './base/classes.housekeeper.js';
 import { RegistryError } from './classes.registryerror.js';
 import type { ISweepOptions } from './classes.registrystorage.js';
+import type { ICommandInput } from './interfaces.commands.js';
 import type { IProtocolConfig, IRequestContext, IResponse, TRegistryProtocol } from './interfaces.core.js';
 import type { IRebuildable } from './listing/interfaces.listing.js';
 import type { IMountAlias } from './pipeline/classes.mounttable.js';
@@ -93,6 +94,14 @@ export abstract class BaseRegistry {
    */
   public async sweepOrphans(_options: ISweepOptions = {}): Promise<number> {
     return 0;
+  }
+
+  /**
+   * Runs one of the commands that the class lists in its static member `commands`. Throws a `RegistryError` with a
+   * sentence for the administrator.
+   */
+  public async runCommand(name: string, _input: ICommandInput): Promise<void> {
+    throw new RegistryError('unsupported', `${this.protocol} has no command "${name}"`);
   }
 
   /** Listings that can be rebuilt from the documents; see `SmartRegistry.rebuildListings`. */

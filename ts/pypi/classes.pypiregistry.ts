@@ -2,6 +2,7 @@ import type { IChore } from '../core/base/classes.housekeeper.js';
 import { BaseRegistry } from '../core/classes.baseregistry.js';
 import type { RegistryError } from '../core/classes.registryerror.js';
 import type { ISweepOptions } from '../core/classes.registrystorage.js';
+import type { ICommandInput } from '../core/interfaces.commands.js';
 import type { IProtocolConfig, IResponse } from '../core/interfaces.core.js';
 import { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
 import type { IRebuildable } from '../core/listing/interfaces.listing.js';
@@ -14,6 +15,7 @@ import { getFile, getProvenance } from './handlers/handlers.files.js';
 import { getProjectJson, getVersionJson } from './handlers/handlers.json.js';
 import { getProject, listProjects, redirectToList, redirectToProject } from './handlers/handlers.simple.js';
 import { upload } from './handlers/handlers.upload.js';
+import { PYPI_COMMANDS, runPypiCommand } from './helpers.commands.js';
 import { isEmpty } from './helpers.document.js';
 import { orphanSweep } from './helpers.orphans.js';
 import type { IPypiParts } from './interfaces.parts.js';
@@ -38,6 +40,7 @@ const late: TAccess = { type: 'package', action: 'write', late: true };
 
 /** The Python package index. @see https://packaging.python.org/en/latest/specifications/simple-repository-api/ */
 export class PypiRegistry extends BaseRegistry {
+  public static readonly commands = PYPI_COMMANDS;
   public readonly protocol = 'pypi';
   private readonly parts: IPypiParts;
 
@@ -99,6 +102,10 @@ export class PypiRegistry extends BaseRegistry {
   /** A client that gets 403 for a name does not look for it in its other indexes; uv does not even after 401. */
   protected override get hidesNames(): boolean {
     return true;
+  }
+
+  public override runCommand(name: string, input: ICommandInput): Promise<void> {
+    return runPypiCommand(this.parts, name, input);
   }
 
   public override listings(): IRebuildable[] {
