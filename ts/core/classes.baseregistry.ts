@@ -2,8 +2,10 @@ import type { IVerifiedCaller, TPresentedCredential } from './auth/interfaces.au
 import type { IChore } from './base/classes.housekeeper.js';
 import { RegistryError } from './classes.registryerror.js';
 import type { ISweepOptions } from './classes.registrystorage.js';
+import type { ICommandInput } from './interfaces.commands.js';
 import type { IProtocolConfig, IRequestContext, IResponse, TRegistryProtocol } from './interfaces.core.js';
 import type { IRebuildable } from './listing/interfaces.listing.js';
+import type { IMountAlias } from './pipeline/classes.mounttable.js';
 import { RegistryCall } from './pipeline/classes.registrycall.js';
 import { parseAuthorization, respond, toResponse, withoutForbiddenBody } from './pipeline/helpers.http.js';
 import { withProtection } from './pipeline/helpers.protection.js';
@@ -65,6 +67,22 @@ export abstract class BaseRegistry {
     return [this.basePath];
   }
 
+  /**
+   * Further URL prefixes that lead to a folder of this registry: prefix -> folder below the first of `mounts()`. Links
+   * begin with that mount.
+   */
+  public aliases(): Record<string, string> {
+    return {};
+  }
+
+  /** @internal */
+  public mountPoints(): { prefix: string; alias?: IMountAlias }[] {
+    const mounts = this.mounts();
+    const home = mounts[0] as string;
+    const aliases = Object.entries(this.aliases()).map(([prefix, folder]) => ({ prefix, alias: { home, folder } }));
+    return [...mounts.map((prefix) => ({ prefix })), ...aliases.filter(({ prefix }) => !mounts.includes(prefix))];
+  }
+
   /** Instructions for a person, line by line, to configure a client for `url`, the public URL of this registry. */
   public clientSetup(_url: string): string[] {
     return [];
@@ -76,6 +94,14 @@ export abstract class BaseRegistry {
    */
   public async sweepOrphans(_options: ISweepOptions = {}): Promise<number> {
     return 0;
+  }
+
+  /**
+   * Runs one of the commands that the class lists in its static member `commands`. Throws a `RegistryError` with a
+   * sentence for the administrator.
+   */
+  public async runCommand(name: string, _input: ICommandInput): Promise<void> {
+    throw new RegistryError('unsupported', `${this.protocol} has no command "${name}"`);
   }
 
   /** Listings that can be rebuilt from the documents; see `SmartRegistry.rebuildListings`. */
@@ -131,6 +157,16 @@ export abstract class BaseRegistry {
   }
 
   /**
+   * Whether a name that the caller may not read gets the answer of an absent name (404), for protocols whose clients
+   * stop at 401 and 403 although their next repository has the package (pip, Composer, Maven). It concerns reads only,
+   * and only callers that may read some other name of the type; a caller without any such right gets 401 or 403.
+   * Handlers of such a protocol throw `call.absent()` if the name itself is absent, so that both answers are the same.
+   */
+  protected get hidesNames(): boolean {
+    return false;
+  }
+
+  /**
    * Reads the credential of a request; null if there is none. Overridden if a protocol's clients send it differently.
    * It is also called before the route is known, for the answer cache: then without `call.params`.
    */
@@ -152,8 +188,8 @@ export abstract class BaseRegistry {
     let call: RegistryCall | null = null;
     let response: IResponse;
     try {
-      const { protocol, services, config, absoluteLinks } = this;
-      call = new RegistryCall({ protocol, services, config, context, mount, path, absoluteLinks });
+      const { protocol, services, config, absoluteLinks, hidesNames } = this;
+      call = new RegistryCall({ protocol, services, config, context, mount, path, absoluteLinks, hidesNames });
       if (context.trace) context.trace.protocol = protocol;
       const repeated = this.repeat(call);
       if (repeated) return repeated;
