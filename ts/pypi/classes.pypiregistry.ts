@@ -59,7 +59,9 @@ export class PypiRegistry extends BaseRegistry {
   protected routes(): IRoute[] {
     const pypi = this.parts;
     const FILE = '/packages/{project}/{filename}';
-    const VERSION = '/{project}/{version}';
+    // hatch looks at `/+simple/{project}/` below an upload URL: that must be 404, not 405
+    const PROJECT = '/{project:[A-Za-z0-9][^/]*}';
+    const VERSION = `${PROJECT}/{version}`;
     const row = (
       method: string,
       path: string,
@@ -74,9 +76,9 @@ export class PypiRegistry extends BaseRegistry {
       row('GET', FILE, read, getFile),
       row('GET', '/integrity/{project}/{version}/{filename}/provenance', read, getProvenance),
       // no project is called pypi
-      row('GET', '/pypi/{project}/json', read, getProjectJson),
+      row('GET', `/pypi${PROJECT}/json`, read, getProjectJson),
       row('GET', `/pypi${VERSION}/json`, read, getVersionJson),
-      row('GET', '/{project}/json', read, getProjectJson),
+      row('GET', `${PROJECT}/json`, read, getProjectJson),
       row('GET', `${VERSION}/json`, read, getVersionJson),
 
       row('POST', '/', late, upload),
@@ -85,12 +87,12 @@ export class PypiRegistry extends BaseRegistry {
       row('DELETE', FILE, removal, remove),
       row('POST', `${FILE}/yank`, write, yank),
       row('POST', `${FILE}/unyank`, write, unyank),
-      row('GET', '/{project}/status', read, getStatus),
-      row('PUT', '/{project}/status', write, putStatus),
+      row('GET', `${PROJECT}/status`, read, getStatus),
+      row('PUT', `${PROJECT}/status`, write, putStatus),
       row('POST', `${VERSION}/yank`, write, yank),
       row('POST', `${VERSION}/unyank`, write, unyank),
       row('DELETE', VERSION, removal, remove),
-      row('DELETE', '/{project}', removal, remove),
+      row('DELETE', PROJECT, removal, remove),
     ];
   }
 
