@@ -236,7 +236,6 @@ t.test('what is dangerous is refused', async (t) => {
       { links: 'allow' },
     ],
     ['a file below a file', [{ name: 'demo/a' }, { name: 'demo/a/x' }]],
-    ['a link in place of the wanted file', [{ ...META, mode: 0o120777 }], { links: 'allow' }],
     ['a device', [{ name: 'demo/dev', mode: 0o20666 }]],
     ['a folder with content', [{ name: 'demo/sub/', content: 'x' }]],
     ['encryption', [{ name: 'demo/x', local: { flags: 1 } }]],
@@ -253,6 +252,12 @@ t.test('what is dangerous is refused', async (t) => {
   ];
   for (const [name, parts, rules] of cases)
     await t.rejects(read(zipOf([CODE, ...parts]), rules), refusal('invalid'), name);
+});
+
+t.test('the target of a link is not taken for the wanted file', async (t) => {
+  const { entries, texts } = await read(zipOf([{ ...META, mode: 0o120777 }]), { links: 'allow' });
+  t.equal(entries.get('demo/META')?.kind, 'link');
+  t.equal(texts.size, 0);
 });
 
 t.test('a damaged wanted file is refused', async (t) => {
