@@ -9,6 +9,7 @@ import type { IRebuildable } from '../core/listing/interfaces.listing.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { respond } from '../core/pipeline/helpers.http.js';
 import type { IRoute } from '../core/pipeline/helpers.routes.js';
+import type { IImporter } from '../core/pipeline/interfaces.importing.js';
 import type { IRegistryServices, TAccess, TParams } from '../core/pipeline/interfaces.pipeline.js';
 import { getStatus, putStatus, remove, unyank, yank } from './handlers/handlers.changes.js';
 import { getFile, getProvenance } from './handlers/handlers.files.js';
@@ -17,6 +18,7 @@ import { getProject, listProjects, redirectToList, redirectToProject } from './h
 import { upload } from './handlers/handlers.upload.js';
 import { PYPI_COMMANDS, runPypiCommand } from './helpers.commands.js';
 import { isEmpty } from './helpers.document.js';
+import { pypiImporter } from './helpers.importer.js';
 import { orphanSweep } from './helpers.orphans.js';
 import type { IPypiParts } from './interfaces.parts.js';
 import type { IPypiDocument, IPypiEntry } from './interfaces.pypi.js';
@@ -108,6 +110,11 @@ export class PypiRegistry extends BaseRegistry {
 
   public override runCommand(name: string, input: ICommandInput): Promise<void> {
     return runPypiCommand(this.parts, name, input);
+  }
+
+  public override importer(): IImporter {
+    const { storage, limits } = this.services;
+    return pypiImporter(storage, limits);
   }
 
   public override listings(): IRebuildable[] {
