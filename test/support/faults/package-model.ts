@@ -64,10 +64,13 @@ const download = async (by: Replica, about: IProtocolDescription, version: strin
 export interface IPackageModelOptions {
   /** keys of documents, which may stay as tombstones, and of what is made once for good */
   isDocument(key: string): boolean;
+  /** things that may get other bytes by design, as Composer's `dev-*`; default: none */
+  isReplaceable?(thing: string): boolean;
 }
 
 /** How the state of a protocol of packages is looked at; a model may override single members. */
-export const packageModel = (about: IProtocolDescription, { isDocument }: IPackageModelOptions): IProtocolModel => {
+export const packageModel = (about: IProtocolDescription, options: IPackageModelOptions): IProtocolModel => {
+  const { isDocument, isReplaceable = () => false } = options;
   const { protocol, names } = about;
   const [name] = names;
   return {
@@ -80,13 +83,16 @@ export const packageModel = (about: IProtocolDescription, { isDocument }: IPacka
       return versions.includes(version) ? download(by, about, version) : ABSENT;
     },
 
-    async contradictions(by) {
+    async contradictions(by, world) {
       const versions = await metadataOf(by, about);
       if (typeof versions === 'string') return [versions];
       const found: string[] = [];
       for (const version of versions) {
         const seen = await download(by, about, version);
         if (seen.startsWith('broken')) found.push(`${name} ${version} is ${seen}`);
+      }
+      for (const thing of world.history.things(`${protocol}:${name}@`).filter((one) => !isReplaceable(one))) {
+        if (world.history.doubles(thing).length > 0) found.push(`${thing} was acknowledged with different bytes`);
       }
       if (new Set(versions).size < versions.length) found.push(`a version is listed twice: ${versions.join(' ')}`);
       return found;
