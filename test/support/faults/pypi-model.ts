@@ -83,7 +83,7 @@ export const pypiModel: IProtocolModel = {
         !named.has(key) &&
         !key.startsWith('pypi/metadata/') &&
         // what listings are made of, but none of the notes of writes under way
-        !(key.startsWith('pypi/simple/') && !key.startsWith('pypi/simple/pending/')),
+        !(key.startsWith('pypi/catalog/') && !key.startsWith('pypi/catalog/pending/')),
     );
   },
 };
