@@ -318,3 +318,18 @@ t.test('the public URL of the configuration is in the links', async (t) => {
     headers: { Location: 'https://packages.example.org/python/simple/demo/' },
   });
 });
+
+t.test('below a path of an application, links keep it, whichever of the two addresses was used', async (t) => {
+  const { registry, writer } = await pypiWorld(t);
+  await writer.upload(wheel('demo', '1.0'));
+  for (const path of ['/simple/demo/', '/pypi/simple/demo/']) {
+    const answer = await send(registry, 'GET', path, {
+      prefix: '/packages',
+      headers: { host: 'pypi.example.org', accept: JSON_TYPE },
+    });
+    const { files } = answer.json() as { files: { url: string }[] };
+    t.match(files[0]?.url, 'http://pypi.example.org/packages/pypi/packages/demo/demo-1.0-py3-none-any.whl', path);
+  }
+  t.ok(registry.handles('/simple/demo/'));
+  t.notOk(registry.handles('/simplest'), 'other paths are left to the application');
+});
