@@ -47,9 +47,14 @@ GO_MODULES='
 umoci|github.com/opencontainers/umoci@v0.6.0|cmd/umoci|7
 buildkit|github.com/moby/buildkit@v0.34.2|cmd/buildctl cmd/buildkitd|10
 '
-# Libraries and programs of Python, together in one folder: folder | packages.
+# Libraries and programs of Python, together in one folder: folder | packages. pdm does not start with hishel 2.
 PYTHON_TOOLS='
 oci-python|python-dxf==12.1.1 oras==0.2.43
+pypi-clients|pip==26.3 uv==0.13.9 twine==7.0.0
+pypi-poetry|poetry==2.5.1
+pypi-pdm|pdm==2.29.4 hishel==1.4.0
+pypi-builders|hatch==1.18.2 hatchling==1.33.0 flit==4.2.0 flit_core==4.2.0 maturin==1.16.0 build==1.6.1 setuptools==84.2.1 pypi-attestations==0.0.30
+pypi-peers|devpi-server==6.20.3 pypiserver==2.4.2 passlib==1.7.4
 '
 # Debian packages that are unpacked and not installed, as they are beside a newer one or would start a
 # service: folder | packages.

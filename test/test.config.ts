@@ -255,7 +255,7 @@ t.test('every name that the documentation of the interface has is accepted', asy
     maven: block('maven'),
     cargo: block('cargo'),
     composer: block('composer'),
-    pypi: block('pypi'),
+    pypi: { ...block('pypi'), features: {} },
     rubygems: block('rubygems'),
     upstreamProvider: { async resolveUpstreamConfig() {} },
     logger: console,

@@ -1,5 +1,11 @@
 export { availableProtocols, type IRebuildOptions, SmartRegistry } from './classes.smartregistry.js';
 export { DefaultAuthProvider, type IDefaultAuthProviderOptions } from './core/auth/classes.defaultauthprovider.js';
+export {
+  type IOwnersAuth,
+  type IPackageOwner,
+  type IPackageOwnersOptions,
+  PackageOwners,
+} from './core/auth/classes.packageowners.js';
 export { Permissions } from './core/auth/classes.permissions.js';
 export type { IRight } from './core/auth/classes.rights.js';
 export { type IUserInfo, UserStore } from './core/auth/classes.userstore.js';
@@ -14,6 +20,7 @@ export { BaseRegistry } from './core/classes.baseregistry.js';
 export { ConfigError } from './core/classes.configerror.js';
 export { type IRegistryErrorOptions, RegistryError, type TErrorKind } from './core/classes.registryerror.js';
 export { type IRepairable, jsonCodec, RegistryStorage, type StagedObject } from './core/classes.registrystorage.js';
+export type * from './core/interfaces.commands.js';
 export type * from './core/interfaces.core.js';
 export { PackageCatalog } from './core/listing/classes.packagecatalog.js';
 export type { IPickRequest } from './core/listing/helpers.portions.js';
@@ -28,6 +35,7 @@ export type * from './core/pipeline/body/interfaces.form.js';
 export { RegistryCall } from './core/pipeline/classes.registrycall.js';
 export { respond } from './core/pipeline/helpers.http.js';
 export type { IRoute, TTrailingSlash } from './core/pipeline/helpers.routes.js';
+export type * from './core/pipeline/interfaces.importing.js';
 export type { INamedAccess, IRegistryServices, TAccess, TParams } from './core/pipeline/interfaces.pipeline.js';
 export type { AnswerCache, IDocumentVersion } from './core/pipeline/serving/classes.answercache.js';
 export type { RenderCache } from './core/pipeline/serving/classes.rendercache.js';

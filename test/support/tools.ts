@@ -49,7 +49,20 @@ export type TToolName =
   | 'dxf'
   | 'oras-py'
   | 'mvn'
-  | 'nginx';
+  | 'nginx'
+  | 'pip'
+  | 'uv'
+  | 'twine'
+  | 'poetry'
+  | 'pdm'
+  | 'hatch'
+  | 'hatchling'
+  | 'flit'
+  | 'maturin'
+  | 'python-build'
+  | 'devpi-server'
+  | 'devpi-init'
+  | 'pypiserver';
 
 interface IToolLayout {
   /** The folder, if it is not called as the tool: some bring several programs. */
@@ -109,6 +122,19 @@ const layouts: Record<TToolName, IToolLayout> = {
   'oras-py': { folder: 'oci-python', file: 'bin/python' },
   mvn: { file: 'bin/mvn', onPath: 'mvn' },
   nginx: { file: 'usr/sbin/nginx', onPath: 'nginx' },
+  pip: { folder: 'pypi-clients', file: 'bin/pip' },
+  uv: { folder: 'pypi-clients', file: 'bin/uv' },
+  twine: { folder: 'pypi-clients', file: 'bin/twine' },
+  poetry: { folder: 'pypi-poetry', file: 'bin/poetry' },
+  pdm: { folder: 'pypi-pdm', file: 'bin/pdm' },
+  hatch: { folder: 'pypi-builders', file: 'bin/hatch' },
+  hatchling: { folder: 'pypi-builders', file: 'bin/hatchling' },
+  flit: { folder: 'pypi-builders', file: 'bin/flit' },
+  maturin: { folder: 'pypi-builders', file: 'bin/maturin' },
+  'python-build': { folder: 'pypi-builders', file: 'bin/pyproject-build' },
+  'devpi-server': { folder: 'pypi-peers', file: 'bin/devpi-server' },
+  'devpi-init': { folder: 'pypi-peers', file: 'bin/devpi-init' },
+  pypiserver: { folder: 'pypi-peers', file: 'bin/pypi-server' },
 };
 
 export const toolsFolder = (): string =>

@@ -76,7 +76,7 @@ export const protocolEntries = {
   maven: maybe(protocol()),
   cargo: maybe(protocol()),
   composer: maybe(protocol()),
-  pypi: maybe(protocol()),
+  pypi: maybe(protocol([])),
   rubygems: maybe(protocol()),
 };
 

@@ -1,13 +1,17 @@
+import { isOperator, operatorToken } from './auth/helpers.operator.js';
 import type { IVerifiedCaller, TPresentedCredential } from './auth/interfaces.auth.js';
 import type { IChore } from './base/classes.housekeeper.js';
 import { RegistryError } from './classes.registryerror.js';
 import type { ISweepOptions } from './classes.registrystorage.js';
+import type { ICommandInput } from './interfaces.commands.js';
 import type { IProtocolConfig, IRequestContext, IResponse, TRegistryProtocol } from './interfaces.core.js';
 import type { IRebuildable } from './listing/interfaces.listing.js';
+import type { IMountAlias } from './pipeline/classes.mounttable.js';
 import { RegistryCall } from './pipeline/classes.registrycall.js';
 import { parseAuthorization, respond, toResponse, withoutForbiddenBody } from './pipeline/helpers.http.js';
 import { withProtection } from './pipeline/helpers.protection.js';
 import { type IRoute, type IRouteMatch, RouteTable, type TTrailingSlash } from './pipeline/helpers.routes.js';
+import type { IImporter, IOperatorRequest } from './pipeline/interfaces.importing.js';
 import type { INamedAccess, IRegistryServices, TAccess } from './pipeline/interfaces.pipeline.js';
 import type { IGarbageOptions, IGarbageReport } from './storage/upkeep/interfaces.garbage.js';
 
@@ -65,6 +69,22 @@ export abstract class BaseRegistry {
     return [this.basePath];
   }
 
+  /**
+   * Further URL prefixes that lead to a folder of this registry: prefix -> folder below the first of `mounts()`. Links
+   * begin with that mount.
+   */
+  public aliases(): Record<string, string> {
+    return {};
+  }
+
+  /** @internal */
+  public mountPoints(): { prefix: string; alias?: IMountAlias }[] {
+    const mounts = this.mounts();
+    const home = mounts[0] as string;
+    const aliases = Object.entries(this.aliases()).map(([prefix, folder]) => ({ prefix, alias: { home, folder } }));
+    return [...mounts.map((prefix) => ({ prefix })), ...aliases.filter(({ prefix }) => !mounts.includes(prefix))];
+  }
+
   /** Instructions for a person, line by line, to configure a client for `url`, the public URL of this registry. */
   public clientSetup(_url: string): string[] {
     return [];
@@ -76,6 +96,14 @@ export abstract class BaseRegistry {
    */
   public async sweepOrphans(_options: ISweepOptions = {}): Promise<number> {
     return 0;
+  }
+
+  /**
+   * Runs one of the commands that the class lists in its static member `commands`. Throws a `RegistryError` with a
+   * sentence for the administrator.
+   */
+  public async runCommand(name: string, _input: ICommandInput): Promise<void> {
+    throw new RegistryError('unsupported', `${this.protocol} has no command "${name}"`);
   }
 
   /** Listings that can be rebuilt from the documents; see `SmartRegistry.rebuildListings`. */
@@ -97,6 +125,33 @@ export abstract class BaseRegistry {
   /** Periodic work, beside the daily `sweepOrphans`. Each `work` gets a `signal`: see `IChore`. */
   public chores(): IChore[] {
     return [];
+  }
+
+  /** How `smartregistry import` uploads files; undefined if this protocol imports none. */
+  public importer(): IImporter | undefined {
+    return undefined;
+  }
+
+  /**
+   * Runs a request of the registry's operator: through the same routes, checks and hooks as that of a client, with every
+   * right. The caller must know that it acts for the operator.
+   * @param by.userId the name that is recorded as the author
+   * @throws RegistryError as the handler threw it
+   */
+  public async runAsOperator(request: IOperatorRequest, by: { userId: string; signal?: AbortSignal }): Promise<void> {
+    const { method, path, headers = {}, query = {}, body } = request;
+    const mount = this.mounts()[0] ?? '';
+    // no answer leaves the process, so the host of its links does not matter
+    const baseUrl = 'http://localhost';
+    const context: IRequestContext = { method, path: mount + path, headers, query, body, baseUrl, signal: by.signal };
+    const call = this.callOf(context, mount, path);
+    call.token = operatorToken(by.userId);
+    try {
+      const response = await this.answer(call);
+      await response.body?.cancel();
+    } finally {
+      await call.release();
+    }
   }
 
   /** Called by `SmartRegistry.init()`, before the first request. */
@@ -131,6 +186,16 @@ export abstract class BaseRegistry {
   }
 
   /**
+   * Whether a name that the caller may not read gets the answer of an absent name (404), for protocols whose clients
+   * stop at 401 and 403 although their next repository has the package (pip, Composer, Maven). It concerns reads only,
+   * and only callers that may read some other name of the type; a caller without any such right gets 401 or 403.
+   * Handlers of such a protocol throw `call.absent()` if the name itself is absent, so that both answers are the same.
+   */
+  protected get hidesNames(): boolean {
+    return false;
+  }
+
+  /**
    * Reads the credential of a request; null if there is none. Overridden if a protocol's clients send it differently.
    * It is also called before the route is known, for the answer cache: then without `call.params`.
    */
@@ -152,17 +217,11 @@ export abstract class BaseRegistry {
     let call: RegistryCall | null = null;
     let response: IResponse;
     try {
-      const { protocol, services, config, absoluteLinks } = this;
-      call = new RegistryCall({ protocol, services, config, context, mount, path, absoluteLinks });
-      if (context.trace) context.trace.protocol = protocol;
+      call = this.callOf(context, mount, path);
+      if (context.trace) context.trace.protocol = this.protocol;
       const repeated = this.repeat(call);
       if (repeated) return repeated;
-      const { route, params }: IRouteMatch = this.routeTable.match(call.method, path);
-      call.params = params;
-      call.access = route.access;
-      call.route = route.path;
-      await this.authorizeCall(call, route.access);
-      response = toResponse(await route.handle(call));
+      response = await this.answer(call);
     } catch (thrown) {
       response = this.failed(thrown, call);
     }
@@ -175,6 +234,20 @@ export abstract class BaseRegistry {
     } catch (thrown) {
       return withProtection(this.failed(thrown, call));
     }
+  }
+
+  private callOf(context: IRequestContext, mount: string, path: string): RegistryCall {
+    const { protocol, services, config, absoluteLinks, hidesNames } = this;
+    return new RegistryCall({ protocol, services, config, context, mount, path, absoluteLinks, hidesNames });
+  }
+
+  private async answer(call: RegistryCall): Promise<IResponse> {
+    const { route, params }: IRouteMatch = this.routeTable.match(call.method, call.path);
+    call.params = params;
+    call.access = route.access;
+    call.route = route.path;
+    await this.authorizeCall(call, route.access);
+    return toResponse(await route.handle(call));
   }
 
   /** The cached answer to the same request of this caller, if it is still valid. */
@@ -223,6 +296,8 @@ export abstract class BaseRegistry {
 
   /** Sets `call.token` from the request's credential. Throws `unauthenticated` if the credential is not valid. */
   private async authenticateCall(call: RegistryCall, access: TAccess): Promise<void> {
+    // set by `runAsOperator` alone
+    if (isOperator(call.token)) return;
     const caller = await this.services.auth.verify(this.presented(call), this.protocol);
     if (!caller) {
       call.isCredentialInvalid = true;

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../program.js';
+import { wheel } from '../pypi/distributions.js';
 import { startLdapServer } from './ldap-server.js';
 
 export interface IRunner {
@@ -73,6 +74,14 @@ export const runners: Record<string, IRunner> = {
   'quick-start': { tail: destroy, expect: /^200 \{/ },
   streams: { tail: '', expect: /^9 world$/m },
   publish: { prepare: packed, tail: destroy, expect: /^20[01] 1$/m },
+  wheels: {
+    prepare: async (cwd) => {
+      const { filename, bytes } = wheel('my-package', '1.0.0');
+      await writeFile(join(cwd, filename), bytes);
+    },
+    tail: destroy,
+    expect: /^200 my_package-1\.0\.0-py3-none-any\.whl$/m,
+  },
   containers: { tail: destroy, expect: /^201 sha256:[0-9a-f]{64} 0$/m },
   hooks: {
     tail: `
