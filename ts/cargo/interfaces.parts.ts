@@ -1,0 +1,15 @@
+import type { IProtocolConfig } from '../core/interfaces.core.js';
+import type { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
+import type { SearchIndex } from '../core/listing/search/classes.searchindex.js';
+import type { IDerivedListing } from '../core/storage/commit/interfaces.plans.js';
+import type { ICargoDocument, ICargoSearchEntry } from './interfaces.cargo.js';
+
+/** Objects that handlers share. */
+export interface ICargoParts {
+  /** by folded name; see `foldName` */
+  catalog: PackageCatalog<ICargoDocument, ICargoSearchEntry>;
+  /** the catalog for commits, which use the names of crates */
+  listing: IDerivedListing<ICargoDocument>;
+  search: SearchIndex<ICargoSearchEntry>;
+  config: IProtocolConfig;
+}
