@@ -1,6 +1,7 @@
+import { FairQueue } from '../core/base/classes.fairqueue.js';
 import type { IChore } from '../core/base/classes.housekeeper.js';
 import { BaseRegistry } from '../core/classes.baseregistry.js';
-import type { RegistryError } from '../core/classes.registryerror.js';
+import { RegistryError } from '../core/classes.registryerror.js';
 import type { ISweepOptions } from '../core/classes.registrystorage.js';
 import type { IProtocolConfig, IResponse } from '../core/interfaces.core.js';
 import { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
@@ -13,6 +14,7 @@ import type { IRegistryServices, TAccess } from '../core/pipeline/interfaces.pip
 import { download } from './handlers/handlers.download.js';
 import { getConfig, getIndexFile, getMe } from './handlers/handlers.index.js';
 import { publish } from './handlers/handlers.publish.js';
+import { getReadme } from './handlers/handlers.readme.js';
 import { search } from './handlers/handlers.search.js';
 import { changeYank } from './handlers/handlers.yank.js';
 import { searchEntryOf } from './helpers.document.js';
@@ -25,6 +27,17 @@ import { byChange, closeness, searchFields } from './wire/wire.search.js';
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Two days, so that one daily run may fail, and clocks may differ by hours. */
 const RECONCILE_MS = 2 * DAY_MS;
+
+/** Crates are unpacked for their readmes two at a time; crates take turns. */
+const readingQueue = (): FairQueue =>
+  new FairQueue({
+    concurrency: 2,
+    queue: 1000,
+    refusal: () =>
+      new RegistryError('unavailable', 'Too many readmes are being read; try again in a moment', {
+        headers: { 'Retry-After': '5' },
+      }),
+  });
 
 const VERSION = '/api/v1/crates/{crate}/{version}';
 
@@ -63,7 +76,8 @@ export class CargoRegistry extends BaseRegistry {
       note: (name: string, document: ICargoDocument | null, marker?: string, revision?: number) =>
         catalog.note(foldName(name), document, marker, revision),
     };
-    this.parts = { catalog, listing: folded, search, config };
+    const { storage } = services;
+    this.parts = { catalog, listing: folded, search, config, reading: readingQueue(), storage };
   }
 
   protected routes(): IRoute[] {
@@ -83,6 +97,7 @@ export class CargoRegistry extends BaseRegistry {
       },
       { method: 'GET', path: '/api/v1/crates', access: listing, handle: (call) => search(call, cargo) },
       { method: 'GET', path: `${VERSION}/download`, access: read, handle: (call) => download(call, cargo) },
+      { method: 'GET', path: `${VERSION}/readme`, access: read, handle: (call) => getReadme(call, cargo) },
       { method: 'DELETE', path: `${VERSION}/yank`, access: write, handle: (call) => changeYank(call, cargo, true) },
       { method: 'PUT', path: `${VERSION}/unyank`, access: write, handle: (call) => changeYank(call, cargo, false) },
       { method: 'GET', path: '/me', access: 'public', handle: getMe },
@@ -103,6 +118,14 @@ export class CargoRegistry extends BaseRegistry {
 
   public override sweepOrphans(options: ISweepOptions = {}): Promise<number> {
     return this.services.storage.sweepPackages({ ...orphanSweep, ...options });
+  }
+
+  /**
+   * `cargo add foo_bar` asks for `foo_bar` and then for `foo-bar`, and stops at a 403 of the first: with a token that is
+   * only for `foo-bar` it would fail.
+   */
+  protected override get hidesNames(): boolean {
+    return true;
   }
 
   /** cargo prints the details of all errors. */

@@ -19,14 +19,12 @@ import { highestVersion, withoutBuild } from './wire/wire.versions.js';
 
 const notFound = (message: string): RegistryError => new RegistryError('notFound', message);
 
-/** The error for a crate that does not exist, or that has another spelling. */
-export const noCrate = (name: string): RegistryError => notFound(`crate ${quoted(name)} does not exist`);
-
-/** The document of a crate with exactly this name, whose letters may be in any case; throws `notFound`. */
-export const existing = (document: ICargoDocument | null | undefined, name: string): ICargoDocument => {
-  if (document && document.name.toLowerCase() === name.toLowerCase()) return document;
-  throw noCrate(name);
-};
+/**
+ * The document, if it is of a crate with exactly this name, whose letters may be in any case; else null. The key of a
+ * document is the same for `foo-bar` and `foo_bar`, of which only one exists.
+ */
+export const knownAs = (document: ICargoDocument | null | undefined, name: string): ICargoDocument | null =>
+  document && document.name.toLowerCase() === name.toLowerCase() ? document : null;
 
 /** A version; throws `notFound`. */
 export const versionOf = ({ name, versions }: ICargoDocument, version: string): ICargoVersion => {
@@ -91,7 +89,8 @@ export const setYanked = (
   yanked: boolean,
   { time }: IWriteStamp,
 ): ICargoDocument => {
-  const document = existing(current, name);
+  const document = knownAs(current, name);
+  if (!document) throw notFound(`crate ${quoted(name)} does not exist`);
   const before = versionOf(document, version);
   if (before.entry.yanked === yanked) return document;
   const changed = { ...before, entry: { ...before.entry, yanked } };

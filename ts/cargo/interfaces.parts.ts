@@ -1,3 +1,5 @@
+import type { FairQueue } from '../core/base/classes.fairqueue.js';
+import type { RegistryStorage } from '../core/classes.registrystorage.js';
 import type { IProtocolConfig } from '../core/interfaces.core.js';
 import type { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
 import type { SearchIndex } from '../core/listing/search/classes.searchindex.js';
@@ -12,4 +14,8 @@ export interface ICargoParts {
   listing: IDerivedListing<ICargoDocument>;
   search: SearchIndex<ICargoSearchEntry>;
   config: IProtocolConfig;
+  /** limits how many crates are unpacked for their readmes at the same time */
+  reading: FairQueue;
+  /** of the registry itself: not aborted with a caller, because others wait for the same rendering */
+  storage: Pick<RegistryStorage, 'open'>;
 }

@@ -2,7 +2,7 @@ import { RegistryError } from '../../core/classes.registryerror.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { respond } from '../../core/pipeline/helpers.http.js';
-import { noCrate } from '../helpers.document.js';
+import { knownAs } from '../helpers.document.js';
 import type { ICargoDocument } from '../interfaces.cargo.js';
 import { documentKey, indexPath } from '../keys.cargo.js';
 import { renderIndex } from '../wire/wire.index.js';
@@ -42,11 +42,11 @@ export const getIndexFile = async (call: RegistryCall): Promise<IResponse> => {
       about: { kind: 'document', packageName: name, contentType: INDEX_TYPE },
       repeatable: true,
       render: (document) =>
-        document.name.toLowerCase() === name
+        knownAs(document, name)
           ? { body: renderIndex(document), contentType: INDEX_TYPE, lastModified: new Date(document.modified) }
           : null,
     }));
-  if (!served) throw noCrate(name);
+  if (!served) throw call.absent();
   return served;
 };
 
