@@ -132,3 +132,15 @@ export const cargoWorld = async (
     everything,
   };
 };
+
+/** A publish that has to succeed, because the test is about something else. */
+export const publishes = async (
+  t: Pick<Test, 'equal'>,
+  actor: CargoActor,
+  name: string,
+  version: string,
+  more: Parameters<CargoActor['publish']>[2] = {},
+): Promise<void> => {
+  const { status, text } = await actor.publish(name, version, more);
+  t.equal(status, 200, `publish of ${name} ${version}: ${text}`);
+};
