@@ -1,5 +1,11 @@
 export { availableProtocols, type IRebuildOptions, SmartRegistry } from './classes.smartregistry.js';
 export { DefaultAuthProvider, type IDefaultAuthProviderOptions } from './core/auth/classes.defaultauthprovider.js';
+export {
+  type IOwnersAuth,
+  type IPackageOwner,
+  type IPackageOwnersOptions,
+  PackageOwners,
+} from './core/auth/classes.packageowners.js';
 export { Permissions } from './core/auth/classes.permissions.js';
 export type { IRight } from './core/auth/classes.rights.js';
 export { type IUserInfo, UserStore } from './core/auth/classes.userstore.js';
