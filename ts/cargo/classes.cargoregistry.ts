@@ -1,3 +1,4 @@
+import { PackageOwners } from '../core/auth/classes.packageowners.js';
 import { FairQueue } from '../core/base/classes.fairqueue.js';
 import type { IChore } from '../core/base/classes.housekeeper.js';
 import { BaseRegistry } from '../core/classes.baseregistry.js';
@@ -13,6 +14,7 @@ import type { IRoute } from '../core/pipeline/helpers.routes.js';
 import type { IRegistryServices, TAccess } from '../core/pipeline/interfaces.pipeline.js';
 import { download } from './handlers/handlers.download.js';
 import { getConfig, getIndexFile, getMe } from './handlers/handlers.index.js';
+import { addOwners, listOwners, removeOwners } from './handlers/handlers.owners.js';
 import { publish } from './handlers/handlers.publish.js';
 import { getReadme } from './handlers/handlers.readme.js';
 import { search } from './handlers/handlers.search.js';
@@ -40,6 +42,8 @@ const readingQueue = (): FairQueue =>
   });
 
 const VERSION = '/api/v1/crates/{crate}/{version}';
+
+const OWNERS = '/api/v1/crates/{crate}/owners';
 
 /** A right to the crate in the path. Rights are for names in lower case: index paths have no other. */
 const right = (action: string, parameter = 'crate'): TAccess => ({
@@ -76,8 +80,9 @@ export class CargoRegistry extends BaseRegistry {
       note: (name: string, document: ICargoDocument | null, marker?: string, revision?: number) =>
         catalog.note(foldName(name), document, marker, revision),
     };
-    const { storage } = services;
-    this.parts = { catalog, listing: folded, search, config, reading: readingQueue(), storage };
+    const { storage, auth } = services;
+    const owners = new PackageOwners(auth, { protocol: 'cargo', type: 'crate' });
+    this.parts = { owners, catalog, listing: folded, search, config, reading: readingQueue(), storage };
   }
 
   protected routes(): IRoute[] {
@@ -100,6 +105,9 @@ export class CargoRegistry extends BaseRegistry {
       { method: 'GET', path: `${VERSION}/readme`, access: read, handle: (call) => getReadme(call, cargo) },
       { method: 'DELETE', path: `${VERSION}/yank`, access: write, handle: (call) => changeYank(call, cargo, true) },
       { method: 'PUT', path: `${VERSION}/unyank`, access: write, handle: (call) => changeYank(call, cargo, false) },
+      { method: 'GET', path: OWNERS, access: read, handle: (call) => listOwners(call, cargo) },
+      { method: 'PUT', path: OWNERS, access: 'authenticated', handle: (call) => addOwners(call, cargo) },
+      { method: 'DELETE', path: OWNERS, access: 'authenticated', handle: (call) => removeOwners(call, cargo) },
       { method: 'GET', path: '/me', access: 'public', handle: getMe },
     ];
   }

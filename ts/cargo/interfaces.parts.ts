@@ -1,3 +1,4 @@
+import type { PackageOwners } from '../core/auth/classes.packageowners.js';
 import type { FairQueue } from '../core/base/classes.fairqueue.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
 import type { IProtocolConfig } from '../core/interfaces.core.js';
@@ -13,6 +14,7 @@ export interface ICargoParts {
   /** the catalog for commits, which use the names of crates */
   listing: IDerivedListing<ICargoDocument>;
   search: SearchIndex<ICargoSearchEntry>;
+  owners: PackageOwners;
   config: IProtocolConfig;
   /** limits how many crates are unpacked for their readmes at the same time */
   reading: FairQueue;

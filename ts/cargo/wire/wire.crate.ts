@@ -46,7 +46,14 @@ export const inspectCrate = (
   onFacts: (facts: ICrateFacts) => void,
 ): AsyncGenerator<Uint8Array, void, undefined> => {
   const path = `${topOf(rules)}/Cargo.toml`;
-  const visit = collectTexts(NOUN, (file) => (file === path ? MAX_MANIFEST : undefined));
+  const visit = collectTexts(NOUN, (file) => {
+    if (file === path) return MAX_MANIFEST;
+    // a file system that ignores case keeps one of the two, so that each user may get another manifest
+    if (file.toLowerCase() === path.toLowerCase()) {
+      throw new RegistryError('invalid', `The crate has a file ${quoted(file)}: the manifest is called Cargo.toml`);
+    }
+    return undefined;
+  });
   return inspectTarGz(source, tarRules(rules), visit, ({ texts }) => {
     const bytes = texts.get(path);
     if (!bytes) throw new RegistryError('invalid', `The crate has no file ${quoted(path)}`);

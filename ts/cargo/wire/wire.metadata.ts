@@ -100,6 +100,24 @@ const kindOf = (value: unknown): TDependencyKind => {
 };
 
 /**
+ * The index URL of another registry, as it was sent (`sparse+https://…`, or the URL of a git repository). Cargo skips a
+ * line of the index with one that it cannot parse.
+ */
+const registryOf = (source: Record<string, unknown>): string | null => {
+  const registry = textOf(source, 'registry');
+  if (registry === null || registry === '') return null;
+  if (URL.canParse(registry.replace(/^(?:sparse|registry)\+/, ''))) return registry;
+  throw invalid(`${quoted(registry)} is not the URL of a registry`);
+};
+
+/** Cargo skips a line of the index with another form. */
+const rustVersionOf = (source: Record<string, unknown>): string | null => {
+  const version = textOf(source, 'rust_version');
+  if (version === null || /^\d{1,9}(?:\.\d{1,9}){0,2}$/.test(version)) return version;
+  throw invalid(`${quoted(version)} is not a valid rust-version: it must be a number such as 1.70`);
+};
+
+/**
  * A publish has the real name in `name` and the alias in `explicit_name_in_toml`; the index has the alias in `name` and
  * the real name in `package`.
  */
@@ -111,15 +129,12 @@ const dependencyOf = (source: unknown): IIndexDependency => {
   return {
     name: alias,
     req: assertRequirement(source.version_req, real),
-    features: listOf(source, 'features').map((feature) => {
-      if (typeof feature !== 'string') throw invalid(`A feature of the dependency ${quoted(real)} is not a text`);
-      return feature;
-    }),
+    features: listOf(source, 'features').map(assertFeatureValue),
     optional: flagOf(source, 'optional', false),
     default_features: flagOf(source, 'default_features', true),
     target: textOf(source, 'target'),
     kind: kindOf(source.kind),
-    registry: textOf(source, 'registry'),
+    registry: registryOf(source),
     package: explicit === null ? null : real,
     ...Object.fromEntries(othersOf(source, KNOWN_OF_DEPENDENCY)),
   };
@@ -169,7 +184,7 @@ export const checkMetadata = (source: unknown): IPublishMetadata => {
     features: Object.fromEntries(features.filter((feature) => !isNewSyntax(feature))),
     features2: newer.length > 0 ? Object.fromEntries(newer) : null,
     links: textOf(source, 'links'),
-    rustVersion: textOf(source, 'rust_version'),
+    rustVersion: rustVersionOf(source),
     about: aboutOf(source),
     others: Object.fromEntries(othersOf(source, KNOWN)),
   };
