@@ -8,7 +8,7 @@ import type {
   ICrateFacts,
   IPublishMetadata,
 } from './interfaces.cargo.js';
-import { entryOf } from './wire/wire.index.js';
+import { assertLine, entryOf } from './wire/wire.index.js';
 import { quoted } from './wire/wire.names.js';
 import { highestVersion, withoutBuild } from './wire/wire.versions.js';
 
@@ -66,6 +66,7 @@ export const addVersion = (
   if (current) assertFree(current, metadata);
   const before = current?.versions ?? {};
   const entry = entryOf(metadata, digests.sha256 as string, time);
+  assertLine(entry);
   const added = { entry, key, size, writeId: id, ...(readme !== undefined && { readme }) };
   const isHighest = highestVersion([...Object.keys(before), vers]) === vers;
   return {
