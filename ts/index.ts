@@ -34,6 +34,7 @@ export type * from './core/pipeline/body/interfaces.form.js';
 export { RegistryCall } from './core/pipeline/classes.registrycall.js';
 export { respond } from './core/pipeline/helpers.http.js';
 export type { IRoute, TTrailingSlash } from './core/pipeline/helpers.routes.js';
+export type * from './core/pipeline/interfaces.importing.js';
 export type { INamedAccess, IRegistryServices, TAccess, TParams } from './core/pipeline/interfaces.pipeline.js';
 export type { AnswerCache, IDocumentVersion } from './core/pipeline/serving/classes.answercache.js';
 export type { RenderCache } from './core/pipeline/serving/classes.rendercache.js';
