@@ -21,7 +21,12 @@ const KIND_OF = new Map(KINDS);
 export const tooManyBytes = ({ noun, maxUnpackedSize }: ITarRules): RegistryError =>
   new RegistryError('tooLarge', `${noun} unpacks to more than ${maxUnpackedSize} bytes`);
 
-const assertLink = (header: tar.Header, segments: string[], { noun, links, topFolder }: ITarRules): void => {
+const assertLink = (
+  header: tar.Header,
+  segments: string[],
+  topFolder: string | undefined,
+  { noun, links }: ITarRules,
+): void => {
   if (links === 'any') return;
   if (links === 'refuse') throw invalidArchive(`${noun} contains a link`);
   const top = topFolder === undefined ? [] : [topFolder];
@@ -48,7 +53,8 @@ const bytesOf = async (source: AsyncIterable<unknown>): Promise<Buffer> => {
 
 /** The entries of a tar archive, checked. What the caller does not read is skipped. */
 export async function* tarEntries(extract: tar.Extract, rules: ITarRules): AsyncGenerator<ITarEntry, void, undefined> {
-  const { noun, strict, topFolder, maxEntries = MAX_ENTRIES } = rules;
+  const { noun, strict, maxEntries = MAX_ENTRIES } = rules;
+  let topFolder = rules.topFolder === true ? undefined : rules.topFolder;
   const guard = new LinkGuard(noun);
   let count = 0;
   let unpacked = 0;
@@ -62,9 +68,11 @@ export async function* tarEntries(extract: tar.Extract, rules: ITarRules): Async
     if (kind === 'file') unpacked += size;
     if (unpacked > rules.maxUnpackedSize) throw tooManyBytes(rules);
     if (strict) assertStrict(header, kind, noun);
-    if (kind === 'link') assertLink(header, segments, rules);
+    if (rules.topFolder === true) topFolder ??= segments[0];
+    if (kind === 'link') assertLink(header, segments, topFolder, rules);
     if (rules.links !== 'any') guard.check(segments, kind === 'link');
-    if (topFolder !== undefined && (segments.length === 0 ? kind !== 'directory' : segments[0] !== topFolder)) {
+    const isInside = segments.length > 1 || kind === 'directory';
+    if (topFolder !== undefined && !(isInside && (segments[0] ?? topFolder) === topFolder)) {
       throw invalidArchive(`${noun} has something outside its folder ${topFolder}/`);
     }
     let isRead = false;

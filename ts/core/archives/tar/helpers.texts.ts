@@ -13,8 +13,10 @@ export const collectTexts =
     const texts = new Map<string, Buffer>();
     let entryCount = 0;
     let unpackedSize = 0;
+    let topFolder: string | undefined;
     for await (const entry of entries) {
       entryCount += 1;
+      topFolder ??= entry.segments[0];
       if (entry.kind === 'file') unpackedSize += entry.size;
       const limit = entry.kind === 'directory' ? undefined : wanted(entry.path);
       if (limit === undefined) continue;
@@ -22,5 +24,5 @@ export const collectTexts =
       if (texts.has(entry.path)) throw invalidArchive(`${noun} has ${entry.path} twice`);
       texts.set(entry.path, await entry.bytes(limit));
     }
-    return { texts, entryCount, unpackedSize };
+    return { texts, entryCount, unpackedSize, topFolder };
   };

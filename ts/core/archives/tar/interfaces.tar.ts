@@ -3,8 +3,8 @@ import type { IArchiveLimits } from '../interfaces.archives.js';
 export interface ITarRules extends IArchiveLimits {
   /** how messages call the archive, e.g. `The crate` */
   noun: string;
-  /** every entry has to be this folder or lie in it, e.g. `demo-1.0` */
-  topFolder?: string | undefined;
+  /** every entry has to be this folder or lie in it, e.g. `demo-1.0`; `true`: in one folder, whatever its name */
+  topFolder?: string | true | undefined;
   /**
    * What happens to symbolic and hard links: `refuse` = any of them throws `invalid`; `inside` = those that lead out of
    * the top folder do; `any` = nothing is checked, for formats whose unpackers drop links.
@@ -43,4 +43,6 @@ export interface ITarTexts {
   entryCount: number;
   /** bytes of all files, unpacked */
   unpackedSize: number;
+  /** the folder that the first entry lies in: that of all entries if the rules ask for one */
+  topFolder: string | undefined;
 }
