@@ -11,6 +11,7 @@ import { SearchIndex } from '../core/listing/search/classes.searchindex.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { respond } from '../core/pipeline/helpers.http.js';
 import type { IRoute } from '../core/pipeline/helpers.routes.js';
+import type { IImporter } from '../core/pipeline/interfaces.importing.js';
 import type { IRegistryServices, TAccess } from '../core/pipeline/interfaces.pipeline.js';
 import { download } from './handlers/handlers.download.js';
 import { getConfig, getIndexFile, getMe } from './handlers/handlers.index.js';
@@ -20,6 +21,7 @@ import { getReadme } from './handlers/handlers.readme.js';
 import { search } from './handlers/handlers.search.js';
 import { changeYank } from './handlers/handlers.yank.js';
 import { searchEntryOf } from './helpers.document.js';
+import { cargoImporter } from './helpers.importer.js';
 import { orphanSweep } from './helpers.orphans.js';
 import type { ICargoDocument, ICargoSearchEntry } from './interfaces.cargo.js';
 import type { ICargoParts } from './interfaces.parts.js';
@@ -126,6 +128,10 @@ export class CargoRegistry extends BaseRegistry {
 
   public override sweepOrphans(options: ISweepOptions = {}): Promise<number> {
     return this.services.storage.sweepPackages({ ...orphanSweep, ...options });
+  }
+
+  public override importer(): IImporter {
+    return cargoImporter(this.services.storage, this.services.limits);
   }
 
   /**

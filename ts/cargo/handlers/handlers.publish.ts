@@ -8,13 +8,13 @@ import type { ICargoDocument, ICrateFacts } from '../interfaces.cargo.js';
 import type { ICargoParts } from '../interfaces.parts.js';
 import { CRATE_TYPE, crateKey, documentKey } from '../keys.cargo.js';
 import { inspectCrate } from '../wire/wire.crate.js';
+import { LENGTH_BYTES, readLength } from '../wire/wire.frame.js';
 import { parseMetadata } from '../wire/wire.metadata.js';
 
 /** JSON values of the metadata; the largest crates have some 10,000 */
 const MAX_VALUES = 200_000;
 
-/** A length of the frame: 32 bits, little endian. */
-const lengthIn = async (reader: BodyReader): Promise<number> => (await reader.take(4)).readUInt32LE(0);
+const lengthIn = async (reader: BodyReader): Promise<number> => readLength(await reader.take(LENGTH_BYTES));
 
 const takeMetadata = async (reader: BodyReader): Promise<Buffer> => {
   const bytes = await reader.take(await lengthIn(reader));

@@ -16,7 +16,7 @@ export interface ICrateRules {
 }
 
 /** bytes; the largest of the public registry have some 200 KB */
-const MAX_MANIFEST = 2 * 1024 * 1024;
+export const MAX_MANIFEST = 2 * 1024 * 1024;
 /** bytes; a longer readme is not shown */
 const MAX_README = 2 * 1024 * 1024;
 const NOUN = 'The crate';
