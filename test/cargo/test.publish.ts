@@ -1,5 +1,5 @@
 import t from 'tap';
-import { cargoWorld, details } from '../support/cargo/actors.js';
+import { cargoWorld, details, type IIndexLine } from '../support/cargo/actors.js';
 import { crateFile, dependencyOf, frameOf, metadataOf, sha256 } from '../support/cargo/crates.js';
 
 t.test('a published crate is in the index when the publish returns, and can be downloaded', async (t) => {
@@ -16,7 +16,7 @@ t.test('a published crate is in the index when the publish returns, and can be d
   t.equal(file.headers['Content-Type'], 'text/plain; charset=utf-8');
   t.match(file.text, /^\{[^\n]*\}\n$/, 'compact JSON, a newline at the end');
   const [line] = await anon.index('/3/f/fyk');
-  const { pubtime, ...rest } = line as { pubtime: string };
+  const { pubtime, ...rest } = line as IIndexLine;
   t.match(pubtime, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, 'cargo drops a line whose time has a fraction');
   t.same(rest, {
     name: 'fyk',

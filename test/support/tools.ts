@@ -49,7 +49,8 @@ export type TToolName =
   | 'dxf'
   | 'oras-py'
   | 'mvn'
-  | 'nginx';
+  | 'nginx'
+  | 'cargo';
 
 interface IToolLayout {
   /** The folder, if it is not called as the tool: some bring several programs. */
@@ -108,6 +109,8 @@ const layouts: Record<TToolName, IToolLayout> = {
   // the interpreter that has the library
   'oras-py': { folder: 'oci-python', file: 'bin/python' },
   mvn: { file: 'bin/mvn', onPath: 'mvn' },
+  // its folder has rustc too
+  cargo: { file: 'toolchain/bin/cargo' },
   nginx: { file: 'usr/sbin/nginx', onPath: 'nginx' },
 };
 

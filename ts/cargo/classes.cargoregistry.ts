@@ -43,6 +43,9 @@ const readingQueue = (): FairQueue =>
       }),
   });
 
+/** What cargo's configuration calls the index of the registry at this URL. */
+const indexUrl = (url: string): string => `sparse+${url.replace(/\/+$/, '')}/`;
+
 const VERSION = '/api/v1/crates/{crate}/{version}';
 
 const OWNERS = '/api/v1/crates/{crate}/owners';
@@ -131,7 +134,10 @@ export class CargoRegistry extends BaseRegistry {
   }
 
   public override importer(): IImporter {
-    return cargoImporter(this.services.storage, this.services.limits);
+    const { storage, limits } = this.services;
+    const { registryUrl } = this.config;
+    const ownIndex = registryUrl === undefined ? undefined : indexUrl(registryUrl);
+    return cargoImporter(storage, { ...limits, ownIndex });
   }
 
   /**
@@ -153,7 +159,7 @@ export class CargoRegistry extends BaseRegistry {
   }
 
   public override clientSetup(url: string): string[] {
-    const index = `sparse+${url.replace(/\/+$/, '')}/`;
+    const index = indexUrl(url);
     return [
       '# in .cargo/config.toml:',
       '[registries.my-registry]',

@@ -19,7 +19,7 @@ const MAX_CRATE = 2 ** 32 - 1;
 /** Imports the files that `cargo package` writes, and those in cargo's cache. */
 export const cargoImporter = (
   storage: Pick<RegistryStorage, 'read'>,
-  { maxUnpackedSize }: { maxUnpackedSize: number },
+  { maxUnpackedSize, ownIndex }: { maxUnpackedSize: number; ownIndex: string | undefined },
 ): IImporter => {
   const inspect = async (file: IImportFile): Promise<IImportItem> => {
     if (file.size > MAX_CRATE) throw new RegistryError('tooLarge', 'The crate is larger than a publish can be');
@@ -33,7 +33,7 @@ export const cargoImporter = (
     for await (const chunk of checked) hash.update(chunk);
     const sha256 = hash.digest('hex');
     if (!toml) throw new RegistryError('invalid', 'The crate has no Cargo.toml in its top folder');
-    const metadata = metadataOfPacked(parseManifest(toml));
+    const metadata = metadataOfPacked(parseManifest(toml), ownIndex);
     // the publish checks this too; here it gives the names before a request is made
     const { name, vers: version } = checkMetadata(metadata);
     return {

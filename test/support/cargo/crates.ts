@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import tar from 'tar-stream';
 
-type TEntry = Partial<tar.Headers> & { name: string; content?: string | Buffer };
+type TEntry = { name: string; content?: string | Buffer };
 
 /** A gzipped tar of these entries, so that each of its parts can be wrong. */
 export const crateOfEntries = async (entries: TEntry[]): Promise<Buffer> => {

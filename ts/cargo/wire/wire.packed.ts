@@ -20,20 +20,47 @@ const KINDS = [
 
 const recordOf = (value: unknown): Record<string, unknown> => (isRecord(value) ? value : {});
 
-const dependencyOf = (name: string, value: unknown, kind: string, target: string | null): object => {
+/** The requirement as cargo writes it into a publish: a number without an operator means `^`. */
+const requirementOf = (requirement: unknown): unknown =>
+  typeof requirement === 'string'
+    ? requirement
+        .split(',')
+        .map((one) =>
+          one
+            .trim()
+            .replace(/^(\D+?)\s+/, '$1')
+            .replace(/^(?=\d)(?!.*[*xX])/, '^'),
+        )
+        .join(', ')
+    : requirement;
+
+/** Where a dependency is in a packed Cargo.toml. */
+interface IPlace {
+  kind: string;
+  target: string | null;
+  /** the index URL of the registry that publishes */
+  ownIndex: string | undefined;
+}
+
+const registryOf = (registry: unknown, ownIndex: string | undefined): unknown => {
+  if (registry === undefined) return PUBLIC_INDEX;
+  return registry === ownIndex ? null : registry;
+};
+
+const dependencyOf = (name: string, value: unknown, { kind, target, ownIndex }: IPlace): object => {
   const source = typeof value === 'string' ? { version: value } : recordOf(value);
   const { version, optional, features, package: real, artifact, lib } = source;
   const { 'registry-index': registry, 'bindep-target': bindepTarget } = source;
   const byTarget = source.target;
   return {
     name: real ?? name,
-    version_req: version ?? '*',
+    version_req: requirementOf(version ?? '*'),
     features: features ?? [],
     optional: optional ?? false,
     default_features: source['default-features'] ?? source.default_features ?? true,
     target,
     kind,
-    registry: registry ?? PUBLIC_INDEX,
+    registry: registryOf(registry, ownIndex),
     ...(real !== undefined && { explicit_name_in_toml: name }),
     ...(artifact !== undefined && {
       artifact: [artifact].flat(),
@@ -43,23 +70,26 @@ const dependencyOf = (name: string, value: unknown, kind: string, target: string
   };
 };
 
-const dependenciesIn = (table: Record<string, unknown>, target: string | null): object[] =>
+const dependenciesIn = (table: Record<string, unknown>, place: Omit<IPlace, 'kind'>): object[] =>
   KINDS.flatMap(([kind, names]) =>
     names.flatMap((name) =>
-      Object.entries(recordOf(table[name])).map(([alias, value]) => dependencyOf(alias, value, kind, target)),
+      Object.entries(recordOf(table[name])).map(([alias, value]) => dependencyOf(alias, value, { ...place, kind })),
     ),
   );
 
-/** The metadata that cargo would send with this crate; they are checked when they are published. */
-export const metadataOfPacked = (manifest: ICargoManifest): Record<string, unknown> => {
+/**
+ * The metadata that cargo would send with this crate; they are checked when they are published.
+ * @param ownIndex the index URL of the registry that the crate goes to, if it is known: cargo names that one with null
+ */
+export const metadataOfPacked = (manifest: ICargoManifest, ownIndex?: string): Record<string, unknown> => {
   const { package: about, all } = manifest;
   const targets = Object.entries(recordOf(all.target));
   return {
     name: about.name,
     vers: about.version ?? '0.0.0',
     deps: [
-      ...dependenciesIn(all, null),
-      ...targets.flatMap(([target, table]) => dependenciesIn(recordOf(table), target)),
+      ...dependenciesIn(all, { target: null, ownIndex }),
+      ...targets.flatMap(([target, table]) => dependenciesIn(recordOf(table), { target, ownIndex })),
     ],
     features: recordOf(all.features),
     description: about.description ?? null,
