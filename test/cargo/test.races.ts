@@ -1,7 +1,11 @@
 import t from 'tap';
+import { raceSuite } from '../suites/races.suite.js';
 import { CargoActor, cargoWorld, publishes } from '../support/cargo/actors.js';
 import { crateFile, sha256 } from '../support/cargo/crates.js';
+import { cargoDescription } from '../support/cargo/description.js';
 import { temporaryFolder } from '../support/registry.js';
+
+raceSuite(cargoDescription);
 
 /** Two processes on one store, as far as the store can tell. */
 const twoReplicas = async (t: Parameters<typeof cargoWorld>[0]) => {

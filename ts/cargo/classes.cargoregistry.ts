@@ -13,6 +13,7 @@ import { respond } from '../core/pipeline/helpers.http.js';
 import type { IRoute } from '../core/pipeline/helpers.routes.js';
 import type { IImporter } from '../core/pipeline/interfaces.importing.js';
 import type { IRegistryServices, TAccess } from '../core/pipeline/interfaces.pipeline.js';
+import type { IGarbageOptions, IGarbageReport } from '../core/storage/upkeep/interfaces.garbage.js';
 import { download } from './handlers/handlers.download.js';
 import { getConfig, getIndexFile, getMe } from './handlers/handlers.index.js';
 import { addOwners, listOwners, removeOwners } from './handlers/handlers.owners.js';
@@ -131,6 +132,10 @@ export class CargoRegistry extends BaseRegistry {
 
   public override sweepOrphans(options: ISweepOptions = {}): Promise<number> {
     return this.services.storage.sweepPackages({ ...orphanSweep, ...options });
+  }
+
+  public override collectGarbage(options: IGarbageOptions = {}): Promise<IGarbageReport> {
+    return this.collectOrphans('crates', options);
   }
 
   public override importer(): IImporter {

@@ -49,7 +49,7 @@ export const cargoDescription: IProtocolDescription = {
   ],
   listings: [
     {
-      path: `${API}?q=suite`,
+      path: `${API}?q=suite&per_page=100`,
       names: (answer, name) => (answer.json().crates as { name: string }[]).some((crate) => crate.name === name),
     },
   ],

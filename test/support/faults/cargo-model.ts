@@ -1,11 +1,10 @@
-import { streamToBuffer } from '../../../ts/core/base/helpers.streams.js';
-import type { IObjectStore } from '../../../ts/core/objectstore/interfaces.objectstore.js';
 import { sha256 } from '../cargo/crates.js';
+import { cargoDescription } from '../cargo/description.js';
 import { CRATE, TWIN } from './cargo-operations.js';
 import { ABSENT } from './history.js';
 import type { IProtocolModel } from './interfaces.js';
+import { packageModel } from './package-model.js';
 import type { Replica } from './replica.js';
-import { allKeys, type World } from './world.js';
 
 interface ILine {
   name: string;
@@ -33,8 +32,11 @@ const download = async (by: Replica, { name, vers, cksum }: ILine): Promise<stri
   return sha256(bytes) === cksum ? cksum : 'broken: its crate has other bytes';
 };
 
+const shared = packageModel(cargoDescription, { isDocument: (key) => key.startsWith('cargo/index/') });
+
+/** The shared model with two names that exclude each other, and with yanks. */
 export const cargoModel: IProtocolModel = {
-  protocol: 'cargo',
+  ...shared,
 
   async observe(by, thing) {
     const [, name, kind, version] = /^cargo:([^@!]+)([@!])(.+)$/.exec(thing) as unknown as string[];
@@ -45,7 +47,7 @@ export const cargoModel: IProtocolModel = {
     return kind === '@' ? download(by, line) : line.yanked ? 'yes' : 'no';
   },
 
-  async contradictions(by) {
+  async contradictions(by, world) {
     const found: string[] = [];
     const all = await Promise.all([CRATE, TWIN].map((name) => read(by, name)));
     for (const lines of all) {
@@ -55,6 +57,9 @@ export const cargoModel: IProtocolModel = {
         if (seen.startsWith('broken')) found.push(`${line.name} ${line.vers} is ${seen}`);
       }
       if (new Set(lines.map(({ vers }) => vers)).size < lines.length) found.push('a version has two lines');
+    }
+    for (const thing of world.history.things('cargo:').filter((one) => one.includes('@'))) {
+      if (world.history.doubles(thing).length > 0) found.push(`${thing} was acknowledged with different bytes`);
     }
     if (all.every((lines) => lines.length > 0)) found.push('two crates of similar names exist');
     return found;
@@ -79,24 +84,5 @@ export const cargoModel: IProtocolModel = {
       if (hit !== highest) found.push(`search has ${name} ${hit}, the index ${highest}`);
     }
     return found;
-  },
-
-  async leftovers(_world: World, store: IObjectStore) {
-    const keys = (await allKeys(store)).filter((key) => key.startsWith('cargo/'));
-    const named = new Set<string>();
-    for (const key of keys.filter((name) => name.startsWith('cargo/index/'))) {
-      const found = await store.get(key);
-      if (!found || found === 'notModified') continue;
-      for (const [, name] of (await streamToBuffer(found.body)).toString().matchAll(/"(cargo\/crates\/[^"]+)"/g)) {
-        named.add(name as string);
-      }
-    }
-    return keys.filter(
-      (key) =>
-        !named.has(key) &&
-        !key.startsWith('cargo/index/') &&
-        // what listings are made of, but none of the notes of writes under way
-        !(key.startsWith('cargo/catalog/') && !key.startsWith('cargo/catalog/pending/')),
-    );
   },
 };
