@@ -62,6 +62,8 @@ UNPACKED_TOOLS='
 docker-20|docker.io containerd runc
 nginx|nginx
 '
+# The Rust toolchain that has the cargo of the tests; rustup installs it.
+RUST_TOOLCHAIN=1.95.0
 optional='minio'
 # Programs that the system's own packages bring, of the system's version: the program, and its package if that has another
 # name.
@@ -212,6 +214,24 @@ unpack_debian_packages() {
   rm -rf "$debs"
 }
 
+# A link to the toolchain: a test has a home of its own, and rustup's own programs look for toolchains in the home.
+install_cargo() {
+  local folder="$TOOLS/cargo" program
+  has_stamp cargo "$RUST_TOOLCHAIN" && [ -x "$folder/toolchain/bin/cargo" ] && return 0
+  mkdir -p "$folder"
+  local rustup; rustup=$(command -v rustup || echo "$HOME/.cargo/bin/rustup")
+  program=$("$rustup" which --toolchain "$RUST_TOOLCHAIN" cargo 2> "$folder/rustup.log") \
+    || { twice 300 "$rustup" toolchain install "$RUST_TOOLCHAIN" --profile minimal --no-self-update >> "$folder/rustup.log" 2>&1 \
+         && program=$("$rustup" which --toolchain "$RUST_TOOLCHAIN" cargo 2>> "$folder/rustup.log"); }
+  if [ -n "$program" ] && "$program" --version >> "$folder/rustup.log" 2>&1; then
+    ln -sfn "$(dirname "$(dirname "$program")")" "$folder/toolchain"
+    echo "$RUST_TOOLCHAIN" > "$folder/.installed"
+    echo "got      cargo ($RUST_TOOLCHAIN)"
+  else
+    give_up cargo "$RUST_TOOLCHAIN" "$folder/rustup.log"
+  fi
+}
+
 # Package lists are fetched, and packages installed, once for all that are missing.
 install_debian_tools() {
   local one name needed=() packages=()
@@ -256,6 +276,7 @@ done 3<<< "$GO_MODULES"
 while IFS='|' read -r name packages <&3; do
   [ -n "$name" ] && wanted "$name" "$@" && install_python_tool "$name" "$packages"
 done 3<<< "$PYTHON_TOOLS"
+wanted cargo "$@" && install_cargo
 install_debian_tools "$@"
 while IFS='|' read -r name packages <&3; do
   [ -n "$name" ] && wanted "$name" "$@" && unpack_debian_packages "$name" "$packages"

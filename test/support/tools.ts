@@ -62,7 +62,8 @@ export type TToolName =
   | 'python-build'
   | 'devpi-server'
   | 'devpi-init'
-  | 'pypiserver';
+  | 'pypiserver'
+  | 'cargo';
 
 interface IToolLayout {
   /** The folder, if it is not called as the tool: some bring several programs. */
@@ -121,6 +122,8 @@ const layouts: Record<TToolName, IToolLayout> = {
   // the interpreter that has the library
   'oras-py': { folder: 'oci-python', file: 'bin/python' },
   mvn: { file: 'bin/mvn', onPath: 'mvn' },
+  // its folder has rustc too
+  cargo: { file: 'toolchain/bin/cargo' },
   nginx: { file: 'usr/sbin/nginx', onPath: 'nginx' },
   pip: { folder: 'pypi-clients', file: 'bin/pip' },
   uv: { folder: 'pypi-clients', file: 'bin/uv' },

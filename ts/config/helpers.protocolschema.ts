@@ -74,7 +74,7 @@ export const protocolEntries = {
   oci: maybe(oci),
   npm: maybe(protocol(['emptyAudit', 'strictNames'])),
   maven: maybe(protocol()),
-  cargo: maybe(protocol()),
+  cargo: maybe(protocol([])),
   composer: maybe(protocol()),
   pypi: maybe(protocol([])),
   rubygems: maybe(protocol()),
