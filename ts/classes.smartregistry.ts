@@ -37,6 +37,7 @@ type TRegistryClass = new (services: IRegistryServices, config: IProtocolConfig)
 const LOADERS: Partial<Record<TBuiltInProtocol, () => Promise<TRegistryClass>>> = {
   oci: async () => (await import('./oci/index.js')).OciRegistry,
   npm: async () => (await import('./npm/index.js')).NpmRegistry,
+  composer: async () => (await import('./composer/index.js')).ComposerRegistry,
 };
 
 /** The built-in protocols that this release can serve. */

@@ -1,0 +1,118 @@
+import { RegistryError } from '../../core/classes.registryerror.js';
+import type { StagedObject } from '../../core/classes.registrystorage.js';
+import type { IResponse } from '../../core/interfaces.core.js';
+import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
+import { respond } from '../../core/pipeline/helpers.http.js';
+import type { IPlacedArtifact } from '../../core/storage/commit/interfaces.plans.js';
+import type { TBody } from '../../core/storage/uploads/classes.stagedobject.js';
+import { addVersion, findVersion } from '../helpers.document.js';
+import { nameIn } from '../helpers.names.js';
+import { keysGone } from '../helpers.orphans.js';
+import { readManifest } from '../helpers.zip.js';
+import type { IComposerArtifact, IComposerDocument, IComposerVersion } from '../interfaces.composer.js';
+import type { IComposerParts } from '../interfaces.parts.js';
+import { documentKey, ZIP_TYPE, zipKey } from '../keys.composer.js';
+import { checkManifest, type ICheckedManifest, parseManifest } from '../wire/wire.manifest.js';
+import { assertNewName } from '../wire/wire.names.js';
+
+const invalid = (message: string): RegistryError => new RegistryError('invalid', message);
+
+interface IReceived {
+  zip: StagedObject;
+  /** in the form */
+  version?: string | undefined;
+}
+
+const stage = (call: RegistryCall, name: string, body: TBody): Promise<StagedObject> =>
+  call.storage.stage(body, {
+    hashes: ['sha1', 'sha256'],
+    limit: call.limits.maxArtifactSize,
+    // the reference is not known before the last byte
+    about: { key: zipKey(name, 'upload'), contentType: ZIP_TYPE, packageName: name },
+  });
+
+/** The zip of a form: its only file, under any name. */
+const receiveForm = async (call: RegistryCall, name: string): Promise<IReceived> => {
+  let zip: StagedObject | undefined;
+  const fields = await call.body.form({
+    fields: ['version'],
+    limits: { files: 1 },
+    onFile: async ({ stream }) => {
+      zip = await stage(call, name, stream);
+    },
+  });
+  if (!zip) throw invalid('The form has no file');
+  return { zip, version: fields.get('version') || undefined };
+};
+
+const receive = async (call: RegistryCall, name: string): Promise<IReceived> => {
+  const isForm = call.body.parsed !== undefined || /^multipart\/form-data\b/i.test(call.header('content-type') ?? '');
+  if (isForm) return receiveForm(call, name);
+  return { zip: await stage(call, name, call.body.chunks({ limit: call.limits.maxArtifactSize })) };
+};
+
+/** The version in the request; throws `invalid` if the query and the form have different ones. */
+const requestedVersion = (call: RegistryCall, { version }: IReceived): string | undefined => {
+  const inQuery = call.query('version') || undefined;
+  if (inQuery !== undefined && version !== undefined && inQuery !== version) {
+    throw invalid('The version in the form differs from the one in the query');
+  }
+  return inQuery ?? version;
+};
+
+const artifactOf = ({ key, size, digests }: IPlacedArtifact, writeId: string): IComposerArtifact => {
+  const { sha1, sha256 } = digests as { sha1: string; sha256: string };
+  return { key, size, sha1, sha256, writeId };
+};
+
+const publish = async (
+  call: RegistryCall,
+  { catalog, config }: IComposerParts,
+  name: string,
+  zip: StagedObject,
+  checked: ICheckedManifest,
+): Promise<{ published: IComposerVersion; isNew: boolean }> => {
+  const { normalized, version } = checked;
+  let writeId = '';
+  const document = await call.storage.commit<IComposerDocument>({
+    packageName: name,
+    version,
+    place: [{ staged: zip, key: zipKey(name, zip.digests.sha1 as string), contentType: ZIP_TYPE }],
+    document: {
+      key: documentKey(name),
+      apply: (current, placed, stamp) => {
+        writeId = stamp.id;
+        const added = { ...checked, artifact: artifactOf(placed[0] as IPlacedArtifact, stamp.id) };
+        return addVersion(current, name, added, { stamp, allowRepublish: config.allowRepublish ?? false });
+      },
+      applied: (current, { id }) => findVersion(current, normalized)?.artifact.writeId === id,
+    },
+    drop: keysGone,
+    catalog,
+  });
+  const published = findVersion(document, normalized);
+  if (!published) throw new RegistryError('conflict', `${name} ${version} was deleted while it was published`);
+  return { published, isNew: published.artifact.writeId === writeId };
+};
+
+/**
+ * PUT or POST /packages/{vendor}/{package}: a zip with a composer.json, as the body or in a form. The same bytes again
+ * are a success (200), so an upload can be repeated.
+ */
+export const upload = async (call: RegistryCall, composer: IComposerParts): Promise<IResponse> => {
+  const name = assertNewName(nameIn(call.params));
+  const received = await receive(call, name);
+  const { zip } = received;
+  const manifest = parseManifest(await readManifest(() => zip.open()));
+  const checked = checkManifest(manifest, name, requestedVersion(call, received));
+  const { published, isNew } = await publish(call, composer, name, zip, checked);
+  const { version, normalized, artifact, publishedAt } = published;
+  return respond(isNew ? 201 : 200, {
+    status: 'success',
+    name,
+    version,
+    version_normalized: normalized,
+    reference: artifact.sha1,
+    'published-time': publishedAt,
+  });
+};
