@@ -131,6 +131,16 @@ export abstract class BaseRegistry {
   }
 
   /**
+   * Whether a name that the caller may not read gets the answer of an absent name (404), for protocols whose clients
+   * stop at 401 and 403 although their next repository has the package (pip, Composer, Maven). It concerns reads only,
+   * and only callers that may read some other name of the type; a caller without any such right gets 401 or 403.
+   * Handlers of such a protocol throw `call.absent()` if the name itself is absent, so that both answers are the same.
+   */
+  protected get hidesNames(): boolean {
+    return false;
+  }
+
+  /**
    * Reads the credential of a request; null if there is none. Overridden if a protocol's clients send it differently.
    * It is also called before the route is known, for the answer cache: then without `call.params`.
    */
@@ -152,8 +162,8 @@ export abstract class BaseRegistry {
     let call: RegistryCall | null = null;
     let response: IResponse;
     try {
-      const { protocol, services, config, absoluteLinks } = this;
-      call = new RegistryCall({ protocol, services, config, context, mount, path, absoluteLinks });
+      const { protocol, services, config, absoluteLinks, hidesNames } = this;
+      call = new RegistryCall({ protocol, services, config, context, mount, path, absoluteLinks, hidesNames });
       if (context.trace) context.trace.protocol = protocol;
       const repeated = this.repeat(call);
       if (repeated) return repeated;

@@ -5,7 +5,6 @@ import type { IStageOptions, RegistryStorage } from '../classes.registrystorage.
 import type {
   ILimits,
   ILogger,
-  IProtocolConfig,
   IRequestActor,
   IRequestContext,
   IResponse,
@@ -18,6 +17,7 @@ import { RequestBody } from './body/classes.requestbody.js';
 import { abandonBody } from './body/helpers.bodysource.js';
 import { addressOf, headerOf, queryValues } from './helpers.http.js';
 import { normalizeUrl, originOf } from './helpers.publicurl.js';
+import { absentName, refusalOf } from './helpers.refusal.js';
 import type { ICallOptions, IRegistryServices, TAccess, TParams } from './interfaces.pipeline.js';
 import {
   basisFrom,
@@ -71,20 +71,16 @@ export class RegistryCall {
   private ownStorage: RegistryStorage | undefined;
   private ownBody: RequestBody | undefined;
   private readonly services: IRegistryServices;
-  private readonly config: IProtocolConfig;
-  private readonly hasAbsoluteLinks: boolean;
 
   /** @internal */
-  constructor(options: ICallOptions) {
+  constructor(private readonly options: ICallOptions) {
     const { context, services } = options;
     this.protocol = options.protocol;
     this.services = services;
-    this.config = options.config;
     this.context = context;
     this.method = context.method.toUpperCase();
     this.mount = options.mount;
     this.path = options.path;
-    this.hasAbsoluteLinks = options.absoluteLinks ?? false;
     if (services.answers.takes(context)) this.looked = [];
   }
 
@@ -151,7 +147,6 @@ export class RegistryCall {
   public get logger(): ILogger {
     return this.services.logger;
   }
-
   public get limits(): Required<ILimits> {
     return this.services.limits;
   }
@@ -194,7 +189,7 @@ export class RegistryCall {
    * document is rendered with the URL that `render` gets instead.
    */
   public get publicUrl(): string {
-    const { registryUrl } = this.config;
+    const { registryUrl } = this.options.config;
     if (registryUrl) return normalizeUrl(registryUrl);
     return normalizeUrl(originOf(this.context, this.services.trustProxy, (name) => this.header(name)) + this.mount);
   }
@@ -204,12 +199,13 @@ export class RegistryCall {
    * path, which is valid whatever host name the caller used.
    */
   public linkTo(path: string): string {
-    return (this.hasAbsoluteLinks || this.config.registryUrl ? this.publicUrl : this.mount) + path;
+    const { absoluteLinks, config } = this.options;
+    return (absoluteLinks || config.registryUrl ? this.publicUrl : this.mount) + path;
   }
 
   /**
-   * Throws `unauthenticated` if the caller has no token, `forbidden` if the token does not grant it. Default type and
-   * action are those of the route.
+   * Throws `unauthenticated` if the caller has no token, `forbidden` if the token does not grant it, `absent()` if the
+   * protocol hides names from this caller. Default type and action are those of the route.
    */
   public async authorize(name: string, override: { type?: string; action?: string } = {}): Promise<void> {
     const row = typeof this.access === 'object' ? this.access : undefined;
@@ -223,8 +219,12 @@ export class RegistryCall {
       if (isOfRow) this.authorized.push(name);
       return;
     }
-    if (!this.userId) throw new RegistryError('unauthenticated', 'Authentication is required', { detail: right });
-    throw new RegistryError('forbidden', `This token does not allow ${action} on ${type} ${name}`, { detail: right });
+    throw await refusalOf(this, right, this.options.hidesNames ?? false);
+  }
+
+  /** The error for a name that is not in this registry. Default: the name for which the row's right was checked. */
+  public absent(name = this.authorized[0] ?? 'This'): RegistryError {
+    return absentName(name);
   }
 
   /**

@@ -59,4 +59,6 @@ export interface ICallOptions {
   path: string;
   /** links in headers are whole URLs */
   absoluteLinks?: boolean;
+  /** names that the caller may not read are absent; see `BaseRegistry.hidesNames` */
+  hidesNames?: boolean;
 }
