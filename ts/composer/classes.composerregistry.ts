@@ -70,6 +70,11 @@ export class ComposerRegistry extends BaseRegistry {
     this.parts = { catalog, search, digest: new CatalogDigest(catalog), config };
   }
 
+  /** Composer stops at 401 and 403 for a package, although the next repository may have it. */
+  protected override get hidesNames(): boolean {
+    return true;
+  }
+
   protected routes(): IRoute[] {
     const composer = this.parts;
     return [

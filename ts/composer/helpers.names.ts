@@ -1,6 +1,5 @@
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import type { TParams } from '../core/pipeline/interfaces.pipeline.js';
-import { missing } from './helpers.document.js';
 import { isPackageName, normalizeName } from './wire/wire.names.js';
 
 /** The stored name of the package in a path; it may be one that no package can have. */
@@ -10,7 +9,7 @@ export const nameIn = ({ vendor, package: own }: TParams): string => normalizeNa
 export const packageOf = (call: RegistryCall): string => {
   const name = nameIn(call.params);
   if (isPackageName(name)) return name;
-  throw missing(name.slice(0, 200));
+  throw call.absent();
 };
 
 /** The right to read a package, to filter lists. */

@@ -24,7 +24,7 @@ export const getMetadata = async (call: RegistryCall, dev: boolean): Promise<IRe
           }
         : null,
   });
-  if (!served) throw missing(name);
+  if (!served) throw call.absent();
   return served;
 };
 
@@ -35,6 +35,7 @@ export const getZip = async (call: RegistryCall): Promise<IResponse> => {
   const key = documentKey(name);
   const document = await call.storage.read<IComposerDocument>(key);
   // an object that the document does not name does not exist, whatever the store lists
+  if (!hasVersions(document?.value)) throw call.absent();
   const artifact = document && artifactsOf(document.value).find(({ sha1 }) => sha1 === reference);
   const version = document?.value.versions.find((one) => one.artifact === artifact)?.version;
   const served =
