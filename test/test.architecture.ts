@@ -43,6 +43,7 @@ const zone = (file: string): string => {
 const ROOMS = [
   ['ts/plugins.ts', 'ts/core/interfaces.core.ts', 'ts/core/classes.registryerror.ts', 'ts/core/classes.configerror.ts'],
   ['ts/core/base/'],
+  ['ts/core/archives/'],
   ['ts/core/objectstore/'],
   ['ts/core/storage/'],
   ['ts/core/classes.registrystorage.ts'],
