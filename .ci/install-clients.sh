@@ -61,7 +61,7 @@ nginx|nginx
 # package | command that proves that it runs, from inside the folder. What a later suite has is unpacked over the earlier
 # ones. These packages are the same on every architecture and run on the system's own PHP.
 NEWER_TOOLS='
-composer-2.11|forky sid|composer|php -d include_path=usr/share/php:/usr/share/php usr/bin/composer --version
+composer-2.11|forky sid|composer|php -d include_path=usr/share/php:/usr/share/php usr/bin/composer --version | head -n 1
 '
 optional='minio'
 # Programs that the system's own packages bring, of the system's version: the program, and its package if that has another
@@ -224,7 +224,7 @@ newer_packages() {
     -o "Dir::State=$work/state" -o Dir::State::status=/dev/null -o "Dir::Cache=$work/cache" -o Debug::NoLocking=1)
   twice 180 "${apt[@]}" update || return 1
   local needed
-  needed=$("${apt[@]}" install --print-uris -y --no-install-recommends "$@" | sed -nE "s/^'[^']*' (php-[^_]*)_[^ ]*_all\.deb .*/\1/p")
+  needed=$("${apt[@]}" install --print-uris -y --no-install-recommends "$@" | sed -nE "s/^'[^']*' ([^_ ]*)_[^ ]*_all\.deb .*/\1/p")
   # shellcheck disable=SC2086  # the packages are words
   (cd "$work/debs" && twice 180 "${apt[@]}" download "$@" $needed)
 }

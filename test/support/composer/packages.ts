@@ -1,18 +1,16 @@
 import { createHash } from 'node:crypto';
-import { zipSync } from 'fflate';
+import { zipOf as zipOfParts } from '../archives/zips.js';
 
 export type TFiles = Record<string, string | Uint8Array | object>;
 
-const bytesOf = (content: string | Uint8Array | object): Uint8Array => {
-  if (content instanceof Uint8Array) return content;
-  return Buffer.from(typeof content === 'string' ? content : JSON.stringify(content));
-};
+const bytesOf = (content: string | Uint8Array | object): Buffer =>
+  Buffer.from(
+    content instanceof Uint8Array ? content : typeof content === 'string' ? content : JSON.stringify(content),
+  );
 
 /** A zip of these files; objects become JSON. */
-export const zipOf = (files: TFiles, level: 0 | 6 = 6): Buffer => {
-  const entries = Object.entries(files).map(([path, content]): [string, Uint8Array] => [path, bytesOf(content)]);
-  return Buffer.from(zipSync(Object.fromEntries(entries), { level, mtime: new Date(2026, 0, 1) }));
-};
+export const zipOf = (files: TFiles): Buffer =>
+  zipOfParts(Object.entries(files).map(([name, content]) => ({ name, content: bytesOf(content) })));
 
 /** The zip of a package with one class; `manifest` is merged into its composer.json. */
 export const packageZip = (name: string, version?: string, manifest: object = {}, files: TFiles = {}): Buffer =>

@@ -1,14 +1,14 @@
+import { iterate } from '../../core/base/helpers.streams.js';
 import { RegistryError } from '../../core/classes.registryerror.js';
 import type { StagedObject } from '../../core/classes.registrystorage.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { respond } from '../../core/pipeline/helpers.http.js';
 import type { IPlacedArtifact } from '../../core/storage/commit/interfaces.plans.js';
-import type { TBody } from '../../core/storage/uploads/classes.stagedobject.js';
 import { addVersion, findVersion } from '../helpers.document.js';
 import { nameIn } from '../helpers.names.js';
 import { keysGone } from '../helpers.orphans.js';
-import { readManifest } from '../helpers.zip.js';
+import { inspectPackage } from '../helpers.zip.js';
 import type { IComposerArtifact, IComposerDocument, IComposerVersion } from '../interfaces.composer.js';
 import type { IComposerParts } from '../interfaces.parts.js';
 import { documentKey, ZIP_TYPE, zipKey } from '../keys.composer.js';
@@ -17,38 +17,50 @@ import { assertNewName } from '../wire/wire.names.js';
 
 const invalid = (message: string): RegistryError => new RegistryError('invalid', message);
 
-interface IReceived {
+interface IUploadedZip {
   zip: StagedObject;
+  /** composer.json */
+  manifest: Uint8Array;
+}
+
+interface IReceived extends IUploadedZip {
   /** in the form */
   version?: string | undefined;
 }
 
-const stage = (call: RegistryCall, name: string, body: TBody): Promise<StagedObject> =>
-  call.storage.stage(body, {
+const stage = async (call: RegistryCall, name: string, body: AsyncIterable<Uint8Array>): Promise<IUploadedZip> => {
+  const { maxArtifactSize, maxUnpackedSize } = call.limits;
+  let manifest: Uint8Array | undefined;
+  const checked = inspectPackage(body, { maxUnpackedSize }, (bytes) => {
+    manifest = bytes;
+  });
+  const zip = await call.storage.stage(checked, {
     hashes: ['sha1', 'sha256'],
-    limit: call.limits.maxArtifactSize,
+    limit: maxArtifactSize,
     // the reference is not known before the last byte
     about: { key: zipKey(name, 'upload'), contentType: ZIP_TYPE, packageName: name },
   });
+  return { zip, manifest: manifest as unknown as Uint8Array };
+};
 
 /** The zip of a form: its only file, under any name. */
 const receiveForm = async (call: RegistryCall, name: string): Promise<IReceived> => {
-  let zip: StagedObject | undefined;
+  let received: IUploadedZip | undefined;
   const fields = await call.body.form({
     fields: ['version'],
     limits: { files: 1 },
     onFile: async ({ stream }) => {
-      zip = await stage(call, name, stream);
+      received = await stage(call, name, iterate(stream));
     },
   });
-  if (!zip) throw invalid('The form has no file');
-  return { zip, version: fields.get('version') || undefined };
+  if (!received) throw invalid('The form has no file');
+  return { ...received, version: fields.get('version') || undefined };
 };
 
 const receive = async (call: RegistryCall, name: string): Promise<IReceived> => {
   const isForm = call.body.parsed !== undefined || /^multipart\/form-data\b/i.test(call.header('content-type') ?? '');
   if (isForm) return receiveForm(call, name);
-  return { zip: await stage(call, name, call.body.chunks({ limit: call.limits.maxArtifactSize })) };
+  return stage(call, name, call.body.chunks({ limit: call.limits.maxArtifactSize }));
 };
 
 /** The version in the request; throws `invalid` if the query and the form have different ones. */
@@ -103,8 +115,7 @@ export const upload = async (call: RegistryCall, composer: IComposerParts): Prom
   const name = assertNewName(nameIn(call.params));
   const received = await receive(call, name);
   const { zip } = received;
-  const manifest = parseManifest(await readManifest(() => zip.open()));
-  const checked = checkManifest(manifest, name, requestedVersion(call, received));
+  const checked = checkManifest(parseManifest(received.manifest), name, requestedVersion(call, received));
   const { published, isNew } = await publish(call, composer, name, zip, checked);
   const { version, normalized, artifact, publishedAt } = published;
   return respond(isNew ? 201 : 200, {

@@ -16,6 +16,9 @@ const invalid = (message: string): RegistryError => new RegistryError('invalid',
 /** Of a composer.json, characters; public ones have a few KiB. */
 export const MAX_MANIFEST = 1024 * 1024;
 
+/** Levels of a composer.json: PHP reads 512, and the metadata file adds some. */
+const MAX_DEPTH = 500;
+
 /** The kinds of links, all read by `ArrayLoader::parseLinks`. */
 const LINKS = ['require', 'require-dev', 'conflict', 'replace', 'provide'];
 
@@ -100,6 +103,11 @@ const assertLinks = (manifest: TComposerManifest): void => {
   }
 };
 
+const isDeeperThan = (value: unknown, levels: number): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (levels === 0 || Object.values(value).some((member) => isDeeperThan(member, levels - 1)));
+
 /** The text of a composer.json as an object. Throws `invalid` for anything else. */
 export const parseManifest = (bytes: Uint8Array): TComposerManifest => {
   let manifest: unknown;
@@ -109,6 +117,8 @@ export const parseManifest = (bytes: Uint8Array): TComposerManifest => {
     throw new RegistryError('invalid', 'The composer.json in the zip is not valid JSON', { cause });
   }
   if (!isRecord(manifest)) throw invalid('The composer.json in the zip is not an object');
+  if (isDeeperThan(manifest, MAX_DEPTH))
+    throw invalid(`The composer.json in the zip has more than ${MAX_DEPTH} levels`);
   return manifest;
 };
 
