@@ -1,5 +1,11 @@
 export { availableProtocols, type IRebuildOptions, SmartRegistry } from './classes.smartregistry.js';
 export { DefaultAuthProvider, type IDefaultAuthProviderOptions } from './core/auth/classes.defaultauthprovider.js';
+export {
+  type IOwnersAuth,
+  type IPackageOwner,
+  type IPackageOwnersOptions,
+  PackageOwners,
+} from './core/auth/classes.packageowners.js';
 export { Permissions } from './core/auth/classes.permissions.js';
 export type { IRight } from './core/auth/classes.rights.js';
 export { type IUserInfo, UserStore } from './core/auth/classes.userstore.js';
@@ -28,6 +34,7 @@ export type * from './core/pipeline/body/interfaces.form.js';
 export { RegistryCall } from './core/pipeline/classes.registrycall.js';
 export { respond } from './core/pipeline/helpers.http.js';
 export type { IRoute, TTrailingSlash } from './core/pipeline/helpers.routes.js';
+export type * from './core/pipeline/interfaces.importing.js';
 export type { INamedAccess, IRegistryServices, TAccess, TParams } from './core/pipeline/interfaces.pipeline.js';
 export type { AnswerCache, IDocumentVersion } from './core/pipeline/serving/classes.answercache.js';
 export type { RenderCache } from './core/pipeline/serving/classes.rendercache.js';

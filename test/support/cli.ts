@@ -97,3 +97,12 @@ export const oneLine = (t: Test, { err }: IRun, pattern: RegExp) => {
 export const basic = (name: string, password: string) => ({
   Authorization: `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`,
 });
+
+/** The import command as a process of its own, for the time of the test. */
+export const importing = async (t: Test, cwd: string, ...args: string[]) => {
+  const child = start(['import', ...args], { cwd });
+  t.teardown(() => child.kill('SIGKILL'));
+  const seen = collect(child);
+  const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
+  return { child, seen, closed };
+};

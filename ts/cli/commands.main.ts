@@ -3,6 +3,7 @@ import { ConfigError } from '../core/classes.configerror.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import { configCheck, configSchema } from './commands.config.js';
 import { gc } from './commands.gc.js';
+import { importFiles } from './commands.import.js';
 import { rebuild } from './commands.rebuild.js';
 import { serve } from './commands.serve.js';
 import { tokenCreate, tokenList, tokenRevoke } from './commands.token.js';
@@ -19,6 +20,7 @@ const COMMANDS: Record<string, ICommand> = {
   'token create': tokenCreate,
   'token list': tokenList,
   'token revoke': tokenRevoke,
+  import: importFiles,
   rebuild,
   'config check': configCheck,
   'config schema': configSchema,
@@ -29,6 +31,7 @@ const HELP = `Usage: smartregistry COMMAND [options]
   serve                              run the registry
   user add|passwd|remove|list        accounts
   token create|list|revoke           tokens for package managers and CI
+  import DIRECTORY|FILE ...          publish the files of packages
   gc                                 remove what nothing names any more
   rebuild [PROTOCOL ...]             make the listings of packages anew
   config check|schema                a configuration file: is it right, and what may be in it

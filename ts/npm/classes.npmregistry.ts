@@ -9,6 +9,7 @@ import { SearchIndex } from '../core/listing/search/classes.searchindex.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { respond } from '../core/pipeline/helpers.http.js';
 import type { IRoute } from '../core/pipeline/helpers.routes.js';
+import type { IImporter } from '../core/pipeline/interfaces.importing.js';
 import type { IRegistryServices, TAccess } from '../core/pipeline/interfaces.pipeline.js';
 import type { IGarbageOptions, IGarbageReport } from '../core/storage/upkeep/interfaces.garbage.js';
 import { LoginSessions } from './classes.loginsessions.js';
@@ -26,6 +27,7 @@ import { createToken, deleteToken, listTokens, logout } from './handlers/handler
 import { deletePackage, deleteTarball } from './handlers/handlers.unpublish.js';
 import { beginLogin, collectLogin, showLogin, submitLogin } from './handlers/handlers.weblogin.js';
 import { revisionOf } from './helpers.document.js';
+import { npmImporter } from './helpers.importer.js';
 import { orphanSweep } from './helpers.orphans.js';
 import type { INpmDocument, INpmSearchEntry } from './interfaces.npm.js';
 import type { INpmParts } from './interfaces.parts.js';
@@ -158,6 +160,10 @@ export class NpmRegistry extends BaseRegistry {
 
   public override listings(): IRebuildable[] {
     return [this.parts.catalog];
+  }
+
+  public override importer(): IImporter {
+    return npmImporter(this.services.storage, this.services.limits);
   }
 
   public override chores(): IChore[] {

@@ -146,6 +146,19 @@ export class UserStore {
     await this.#change(username, (user) => ({ ...user, scopes: list }));
   }
 
+  /**
+   * Replaces the scopes by what `change` returns for the present ones; nothing is written if they stay the same. Two
+   * changes at the same time are both applied.
+   * @param change is called again if another process changes the account meanwhile
+   */
+  public async changeScopes(username: string, change: (scopes: readonly string[]) => readonly string[]): Promise<void> {
+    await this.#change(username, (user) => {
+      const scopes = [...normalizeScopes(change(user.scopes), 'scopes')];
+      const isSame = scopes.length === user.scopes.length && scopes.every((scope, at) => scope === user.scopes[at]);
+      return isSame ? undefined : { ...user, scopes };
+    });
+  }
+
   /** Removes the account and all its tokens. A later account of the same name inherits none of them. */
   public async remove(username: string): Promise<void> {
     await this.#change(username, () => null);
@@ -203,16 +216,24 @@ export class UserStore {
     return (await this.#passwords.matches(account, credentials)) && account ? account.userId : null;
   }
 
+  /**
+   * The normalised name of a user that may be in the store.
+   * @throws RegistryError `invalid` (no name of a user), `conflict` (a user of the config)
+   */
+  public requireChangeable(username: string): string {
+    const name = requireUserName(username);
+    if (!this.#configured.has(name)) return name;
+    throw new RegistryError('conflict', `User ${name} is in auth.users of the configuration: change it there`);
+  }
+
   async #load(name: string): Promise<IAccount | null> {
     const document = await this.#options.storage.read<IUserDocument>(keyOf(name));
     return document && this.#toAccount(document.value);
   }
 
-  async #change(username: string, fn: (user: IUserDocument) => IUserDocument | null): Promise<void> {
-    const name = requireUserName(username);
-    if (this.#configured.has(name)) {
-      throw new RegistryError('conflict', `User ${name} is in auth.users of the configuration: change it there`);
-    }
+  /** @param fn returns `null` to remove the account, `undefined` to leave it as it is */
+  async #change(username: string, fn: (user: IUserDocument) => IUserDocument | null | undefined): Promise<void> {
+    const name = this.requireChangeable(username);
     const updatedAt = this.#options.now().toISOString();
     try {
       await this.#options.storage.update<IUserDocument>(keyOf(name), (current) => {

@@ -47,3 +47,15 @@ export async function* unescapeBase64(pieces: AsyncIterable<Buffer> | Iterable<B
   }
   if (cut !== '') throw notBase64();
 }
+
+/** Encodes bytes in pieces of any length. */
+export async function* encodeBase64(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const piece of content) {
+    const bytes = Buffer.concat([rest, piece]);
+    const whole = bytes.length - (bytes.length % 3);
+    rest = bytes.subarray(whole);
+    if (whole > 0) yield Buffer.from(bytes.toString('base64', 0, whole));
+  }
+  if (rest.length > 0) yield Buffer.from(rest.toString('base64'));
+}

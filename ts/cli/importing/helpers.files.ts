@@ -1,0 +1,66 @@
+import { createReadStream } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import type { IImportFile } from '../../core/pipeline/interfaces.importing.js';
+
+/** A file that was found, or the reason why it cannot be read. */
+export interface IFoundFile {
+  /** as the user wrote it, or below what the user wrote */
+  path: string;
+  /** named on the command line, not found in a folder */
+  isNamed: boolean;
+  /** bytes */
+  size: number;
+  failure?: string;
+}
+
+const reasonOf = (error: unknown): string => `cannot be read: ${(error as NodeJS.ErrnoException).code ?? error}`;
+
+async function* filesBelow(folder: string): AsyncGenerator<IFoundFile> {
+  let entries: Awaited<ReturnType<typeof entriesOf>>;
+  try {
+    entries = await entriesOf(folder);
+  } catch (error) {
+    yield { path: folder, isNamed: true, size: 0, failure: reasonOf(error) };
+    return;
+  }
+  for (const entry of entries) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) yield* filesBelow(path);
+    // a link to a folder could lead round in a circle
+    else if (entry.isFile() || entry.isSymbolicLink()) yield* fileAt(path, false);
+  }
+}
+
+const entriesOf = async (folder: string) =>
+  (await readdir(folder, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1));
+
+async function* fileAt(path: string, isNamed: boolean): AsyncGenerator<IFoundFile> {
+  try {
+    const info = await stat(path);
+    if (info.isDirectory()) {
+      if (isNamed) yield* filesBelow(path);
+    } else if (info.isFile()) yield { path, isNamed, size: info.size };
+    else if (isNamed) yield { path, isNamed, size: 0, failure: 'is neither a file nor a folder' };
+  } catch (error) {
+    yield { path, isNamed, size: 0, failure: reasonOf(error) };
+  }
+}
+
+/** The files of the operands, each once: those named there, and all in and below the folders, in the order of names. */
+export const findFiles = async (operands: readonly string[]): Promise<IFoundFile[]> => {
+  const found = new Map<string, IFoundFile>();
+  for (const operand of operands) {
+    for await (const file of fileAt(operand, true)) {
+      const place = resolve(file.path);
+      if (!found.has(place)) found.set(place, file);
+    }
+  }
+  return [...found.values()];
+};
+
+export const importFile = ({ path, size }: IFoundFile): IImportFile => ({
+  name: basename(path),
+  size,
+  open: (range) => createReadStream(path, range),
+});

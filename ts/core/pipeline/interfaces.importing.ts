@@ -1,0 +1,41 @@
+/** A file on the operator's disk. */
+export interface IImportFile {
+  /** the file's name without its folder */
+  name: string;
+  /** bytes */
+  size: number;
+  /** Reads the file anew, or the bytes from `start` to `end` (inclusive; default: the last one). */
+  open(range?: { start: number; end?: number }): AsyncIterable<Uint8Array>;
+}
+
+/** The request by which a client would upload a file. */
+export interface IOperatorRequest {
+  method: string;
+  /** the raw path inside the registry's mount, percent-encoded */
+  path: string;
+  headers?: Record<string, string>;
+  query?: Record<string, string>;
+  body?: unknown;
+}
+
+/** A file whose package is known. */
+export interface IImportItem {
+  /** the name of the package; the files of one package are uploaded one after the other */
+  packageName: string;
+  version?: string;
+  /** Makes the request. Called when no other file of the package is on its way, so it may read what is published. */
+  request(): Promise<IOperatorRequest>;
+  /**
+   * Called if the registry refuses the upload with `alreadyExists`: whether what is published is the content of this
+   * file. Default: it is.
+   */
+  isPublished?(): Promise<boolean>;
+}
+
+/** How the files of a protocol are imported: each is uploaded through the protocol's own routes. */
+export interface IImporter {
+  /** Whether a file with this name may be a package of this protocol. */
+  accepts(fileName: string): boolean;
+  /** Reads the file for its name and version. @throws RegistryError `invalid` if it is not such a package */
+  inspect(file: IImportFile): Promise<IImportItem>;
+}
