@@ -36,9 +36,9 @@ t.test('listings are rebuilt while the server runs', async (t) => {
 
   const all = await run(['rebuild'], { cwd });
   t.match(all, { code: 0, out: 'npm: rebuilt from 2 documents\n' });
-  const wrong = await run(['rebuild', 'pypi'], { cwd });
+  const wrong = await run(['rebuild', 'maven'], { cwd });
   t.equal(wrong.code, 2);
-  oneLine(t, wrong, /"pypi" is not enabled; enabled are: oci, npm/);
+  oneLine(t, wrong, /"maven" is not enabled; enabled are: oci, npm/);
 });
 
 t.test('the library rebuilds them too', async (t) => {

@@ -3,8 +3,10 @@ import type { IVerifiedCaller, TPresentedCredential } from './auth/interfaces.au
 import type { IChore } from './base/classes.housekeeper.js';
 import { RegistryError } from './classes.registryerror.js';
 import type { ISweepOptions } from './classes.registrystorage.js';
+import type { ICommandInput } from './interfaces.commands.js';
 import type { IProtocolConfig, IRequestContext, IResponse, TRegistryProtocol } from './interfaces.core.js';
 import type { IRebuildable } from './listing/interfaces.listing.js';
+import type { IMountAlias } from './pipeline/classes.mounttable.js';
 import { RegistryCall } from './pipeline/classes.registrycall.js';
 import { parseAuthorization, respond, toResponse, withoutForbiddenBody } from './pipeline/helpers.http.js';
 import { withProtection } from './pipeline/helpers.protection.js';
@@ -67,6 +69,22 @@ export abstract class BaseRegistry {
     return [this.basePath];
   }
 
+  /**
+   * Further URL prefixes that lead to a folder of this registry: prefix -> folder below the first of `mounts()`. Links
+   * begin with that mount.
+   */
+  public aliases(): Record<string, string> {
+    return {};
+  }
+
+  /** @internal */
+  public mountPoints(): { prefix: string; alias?: IMountAlias }[] {
+    const mounts = this.mounts();
+    const home = mounts[0] as string;
+    const aliases = Object.entries(this.aliases()).map(([prefix, folder]) => ({ prefix, alias: { home, folder } }));
+    return [...mounts.map((prefix) => ({ prefix })), ...aliases.filter(({ prefix }) => !mounts.includes(prefix))];
+  }
+
   /** Instructions for a person, line by line, to configure a client for `url`, the public URL of this registry. */
   public clientSetup(_url: string): string[] {
     return [];
@@ -78,6 +96,14 @@ export abstract class BaseRegistry {
    */
   public async sweepOrphans(_options: ISweepOptions = {}): Promise<number> {
     return 0;
+  }
+
+  /**
+   * Runs one of the commands that the class lists in its static member `commands`. Throws a `RegistryError` with a
+   * sentence for the administrator.
+   */
+  public async runCommand(name: string, _input: ICommandInput): Promise<void> {
+    throw new RegistryError('unsupported', `${this.protocol} has no command "${name}"`);
   }
 
   /** Listings that can be rebuilt from the documents; see `SmartRegistry.rebuildListings`. */
