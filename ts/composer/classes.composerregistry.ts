@@ -3,12 +3,14 @@ import { BaseRegistry } from '../core/classes.baseregistry.js';
 import { ConfigError } from '../core/classes.configerror.js';
 import type { RegistryError } from '../core/classes.registryerror.js';
 import type { ISweepOptions } from '../core/classes.registrystorage.js';
+import type { ICommandInput } from '../core/interfaces.commands.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
 import type { IRebuildable } from '../core/listing/interfaces.listing.js';
 import { SearchIndex } from '../core/listing/search/classes.searchindex.js';
 import { respond } from '../core/pipeline/helpers.http.js';
 import type { IRoute } from '../core/pipeline/helpers.routes.js';
+import type { IImporter } from '../core/pipeline/interfaces.importing.js';
 import type { IRegistryServices, TAccess } from '../core/pipeline/interfaces.pipeline.js';
 import type { IGarbageOptions, IGarbageReport } from '../core/storage/upkeep/interfaces.garbage.js';
 import { CatalogDigest } from './classes.catalogdigest.js';
@@ -19,6 +21,8 @@ import { deletePackage, deleteVersion } from './handlers/handlers.remove.js';
 import { getList, getRoot } from './handlers/handlers.root.js';
 import { getProviders, search } from './handlers/handlers.search.js';
 import { upload } from './handlers/handlers.upload.js';
+import { COMPOSER_COMMANDS, runComposerCommand } from './helpers.commands.js';
+import { composerImporter } from './helpers.importer.js';
 import { nameIn } from './helpers.names.js';
 import { orphanSweep } from './helpers.orphans.js';
 import type { IComposerDocument, IComposerEntry } from './interfaces.composer.js';
@@ -54,6 +58,7 @@ const checkListNames = (names: readonly string[]): void => {
 
 /** The Composer repository API, version 2. @see https://getcomposer.org/doc/05-repositories.md#composer */
 export class ComposerRegistry extends BaseRegistry {
+  public static readonly commands = COMPOSER_COMMANDS;
   public readonly protocol = 'composer';
   private readonly parts: IComposerParts;
 
@@ -136,6 +141,14 @@ export class ComposerRegistry extends BaseRegistry {
       ),
       { method: 'POST', path: '/downloads', access: 'public', handle: notify },
     ];
+  }
+
+  public override importer(): IImporter {
+    return composerImporter(this.services.storage, this.services.limits);
+  }
+
+  public override runCommand(name: string, input: ICommandInput): Promise<void> {
+    return runComposerCommand(this.parts, this.services.storage, name, input);
   }
 
   public override listings(): IRebuildable[] {

@@ -1,41 +1,31 @@
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
-import { addFilter, existing, type IStamp, removeFilter } from '../helpers.document.js';
+import { allowVersions, blockVersions, type IFilterPlace } from '../helpers.filters.js';
 import { packageOf } from '../helpers.names.js';
-import type { IComposerDocument } from '../interfaces.composer.js';
+import type { IComposerFilterEntry } from '../interfaces.composer.js';
 import type { IComposerParts } from '../interfaces.parts.js';
-import { documentKey } from '../keys.composer.js';
 import { assertListName, parseFilterEntry } from '../wire/wire.filter.js';
 import { readable } from './handlers.search.js';
 
-const change = async (
-  call: RegistryCall,
-  { catalog }: IComposerParts,
-  apply: (document: IComposerDocument, stamp: IStamp) => IComposerDocument,
-): Promise<object> => {
-  const name = packageOf(call);
-  const document = await call.storage.commit<IComposerDocument>({
-    packageName: name,
-    document: {
-      key: documentKey(name),
-      apply: (current, _placed, stamp) => apply(existing(current, name), stamp),
-    },
-    catalog,
-  });
-  return { status: 'success', name, filter: document?.filters ?? [] };
-};
+const placeOf = (call: RegistryCall, { catalog }: IComposerParts): IFilterPlace => ({
+  storage: call.storage,
+  catalog,
+  name: packageOf(call),
+});
+
+const answer = (name: string, filter: readonly IComposerFilterEntry[]): object => ({ status: 'success', name, filter });
 
 /** PUT /packages/{vendor}/{package}/filter/{list}: blocks the versions of a constraint at every client. */
 export const putFilter = async (call: RegistryCall, composer: IComposerParts): Promise<object> => {
+  const place = placeOf(call, composer);
   const list = assertListName(call.params.list as string);
-  const entry = parseFilterEntry(list, await call.body.json());
-  return change(call, composer, (document, stamp) => addFilter(document, entry, stamp));
+  return answer(place.name, await blockVersions(place, parseFilterEntry(list, await call.body.json())));
 };
 
 /** DELETE /packages/{vendor}/{package}/filter/{list}: all entries of the list, or the one with `?constraint=`. */
-export const deleteFilter = (call: RegistryCall, composer: IComposerParts): Promise<object> => {
+export const deleteFilter = async (call: RegistryCall, composer: IComposerParts): Promise<object> => {
+  const place = placeOf(call, composer);
   const list = call.params.list as string;
-  const constraint = call.query('constraint');
-  return change(call, composer, (document, stamp) => removeFilter(document, { list, constraint }, stamp));
+  return answer(place.name, await allowVersions(place, { list, constraint: call.query('constraint') }));
 };
 
 /** GET /filter.json: the blocked versions of all packages, so that clients need not ask for each package. */

@@ -95,3 +95,18 @@ export const parseVersion = (text: string): IParsedVersion => {
   }
   return { version: withoutFlags(text), normalized };
 };
+
+/**
+ * The version in the name of an archive: `acme-lib-1.2.0.zip`, or as `composer archive` writes it, with the beginning of
+ * a reference (`acme-lib-1.2.0-1a2b3c.zip`). Undefined if there is none.
+ */
+export const versionInFileName = (file: string): string | undefined => {
+  const parts = file.replace(/\.[a-z]+$/i, '').split('-');
+  for (const end of [parts.length, parts.length - 1]) {
+    for (let start = 1; start < end; start++) {
+      const text = parts.slice(start, end).join('-');
+      if (/^(?:v?\d|dev-.)/.test(text) && normalizeVersion(text) !== null) return text;
+    }
+  }
+  return undefined;
+};
