@@ -61,7 +61,7 @@ nginx|nginx
 # package | command that proves that it runs, from inside the folder. What a later suite has is unpacked over the earlier
 # ones. These packages are the same on every architecture and run on the system's own PHP.
 NEWER_TOOLS='
-composer-2.11|forky sid|composer|php -d include_path=usr/share/php:/usr/share/php usr/bin/composer --version | head -n 1
+composer-2.11|forky sid|composer|php -d auto_prepend_file=usr/share/php/php84.php -d include_path=usr/share/php:/usr/share/php usr/bin/composer --version | head -n 1
 '
 optional='minio'
 # Programs that the system's own packages bring, of the system's version: the program, and its package if that has another
@@ -244,6 +244,16 @@ unpack_newer_packages() {
       newer_packages "$work/$suite" "$mirror" "$suite" "$package" || exit 1
       for deb in "$work/$suite/debs"/*.deb; do dpkg -x "$deb" "$fresh" || exit 1; done
     done
+    # functions of PHP 8.4, which Debian's own newer PHP has
+    cat > "$fresh/usr/share/php/php84.php" <<'PHP' || exit 1
+<?php
+if (!function_exists('array_find')) {
+    function array_find_key(array $list, callable $is) { foreach ($list as $key => $one) { if ($is($one, $key)) { return $key; } } return null; }
+    function array_find(array $list, callable $is) { $key = array_find_key($list, $is); return $key === null ? null : $list[$key]; }
+    function array_any(array $list, callable $is): bool { return array_find_key($list, $is) !== null; }
+    function array_all(array $list, callable $is): bool { return !array_any($list, fn ($one, $key) => !$is($one, $key)); }
+}
+PHP
     # the libraries name each other by their place
     grep -rlZ "'/usr/share/php" "$fresh/usr" | xargs -0 sed -i "s#'/usr/share/php#'$folder/usr/share/php#g" || exit 1
     rm -rf "$folder" && mv "$fresh" "$folder" && cd "$folder" && COMPOSER_ALLOW_SUPERUSER=1 timeout 60 bash -c "$proof"

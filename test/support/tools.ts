@@ -49,7 +49,9 @@ export type TToolName =
   | 'dxf'
   | 'oras-py'
   | 'mvn'
-  | 'nginx';
+  | 'nginx'
+  | 'composer'
+  | 'composer-2.11';
 
 interface IToolLayout {
   /** The folder, if it is not called as the tool: some bring several programs. */
@@ -109,6 +111,8 @@ const layouts: Record<TToolName, IToolLayout> = {
   'oras-py': { folder: 'oci-python', file: 'bin/python' },
   mvn: { file: 'bin/mvn', onPath: 'mvn' },
   nginx: { file: 'usr/sbin/nginx', onPath: 'nginx' },
+  composer: { file: 'usr/bin/composer', onPath: 'composer' },
+  'composer-2.11': { file: 'usr/bin/composer' },
 };
 
 export const toolsFolder = (): string =>
