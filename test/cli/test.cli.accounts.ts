@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { SmartRegistry } from '../../ts/index.js';
+import { availableProtocols, SmartRegistry, type TRegistryProtocol } from '../../ts/index.js';
 import { oneLine, runHere } from '../support/cli.js';
 import { temporaryFolder } from '../support/registry.js';
 
@@ -88,4 +88,64 @@ t.test('users are managed also where tokens live in the serving process only', a
   t.match(await here(['user', 'passwd', 'ann']), { code: 0 });
   t.match(await here(['user', 'remove', 'ann']), { code: 0 });
   t.equal((await here(['token', 'list'])).code, 1);
+});
+
+/** A right to read and one to write, of each protocol. */
+const RIGHTS: Record<string, [resource: string, read: string, write: string]> = {
+  npm: ['npm:package:@a/b', 'read', 'write'],
+  oci: ['oci:repository:a/b', 'pull', 'push'],
+  cargo: ['cargo:crate:a', 'read', 'write'],
+  composer: ['composer:package:a/b', 'read', 'write'],
+  pypi: ['pypi:package:a-b', 'read', 'write'],
+  maven: ['maven:artifact:org.example:a', 'read', 'write'],
+  rubygems: ['rubygems:gem:a', 'read', 'write'],
+};
+/** npm's tokens are UUIDs; the others tell what they are, so that scanners find them. */
+const formOf = (protocol: TRegistryProtocol): RegExp =>
+  protocol === 'npm' ? /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/ : new RegExp(`^srt_${protocol}_[0-9A-Za-z]{43}$`);
+
+t.test('token create makes a token of every protocol that is served', async (t) => {
+  const directory = await temporaryFolder(t);
+  const here = (args: string[]) =>
+    runHere(t, args, { SMARTREGISTRY_DATA: directory, SMARTREGISTRY_PASSWORD: 'a password' });
+  await opened(directory, async () => {});
+  await here(['user', 'add', 'ann', '--admin']);
+  for (const protocol of availableProtocols()) {
+    const [resource, read, write] = RIGHTS[protocol]!;
+    const create = async (...more: string[]) => {
+      const { code, out, err } = await here(['token', 'create', '--user', 'ann', '--protocol', protocol, ...more]);
+      t.match({ code, err }, { code: 0, err: '' }, `${protocol} ${more.join(' ')}`);
+      t.match(out.trimEnd(), formOf(protocol));
+      return out.trimEnd();
+    };
+    const tokens = {
+      full: await create('--name', `for ${protocol}`),
+      readOnly: await create('--read-only', '--expires', '30d'),
+      scoped: await create('--scope', `${resource}:${write}`),
+      other: await create('--scope', `${resource}-2:*`),
+    };
+    const may = (token: string) =>
+      opened(directory, async (registry) => {
+        const auth = registry.getAuthManager();
+        const caller = await auth.validateToken(token, protocol);
+        const elsewhere = protocol === 'npm' ? 'oci' : 'npm';
+        t.equal(await auth.validateToken(token, elsewhere), null, `${protocol}: a token of no other protocol`);
+        return caller && [await auth.authorize(caller, resource, read), await auth.authorize(caller, resource, write)];
+      });
+    t.same(await may(tokens.full), [true, true], `${protocol}: all that the user may`);
+    t.same(await may(tokens.readOnly), [true, false], `${protocol}: read only`);
+    t.same(await may(tokens.scoped), [true, true], `${protocol}: read for everybody, and what the scope says`);
+    t.same(await may(tokens.other), [true, false], `${protocol}: of another package`);
+    const listed = (await here(['token', 'list', '--user', 'ann'])).out;
+    t.match(listed, new RegExp(`ann +${protocol} +\\S+… +full +never +for ${protocol} +${protocol}:\\*:\\*:\\*$`, 'm'));
+    t.match(listed, new RegExp(`ann +${protocol} +\\S+… +read-only +20\\d\\d-`, 'm'));
+    t.match(await here(['token', 'revoke', tokens.full]), { code: 0, out: 'revoked\n' });
+    t.equal(await may(tokens.full), null, `${protocol}: revoked`);
+  }
+  const stray = await here(['token', 'create', '--user', 'ann', '--protocol', 'npm', '--scope', 'cargo:crate:a:read']);
+  t.equal(stray.code, 1);
+  oneLine(t, stray, /has no effect in a token for npm/);
+  const unknown = await here(['token', 'create', '--user', 'ann', '--protocol', 'ftp']);
+  t.equal(unknown.code, 2);
+  oneLine(t, unknown, /--protocol must be one of/);
 });

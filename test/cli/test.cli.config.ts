@@ -112,8 +112,19 @@ t.test('a scope that grants nothing is told of', async (t) => {
     'npm:*:x:write',
     '*:repository:a/b:pull',
     'maven:artifact:a:b:read',
+    'cargo:crate:serde:write',
+    'composer:package:vendor/*:read',
+    'pypi:package:a-b:delete',
   ];
-  const typos = ['npm:package:*:raed', 'npm:packages:*:read', 'oci:repository:*:read', 'nmp:package:*:read'];
+  const typos = [
+    'npm:package:*:raed',
+    'npm:packages:*:read',
+    'oci:repository:*:read',
+    'nmp:package:*:read',
+    'cargo:package:*:read',
+    'composer:package:*:pull',
+    'pypi:project:*:read',
+  ];
   const file = await fileWith(cwd, {
     auth: {
       anonymousScopes: [...good, ...typos.slice(0, 2)],
@@ -127,8 +138,11 @@ t.test('a scope that grants nothing is told of', async (t) => {
     typos.map((scope) => {
       const npm = 'there is npm:package:NAME:read|write|delete';
       const oci = 'there is oci:repository:NAME:pull|push|delete';
+      const cargo = 'there is cargo:crate:NAME:read|write|delete';
+      const composer = 'there is composer:package:NAME:read|write|delete';
+      const pypi = 'there is pypi:package:NAME:read|write|delete';
       const all = 'protocols are oci, npm, maven, cargo, composer, pypi, rubygems';
-      const instead = scope.startsWith('npm') ? npm : scope.startsWith('oci') ? oci : all;
+      const instead = { npm, oci, cargo, composer, pypi }[scope.split(':')[0] as string] ?? all;
       return `smartregistry: warning: The scope "${scope}" grants nothing: ${instead}`;
     }),
   );

@@ -6,6 +6,9 @@ import type { TFileConfig } from './helpers.fileschema.js';
 const RIGHTS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   npm: { package: ['read', 'write', 'delete'] },
   oci: { repository: ['pull', 'push', 'delete'] },
+  cargo: { crate: ['read', 'write', 'delete'] },
+  composer: { package: ['read', 'write', 'delete'] },
+  pypi: { package: ['read', 'write', 'delete'] },
 };
 
 /** Well-formed scopes that no route of this release asks for: `oci:repository:x:read`, where the action is `pull`. */
