@@ -73,7 +73,8 @@ t.test('what is wrong is a 4xx with a sentence, and nothing is stored', async (t
     t.ok((text as string).length < 500, what);
   }
   const left = [];
-  for await (const { key } of registry.getStorage().listDocuments({ prefix: '' })) if (!key.startsWith('auth/')) left.push(key);
+  for await (const { key } of registry.getStorage().listDocuments({ prefix: '' }))
+    if (!key.startsWith('auth/')) left.push(key);
   t.same(left, [], 'neither in staging nor elsewhere');
 });
 

@@ -29,7 +29,7 @@ const callersOf = async (about: IProtocolDescription, world: IProtocolWorld): Pr
     send: callerOf(await tokenOf({ scopes, ...more })),
     isKnown: true,
     rights,
-    readsSomething: scopes.some((scope) => scope.endsWith(':read') || scope.endsWith(':*')),
+    readsSomething: scopes.some((scope) => scope.startsWith(`${protocol}:${type}:`) && /:(read|\*)$/.test(scope)),
   });
   const unknown = (title: string, token: string): ICaller => ({
     title,
