@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { packageZip, sha1 } from '../composer/packages.js';
-import { ABSENT, PRESENT } from './history.js';
+import { ABSENT, ANY, PRESENT } from './history.js';
 import type { IFaultOperation } from './interfaces.js';
 import type { Replica } from './replica.js';
 
@@ -40,7 +40,11 @@ const deleteVersion = async (by: Replica, version: string): Promise<number> =>
   (await by.send('DELETE', `/composer/packages/${PACKAGE}/${version}`, {}, { [versionThing(version)]: ABSENT })).status;
 
 const deleteAll = async (by: Replica): Promise<number> => {
-  const effects = Object.fromEntries(VERSIONS.map((version) => [versionThing(version), ABSENT]));
+  // entries of filter lists stay, and count again as soon as there is a version
+  const effects = {
+    ...Object.fromEntries(VERSIONS.map((version) => [versionThing(version), ABSENT])),
+    [FILTER_THING]: ANY,
+  };
   return (await by.send('DELETE', `/composer/packages/${PACKAGE}`, {}, effects)).status;
 };
 
