@@ -26,7 +26,7 @@ export interface IProtocolDescription {
   config?: Partial<IProtocolConfig>;
   /** a name that the caller must not read is answered like one that is absent: see `BaseRegistry.hidesNames` */
   hidesNames?: boolean;
-  /** four different names that a package may have, in their normal form */
+  /** four different names that a package may have, in their normal form; with digits appended they are names too */
   names: [string, string, string, string];
   /** the n-th version, from 1; all are different */
   version(n: number): string;

@@ -1,0 +1,4 @@
+import { raceSuite } from '../suites/races.suite.js';
+import { npmDescription } from '../support/npm/description.js';
+
+raceSuite(npmDescription);
