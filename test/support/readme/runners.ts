@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { packageZip } from '../composer/packages.js';
 import { run } from '../program.js';
 import { startLdapServer } from './ldap-server.js';
 
@@ -73,6 +74,11 @@ export const runners: Record<string, IRunner> = {
   'quick-start': { tail: destroy, expect: /^200 \{/ },
   streams: { tail: '', expect: /^9 world$/m },
   publish: { prepare: packed, tail: destroy, expect: /^20[01] 1$/m },
+  composer: {
+    prepare: async (cwd) => writeFile(join(cwd, 'hello.zip'), packageZip('acme/hello')),
+    tail: destroy,
+    expect: /^201 \{"minified":"composer\/2\.0","packages":\{"acme\/hello":\[\{.*"version_normalized":"1\.0\.0\.0"/m,
+  },
   containers: { tail: destroy, expect: /^201 sha256:[0-9a-f]{64} 0$/m },
   hooks: {
     tail: `

@@ -5,11 +5,11 @@ import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { respond } from '../../core/pipeline/helpers.http.js';
 import type { IPlacedArtifact } from '../../core/storage/commit/interfaces.plans.js';
-import { addVersion, findVersion } from '../helpers.document.js';
+import { addVersion, artifactsOf, findVersion, type IStamp } from '../helpers.document.js';
 import { nameIn } from '../helpers.names.js';
 import { keysGone } from '../helpers.orphans.js';
 import { inspectPackage } from '../helpers.zip.js';
-import type { IComposerArtifact, IComposerDocument, IComposerVersion } from '../interfaces.composer.js';
+import type { IComposerArtifact, IComposerDocument } from '../interfaces.composer.js';
 import type { IComposerParts } from '../interfaces.parts.js';
 import { documentKey, ZIP_TYPE, zipKey } from '../keys.composer.js';
 import { checkManifest, type ICheckedManifest, parseManifest } from '../wire/wire.manifest.js';
@@ -83,9 +83,9 @@ const publish = async (
   name: string,
   zip: StagedObject,
   checked: ICheckedManifest,
-): Promise<{ published: IComposerVersion; isNew: boolean }> => {
+): Promise<{ isNew: boolean; publishedAt: string }> => {
   const { normalized, version } = checked;
-  let writeId = '';
+  let write: IStamp | undefined;
   const document = await call.storage.commit<IComposerDocument>({
     packageName: name,
     version,
@@ -93,18 +93,20 @@ const publish = async (
     document: {
       key: documentKey(name),
       apply: (current, placed, stamp) => {
-        writeId = stamp.id;
+        write = stamp;
         const added = { ...checked, artifact: artifactOf(placed[0] as IPlacedArtifact, stamp.id) };
         return addVersion(current, name, added, { stamp, allowRepublish: config.allowRepublish ?? false });
       },
-      applied: (current, { id }) => findVersion(current, normalized)?.artifact.writeId === id,
+      applied: (current, { id }) => artifactsOf(current).some(({ writeId }) => writeId === id),
     },
     drop: keysGone,
     catalog,
   });
-  const published = findVersion(document, normalized);
-  if (!published) throw new RegistryError('conflict', `${name} ${version} was deleted while it was published`);
-  return { published, isNew: published.artifact.writeId === writeId };
+  const { id, time } = write as unknown as IStamp;
+  const found = findVersion(document, normalized);
+  // others may have replaced or deleted this very upload by now: it was published all the same
+  const wasThere = found && found.artifact.writeId !== id && found.artifact.sha1 === zip.digests.sha1;
+  return wasThere ? { isNew: false, publishedAt: found.publishedAt } : { isNew: true, publishedAt: time };
 };
 
 /**
@@ -116,14 +118,15 @@ export const upload = async (call: RegistryCall, composer: IComposerParts): Prom
   const received = await receive(call, name);
   const { zip } = received;
   const checked = checkManifest(parseManifest(received.manifest), name, requestedVersion(call, received));
-  const { published, isNew } = await publish(call, composer, name, zip, checked);
-  const { version, normalized, artifact, publishedAt } = published;
+  const { version, normalized } = checked;
+  const reference = zip.digests.sha1;
+  const { isNew, publishedAt } = await publish(call, composer, name, zip, checked);
   return respond(isNew ? 201 : 200, {
     status: 'success',
     name,
     version,
     version_normalized: normalized,
-    reference: artifact.sha1,
+    reference,
     'published-time': publishedAt,
   });
 };
