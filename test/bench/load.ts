@@ -11,6 +11,8 @@ export interface ILoadJob {
   connections: number;
   /** Whole requests, head and body, sent in turn. */
   requests: string[];
+  /** how those texts become bytes; `latin1` for bodies that are no text; default utf8 */
+  encoding?: 'utf8' | 'latin1';
   /** Stop after this time, but not before each connection has had four answers: slow servers are to be counted too; … */
   milliseconds?: number;
   /** … or when this many have been answered. */
@@ -42,7 +44,7 @@ const compareEvery = 64;
 
 const runJob = (job: ILoadJob): Promise<ILoadResult> =>
   new Promise((resolve) => {
-    const requests = job.requests.map((text) => Buffer.from(text));
+    const requests = job.requests.map((text) => Buffer.from(text, job.encoding));
     const firstBodies: (Buffer | undefined)[] = [];
     const times: number[] = [];
     const sockets: Socket[] = [];

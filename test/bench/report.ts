@@ -10,6 +10,7 @@ export interface IRow {
   wanted?: number;
   /** And the number itself, whatever the other does. */
   atLeast?: number;
+  atMost?: number;
   values: Record<string, number[]>;
 }
 
@@ -30,6 +31,9 @@ const verdict = (row: IRow, ours: number, ratio: number): string => {
   }
   if (row.atLeast !== undefined) {
     checks.push([`≥ ${shown(row.atLeast)}`, ours >= row.atLeast]);
+  }
+  if (row.atMost !== undefined) {
+    checks.push([`≤ ${shown(row.atMost)}`, ours <= row.atMost]);
   }
   return checks.map(([wanted, met]) => `${wanted} ${met ? 'yes' : 'NO'}`).join(', ');
 };

@@ -1,0 +1,14 @@
+import type { IClientRequest, IProtocolDescription } from '../../support/protocol/description.js';
+
+/** What the bench of a protocol of packages must know of it. */
+export interface IBenchWorld {
+  about: IProtocolDescription;
+  /** a name that occurs nowhere else in what is stored for it: copies replace it; digits behind it are a name too */
+  sample: string;
+  /** The upload of an artifact of about this size, which does not get smaller by compression, and its bytes. */
+  big(name: string, version: string, size: number): Promise<{ request: IClientRequest; artifact: Buffer }>;
+  /** headers of the protocol's usual client for metadata; default: it takes gzip */
+  headers?: Record<string, string>;
+  /** MB/s that the 50 MB upload and download must reach */
+  atLeast?: { up?: number; down?: number };
+}
