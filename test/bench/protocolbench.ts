@@ -224,9 +224,8 @@ class ProtocolBench {
       async () => perSecond(await this.publish(target, [(await next()).request])),
       async () => perSecond(await this.publish(it, [(await next()).request])),
     );
-    const { request, artifact } = await next();
+    const { request, artifact, path = about.artifact(name, about.version(made)) } = await next();
     await this.publish(target, [request]);
-    const path = about.artifact(name, about.version(made));
     const { status, body, answered } = await record(target, { method: 'GET', path, headers: target.credential });
     if (status !== 200 || !body.equals(artifact)) throw new Error(`${path}: ${status}, other bytes than were uploaded`);
     await bare.set({ status: 200, headers: answered, body });

@@ -117,6 +117,21 @@ t.test('notices of the configuration, and lists that are announced', async (t) =
   });
 });
 
+t.test('fields of the configuration are checked', async (t) => {
+  const wrong: [object, RegExp][] = [
+    [{ filterlists: ['malware'] }, /composer\.filterlists is unknown; did you mean filterLists/],
+    [{ filterLists: 'malware' }, /composer\.filterLists must be a list of names/],
+    [{ filterLists: [''] }, /composer\.filterLists/],
+    [{ warning: true }, /composer\.warning must be a non-empty string/],
+    [{ info: '' }, /composer\.info must be a non-empty string/],
+    [{ features: { anything: true } }, /composer\.features/],
+  ];
+  for (const [fields, message] of wrong) {
+    const composer = { enabled: true, ...fields } as { enabled: true };
+    await t.rejects(composerWorld(t, { composer }), { name: 'ConfigError', message });
+  }
+});
+
 t.test('packages/list.json: filter and vendor', async (t) => {
   const { writer, anon } = await composerWorld(t);
   for (const name of ['acme/lib', 'acme/app', 'acme-x/lib', 'other/acme']) await writer.publish(name, '1.0.0');
