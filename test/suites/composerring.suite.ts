@@ -199,18 +199,17 @@ const privateSteps = async (
     const project = await client.project('outsider', [repository]);
     steps.fails(t, await client.run(project, 'require', 'secret/lib'), /401|[Aa]uthentication|credentials/);
   });
-  const ways = {
-    'private: http-basic': async () => ({
-      'http-basic': { [host]: { username: 'token', password: await readToken() } },
-    }),
-    'private: bearer': async () => ({ bearer: { [host]: await readToken() } }),
-  } as const;
   const readToken = () => hidden.token({ protocol: 'composer', readOnly: true });
-  for (const [way, auth] of Object.entries(ways)) {
-    await steps.step(way as TCommand, true, async (t) => {
+  const ways = {
+    'private: http-basic': async () => [`http-basic.${host}`, 'token', await readToken()],
+    'private: bearer': async () => [`bearer.${host}`, await readToken()],
+  } as const;
+  for (const way of ['private: http-basic', 'private: bearer'] as const) {
+    await steps.step(way, true, async (t) => {
       await client.clearCaches();
       const project = await client.project(way.replace(/\W+/g, '-'), [repository]);
-      await client.home.write(join('work', way.replace(/\W+/g, '-'), 'auth.json'), JSON.stringify(await auth()));
+      steps.succeeds(t, await client.run(project, 'config', '--auth', ...(await ways[way]())));
+      t.match(readFileSync(join(project, 'auth.json'), 'utf8'), host);
       steps.succeeds(t, await client.run(project, 'require', 'secret/lib'));
       t.ok(existsSync(join(project, 'vendor', 'secret', 'lib')));
     });

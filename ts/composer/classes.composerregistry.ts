@@ -190,9 +190,9 @@ export class ComposerRegistry extends BaseRegistry {
   public override clientSetup(url: string): string[] {
     const { protocol, host } = new URL(url);
     return [
+      ...(protocol === 'http:' ? ['composer config secure-http false'] : []),
       `composer config repositories.private composer ${url.replace(/\/+$/, '')}`,
       `composer config --auth http-basic.${host} token YOUR-TOKEN`,
-      ...(protocol === 'http:' ? ['composer config secure-http false'] : []),
     ];
   }
 }
