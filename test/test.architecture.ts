@@ -41,7 +41,13 @@ const zone = (file: string): string => {
 
 /** The rooms of core in the order in which they may import: each file only from its own room and those before it. */
 const ROOMS = [
-  ['ts/plugins.ts', 'ts/core/interfaces.core.ts', 'ts/core/classes.registryerror.ts', 'ts/core/classes.configerror.ts'],
+  [
+    'ts/plugins.ts',
+    'ts/core/interfaces.core.ts',
+    'ts/core/interfaces.commands.ts',
+    'ts/core/classes.registryerror.ts',
+    'ts/core/classes.configerror.ts',
+  ],
   ['ts/core/base/'],
   ['ts/core/archives/'],
   ['ts/core/objectstore/'],

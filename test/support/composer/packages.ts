@@ -8,9 +8,15 @@ const bytesOf = (content: string | Uint8Array | object): Buffer =>
     content instanceof Uint8Array ? content : typeof content === 'string' ? content : JSON.stringify(content),
   );
 
-/** A zip of these files; objects become JSON. */
+/** A zip of these files; objects become JSON. Noise is stored: deflate takes seconds to make it longer. */
 export const zipOf = (files: TFiles): Buffer =>
-  zipOfParts(Object.entries(files).map(([name, content]) => ({ name, content: bytesOf(content) })));
+  zipOfParts(
+    Object.entries(files).map(([name, content]) => ({
+      name,
+      content: bytesOf(content),
+      stored: name === 'noise.bin',
+    })),
+  );
 
 /** The zip of a package with one class; `manifest` is merged into its composer.json. */
 export const packageZip = (name: string, version?: string, manifest: object = {}, files: TFiles = {}): Buffer =>
