@@ -67,7 +67,7 @@ export const composerDescription: IProtocolDescription = {
       names: (answer, name) => (answer.json().packageNames as string[]).includes(name),
     },
     {
-      path: '/composer/search.json?q=suite',
+      path: '/composer/search.json?q=suite&per_page=100',
       names: (answer, name) => (answer.json().results as { name: string }[]).some((hit) => hit.name === name),
     },
   ],
