@@ -14,6 +14,8 @@ export interface IBenchWorld {
     version: string,
     size: number,
   ): Promise<{ request: IClientRequest; artifact: Buffer; path?: string }>;
+  /** paths of listings of all packages that clients fetch with each command */
+  listings?: string[];
   /** headers of the protocol's usual client for metadata; default: it takes gzip */
   headers?: Record<string, string>;
   /** MB/s that the 50 MB upload and download must reach */

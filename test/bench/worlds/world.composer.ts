@@ -6,6 +6,7 @@ import type { IBenchWorld } from './interfaces.world.js';
 export const world: IBenchWorld = {
   about: composerDescription,
   sample: 'acme/a-sample-of-many',
+  listings: ['/composer/packages.json'],
   headers: { 'accept-encoding': 'deflate, gzip' },
   big: async (name, version, size) => {
     const artifact = packageZip(name, version, {}, { 'noise.bin': randomBytes(size) });
