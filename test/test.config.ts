@@ -254,7 +254,7 @@ t.test('every name that the documentation of the interface has is accepted', asy
     npm,
     maven: block('maven'),
     cargo: { ...block('cargo'), features: {} },
-    composer: block('composer'),
+    composer: { ...block('composer'), features: {} },
     pypi: { ...block('pypi'), features: {} },
     rubygems: block('rubygems'),
     upstreamProvider: { async resolveUpstreamConfig() {} },

@@ -63,7 +63,9 @@ export type TToolName =
   | 'devpi-server'
   | 'devpi-init'
   | 'pypiserver'
-  | 'cargo';
+  | 'cargo'
+  | 'composer'
+  | 'composer-2.11';
 
 interface IToolLayout {
   /** The folder, if it is not called as the tool: some bring several programs. */
@@ -138,6 +140,8 @@ const layouts: Record<TToolName, IToolLayout> = {
   'devpi-server': { folder: 'pypi-peers', file: 'bin/devpi-server' },
   'devpi-init': { folder: 'pypi-peers', file: 'bin/devpi-init' },
   pypiserver: { folder: 'pypi-peers', file: 'bin/pypi-server' },
+  composer: { file: 'usr/bin/composer', onPath: 'composer' },
+  'composer-2.11': { file: 'usr/bin/composer' },
 };
 
 export const toolsFolder = (): string =>

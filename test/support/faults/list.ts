@@ -1,5 +1,7 @@
 import { cargoModel } from './cargo-model.js';
 import { cargoOperations } from './cargo-operations.js';
+import { composerModel } from './composer-model.js';
+import { composerOperations } from './composer-operations.js';
 import type { IFaultOperation, IProtocolModel } from './interfaces.js';
 import { npmModel } from './npm-model.js';
 import { npmOperations } from './npm-operations.js';
@@ -9,11 +11,12 @@ import { pypiModel } from './pypi-model.js';
 import { pypiOperations } from './pypi-operations.js';
 
 /** A protocol is covered by a model and its operations in these two lists. */
-export const models: IProtocolModel[] = [npmModel, ociModel, cargoModel, pypiModel];
+export const models: IProtocolModel[] = [npmModel, ociModel, cargoModel, composerModel, pypiModel];
 export const operations: IFaultOperation[] = [
   ...npmOperations,
   ...ociOperations,
   ...cargoOperations,
+  ...composerOperations,
   ...pypiOperations,
 ];
 
