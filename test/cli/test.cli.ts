@@ -309,6 +309,6 @@ t.test('TLS', { skip: !tls && 'there is no openssl to make a certificate' }, asy
 });
 
 t.test('what users named themselves commands no terminal and makes no lines', async (t) => {
-  const table = formatTable([['NAME'], ['\u001b[2Jx'], ['a\nroot'], ['\u202egnp']]);
+  const table = await formatTable([['NAME'], ['\u001b[2Jx'], ['a\nroot'], ['\u202egnp']]);
   t.equal(table, 'NAME\n\ufffd[2Jx\na\ufffdroot\n\ufffdgnp\n');
 });

@@ -115,7 +115,7 @@ export const links: IPart = {
     const registry = await openImages(world);
     const { plain } = world.store;
     await putBlob(registry, 'origin', CONFIG);
-    const samples = await sampleOf(plain, 'oci/links/', () => mount(registry, 'a-sample'));
+    const samples = await sampleOf(world.store, 'oci/links/', () => mount(registry, 'a-sample'));
     await copySample(plain, samples, world.scale, (number) => [['a-sample', `team:app-${number}`]]);
     await registry.destroy();
   },
@@ -137,7 +137,7 @@ export const repositories: IPart = {
     const registry = await openImages(world);
     const { plain } = world.store;
     await putBlob(registry, 'origin', CONFIG);
-    const samples = await sampleOf(plain, 'oci/', async () => {
+    const samples = await sampleOf(world.store, 'oci/', async () => {
       await mount(registry, 'a-sample');
       await putManifest(registry, 'a-sample', 'latest', SUBJECT);
     });

@@ -1,5 +1,6 @@
 import { ShortLivedCache } from '../base/classes.shortlivedcache.js';
 import { inParallel } from '../base/helpers.concurrency.js';
+import { mapInSlices, sortInSlices } from '../base/helpers.slices.js';
 import { ConfigError } from '../classes.configerror.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
@@ -62,6 +63,11 @@ const toTokenInfo = (record: ITokenRecord): ITokenInfo => {
     expiresAt: expiresAt === undefined ? undefined : new Date(expiresAt),
   };
 };
+
+const compareTexts = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+const byUserAndAge = (a: ITokenRecord, b: ITokenRecord): number =>
+  compareTexts(a.userId, b.userId) || compareTexts(a.createdAt, b.createdAt);
 
 /**
  * Users and tokens in the registry's own store. A token never has more rights than its user has at that moment, and
@@ -214,9 +220,9 @@ export class DefaultAuthProvider implements IAuthProvider {
     const uids = new Map<string, string | undefined>();
     const owners = new Set(records.map(({ userId }) => userId));
     await inParallel(owners, async (userId) => uids.set(userId, (await this.users.account(userId))?.uid));
-    const order = ({ userId, createdAt }: ITokenRecord): string => `${userId}\n${createdAt}`;
     const live = records.filter(({ userId, uid }) => uids.get(userId) === uid);
-    return live.sort((a, b) => (order(a) < order(b) ? -1 : 1)).map(toTokenInfo);
+    // there may be hundreds of thousands
+    return mapInSlices(await sortInSlices(live, byUserAndAge), toTokenInfo);
   }
 
   public findTokenIds(prefix: string, limit: number): Promise<string[]> {

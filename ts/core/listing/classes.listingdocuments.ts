@@ -3,6 +3,7 @@ import { forEachAtOnce } from '../base/helpers.concurrency.js';
 
 import { streamToBuffer } from '../base/helpers.streams.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
+import { scanStore } from '../objectstore/helpers.scan.js';
 import { headOf, isTombstone } from '../storage/documents/helpers.documentstate.js';
 import type { ICodec } from '../storage/interfaces.storage.js';
 import type { ICatalogEntry } from './helpers.rows.js';
@@ -61,10 +62,11 @@ export class ListingDocuments<TDoc, TEntry> {
       names = [];
       options.progress?.(count);
     };
-    for await (const item of this.storage.list({ prefix: documents.prefix })) {
+    const timeOf = (key: string): boolean => options.since !== undefined && documents.nameOf(key) !== undefined;
+    for await (const { key, lastModified } of scanStore(this.storage.store, { prefix: documents.prefix, timeOf })) {
       this.storage.closing.throwIfAborted();
-      if (!('key' in item) || item.lastModified.getTime() < since) continue;
-      const name = documents.nameOf(item.key);
+      if (lastModified && lastModified.getTime() < since) continue;
+      const name = documents.nameOf(key);
       if (name !== undefined) names.push(name);
       if (names.length >= PAGE) await flush();
     }

@@ -43,12 +43,12 @@ export class SweepMarks {
     return marks;
   }
 
-  /** @param etag of the document; undefined: it is not known, and nothing is remembered */
-  public static markOf(etag: string | undefined, keys: readonly string[]): string | undefined {
-    if (etag === undefined) return undefined;
+  /** @param version of the document; undefined: it is not known, and nothing is remembered */
+  public static markOf(version: string | undefined, keys: readonly string[]): string | undefined {
+    if (version === undefined) return undefined;
     const hash = crypto
       .createHash('sha256')
-      .update(JSON.stringify([etag, keys]))
+      .update(JSON.stringify([version, keys]))
       .digest();
     return hash.toString('latin1', 0, MARK_BYTES);
   }
