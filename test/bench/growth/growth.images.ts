@@ -54,7 +54,7 @@ const timesOf = ({ isQuick }: IWorld): number => (isQuick ? 20 : 100);
 export const tags: IPart = {
   what: 'tags',
   scales: [100, 10_000, 100_000],
-  onS3: [],
+  onS3: [100, 5000],
   build: async (world) => {
     const registry = await openImages(world);
     const { plain } = world.store;
@@ -85,7 +85,7 @@ export const tags: IPart = {
 export const referrers: IPart = {
   what: 'referrers',
   scales: [100, 5000],
-  onS3: [],
+  onS3: [100, 5000],
   build: async (world) => {
     const registry = await openImages(world);
     await putBlob(registry, 'signed', CONFIG);
