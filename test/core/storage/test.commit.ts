@@ -276,7 +276,8 @@ t.test('the function of a document runs once, and again only on another document
   const runs: [before: number, key: string][] = [];
   const publish = async (version: string): Promise<void> => {
     const staged = await storage.stage(content('x'), { hashes: ['sha256'] });
-    const artifact = { staged, key: toy.artifactKey(NAME, version), digestAlgorithm: 'sha256', version } as const;
+    const key = toy.artifactKey(NAME, version);
+    const artifact = { staged, key, contentType: 'text/plain', digestAlgorithm: 'sha256', version } as const;
     const plan = toy.toyPlan(NAME, version, [artifact]);
     const { apply } = plan.document;
     plan.document.apply = (current, placed, stamp) => {

@@ -4,7 +4,8 @@ import { mapInSlices, sortInSlices } from '../base/helpers.slices.js';
 import { ConfigError } from '../classes.configerror.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
-import type { TRegistryProtocol } from '../interfaces.core.js';
+import type { ILogger, TRegistryProtocol } from '../interfaces.core.js';
+import { readIntact } from '../storage/documents/helpers.readintact.js';
 import { Permissions } from './classes.permissions.js';
 import { UserStore } from './classes.userstore.js';
 import { DEFAULT_ANONYMOUS_SCOPES, normalizeScopes } from './helpers.scopes.js';
@@ -23,7 +24,7 @@ import type { ITokenRecord, ITokenStore } from './tokenstores/interfaces.tokenst
 
 /** What a `DefaultAuthProvider` needs beside the configuration. */
 export interface IDefaultAuthProviderOptions {
-  storage: Pick<RegistryStorage, 'read' | 'update' | 'listDocuments'>;
+  storage: Pick<RegistryStorage, 'read' | 'update' | 'listDocuments' | 'logger'>;
   tokens: ITokenStore;
   /** The present time; tests set it. */
   now(): Date;
@@ -78,6 +79,7 @@ export class DefaultAuthProvider implements IAuthProvider {
   public readonly users: UserStore;
   readonly #store: ITokenStore;
   readonly #now: () => Date;
+  readonly #logger: ILogger;
   readonly #onChange: () => void;
   readonly #anybody: readonly string[];
   readonly #selfRegistration: boolean;
@@ -93,6 +95,7 @@ export class DefaultAuthProvider implements IAuthProvider {
     const { storage, tokens, now, onChange = () => {} } = options;
     this.#store = tokens;
     this.#now = now;
+    this.#logger = storage.logger;
     this.#onChange = onChange;
     this.#selfRegistration = config.selfRegistration === true;
     this.#anybody = configuredScopes(config.anonymousScopes ?? DEFAULT_ANONYMOUS_SCOPES, 'auth.anonymousScopes');
@@ -219,7 +222,10 @@ export class DefaultAuthProvider implements IAuthProvider {
     for await (const record of this.#store.listAll()) if (!this.#isOver(record)) records.push(record);
     const uids = new Map<string, string | undefined>();
     const owners = new Set(records.map(({ userId }) => userId));
-    await inParallel(owners, async (userId) => uids.set(userId, (await this.users.account(userId))?.uid));
+    await inParallel(owners, async (userId) => {
+      const account = await readIntact(this.#logger, { user: userId }, () => this.users.account(userId));
+      uids.set(userId, account?.uid);
+    });
     const live = records.filter(({ userId, uid }) => uids.get(userId) === uid);
     // there may be hundreds of thousands
     return mapInSlices(await sortInSlices(live, byUserAndAge), toTokenInfo);

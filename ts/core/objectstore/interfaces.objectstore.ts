@@ -2,8 +2,9 @@
  * The interface between the registry and the storage of its bytes.
  *
  * An absent object is `null`. Every fault throws a `RegistryError`: `preconditionFailed` if a condition of a write does
- * not hold, `unavailable` if the store does not work, `outcomeUnknown` if a write or a delete may or may not have been
- * applied. An outage therefore never reads as "not found".
+ * not hold, `unavailable` if the store does not work, `internal` if the object itself is damaged, `outcomeUnknown` if a
+ * write or a delete may or may not have been applied. An outage therefore never reads as "not found", and a damaged
+ * object is listed as long as its key is taken.
  *
  * `preconditionFailed` is certain: no attempt of this call was in doubt, and nothing of it was or will be applied. If
  * one attempt of a call was in doubt, a driver may return success when it sees that the object is its own, and must

@@ -28,7 +28,7 @@ import { SharedFiles } from './writing/classes.sharedfiles.js';
 import { takeIn } from './writing/helpers.intake.js';
 
 /** bytes that are read when a file is opened: the whole of most documents */
-const FIRST_READ = 64 * 1024;
+const FIRST_READ = 16 * 1024;
 /** no upload takes this long */
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -183,7 +183,8 @@ export class DirectoryObjectStore implements IObjectStore {
   }
 
   public list(options: IListOptions): AsyncIterable<IObjectInfo | IObjectPrefix> {
-    return listObjects({ layout: this.layout, lookup: this.lookup, publisher: this.publisher }, options);
+    const { layout, generations, lookup, publisher, logger } = this;
+    return listObjects({ layout, generations, lookup, publisher, logger }, options);
   }
 
   public scan(options: IScanOptions): AsyncIterable<IScannedKey> {

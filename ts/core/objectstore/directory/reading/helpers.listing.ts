@@ -1,10 +1,14 @@
+import { RegistryError } from '../../../classes.registryerror.js';
+import type { ILogger } from '../../../interfaces.core.js';
 import { compareKeys } from '../../helpers.keys.js';
 import type { IListOptions, IObjectInfo, IObjectPrefix } from '../../interfaces.objectstore.js';
 import type { DirectoryLayout } from '../files/classes.layout.js';
-import { guarded } from '../files/helpers.files.js';
+import { guarded, tolerate } from '../files/helpers.files.js';
 import { toInfo } from '../files/helpers.header.js';
+import type { Generations } from '../writing/classes.generations.js';
 import type { Publisher } from '../writing/classes.publisher.js';
 import type { Lookup, TCurrent } from './classes.lookup.js';
+import { plainId } from './classes.versionreader.js';
 import { type IFound, readFolder, takePage, walk } from './helpers.walk.js';
 
 /** objects that are looked up at the same time */
@@ -19,6 +23,8 @@ const TOMBSTONE_MS = 10_000;
 
 export interface IListParts {
   layout: DirectoryLayout;
+  generations: Generations;
+  logger: ILogger | undefined;
   lookup: Lookup;
   publisher: Publisher;
 }
@@ -66,10 +72,38 @@ export async function* listObjects(
 const describe = async (parts: IListParts, found: IFound): Promise<IObjectInfo | IObjectPrefix | null> => {
   const { key, path, isFolder } = found;
   if (isFolder) return (await holdsAny(parts, found)) ? { prefix: key } : null;
-  const current = await parts.lookup.current(key, path);
+  let current: TCurrent;
+  try {
+    current = await parts.lookup.current(key, path);
+  } catch (error) {
+    if (!RegistryError.is(error, 'internal')) throw error;
+    return describeDamaged(parts, found, error);
+  }
   if (current.version && !current.version.header.deleted) return toInfo(current.version.header);
   await forget(parts.publisher, path, current);
   return null;
+};
+
+/**
+ * A damaged object is listed, because its key is taken: a caller that took it for absent might delete what it names.
+ * The caller that reads it gets the error. Size and ETag are those of the file.
+ */
+const describeDamaged = async (
+  { layout, generations, logger }: IListParts,
+  { key, path }: IFound,
+  error: RegistryError,
+): Promise<IObjectInfo | null> => {
+  const place = await generations.look(path);
+  if (place.form === 'absent' || place.form === 'removed') return null;
+  const file = place.form === 'live' ? `${path}/${place.marker}.${place.number}` : path;
+  const stat = await tolerate(layout.files.stat(file), 'ENOENT', 'ENOTDIR');
+  if (!stat) return null;
+  logger?.error('A stored object is damaged; restore its file from a backup, or remove it', {
+    key,
+    file,
+    cause: String(error.cause),
+  });
+  return { key, size: stat.size, etag: `damaged-${plainId(stat)}`, lastModified: stat.mtime };
 };
 
 /**
