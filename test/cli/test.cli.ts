@@ -303,6 +303,8 @@ t.test('TLS', { skip: !tls && 'there is no openssl to make a certificate' }, asy
 });
 
 t.test('what users named themselves commands no terminal and makes no lines', async (t) => {
-  const table = formatTable([['NAME'], ['\u001b[2Jx'], ['a\nroot'], ['\u202egnp']]);
+  const table = await formatTable([['NAME'], ['\u001b[2Jx'], ['a\nroot'], ['\u202egnp']]);
+  const long = await formatTable([['ID', 'OF'], ...Array.from({ length: 150_000 }, (_, n) => [`${n}`, 'x'])]);
+  t.match(long.slice(0, 30), /^ID {6}OF\n0 {7}x\n/, 'as many rows as there are');
   t.equal(table, 'NAME\n\ufffd[2Jx\na\ufffdroot\n\ufffdgnp\n');
 });

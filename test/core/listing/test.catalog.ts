@@ -52,6 +52,20 @@ t.test('own notes are seen at once, others’ within maxAgeMs', async (t) => {
   t.equal((await b.catalog.entries(FRESH)).size, 3);
 });
 
+t.test('equal parts of many packages are kept once', async (t) => {
+  const { all, inner } = replicas(1);
+  const [{ catalog }] = all as [(typeof all)[0]];
+  for (const name of ['one', 'two']) await catalog.note(name, document(name, 1));
+  const odd = '{"name":"odd","revision":1,"entry":{"versions":["1.0.0"],"__proto__":{"name":"odd"}}}';
+  await inner.put(`toy/catalog/entries/odd=1=${crypto.randomUUID()}`, Buffer.from(odd));
+  const entries = await catalog.entries(FRESH);
+  const of = (name: string): Record<string, unknown> => entries.get(name) as unknown as Record<string, unknown>;
+  t.same(of('two'), { versions: ['1.0.0'] });
+  t.equal(of('two').versions, of('one').versions);
+  t.equal(of('odd').versions, of('one').versions);
+  t.equal(Object.getPrototypeOf(of('odd')), Object.prototype, 'a name from outside sets no prototype');
+});
+
 t.test('many readers share one look, and none gets one that began before it asked', async (t) => {
   const { all } = replicas(2);
   const [a, b] = [all[0]!, all[1]!];

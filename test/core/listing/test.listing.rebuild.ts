@@ -1,8 +1,11 @@
+import { utimes } from 'node:fs/promises';
+import { join } from 'node:path';
 import t from 'tap';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
 import { PackageCatalog } from '../../../ts/core/listing/classes.packagecatalog.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
+import { makeDirectory, openStore, tree } from '../../support/store/objectstore-directory.js';
 import { documentKey, publishToy, removeToy, toyCatalog } from '../../support/toy-packages.js';
 
 const FRESH = { maxAgeMs: 0 };
@@ -321,6 +324,33 @@ t.test('a write that took effect after its marker was forgotten is found by its 
   t.equal((await listed(one)).length, 4);
   t.equal(await one.catalog.reconcile(new Date('2026-01-04T00:00:00Z')), 0);
 });
+
+t.test(
+  'on disk a package that its listing missed is found by the age of its file, and no other document is read',
+  async (t) => {
+    const directory = await makeDirectory(t);
+    const store = new FaultObjectStore(await openStore(directory));
+    const storage = new RegistryStorage(store);
+    const catalog = toyCatalog(storage);
+    for (const name of ['a', 'b', 'c']) await publishToy(storage, name, '1.0.0', Buffer.from('x'), catalog);
+    await catalog.entries(FRESH);
+    await storage.settled();
+    const day = 24 * 60 * 60 * 1000;
+    for (const file of await tree(join(directory, 'objects/toy/packages'))) {
+      const then = new Date(Date.now() - 5 * day);
+      await utimes(join(directory, 'objects/toy/packages', file), then, then);
+    }
+    await publishToy(new RegistryStorage(store), 'late', '1.0.0', Buffer.from('x'));
+    store.reset();
+    t.equal(await catalog.reconcile(new Date(Date.now() - 2 * day)), 1);
+    t.same(
+      store.log.filter(({ verb, key }) => verb === 'get' && key.startsWith('toy/packages/')),
+      [{ verb: 'get', key: documentKey('late') }],
+    );
+    t.same([...(await catalog.entries(FRESH)).keys()].sort(), ['a', 'b', 'c', 'late']);
+    await storage.destroy();
+  },
+);
 
 t.test('destroy does not wait until all documents are read', async (t) => {
   const inner = new MemoryObjectStore();

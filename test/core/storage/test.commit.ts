@@ -281,6 +281,40 @@ t.test('what is staged in the store is placed once: a doubtful failure may have 
   t.same(await toy.readToy(inner, NAME, '1.0.0'), content('a', LARGE), 'sent again it is placed');
 });
 
+t.test('the function of a document runs once, and again only on another document or for another key', async (t) => {
+  const { store, inner, storage, other } = memory();
+  const runs: [before: number, key: string][] = [];
+  const publish = async (version: string): Promise<void> => {
+    const staged = await storage.stage(content('x'), { hashes: ['sha256'] });
+    const key = toy.artifactKey(NAME, version);
+    const artifact = { staged, key, contentType: 'text/plain', digestAlgorithm: 'sha256', version } as const;
+    const plan = toy.toyPlan(NAME, version, [artifact]);
+    const { apply } = plan.document;
+    plan.document.apply = (current, placed, stamp) => {
+      runs.push([current?.versions.length ?? 0, placed[0]?.key ?? '']);
+      return apply(current, placed, stamp);
+    };
+    runs.length = 0;
+    await storage.commit(plan);
+  };
+  for (const [at, version] of ['1.0.0', '1.0.1', '1.0.2'].entries()) {
+    await publish(version);
+    t.same(runs, [[at, toy.artifactKey(NAME, version)]]);
+  }
+  beforeCommit(store, () => toy.publishToy(other, NAME, '2.0.0', content('y')));
+  await publish('1.0.3');
+  t.same(
+    runs,
+    [3, 4].map((before) => [before, toy.artifactKey(NAME, '1.0.3')]),
+  );
+  store.before = undefined;
+  await inner.put(toy.artifactKey(NAME, '1.0.4'), content('z'));
+  await publish('1.0.4');
+  t.equal(runs.length, 2);
+  t.match(runs[1]?.[1], /1\.0\.4\.bin\.[0-9a-f-]{36}$/, 'an orphan was at the first');
+  for (const version of ['1.0.2', '1.0.3', '1.0.4', '2.0.0']) t.ok(await toy.readToy(inner, NAME, version), version);
+});
+
 t.test('how many operations of the store a publish costs', async (t) => {
   const { store, storage } = memory();
   const catalog = toy.toyCatalog(storage);
