@@ -215,7 +215,7 @@ t.test('attestations are stored, and announced over https only', async (t) => {
     send(registry, 'GET', '/simple/demo/', { headers: { accept }, baseUrl: 'https://pypi.example.org' }),
   );
   const path = `/pypi/integrity/demo/1.0/${file.filename}/provenance`;
-  t.equal((await json)?.json().files[0].provenance, `https://pypi.example.org${path}`);
+  t.match((await json)?.json(), { files: [{ provenance: `https://pypi.example.org${path}` }] });
   t.match((await html)?.text, `data-provenance="https://pypi.example.org${path}"`);
   t.match((await anon.get(path)).json(), { version: 1, attestation_bundles: [{ attestations }] });
 

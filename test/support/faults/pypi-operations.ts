@@ -16,14 +16,14 @@ export const OFFERED = 'offered';
 /** over what is kept in memory while it is received, so that it is staged in the store */
 const LARGE = 300 * 1024;
 
-const noise = (): string => {
-  let block = createHash('sha256').update('noise').digest('latin1');
-  let all = '';
-  while (all.length < LARGE) {
-    block = createHash('sha256').update(block).digest('latin1');
-    all += block;
+const noise = (): Buffer => {
+  let block: Buffer = createHash('sha256').update('noise').digest();
+  const blocks: Buffer[] = [];
+  for (let size = 0; size < LARGE; size += block.length) {
+    block = createHash('sha256').update(block).digest();
+    blocks.push(block);
   }
-  return all;
+  return Buffer.concat(blocks);
 };
 
 const wheels = new Map<string, IDistribution>();
@@ -31,7 +31,7 @@ const wheels = new Map<string, IDistribution>();
 /** @param filler other bytes for the same file name */
 const wheelOf = (version: string, filler: string): IDistribution => {
   const key = `${version} ${filler}`;
-  const files: Record<string, string> = filler === 'large' ? { 'a/noise': noise() } : {};
+  const files: Record<string, Buffer> = filler === 'large' ? { 'a/noise': noise() } : {};
   const made = wheels.get(key) ?? wheel(PROJECT, version, { description: filler, files });
   wheels.set(key, made);
   return made;
