@@ -1,12 +1,12 @@
 import { Housekeeper } from './core/base/classes.housekeeper.js';
 import { DEFAULT_LIMITS } from './core/base/helpers.limits.js';
 import { loggerOf } from './core/base/helpers.log.js';
-import { missingPermission } from './core/base/helpers.permissions.js';
 import { AuthManager } from './core/classes.authmanager.js';
 import type { BaseRegistry } from './core/classes.baseregistry.js';
 import { ConfigError } from './core/classes.configerror.js';
 import { RegistryError } from './core/classes.registryerror.js';
 import { RegistryStorage } from './core/classes.registrystorage.js';
+import type { IRegistryCommand } from './core/interfaces.commands.js';
 import type {
   IClientSetup,
   IIncomingContext,
@@ -28,19 +28,29 @@ import { RenderCache } from './core/pipeline/serving/classes.rendercache.js';
 import { ChoreRecords } from './core/storage/upkeep/classes.chores.js';
 import type { IGarbageOptions, IGarbageReport } from './core/storage/upkeep/interfaces.garbage.js';
 import { checkConfig, PROTOCOLS, type TBuiltInProtocol } from './helpers.config.js';
-import { openStore } from './helpers.openstore.js';
-import type { IRegistryConfig, TStorageConfig } from './interfaces.config.js';
+import { explained, openStore } from './helpers.openstore.js';
+import type { IRegistryConfig } from './interfaces.config.js';
 
-type TRegistryClass = new (services: IRegistryServices, config: IProtocolConfig) => BaseRegistry;
+interface IRegistryClass {
+  new (services: IRegistryServices, config: IProtocolConfig): BaseRegistry;
+  readonly commands?: readonly IRegistryCommand[];
+}
 
 /** The protocols of this release, each loaded when it is enabled. Only this file knows them all. */
-const LOADERS: Partial<Record<TBuiltInProtocol, () => Promise<TRegistryClass>>> = {
+const LOADERS: Partial<Record<TBuiltInProtocol, () => Promise<IRegistryClass>>> = {
   oci: async () => (await import('./oci/index.js')).OciRegistry,
   npm: async () => (await import('./npm/index.js')).NpmRegistry,
+  cargo: async () => (await import('./cargo/index.js')).CargoRegistry,
+  composer: async () => (await import('./composer/index.js')).ComposerRegistry,
+  pypi: async () => (await import('./pypi/index.js')).PypiRegistry,
 };
 
 /** The built-in protocols that this release can serve. */
 export const availableProtocols = (): TBuiltInProtocol[] => PROTOCOLS.filter((protocol) => LOADERS[protocol]);
+
+/** The commands of a built-in protocol for the command line. */
+export const commandsOf = async (protocol: TBuiltInProtocol): Promise<readonly IRegistryCommand[]> =>
+  (await LOADERS[protocol]?.())?.commands ?? [];
 
 /** An error for each protocol that a configuration enables and that this release does not serve. */
 export const unservedProtocols = (config: Pick<IRegistryConfig, TBuiltInProtocol>): ConfigError[] =>
@@ -59,13 +69,6 @@ export interface IRebuildOptions {
 }
 
 const isKnown = ({ target, path }: IFoundMount<BaseRegistry>): boolean => target.routeTable.knows(path);
-
-/** Explains an error that a library threw when it was loaded; the store's own errors need no explanation. */
-const explained = (cause: unknown, storage: TStorageConfig): unknown => {
-  if (cause instanceof RegistryError) return cause;
-  const missing = missingPermission(cause, 'bucketName' in storage ? 's3' : 'directory');
-  return missing ? new RegistryError('unavailable', `The registry cannot start: ${missing}`, { cause }) : cause;
-};
 
 /** Builds the services from the configuration, mounts the registries, and passes each request to one of them. */
 export class SmartRegistry {
@@ -294,7 +297,7 @@ export class SmartRegistry {
   private async dispatch(context: IRequestContext): Promise<IResponse | undefined> {
     const { path, prefix = '' } = context;
     const found = this.find(path, prefix);
-    return found?.target.handle(context, found.prefix + found.mount, found.path);
+    return found?.target.handle(context, found.prefix + found.home, found.path);
   }
 
   /** The answer to a path below no mount. */
@@ -311,8 +314,8 @@ export class SmartRegistry {
     const { protocol } = registry;
     if (this.registries.has(protocol))
       throw new ConfigError('registries', `has two entries for protocol "${protocol}"`);
-    for (const prefix of registry.mounts()) {
-      const taken = this.mounts.add(prefix, registry);
+    for (const { prefix, alias } of registry.mountPoints()) {
+      const taken = this.mounts.add(prefix, registry, alias);
       if (taken) throw new ConfigError(`${protocol}.basePath`, `"${prefix || '/'}" is taken by ${taken.protocol}`);
     }
     this.registries.set(protocol, registry);

@@ -1,3 +1,5 @@
+import { missingPermission } from './core/base/helpers.permissions.js';
+import { RegistryError } from './core/classes.registryerror.js';
 import type { ILogger } from './core/interfaces.core.js';
 import type { IObjectStore } from './core/objectstore/interfaces.objectstore.js';
 import type { TStorageConfig } from './interfaces.config.js';
@@ -11,4 +13,11 @@ export const openStore = async (config: TStorageConfig, logger: ILogger): Promis
   }
   const { S3ObjectStore } = await import('./core/objectstore/s3/classes.s3objectstore.js');
   return new S3ObjectStore(config, { logger });
+};
+
+/** Explains an error that a library threw when it was loaded; the store's own errors need no explanation. */
+export const explained = (cause: unknown, storage: TStorageConfig): unknown => {
+  if (cause instanceof RegistryError) return cause;
+  const missing = missingPermission(cause, 'bucketName' in storage ? 's3' : 'directory');
+  return missing ? new RegistryError('unavailable', `The registry cannot start: ${missing}`, { cause }) : cause;
 };

@@ -20,6 +20,7 @@ export { BaseRegistry } from './core/classes.baseregistry.js';
 export { ConfigError } from './core/classes.configerror.js';
 export { type IRegistryErrorOptions, RegistryError, type TErrorKind } from './core/classes.registryerror.js';
 export { type IRepairable, jsonCodec, RegistryStorage, type StagedObject } from './core/classes.registrystorage.js';
+export type * from './core/interfaces.commands.js';
 export type * from './core/interfaces.core.js';
 export { PackageCatalog } from './core/listing/classes.packagecatalog.js';
 export type { IPickRequest } from './core/listing/helpers.portions.js';

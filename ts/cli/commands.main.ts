@@ -4,6 +4,7 @@ import { RegistryError } from '../core/classes.registryerror.js';
 import { configCheck, configSchema } from './commands.config.js';
 import { gc } from './commands.gc.js';
 import { importFiles } from './commands.import.js';
+import { protocolNamed, runProtocolCommand } from './commands.protocol.js';
 import { rebuild } from './commands.rebuild.js';
 import { serve } from './commands.serve.js';
 import { tokenCreate, tokenList, tokenRevoke } from './commands.token.js';
@@ -35,6 +36,7 @@ const HELP = `Usage: smartregistry COMMAND [options]
   gc                                 remove what nothing names any more
   rebuild [PROTOCOL ...]             make the listings of packages anew
   config check|schema                a configuration file: is it right, and what may be in it
+  PROTOCOL COMMAND                   what only one protocol has, e.g. pypi yank; PROTOCOL --help lists its commands
 
   smartregistry COMMAND --help       what a command takes
   smartregistry --version
@@ -75,8 +77,11 @@ const dispatch = async (args: string[], env: TEnvironment): Promise<number> => {
     process.stdout.write(`${commitinfo.version}\n`);
     return 0;
   }
-  if (first === 'help') return printHelp(args.slice(1));
+  if (first === 'help')
+    return protocolNamed(args[1]) ? dispatch([...args.slice(1), '--help'], env) : printHelp(args.slice(1));
   if (isHelp(first)) return printHelp([]);
+  const protocol = protocolNamed(first);
+  if (protocol) return runProtocolCommand(protocol, args.slice(1), env);
   const found = find(args);
   if (args.some(isHelp)) return printHelp(args.filter((argument) => !isHelp(argument)));
   if (!found) throw new UsageError(whatIsWrong(args));

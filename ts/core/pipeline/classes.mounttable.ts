@@ -3,10 +3,20 @@ export interface IFoundMount<T> {
   target: T;
   /** the part of the URL before the mount: the path under which a host application has mounted the registry */
   prefix: string;
-  /** of the mount, without a trailing slash; `''` is the root */
+  /** as it stands in the URL, without a trailing slash; `''` is the root */
   mount: string;
-  /** the raw path inside the mount */
+  /** the mount that links begin with; it differs from `mount` for an alias */
+  home: string;
+  /** the raw path inside `home` */
   path: string;
+}
+
+/** A mount that leads to a folder of another one: `/simple` to `/simple` below `/pypi`. */
+export interface IMountAlias {
+  /** the mount that links begin with */
+  home: string;
+  /** the folder inside it, without a trailing slash */
+  folder: string;
 }
 
 /**
@@ -20,13 +30,13 @@ export const isPrefix = (text: string): boolean => PREFIX.test(text);
 
 /** The URL prefixes of all registries; finds the registry of a path. */
 export class MountTable<T> {
-  private readonly mounts: { mount: string; target: T }[] = [];
+  private readonly mounts: { mount: string; target: T; alias: IMountAlias }[] = [];
 
   /** Returns the target that already has this mount; if there is none, adds the mount and returns undefined. */
-  public add(mount: string, target: T): T | undefined {
+  public add(mount: string, target: T, alias: IMountAlias = { home: mount, folder: '' }): T | undefined {
     const taken = this.mounts.find((other) => other.mount === mount);
     if (taken) return taken.target;
-    this.mounts.push({ mount, target });
+    this.mounts.push({ mount, target, alias });
     // the longest one wins: `/oci/v2` before `/oci`, and the root last
     this.mounts.sort((a, b) => b.mount.length - a.mount.length);
     return undefined;
@@ -65,11 +75,12 @@ export class MountTable<T> {
   }
 
   private findAt(whole: string, at: number, isCut: boolean): IFoundMount<T> | undefined {
-    for (const { mount, target } of this.mounts) {
+    for (const { mount, target, alias } of this.mounts) {
       if (mount === '' ? !isCut : !whole.startsWith(mount, at)) continue;
       const rest = whole.slice(at + mount.length);
       if (rest === '' || rest.startsWith('/')) {
-        return { target, prefix: whole.slice(0, at), mount, path: rest === '' ? '/' : rest };
+        const path = alias.folder + rest || '/';
+        return { target, prefix: whole.slice(0, at), mount, home: alias.home, path };
       }
     }
     return undefined;

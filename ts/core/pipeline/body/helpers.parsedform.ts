@@ -82,6 +82,20 @@ const fromBlob = (name: string, blob: Blob): IParsedFile => ({
   open: () => iterate(blob.stream() as ReadableStream<Uint8Array>),
 });
 
+/** Content that an embedder has put into a parsed form. JSON and urlencoded forms cannot hold such a value. */
+const isContent = (value: unknown): value is Uint8Array | Blob | ReadableStream<Uint8Array> =>
+  value instanceof Uint8Array || value instanceof Blob || value instanceof ReadableStream;
+
+const fromContent = (name: string, content: Uint8Array | Blob | ReadableStream<Uint8Array>): IParsedFile =>
+  content instanceof Blob
+    ? fromBlob(name, content)
+    : {
+        name,
+        filename: undefined,
+        contentType: 'application/octet-stream',
+        open: () => iterate(toReadableStream(content)),
+      };
+
 /** Levels of objects in a parsed form; parsers of frameworks stop at five. */
 const MAX_DEPTH = 8;
 
@@ -100,7 +114,10 @@ function* fieldsOf(name: string, value: unknown, depth = 0): Generator<[name: st
   }
 }
 
-/** See `RequestBody.form`: a form that the host has already parsed. All its fields count as before its files. */
+/**
+ * See `RequestBody.form`: a form that the host has already parsed. All its fields count as before its files. A member
+ * that is bytes, a Blob or a web stream is a file without a name.
+ */
 export const readParsedForm = async (
   parsed: object,
   files: IParsedFile[],
@@ -115,7 +132,10 @@ export const readParsedForm = async (
       else found.push(fromBlob(name, value));
     }
   } else {
-    for (const [name, value] of fieldsOf('', parsed)) tally.addField(name, value);
+    const members = Object.entries(parsed);
+    for (const [name, value] of members) if (isContent(value)) found.push(fromContent(name, value));
+    const others = Object.fromEntries(members.filter(([, value]) => !isContent(value)));
+    for (const [name, value] of fieldsOf('', others)) tally.addField(name, value);
   }
   for (const file of found) await handOver(file, tally, options);
   return tally.fields;

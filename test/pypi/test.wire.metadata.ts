@@ -1,0 +1,99 @@
+import t from 'tap';
+import { fieldOf, inspectMetadata, parseMetadata } from '../../ts/pypi/wire/wire.metadata.js';
+import { refusal } from '../support/npm/packages.js';
+
+const bytes = (text: string): Buffer => Buffer.from(text);
+const valid = (more = ''): Buffer => bytes(`Metadata-Version: 2.4\nName: Demo\nVersion: 1.0\n${more}`);
+
+t.test('fields, repeated fields and the description', async (t) => {
+  const { fields, description } = parseMetadata(
+    bytes(
+      'Metadata-Version: 2.1\nName: demo\nVersion:1.0\nClassifier: A :: B\nclassifier: C\nSummary: with: colons\n\n# Read\n\nmore\n',
+    ),
+  );
+  t.same(fields.get('classifier'), ['A :: B', 'C'], 'in any case');
+  t.same(fields.get('version'), ['1.0']);
+  t.same(fields.get('summary'), ['with: colons']);
+  t.equal(description, '# Read\n\nmore\n');
+});
+
+t.test('line ends of every system, a byte order mark, and folded lines', async (t) => {
+  const windows = parseMetadata(bytes('\ufeffName: demo\r\nLicense: one\r\n  two\r\n\r\nbody\r\n'));
+  t.same(
+    [...windows.fields],
+    [
+      ['name', ['demo']],
+      ['license', ['one\n  two']],
+    ],
+  );
+  t.equal(windows.description, 'body\n');
+});
+
+t.test('a description in a field, as older tools wrote it', async (t) => {
+  const bar = parseMetadata(bytes('Name: demo\nDescription: One\n       |two\n       |  three\n'));
+  t.equal(bar.description, 'One\ntwo\n  three');
+  const blanks = parseMetadata(bytes('Name: demo\nDescription: One\n        two\n          three\nVersion: 1\n'));
+  t.equal(blanks.description, 'One\ntwo\n  three');
+  t.same(blanks.fields.get('version'), ['1']);
+  t.equal(parseMetadata(bytes('Name: demo\n\n\n')).description, undefined, 'an empty one is none');
+});
+
+t.test('the first line that is no field ends the fields', async (t) => {
+  const { fields, description } = parseMetadata(bytes('Name: demo\nno field at all\nVersion: 1\n'));
+  t.same([...fields.keys()], ['name']);
+  t.equal(description, 'no field at all\nVersion: 1\n');
+});
+
+t.test('bytes that are no UTF-8 are read as Latin-1', async (t) => {
+  t.same(parseMetadata(Buffer.from('Author: Andr\xe9\n', 'latin1')).fields.get('author'), ['André']);
+});
+
+t.test('fields may be called like members of objects', async (t) => {
+  const { fields } = parseMetadata(bytes('__proto__: x\nconstructor: y\n'));
+  t.same(
+    [...fields],
+    [
+      ['__proto__', ['x']],
+      ['constructor', ['y']],
+    ],
+  );
+});
+
+t.test('UNKNOWN and an empty field are not set', async (t) => {
+  const metadata = parseMetadata(bytes('Summary: UNKNOWN\nLicense:\nAuthor: ann\n'));
+  t.equal(fieldOf(metadata, 'summary'), undefined);
+  t.equal(fieldOf(metadata, 'license'), undefined);
+  t.equal(fieldOf(metadata, 'home-page'), undefined);
+  t.equal(fieldOf(metadata, 'author'), 'ann');
+});
+
+t.test('metadata of every version are accepted, with fields that nobody knows', async (t) => {
+  for (const version of ['1.0', '1.1', '1.2', '2.0', '2.1', '2.2', '2.3', '2.4', '2.5', '2.12']) {
+    const text = `Metadata-Version: ${version}\nName: Demo\nVersion: 1.0\nRequires-Python: >=3.9\nImport-Name: demo\n`;
+    t.match(
+      inspectMetadata(bytes(text), 'METADATA'),
+      { name: 'Demo', version: '1.0', requiresPython: '>=3.9' },
+      version,
+    );
+  }
+  t.notOk('requiresPython' in inspectMetadata(valid('Requires-Python:\n'), 'METADATA'));
+});
+
+t.test('what the index relies on has to be right', async (t) => {
+  const wrong: [text: string, message: RegExp][] = [
+    ['', /METADATA has no field Metadata-Version/],
+    ['Metadata-Version: 2.1\nVersion: 1.0\n', /no field Name/],
+    ['Metadata-Version: 2.1\nName: demo\n', /no field Version/],
+    ['Metadata-Version: 2.1\nName: demo\nName: other\nVersion: 1\n', /the field Name twice/],
+    ['Metadata-Version: 2.1\nName: demo\nVersion: 1\nVersion: 2\n', /the field Version twice/],
+    ['Metadata-Version: 3.0\nName: demo\nVersion: 1\n', /unknown Metadata-Version/],
+    ['Metadata-Version: x\nName: demo\nVersion: 1\n', /unknown Metadata-Version/],
+    ['Metadata-Version: 2.1\nName: <b>demo</b>\nVersion: 1\n', /not the name of a project/],
+    ['Metadata-Version: 2.1\nName: demo\nVersion: <script>\n', /not a version as PEP 440 defines it: "<script>"/],
+    [`Metadata-Version: 2.1\nName: demo\nVersion: ${'1'.repeat(100_000)}\n`, /^.{0,300}$/],
+    ['Metadata-Version: 2.1\nName: demo\nVersion: 1\nRequires-Python: <script>alert(1)</script>\n', /Requires-Python/],
+  ];
+  for (const [text, message] of wrong) {
+    t.throws(() => inspectMetadata(bytes(text), 'METADATA'), refusal('invalid', { message }), text.slice(0, 60));
+  }
+});

@@ -1,0 +1,63 @@
+import { RegistryError } from '../classes.registryerror.js';
+
+export const invalidArchive = (message: string, cause?: unknown): RegistryError =>
+  new RegistryError('invalid', message, { cause });
+
+/**
+ * The segments of a name in an archive, without empty and `.` ones. A backslash separates too, because unpackers on
+ * Windows take it so. Throws `invalid` for a name that is absolute or has a `..` segment.
+ */
+export const segmentsOf = (noun: string, name: string): string[] => {
+  const segments = name.split(/[/\\]/).filter((segment) => segment !== '' && segment !== '.');
+  if (/^[/\\]/.test(name) || segments.includes('..')) {
+    throw invalidArchive(`${noun} contains a path that leads out of its folder`);
+  }
+  return segments;
+};
+
+/** Throws `invalid` if unpackers would not all read this name in the same way. */
+export const assertPlainName = (noun: string, name: string): void => {
+  // a C library ends a name at a NUL, and a terminal obeys the other control characters
+  if (/[\u0000-\u001f\u007f]/.test(name)) throw invalidArchive(`${noun} contains a name with a control character`);
+  if (/^[A-Za-z]:/.test(name)) throw invalidArchive(`${noun} contains a name that begins with a drive letter`);
+};
+
+/**
+ * Whether a symbolic link at `path` with this target stays inside `top`. Only leading `..` are allowed: nothing lies
+ * below a link (see `LinkGuard`), so the folder of a link is a real one, and going up from it stays in the tree. A `..`
+ * after a name could go up from wherever another link leads.
+ */
+export const staysInside = (path: readonly string[], target: string, top: readonly string[]): boolean => {
+  if (target === '' || /^[/\\]|^[A-Za-z]:|\\|\0/.test(target)) return false;
+  const steps = target.split('/').filter((segment) => segment !== '' && segment !== '.');
+  const up = steps.findIndex((step) => step !== '..');
+  const ups = up === -1 ? steps.length : up;
+  if (steps.slice(ups).includes('..')) return false;
+  const left = path.slice(0, -1);
+  const base = left.slice(0, Math.max(0, left.length - ups));
+  return ups <= left.length && [...base, ...steps.slice(ups)].slice(0, top.length).join('/') === top.join('/');
+};
+
+/** Refuses entries below a link: an unpacker would write them to the place where the link leads. */
+export class LinkGuard {
+  private readonly links = new Set<string>();
+
+  constructor(private readonly noun: string) {}
+
+  /** Call it for each entry, in the order of the archive. */
+  public check(segments: readonly string[], isLink: boolean): void {
+    const path = segments.join('/');
+    if (this.links.size > 0) {
+      for (let count = 1; count < segments.length; count++) {
+        if (this.links.has(segments.slice(0, count).join('/'))) throw this.below();
+      }
+      if (this.links.has(path))
+        throw invalidArchive(`${this.noun} contains a link and something else of the same name`);
+    }
+    if (isLink) this.links.add(path);
+  }
+
+  private below(): RegistryError {
+    return invalidArchive(`${this.noun} contains a file below a link`);
+  }
+}

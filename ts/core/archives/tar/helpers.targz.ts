@@ -1,0 +1,170 @@
+import { createGunzip, gunzipSync } from 'node:zlib';
+import tar from 'tar-stream';
+import { RegistryError } from '../../classes.registryerror.js';
+import { invalidArchive } from '../helpers.paths.js';
+import { TarFrame } from './classes.tarframe.js';
+import { tarEntries, tooManyBytes } from './helpers.tarentries.js';
+import type { ITarRules, TTarVisitor } from './interfaces.tar.js';
+
+/** bytes of an archive, and of its content, that are unpacked at once: most are no larger */
+const SMALL = 64 * 1024;
+const SMALL_UNPACKED = 512 * 1024;
+
+const notGzip = ({ noun }: ITarRules, cause?: unknown): RegistryError =>
+  invalidArchive(`${noun} is not a gzip file, or it is damaged`, cause);
+
+const notTar = ({ noun }: ITarRules, cause?: unknown): RegistryError =>
+  invalidArchive(`${noun} is not a tar archive, or it is damaged`, cause);
+
+const behindGzip = ({ noun }: ITarRules): RegistryError =>
+  invalidArchive(`${noun} has content behind the end of its gzip file`);
+
+/** The archive in a complete gzip file; undefined if it is too large to be unpacked at once. */
+const unpackSmall = (bytes: Uint8Array, rules: ITarRules): Buffer | undefined => {
+  try {
+    const maxOutputLength = Math.min(SMALL_UNPACKED, rules.maxUnpackedSize);
+    // `info` adds the engine, whose count of bytes stops where the last gzip member ends
+    const { buffer, engine } = gunzipSync(bytes, { maxOutputLength, info: true } as object) as unknown as {
+      buffer: Buffer;
+      engine: { bytesWritten: number };
+    };
+    if (rules.strict && engine.bytesWritten < bytes.byteLength) throw behindGzip(rules);
+    return buffer;
+  } catch (error) {
+    if (error instanceof RegistryError) throw error;
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return undefined;
+    throw notGzip(rules, error);
+  }
+};
+
+/** What the visitor returns. It may not leave before the last entry: the rest would be neither checked nor unpacked. */
+const visitAll = async <T>(extract: tar.Extract, rules: ITarRules, visit: TTarVisitor<T>): Promise<T> => {
+  let ended = false;
+  async function* entries() {
+    yield* tarEntries(extract, rules);
+    ended = true;
+  }
+  const result = await visit(entries());
+  if (!ended) throw new RegistryError('internal', 'An archive was not read to its end');
+  return result;
+};
+
+const readSmall = async <T>(archive: Buffer, rules: ITarRules, visit: TTarVisitor<T>): Promise<T> => {
+  const extract = tar.extract();
+  extract.end(archive);
+  try {
+    const frame = new TarFrame(rules.noun);
+    if (rules.strict) frame.add(archive);
+    if (rules.strict) frame.finish();
+    return await visitAll(extract, rules, visit);
+  } catch (error) {
+    throw error instanceof RegistryError ? error : notTar(rules, error);
+  } finally {
+    extract.destroy();
+  }
+};
+
+/**
+ * Yields `source` unchanged and reads it as a tar.gz. Before the iteration ends, `onRead` has been called or the
+ * iteration has thrown (`invalid`, `tooLarge`, or what `visit` throws); so a writer that stores the bytes never stores
+ * an archive that failed. Leaving the iteration early releases everything.
+ */
+export async function* inspectTarGz<T>(
+  source: AsyncIterable<Uint8Array>,
+  rules: ITarRules,
+  visit: TTarVisitor<T>,
+  onRead: (result: T) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const held: Uint8Array[] = [];
+  let size = 0;
+  const rest = source[Symbol.asyncIterator]();
+  try {
+    while (size <= SMALL) {
+      const next = await rest.next();
+      if (next.done) break;
+      held.push(next.value);
+      size += next.value.byteLength;
+    }
+    const archive = size <= SMALL ? unpackSmall(Buffer.concat(held), rules) : undefined;
+    if (archive) {
+      onRead(await readSmall(archive, rules, visit));
+      yield* held;
+    } else {
+      yield* inspectStream(chain(held, rest), rules, visit, onRead);
+    }
+  } finally {
+    await rest.return?.();
+  }
+}
+
+async function* chain(held: Uint8Array[], rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield* held;
+  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+}
+
+async function* inspectStream<T>(
+  source: AsyncIterable<Uint8Array>,
+  rules: ITarRules,
+  visit: TTarVisitor<T>,
+  onRead: (result: T) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { maxUnpackedSize, ratio, strict } = rules;
+  const gunzip = createGunzip();
+  const extract = tar.extract();
+  const frame = new TarFrame(rules.noun);
+  let failure: RegistryError | undefined;
+  let wake: () => void = () => undefined;
+  const fail = (error: RegistryError) => {
+    failure ??= error;
+    gunzip.destroy();
+    extract.destroy();
+    wake();
+  };
+  let packed = 0;
+  let unpacked = 0;
+  gunzip.on('error', (error) => fail(notGzip(rules, error)));
+  gunzip.on('data', (chunk: Buffer) => {
+    unpacked += chunk.length;
+    const isBomb = ratio !== undefined && unpacked > ratio.from && unpacked > packed * ratio.times;
+    if (unpacked > maxUnpackedSize) return fail(tooManyBytes(rules));
+    if (isBomb) {
+      return fail(new RegistryError('tooLarge', `${rules.noun} unpacks to more than ${ratio.times} times its size`));
+    }
+    try {
+      if (strict) frame.add(chunk);
+    } catch (error) {
+      return fail(RegistryError.from(error));
+    }
+    if (!extract.write(chunk)) gunzip.pause();
+  });
+  extract.on('drain', () => gunzip.resume());
+  gunzip.on('end', () => extract.end(null));
+  gunzip.on('drain', () => wake());
+  const visited = visitAll(extract, rules, visit).then(
+    (result) => ({ result }),
+    (error) => fail(error instanceof RegistryError ? error : notTar(rules, error)),
+  );
+  try {
+    for await (const chunk of source) {
+      if (failure) throw failure;
+      packed += chunk.byteLength;
+      if (!gunzip.write(chunk)) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+          if (failure) resolve();
+        });
+      }
+      if (failure) throw failure;
+      yield chunk;
+    }
+    gunzip.end();
+    const outcome = await visited;
+    if (failure) throw failure;
+    if (strict) frame.finish();
+    if (strict && gunzip.bytesWritten < packed) throw behindGzip(rules);
+    onRead((outcome as { result: T }).result);
+  } finally {
+    gunzip.destroy();
+    extract.destroy();
+  }
+}

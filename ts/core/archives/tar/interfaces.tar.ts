@@ -1,0 +1,48 @@
+import type { IArchiveLimits } from '../interfaces.archives.js';
+
+export interface ITarRules extends IArchiveLimits {
+  /** how messages call the archive, e.g. `The crate` */
+  noun: string;
+  /** every entry has to be this folder or lie in it, e.g. `demo-1.0`; `true`: in one folder, whatever its name */
+  topFolder?: string | true | undefined;
+  /**
+   * What happens to symbolic and hard links: `refuse` = any of them throws `invalid`; `inside` = those that lead out of
+   * the top folder do; `any` = nothing is checked, for formats whose unpackers drop links.
+   */
+  links: 'refuse' | 'inside' | 'any';
+  /**
+   * Refuses what unpackers read in different ways: devices and unknown types, a size in a pax header, content behind
+   * the end of the archive or of the gzip file, names with control characters.
+   */
+  strict: boolean;
+}
+
+/** An entry of a tar file while it passes by. */
+export interface ITarEntry {
+  /** without empty and `.` segments: `package/lib/index.js` */
+  path: string;
+  segments: readonly string[];
+  kind: 'file' | 'directory' | 'link' | 'other';
+  /** bytes, as the header says */
+  size: number;
+  /**
+   * The content. Call it at most once, before the next entry is asked for; the content of an entry is skipped
+   * otherwise. Throws `invalid` if there are more than `limit` bytes.
+   */
+  bytes(limit: number): Promise<Buffer>;
+}
+
+/** Reads the entries in order. It has to reach the end, or to throw: its result is used only if the archive is sound. */
+export type TTarVisitor<T> = (entries: AsyncIterable<ITarEntry>) => Promise<T>;
+
+/** What `collectTexts` returns. */
+export interface ITarTexts {
+  /** path -> content of the wanted files */
+  texts: Map<string, Buffer>;
+  /** files, folders and links */
+  entryCount: number;
+  /** bytes of all files, unpacked */
+  unpackedSize: number;
+  /** the folder that the first entry lies in: that of all entries if the rules ask for one */
+  topFolder: string | undefined;
+}

@@ -1,0 +1,92 @@
+import { RegistryError } from '../../classes.registryerror.js';
+import { invalidArchive } from '../helpers.paths.js';
+import { ByteFeed, type TSteps } from './classes.bytefeed.js';
+import { ZipDirectory } from './classes.zipdirectory.js';
+import { ZipLocals } from './classes.ziplocals.js';
+import { CENTRAL, LOCAL } from './helpers.zipfields.js';
+import { unpackKept } from './helpers.ziptexts.js';
+import type { IZipEntry, IZipFacts, IZipRules } from './interfaces.zip.js';
+
+/**
+ * A zip can be read from its beginning, file by file, or by the directory at its end; tools do both, and an archive can
+ * be made so that they unpack different files (CVE-2025-54368). Here it is read in both ways at once: everything from
+ * the first byte to the last belongs to exactly one record, and the directory says the same as the files' own headers.
+ */
+function* readZip(feed: ByteFeed, rules: IZipRules, locals: ZipLocals, directory: ZipDirectory): TSteps<void> {
+  for (;;) {
+    const offset = feed.at;
+    const signature = (yield* feed.take(4)).readUInt32LE(0);
+    if (offset === 0 && signature !== LOCAL) throw invalidArchive(`${rules.noun} is not a zip file, or it is empty`);
+    if (signature === CENTRAL) return yield* directory.read();
+    if (signature !== LOCAL) throw invalidArchive(`${rules.noun} has bytes between its files that belong to none`);
+    yield* locals.file(offset);
+  }
+}
+
+/** Throws `invalid` for an entry below a file or a link: it could only be written through that. */
+const assertTree = (noun: string, entries: ReadonlyMap<string, IZipEntry>): void => {
+  const folders = new Set<string>();
+  for (const path of entries.keys()) {
+    for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
+      const folder = path.slice(0, end);
+      if (folders.has(folder)) break;
+      folders.add(folder);
+      const { kind = 'directory' } = entries.get(folder) ?? {};
+      if (kind !== 'directory') throw invalidArchive(`${noun} contains a file below a ${kind}`);
+    }
+  }
+};
+
+/** The folder that everything lies in. */
+const topFolderOf = (entries: ReadonlyMap<string, IZipEntry>): string | undefined => {
+  let top: string | undefined;
+  for (const { path, kind } of entries.values()) {
+    if (path === '') continue;
+    const [first, ...rest] = path.split('/') as [string, ...string[]];
+    if ((rest.length === 0 && kind !== 'directory') || (top !== undefined && first !== top)) return undefined;
+    top = first;
+  }
+  return top;
+};
+
+const assertRatio = ({ noun, ratio }: IZipRules, packed: number, unpacked: number): void => {
+  if (ratio === undefined || unpacked <= ratio.from || unpacked <= packed * ratio.times) return;
+  throw new RegistryError('tooLarge', `${noun} unpacks to more than ${ratio.times} times its size`);
+};
+
+/**
+ * Yields `source` unchanged and reads it as a zip, without unpacking more than the wanted files. Before the iteration
+ * ends, `onRead` has been called or the iteration has thrown (`invalid`, `tooLarge`); so a writer that stores the bytes
+ * never stores an archive that failed. Leaving the iteration early ends the source and holds nothing.
+ */
+export async function* inspectZip(
+  source: AsyncIterable<Uint8Array>,
+  rules: IZipRules,
+  onRead: (facts: IZipFacts) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { noun, topFolder: expected } = rules;
+  const feed = new ByteFeed(noun);
+  const locals = new ZipLocals(feed, rules);
+  const directory = new ZipDirectory(feed, rules, locals);
+  const steps = readZip(feed, rules, locals, directory);
+  for await (const chunk of source) {
+    feed.add(chunk);
+    steps.next();
+    yield chunk;
+  }
+  feed.end();
+  steps.next();
+  const { entries } = directory;
+  assertTree(noun, entries);
+  assertRatio(rules, feed.at, locals.unpackedSize);
+  const topFolder = topFolderOf(entries);
+  if (expected !== undefined && (topFolder === undefined || (expected !== true && topFolder !== expected))) {
+    throw invalidArchive(`${noun} has something outside its folder${expected === true ? '' : ` ${expected}/`}`);
+  }
+  const texts = new Map<string, Buffer>();
+  for (const kept of locals.kept) {
+    // what is kept of a link is its target, which must not pass for the content of a file
+    if (entries.get(kept.path)?.kind === 'file') texts.set(kept.path, await unpackKept(noun, kept));
+  }
+  onRead({ entries, texts, unpackedSize: locals.unpackedSize, topFolder });
+}

@@ -1,0 +1,150 @@
+import type { IChore } from '../core/base/classes.housekeeper.js';
+import { BaseRegistry } from '../core/classes.baseregistry.js';
+import type { RegistryError } from '../core/classes.registryerror.js';
+import type { ISweepOptions } from '../core/classes.registrystorage.js';
+import type { ICommandInput } from '../core/interfaces.commands.js';
+import type { IProtocolConfig, IResponse } from '../core/interfaces.core.js';
+import { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
+import type { IRebuildable } from '../core/listing/interfaces.listing.js';
+import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
+import { respond } from '../core/pipeline/helpers.http.js';
+import type { IRoute } from '../core/pipeline/helpers.routes.js';
+import type { IImporter } from '../core/pipeline/interfaces.importing.js';
+import type { IRegistryServices, TAccess, TParams } from '../core/pipeline/interfaces.pipeline.js';
+import { getStatus, putStatus, remove, unyank, yank } from './handlers/handlers.changes.js';
+import { getFile, getProvenance } from './handlers/handlers.files.js';
+import { getProjectJson, getVersionJson } from './handlers/handlers.json.js';
+import { getProject, listProjects, redirectToList, redirectToProject } from './handlers/handlers.simple.js';
+import { upload } from './handlers/handlers.upload.js';
+import { PYPI_COMMANDS, runPypiCommand } from './helpers.commands.js';
+import { isEmpty } from './helpers.document.js';
+import { pypiImporter } from './helpers.importer.js';
+import { orphanSweep } from './helpers.orphans.js';
+import type { IPypiParts } from './interfaces.parts.js';
+import type { IPypiDocument, IPypiEntry } from './interfaces.pypi.js';
+import { catalogPrefix, documentKey, documentNameOf, metadataPrefix } from './keys.pypi.js';
+import { normalizeName } from './wire/wire.names.js';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** Two days, so that one daily run may fail, and clocks may differ by hours. */
+const RECONCILE_MS = 2 * DAY_MS;
+
+const right = (action: string): TAccess => ({
+  type: 'package',
+  action,
+  name: ({ project }: TParams) => normalizeName(project as string),
+});
+const read = right('read');
+const write = right('write');
+const removal = right('delete');
+const listing: TAccess = { type: 'package', listing: true };
+const late: TAccess = { type: 'package', action: 'write', late: true };
+
+/** The Python package index. @see https://packaging.python.org/en/latest/specifications/simple-repository-api/ */
+export class PypiRegistry extends BaseRegistry {
+  public static readonly commands = PYPI_COMMANDS;
+  public readonly protocol = 'pypi';
+  private readonly parts: IPypiParts;
+
+  constructor(services: IRegistryServices, config: IProtocolConfig) {
+    super(services, config);
+    const { storage } = services;
+    const catalog = new PackageCatalog<IPypiDocument, IPypiEntry>(storage, {
+      prefix: catalogPrefix,
+      documentKey,
+      documents: { prefix: `${metadataPrefix}/`, nameOf: documentNameOf },
+      entry: (_project, document) => (isEmpty(document) ? null : { name: document.name }),
+    });
+    this.parts = { catalog, storage, config };
+  }
+
+  protected routes(): IRoute[] {
+    const pypi = this.parts;
+    const FILE = '/packages/{project}/{filename}';
+    // hatch looks at `/+simple/{project}/` below an upload URL: that must be 404, not 405
+    const PROJECT = '/{project:[A-Za-z0-9][^/]*}';
+    const VERSION = `${PROJECT}/{version}`;
+    const row = (
+      method: string,
+      path: string,
+      access: TAccess,
+      handle: (call: RegistryCall, pypi: IPypiParts) => ReturnType<IRoute['handle']>,
+    ): IRoute => ({ method, path, access, handle: (call) => handle(call, pypi) });
+    return [
+      row('GET', '/simple', listing, redirectToList),
+      row('GET', '/simple/', listing, listProjects),
+      row('GET', '/simple/{project}', read, redirectToProject),
+      row('GET', '/simple/{project}/', read, getProject),
+      row('GET', FILE, read, getFile),
+      row('GET', '/integrity/{project}/{version}/{filename}/provenance', read, getProvenance),
+      // no project is called pypi
+      row('GET', `/pypi${PROJECT}/json`, read, getProjectJson),
+      row('GET', `/pypi${VERSION}/json`, read, getVersionJson),
+      row('GET', `${PROJECT}/json`, read, getProjectJson),
+      row('GET', `${VERSION}/json`, read, getVersionJson),
+
+      row('POST', '/', late, upload),
+      row('POST', '/legacy', late, upload),
+
+      row('DELETE', FILE, removal, remove),
+      row('POST', `${FILE}/yank`, write, yank),
+      row('POST', `${FILE}/unyank`, write, unyank),
+      row('GET', `${PROJECT}/status`, read, getStatus),
+      row('PUT', `${PROJECT}/status`, write, putStatus),
+      row('POST', `${VERSION}/yank`, write, yank),
+      row('POST', `${VERSION}/unyank`, write, unyank),
+      row('DELETE', VERSION, removal, remove),
+      row('DELETE', PROJECT, removal, remove),
+    ];
+  }
+
+  /** The index of a host is also `/simple/`, where people look for it first. */
+  public override aliases(): Record<string, string> {
+    return { '/simple': '/simple' };
+  }
+
+  /** A client that gets 403 for a name does not look for it in its other indexes; uv does not even after 401. */
+  protected override get hidesNames(): boolean {
+    return true;
+  }
+
+  public override runCommand(name: string, input: ICommandInput): Promise<void> {
+    return runPypiCommand(this.parts, name, input);
+  }
+
+  public override importer(): IImporter {
+    const { storage, limits } = this.services;
+    return pypiImporter(storage, limits);
+  }
+
+  public override listings(): IRebuildable[] {
+    return [this.parts.catalog];
+  }
+
+  public override chores(): IChore[] {
+    const work = async () => {
+      const since = new Date(this.services.storage.now().getTime() - RECONCILE_MS);
+      return { projects: await this.parts.catalog.reconcile(since) };
+    };
+    return [{ name: 'Listing projects whose listing was missed', everyMs: DAY_MS, work }];
+  }
+
+  public override sweepOrphans(options: ISweepOptions = {}): Promise<number> {
+    return this.services.storage.sweepPackages({ ...orphanSweep, ...options });
+  }
+
+  /** Uploaders print the body of an answer as it is; clients of the JSON API look for `message`. */
+  protected renderError(error: RegistryError, call: RegistryCall | null): IResponse {
+    if (call?.path.endsWith('/json')) return respond(error.status, { message: error.message });
+    return respond(error.status, `${error.message}\n`);
+  }
+
+  public override clientSetup(url: string): string[] {
+    const base = url.replace(/\/+$/, '');
+    return [
+      `pip install --index-url ${base}/simple/ PACKAGE`,
+      `uv add --index ${base}/simple/ PACKAGE`,
+      `twine upload --repository-url ${base}/ --username __token__ dist/*`,
+    ];
+  }
+}

@@ -1,0 +1,90 @@
+import type { RegistryStorage } from '../core/classes.registrystorage.js';
+import type { IWriteStamp } from '../core/storage/interfaces.storage.js';
+import {
+  existing,
+  removeFiles,
+  selectFiles,
+  setStatus,
+  type TSelection,
+  wereRemovedBy,
+  written,
+  yankFiles,
+} from './helpers.document.js';
+import { namedKeys } from './helpers.orphans.js';
+import type { IPypiParts } from './interfaces.parts.js';
+import type { IProjectStatus, IPypiDocument } from './interfaces.pypi.js';
+import { documentKey } from './keys.pypi.js';
+
+/** Where a change is written: the storage of a call, or the registry's own. */
+export interface IChangePlace {
+  storage: RegistryStorage;
+  catalog: IPypiParts['catalog'];
+  /** normalised */
+  project: string;
+}
+
+interface IChange {
+  version?: string | undefined;
+  /** pure */
+  apply(current: IPypiDocument, stamp: IWriteStamp): IPypiDocument;
+  applied?(current: IPypiDocument, stamp: IWriteStamp): boolean;
+  drop?(before: IPypiDocument | null, after: IPypiDocument | null): string[];
+}
+
+const commitChange = async (
+  { storage, catalog, project }: IChangePlace,
+  { version, apply, applied, drop }: IChange,
+): Promise<IPypiDocument> => {
+  const document = await storage.commit<IPypiDocument>({
+    packageName: project,
+    version,
+    document: {
+      key: documentKey(project),
+      apply: (current, _placed, stamp) => apply(existing(current, project), stamp),
+      applied,
+    },
+    drop,
+    catalog,
+  });
+  return written(document, project);
+};
+
+const versionIn = (selection: TSelection): string | undefined =>
+  typeof selection === 'object' && 'version' in selection ? selection.version : undefined;
+
+/** Yanks the selected files (PEP 592), or takes the yank back if `reason` is undefined. */
+export const changeYank = (
+  place: IChangePlace,
+  selection: TSelection,
+  reason: string | undefined,
+): Promise<IPypiDocument> =>
+  commitChange(place, {
+    version: versionIn(selection),
+    apply: (document, stamp) => yankFiles(document, selectFiles(document, place.project, selection), reason, stamp),
+  });
+
+/** Keys that `before` names and `after` does not. */
+const keysGone = (before: IPypiDocument | null, after: IPypiDocument | null): string[] => {
+  const left = new Set(after ? namedKeys(after) : []);
+  return (before ? namedKeys(before) : []).filter((key) => !left.has(key));
+};
+
+/** Deletes the selected files. The document stays, because it records the names that were used. */
+export const deleteFiles = (place: IChangePlace, selection: TSelection): Promise<IPypiDocument> => {
+  // of the last attempt: an attempt that finds other files removes those
+  let names: string[] = [];
+  return commitChange(place, {
+    version: versionIn(selection),
+    apply: (document, stamp) => {
+      const files = selectFiles(document, place.project, selection);
+      names = files.map(({ filename }) => filename);
+      return removeFiles(document, files, stamp);
+    },
+    applied: (document, stamp) => names.length > 0 && wereRemovedBy(document, names, stamp),
+    drop: keysGone,
+  });
+};
+
+/** Sets the status of a project (PEP 792). */
+export const changeStatus = (place: IChangePlace, status: IProjectStatus): Promise<IPypiDocument> =>
+  commitChange(place, { apply: (document, stamp) => setStatus(document, status, stamp) });

@@ -1,0 +1,1 @@
+export { PypiRegistry } from './classes.pypiregistry.js';

@@ -1,0 +1,121 @@
+import { RegistryError } from '../../core/classes.registryerror.js';
+import type { IFormFields } from '../../core/pipeline/body/interfaces.form.js';
+import type { IInspectedFile } from '../interfaces.pypi.js';
+import { type IFileName, isFileNameOf } from './wire.filenames.js';
+import { assertNewName, normalizeName } from './wire.names.js';
+import { canonicalVersion, parseVersion } from './wire.versions.js';
+
+/**
+ * Fields that are read. All others are ignored: they repeat the metadata of the file, which is opened anyway, and every
+ * year brings new ones.
+ */
+export const FORM_FIELDS = [
+  ':action',
+  'protocol_version',
+  'name',
+  'version',
+  'filetype',
+  'filename',
+  'md5_digest',
+  'sha256_digest',
+  'attestations',
+] as const;
+
+/** The field of the file. */
+export const CONTENT = 'content';
+
+/** The checked fields of an upload. */
+export interface IUploadForm {
+  /** normalised */
+  project: string;
+  /** as sent, without blanks around it */
+  name: string;
+  version: string;
+  filetype?: string;
+  /** hex, lower case */
+  md5?: string;
+  /** hex, lower case */
+  sha256?: string;
+  /** a JSON text */
+  attestations?: string;
+}
+
+const wrong = (message: string): RegistryError => new RegistryError('invalid', message);
+
+/** A field's value; an empty one means absent, and so does `UNKNOWN`, which setuptools writes. */
+const valueIn = (form: IFormFields, name: string): string | undefined => {
+  const value = form.get(name)?.trim();
+  return value === undefined || value === '' || value === 'UNKNOWN' ? undefined : value;
+};
+
+const digestOf = (form: IFormFields, name: string, digits: number): string | undefined => {
+  const value = valueIn(form, name)?.toLowerCase();
+  if (value === undefined) return undefined;
+  if (value.length !== digits || !/^[0-9a-f]+$/.test(value))
+    throw wrong(`The field ${name} is not ${digits} hex digits`);
+  return value;
+};
+
+/**
+ * The project that the fields received so far name, normalised; undefined if the name has not come yet. Throws for a
+ * name that no project can have.
+ */
+export const projectOfForm = (form: IFormFields): string | undefined => {
+  const name = valueIn(form, 'name');
+  return name === undefined ? undefined : assertNewName(name);
+};
+
+/** Checks the fields of a whole form. @see https://docs.pypi.org/api/upload/ */
+export const parseUploadForm = (form: IFormFields): IUploadForm => {
+  const action = valueIn(form, ':action');
+  if (action !== undefined && action !== 'file_upload') {
+    throw wrong(`The :action of an upload is file_upload; this index has no ${JSON.stringify(action.slice(0, 40))}`);
+  }
+  const protocol = valueIn(form, 'protocol_version');
+  if (protocol !== undefined && protocol !== '1') throw wrong('The protocol_version of an upload is 1');
+  const name = valueIn(form, 'name');
+  const version = valueIn(form, 'version');
+  if (name === undefined) throw wrong('The field name is missing');
+  const project = assertNewName(name);
+  if (version === undefined) throw wrong('The field version is missing');
+  if (!parseVersion(version)) {
+    throw wrong(`${JSON.stringify(version.slice(0, 100))} is not a version as PEP 440 defines it`);
+  }
+  const optional = {
+    filetype: valueIn(form, 'filetype'),
+    md5: digestOf(form, 'md5_digest', 32),
+    sha256: digestOf(form, 'sha256_digest', 64),
+    attestations: valueIn(form, 'attestations'),
+  };
+  return { project, name, version, ...(optional as Partial<IUploadForm>) };
+};
+
+/** Checks the form's digests against those of the received bytes. */
+export const assertDigests = (form: IUploadForm, digests: Record<string, string>): void => {
+  for (const algorithm of ['md5', 'sha256'] as const) {
+    const wanted = form[algorithm];
+    if (wanted !== undefined && wanted !== digests[algorithm]) {
+      throw new RegistryError(
+        'digestMismatch',
+        `The ${algorithm} of the received file is ${digests[algorithm]}, and the form says ${wanted}`,
+      );
+    }
+  }
+};
+
+/** Checks that the form, the file name and the metadata in the file speak of the same release. */
+export const assertAgreement = (form: IUploadForm, file: IFileName, { name, version }: IInspectedFile): void => {
+  const what = file.packagetype === 'bdist_wheel' ? 'METADATA' : 'PKG-INFO';
+  if (form.filetype !== undefined && form.filetype !== file.packagetype) {
+    throw wrong(`The filetype ${JSON.stringify(form.filetype.slice(0, 40))} is not that of ${file.filename}`);
+  }
+  if (normalizeName(name) !== form.project) {
+    throw wrong(`The form is for the project ${form.name}, and the ${what} in the file says ${name}`);
+  }
+  if (canonicalVersion(version) !== canonicalVersion(form.version)) {
+    throw wrong(`The form says version ${form.version}, and the ${what} in the file says ${version}`);
+  }
+  if (!isFileNameOf(file, form.project, version)) {
+    throw wrong(`The file name ${file.filename} is not one of ${name} ${version}`);
+  }
+};
