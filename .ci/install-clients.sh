@@ -47,9 +47,14 @@ GO_MODULES='
 umoci|github.com/opencontainers/umoci@v0.6.0|cmd/umoci|7
 buildkit|github.com/moby/buildkit@v0.34.2|cmd/buildctl cmd/buildkitd|10
 '
-# Libraries and programs of Python, together in one folder: folder | packages.
+# Libraries and programs of Python, together in one folder: folder | packages. pdm does not start with hishel 2.
 PYTHON_TOOLS='
 oci-python|python-dxf==12.1.1 oras==0.2.43
+pypi-clients|pip==26.3 uv==0.13.9 twine==7.0.0
+pypi-poetry|poetry==2.5.1
+pypi-pdm|pdm==2.29.4 hishel==1.4.0
+pypi-builders|hatch==1.18.2 hatchling==1.33.0 flit==4.2.0 flit_core==4.2.0 maturin==1.16.0 build==1.6.1 setuptools==84.2.1 pypi-attestations==0.0.30
+pypi-peers|devpi-server==6.20.3 pypiserver==2.4.2 passlib==1.7.4
 '
 # Debian packages that are unpacked and not installed, as they are beside a newer one or would start a
 # service: folder | packages.
@@ -57,6 +62,8 @@ UNPACKED_TOOLS='
 docker-20|docker.io containerd runc
 nginx|nginx
 '
+# The Rust toolchain that has the cargo of the tests; rustup installs it.
+RUST_TOOLCHAIN=1.95.0
 # A Debian package of a newer suite with the PHP libraries that it needs, unpacked and not installed: folder | suites |
 # package | command that proves that it runs, from inside the folder. What a later suite has is unpacked over the earlier
 # ones. These packages are the same on every architecture and run on the system's own PHP.
@@ -213,6 +220,24 @@ unpack_debian_packages() {
   rm -rf "$debs"
 }
 
+# A link to the toolchain: a test has a home of its own, and rustup's own programs look for toolchains in the home.
+install_cargo() {
+  local folder="$TOOLS/cargo" program
+  has_stamp cargo "$RUST_TOOLCHAIN" && [ -x "$folder/toolchain/bin/cargo" ] && return 0
+  mkdir -p "$folder"
+  local rustup; rustup=$(command -v rustup || echo "$HOME/.cargo/bin/rustup")
+  program=$("$rustup" which --toolchain "$RUST_TOOLCHAIN" cargo 2> "$folder/rustup.log") \
+    || { twice 300 "$rustup" toolchain install "$RUST_TOOLCHAIN" --profile minimal --no-self-update >> "$folder/rustup.log" 2>&1 \
+         && program=$("$rustup" which --toolchain "$RUST_TOOLCHAIN" cargo 2>> "$folder/rustup.log"); }
+  if [ -n "$program" ] && "$program" --version >> "$folder/rustup.log" 2>&1; then
+    ln -sfn "$(dirname "$(dirname "$program")")" "$folder/toolchain"
+    echo "$RUST_TOOLCHAIN" > "$folder/.installed"
+    echo "got      cargo ($RUST_TOOLCHAIN)"
+  else
+    give_up cargo "$RUST_TOOLCHAIN" "$folder/rustup.log"
+  fi
+}
+
 # newer_packages FOLDER MIRROR SUITE PACKAGE…: fetches packages of a suite, and what they need, without touching the
 # system's own lists and packages. PHP itself is taken from the system.
 newer_packages() {
@@ -319,6 +344,7 @@ done 3<<< "$GO_MODULES"
 while IFS='|' read -r name packages <&3; do
   [ -n "$name" ] && wanted "$name" "$@" && install_python_tool "$name" "$packages"
 done 3<<< "$PYTHON_TOOLS"
+wanted cargo "$@" && install_cargo
 install_debian_tools "$@"
 while IFS='|' read -r name packages <&3; do
   [ -n "$name" ] && wanted "$name" "$@" && unpack_debian_packages "$name" "$packages"

@@ -2,14 +2,15 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { createNodeServer, SmartRegistry } from '../ts/index.js';
 import { freePort } from './support/client/server.js';
 import { selfSigned } from './support/http/host.js';
 import { Actor } from './support/npm/actors.js';
-import { publishOf } from './support/npm/packages.js';
+import { publishOf, tarball } from './support/npm/packages.js';
 import { run, top } from './support/program.js';
+import { sdist, wheel } from './support/pypi/distributions.js';
 import { asInstalled, shellBlock, startServe, startSession } from './support/readme/session.js';
 import { readmeBlocks } from './support/readme-blocks.js';
 import { startRegistry, temporaryFolder } from './support/registry.js';
@@ -44,6 +45,42 @@ t.test('readme: the first image, typed as a new user would', { timeout: 120_000 
   const output = await type(shellBlock(blocks, 'podman push'));
   t.match(output, /Login Succeeded!/);
   t.match(output, /"Tags": \[\s+"1\.0"\s+\]/);
+});
+
+t.test('readme: the first wheel, typed as a new user would', { timeout: 120_000 }, async (t) => {
+  const [pip, twine] = [findTool('pip'), findTool('twine')];
+  if (!pip || !twine) {
+    t.comment('skipped: pip and twine are not installed (.ci/run installs them)');
+    return t.pass('no Python tools', { skip: 'pip and twine are not installed' });
+  }
+  const { home, data, env, type } = await startSession(t);
+  const dist = join(home, 'first', 'hello-index', 'dist');
+  await mkdir(dist, { recursive: true });
+  const { filename, bytes } = wheel('hello-index', '1.0');
+  await writeFile(join(dist, filename), bytes);
+  const folders = [pip, twine].map(({ command }) => dirname(command[0]));
+  Object.assign(env, { PATH: `${folders.join(':')}:${env.PATH}`, PIP_CACHE_DIR: join(home, 'pip') });
+  const output = await type(named('sh', 'pypi'));
+  t.match(output, /Successfully installed hello-index-1\.0/);
+  t.match(output, '{"yanked":true,"reason":"says good night"}');
+  t.match(output, '"yanked_reason":"says good night"');
+  t.match(await readFile(join(home, 'first/site/hello_index/__init__.py'), 'utf8'), '1.0');
+
+  await mkdir(join(home, 'wheelhouse'));
+  const source = await sdist('other', '0.9');
+  await writeFile(join(home, 'wheelhouse', source.filename), source.bytes);
+  const commands = shellBlock(blocks, 'smartregistry pypi yank').replaceAll('./data', data);
+  t.match(
+    (await run('bash', ['-euc', asInstalled(commands)], { cwd: home, env })).stdout,
+    new RegExp(
+      [
+        'hello-index 1\\.0 is yanked',
+        'hello-index 1\\.0 is not yanked',
+        'hello-index is quarantined: malware',
+        'hello_index-1\\.0-py3-none-any\\.whl is deleted',
+      ].join('\n'),
+    ),
+  );
 });
 
 t.test('readme: a pipeline publishes what its token allows, and nothing else', { timeout: 120_000 }, async (t) => {
@@ -104,12 +141,15 @@ const startFolder = async (t: Test) => {
 
 t.test('readme: the commands', { timeout: 120_000 }, async (t) => {
   const { cwd, type } = await startFolder(t);
+  await mkdir(join(cwd, 'packages'));
+  await writeFile(join(cwd, 'packages', 'hello-1.0.0.tgz'), await tarball({ name: 'hello', version: '1.0.0' }));
   const lines = blocks.flatMap(({ language, code }) => (language === 'sh' ? code.split('\n') : []));
   let token = '';
   for (const line of lines.filter((text) => /^smartregistry (?!serve )/.test(text) && !text.includes('--data'))) {
     const stdout = await type(line.replace('TOKEN', token));
     t.pass(line);
     if (line.includes('token create')) token = stdout.trim();
+    if (line.includes(' import ')) t.match(stdout, /^1 imported, 0 already there, 0 failed, 0 skipped$/m);
     if (line.includes('user list')) t.match(stdout, /^ann\b/m);
     if (line.includes('config check')) t.equal(stdout, 'registry.json is a valid configuration\n');
   }
@@ -219,7 +259,7 @@ t.test('readme: every shell block is typed by a test or by .ci/run', async (t) =
     /^smartregistry /,
   ];
   for (const { language, name, code, line } of blocks) {
-    if (language !== 'sh' || name !== '' || /npm publish|podman push/.test(code)) continue;
+    if (language !== 'sh' || name !== '' || /npm publish|podman push|cargo publish/.test(code)) continue;
     for (const command of code.trim().split('\n'))
       t.ok(
         typed.some((known) => known.test(command)),

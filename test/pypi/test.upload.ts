@@ -1,6 +1,8 @@
 import t from 'tap';
-import { JSON_TYPE, pypiWorld } from '../support/pypi/actors.js';
-import { hex, sdist, wheel } from '../support/pypi/distributions.js';
+import { type IPart, multipart } from '../support/multipart.js';
+import { contentOf, fieldsOf, JSON_TYPE, PASSWORD, PypiActor, pypiWorld } from '../support/pypi/actors.js';
+import { attestationOf, hex, sdist, wheel } from '../support/pypi/distributions.js';
+import { send } from '../support/registry.js';
 
 t.test('a wheel and an sdist are uploaded, listed and downloaded', async (t) => {
   const { anon, writer, stored } = await pypiWorld(t);
@@ -47,4 +49,225 @@ t.test('a wheel and an sdist are uploaded, listed and downloaded', async (t) => 
   t.equal((await anon.get(`${new URL(url).pathname}.metadata`)).text, built.metadata);
   t.equal((await anon.get('/pypi/packages/lab-pkg/lab_pkg-1.0.tar.gz.metadata')).status, 404);
   t.ok((await anon.get('/pypi/packages/lab-pkg/lab_pkg-1.0.tar.gz')).bytes.equals(source.bytes));
+});
+
+t.test('the four paths take uploads, and none of them redirects', async (t) => {
+  const { writer } = await pypiWorld(t);
+  for (const [at, path] of ['/pypi', '/pypi/', '/pypi/legacy', '/pypi/legacy/'].entries()) {
+    const answer = await writer.upload(wheel('demo', `1.${at}`), {}, path);
+    t.match(answer, { status: 200 }, path);
+  }
+  t.same((await writer.page('demo')).versions, ['1.0', '1.1', '1.2', '1.3']);
+  for (const path of ['/simple/', '/simple/demo/', '/pypi/simple/', '/pypi/simple/demo/']) {
+    const answer = await writer.upload(wheel('demo', '2.0'), {}, path);
+    t.match(answer, { status: 405, headers: { Allow: 'GET, HEAD' } }, `${path} is no upload URL`);
+  }
+  t.equal((await writer.get('/pypi/')).status, 405);
+});
+
+/** The fields of each client in its order, as measured on the wire; `*` stands for what the test fills in. */
+const CLIENTS: Record<string, string> = {
+  twine: 'summary name version pyversion filetype sha256_digest blake2_256_digest :action protocol_version content',
+  uv: ':action sha256_digest blake2_256_digest protocol_version metadata_version name version filetype pyversion requires_python content',
+  poetry: 'md5_digest sha256_digest blake2_256_digest filetype pyversion name version :action protocol_version content',
+  flit: ':action name version metadata_version summary provides protocol_version filetype md5_digest sha256_digest content',
+  hatch:
+    'description metadata_version name version summary import_name filetype pyversion :action protocol_version md5_digest sha256_digest blake2_256_digest content',
+  pdm: 'name version filetype pyversion metadata_version summary home_page author author_email maintainer maintainer_email license description keywords download_url comment description_content_type license_expression sha256_digest md5_digest blake2_256_digest :action protocol_version content',
+  'the file first': 'content :action protocol_version name version filetype md5_digest sha256_digest',
+  'the file in the middle': ':action content name version filetype sha256_digest',
+  'only what is needed': 'name version content',
+};
+
+t.test('fields come in any order, before and behind the file; empty ones mean absent', async (t) => {
+  const { writer, anon } = await pypiWorld(t);
+  for (const [at, [client, order]] of Object.entries(CLIENTS).entries()) {
+    for (const file of [wheel('demo', `1.${at}`), await sdist('demo', `1.${at}`)]) {
+      const fields: Record<string, string> = fieldsOf(file);
+      const parts = order
+        .split(' ')
+        .map((name): IPart => (name === 'content' ? contentOf(file) : { name, value: fields[name] ?? '' }));
+      t.match(await writer.post(parts), { status: 200 }, `${client}, ${file.filetype}`);
+    }
+  }
+  t.equal((await anon.page('demo')).files.length, 2 * Object.keys(CLIENTS).length);
+});
+
+t.test('empty fields, UNKNOWN and fields that nobody knows', async (t) => {
+  const { writer } = await pypiWorld(t);
+  const file = wheel('demo', '1.0');
+  const answer = await writer.upload(file, {
+    md5_digest: '',
+    sha256_digest: 'UNKNOWN',
+    filetype: '',
+    protocol_version: '',
+    ':action': '',
+    home_page: '',
+    attestations: '',
+    field_of_the_year_2031: 'x',
+    __proto__: 'x',
+    blake2_256_digest: 'not even hex',
+  });
+  t.match(answer, { status: 200 });
+});
+
+t.test('a signature beside the file is taken and dropped', async (t) => {
+  const { writer, stored } = await pypiWorld(t);
+  const file = wheel('demo', '1.0');
+  const fields = Object.entries(fieldsOf(file)).map(([name, value]): IPart => ({ name, value }));
+  const signature: IPart = { name: 'gpg_signature', value: 'x'.repeat(100_000), filename: `${file.filename}.asc` };
+  t.match(await writer.post([...fields, signature, contentOf(file)]), { status: 200 });
+  t.equal((await stored()).length, 3);
+});
+
+t.test('a form that the host has parsed: the file as bytes, a Blob or a stream', async (t) => {
+  const { registry, writer, anon } = await pypiWorld(t);
+  const forms: [string, (bytes: Buffer) => unknown][] = [
+    ['a Buffer', (bytes) => bytes],
+    ['a Uint8Array', (bytes) => new Uint8Array(bytes)],
+    ['a Blob', (bytes) => new Blob([new Uint8Array(bytes)])],
+    ['a web stream', (bytes) => new Blob([new Uint8Array(bytes)]).stream()],
+  ];
+  for (const [at, [what, form]] of forms.entries()) {
+    const file = wheel('my-package', `1.0.${at}`);
+    const answer = await send(registry, 'POST', '/pypi/', {
+      headers: { Authorization: `Bearer ${writer.token}`, 'Content-Type': 'multipart/form-data' },
+      body: {
+        ':action': 'file_upload',
+        protocol_version: '1',
+        name: 'my-package',
+        version: `1.0.${at}`,
+        filetype: 'bdist_wheel',
+        content: form(file.bytes),
+        filename: file.filename,
+      },
+    });
+    t.match(answer, { status: 200 }, what);
+    t.ok((await anon.get(`/pypi/packages/my-package/${file.filename}`)).bytes.equals(file.bytes), what);
+  }
+  const form = new FormData();
+  const file = wheel('my-package', '2.0');
+  for (const [name, value] of Object.entries(fieldsOf(file))) form.append(name, value);
+  form.append('content', new File([new Uint8Array(file.bytes)], file.filename));
+  const answer = await send(registry, 'POST', '/pypi/', {
+    headers: { Authorization: `Bearer ${writer.token}` },
+    body: form,
+  });
+  t.match(answer, { status: 200 }, 'a FormData');
+});
+
+t.test('the same file again is a success, and other bytes are not', async (t) => {
+  const { writer, anon, everything } = await pypiWorld(t);
+  const file = wheel('demo', '1.0');
+  await writer.upload(file);
+  const { files } = await anon.page('demo');
+  const before = await everything();
+  t.match(await writer.upload(file), { status: 200 });
+  t.match(await writer.upload(file, { name: 'DEMO' }), { status: 200 });
+  t.same((await anon.page('demo')).files, files, 'with its first upload time');
+  const others = [
+    wheel('demo', '1.0', { description: 'changed' }),
+    wheel('demo', '1.0', { filename: 'demo-1.0.0-py3-none-any.whl', description: 'equal version, equal file' }),
+    wheel('demo', '1.0', { filename: 'Demo-1.0-py3-none-any.whl', description: 'equal name, equal file' }),
+  ];
+  for (const other of others) {
+    t.match(await writer.upload(other), { status: 400, text: /^File already exists: / }, other.filename);
+  }
+  await writer.upload(await sdist('demo', '1.0'));
+  const zip = await writer.upload(await sdist('demo', '1.0', { ending: '.zip' }));
+  t.match(zip, { status: 400, text: /It is there under the name demo-1\.0\.tar\.gz/ }, 'a release has one sdist');
+  t.equal((await anon.page('demo')).files.length, 2);
+  t.equal((await everything()).length, before.length + 3, 'and nothing more is stored');
+});
+
+t.test('names as older tools write them are listed as they were sent', async (t) => {
+  const { writer, anon } = await pypiWorld(t);
+  const files = [
+    await sdist('Foo.Bar', '1.0', { filename: 'foo-bar-1.0.tar.gz', folder: 'foo-bar-1.0' }),
+    wheel('Foo.Bar', '1.0', { stem: 'Foo.Bar' }),
+    wheel('foo_bar', '1!2.0+Local-1', {
+      filename: 'foo_bar-1!2.0+local_1-py2.py3-none-any.whl',
+      folder: 'foo_bar-1!2.0+local.1.dist-info',
+    }),
+    await sdist('foo-bar', '3.0', { ending: '.zip' }),
+  ];
+  for (const file of files) t.match(await writer.upload(file), { status: 200 }, file.filename);
+  const { files: listed, versions } = await anon.page('foo-bar');
+  t.same(
+    listed.map(({ filename }) => filename),
+    files.map(({ filename }) => filename),
+  );
+  t.same(versions, ['1.0', '1!2.0+Local-1', '3.0']);
+  for (const { url, size } of listed) {
+    const answer = await anon.get(new URL(url).pathname);
+    t.match(answer, { status: 200, headers: { 'Content-Length': String(size) } }, url);
+  }
+});
+
+t.test('attestations are stored, and announced over https only', async (t) => {
+  const { registry, writer, anon, stored } = await pypiWorld(t);
+  const file = wheel('demo', '1.0');
+  const attestations = [attestationOf(file)];
+  t.match(await writer.upload(file, { attestations: JSON.stringify(attestations) }), { status: 200 });
+  t.ok((await stored()).includes(`pypi/packages/demo/${file.filename}.attestations`));
+  t.equal((await anon.page('demo')).files[0]?.provenance, null, 'over http');
+  const [json, html] = [JSON_TYPE, 'text/html'].map((accept) =>
+    send(registry, 'GET', '/simple/demo/', { headers: { accept }, baseUrl: 'https://pypi.example.org' }),
+  );
+  const path = `/pypi/integrity/demo/1.0/${file.filename}/provenance`;
+  t.match((await json)?.json(), { files: [{ provenance: `https://pypi.example.org${path}` }] });
+  t.match((await html)?.text, `data-provenance="https://pypi.example.org${path}"`);
+  t.match((await anon.get(path)).json(), { version: 1, attestation_bundles: [{ attestations }] });
+
+  const other = wheel('demo', '2.0');
+  const wrong = await writer.upload(other, { attestations: JSON.stringify(attestations) });
+  t.match(wrong, { status: 400, text: /its subject has another sha256/ });
+  await writer.upload(other);
+  t.notOk('provenance' in ((await anon.page('demo')).files[1] as object));
+  t.equal((await anon.get(`/pypi/integrity/demo/2.0/${other.filename}/provenance`)).status, 404);
+});
+
+t.test('who may upload', async (t) => {
+  const { anon, writer, reader, tokenOf, stored, registry } = await pypiWorld(t);
+  const file = wheel('Demo', '1.0');
+  const own = await tokenOf({ scopes: ['pypi:package:demo:write'] });
+  const other = await tokenOf({ scopes: ['pypi:package:other:write'] });
+  const npm = new PypiActor(registry, await registry.getAuthManager().createNpmToken('ann'));
+  t.match(await anon.upload(file), { status: 401, headers: { 'WWW-Authenticate': 'Basic realm="pypi"' } });
+  t.match(await npm.upload(file), { status: 401 }, "another protocol's token");
+  t.match(await reader.upload(file), { status: 403 }, 'a read-only token');
+  t.match(await other.upload(file), { status: 403, text: /write on package demo/ }, 'a token of another project');
+  const last: IPart[] = [contentOf(file), { name: 'name', value: 'demo' }, { name: 'version', value: '1.0' }];
+  t.match(await other.post(last), { status: 403 }, 'the name behind the file');
+  t.same(await stored(), []);
+  t.match(await own.upload(file), { status: 200 });
+  const password = Buffer.from(`ann:${PASSWORD}`).toString('base64');
+  for (const authorization of [`Bearer ${writer.token}`, `Basic ${password}`]) {
+    const { bytes, contentType } = multipart([contentOf(file), ...last.slice(1)]);
+    const headers = { authorization, 'content-type': contentType };
+    t.match(await send(registry, 'POST', '/pypi/', { headers, body: bytes }), { status: 200 }, authorization);
+  }
+});
+
+t.test('hooks are asked once for each object, and may refuse', async (t) => {
+  const asked: string[] = [];
+  const { writer, stored } = await pypiWorld(t, {
+    storageHooks: {
+      beforePut: async ({ key, phase, metadata }) => {
+        asked.push(`${phase} ${key} ${metadata?.packageName} ${metadata?.version ?? ''}`.trim());
+        return { allowed: metadata?.version !== '6.6.6', reason: 'an evil version' };
+      },
+    },
+  });
+  const file = wheel('Demo', '1.0');
+  await writer.upload(file);
+  t.same(asked, [
+    `start pypi/packages/demo/${file.filename} demo`,
+    `commit pypi/packages/demo/${file.filename} demo 1.0`,
+    `commit pypi/packages/demo/${file.filename}.metadata demo 1.0`,
+    'commit pypi/metadata/demo/metadata.json demo 1.0',
+  ]);
+  const before = await stored();
+  t.match(await writer.upload(wheel('demo', '6.6.6')), { status: 403, text: /an evil version/ });
+  t.same(await stored(), before);
 });

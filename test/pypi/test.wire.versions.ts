@@ -1,11 +1,21 @@
 import t from 'tap';
 import {
   canonicalVersion,
-  compareVersions,
   isPrerelease,
   isSpecifierSet,
   parseVersion,
+  sortedByVersion,
 } from '../../ts/pypi/wire/wire.versions.js';
+
+/** -1, 0 or 1: how two versions are ordered, in whatever order they come. */
+const compareVersions = (one: string, other: string): number => {
+  const [[first], [second]] = [
+    [one, other],
+    [other, one],
+  ].map((pair) => sortedByVersion(pair, (text) => text)) as [string[], string[]];
+  // a stable sort keeps equal ones as they came
+  return first === second ? (first === one ? -1 : 1) : 0;
+};
 
 /** In their order; the cases are those of packaging's own tests (tests/test_version.py). */
 const ORDERED = [
@@ -80,19 +90,23 @@ const WRONG = [
 t.test('versions are ordered as installers order them', async (t) => {
   for (const [at, one] of ORDERED.entries()) {
     for (const [other, two] of ORDERED.entries()) {
-      t.equal(Math.sign(compareVersions(one, two)), Math.sign(at - other), `${one} and ${two}`);
+      t.equal(at === other ? 0 : compareVersions(one, two), Math.sign(at - other), `${one} and ${two}`);
     }
   }
-  t.equal(Math.sign(compareVersions('no version', '0')), -1);
-  t.equal(Math.sign(compareVersions('0', 'no version')), 1);
+  t.equal(compareVersions('no version', '0'), -1);
+  t.equal(compareVersions('0', 'no version'), 1);
   t.equal(compareVersions('no version', 'none either'), 0);
+  t.same(
+    sortedByVersion([...ORDERED].reverse(), (text) => text),
+    ORDERED,
+  );
 });
 
 t.test('all spellings of a version are one version', async (t) => {
   for (const [canonical, spellings] of EQUAL) {
     for (const spelling of spellings) {
       t.equal(canonicalVersion(spelling), canonical, spelling);
-      t.equal(compareVersions(spelling, canonical), 0, spelling);
+      if (spelling !== canonical) t.equal(compareVersions(spelling, canonical), 0, spelling);
     }
   }
   const canonical = ORDERED.map(canonicalVersion);

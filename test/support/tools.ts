@@ -50,6 +50,20 @@ export type TToolName =
   | 'oras-py'
   | 'mvn'
   | 'nginx'
+  | 'pip'
+  | 'uv'
+  | 'twine'
+  | 'poetry'
+  | 'pdm'
+  | 'hatch'
+  | 'hatchling'
+  | 'flit'
+  | 'maturin'
+  | 'python-build'
+  | 'devpi-server'
+  | 'devpi-init'
+  | 'pypiserver'
+  | 'cargo'
   | 'composer'
   | 'composer-2.11';
 
@@ -110,7 +124,22 @@ const layouts: Record<TToolName, IToolLayout> = {
   // the interpreter that has the library
   'oras-py': { folder: 'oci-python', file: 'bin/python' },
   mvn: { file: 'bin/mvn', onPath: 'mvn' },
+  // its folder has rustc too
+  cargo: { file: 'toolchain/bin/cargo' },
   nginx: { file: 'usr/sbin/nginx', onPath: 'nginx' },
+  pip: { folder: 'pypi-clients', file: 'bin/pip' },
+  uv: { folder: 'pypi-clients', file: 'bin/uv' },
+  twine: { folder: 'pypi-clients', file: 'bin/twine' },
+  poetry: { folder: 'pypi-poetry', file: 'bin/poetry' },
+  pdm: { folder: 'pypi-pdm', file: 'bin/pdm' },
+  hatch: { folder: 'pypi-builders', file: 'bin/hatch' },
+  hatchling: { folder: 'pypi-builders', file: 'bin/hatchling' },
+  flit: { folder: 'pypi-builders', file: 'bin/flit' },
+  maturin: { folder: 'pypi-builders', file: 'bin/maturin' },
+  'python-build': { folder: 'pypi-builders', file: 'bin/pyproject-build' },
+  'devpi-server': { folder: 'pypi-peers', file: 'bin/devpi-server' },
+  'devpi-init': { folder: 'pypi-peers', file: 'bin/devpi-init' },
+  pypiserver: { folder: 'pypi-peers', file: 'bin/pypi-server' },
   composer: { file: 'usr/bin/composer', onPath: 'composer' },
   'composer-2.11': { file: 'usr/bin/composer' },
 };

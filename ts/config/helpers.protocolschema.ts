@@ -81,9 +81,9 @@ export const protocolEntries = {
   oci: maybe(oci),
   npm: maybe(protocol(['emptyAudit', 'strictNames'])),
   maven: maybe(protocol()),
-  cargo: maybe(protocol()),
+  cargo: maybe(protocol([])),
   composer: maybe(composer),
-  pypi: maybe(protocol()),
+  pypi: maybe(protocol([])),
   rubygems: maybe(protocol()),
 };
 

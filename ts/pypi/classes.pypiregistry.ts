@@ -9,6 +9,7 @@ import type { IRebuildable } from '../core/listing/interfaces.listing.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { respond } from '../core/pipeline/helpers.http.js';
 import type { IRoute } from '../core/pipeline/helpers.routes.js';
+import type { IImporter } from '../core/pipeline/interfaces.importing.js';
 import type { IRegistryServices, TAccess, TParams } from '../core/pipeline/interfaces.pipeline.js';
 import { getStatus, putStatus, remove, unyank, yank } from './handlers/handlers.changes.js';
 import { getFile, getProvenance } from './handlers/handlers.files.js';
@@ -17,6 +18,7 @@ import { getProject, listProjects, redirectToList, redirectToProject } from './h
 import { upload } from './handlers/handlers.upload.js';
 import { PYPI_COMMANDS, runPypiCommand } from './helpers.commands.js';
 import { isEmpty } from './helpers.document.js';
+import { pypiImporter } from './helpers.importer.js';
 import { orphanSweep } from './helpers.orphans.js';
 import type { IPypiParts } from './interfaces.parts.js';
 import type { IPypiDocument, IPypiEntry } from './interfaces.pypi.js';
@@ -59,7 +61,9 @@ export class PypiRegistry extends BaseRegistry {
   protected routes(): IRoute[] {
     const pypi = this.parts;
     const FILE = '/packages/{project}/{filename}';
-    const VERSION = '/{project}/{version}';
+    // hatch looks at `/+simple/{project}/` below an upload URL: that must be 404, not 405
+    const PROJECT = '/{project:[A-Za-z0-9][^/]*}';
+    const VERSION = `${PROJECT}/{version}`;
     const row = (
       method: string,
       path: string,
@@ -74,9 +78,9 @@ export class PypiRegistry extends BaseRegistry {
       row('GET', FILE, read, getFile),
       row('GET', '/integrity/{project}/{version}/{filename}/provenance', read, getProvenance),
       // no project is called pypi
-      row('GET', '/pypi/{project}/json', read, getProjectJson),
+      row('GET', `/pypi${PROJECT}/json`, read, getProjectJson),
       row('GET', `/pypi${VERSION}/json`, read, getVersionJson),
-      row('GET', '/{project}/json', read, getProjectJson),
+      row('GET', `${PROJECT}/json`, read, getProjectJson),
       row('GET', `${VERSION}/json`, read, getVersionJson),
 
       row('POST', '/', late, upload),
@@ -85,12 +89,12 @@ export class PypiRegistry extends BaseRegistry {
       row('DELETE', FILE, removal, remove),
       row('POST', `${FILE}/yank`, write, yank),
       row('POST', `${FILE}/unyank`, write, unyank),
-      row('GET', '/{project}/status', read, getStatus),
-      row('PUT', '/{project}/status', write, putStatus),
+      row('GET', `${PROJECT}/status`, read, getStatus),
+      row('PUT', `${PROJECT}/status`, write, putStatus),
       row('POST', `${VERSION}/yank`, write, yank),
       row('POST', `${VERSION}/unyank`, write, unyank),
       row('DELETE', VERSION, removal, remove),
-      row('DELETE', '/{project}', removal, remove),
+      row('DELETE', PROJECT, removal, remove),
     ];
   }
 
@@ -106,6 +110,11 @@ export class PypiRegistry extends BaseRegistry {
 
   public override runCommand(name: string, input: ICommandInput): Promise<void> {
     return runPypiCommand(this.parts, name, input);
+  }
+
+  public override importer(): IImporter {
+    const { storage, limits } = this.services;
+    return pypiImporter(storage, limits);
   }
 
   public override listings(): IRebuildable[] {

@@ -30,11 +30,23 @@ export const written = (document: IPypiDocument | null, project: string): IPypiD
 export const fileOf = (document: IPypiDocument | null | undefined, filename: string): IPypiFile | null =>
   document && Object.hasOwn(document.files, filename) ? (document.files[filename] as IPypiFile) : null;
 
+/** Canonical versions of files; a write shares all files but those that it changes with the document before it. */
+const canonicals = new WeakMap<IPypiFile, string | null>();
+
+const canonicalOf = (file: IPypiFile): string | null => {
+  let canonical = canonicals.get(file);
+  if (canonical === undefined) {
+    canonical = canonicalVersion(file.version);
+    canonicals.set(file, canonical);
+  }
+  return canonical;
+};
+
 /** The files of a release, in whatever spelling the version is asked for. */
 export const filesOfVersion = (document: IPypiDocument, version: string): IPypiFile[] => {
   const canonical = canonicalVersion(version);
   if (canonical === null) return [];
-  return Object.values(document.files).filter((file) => canonicalVersion(file.version) === canonical);
+  return Object.values(document.files).filter((file) => canonicalOf(file) === canonical);
 };
 
 const touched = (document: IPypiDocument, stamp: IWriteStamp): IPypiDocument => ({

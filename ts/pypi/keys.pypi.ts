@@ -5,7 +5,7 @@
  *     pypi/packages/{project}/{filename}                 a wheel or an sdist
  *     pypi/packages/{project}/{filename}.metadata        its METADATA or PKG-INFO
  *     pypi/packages/{project}/{filename}.attestations    the attestations that were uploaded with it
- *     pypi/simple/…                                      the list of all projects (core's PackageCatalog)
+ *     pypi/catalog/…                                     the list of all projects (core's PackageCatalog)
  *
  * If an artifact's key was taken by an interrupted upload, or if somebody has tried to delete it, the artifact is stored
  * at its key with the suffix `.{write id}`; the document names the valid key. No key is a directory of another: file
@@ -13,7 +13,7 @@
  */
 export const metadataPrefix = 'pypi/metadata';
 export const packagesPrefix = 'pypi/packages';
-export const catalogPrefix = 'pypi/simple';
+export const catalogPrefix = 'pypi/catalog';
 
 const DOCUMENT = 'metadata.json';
 

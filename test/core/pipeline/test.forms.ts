@@ -317,3 +317,24 @@ t.test('forms that the host has parsed', async (t) => {
     ofKind('tooLarge'),
   );
 });
+
+t.test('members of a parsed form that are bytes, a Blob or a web stream are its files', async (t) => {
+  const open = (body: unknown) => new RequestBody(body, { ...OPTIONS, contentType: 'multipart/form-data' });
+  const content: [what: string, value: () => unknown][] = [
+    ['a Buffer', () => Buffer.from('bytes')],
+    ['a Uint8Array', () => new Uint8Array(Buffer.from('bytes'))],
+    ['a Blob', () => new Blob(['bytes'])],
+    ['a web stream', () => new Blob(['bytes']).stream()],
+  ];
+  for (const [what, value] of content) {
+    const { fields, files } = await readForm(open({ content: value(), filename: 'a.whl' }));
+    t.same(fields.names(), ['filename'], what);
+    t.match(files, [{ field: 'content', filename: undefined, text: 'bytes' }], what);
+  }
+  const named = await readForm(open({ content: new File(['bytes'], 'x/b.whl') }));
+  t.match(named.files, [{ filename: 'b.whl' }]);
+  const limits = { fileSize: 3 };
+  await t.rejects(readForm(open({ content: Buffer.from('bytes') }), { limits }), ofKind('tooLarge'));
+  const parsed = JSON.parse(JSON.stringify({ content: Buffer.from('bytes') }));
+  t.same((await readForm(open(parsed))).files, [], 'what JSON makes of a Buffer is no file');
+});

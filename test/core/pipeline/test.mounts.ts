@@ -50,6 +50,26 @@ t.test('a mount may begin anywhere in what the host has cut off', async (t) => {
   t.equal(table.add('/npm', 'other'), '/npm', 'a mount that is taken is not added');
 });
 
+t.test('an alias leads to a folder of a registry, whose links keep the mount', async (t) => {
+  const table = tableOf('/pypi', '/npm');
+  t.equal(table.add('/simple', '/pypi', { home: '/pypi', folder: '/simple' }), undefined);
+  const cases: [whole: string, cut: number, found: string | undefined][] = [
+    ['/simple', 0, '|/pypi|/simple'],
+    ['/simple/', 0, '|/pypi|/simple/'],
+    ['/simple/demo/', 0, '|/pypi|/simple/demo/'],
+    ['/pypi/simple/demo/', 0, '|/pypi|/simple/demo/'],
+    ['/simplest', 0, undefined],
+    ['/packages/simple/demo/', 9, '/packages|/pypi|/simple/demo/'],
+    // app.use('/simple', …): the alias itself was cut off
+    ['/simple/demo/', 7, '|/pypi|/simple/demo/'],
+  ];
+  for (const [whole, cut, expected] of cases) {
+    const found = table.find(whole, cut);
+    t.equal(found && `${found.prefix}|${found.home}|${found.path}`, expected, `${whole} after ${cut}`);
+  }
+  t.equal(table.add('/simple', 'other'), '/pypi', 'it is taken');
+});
+
 t.test('a registry at the root begins where the host has cut', async (t) => {
   const table = tableOf('', '/v2');
   const at = (whole: string, cut: number) => {

@@ -1,3 +1,5 @@
+import { cargoModel } from './cargo-model.js';
+import { cargoOperations } from './cargo-operations.js';
 import { composerModel } from './composer-model.js';
 import { composerOperations } from './composer-operations.js';
 import type { IFaultOperation, IProtocolModel } from './interfaces.js';
@@ -5,10 +7,18 @@ import { npmModel } from './npm-model.js';
 import { npmOperations } from './npm-operations.js';
 import { ociModel } from './oci-model.js';
 import { ociOperations } from './oci-operations.js';
+import { pypiModel } from './pypi-model.js';
+import { pypiOperations } from './pypi-operations.js';
 
 /** A protocol is covered by a model and its operations in these two lists. */
-export const models: IProtocolModel[] = [npmModel, ociModel, composerModel];
-export const operations: IFaultOperation[] = [...npmOperations, ...ociOperations, ...composerOperations];
+export const models: IProtocolModel[] = [npmModel, ociModel, cargoModel, composerModel, pypiModel];
+export const operations: IFaultOperation[] = [
+  ...npmOperations,
+  ...ociOperations,
+  ...cargoOperations,
+  ...composerOperations,
+  ...pypiOperations,
+];
 
 /**
  * Operations with findings that are not mended yet: what is wrong in them is reported as TODO and printed. An entry goes

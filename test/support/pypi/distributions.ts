@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { zipSync } from 'fflate';
+import { type ZippableFile, zipSync } from 'fflate';
 import tar from 'tar-stream';
 
 /** A distribution made by hand, so that each of its parts can be wrong. */
@@ -23,7 +23,8 @@ export interface IDistributionOptions {
   description?: string;
   /** the whole text of the metadata */
   metadata?: string;
-  files?: Record<string, string>;
+  /** bytes are stored and not packed */
+  files?: Record<string, string | Buffer>;
   filename?: string;
   /** the name of the `.dist-info` folder, or of the sdist's folder */
   folder?: string;
@@ -43,12 +44,13 @@ const escaped = (name: string): string => name.replace(/[-_.]+/g, '_').toLowerCa
 /** A time that zip files can hold; so the same call gives the same bytes. */
 const MTIME = new Date('2020-01-01T00:00:00Z');
 
-const zip = (files: Record<string, string>): Buffer =>
-  Buffer.from(
-    zipSync(Object.fromEntries(Object.entries(files).map(([path, text]) => [path, Buffer.from(text)])), {
-      mtime: MTIME,
-    }),
-  );
+const zip = (files: Record<string, string | Buffer>): Buffer => {
+  const entries = Object.entries(files).map(([path, content]): [string, ZippableFile] => [
+    path,
+    typeof content === 'string' ? Buffer.from(content) : [content, { level: 0 }],
+  ]);
+  return Buffer.from(zipSync(Object.fromEntries(entries), { mtime: MTIME }));
+};
 
 export const wheel = (name: string, version: string, options: IDistributionOptions = {}): IDistribution => {
   const { stem = escaped(name), tags = 'py3-none-any', files = {} } = options;
@@ -64,7 +66,7 @@ export const wheel = (name: string, version: string, options: IDistributionOptio
   return { filename, bytes, filetype: 'bdist_wheel', name, version, metadata };
 };
 
-export const tarGz = async (files: Record<string, string>): Promise<Buffer> => {
+export const tarGz = async (files: Record<string, string | Buffer>): Promise<Buffer> => {
   const pack = tar.pack();
   for (const [path, content] of Object.entries(files)) pack.entry({ name: path, mtime: MTIME }, content);
   pack.finalize();

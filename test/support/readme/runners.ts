@@ -1,7 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crateFile } from '../cargo/crates.js';
 import { packageZip } from '../composer/packages.js';
 import { run } from '../program.js';
+import { wheel } from '../pypi/distributions.js';
 import { startLdapServer } from './ldap-server.js';
 
 export interface IRunner {
@@ -74,6 +76,19 @@ export const runners: Record<string, IRunner> = {
   'quick-start': { tail: destroy, expect: /^200 \{/ },
   streams: { tail: '', expect: /^9 world$/m },
   publish: { prepare: packed, tail: destroy, expect: /^20[01] 1$/m },
+  wheels: {
+    prepare: async (cwd) => {
+      const { filename, bytes } = wheel('my-package', '1.0.0');
+      await writeFile(join(cwd, filename), bytes);
+    },
+    tail: destroy,
+    expect: /^200 my_package-1\.0\.0-py3-none-any\.whl$/m,
+  },
+  crates: {
+    prepare: async (cwd) => writeFile(join(cwd, 'my-crate-0.1.0.crate'), await crateFile('my-crate', '0.1.0')),
+    tail: destroy,
+    expect: /^200 \{"name":"my-crate","vers":"0\.1\.0","deps":\[\],"cksum":"[0-9a-f]{64}",/m,
+  },
   composer: {
     prepare: async (cwd) => writeFile(join(cwd, 'hello.zip'), packageZip('acme/hello')),
     tail: destroy,

@@ -26,8 +26,12 @@ export const listProjects = (call: RegistryCall, pypi: IPypiParts): Promise<IRes
 };
 
 /** GET /simple/{project}: the page with its slash, under the normalised name. */
-export const redirectToProject = async (call: RegistryCall): Promise<IResponse> =>
-  redirect(call, `/simple/${assertReadableName(call.params.project as string)}/`);
+export const redirectToProject = async (call: RegistryCall): Promise<IResponse> => {
+  const project = assertReadableName(call.params.project as string);
+  const document = await call.storage.read<IPypiDocument>(documentKey(project));
+  if (!document || isEmpty(document.value)) throw call.absent();
+  return redirect(call, `/simple/${project}/`);
+};
 
 /** GET /simple/{project}/: the files of a project. */
 export const getProject = async (call: RegistryCall): Promise<IResponse> => {

@@ -1,7 +1,7 @@
 import type { ICoreMetadata, IPypiDocument, IPypiFile } from '../interfaces.pypi.js';
 import { fieldOf } from './wire.metadata.js';
-import { filePath, offeredFiles, versionsOf } from './wire.simple.js';
-import { canonicalVersion, compareVersions, isPrerelease } from './wire.versions.js';
+import { filePath, groupByVersion, offeredFiles } from './wire.simple.js';
+import { canonicalVersion, isPrerelease, sortedByVersion } from './wire.versions.js';
 
 /** Fields of the metadata that the JSON API shows as one text: its own name -> that of the field. */
 const TEXTS: readonly (readonly [string, string])[] = [
@@ -98,10 +98,7 @@ export const latestVersion = (files: IPypiFile[]): string | undefined => {
   const usable = files.filter(({ yanked }) => yanked === undefined);
   const stable = usable.filter(({ version }) => !isPrerelease(version));
   const [best] = [stable, usable, files].filter((some) => some.length > 0);
-  return best
-    ?.map(({ version }) => version)
-    .sort(compareVersions)
-    .at(-1);
+  return best && sortedByVersion(best, ({ version }) => version).at(-1)?.version;
 };
 
 const ofVersion = (files: IPypiFile[], version: string): IPypiFile[] => {
@@ -139,9 +136,8 @@ export const renderJson = (
 ): object => {
   const offered = offeredFiles(document);
   const listed = (some: IPypiFile[]): object[] => some.map((file) => fileJson(file, project, publicUrl));
-  const releases = versionsOf(offered)
-    .sort(compareVersions)
-    .map((one): [string, object[]] => [one, listed(ofVersion(offered, one))]);
+  const groups = sortedByVersion(groupByVersion(offered), ([{ version: one }]) => one);
+  const releases = groups.map((group): [string, object[]] => [group[0].version, listed(group)]);
   return {
     info: infoOf(metadata, version, files, `${publicUrl}/simple/${project}/`),
     last_serial: document.serial,

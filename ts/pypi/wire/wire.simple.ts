@@ -23,14 +23,19 @@ const provenancePath = (project: string, { filename, version }: IPypiFile): stri
 export const offeredFiles = ({ files, status }: IPypiDocument): IPypiFile[] =>
   status?.status === 'quarantined' ? [] : Object.values(files);
 
-/** The versions of these files without doubles; the first spelling of equal ones counts. */
-export const versionsOf = (files: IPypiFile[]): string[] => {
-  const versions = new Map<string | null, string>();
-  for (const { version } of files) {
-    const canonical = canonicalVersion(version);
-    if (!versions.has(canonical)) versions.set(canonical, version);
+/**
+ * The files of each version, in the order of their first uploads. The first spelling of equal versions counts, so the
+ * version of a group is that of its first file.
+ */
+export const groupByVersion = (files: IPypiFile[]): [IPypiFile, ...IPypiFile[]][] => {
+  const groups = new Map<string | null, [IPypiFile, ...IPypiFile[]]>();
+  for (const file of files) {
+    const canonical = canonicalVersion(file.version);
+    const group = groups.get(canonical);
+    if (group) group.push(file);
+    else groups.set(canonical, [file]);
   }
-  return [...versions.values()];
+  return [...groups.values()];
 };
 
 const fileJson = (file: IPypiFile, { project, publicUrl, isSecure }: IPageOptions): object => {
@@ -61,7 +66,7 @@ export const renderProjectJson = (document: IPypiDocument, options: IPageOptions
     meta: { 'api-version': API_VERSION },
     name: options.project,
     ...(document.status && { 'project-status': document.status }),
-    versions: versionsOf(files),
+    versions: groupByVersion(files).map(([{ version }]) => version),
     files: files.map((file) => fileJson(file, options)),
   };
 };

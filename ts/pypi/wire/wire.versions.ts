@@ -127,12 +127,18 @@ const compareParsed = (one: IVersion, other: IVersion): number =>
   comparePresence(one.dev, other.dev, false) ||
   compareLists(one.local, other.local, compareLocal);
 
-/** Orders versions as installers do, the lowest first. What is no version comes first. */
-export const compareVersions = (one: string, other: string): number => {
-  const [first, second] = [parseVersion(one), parseVersion(other)];
-  if (!first || !second) return first ? 1 : second ? -1 : 0;
-  return compareParsed(first, second);
-};
+/**
+ * The items in the order that installers use, the lowest version first; what is no version comes before all. Each
+ * version is parsed once, because a project may have thousands of files.
+ */
+export const sortedByVersion = <T>(items: Iterable<T>, versionOf: (item: T) => string): T[] =>
+  [...items]
+    .map((item) => ({ item, version: parseVersion(versionOf(item)) }))
+    .sort(({ version: one }, { version: other }) => {
+      if (!one || !other) return one ? 1 : other ? -1 : 0;
+      return compareParsed(one, other);
+    })
+    .map(({ item }) => item);
 
 const CLAUSE = /^(~=|===|==|!=|<=|>=|<|>)\s*(\S+)$/;
 

@@ -37,11 +37,11 @@ export class ZipDirectory {
     private readonly locals: ZipLocals,
   ) {}
 
-  /** Reads to the end. @param first the first signature behind the files, which is read already */
-  public *read(first: number): TSteps<void> {
+  /** Reads to the end; the first signature is read already. */
+  public *read(): TSteps<void> {
     const { feed, locals } = this;
     const start = feed.at - 4;
-    let signature = first;
+    let signature = CENTRAL;
     while (signature === CENTRAL) {
       yield* this.entry();
       this.count += 1;

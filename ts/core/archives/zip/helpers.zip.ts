@@ -3,7 +3,7 @@ import { invalidArchive } from '../helpers.paths.js';
 import { ByteFeed, type TSteps } from './classes.bytefeed.js';
 import { ZipDirectory } from './classes.zipdirectory.js';
 import { ZipLocals } from './classes.ziplocals.js';
-import { LOCAL } from './helpers.zipfields.js';
+import { CENTRAL, LOCAL } from './helpers.zipfields.js';
 import { unpackKept } from './helpers.ziptexts.js';
 import type { IZipEntry, IZipFacts, IZipRules } from './interfaces.zip.js';
 
@@ -17,7 +17,8 @@ function* readZip(feed: ByteFeed, rules: IZipRules, locals: ZipLocals, directory
     const offset = feed.at;
     const signature = (yield* feed.take(4)).readUInt32LE(0);
     if (offset === 0 && signature !== LOCAL) throw invalidArchive(`${rules.noun} is not a zip file, or it is empty`);
-    if (signature !== LOCAL) return yield* directory.read(signature);
+    if (signature === CENTRAL) return yield* directory.read();
+    if (signature !== LOCAL) throw invalidArchive(`${rules.noun} has bytes between its files that belong to none`);
     yield* locals.file(offset);
   }
 }
@@ -84,9 +85,8 @@ export async function* inspectZip(
   }
   const texts = new Map<string, Buffer>();
   for (const kept of locals.kept) {
-    // nobody may take the target of a link for the content of a file
-    if (entries.get(kept.path)?.kind !== 'file') throw invalidArchive(`${noun} has a ${kept.path} that is no file`);
-    texts.set(kept.path, await unpackKept(noun, kept));
+    // what is kept of a link is its target, which must not pass for the content of a file
+    if (entries.get(kept.path)?.kind === 'file') texts.set(kept.path, await unpackKept(noun, kept));
   }
   onRead({ entries, texts, unpackedSize: locals.unpackedSize, topFolder });
 }

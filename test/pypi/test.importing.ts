@@ -1,0 +1,44 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { run } from '../support/cli.js';
+import { pypiWorld } from '../support/pypi/actors.js';
+import { sdist, wheel } from '../support/pypi/distributions.js';
+import { temporaryFolder } from '../support/registry.js';
+
+t.test('a folder of wheels and sdists is imported beside a running registry, and once', async (t) => {
+  const cwd = await temporaryFolder(t);
+  const { anon, writer } = await pypiWorld(t, { storage: { directory: join(cwd, 'data') } });
+  await mkdir(join(cwd, 'dist'));
+  await writer.upload(wheel('there', '1.0'));
+  const files = [
+    wheel('Lab.Pkg', '1.0'),
+    await sdist('Lab.Pkg', '1.0'),
+    wheel('Lab.Pkg', '2.0', { files: { 'lab_pkg/text': 'x'.repeat(500_000) } }),
+    wheel('there', '1.0'),
+    wheel('broken', '1.0', { metadata: 'Metadata-Version: 2.1\n' }),
+  ];
+  for (const { filename, bytes } of files) await writeFile(join(cwd, 'dist', filename), bytes);
+  await writeFile(join(cwd, 'dist', 'notes.txt'), 'no distribution');
+  await writeFile(join(cwd, 'dist', `${files[0]?.filename}.publish.attestation`), '{}');
+  const first = await run(['import', '--protocol', 'pypi', 'dist'], { cwd });
+  t.match(first.out, /3 imported, 1 already there, 1 failed, 2 skipped/, `${first.out}${first.err}`);
+  t.match(`${first.out}${first.err}`, /broken-1\.0-py3-none-any\.whl.*no field Name/);
+  t.equal(first.code, 1);
+  const page = await anon.page('lab-pkg');
+  t.same(page.versions.sort(), ['1.0', '2.0']);
+  for (const { url, filename } of page.files) {
+    const file = files.find((one) => one.filename === filename);
+    t.ok((await anon.get(new URL(url).pathname)).bytes.equals(file?.bytes as Buffer), filename);
+  }
+  const again = await run(['import', '--protocol', 'pypi', 'dist'], { cwd });
+  t.match(again.out, /0 imported, 4 already there, 1 failed, 2 skipped/);
+  t.same((await anon.page('lab-pkg')).files, page.files, 'upload times stay');
+
+  await writeFile(
+    join(cwd, 'dist', 'lab_pkg-1.0-py3-none-any.whl'),
+    wheel('Lab.Pkg', '1.0', { description: 'x' }).bytes,
+  );
+  const other = await run(['import', '--protocol', 'pypi', 'dist/lab_pkg-1.0-py3-none-any.whl'], { cwd });
+  t.match(`${other.out}${other.err}`, /The content of this file differs from the published one/);
+});

@@ -1,0 +1,89 @@
+import { streamToBuffer } from '../../../ts/core/base/helpers.streams.js';
+import type { IObjectStore } from '../../../ts/core/objectstore/interfaces.objectstore.js';
+import { type ISimplePage, JSON_TYPE } from '../pypi/actors.js';
+import { hex } from '../pypi/distributions.js';
+import { ABSENT } from './history.js';
+import type { IProtocolModel } from './interfaces.js';
+import { OFFERED, PROJECT, STATUS } from './pypi-operations.js';
+import type { Replica } from './replica.js';
+import { allKeys, type World } from './world.js';
+
+type TFile = ISimplePage['files'][number];
+
+const read = async (by: Replica): Promise<ISimplePage | null | string> => {
+  const { status, text } = await by.get(`/simple/${PROJECT}/`, { accept: JSON_TYPE });
+  if (status === 404) return null;
+  return status === 200 ? (JSON.parse(text) as ISimplePage) : `broken: the page is ${status} ${text.slice(0, 100)}`;
+};
+
+/** sha256 of the file as it is served. */
+const download = async (by: Replica, file: TFile): Promise<string> => {
+  const path = new URL(file.url).pathname;
+  const { status, bytes } = await by.get(path);
+  if (status !== 200) return `broken: listed, but the file is ${status}`;
+  const metadata = await by.get(`${path}.metadata`);
+  const announced = file['core-metadata'];
+  if (metadata.status !== 200) return `broken: its metadata are announced, and are ${metadata.status}`;
+  if (typeof announced === 'object' && announced.sha256 !== hex('sha256', metadata.bytes)) {
+    return 'broken: its metadata have other bytes';
+  }
+  const sha256 = hex('sha256', bytes);
+  return sha256 === file.hashes.sha256 ? sha256 : 'broken: it has other bytes';
+};
+
+export const pypiModel: IProtocolModel = {
+  protocol: 'pypi',
+
+  async observe(by, thing) {
+    const page = await read(by);
+    if (page === null) return ABSENT;
+    if (typeof page === 'string') return page;
+    if (thing === STATUS) return page['project-status']?.status ?? ABSENT;
+    const file = page.files.find(({ filename }) => thing.endsWith(filename));
+    if (!file) return ABSENT;
+    if (thing.includes('@')) return download(by, file);
+    return file.yanked === false ? OFFERED : String(file.yanked);
+  },
+
+  async contradictions(by) {
+    const page = await read(by);
+    if (page === null) return [];
+    if (typeof page === 'string') return [page];
+    const found: string[] = [];
+    for (const file of page.files) {
+      const seen = await download(by, file);
+      if (seen.startsWith('broken')) found.push(`${file.filename} is ${seen}`);
+    }
+    const json = await by.get(`/pypi/${PROJECT}/json`);
+    if (json.status !== 200) found.push(`the page is there, and the JSON API says ${json.status}`);
+    if (page.files.length === 0) found.push('a project without a file is served');
+    return found;
+  },
+
+  async lagging(by) {
+    const page = await read(by);
+    const { status, text } = await by.get('/simple/', { accept: JSON_TYPE });
+    if (status !== 200) return [`the list of projects is ${status} ${text.slice(0, 100)}`];
+    const { projects } = JSON.parse(text) as { projects: { name: string }[] };
+    const isListed = projects.some(({ name }) => name === PROJECT);
+    return isListed === (page !== null) ? [] : [`the project is ${isListed ? '' : 'not '}listed`];
+  },
+
+  async leftovers(_world: World, store: IObjectStore) {
+    const keys = (await allKeys(store)).filter((key) => key.startsWith('pypi/'));
+    const named = new Set<string>();
+    for (const key of keys.filter((name) => name.startsWith('pypi/metadata/'))) {
+      const found = await store.get(key);
+      if (!found || found === 'notModified') continue;
+      const text = (await streamToBuffer(found.body)).toString();
+      for (const [, name] of text.matchAll(/"(pypi\/packages\/[^"]+)"/g)) named.add(name as string);
+    }
+    return keys.filter(
+      (key) =>
+        !named.has(key) &&
+        !key.startsWith('pypi/metadata/') &&
+        // what listings are made of, but none of the notes of writes under way
+        !(key.startsWith('pypi/catalog/') && !key.startsWith('pypi/catalog/pending/')),
+    );
+  },
+};
