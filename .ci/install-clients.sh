@@ -62,10 +62,18 @@ UNPACKED_TOOLS='
 docker-20|docker.io containerd runc
 nginx|nginx
 '
+# The Rust toolchain that has the cargo of the tests; rustup installs it.
+RUST_TOOLCHAIN=1.95.0
+# A Debian package of a newer suite with the PHP libraries that it needs, unpacked and not installed: folder | suites |
+# package | command that proves that it runs, from inside the folder. What a later suite has is unpacked over the earlier
+# ones. These packages are the same on every architecture and run on the system's own PHP.
+NEWER_TOOLS='
+composer-2.11|forky sid|composer|php -d auto_prepend_file=usr/share/php/php84.php -d include_path=usr/share/php:/usr/share/php usr/bin/composer --version | head -n 1
+'
 optional='minio'
 # Programs that the system's own packages bring, of the system's version: the program, and its package if that has another
-# name.
-DEBIAN_TOOLS='skopeo buildah podman mvn=maven'
+# name; several packages are joined by a plus sign.
+DEBIAN_TOOLS='skopeo buildah podman mvn=maven composer=composer+php-cli+php-curl+php-zip'
 
 missing=()
 wanted() {
@@ -212,13 +220,93 @@ unpack_debian_packages() {
   rm -rf "$debs"
 }
 
+# A link to the toolchain: a test has a home of its own, and rustup's own programs look for toolchains in the home.
+install_cargo() {
+  local folder="$TOOLS/cargo" program
+  has_stamp cargo "$RUST_TOOLCHAIN" && [ -x "$folder/toolchain/bin/cargo" ] && return 0
+  mkdir -p "$folder"
+  local rustup; rustup=$(command -v rustup || echo "$HOME/.cargo/bin/rustup")
+  program=$("$rustup" which --toolchain "$RUST_TOOLCHAIN" cargo 2> "$folder/rustup.log") \
+    || { twice 300 "$rustup" toolchain install "$RUST_TOOLCHAIN" --profile minimal --no-self-update >> "$folder/rustup.log" 2>&1 \
+         && program=$("$rustup" which --toolchain "$RUST_TOOLCHAIN" cargo 2>> "$folder/rustup.log"); }
+  if [ -n "$program" ] && "$program" --version >> "$folder/rustup.log" 2>&1; then
+    ln -sfn "$(dirname "$(dirname "$program")")" "$folder/toolchain"
+    echo "$RUST_TOOLCHAIN" > "$folder/.installed"
+    echo "got      cargo ($RUST_TOOLCHAIN)"
+  else
+    give_up cargo "$RUST_TOOLCHAIN" "$folder/rustup.log"
+  fi
+}
+
+# newer_packages FOLDER MIRROR SUITE PACKAGE…: fetches packages of a suite, and what they need, without touching the
+# system's own lists and packages. PHP itself is taken from the system.
+newer_packages() {
+  local work=$1 mirror=$2 suite=$3; shift 3
+  mkdir -p "$work/state/lists/partial" "$work/cache/archives/partial" "$work/debs"
+  chmod -R 777 "$work"
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" > "$work/sources.list"
+  local apt=(apt-get -qq -o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=/nonexistent
+    -o "Dir::State=$work/state" -o Dir::State::status=/dev/null -o "Dir::Cache=$work/cache" -o Debug::NoLocking=1)
+  twice 180 "${apt[@]}" update || return 1
+  local needed
+  needed=$("${apt[@]}" install --print-uris -y --no-install-recommends "$@" | sed -nE "s/^'[^']*' ([^_ ]*)_[^ ]*_all\.deb .*/\1/p")
+  # shellcheck disable=SC2086  # the packages are words
+  (cd "$work/debs" && twice 180 "${apt[@]}" download "$@" $needed)
+}
+
+unpack_newer_packages() {
+  local name=$1 suites=$2 package=$3 proof=$4
+  local folder="$TOOLS/$name" spec="$suites $package" mirror work fresh suite deb
+  has_stamp "$name" "$spec" && return 0
+  work=$(mktemp -d)
+  chmod 755 "$work"
+  fresh=$(mktemp -d "$TOOLS/.new-$name-XXXXXX")
+  # the mirror of the system's own packages, without the one for security updates
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 'Created-By: Packages' 2>/dev/null | grep -v security | head -n 1)
+  if (
+    [ -n "$mirror" ] && command -v php > /dev/null || exit 1
+    for suite in $suites; do
+      newer_packages "$work/$suite" "$mirror" "$suite" "$package" || exit 1
+      for deb in "$work/$suite/debs"/*.deb; do dpkg -x "$deb" "$fresh" || exit 1; done
+    done
+    # functions of PHP 8.4, which Debian's own newer PHP has
+    cat > "$fresh/usr/share/php/php84.php" <<'PHP' || exit 1
+<?php
+if (!function_exists('array_find')) {
+    function array_find_key(array $list, callable $is) { foreach ($list as $key => $one) { if ($is($one, $key)) { return $key; } } return null; }
+    function array_find(array $list, callable $is) { $key = array_find_key($list, $is); return $key === null ? null : $list[$key]; }
+    function array_any(array $list, callable $is): bool { return array_find_key($list, $is) !== null; }
+    function array_all(array $list, callable $is): bool { return !array_any($list, fn ($one, $key) => !$is($one, $key)); }
+}
+PHP
+    # the libraries name each other by their place
+    grep -rlZ "'/usr/share/php" "$fresh/usr" | xargs -0 sed -i "s#'/usr/share/php#'$folder/usr/share/php#g" || exit 1
+    rm -rf "$folder" && mv "$fresh" "$folder" && cd "$folder" && COMPOSER_ALLOW_SUPERUSER=1 timeout 60 bash -c "$proof"
+  ) > "$work/log" 2>&1; then
+    echo "$spec" > "$folder/.installed"
+    echo "got      $name ($(tail -n 1 "$work/log"))"
+  else
+    give_up "$name" "$spec" "$work/log"
+    rm -rf "$fresh"
+  fi
+  rm -rf "$work"
+}
+
 # Package lists are fetched, and packages installed, once for all that are missing.
 install_debian_tools() {
   local one name needed=() packages=()
   for one in $DEBIAN_TOOLS; do
     name=${one%%=*}
     wanted "$name" "$@" || continue
-    if command -v "$name" > /dev/null; then echo "have     $name"; else needed+=("$name"); packages+=("${one##*=}"); fi
+    if command -v "$name" > /dev/null; then
+      echo "have     $name"
+    else
+      needed+=("$name")
+      # the words of the packages
+      # shellcheck disable=SC2206
+      packages+=(${one##*=})
+      packages=(${packages[@]//+/ })
+    fi
   done
   [ ${#needed[@]} -eq 0 ] && return 0
   local log; log=$(mktemp)
@@ -256,10 +344,14 @@ done 3<<< "$GO_MODULES"
 while IFS='|' read -r name packages <&3; do
   [ -n "$name" ] && wanted "$name" "$@" && install_python_tool "$name" "$packages"
 done 3<<< "$PYTHON_TOOLS"
+wanted cargo "$@" && install_cargo
 install_debian_tools "$@"
 while IFS='|' read -r name packages <&3; do
   [ -n "$name" ] && wanted "$name" "$@" && unpack_debian_packages "$name" "$packages"
 done 3<<< "$UNPACKED_TOOLS"
+while IFS='|' read -r name suites packages proof <&3; do
+  [ -n "$name" ] && wanted "$name" "$@" && unpack_newer_packages "$name" "$suites" "$packages" "$proof"
+done 3<<< "$NEWER_TOOLS"
 
 if [ ${#missing[@]} -gt 0 ]; then
   echo "not installed: ${missing[*]}"

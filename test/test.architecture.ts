@@ -119,7 +119,7 @@ t.test('no protocol knows another, and core knows none', async (t) => {
 });
 
 t.test('wire formats and keys are pure', async (t) => {
-  const libraries = ['semver', 'fast-xml-parser', 'yaml', 'fflate', 'stream-json', 'tar-stream'];
+  const libraries = ['semver', 'fast-xml-parser', 'yaml', 'fflate', 'smol-toml', 'stream-json', 'tar-stream'];
   for (const { from, to, typeOnly } of imports) {
     if (!/\/(wire|keys)\.[^/]+$/.test(from) || typeOnly) continue;
     const pure =

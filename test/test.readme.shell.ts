@@ -8,7 +8,7 @@ import { createNodeServer, SmartRegistry } from '../ts/index.js';
 import { freePort } from './support/client/server.js';
 import { selfSigned } from './support/http/host.js';
 import { Actor } from './support/npm/actors.js';
-import { publishOf } from './support/npm/packages.js';
+import { publishOf, tarball } from './support/npm/packages.js';
 import { run, top } from './support/program.js';
 import { sdist, wheel } from './support/pypi/distributions.js';
 import { asInstalled, shellBlock, startServe, startSession } from './support/readme/session.js';
@@ -141,12 +141,15 @@ const startFolder = async (t: Test) => {
 
 t.test('readme: the commands', { timeout: 120_000 }, async (t) => {
   const { cwd, type } = await startFolder(t);
+  await mkdir(join(cwd, 'packages'));
+  await writeFile(join(cwd, 'packages', 'hello-1.0.0.tgz'), await tarball({ name: 'hello', version: '1.0.0' }));
   const lines = blocks.flatMap(({ language, code }) => (language === 'sh' ? code.split('\n') : []));
   let token = '';
   for (const line of lines.filter((text) => /^smartregistry (?!serve )/.test(text) && !text.includes('--data'))) {
     const stdout = await type(line.replace('TOKEN', token));
     t.pass(line);
     if (line.includes('token create')) token = stdout.trim();
+    if (line.includes(' import ')) t.match(stdout, /^1 imported, 0 already there, 0 failed, 0 skipped$/m);
     if (line.includes('user list')) t.match(stdout, /^ann\b/m);
     if (line.includes('config check')) t.equal(stdout, 'registry.json is a valid configuration\n');
   }
@@ -256,7 +259,7 @@ t.test('readme: every shell block is typed by a test or by .ci/run', async (t) =
     /^smartregistry /,
   ];
   for (const { language, name, code, line } of blocks) {
-    if (language !== 'sh' || name !== '' || /npm publish|podman push/.test(code)) continue;
+    if (language !== 'sh' || name !== '' || /npm publish|podman push|cargo publish/.test(code)) continue;
     for (const command of code.trim().split('\n'))
       t.ok(
         typed.some((known) => known.test(command)),

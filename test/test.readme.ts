@@ -4,6 +4,7 @@ import t from 'tap';
 import { fileJsonSchema } from '../ts/cli/helpers.jsonschema.js';
 import { substitute } from '../ts/cli/helpers.substitution.js';
 import { codeSettings } from '../ts/config/helpers.schema.js';
+import { DEFAULT_LIMITS } from '../ts/core/base/helpers.limits.js';
 import { type IRegistryConfig, SmartRegistry } from '../ts/index.js';
 import { compile, plainEnv, run, top } from './support/program.js';
 import { destroy, runners } from './support/readme/runners.js';
@@ -130,4 +131,16 @@ t.test('readme: every name of the configuration stands in a table or a line abou
     [...names].filter((name) => !spoken.has(name)),
     [],
   );
+});
+
+const UNITS: Record<string, number> = { MiB: 1024 ** 2, GiB: 1024 ** 3 };
+
+t.test('readme: the table of limits has all of them, with their defaults', async (t) => {
+  const table = markdown.slice(markdown.indexOf('| field of `limits` |')).split('\n\n')[0] as string;
+  const rows = [...table.matchAll(/^\| `(\w+)` \|.*\| ([\d,]+)(?: (MiB|GiB))? \|$/gm)];
+  const limits = rows.map(([, name, number, unit]) => [
+    name,
+    Number(number?.replaceAll(',', '')) * (unit === undefined ? 1 : (UNITS[unit] as number)),
+  ]);
+  t.same(Object.fromEntries(limits), DEFAULT_LIMITS);
 });

@@ -1,3 +1,4 @@
+import type { IComposerConfig } from './composer/interfaces.config.js';
 import type { IAuthConfig, IAuthProvider } from './core/auth/interfaces.auth.js';
 import type { BaseRegistry } from './core/classes.baseregistry.js';
 import type { ICorsConfig, ILimits, ILogger, IProtocolConfig } from './core/interfaces.core.js';
@@ -7,7 +8,7 @@ import type { IRegistryServices } from './core/pipeline/interfaces.pipeline.js';
 import type { IStorageHooks } from './core/storage/hooks/interfaces.hooks.js';
 import type { IOciConfig } from './oci/interfaces.config.js';
 
-export type { IOciConfig, IS3StorageConfig };
+export type { IComposerConfig, IOciConfig, IS3StorageConfig };
 
 /** S3 (IS3Descriptor with the bucket), a local directory, or a driver of the embedder. */
 export type TStorageConfig = IS3StorageConfig | IDirectoryStorageConfig | IObjectStoreConfig;
@@ -51,7 +52,7 @@ export interface IRegistryConfig {
   npm?: IProtocolConfig | undefined;
   maven?: IProtocolConfig | undefined;
   cargo?: IProtocolConfig | undefined;
-  composer?: IProtocolConfig | undefined;
+  composer?: IComposerConfig | undefined;
   pypi?: IProtocolConfig | undefined;
   rubygems?: IProtocolConfig | undefined;
   registries?: ICustomRegistryConfig[] | undefined;

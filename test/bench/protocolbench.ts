@@ -157,38 +157,44 @@ class ProtocolBench {
   }
 
   private async metadata(target: ITarget): Promise<void> {
-    const { about, headers = { 'accept-encoding': 'gzip' } } = this.world;
+    const { about, listings = [] } = this.world;
     const [name] = about.names;
-    const { bare, scale } = this;
-    const us = { name: OURS, ...target };
-    const it = { name: BARE, port: bare.port, pid: bare.pid };
-    for (const count of scale.versions) {
+    for (const count of this.scale.versions) {
       const of = `${name}${count}`;
       const versions = Array.from({ length: count }, (_, index) => about.version(index + 1));
       await this.publish(target, await Promise.all(versions.map((version) => about.publish(of, version))));
-      const path = about.metadata(of);
-      const all = { ...headers, ...target.credential };
-      const get = (more: Record<string, string> = {}): IClientRequest => ({
-        method: 'GET',
-        path,
-        headers: { ...all, ...more },
-      });
-      const { status, body, answered } = await record(target, get());
-      if (status !== 200) throw new Error(`${path}: ${status}`);
-      const { etag = '' } = answered;
-      const condition = { 'if-none-match': etag };
-      for (const [title, status, request, sent] of [
-        [`metadata, ${count} versions, ${body.length} bytes`, 200, get(), body],
-        [`304, ${count} versions`, 304, get(condition), Buffer.alloc(0)],
-      ] as const) {
-        await bare.set({ status, headers: status === 304 ? { etag } : answered, body: sent });
-        const expect = { status: [status], sameBody: false, atLeast: sent.length };
-        await this.row(
-          { title, unit: 'req/s', better: 'more', wanted: METADATA },
-          () => this.rate(us, [rawBytes(request, new URL(target.origin).host)], expect),
-          () => this.rate(it, [rawBytes(request, new URL(bare.origin).host)], expect),
-        );
-      }
+      await this.page(target, about.metadata(of), `${count} versions`);
+    }
+    for (const path of listings) await this.page(target, path, path);
+  }
+
+  /** A document, and the 304 of it. */
+  private async page(target: ITarget, path: string, what: string): Promise<void> {
+    const { headers = { 'accept-encoding': 'gzip' } } = this.world;
+    const { bare } = this;
+    const us = { name: OURS, ...target };
+    const it = { name: BARE, port: bare.port, pid: bare.pid };
+    const all = { ...headers, ...target.credential };
+    const get = (more: Record<string, string> = {}): IClientRequest => ({
+      method: 'GET',
+      path,
+      headers: { ...all, ...more },
+    });
+    const { status, body, answered } = await record(target, get());
+    if (status !== 200) throw new Error(`${path}: ${status}`);
+    const { etag = '' } = answered;
+    const condition = { 'if-none-match': etag };
+    for (const [title, status, request, sent] of [
+      [`metadata, ${what}, ${body.length} bytes`, 200, get(), body],
+      [`304, ${what}`, 304, get(condition), Buffer.alloc(0)],
+    ] as const) {
+      await bare.set({ status, headers: status === 304 ? { etag } : answered, body: sent });
+      const expect = { status: [status], sameBody: false, atLeast: sent.length };
+      await this.row(
+        { title, unit: 'req/s', better: 'more', wanted: METADATA },
+        () => this.rate(us, [rawBytes(request, new URL(target.origin).host)], expect),
+        () => this.rate(it, [rawBytes(request, new URL(bare.origin).host)], expect),
+      );
     }
   }
 
@@ -224,9 +230,8 @@ class ProtocolBench {
       async () => perSecond(await this.publish(target, [(await next()).request])),
       async () => perSecond(await this.publish(it, [(await next()).request])),
     );
-    const { request, artifact } = await next();
+    const { request, artifact, path = about.artifact(name, about.version(made)) } = await next();
     await this.publish(target, [request]);
-    const path = about.artifact(name, about.version(made));
     const { status, body, answered } = await record(target, { method: 'GET', path, headers: target.credential });
     if (status !== 200 || !body.equals(artifact)) throw new Error(`${path}: ${status}, other bytes than were uploaded`);
     await bare.set({ status: 200, headers: answered, body });

@@ -1,3 +1,4 @@
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { SmartRegistry } from '../../ts/index.js';
@@ -41,6 +42,19 @@ t.test('gc: a dry run, the grace period, and what it says on a pipe', async (t) 
     out: new RegExp(`^oci: removed 0 manifests, 2 links, 2 blobs, ${bytes} B$`, 'm'),
   });
   t.match(await gc('--grace', '0'), { out: /^oci: removed 0 manifests, 0 links, 0 blobs, 0 B$/m });
+});
+
+t.test('gc: what the store cannot read is said in one line, and not taken for a signal', async (t) => {
+  const cwd = await temporaryFolder(t);
+  const data = join(cwd, 'data');
+  await prepare(data);
+  const manifests = join(data, 'objects', 'oci', 'manifests', 'a', 'sha256');
+  await mkdir(manifests, { recursive: true });
+  await writeFile(join(manifests, `${'0'.repeat(64)}=`), 'this is no object');
+  const broken = await runHere(t, ['gc'], { SMARTREGISTRY_DATA: data });
+  t.equal(broken.code, 1);
+  t.match(broken.err, /A stored object is damaged/);
+  t.notMatch(broken.err, /signal|undefined/);
 });
 
 t.test('gc: wrong usage, and a process of its own', async (t) => {

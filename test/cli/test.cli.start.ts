@@ -5,8 +5,8 @@ import t, { type Test } from 'tap';
 import { keepTlsRenewed } from '../../ts/cli/helpers.tlsfiles.js';
 import type { ITlsFiles } from '../../ts/http/interfaces.http.js';
 import { SmartRegistry } from '../../ts/index.js';
-import { basic, oneLine, run, runHere, serve } from '../support/cli.js';
-import { ask, RawClient } from '../support/http/client.js';
+import { basic, beginUpload, oneLine, run, runHere, serve, untilRefused } from '../support/cli.js';
+import { ask } from '../support/http/client.js';
 import { selfSigned, within } from '../support/http/host.js';
 import { temporaryFolder } from '../support/registry.js';
 import { startS3Server } from '../support/store/s3-server.js';
@@ -216,15 +216,12 @@ t.test('accounts are kept in the store, also if tokens are kept in memory', asyn
 t.test('one keystroke that arrives as two signals lets requests under way finish', async (t) => {
   const cwd = await temporaryFolder(t);
   const server = await serve(t, [], { cwd, env: GIVEN });
-  const upload = await RawClient.connect(server.port);
-  const { Authorization } = basic('admin', 'given');
-  upload.head('PUT /npm/a HTTP/1.1', 'Host: x', `Authorization: ${Authorization}`, 'Content-Length: 10');
+  const upload = await beginUpload(server.port, '/npm/a', 10, basic('admin', 'given').Authorization);
   upload.socket.write('not ');
-  await new Promise((done) => setTimeout(done, 300));
   // as a package manager passes it on, which the terminal has sent it to as well
   server.child.kill('SIGINT');
   server.child.kill('SIGTERM');
-  await new Promise((done) => setTimeout(done, 500));
+  await untilRefused(server.port);
   t.equal(server.child.exitCode, null, 'it waits');
   upload.socket.write('json: ');
   t.match(await upload.end(), /^HTTP\/1\.1 400 /, 'and answers');

@@ -6,8 +6,8 @@ import { formatTable } from '../../ts/cli/helpers.commandline.js';
 import { createFirstAdmin } from '../../ts/cli/helpers.firstadmin.js';
 import { SILENT_LOGGER } from '../../ts/core/base/helpers.log.js';
 import { availableProtocols, SmartRegistry } from '../../ts/index.js';
-import { basic, oneLine, run, runHere, serve } from '../support/cli.js';
-import { ask, RawClient } from '../support/http/client.js';
+import { basic, beginUpload, oneLine, run, runHere, serve, untilRefused } from '../support/cli.js';
+import { ask } from '../support/http/client.js';
 import { selfSigned, within } from '../support/http/host.js';
 import { startRegistry, temporaryFolder } from '../support/registry.js';
 
@@ -253,7 +253,7 @@ t.test('without a configuration every protocol there is answers', async (t) => {
   await ask(server.port, '/npm/-/user/token/secret-token?x=secret-query', { method: 'DELETE' });
   await ask(server.port, '/npm/-/user/token//secret-token', { method: 'DELETE' });
   await ask(server.port, '/npm/-/v1/done/secret-login', {});
-  await new Promise((done) => setTimeout(done, 100));
+  for (const path of [/\/user\/token\/\*/, /\/v1\/done/]) await server.logged(path);
   t.match(
     server.seen.err,
     /^\S+Z info request id=\S+ method=DELETE path=\/npm\/-\/user\/token\/\*\*\* status=401 ms=\S+ bytes=\d+ ip=127\.0\.0\.1 refusal="/m,
@@ -266,22 +266,14 @@ t.test('SIGTERM lets an upload finish, a second one does not', async (t) => {
   const env = { SMARTREGISTRY_ADMIN_PASSWORD: 'given' };
   const { Authorization } = basic('admin', 'given');
   const begin = async (port: number) => {
-    const raw = await RawClient.connect(port);
-    raw.head(
-      'PUT /npm/a HTTP/1.1',
-      'Host: x',
-      `Authorization: ${Authorization}`,
-      'Content-Type: application/json',
-      'Content-Length: 10',
-    );
+    const raw = await beginUpload(port, '/npm/a', 10, Authorization);
     raw.socket.write('not ');
-    await new Promise((done) => setTimeout(done, 300));
     return raw;
   };
   const patient = await serve(t, [], { cwd, env });
   const upload = await begin(patient.port);
   patient.child.kill('SIGTERM');
-  await new Promise((done) => setTimeout(done, 500));
+  await untilRefused(patient.port);
   t.equal(patient.child.exitCode, null, 'it waits');
   upload.socket.write('json: ');
   t.match(await upload.end(), /^HTTP\/1\.1 400 /, 'and answers');
@@ -290,6 +282,8 @@ t.test('SIGTERM lets an upload finish, a second one does not', async (t) => {
   const hurried = await serve(t, [], { cwd, env });
   await begin(hurried.port);
   hurried.child.kill('SIGTERM');
+  await untilRefused(hurried.port);
+  // two signals within a tenth of a second count as one
   await new Promise((done) => setTimeout(done, 300));
   hurried.child.kill('SIGTERM');
   t.same(await within(hurried.closed, 'end'), [143, null]);
@@ -309,6 +303,8 @@ t.test('TLS', { skip: !tls && 'there is no openssl to make a certificate' }, asy
 });
 
 t.test('what users named themselves commands no terminal and makes no lines', async (t) => {
-  const table = formatTable([['NAME'], ['\u001b[2Jx'], ['a\nroot'], ['\u202egnp']]);
+  const table = await formatTable([['NAME'], ['\u001b[2Jx'], ['a\nroot'], ['\u202egnp']]);
+  const long = await formatTable([['ID', 'OF'], ...Array.from({ length: 150_000 }, (_, n) => [`${n}`, 'x'])]);
+  t.match(long.slice(0, 30), /^ID {6}OF\n0 {7}x\n/, 'as many rows as there are');
   t.equal(table, 'NAME\n\ufffd[2Jx\na\ufffdroot\n\ufffdgnp\n');
 });

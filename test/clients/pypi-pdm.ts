@@ -108,6 +108,15 @@ t.test('pdm adds, locks and installs', async (t) => {
     const { name, pdm } = await consumer(server.withLogin(server.index));
     succeeds(t, await pdm('add', '--no-sync', 'secret-demo'));
     t.match(await station.text(`${name}/pdm.lock`), /secret_demo-1\.0/);
+    const closed = await station.serve({ isPrivate: true });
+    await stockIndex(t, closed);
+    const behind = await consumer(closed.withLogin(closed.index));
+    succeeds(t, await behind.pdm('add', 'open-demo-pkg'));
+    t.match(
+      await station.text(`${behind.name}/pdm.lock`),
+      /open_leaf-1\.0/,
+      'an index that shows nothing without a password',
+    );
     const wrong = await consumer(server.withLogin(server.index, 'wrong'));
     const refused = await wrong.pdm('add', '--no-sync', 'secret-demo');
     t.ok(refused.code, 'a wrong password fails', { clientOutput: refused.output });

@@ -115,6 +115,27 @@ t.test('pip installs, downloads, lists and locks', async (t) => {
     t.equal(await version('open_leaf'), '1.0', 'the dependency comes from the first index');
   });
 
+  await t.test('an index that shows nothing without a password', async (t) => {
+    const closed = await station.serve({ isPrivate: true });
+    await stockIndex(t, closed);
+    fails(
+      t,
+      (await install('--no-input', '--index-url', closed.index, 'open-leaf')).result,
+      /No matching distribution/,
+    );
+    const { result, version } = await install(
+      '--no-input',
+      '--index-url',
+      closed.withLogin(closed.index),
+      'open-demo-pkg',
+    );
+    succeeds(t, result);
+    t.equal(await version('open_leaf'), '1.0', 'files and metadata take the same password');
+    const token = await closed.token({ protocol: 'pypi', readOnly: true });
+    const url = closed.index.replace('://', `://__token__:${token}@`);
+    succeeds(t, (await install('--no-input', '--index-url', url, 'secret-demo')).result);
+  });
+
   await t.test('the pages by --find-links, and an absent project', async (t) => {
     const links = await install('--no-input', '--no-index', '--find-links', `${server.index}open-leaf/`, 'open-leaf');
     succeeds(t, links.result);

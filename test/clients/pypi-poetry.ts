@@ -59,9 +59,9 @@ t.test('poetry adds, locks and installs', async (t) => {
   const server = await station.serve();
   await stockIndex(t, server);
   let projects = 0;
-  const consumer = async () => {
+  const consumer = async (url = server.index) => {
     const name = `consumer-${++projects}`;
-    await project(station, name, server.index);
+    await project(station, name, url);
     await station.home.clearCaches();
     return {
       name,
@@ -127,6 +127,17 @@ t.test('poetry adds, locks and installs', async (t) => {
       POETRY_HTTP_BASIC_OURS_PASSWORD: 'x',
     });
     fails(t, refused, /401|403|[Aa]uthoriz/);
+  });
+
+  await t.test('an index that shows nothing without a password', async (t) => {
+    const closed = await station.serve({ isPrivate: true });
+    await stockIndex(t, closed);
+    const { name, poetry } = await consumer(closed.index);
+    const { username, password } = closed.admin;
+    fails(t, await poetry(['add', '--lock', 'open-demo-pkg']), /401|403|[Aa]uthoriz|Could not find/);
+    const auth = { POETRY_HTTP_BASIC_OURS_USERNAME: username, POETRY_HTTP_BASIC_OURS_PASSWORD: password };
+    succeeds(t, await poetry(['add', 'open-demo-pkg'], auth));
+    t.match(await station.text(`${name}/poetry.lock`), /open_leaf-1\.0/);
   });
 
   await t.test('a second index beside it', async (t) => {

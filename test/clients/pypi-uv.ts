@@ -110,6 +110,20 @@ t.test('uv installs, adds, locks and syncs', async (t) => {
     succeeds(t, hidden.result);
   });
 
+  await t.test('an index that shows nothing without a password', async (t) => {
+    const closed = await station.serve({ isPrivate: true });
+    await stockIndex(t, closed);
+    fails(t, (await install(['open-leaf'], closed.index)).result, /401|[Uu]nauthorized|authentication/);
+    const good = await install(['open-demo-pkg'], closed.withLogin(closed.index));
+    succeeds(t, good.result);
+    t.equal(await good.version('open_leaf'), '1.0', 'files and metadata take the same password');
+    const { hostname } = new URL(closed.index);
+    const { username, password } = closed.admin;
+    await station.home.write('home/.netrc', `machine ${hostname} login ${username} password "${password}"\n`);
+    succeeds(t, (await install(['secret-demo'], closed.index)).result);
+    await station.home.write('home/.netrc', '');
+  });
+
   await t.test('a project: add, lock, sync, tree, upgrade', async (t) => {
     const source = `[[tool.uv.index]]\nname = "ours"\nurl = "${server.index}"\ndefault = true\n`;
     const head = '[project]\nname = "consumer"\nversion = "0"\nrequires-python = ">=3.9"\n';

@@ -1,4 +1,4 @@
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import http from 'node:http';
 import t from 'tap';
 import { fromIterable, streamOfSource } from '../../ts/core/base/helpers.streams.js';
@@ -11,6 +11,7 @@ import { ask, RawClient } from '../support/http/client.js';
 import { deferred, endless, handler, listenWith, within } from '../support/http/host.js';
 import { startRegistry } from '../support/registry.js';
 import { shelf } from '../support/shelf.js';
+import { manyTurns, until } from '../support/waiting.js';
 
 const text = (status: number, body: string) => respond(status, body);
 
@@ -248,11 +249,14 @@ t.test('HEAD has the headers and no body, and frees a body that comes all the sa
 });
 
 t.test('pipelined requests are answered in order, uploads between them included', async (t) => {
+  const others = deferred();
   const port = await listenWith(
     t,
     toNodeListener(
       handler(async ({ path, body }) => {
-        if (path === '/1') await new Promise((resolve) => setTimeout(resolve, 50));
+        // the first answer is ready after the others
+        if (path === '/1') await others.promise;
+        if (path === '/4') others.resolve();
         const sent = body ? (await streamToBuffer(fromIterable(body as AsyncIterable<Uint8Array>))).toString() : '-';
         return text(200, `[${path} ${sent}]`);
       }),
@@ -351,14 +355,14 @@ t.test('a complete request does not abort the signal', async (t) => {
     ),
   );
   await ask(port, '/', { method: 'PUT', body: 'unread' });
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await manyTurns();
   t.equal(signal?.aborted, false);
 });
 
 t.test('a body that fails in the middle breaks the connection', async (t) => {
   async function* failing() {
     yield Buffer.from('first');
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await manyTurns();
     throw new Error('the disk is gone');
   }
   const chunks = (...parts: string[]) => fromIterable(parts.map((part) => Buffer.from(part)));
@@ -428,14 +432,16 @@ t.test('a response that something else in the application ends does not end the 
   const listener = toNodeListener(handler(() => ({ status: 200, headers: {}, body: fromIterable(slowly()) })));
   const port = await listenWith(t, (request, response) => {
     listener(request, response);
-    setTimeout(() => {
+    // the first part is on its way
+    void until(() => response.headersSent).then(async () => {
+      await manyTurns();
       response.end();
       more.resolve();
-    }, 50);
+    });
   });
   const answer = await ask(port, '/');
   t.equal(answer.body.toString(), 'first');
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await manyTurns();
 });
 
 t.test('what fails before its first byte is an error answer', async (t) => {
@@ -548,7 +554,7 @@ t.test('a body of which the core leaves in the middle of waiting is freed', asyn
   await raw.until(/left$/);
   // more than Node buffers: what comes after it is read only when it is dropped
   raw.socket.write('x'.repeat(40_000));
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await manyTurns();
   raw.socket.write('x'.repeat(20_000));
   raw.head('PUT / HTTP/1.1', 'Host: x', 'Content-Length: 996', 'Connection: close');
   raw.socket.write('x'.repeat(996));
@@ -558,18 +564,24 @@ t.test('a body of which the core leaves in the middle of waiting is freed', asyn
 t.test('a client that takes nothing is cut off', async (t) => {
   const { body, cancelled } = endless();
   const known = toReadableStream(new Uint8Array(64 * 1024 * 1024));
-  const port = await listenWith(
-    t,
-    toNodeListener(
-      handler(({ path }) => ({ status: 200, headers: {}, body: path === '/stream' ? body : known })),
-      { idleTimeoutMs: 200 },
-    ),
+  let arrived = deferred();
+  const listener = toNodeListener(
+    handler(({ path }) => ({ status: 200, headers: {}, body: path === '/stream' ? body : known })),
+    { idleTimeoutMs: 200 },
   );
+  let over: Promise<unknown> = new Promise(() => undefined);
+  const port = await listenWith(t, (request, response) => {
+    over = once(response, 'close');
+    arrived.resolve();
+    listener(request, response);
+  });
   for (const path of ['/stream', '/bytes']) {
+    arrived = deferred();
     const raw = await RawClient.connect(port);
     raw.socket.pause();
     raw.head(`GET ${path} HTTP/1.1`, 'Host: x');
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await arrived.promise;
+    await over;
     raw.socket.resume();
     await raw.end();
     t.ok(raw.text.length < 60 * 1024 * 1024, `${path}: it did not get all`);
@@ -583,7 +595,11 @@ t.test('an idle connection is not cut off by the time-out of the answer before',
     { idleTimeoutMs: 150 },
   );
   // Node sets a time-out of its own between requests unless it is told not to
-  const server = http.createServer({ keepAliveTimeout: 0 }, listener);
+  let over: Promise<unknown> | undefined;
+  const server = http.createServer({ keepAliveTimeout: 0 }, (request, response) => {
+    over = once(response, 'close');
+    listener(request, response);
+  });
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
@@ -591,10 +607,19 @@ t.test('an idle connection is not cut off by the time-out of the answer before',
     server.closeAllConnections();
     server.close();
   });
-  const raw = await RawClient.connect((server.address() as { port: number }).port);
+  const { port } = server.address() as { port: number };
+  const raw = await RawClient.connect(port);
   raw.head('GET / HTTP/1.1', 'Host: x');
-  while (!raw.closed && raw.text.length < 16 * 1024 * 1024) await new Promise((resolve) => setTimeout(resolve, 20));
-  await new Promise((resolve) => setTimeout(resolve, 600));
+  await until(() => raw.closed || raw.text.length >= 16 * 1024 * 1024);
+  await over;
+  // whoever takes nothing from then on is cut off by the same time-out
+  const stalled = await RawClient.connect(port);
+  stalled.socket.pause();
+  over = undefined;
+  stalled.head('GET / HTTP/1.1', 'Host: x');
+  await until(() => over !== undefined);
+  await over;
+  await manyTurns();
   t.equal(raw.closed, false);
 });
 

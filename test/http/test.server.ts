@@ -13,8 +13,12 @@ import { ask, RawClient } from '../support/http/client.js';
 import { deferred, handler, selfSigned, serveWith, within } from '../support/http/host.js';
 import { startRegistry } from '../support/registry.js';
 import { shelf } from '../support/shelf.js';
+import { manyTurns, until } from '../support/waiting.js';
 
-const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+/** Some whole exchanges with the server later: it has seen all that was sent to it before. */
+const exchanges = async (port: number, path = '/'): Promise<void> => {
+  for (let count = 0; count < 3; count++) await ask(port, path);
+};
 const echo = handler(async ({ path, body }) => {
   let size = 0;
   for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) size += chunk.byteLength;
@@ -65,22 +69,25 @@ t.test('100 Continue is sent when the body is wanted, and not before', async (t)
   const modest = await RawClient.connect(closed);
   modest.head('PUT /x HTTP/1.1', 'Host: x', 'Content-Length: 10', 'Expect: 100-continue');
   t.match(await modest.until(/no$/), /^HTTP\/1\.1 401 .*Connection: close/s, 'nor after a small one');
-  await wait(50);
+  await exchanges(closed);
   t.equal(modest.closed, false, 'a client that sends the body all the same must not lose the answer by it');
   modest.socket.write('x'.repeat(10));
   await modest.end();
 
   const gate = deferred();
+  const asked = deferred();
   const { port: open } = await serveWith(
     t,
     handler(async (context) => {
+      asked.resolve();
       await gate.promise;
       return echo.handleRequest(context);
     }),
   );
   const insider = await RawClient.connect(open);
   insider.head('PUT /x HTTP/1.1', 'Host: x', 'Content-Length: 4', 'Expect: 100-Continue');
-  await wait(50);
+  await asked.promise;
+  await exchanges(closed);
   t.equal(insider.text, '', 'not while it is decided');
   gate.resolve();
   t.equal(await insider.until(/\r\n\r\n/), 'HTTP/1.1 100 Continue\r\n\r\n');
@@ -184,20 +191,30 @@ t.test('slow clients are not waited for', async (t) => {
   t.match(await half.end(), /^HTTP\/1\.1 408 /, 'a header that does not come');
   t.notMatch(await silent.end(), /200/, 'a connection without a request is ended');
   t.match(await idle.end(), /200 OK/, 'a connection without a next request');
-  await wait(1_500);
+  for (let count = 0; count < 2; count++) {
+    // the time for a header passes once more
+    const late = await RawClient.connect(port);
+    late.socket.write('GET / HTTP/1.1\r\nHost: x\r\n');
+    t.match(await late.end(), /^HTTP\/1\.1 408 /);
+  }
   uploading.socket.write('ab');
   t.match(await uploading.until(/slow 2$/), /200 OK/, 'an upload may take longer than a header');
 });
 
 t.test('closing waits for what is under way', async (t) => {
-  const { server, port } = await serveWith(t, echo, { shutdownTimeoutMs: 10_000 });
+  const arrived = deferred();
+  const answer = handler((context) => {
+    if (context.path === '/up') arrived.resolve();
+    return echo.handleRequest(context);
+  });
+  const { server, port } = await serveWith(t, answer, { shutdownTimeoutMs: 10_000 });
   const idle = await RawClient.connect(port);
   idle.head('GET /idle HTTP/1.1', 'Host: x');
   await idle.until(/idle 0$/);
   const upload = await RawClient.connect(port);
   upload.head('PUT /up HTTP/1.1', 'Host: x', 'Content-Length: 8');
   upload.socket.write('half');
-  await wait(50);
+  await arrived.promise;
 
   let isClosed = false;
   const closing = server.close().then(() => {
@@ -205,7 +222,7 @@ t.test('closing waits for what is under way', async (t) => {
   });
   await idle.end();
   await t.rejects(ask(port, '/late'), { code: 'ECONNREFUSED' }, 'nothing new is accepted');
-  await wait(200);
+  await manyTurns();
   t.equal(isClosed, false);
   upload.socket.write('done');
   t.match(await upload.end(), /200 OK.*Connection: close.*\/up 8$/s);
@@ -237,26 +254,31 @@ t.test('closing: a request that arrives on a kept connection after that is its l
     yield Buffer.from('first');
     await more.promise;
   }
-  const answer = handler(({ path }) =>
-    path === '/first' ? { status: 200, headers: {}, body: fromIterable(slowly()) } : respond(200, 'last'),
-  );
+  const arrived = deferred();
+  const answer = handler(({ path }) => {
+    if (path === '/first') return { status: 200, headers: {}, body: fromIterable(slowly()) };
+    arrived.resolve();
+    return respond(200, 'last');
+  });
   const { server, port } = await serveWith(t, answer, { shutdownTimeoutMs: 10_000 });
   const raw = await RawClient.connect(port);
   raw.head('GET /first HTTP/1.1', 'Host: x');
   t.match(await raw.until(/first/), /Connection: keep-alive/);
   const closing = server.close();
   raw.head('GET /second HTTP/1.1', 'Host: x');
-  await wait(50);
+  await within(arrived.promise, 'the second request');
   more.resolve();
   t.match(await raw.end(), /Connection: close.*last$/s);
   await within(closing, 'close');
 });
 
 t.test('closing does not wait for ever', async (t) => {
+  const arrived = deferred();
   const aborted = deferred();
   const { server, port } = await serveWith(
     t,
     async (context) => {
+      arrived.resolve();
       context.signal?.addEventListener('abort', () => aborted.resolve());
       await aborted.promise;
       return respond(200, '');
@@ -265,8 +287,8 @@ t.test('closing does not wait for ever', async (t) => {
   );
   const raw = await RawClient.connect(port);
   raw.head('GET / HTTP/1.1', 'Host: x');
-  await wait(50);
-  await within(server.close(), 'close', 2_000);
+  await arrived.promise;
+  await within(server.close(), 'close');
   await within(aborted.promise, 'abort');
 });
 
@@ -283,7 +305,7 @@ t.test('it reports each request', async (t) => {
   raw.head('PUT /b HTTP/1.1', 'Host: x', 'Content-Length: 9');
   await begun.promise;
   raw.socket.destroy();
-  for (let tries = 0; reports.length < 2 && tries < 400; tries++) await wait(5);
+  await until(() => reports.length === 2);
   t.match(reports, [
     { method: 'GET', path: '/a', status: 200, aborted: false, ip: '127.0.0.1', userAgent: 'test/1' },
     { method: 'PUT', path: '/b', status: 0, aborted: true },

@@ -179,6 +179,8 @@ t.test('a manifest that cannot be read: its repository keeps everything, others 
   await admin.pushImage('a', 'v1', one);
   await admin.pushBlob('b', two.layers[0]!);
   await inner.put(`oci/manifests/a/${one.digest}`, Buffer.from('{'), { contentType: MANIFEST });
+  const dry = await collect(admin, { dryRun: true });
+  t.same(dry.removed, { manifests: 0, links: 1, blobs: 1 }, 'a dry run says the same');
   t.same((await collect(admin)).removed, { manifests: 0, links: 1, blobs: 1 });
   t.ok(await isThere(admin, layerOf('a', one)));
   t.match(warnings, [/cannot be read/]);

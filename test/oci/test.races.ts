@@ -130,6 +130,40 @@ t.test('a tag is moved away while its old manifest is deleted: the manifest is g
   t.equal((await admin.get('/a/manifests/latest')).headers['Docker-Content-Digest'], next.digest);
 });
 
+for (const isFormerGone of [false, true]) {
+  const end = isFormerGone ? 'is gone, because its former manifest is' : 'points to its former manifest again';
+  t.test(`a push is refused although it has moved its tag: the tag ${end}`, async (t) => {
+    const { admin, store, there } = await onFaults(t, { untaggedManifests: { deleteAfterMs: 0 } });
+    const [former, next] = [image('former'), image('next')];
+    await admin.pushImage('a', 'other', one);
+    await admin.pushImage('a', 'v1', former);
+    for (const pushed of [next.config, ...next.layers]) await admin.pushBlob('a', pushed);
+    let steps = 0;
+    store.before = async ({ verb, key }: IOperation) => {
+      if (verb !== 'put') return;
+      if (steps === 0 && key.startsWith('oci/tags/')) {
+        // the manifest is stored and has no tag yet: it and its layer are collected
+        steps++;
+        await there.registry.collectGarbage(ANY_AGE);
+      } else if (steps === 1 && key.startsWith('oci/manifests/')) {
+        // the tag has been moved, and the manifest is about to be stored again
+        steps++;
+        t.equal((await there.get('/a/manifests/v1')).status, 404);
+        if (isFormerGone) t.equal((await there.delete(`/a/manifests/${former.digest}`)).status, 202);
+      }
+    };
+    const answer = await admin.pushManifest('a', 'v1', next);
+    store.before = undefined;
+    t.equal(steps, 2);
+    t.equal(refusal(answer), '400 MANIFEST_BLOB_UNKNOWN');
+    t.same(await there.tags('a'), isFormerGone ? ['other'] : ['other', 'v1']);
+    const { status, headers } = await there.get('/a/manifests/v1');
+    t.equal(status, isFormerGone ? 404 : 200);
+    if (!isFormerGone) t.equal(headers['Docker-Content-Digest'], former.digest);
+    t.same(await problemsOf(there.registry.getStorage()), []);
+  });
+}
+
 for (const [name, push] of Object.entries(ways)) {
   t.test(`the collector runs at each step of a push (${name}): an acknowledged blob is there`, async (t) => {
     for (const collectors of [1, 2]) {
@@ -275,6 +309,22 @@ for (const [name, work] of Object.entries(imageWorks)) {
     t.ok(acknowledged > 0, `${acknowledged} were acknowledged`);
   });
 }
+
+t.test('damaged bytes come to lie at the key of a blob while it is finished: it gets a copy of its own', async (t) => {
+  const { admin, there, store, inner } = await onFaults(t);
+  const location = await admin.begin('a');
+  await admin.patch(location, blob.bytes.subarray(0, 5));
+  await admin.patch(location, blob.bytes.subarray(5));
+  store.before = async ({ verb, key }) => {
+    if (verb !== 'compose') return;
+    store.before = undefined;
+    await inner.put(key, blob.bytes.subarray(1));
+  };
+  const { status, text } = await admin.finish(location, blob.digest);
+  t.equal(status, 201, text);
+  t.same((await there.get(blobPath)).bytes, blob.bytes);
+  t.same(await problemsOf(there.registry.getStorage()), []);
+});
 
 t.test('two finish one upload, and a third writes a late chunk to it: the blob has its own bytes', async (t) => {
   const { admin, there, store, inner } = await onFaults(t);

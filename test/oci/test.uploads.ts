@@ -335,6 +335,15 @@ t.test('chunks that come when the upload was given up do not get into a blob tha
   }
 });
 
+t.test('a PUT with further bytes, after an upload that has the digest without them, is refused', async (t) => {
+  const { writer } = await ociWorld(t);
+  const whole = content('all that there is');
+  const location = await writer.begin('a');
+  await writer.patch(location, whole.bytes);
+  t.equal(refusal(await writer.finish(location, whole.digest, Buffer.from('more'))), '400 DIGEST_INVALID');
+  t.equal((await writer.get(`/a/blobs/${whole.digest}`)).status, 404);
+});
+
 t.test('a PUT that ends in 503 can be sent again, with or without a last chunk', async (t) => {
   const ends: Record<string, { body?: Uint8Array; range?: string }> = {
     'no chunk': {},

@@ -1,4 +1,5 @@
-import type { IObjectStore } from '../../ts/core/objectstore/interfaces.objectstore.js';
+import { scanStore } from '../../ts/core/objectstore/helpers.scan.js';
+import type { IObjectStore, IScannedKey, IScanOptions } from '../../ts/core/objectstore/interfaces.objectstore.js';
 import type { Bench } from '../support/store/objectstore-bench.js';
 
 /** Keys of every kind, and their order. */
@@ -156,6 +157,47 @@ export const listingScenes = async (bench: Bench): Promise<void> => {
       if (++seen === 5) break;
     }
     t.equal(seen, 5, 'a listing may be left early');
+  });
+
+  await scene('a scan has the keys of a listing', async (t, at) => {
+    const names = [
+      'a',
+      'b/c',
+      'b/d',
+      'b-e',
+      'b.f',
+      'Z/%2f',
+      '@s/x/doc',
+      ...Array.from({ length: 90 }, (_, n) => `n/${n}/x`),
+    ];
+    for (const name of names) await store.put(`${at}${name}`, Buffer.from(name), { immutable: name.endsWith('x') });
+    const scanned = async (options: Partial<IScanOptions> = {}): Promise<IScannedKey[]> => {
+      const found: IScannedKey[] = [];
+      for await (const item of scanStore(store, { prefix: at, ...options })) found.push(item);
+      return found;
+    };
+    const keysOf = async (prefix: string) => (await scanned({ prefix })).map(({ key }) => key);
+    t.same(await keysOf(at), await listed({ prefix: at }));
+    for (const prefix of ['b', 'b/', 'n/1', 'none'])
+      t.same(await keysOf(at + prefix), await listed({ prefix: at + prefix }));
+
+    const document = `${at}@s/x/doc`;
+    const look = async (): Promise<IScannedKey> => {
+      const all = await scanned({ versionOf: (key) => key === document, timeOf: (key) => key === document });
+      return all.find(({ key }) => key === document) as IScannedKey;
+    };
+    const before = Date.now();
+    await store.put(document, Buffer.from('1'));
+    const first = await look();
+    t.ok(first.version);
+    // clocks of servers and of file systems are coarser than ours
+    t.ok(Math.abs((first.lastModified as Date).getTime() - before) < 60_000, String(first.lastModified));
+    t.same(await look(), first, 'the same as long as nobody writes');
+    const { etag } = await store.put(document, Buffer.from('2'));
+    const second = await look();
+    t.not(second.version, first.version);
+    await other.put(document, Buffer.from('3'), store.conditionalWrites ? { ifMatch: etag } : {});
+    t.not((await look()).version, second.version, 'another process wrote it');
   });
 
   await scene('deleted keys are not listed', async (t, at) => {

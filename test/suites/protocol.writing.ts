@@ -145,7 +145,8 @@ export const protocolWriting = (t: Test, about: IProtocolDescription): void => {
     for (const version of [one, two]) t.ok((await world.publish(name, version, version)).status < 300);
     t.same(about.versionsIn(await world.get(about.metadata(name))).sort(), [one, two].sort());
     for (const version of [one, two]) {
-      t.same((await world.get(about.artifact(name, version))).bytes, await about.artifactOf(name, version, version));
+      const served = await world.get(about.artifact(name, version, version));
+      t.same(served.bytes, await about.artifactOf(name, version, version));
     }
     for (const { path, names: named } of about.listings) t.ok(named(await world.get(path), name), path);
     t.equal((await world.get(about.artifact(name, about.version(3)))).status, 404);

@@ -58,9 +58,10 @@ const raceOn = (t: Test, about: IProtocolDescription, storage: TStorage): void =
   const intact = async (t: Test, send: TSend, of: string, fillerOf: (version: string) => string): Promise<string[]> => {
     const versions = about.versionsIn(await send({ method: 'GET', path: about.metadata(of) }));
     for (const version of versions) {
-      const { status, bytes } = await send({ method: 'GET', path: about.artifact(of, version) });
+      const filler = fillerOf(version);
+      const { status, bytes } = await send({ method: 'GET', path: about.artifact(of, version, filler) });
       t.equal(status, 200, `${of} ${version} is listed`);
-      t.ok(bytes.equals(await about.artifactOf(of, version, fillerOf(version))), `the bytes of ${of} ${version}`);
+      t.ok(bytes.equals(await about.artifactOf(of, version, filler)), `the bytes of ${of} ${version}`);
     }
     return versions.sort();
   };

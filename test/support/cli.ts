@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { main } from '../../ts/cli/commands.main.js';
+import { ask, RawClient } from './http/client.js';
 import { within } from './http/host.js';
 
 const bin = resolve(fileURLToPath(new URL('../../ts/cli/bin.ts', import.meta.url)));
@@ -86,7 +87,45 @@ export const serve = async (
     closed.then(() => reject(new Error(`ended: ${seen.err}`)), reject);
   });
   const url = await within(ready, 'ready', 30_000);
-  return { child, seen, closed, url, port: Number(new URL(url).port) };
+  /** Resolves when the log matches. */
+  const logged = (pattern: RegExp): Promise<void> => {
+    const matching = new Promise<void>((resolve) => {
+      const look = (): void => {
+        if (!pattern.test(seen.err)) return;
+        child.stderr?.off('data', look);
+        resolve();
+      };
+      child.stderr?.on('data', look);
+      look();
+    });
+    return within(matching, `${pattern} in the log`);
+  };
+  return { child, seen, closed, url, port: Number(new URL(url).port), logged };
+};
+
+/** Begins an upload of so many bytes; resolves when the server waits for the first of them. */
+export const beginUpload = async (
+  port: number,
+  path: string,
+  length: number,
+  authorization: string,
+): Promise<RawClient> => {
+  const raw = await RawClient.connect(port);
+  const expected = [`Content-Length: ${length}`, 'Expect: 100-continue'];
+  raw.head(`PUT ${path} HTTP/1.1`, 'Host: x', `Authorization: ${authorization}`, ...expected);
+  await raw.until(/^HTTP\/1\.1 100 Continue\r\n\r\n$/);
+  raw.text = '';
+  return raw;
+};
+
+/** Resolves when nobody listens on the port any more: a server that was told to end has begun with it. */
+export const untilRefused = async (port: number): Promise<void> => {
+  for (let isOpen = true; isOpen; ) {
+    isOpen = await ask(port, '/-/health').then(
+      () => true,
+      ({ code }: NodeJS.ErrnoException) => code !== 'ECONNREFUSED',
+    );
+  }
 };
 
 export const oneLine = (t: Test, { err }: IRun, pattern: RegExp) => {

@@ -41,6 +41,7 @@ export class DepotRegistry extends BaseRegistry {
       { method: 'PUT', path: '/bare', access: late, handle: (call) => this.bare(call) },
       { method: 'PUT', path: '/careless', access: late, handle: (call) => this.careless(call) },
       { method: 'PUT', path: '/mistaken', access: late, handle: (call) => this.mistaken(call) },
+      { method: 'PUT', path: '/confused', access: late, handle: (call) => this.confused(call) },
       { method: 'POST', path: '/echo', access: 'public', handle: (call) => this.echo(call) },
       { method: 'GET', path: '/actor', access: 'authenticated', handle: async ({ actor }) => ({ actor }) },
       { method: 'GET', path: '/index/{name}', access: read, handle: (call) => this.index(call) },
@@ -98,6 +99,13 @@ export class DepotRegistry extends BaseRegistry {
   private async mistaken(call: RegistryCall): Promise<IResponse> {
     const late = await call.stageLate(call.body.stream(), { hashes: ['sha256'] });
     await call.authorize('a');
+    return this.keep(call, { name: 'b', file: 'x', staged: late.stagedFor('b') });
+  }
+
+  /** And another: who may read a name may not write it. */
+  private async confused(call: RegistryCall): Promise<IResponse> {
+    const late = await call.stageLate(call.body.stream(), { hashes: ['sha256'] });
+    await call.authorize('b', { action: 'read' });
     return this.keep(call, { name: 'b', file: 'x', staged: late.stagedFor('b') });
   }
 

@@ -62,7 +62,10 @@ export type TToolName =
   | 'python-build'
   | 'devpi-server'
   | 'devpi-init'
-  | 'pypiserver';
+  | 'pypiserver'
+  | 'cargo'
+  | 'composer'
+  | 'composer-2.11';
 
 interface IToolLayout {
   /** The folder, if it is not called as the tool: some bring several programs. */
@@ -121,6 +124,8 @@ const layouts: Record<TToolName, IToolLayout> = {
   // the interpreter that has the library
   'oras-py': { folder: 'oci-python', file: 'bin/python' },
   mvn: { file: 'bin/mvn', onPath: 'mvn' },
+  // its folder has rustc too
+  cargo: { file: 'toolchain/bin/cargo' },
   nginx: { file: 'usr/sbin/nginx', onPath: 'nginx' },
   pip: { folder: 'pypi-clients', file: 'bin/pip' },
   uv: { folder: 'pypi-clients', file: 'bin/uv' },
@@ -135,6 +140,8 @@ const layouts: Record<TToolName, IToolLayout> = {
   'devpi-server': { folder: 'pypi-peers', file: 'bin/devpi-server' },
   'devpi-init': { folder: 'pypi-peers', file: 'bin/devpi-init' },
   pypiserver: { folder: 'pypi-peers', file: 'bin/pypi-server' },
+  composer: { file: 'usr/bin/composer', onPath: 'composer' },
+  'composer-2.11': { file: 'usr/bin/composer' },
 };
 
 export const toolsFolder = (): string =>

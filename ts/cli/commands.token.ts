@@ -38,6 +38,22 @@ const tokensOf = async (auth: AuthManager, user: string | undefined): Promise<IT
   return auth.listTokens(user);
 };
 
+function* tableOf(tokens: readonly ITokenInfo[]): Generator<string[], void, undefined> {
+  yield ['ID', 'USER', 'PROTOCOL', 'BEGINS', 'ACCESS', 'EXPIRES', 'NAME', 'SCOPES'];
+  for (const token of tokens) {
+    yield [
+      token.id,
+      token.userId,
+      token.protocol,
+      `${token.hint}…`,
+      token.readonly ? 'read-only' : 'full',
+      token.expiresAt?.toISOString() ?? 'never',
+      token.name ?? '-',
+      token.scopes.join(' '),
+    ];
+  }
+}
+
 export const tokenCreate: ICommand = {
   help: `Usage: smartregistry token create --user NAME --protocol PROTOCOL [options]
 
@@ -86,18 +102,7 @@ ${PLACE}`,
   async run(args, env) {
     const { values } = parseCommand(args, { ...STORE_OPTIONS, user: { type: 'string' } } as const);
     const tokens = await withAuth(values, env, (auth) => tokensOf(auth, values.user));
-    const rows = tokens.map((token) => [
-      token.id,
-      token.userId,
-      token.protocol,
-      `${token.hint}…`,
-      token.readonly ? 'read-only' : 'full',
-      token.expiresAt?.toISOString() ?? 'never',
-      token.name ?? '-',
-      token.scopes.join(' '),
-    ]);
-    const head = ['ID', 'USER', 'PROTOCOL', 'BEGINS', 'ACCESS', 'EXPIRES', 'NAME', 'SCOPES'];
-    process.stdout.write(formatTable([head, ...rows]));
+    process.stdout.write(await formatTable(tableOf(tokens)));
     return 0;
   },
 };

@@ -95,7 +95,7 @@ ${PLACE}`,
     const { values } = parseCommand(args, STORE_OPTIONS);
     const users = await withUsers(values, env, (all) => all.list());
     const rows = users.map(({ userId, email, source, scopes }) => [userId, email ?? '-', source, scopes.join(' ')]);
-    process.stdout.write(formatTable([['NAME', 'EMAIL', 'KEPT IN', 'SCOPES'], ...rows]));
+    process.stdout.write(await formatTable([['NAME', 'EMAIL', 'KEPT IN', 'SCOPES'], ...rows]));
     return 0;
   },
 };

@@ -1,5 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { printable } from '../core/base/helpers.printable.js';
+import { Slices } from '../core/base/helpers.slices.js';
 
 /** The command line was used wrongly: one line on stderr, exit code 2. */
 export class UsageError extends Error {
@@ -83,17 +84,22 @@ export const parsePort = (text: string, option: string): number => {
   return port;
 };
 
-/** Rows as columns of equal width. */
-export const formatTable = (table: string[][]): string => {
-  const rows = table.map((row) => row.map(printable));
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .map((line) => `${line}\n`)
-    .join('');
+/** Rows as columns of equal width. A command may list all tokens, so a long table is made in slices. */
+export const formatTable = async (table: Iterable<readonly string[]>): Promise<string> => {
+  const slices = new Slices();
+  const rows: string[][] = [];
+  const widths: number[] = [];
+  for (const row of table) {
+    const cells = row.map(printable);
+    for (const [column, { length }] of cells.entries()) widths[column] = Math.max(widths[column] ?? 0, length);
+    rows.push(cells);
+    if (slices.due) await slices.rest();
+  }
+  const lines: string[] = [];
+  for (const cells of rows) {
+    const padded = cells.map((cell, column) => cell.padEnd(widths[column] as number));
+    lines.push(`${padded.join('  ').trimEnd()}\n`);
+    if (slices.due) await slices.rest();
+  }
+  return lines.join('');
 };

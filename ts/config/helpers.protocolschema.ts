@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { IProtocolConfig } from '../core/interfaces.core.js';
 import { isPrefix } from '../core/pipeline/classes.mounttable.js';
-import type { ICustomRegistryConfig, IOciConfig } from '../interfaces.config.js';
+import type { IComposerConfig, ICustomRegistryConfig, IOciConfig } from '../interfaces.config.js';
 import { flag, isObject, listOf, maybe, nonEmptyText, positive, strict, text } from './helpers.building.js';
 
 const PATH = 'must be a path that begins with "/"';
@@ -69,13 +69,20 @@ const oci = strict<IOciConfig>(WHAT)({
   ),
 });
 
+const composer = strict<IComposerConfig>(WHAT)({
+  ...common([]),
+  filterLists: maybe(listOf(nonEmptyText, 'a list of names such as "malware"')),
+  warning: maybe(nonEmptyText),
+  info: maybe(nonEmptyText),
+});
+
 /** The blocks of the built-in protocols, by their names. */
 export const protocolEntries = {
   oci: maybe(oci),
   npm: maybe(protocol(['emptyAudit', 'strictNames'])),
   maven: maybe(protocol()),
-  cargo: maybe(protocol()),
-  composer: maybe(protocol()),
+  cargo: maybe(protocol([])),
+  composer: maybe(composer),
   pypi: maybe(protocol([])),
   rubygems: maybe(protocol()),
 };

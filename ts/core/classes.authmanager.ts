@@ -27,7 +27,7 @@ import type { RegistryStorage } from './classes.registrystorage.js';
 import type { ILogger, TRegistryProtocol } from './interfaces.core.js';
 
 export interface IAuthManagerDependencies {
-  storage: Pick<RegistryStorage, 'read' | 'update' | 'delete' | 'list' | 'listDocuments'>;
+  storage: Pick<RegistryStorage, 'read' | 'update' | 'delete' | 'list' | 'listDocuments' | 'logger'>;
   /** default: the registry's own users and tokens */
   provider?: IAuthProvider;
   logger?: ILogger;

@@ -1,5 +1,5 @@
 import { isOperator, operatorToken } from './auth/helpers.operator.js';
-import type { IVerifiedCaller, TPresentedCredential } from './auth/interfaces.auth.js';
+import type { TPresentedCredential } from './auth/interfaces.auth.js';
 import type { IChore } from './base/classes.housekeeper.js';
 import { RegistryError } from './classes.registryerror.js';
 import type { ISweepOptions } from './classes.registrystorage.js';
@@ -8,42 +8,13 @@ import type { IProtocolConfig, IRequestContext, IResponse, TRegistryProtocol } f
 import type { IRebuildable } from './listing/interfaces.listing.js';
 import type { IMountAlias } from './pipeline/classes.mounttable.js';
 import { RegistryCall } from './pipeline/classes.registrycall.js';
+import { answerNameOf, loggedPath, nameOf, neededFor, noteCaller } from './pipeline/helpers.calls.js';
 import { parseAuthorization, respond, toResponse, withoutForbiddenBody } from './pipeline/helpers.http.js';
 import { withProtection } from './pipeline/helpers.protection.js';
 import { type IRoute, type IRouteMatch, RouteTable, type TTrailingSlash } from './pipeline/helpers.routes.js';
 import type { IImporter, IOperatorRequest } from './pipeline/interfaces.importing.js';
-import type { INamedAccess, IRegistryServices, TAccess } from './pipeline/interfaces.pipeline.js';
+import type { IRegistryServices, TAccess } from './pipeline/interfaces.pipeline.js';
 import type { IGarbageOptions, IGarbageReport } from './storage/upkeep/interfaces.garbage.js';
-
-/**
- * The path for the log. Some protocols put a token into the path, as `npm logout` does: then it is the route's pattern.
- */
-const loggedPath = (call: RegistryCall): string =>
-  Object.keys(call.params).some((name) => /token|secret/i.test(name)) ? call.route : call.path;
-
-/** Names what is asked for: of one path a registry at the root has another part with each prefix. */
-const answerNameOf = ({ mount, path }: RegistryCall): string => `${mount}\n${path}`;
-
-const nameOf = ({ name }: INamedAccess, { params }: RegistryCall): string =>
-  typeof name === 'function' ? name(params) : (params[name] as string);
-
-/** The right that a route needs, for a challenge; `undefined` if the row names none, or the path has no valid name. */
-const neededFor = (access: TAccess, call: RegistryCall): object | undefined => {
-  if (typeof access !== 'object' || !('name' in access)) return undefined;
-  const { type, action } = access;
-  try {
-    return { type, name: nameOf(access, call), action };
-  } catch (error) {
-    if (error instanceof RegistryError) return undefined;
-    throw error;
-  }
-};
-
-const noteCaller = ({ context: { trace } }: RegistryCall, { token }: IVerifiedCaller): void => {
-  if (!trace || !token) return;
-  trace.userId = token.userId;
-  if (token.tokenId !== undefined) trace.tokenId = token.tokenId;
-};
 
 /**
  * A protocol: a table of routes and a renderer of errors. The pipeline is here, once for all protocols: match,
@@ -120,6 +91,27 @@ export abstract class BaseRegistry {
     options.signal?.throwIfAborted();
     const orphans = await this.sweepOrphans({ olderThanMs: options.graceMs, signal: options.signal });
     return { protocol: this.protocol, removed: { orphans }, bytes: 0 };
+  }
+
+  /**
+   * A `collectGarbage` that is `sweepOrphans` with a report, for protocols whose `sweepOrphans` passes all of its options
+   * to `RegistryStorage.sweepPackages`.
+   * @param what how the report calls the artifacts, e.g. `tarballs`
+   */
+  protected async collectOrphans(what: string, options: IGarbageOptions): Promise<IGarbageReport> {
+    const { graceMs: olderThanMs, signal, dryRun, onProgress } = options;
+    const { protocol } = this;
+    let count = 0;
+    let bytes = 0;
+    const onOrphan = (_key: string, size: number): void => {
+      bytes += size;
+      count++;
+      onProgress?.({ protocol, phase: what, done: count });
+    };
+    signal?.throwIfAborted();
+    await this.sweepOrphans({ signal, dryRun, onOrphan, ...(olderThanMs !== undefined && { olderThanMs }) });
+    signal?.throwIfAborted();
+    return { protocol, removed: { [what]: count }, bytes };
   }
 
   /** Periodic work, beside the daily `sweepOrphans`. Each `work` gets a `signal`: see `IChore`. */

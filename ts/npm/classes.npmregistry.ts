@@ -178,18 +178,8 @@ export class NpmRegistry extends BaseRegistry {
     return this.services.storage.sweepPackages({ ...orphanSweep, ...options });
   }
 
-  public override async collectGarbage(options: IGarbageOptions = {}): Promise<IGarbageReport> {
-    const { graceMs: olderThanMs, signal, dryRun, onProgress } = options;
-    signal?.throwIfAborted();
-    const report = { protocol: this.protocol, removed: { tarballs: 0 }, bytes: 0 };
-    const onOrphan = (_key: string, size: number): void => {
-      report.bytes += size;
-      report.removed.tarballs++;
-      onProgress?.({ protocol: this.protocol, phase: 'tarballs', done: report.removed.tarballs });
-    };
-    await this.sweepOrphans({ signal, dryRun, onOrphan, ...(olderThanMs !== undefined && { olderThanMs }) });
-    signal?.throwIfAborted();
-    return report;
+  public override collectGarbage(options: IGarbageOptions = {}): Promise<IGarbageReport> {
+    return this.collectOrphans('tarballs', options);
   }
 
   /** npm prints the member `error`. */

@@ -1,9 +1,13 @@
-import type { IObjectStore } from '../../../ts/index.js';
+import type { IObjectStore, IPutOptions } from '../../../ts/index.js';
 
-const COUNTED = new Set(['head', 'get', 'put', 'compose', 'delete', 'list']);
+const COUNTED = new Set(['head', 'get', 'put', 'compose', 'delete', 'list', 'scan']);
+
+/** How an object was stored, so that a copy of it is stored likewise: a driver keeps the two kinds differently. */
+type TForm = Pick<IPutOptions, 'immutable' | 'shareable'>;
 
 /** Counts what is asked of a store. */
 export class GrowthStore {
+  public readonly forms = new Map<string, TForm>();
   public calls = 0;
   public bytes = 0;
   /** the store, counted */
@@ -17,6 +21,7 @@ export class GrowthStore {
         if (!COUNTED.has(String(name))) return value.bind(target);
         return (...args: unknown[]) => {
           this.calls++;
+          if (name === 'put' || name === 'compose') this.noteForm(String(args[0]), args[2] as TForm | undefined);
           if (name === 'put' && args[1] instanceof Uint8Array) this.bytes += args[1].byteLength;
           const answer: unknown = value.apply(target, args);
           if (name !== 'get') return answer;
@@ -27,6 +32,10 @@ export class GrowthStore {
         };
       },
     });
+  }
+
+  private noteForm(key: string, { immutable, shareable }: TForm = {}): void {
+    if (immutable) this.forms.set(key, { immutable, shareable });
   }
 
   public reset(): void {

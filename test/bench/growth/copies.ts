@@ -1,14 +1,14 @@
 import { open } from 'node:fs/promises';
 import { forEachAtOnce } from '../../../ts/core/base/helpers.concurrency.js';
-import type { IObjectStore } from '../../../ts/index.js';
+import type { IObjectStore, IPutOptions } from '../../../ts/index.js';
 import { streamToBuffer } from '../../../ts/index.js';
+import type { GrowthStore } from './classes.growthstore.js';
 
 /** An object as it was stored for a sample. */
 interface ISample {
   key: string;
   bytes: Buffer;
-  contentType?: string;
-  metadata?: Record<string, string>;
+  options: IPutOptions;
 }
 
 const WIDTH = 64;
@@ -30,7 +30,7 @@ export const keysOf = async (store: IObjectStore, prefix = ''): Promise<Set<stri
 
 /** The objects that `work` stores below a prefix. */
 export const sampleOf = async (
-  store: IObjectStore,
+  { plain: store, forms }: GrowthStore,
   prefix: string,
   work: () => Promise<unknown>,
 ): Promise<ISample[]> => {
@@ -42,7 +42,10 @@ export const sampleOf = async (
     const found = await store.get(key);
     if (!found || found === 'notModified') continue;
     const { contentType, metadata } = found.info;
-    samples.push({ key, bytes: await streamToBuffer(found.body), contentType, metadata });
+    const form = forms.get(key);
+    const ifNoneMatch = form && store.conditionalWrites ? ('*' as const) : undefined;
+    const options = { contentType, metadata, ifNoneMatch, ...form };
+    samples.push({ key, bytes: await streamToBuffer(found.body), options });
   }
   if (samples.length === 0) throw new Error(`nothing was stored below ${prefix}`);
   return samples;
@@ -65,9 +68,9 @@ export const copySample = async (
   await forEachAtOnce(numbers(), WIDTH, async (number) => {
     const pairs = changes(number);
     const changed = (text: string): string => pairs.reduce((now, [from, to]) => now.replaceAll(from, to), text);
-    for (const [at, { key, bytes, contentType, metadata }] of samples.entries()) {
+    for (const [at, { key, bytes, options }] of samples.entries()) {
       const text = texts[at];
-      await store.put(changed(key), text === undefined ? bytes : Buffer.from(changed(text)), { contentType, metadata });
+      await store.put(changed(key), text === undefined ? bytes : Buffer.from(changed(text)), options);
     }
   });
 };

@@ -32,7 +32,7 @@ export const accounts: IPart = {
     const manager = registry.getAuthManager();
     const { plain } = world.store;
     let id = '';
-    const samples = await sampleOf(plain, 'auth/', async () => {
+    const samples = await sampleOf(world.store, 'auth/', async () => {
       await manager.users.create({ username: 'a-sample', password: 'correct horse battery' });
       await manager.createNpmToken('a-sample');
       id = (await manager.listTokens('a-sample'))[0]?.id ?? '';

@@ -54,7 +54,7 @@ const timesOf = ({ isQuick }: IWorld): number => (isQuick ? 20 : 100);
 export const tags: IPart = {
   what: 'tags',
   scales: [100, 10_000, 100_000],
-  onS3: [],
+  onS3: [100, 5000],
   build: async (world) => {
     const registry = await openImages(world);
     const { plain } = world.store;
@@ -85,7 +85,7 @@ export const tags: IPart = {
 export const referrers: IPart = {
   what: 'referrers',
   scales: [100, 5000],
-  onS3: [],
+  onS3: [100, 5000],
   build: async (world) => {
     const registry = await openImages(world);
     await putBlob(registry, 'signed', CONFIG);
@@ -115,7 +115,7 @@ export const links: IPart = {
     const registry = await openImages(world);
     const { plain } = world.store;
     await putBlob(registry, 'origin', CONFIG);
-    const samples = await sampleOf(plain, 'oci/links/', () => mount(registry, 'a-sample'));
+    const samples = await sampleOf(world.store, 'oci/links/', () => mount(registry, 'a-sample'));
     await copySample(plain, samples, world.scale, (number) => [['a-sample', `team:app-${number}`]]);
     await registry.destroy();
   },
@@ -137,7 +137,7 @@ export const repositories: IPart = {
     const registry = await openImages(world);
     const { plain } = world.store;
     await putBlob(registry, 'origin', CONFIG);
-    const samples = await sampleOf(plain, 'oci/', async () => {
+    const samples = await sampleOf(world.store, 'oci/', async () => {
       await mount(registry, 'a-sample');
       await putManifest(registry, 'a-sample', 'latest', SUBJECT);
     });

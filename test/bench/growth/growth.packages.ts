@@ -49,7 +49,7 @@ export const packages: IPart = {
     const { plain } = world.store;
     const bytes = await tarball(MANIFEST('a-sample'));
     const more = { bytes, manifest: { description: 'what it is about', keywords: ['a', 'b'] } };
-    const samples = await sampleOf(plain, 'npm/packages/', () => publish('a-sample', '1.0.0', more));
+    const samples = await sampleOf(world.store, 'npm/packages/', () => publish('a-sample', '1.0.0', more));
     await copySample(plain, samples, world.scale, (number) => [
       ['a-sample', nameOf(number)],
       ['what it is about', textOf(number)],

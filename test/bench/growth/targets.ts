@@ -38,8 +38,8 @@ const checksOf = (figures: IFigures, least: IFigures | undefined): ICheck[] => {
   if (part === 'versions') checks.push({ wanted: 'CPU < 60 ms', isMet: cpu < 60 });
   if (step.startsWith('search') && step !== 'search index built')
     checks.push({ wanted: 'p50 < 20 ms', isMet: p50 < 20 });
-  // on disk: 100,000 packages in 15 s
-  if (step.endsWith('sweep')) {
+  // on disk: 100,000 packages in 15 s; the first sweep, once a month, reads every document
+  if (step === 'daily sweep') {
     const seconds = Math.max(3, (15 * scale) / 100_000);
     checks.push({ wanted: `${seconds.toFixed(1)} s`, isMet: wall < seconds * 1000 });
   }

@@ -2,6 +2,7 @@ import { SmartRegistry } from '../../../ts/index.js';
 import { sender } from '../../support/protocol/world.js';
 import { openStore } from '../../support/store/store-open.js';
 import { serveJobs } from '../childclient.js';
+import { GrowthStore } from '../growth/classes.growthstore.js';
 import { copySample, sampleOf, withoutSync } from '../growth/copies.js';
 import type { IBenchWorld } from './interfaces.world.js';
 
@@ -26,17 +27,18 @@ const build = async ({ protocol, directory, packages }: IBuildJob): Promise<IBui
   const { about, sample } = await worldOf(protocol);
   const plain = await openStore({ directory });
   await plain.init?.();
+  const store = new GrowthStore(plain);
   const users = [{ username: 'bench', password: 'correct horse', scopes: ['*:*:*:*'] }];
   const registry = new SmartRegistry({
     auth: { jwtSecret: 'a-secret-of-the-bench-that-is-long-enough', tokenStore: 'memory', users },
     [protocol]: { enabled: true, ...about.config },
-    storage: { objectStore: plain },
+    storage: { objectStore: store.counted },
     logger: false,
   });
   await registry.init();
   const token = await registry.getAuthManager().createToken('bench', protocol);
   const send = sender(registry, (about.credential ?? ((text) => ({ authorization: `Bearer ${text}` })))(token));
-  const samples = await sampleOf(plain, `${protocol}/`, async () => {
+  const samples = await sampleOf(store, `${protocol}/`, async () => {
     const { status, text } = await send(await about.publish(sample, about.version(1)));
     if (status >= 300) throw new Error(`the sample was not published: ${status} ${text}`);
   });

@@ -5,8 +5,17 @@ export interface IBenchWorld {
   about: IProtocolDescription;
   /** a name that occurs nowhere else in what is stored for it: copies replace it; digits behind it are a name too */
   sample: string;
-  /** The upload of an artifact of about this size, which does not get smaller by compression, and its bytes. */
-  big(name: string, version: string, size: number): Promise<{ request: IClientRequest; artifact: Buffer }>;
+  /**
+   * The upload of an artifact of about this size, which does not get smaller by compression, and its bytes; with its
+   * path if that has a digest of the bytes in it.
+   */
+  big(
+    name: string,
+    version: string,
+    size: number,
+  ): Promise<{ request: IClientRequest; artifact: Buffer; path?: string }>;
+  /** paths of listings of all packages that clients fetch with each command */
+  listings?: string[];
   /** headers of the protocol's usual client for metadata; default: it takes gzip */
   headers?: Record<string, string>;
   /** MB/s that the 50 MB upload and download must reach */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
+import { TarFrame } from '../../../ts/core/archives/tar/classes.tarframe.js';
 import { inspectTarGz } from '../../../ts/core/archives/tar/helpers.targz.js';
 import { collectTexts } from '../../../ts/core/archives/tar/helpers.texts.js';
 import type { ITarRules, ITarTexts } from '../../../ts/core/archives/tar/interfaces.tar.js';
@@ -98,6 +99,8 @@ t.test('what is dangerous, or is read in two ways, is refused', async (t) => {
     ['an absolute path', [TOML, { name: '/demo-1.0/file' }]],
     ['a path that leads out', [TOML, { name: 'demo-1.0/../../file' }]],
     ['a path that leads out by backslashes', [TOML, { name: 'demo-1.0\\..\\..\\file' }]],
+    ['a path that leads out by backslashes in its last part', [TOML, { name: 'demo-1.0/x\\..\\..\\..\\file' }]],
+    ['a file in place of the folder', [{ name: 'demo-1.0' }]],
     ['an absolute path by a backslash', [TOML, { name: '\\demo-1.0\\file' }]],
     ['a name with a line break', [TOML, { name: 'demo-1.0/a\nb' }]],
     ['a NUL in a pax name', [TOML, paxPart({ path: 'demo-1.0/a\0b' }), { name: 'demo-1.0/x' }]],
@@ -132,6 +135,45 @@ t.test('what is dangerous, or is read in two ways, is refused', async (t) => {
       await t.rejects(read(tarGzOf(...more, ...parts)), refusal('invalid'), name);
     }
   }
+});
+
+t.test('a link leads out of an archive of any folders only by leaving it', async (t) => {
+  const rules = { topFolder: undefined };
+  const link = (linkname: string, name = 'link'): ITarPart => ({ name, type: '2', linkname });
+  t.equal((await read(tarGzOf(TOML, link('demo-1.0/Cargo.toml')), rules)).entryCount, 2);
+  t.equal((await read(tarGzOf(TOML, link('../other', 'demo-1.0/link')), rules)).entryCount, 2);
+  await t.rejects(read(tarGzOf(TOML, link('../x')), rules), refusal('invalid'));
+  await t.rejects(read(tarGzOf(TOML, link('../../x', 'demo-1.0/link')), rules), refusal('invalid'));
+});
+
+t.test('any single folder', async (t) => {
+  const rules = { topFolder: true } as const;
+  t.equal((await read(tarGzOf(TOML, LONG), rules)).topFolder, 'demo-1.0');
+  await t.rejects(read(tarGzOf(TOML, { name: 'other/x' }), rules), refusal('invalid'));
+  await t.rejects(read(tarGzOf({ name: 'file' }), rules), refusal('invalid'));
+});
+
+t.test('the simplest reader of headers notices where an archive ends too early', async (t) => {
+  const bytes = tarOf(TOML, { name: 'demo-1.0/huge', content: 'x'.repeat(600) });
+  for (const [length, isWhole] of [
+    [bytes.length, true],
+    [bytes.length - 1024, true],
+    [bytes.length - 512, true],
+    [bytes.length - 1, false],
+    [bytes.length - 1025, false],
+    [700, false],
+  ] as const) {
+    for (const size of [1, 511, 1e6]) {
+      const frame = new TarFrame('The crate');
+      for (let at = 0; at < length; at += size) frame.add(bytes.subarray(at, Math.min(length, at + size)));
+      if (isWhole) frame.finish();
+      else t.throws(() => frame.finish(), refusal('invalid'), `${length} bytes`);
+    }
+  }
+  const header = tarPart({ name: 'huge' });
+  header.writeUInt8(0x80, 124); // base 256
+  header.writeBigUInt64BE(2n ** 60n, 128);
+  t.throws(() => new TarFrame('The crate').add(header), refusal('invalid'), 'a size beyond all numbers');
 });
 
 t.test('links are refused where the format has none, and left alone where they are dropped', async (t) => {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
 import t from 'tap';
 import { inspectZip } from '../../../ts/core/archives/zip/helpers.zip.js';
+import { withZip64 } from '../../../ts/core/archives/zip/helpers.zipfields.js';
 import type { IZipFacts, IZipRules } from '../../../ts/core/archives/zip/interfaces.zip.js';
 import { RegistryError } from '../../../ts/core/classes.registryerror.js';
 import { collect, inPieces } from '../../support/archives/pieces.js';
@@ -155,6 +156,7 @@ t.test('what the format allows is accepted', async (t) => {
 t.test('what is read in two ways is refused', async (t) => {
   const lie = deflateRawSync(META.content as string).length + 1;
   const other = Buffer.from('demo/other');
+  const [one, two] = [Buffer.from('demo/\x81', 'latin1'), Buffer.from('demo/\x82', 'latin1')] as const;
   const cases: [string, IZipPart[], IZipWhole?][] = [
     ['bytes before the archive', [META], { prefix: Buffer.from('#!/bin/sh\n') }],
     ['a byte before the first file', [{ ...META, before: Buffer.alloc(1) }]],
@@ -184,6 +186,7 @@ t.test('what is read in two ways is refused', async (t) => {
     ['a folder and a file of one name', [META, { name: 'demo/META/', stored: true }]],
     ['a wrong count', [META], { end: { count: 2 } }],
     ['two counts', [META], { end: { count: 1, total: 2 } }],
+    ['another count on this disk', [META], { end: { count: 2, total: 1 } }],
     ['a wrong size of the directory', [META], { end: { size: 1 } }],
     ['a wrong beginning of the directory', [META], { end: { start: 0 } }],
     ['another disk', [META], { end: { disk: 1 } }],
@@ -201,6 +204,22 @@ t.test('what is read in two ways is refused', async (t) => {
       [{ ...META, local: { packedSize: 0xffffffff, size: 0xffffffff, extra: zip64Field(550) } }],
     ],
     ['a zip64 field that is too long', [{ ...META, central: { offset: 0xffffffff, extra: zip64Field(550, 0) } }]],
+    [
+      'a zip64 field with more than is asked for',
+      [{ ...META, local: { size: 0xffffffff, extra: zip64Field(550, 1) } }],
+    ],
+    [
+      'two names in code pages for one in UTF-8',
+      [
+        META,
+        {
+          name: one,
+          utf8: false,
+          extra: unicodePathField('demo/ü', one),
+          central: { name: two, extra: unicodePathField('demo/ü', two) },
+        },
+      ],
+    ],
     ['a zip64 field that is not there', [{ ...META, local: { packedSize: 0xffffffff } }]],
     ['two zip64 fields', [{ ...META, extra: Buffer.concat([zip64Field(550), zip64Field(550)]) }]],
     ['an extra field that is cut short', [{ ...META, extra: Buffer.from([0, 0, 9, 0]) }]],
@@ -252,6 +271,16 @@ t.test('what is dangerous is refused', async (t) => {
   ];
   for (const [name, parts, rules] of cases)
     await t.rejects(read(zipOf([CODE, ...parts]), rules), refusal('invalid'), name);
+});
+
+t.test('no more of a wanted file is kept than is allowed, whatever it says of itself', async (t) => {
+  const part: IZipPart = { ...META, content: 'x', packed: randomBytes(200_000), descriptor: 'signed' };
+  await t.rejects(read(zipOf([part])), refusal('invalid', { message: /too large/ }));
+});
+
+t.test('a size of 2^32 - 1 needs its zip64 field', async (t) => {
+  t.throws(() => withZip64('The wheel', [0xffffffff, 1], undefined), refusal('invalid'));
+  t.same(withZip64('The wheel', [5, 0xffffffff], zip64Field(7).subarray(4)), [5, 7]);
 });
 
 t.test('the target of a link is not taken for the wanted file', async (t) => {

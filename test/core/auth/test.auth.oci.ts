@@ -217,6 +217,16 @@ t.test('revocation: of the JWT, of the token it was got with, of both by another
   t.equal(await here.auth.revokeTokenOf('dev', mine.token), false);
   t.equal(await here.auth.revokeTokenOf('root', mine.token), true);
   t.equal(await here.auth.revokeTokenOf('root', jsonwebtoken.sign({ sub: 'root' }, 'other secret')), false);
+  // a JWT is accepted for half a minute after its end, because clocks differ: so long its revocation must stay
+  const short = () => here.auth.createOciToken('root', ['oci:repository:x:pull'], 600);
+  const [kept, revoked] = [await short(), await short()];
+  await here.auth.revokeToken(revoked);
+  clock.forward(600 + 20);
+  await here.auth.sweep();
+  clock.forward(5);
+  t.ok(await there.auth.validateToken(kept), 'a little late');
+  t.equal(await there.auth.validateToken(revoked), null, 'and what was revoked stays so');
+
   clock.forward(3 * 3600);
   await here.auth.sweep();
   t.same(

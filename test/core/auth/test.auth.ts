@@ -3,6 +3,7 @@ import t from 'tap';
 import { hashToken } from '../../../ts/core/auth/helpers.tokens.js';
 import { type AuthManager, DefaultAuthProvider, RegistryError, type TRegistryProtocol } from '../../../ts/index.js';
 import { Clock, failure, startAuth } from '../../support/auth.js';
+import { cpuSince } from '../../support/cpu.js';
 import { MemoryObjectStore } from '../../support/memory-store.js';
 
 const PUBLISH = ['*:*:*:read', '*:*:*:pull', '*:*:*:write', '*:*:*:push'];
@@ -378,7 +379,8 @@ t.test('what a crash between token and list leaves is swept, but not what is bei
   const entries = store.keys().filter((key) => key.startsWith('auth/user-tokens/'));
   const [old, fresh, whole] = entries as [string, string, string];
   for (const key of [old, fresh]) store.objects.delete(key.replace(/user-tokens\/ann/, 'tokens'));
-  store.objects.get(fresh)!.info.lastModified = clock.now();
+  // a clock of a store may be behind, and its writer slow: what is younger than a day stays
+  store.objects.get(fresh)!.info.lastModified = new Date(clock.ms - 23 * 60 * 60 * 1000);
   await auth.sweep();
   t.same(
     store.keys().filter((key) => key.startsWith('auth/user-tokens/')),
@@ -518,18 +520,18 @@ t.test('a believed token is quick', async (t) => {
   const secret = await auth.createNpmToken('ann');
   const rounds = 20_000;
   const run = async () => {
-    const started = performance.now();
+    const started = process.cpuUsage();
     for (let round = 0; round < rounds; round++) {
       const token = await auth.validateToken(secret, 'npm');
       if (!(await auth.authorize(token, 'npm:package:@scope/some-package', 'write'))) t.fail('not authorised');
     }
-    return ((performance.now() - started) / rounds) * 1000;
+    return (cpuSince(started) / rounds) * 1000;
   };
   const times = [await run(), await run(), await run()];
   const best = Math.min(...times);
   t.comment(`${best.toFixed(1)} µs`);
-  // 6 µs by itself; tap's hooks on every promise make 36 of it, and the machine may be busy
-  t.ok(best < 300, `${best.toFixed(1)} µs for validateToken and authorize`);
+  // 6 µs by itself; tap's hooks on every promise make 36 of it
+  t.ok(best < 300, `${best.toFixed(1)} µs of CPU for validateToken and authorize`);
 });
 
 t.test('the default provider by itself', async (t) => {

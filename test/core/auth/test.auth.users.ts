@@ -108,13 +108,15 @@ t.test('many requests at once with one password cost one scrypt', async (t) => {
 
 t.test('a flood of wrong passwords leaves the thread pool usable', async (t) => {
   const { auth } = await startAuth();
-  const flood = Array.from({ length: 100 }, (_, n) => failure(auth.authenticate({ username: `u${n}`, password: 'x' })));
-  const started = performance.now();
+  let answered = 0;
+  const flood = Array.from({ length: 100 }, async (_, n) => {
+    const answer = await failure(auth.authenticate({ username: `u${n}`, password: 'x' }));
+    answered++;
+    return answer;
+  });
   await readFile(fileURLToPath(import.meta.url));
-  const waited = performance.now() - started;
+  t.ok(answered < 20, `a file was read after ${answered} of the 100 were answered`);
   const answers = await Promise.all(flood);
-  const all = performance.now() - started;
-  t.ok(waited < all / 5, `a file was read after ${waited.toFixed(0)} ms of ${all.toFixed(0)}`);
   t.equal(answers.filter((answer) => answer === 'no error, but null').length, 100);
 });
 
@@ -279,6 +281,16 @@ t.test('users of the configuration', async (t) => {
   ]);
   t.match(await auth.users.get('added'), { userId: 'added' });
   t.equal(await auth.users.get('nobody'), null);
+});
+
+t.test('a user of the store whom the configuration names as well is listed once, as the one who counts', async (t) => {
+  const store = new MemoryObjectStore();
+  await (await startAuth({ store })).auth.users.create({ username: 'ann', password: 'of the store' });
+  const { auth } = await startAuth({ store, config: { users: [{ username: 'ann', password: 'of the file' }] } });
+  t.match(await auth.users.list(), [{ userId: 'ann', source: 'config' }]);
+  t.equal((await auth.users.list()).length, 1);
+  t.equal(await auth.authenticate({ username: 'ann', password: 'of the store' }), null);
+  t.equal(await auth.authenticate({ username: 'ann', password: 'of the file' }), 'ann');
 });
 
 t.test('a user of the configuration who is removed and comes back has none of the old tokens', async (t) => {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Slices, sortInSlices } from '../../../ts/core/base/helpers.slices.js';
+import { mapInSlices, Slices, sortInSlices } from '../../../ts/core/base/helpers.slices.js';
 
 t.test('long work gives others their turn', async (t) => {
   let turns = 0;
@@ -23,4 +23,21 @@ t.test('sorting in slices is sorting', async (t) => {
     const expected = [...items].sort(compare);
     t.same(await sortInSlices(items, compare), expected, `${length} items, equal ones in their order`);
   }
+});
+
+t.test('mapping in slices keeps the order and gives others their turn', async (t) => {
+  let turns = 0;
+  const others = setInterval(() => turns++, 1);
+  const items = Array.from({ length: 100 }, (_, n) => n);
+  const doubled = await mapInSlices(items, (n) => {
+    const end = performance.now() + 0.5;
+    while (performance.now() < end);
+    return 2 * n;
+  });
+  clearInterval(others);
+  t.same(
+    doubled,
+    items.map((n) => 2 * n),
+  );
+  t.ok(turns >= 3, `${turns} turns`);
 });

@@ -37,6 +37,24 @@ t.test('publishes at about the same time are noted together, and each is seen at
   t.equal(other.store.count('get', 'toy/catalog/entries/'), 0, 'and read them once');
 });
 
+t.test('an object with several notes is damaged: their packages are listed all the same', async (t) => {
+  const inner = new MemoryObjectStore();
+  const one = replica(inner);
+  await publishToy(one.storage, 'alone', '1.0.0', Buffer.from('x'), one.catalog);
+  // there is a base, so the documents are read only if something is found damaged
+  const other = replica(inner);
+  t.equal((await other.catalog.entries(FRESH)).size, 1);
+  await other.storage.settled();
+  await publishAll(one);
+  await one.storage.settled();
+  const gathered = inner.keys('toy/catalog/entries/+');
+  t.ok(gathered.length > 0);
+  for (const key of gathered) await inner.put(key, Buffer.from('[{"name":"p0","rev'));
+  const cold = replica(inner);
+  t.same([...(await cold.catalog.entries(FRESH)).keys()].sort(), ['alone', ...names].sort());
+  t.equal((await other.catalog.entries(FRESH)).size, 1 + names.length);
+});
+
 t.test('who publishes alone waits until it is noted', async (t) => {
   const inner = new MemoryObjectStore();
   const { storage, catalog } = replica(inner);

@@ -52,6 +52,20 @@ t.test('own notes are seen at once, others’ within maxAgeMs', async (t) => {
   t.equal((await b.catalog.entries(FRESH)).size, 3);
 });
 
+t.test('equal parts of many packages are kept once', async (t) => {
+  const { all, inner } = replicas(1);
+  const [{ catalog }] = all as [(typeof all)[0]];
+  for (const name of ['one', 'two']) await catalog.note(name, document(name, 1));
+  const odd = '{"name":"odd","revision":1,"entry":{"versions":["1.0.0"],"__proto__":{"name":"odd"}}}';
+  await inner.put(`toy/catalog/entries/odd=1=${crypto.randomUUID()}`, Buffer.from(odd));
+  const entries = await catalog.entries(FRESH);
+  const of = (name: string): Record<string, unknown> => entries.get(name) as unknown as Record<string, unknown>;
+  t.same(of('two'), { versions: ['1.0.0'] });
+  t.equal(of('two').versions, of('one').versions);
+  t.equal(of('odd').versions, of('one').versions);
+  t.equal(Object.getPrototypeOf(of('odd')), Object.prototype, 'a name from outside sets no prototype');
+});
+
 t.test('many readers share one look, and none gets one that began before it asked', async (t) => {
   const { all } = replicas(2);
   const [a, b] = [all[0]!, all[1]!];
@@ -262,6 +276,23 @@ t.test('a publisher that is slow between marker and commit is repaired all the s
   await publishToy(a.storage, 'one', '1.0.0', Buffer.from('x'), a.catalog);
   t.equal(await b.catalog.repair(20_000), 1);
   t.equal((await b.catalog.entries(FRESH)).size, 1);
+});
+
+t.test('a publish whose artifact takes minutes renews its marker, and leaves none', async (t) => {
+  let now = new Date('2026-01-01T00:00:00Z');
+  const { inner, all } = replicas(1, { now: () => now });
+  const { storage, store, catalog } = all[0]!;
+  const markers: string[] = [];
+  store.before = ({ verb, key }) => {
+    if (verb !== 'put') return;
+    // the artifact is stored ten minutes after the marker
+    if (key.endsWith('.bin')) now = new Date('2026-01-01T00:10:00Z');
+    if (key.startsWith('toy/catalog/pending/')) markers.push(key);
+  };
+  await publishToy(storage, 'one', '1.0.0', Buffer.from('x'), catalog);
+  await storage.settled();
+  t.equal(markers.length, 2);
+  t.same(inner.keys('toy/catalog/pending/'), []);
 });
 
 t.test('one bad marker does not keep the others from being repaired', async (t) => {

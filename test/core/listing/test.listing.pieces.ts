@@ -63,6 +63,8 @@ t.test('the base is made of segments, and a fold rewrites those that changed', a
     [0, 2000, 3000].map(nameOf),
   );
   t.same(inner.keys(PIECES).length, after.segments.length + after.batches.length, 'nothing else is left');
+  const firsts = after.segments.map(({ first }) => first);
+  t.same(firsts, [...firsts].sort(), 'in order, so that each name has its segment');
   const cold = replica(inner);
   const { packages } = await cold.catalog.sorted(FRESH);
   t.equal(packages.length, 5150);
@@ -71,6 +73,49 @@ t.test('the base is made of segments, and a fold rewrites those that changed', a
     packages.map(({ name }) => name).sort(),
   );
   t.same((await cold.catalog.entries()).get(nameOf(1100)), { versions: ['2'] });
+});
+
+t.test('two replicas fold the same at once: one wins, and nothing of the other stays', async (t) => {
+  const { inner } = await based(1000);
+  const [one, other] = [replica(inner), replica(inner)];
+  for (const { catalog } of [one, other]) await catalog.entries(FRESH);
+  for (let n = 0; n < 250; n++) {
+    await one.catalog.note(`x${n}`, document(`x${n}`, 1));
+    await other.catalog.note(`y${n}`, document(`y${n}`, 1));
+  }
+  let isOvertaken = false;
+  other.store.before = async ({ verb, key }) => {
+    if (isOvertaken || verb !== 'put' || key !== MANIFEST) return;
+    isOvertaken = true;
+    await one.catalog.entries(FRESH);
+    await one.storage.settled();
+  };
+  await other.catalog.entries(FRESH);
+  await other.storage.settled();
+  t.ok(isOvertaken);
+  const { segments, batches } = manifestOf(inner);
+  t.same(inner.keys(PIECES), [...segments, ...batches].map(({ id }) => `${PIECES}${id}.json`).sort());
+  t.equal((await replica(inner).catalog.entries(FRESH)).size, 1500);
+});
+
+t.test('a replica does not fold again what another has folded', async (t) => {
+  const { inner } = await based(1000);
+  const [writer, reader] = [replica(inner), replica(inner)];
+  for (const { catalog } of [writer, reader]) await catalog.entries(FRESH);
+  for (const round of ['a', 'b', 'c']) {
+    const note = (n: number) => writer.catalog.note(`${round}${n}`, document(`${round}${n}`, 1));
+    for (let n = 0; n < 200; n++) await note(n);
+    // not yet enough for a fold
+    await reader.catalog.entries(FRESH);
+    for (let n = 200; n < 270; n++) await note(n);
+    await writer.catalog.entries(FRESH);
+    await writer.storage.settled();
+    t.ok(inner.keys(ENTRIES).length < 100, 'the writer has folded them');
+    await reader.catalog.entries(FRESH);
+    await reader.storage.settled();
+    t.equal(reader.store.count('put'), 0, round);
+  }
+  t.equal((await reader.catalog.entries(FRESH)).size, 1000 + 3 * 270);
 });
 
 t.test('a segment that grows is divided', async (t) => {

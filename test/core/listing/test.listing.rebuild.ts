@@ -1,7 +1,11 @@
+import { utimes } from 'node:fs/promises';
+import { join } from 'node:path';
 import t from 'tap';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
+import { PackageCatalog } from '../../../ts/core/listing/classes.packagecatalog.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
+import { makeDirectory, openStore, tree } from '../../support/store/objectstore-directory.js';
 import { documentKey, publishToy, removeToy, toyCatalog } from '../../support/toy-packages.js';
 
 const FRESH = { maxAgeMs: 0 };
@@ -92,10 +96,12 @@ t.test('a replica that runs mends the base as well', async (t) => {
   const inner = await filled();
   const running = replica(inner);
   t.same(await listed(running), names);
-  await inner.put(MANIFEST, Buffer.from('{'));
-  t.same(await listed(running), names, 'and goes on from memory');
-  await running.storage.settled();
-  t.same(JSON.parse(inner.objects.get(MANIFEST)!.bytes.toString()).batches, []);
+  for (const damage of [() => inner.delete(MANIFEST), () => inner.put(MANIFEST, Buffer.from('{'))]) {
+    await damage();
+    t.same(await listed(running), names, 'and goes on from memory');
+    await running.storage.settled();
+    t.same(JSON.parse(inner.objects.get(MANIFEST)?.bytes.toString() ?? '{}').batches, []);
+  }
   // it has read the segment and does not miss it, until it is to be written anew
   await inner.delete(inner.keys(PIECES)[0]!);
   const more = names.map((name) => `q${name}`);
@@ -173,6 +179,63 @@ t.test('a rebuild by command takes the documents at their word, and every replic
   t.same(await listed(replica(inner)), [...names, 'unnoted']);
 });
 
+t.test('a package that is published while a rebuilt listing is read is in it', async (t) => {
+  const inner = await filled(20);
+  const running = replica(inner);
+  await running.catalog.entries(FRESH);
+  await replica(inner).catalog.rebuild();
+  let isHeld = false;
+  running.store.before = async ({ verb, key }) => {
+    if (isHeld || verb !== 'get' || !key.startsWith(PIECES)) return;
+    // the entries were listed before, so this reading does not meet the new one
+    isHeld = true;
+    await publishToy(running.storage, 'new', '1.0.0', Buffer.from('x'), running.catalog);
+  };
+  await running.catalog.entries(FRESH);
+  t.ok(isHeld);
+  // without another look at the store: whoever has published knows of it
+  t.ok((await running.catalog.entries({ maxAgeMs: 600_000 })).has('new'));
+  t.same(await listed(running), ['new', ...names.slice(0, 20)]);
+});
+
+t.test('a rebuild that lists other packages of the same documents says which: search and lists follow', async (t) => {
+  const inner = new MemoryObjectStore();
+  // two releases on one store: the newer one shows packages that the older one hides, and hides others
+  const release = (isListed: (name: string) => boolean) => {
+    const storage = new RegistryStorage(new FaultObjectStore(inner));
+    return new PackageCatalog<{ name: string }, { name: string }>(storage, {
+      prefix: 'toy/catalog',
+      documentKey: (name) => `toy/packages/${name}.json`,
+      documents: { prefix: 'toy/packages/', nameOf: (key) => /([^/]+)\.json$/.exec(key)?.[1] },
+      entry: (name, document) => (isListed(name) ? document : null),
+    });
+  };
+  const writer = new RegistryStorage(inner);
+  for (const name of ['always', 'new', 'old']) await writer.update(`toy/packages/${name}.json`, () => ({ name }));
+  const running = release((name) => name !== 'new');
+  t.same([...(await running.entries(FRESH)).keys()].sort(), ['always', 'old']);
+  const { version } = running;
+  await release((name) => name !== 'old').rebuild();
+  t.same([...(await running.entries(FRESH)).keys()].sort(), ['always', 'new']);
+  t.same([...(running.changedSince(version) ?? [])].sort(), ['new', 'old']);
+  t.same(
+    (await running.sorted()).packages.map(({ name }) => name),
+    ['always', 'new'],
+  );
+});
+
+t.test('a rebuild does not believe entries from before it', async (t) => {
+  const inner = await filled(20);
+  const one = replica(inner);
+  await one.catalog.entries(FRESH);
+  await publishToy(one.storage, 'removed-by-hand', '1.0.0', Buffer.from('x'), one.catalog);
+  t.equal(inner.keys('toy/catalog/entries/').length, 1, 'it is not yet folded');
+  for (const key of inner.keys('toy/packages/removed-by-hand/')) await inner.delete(key);
+  await replica(inner).catalog.rebuild();
+  t.same(inner.keys('toy/catalog/entries/'), []);
+  t.same(await listed(replica(inner)), names.slice(0, 20));
+});
+
 t.test('a rebuild while others publish and fold loses nothing', async (t) => {
   const inner = await filled();
   const one = replica(inner);
@@ -207,6 +270,25 @@ t.test('a rebuild while others publish and fold loses nothing', async (t) => {
   t.same(await listed(replica(inner)), all);
 });
 
+t.test('a package that is changed and then removed by hand while a rebuild runs is not listed', async (t) => {
+  const inner = await filled();
+  const [one, other] = [replica(inner), replica(inner)];
+  await other.catalog.entries(FRESH);
+  let slipped = false;
+  one.store.before = async ({ verb, key }) => {
+    if (slipped || verb !== 'put' || !key.startsWith(PIECES)) return;
+    slipped = true;
+    // folded, so that the rebuild finds it in a piece that it has not seen
+    for (const name of names) await publishToy(other.storage, name, '2.0.0', Buffer.from('x'), other.catalog);
+    await other.catalog.entries(FRESH);
+    await other.storage.destroy();
+    for (const gone of inner.keys('toy/packages/p000/')) await inner.delete(gone);
+  };
+  await one.catalog.rebuild();
+  t.ok(slipped);
+  t.same(await listed(replica(inner)), names.slice(1));
+});
+
 t.test('pieces that nobody names are swept by age', async (t) => {
   let now = new Date('2026-01-01T00:00:00Z');
   const inner = new MemoryObjectStore({ now: () => now });
@@ -221,6 +303,10 @@ t.test('pieces that nobody names are swept by age', async (t) => {
   now = new Date('2026-01-02T00:00:01Z');
   await one.storage.sweep();
   t.same(inner.keys(PIECES), named);
+  now = new Date('2026-01-04T00:00:00Z');
+  await inner.delete(MANIFEST);
+  await one.storage.sweep();
+  t.same(inner.keys(PIECES), named, 'without a manifest it is not known which are in use');
 });
 
 t.test('a write that took effect after its marker was forgotten is found by its time', async (t) => {
@@ -232,10 +318,39 @@ t.test('a write that took effect after its marker was forgotten is found by its 
   now = new Date('2026-01-05T00:00:00Z');
   await publishToy(one.storage, 'late', '1.0.0', Buffer.from('x'));
   t.equal((await listed(one)).length, 3);
+  one.store.reset();
   t.equal(await one.catalog.reconcile(new Date('2026-01-04T00:00:00Z')), 1);
+  t.equal(one.store.count('get', 'toy/packages/'), 1, 'the others are not read');
   t.equal((await listed(one)).length, 4);
   t.equal(await one.catalog.reconcile(new Date('2026-01-04T00:00:00Z')), 0);
 });
+
+t.test(
+  'on disk a package that its listing missed is found by the age of its file, and no other document is read',
+  async (t) => {
+    const directory = await makeDirectory(t);
+    const store = new FaultObjectStore(await openStore(directory));
+    const storage = new RegistryStorage(store);
+    const catalog = toyCatalog(storage);
+    for (const name of ['a', 'b', 'c']) await publishToy(storage, name, '1.0.0', Buffer.from('x'), catalog);
+    await catalog.entries(FRESH);
+    await storage.settled();
+    const day = 24 * 60 * 60 * 1000;
+    for (const file of await tree(join(directory, 'objects/toy/packages'))) {
+      const then = new Date(Date.now() - 5 * day);
+      await utimes(join(directory, 'objects/toy/packages', file), then, then);
+    }
+    await publishToy(new RegistryStorage(store), 'late', '1.0.0', Buffer.from('x'));
+    store.reset();
+    t.equal(await catalog.reconcile(new Date(Date.now() - 2 * day)), 1);
+    t.same(
+      store.log.filter(({ verb, key }) => verb === 'get' && key.startsWith('toy/packages/')),
+      [{ verb: 'get', key: documentKey('late') }],
+    );
+    t.same([...(await catalog.entries(FRESH)).keys()].sort(), ['a', 'b', 'c', 'late']);
+    await storage.destroy();
+  },
+);
 
 t.test('destroy does not wait until all documents are read', async (t) => {
   const inner = new MemoryObjectStore();

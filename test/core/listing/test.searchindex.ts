@@ -67,7 +67,7 @@ t.test('what is published, changed and deleted while the index is built is in it
   for (let n = 0; n < 3000; n++) source.put(`p${n}`, 'before');
   const first = find('before');
   // the index is being built now
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await new Promise((resolve) => setImmediate(resolve));
   source.put('newcomer', 'during');
   source.put('p7', 'during');
   source.drop('p8');

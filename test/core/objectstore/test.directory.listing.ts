@@ -1,11 +1,16 @@
-import { cp, readdir, writeFile } from 'node:fs/promises';
+import { cp, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { type IFiles, nodeFiles } from '../../../ts/core/objectstore/directory/files/helpers.files.js';
 import { compareNames, nameOfKey, relativePath } from '../../../ts/core/objectstore/directory/files/helpers.names.js';
 import { ascending } from '../../../ts/core/objectstore/directory/reading/helpers.ascending.js';
-import type { IListOptions, IObjectStore } from '../../../ts/core/objectstore/interfaces.objectstore.js';
-import { makeDirectory, openStore, tree } from '../../support/store/objectstore-directory.js';
+import type {
+  IListOptions,
+  IObjectStore,
+  IScannedKey,
+  IScanOptions,
+} from '../../../ts/core/objectstore/interfaces.objectstore.js';
+import { ANY_AGE, makeDirectory, openStore, tree } from '../../support/store/objectstore-directory.js';
 
 const listed = async (store: IObjectStore, options: IListOptions): Promise<string[]> => {
   const found: string[] = [];
@@ -30,12 +35,17 @@ const watched = async (t: Test, fill: (store: IObjectStore) => Promise<void>) =>
       return nodeFiles.readdir(path);
     },
   });
-  const during = async (options: IListOptions) => {
+  /** What `work` returns, and what it reads. */
+  const during = async <T>(work: () => Promise<T>) => {
     opened.length = 0;
     listedFolders.length = 0;
-    return { found: await listed(store, options), opened: [...opened], folders: [...listedFolders] };
+    return { seen: await work(), opened: [...opened], folders: [...listedFolders] };
   };
-  return { directory, store, during };
+  const listing = async (options: IListOptions) => {
+    const { seen: found, ...read } = await during(() => listed(store, options));
+    return { found, ...read };
+  };
+  return { directory, store, during, listing };
 };
 
 t.test('names are in the order of their keys without being decoded', async (t) => {
@@ -93,25 +103,25 @@ t.test('items are put in order as far as they are asked for', async (t) => {
 });
 
 t.test('limit 1 opens one object, and a narrow prefix those that it names', async (t) => {
-  const { during } = await watched(t, async (store) => {
+  const { listing } = await watched(t, async (store) => {
     for (let n = 0; n < 60; n++) await store.put(`f/${n}`, Buffer.from('x'), { immutable: n % 2 === 0 });
     await store.put('g/below/1', Buffer.from('x'));
   });
-  const first = await during({ prefix: 'f/', limit: 1 });
+  const first = await listing({ prefix: 'f/', limit: 1 });
   t.same(first.found, ['f/0']);
   t.same(first.opened, ['objects/f/0=']);
   t.equal(first.folders[0], 'objects/f', 'the folder of the prefix, and none above or beside');
-  const narrow = await during({ prefix: 'f/5', limit: 3 });
+  const narrow = await listing({ prefix: 'f/5', limit: 3 });
   t.same(narrow.found, ['f/5', 'f/50', 'f/51']);
   t.equal(narrow.opened.length, 3);
-  const after = await during({ prefix: 'f/', after: 'f/57', limit: 2 });
+  const after = await listing({ prefix: 'f/', after: 'f/57', limit: 2 });
   t.same(after.found, ['f/58', 'f/59']);
   t.equal(after.opened.length, 2);
-  t.same((await during({ prefix: 'f/', after: 'g' })).folders, [], 'what lies before `after` as a whole');
+  t.same((await listing({ prefix: 'f/', after: 'g' })).folders, [], 'what lies before `after` as a whole');
 });
 
 t.test('with a delimiter one folder is read, and of the files below none but to tell a deletion', async (t) => {
-  const { during, store } = await watched(t, async (store) => {
+  const { listing, store } = await watched(t, async (store) => {
     for (const name of ['a', 'b', 'c']) {
       for (let n = 0; n < 40; n++) await store.put(`p/${name}/${name}-${n}.tgz`, Buffer.from('x'), { immutable: true });
       await store.put(`p/${name}/zz`, Buffer.from('x'));
@@ -122,12 +132,75 @@ t.test('with a delimiter one folder is read, and of the files below none but to 
     await store.put('p/top', Buffer.from('x'), { immutable: true });
     await store.delete('p/gone/x');
   });
-  const { found, opened } = await during({ prefix: 'p/', delimiter: '/' });
+  const { found, opened } = await listing({ prefix: 'p/', delimiter: '/' });
   t.same(found, ['p/a/', 'p/b/', 'p/c/', 'p/deep/', 'p/documents/', 'p/top']);
   const headers = opened.map((path) => path.split('/').slice(1, 3).join('/')).sort();
   t.same(headers, ['p/documents', 'p/gone', 'p/top='], 'one of the documents, and the tombstone');
-  t.same((await during({ prefix: 'p/', delimiter: '/', after: 'p/b/', limit: 2 })).found, ['p/c/', 'p/deep/']);
+  t.same((await listing({ prefix: 'p/', delimiter: '/', after: 'p/b/', limit: 2 })).found, ['p/c/', 'p/deep/']);
   t.same(await listed(store, { prefix: 'p/d', delimiter: '/' }), ['p/deep/', 'p/documents/']);
+});
+
+t.test('a scan opens no file, and looks into an object only for its version', async (t) => {
+  const { store, during, directory } = await watched(t, async (store) => {
+    for (let n = 0; n < 50; n++) {
+      for (let v = 0; v < 3; v++) await store.put(`p/${n}/${v}.tgz`, Buffer.from('x'), { immutable: true });
+      await store.put(`p/${n}/doc`, Buffer.from('x'));
+    }
+    await store.put('p/gone/doc', Buffer.from('x'));
+    await store.delete('p/gone/doc');
+  });
+  const isDocument = (key: string): boolean => key.endsWith('/doc');
+  const scan = async (options: Partial<IScanOptions>): Promise<IScannedKey[]> => {
+    const found: IScannedKey[] = [];
+    for await (const item of store.scan({ prefix: 'p/', ...options })) found.push(item);
+    return found;
+  };
+  const { seen: keys, ...ofKeys } = await during(() => scan({}));
+  t.equal(keys.length, 201, 'a deletion shows only when it is opened');
+  t.equal(ofKeys.folders.length, 52, 'each folder');
+  t.same(ofKeys.opened, []);
+  const { seen: versions, ...ofVersions } = await during(() => scan({ versionOf: isDocument }));
+  t.equal(versions.filter(({ version }) => version !== undefined).length, 51);
+  t.equal(ofVersions.folders.length, 52 + 51, 'and each document');
+  t.same(ofVersions.opened, []);
+  t.same(
+    versions.filter(({ lastModified }) => lastModified !== undefined),
+    [],
+  );
+  const { seen: times, ...ofTimes } = await during(() => scan({ timeOf: isDocument }));
+  t.equal(times.filter(({ lastModified }) => lastModified !== undefined).length, 51);
+  t.same(ofTimes.opened, []);
+
+  await rm(join(directory, 'objects/p'), { recursive: true });
+  t.same(await scan({}), []);
+  await rm(join(directory, 'objects'), { recursive: true });
+  await t.rejects(
+    scan({}),
+    { kind: 'unavailable' } as unknown as Error,
+    'a volume that is not mounted holds nothing that could be missing',
+  );
+});
+
+t.test('a scan that is left early, or meets a folder that cannot be read, ends', async (t) => {
+  const directory = await makeDirectory(t);
+  let broken = '';
+  const store = await openStore(directory, {
+    readdir: (path) => nodeFiles.readdir(path === `${directory}/objects/${broken}` ? `${directory}\0` : path),
+  });
+  for (let n = 0; n < 40; n++) await store.put(`p/${n}/x`, Buffer.from('x'));
+  for await (const { key } of store.scan({ prefix: 'p/' })) {
+    t.equal(key, 'p/0/x');
+    break;
+  }
+  broken = 'p/17';
+  const scan = async (): Promise<number> => {
+    let count = 0;
+    for await (const _ of store.scan({ prefix: 'p/' })) count++;
+    return count;
+  };
+  await t.rejects(scan());
+  broken = '';
+  t.equal(await scan(), 40);
 });
 
 t.test('a tombstone stays for writers that slept, and a listing after 10 s removes it', async (t) => {
@@ -148,6 +221,24 @@ t.test('a tombstone stays for writers that slept, and a listing after 10 s remov
   Date.now = () => now() + 11_000;
   t.same(await listed(store, { prefix: '' }), ['stays']);
   t.same(await readdir(join(directory, 'objects')), ['stays=']);
+});
+
+t.test('so does a look at the key', async (t) => {
+  const directory = await makeDirectory(t);
+  const store = await openStore(directory);
+  const now = Date.now;
+  t.teardown(() => {
+    Date.now = now;
+  });
+  await store.put('a/doc', Buffer.from('1'));
+  await store.delete('a/doc');
+  t.equal(await store.head('a/doc'), null);
+  t.same(await readdir(join(directory, 'objects/a')), ['doc=']);
+  Date.now = () => now() + 11_000;
+  t.equal(await store.head('a/doc'), null);
+  t.same(await readdir(join(directory, 'objects')), []);
+  await store.put('a/doc', Buffer.from('22'));
+  t.equal((await store.head('a/doc'))?.size, 2);
 });
 
 t.test('a directory that was read between two steps of a writer is read again', async (t) => {
@@ -221,9 +312,37 @@ t.test('a write that worked stays one when its draft cannot be removed', async (
   await store.delete('doc');
   t.same(await listed(store, { prefix: '' }), ['plain']);
   isBroken = false;
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  t.ok((await store.sweep(5)) > 0, 'a sweep removes them');
+  t.ok((await store.sweep(ANY_AGE)) > 0, 'a sweep removes them');
   t.same(await readdir(join(directory, 'tmp')), []);
+});
+
+t.test('what another process has deleted leaves no file open', async (t) => {
+  const directory = await makeDirectory(t);
+  const open = new Set<number>();
+  const store = await openStore(directory, {
+    open: async (path, flags, mode) => {
+      const fd = await nodeFiles.open(path, flags, mode);
+      open.add(fd);
+      return fd;
+    },
+    release: (fd) => {
+      open.delete(fd);
+      nodeFiles.release(fd);
+    },
+    close: (fd) => {
+      open.delete(fd);
+      return nodeFiles.close(fd);
+    },
+  });
+  const other = await openStore(directory);
+  await other.put('doc', Buffer.from('1'));
+  await other.delete('doc');
+  for (let round = 0; round < 3; round++) {
+    t.equal(await store.get('doc'), null);
+    await other.put('doc', Buffer.from('1'));
+    await other.delete('doc');
+  }
+  t.equal(open.size, 0);
 });
 
 t.test('an error after the call that decided is told as doubt, since the change can be seen', async (t) => {
@@ -247,6 +366,32 @@ t.test('an error after the call that decided is told as doubt, since the change 
   const sizes = await Promise.all(['doc', 'new', 'file', 'plain'].map(async (key) => (await store.head(key))?.size));
   t.same(sizes, [2, 2, 2, 2]);
   t.same(await Promise.all(['spare', 'gone'].map((key) => store.head(key))), [null, null]);
+});
+
+t.test('a disk that fails in the call that decides: what was done is not known', async (t) => {
+  const directory = await makeDirectory(t);
+  let broken = '';
+  const failing = <T>(path: string, call: () => Promise<T>): Promise<T> =>
+    broken !== '' && path.includes(broken)
+      ? Promise.reject(Object.assign(new Error('EIO: i/o error'), { code: 'EIO' }))
+      : call();
+  const store = await openStore(directory, {
+    link: (from, to) => failing(to, () => nodeFiles.link(from, to)),
+    rename: (from, to) => failing(to, () => nodeFiles.rename(from, to)),
+    unlink: (path) => failing(path, () => nodeFiles.unlink(path)),
+  });
+  await store.put('doc', Buffer.from('1'));
+  await store.put('file', Buffer.from('1'), { immutable: true });
+  broken = '/objects/';
+  const unknown = { name: 'RegistryError', kind: 'outcomeUnknown' };
+  await t.rejects(store.put('new', Buffer.from('2')), unknown, 'the first generation');
+  await t.rejects(store.put('doc', Buffer.from('2')), unknown, 'a further one');
+  await t.rejects(store.put('other', Buffer.from('2'), { immutable: true }), unknown, 'a plain file');
+  await t.rejects(store.put('file', Buffer.from('2')), unknown, 'one that is replaced');
+  await t.rejects(store.delete('file'), unknown, 'one that is deleted');
+  await t.rejects(store.delete('file', { repeatable: true }), unknown, 'also if that may be done twice');
+  broken = '';
+  t.same(await listed(store, { prefix: '' }), ['doc', 'file']);
 });
 
 t.test('and one before it for certain: nothing was changed', async (t) => {
@@ -283,8 +428,7 @@ t.test('init says in one sentence what the file system is missing', async (t) =>
   t.same(await tree(directory), ['objects/']);
   await writeFile(join(directory, 'objects', '#probe-of-one-that-died'), '');
   t.same(await listed(store, { prefix: '' }), []);
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  t.equal(await store.sweep(5), 1);
+  t.equal(await store.sweep(ANY_AGE), 1);
   t.same(await tree(directory), ['objects/']);
 });
 

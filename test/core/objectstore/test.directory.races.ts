@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { RegistryError } from '../../../ts/core/classes.registryerror.js';
 import { type IFiles, nodeFiles } from '../../../ts/core/objectstore/directory/files/helpers.files.js';
@@ -209,12 +208,19 @@ t.test('and whoever comes while it is being taken away helps', async (t) => {
 t.test('what a writer leaves that dies while it creates or takes away does not harm', async (t) => {
   const directory = await makeDirectory(t);
   const store = await openStore(directory);
+  let die = () => {};
+  const died = new Promise<void>((resolve) => {
+    die = resolve;
+  });
   const dead = await openStore(directory, {
-    rmdir: () => new Promise(() => {}), // never comes back, as if killed here
+    rmdir: () => {
+      die();
+      return new Promise(() => {}); // never comes back, as if killed here
+    },
   });
   await store.put('doc', bytes('0'));
   await deleteLongAgo(t, store, 'doc');
-  await Promise.race([listAll(dead), delay(300)]);
+  await Promise.race([listAll(dead), died]);
   t.same(await tree(`${directory}/objects`), ['doc=/'], 'an empty directory');
   t.equal(await store.head('doc'), null);
   await store.put('doc', bytes('1'), { immutable: true, ifNoneMatch: '*' });

@@ -80,8 +80,7 @@ t.test('its content is synced before a name leads to it, and its own name goes s
   order.length = 0;
   await store.put('two', Buffer.from('{}'), SHAREABLE);
   t.same(order, ['link', 'fsync']);
-  await delay(600);
-  t.same(await readdir(join(directory, 'tmp')), []);
+  while ((await readdir(join(directory, 'tmp'))).length > 0) await delay(20);
   await store.put('three', Buffer.from('{}'), SHAREABLE);
   await store.destroy();
   t.same(await readdir(join(directory, 'tmp')), [], 'at the end at once');

@@ -58,6 +58,28 @@ const untilStill = async (streams: ReturnType<typeof stalledStream>[]): Promise<
   return total();
 };
 
+t.test('the room of a part is used again, unless a request that was broken off may still read it', async (t) => {
+  const budget = new UploadBudget({ parts: 4 * MIB });
+  // while another upload goes on: an idle process keeps no room
+  await budget.part(MIB);
+  const sent = await budget.part(MIB);
+  budget.endPart(sent, true);
+  const again = await budget.part(MIB);
+  t.equal(again, sent);
+  budget.endPart(again, false);
+  t.not(await budget.part(MIB), again);
+  t.equal(budget.held, 2 * MIB);
+});
+
+t.test('the memory of all uploads of a process: 32 MiB for beginnings, and 16 parts of 8 MiB', async (t) => {
+  const budget = new UploadBudget();
+  for (let count = 0; count < 16; count++) t.ok(budget.tryPart(8 * MIB), `part ${count + 1}`);
+  t.notOk(budget.tryPart(8 * MIB), 'no more');
+  t.ok(budget.growBeginning(0, MIB), 'a beginning may have a 32nd part of what is free');
+  t.equal(budget.held, (128 + 1) * MIB);
+  t.notOk(budget.growBeginning(0, MIB));
+});
+
 t.test('100 stalled uploads cost no more than the budget, and small uploads pass them', async (t) => {
   const { budget, stores, server } = await setUp(t, { waitMs: 6_000 });
   const before = process.memoryUsage().rss;

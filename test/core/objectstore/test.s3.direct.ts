@@ -149,6 +149,85 @@ t.test('writes that the server refuses to begin with are left to the SDK', async
   );
 });
 
+t.test('folders that somebody has made with a file manager are no objects', async (t) => {
+  const small = await startSmallServer({ conditions: true });
+  const store = new S3ObjectStore(small.config);
+  t.teardown(async () => {
+    await store.destroy();
+    await small.stop();
+  });
+  await store.init();
+  await store.put('folder/key', Buffer.from('x'));
+  small.objects.set('folder/', { bytes: Buffer.alloc(0), headers: {} });
+  const keys: unknown[] = [];
+  for await (const item of store.list({ prefix: '' })) keys.push('key' in item ? item.key : item);
+  t.same(keys, ['folder/key']);
+});
+
+t.test('a completion that is applied late, and the next one finds no upload: the object decides', async (t) => {
+  const small = await startSmallServer({ conditions: true, multipart: true });
+  const store = new S3ObjectStore(small.config);
+  t.teardown(async () => {
+    await store.destroy();
+    await small.stop();
+  });
+  await store.init();
+  const bytes = Buffer.alloc(10 * 1024 ** 2, 'x');
+  let headers: Record<string, string> = {};
+  let ends = 0;
+  small.intercept((request) => {
+    if (request.method !== 'POST' || request.key !== 'key') return undefined;
+    if (request.query.has('uploads')) {
+      headers = Object.fromEntries(
+        Object.entries(request.headers as Record<string, string>).filter(([name]) => name.startsWith('x-amz-meta-')),
+      );
+      return undefined;
+    }
+    ends++;
+    if (ends === 1) return { status: 500, code: 'InternalError' };
+    small.objects.set('key', { bytes, headers });
+    return { status: 404, code: 'NoSuchUpload' };
+  });
+  const { etag } = await store.put('key', new Blob([bytes]).stream());
+  t.equal(ends, 2);
+  t.match(await store.head('key'), { etag, size: bytes.byteLength });
+});
+
+t.test('a caller who leaves while a write is under way is not told that nothing was written', async (t) => {
+  const small = await startSmallServer({ conditions: true });
+  const store = new S3ObjectStore(small.config);
+  t.teardown(async () => {
+    await store.destroy();
+    await small.stop();
+  });
+  await store.init();
+  const before = new AbortController();
+  before.abort(new Error('the client is gone'));
+  await t.rejects(store.put('key', Buffer.from('x'), { signal: before.signal }), /the client is gone/);
+  t.notOk(small.objects.has('key'));
+  const meanwhile = new AbortController();
+  small.intercept(({ method }) => {
+    if (method === 'PUT') meanwhile.abort(new Error('the client is gone'));
+    return undefined;
+  });
+  await t.rejects(store.put('key', Buffer.from('x'), { signal: meanwhile.signal }), ofKind('outcomeUnknown'));
+});
+
+t.test('an answer that does not say how long the object is does not pass for an empty object', async (t) => {
+  const small = await startSmallServer({ conditions: true, lengths: false });
+  const store = new S3ObjectStore(small.config);
+  t.teardown(async () => {
+    await store.destroy();
+    await small.stop();
+  });
+  await store.init();
+  small.objects.set('key', { bytes: Buffer.from('some bytes'), headers: {} });
+  await t.rejects(store.get('key'), ofKind('unavailable'));
+  await t.rejects(store.head('key'), ofKind('unavailable'));
+  await store.put('own', Buffer.from('x'));
+  await t.rejects(store.head('own'), ofKind('unavailable'), 'by HEAD as well');
+});
+
 t.test('pages of a listing', async (t) => {
   const page = (fields: string): string =>
     `<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${fields}</ListBucketResult>\n`;

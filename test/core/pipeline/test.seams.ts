@@ -119,12 +119,13 @@ t.test('late content is handed out to who may have it under its name, and to nob
   const logged: string[] = [];
   const note = (message: string) => void logged.push(message);
   const registry = await start(t, { logger: { info: note, warn: note, error: note } });
-  const headers = await callerOf(registry, ['depot:depot:a:write']);
+  const headers = await callerOf(registry, ['depot:depot:a:write', 'depot:depot:b:read']);
   const put = async (path: string, body: string) => (await send(registry, 'PUT', path, { headers, body })).status;
   t.equal(await put('/depot/bare', 'b\nfile\n'), 403);
   t.equal(await put('/depot/bare', `b\nfile\n${'x'.repeat(700_000)}`), 403);
   t.equal(await put('/depot/careless', 'x'), 500, 'a handler that forgets to ask');
   t.equal(await put('/depot/mistaken', 'x'), 500, 'a handler that asks for one name and writes another');
+  t.equal(await put('/depot/confused', 'x'), 500, 'a handler that asks whether the name may be read');
   t.ok(
     logged.some((message) => /before call\.authorize/.test(message)),
     'is told so',

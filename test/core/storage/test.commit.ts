@@ -29,6 +29,16 @@ const beforeCommit = (store: FaultObjectStore, work: () => Promise<unknown>) => 
   };
 };
 
+t.test('a store without conditions: what lies at the key of an artifact is not overwritten', async (t) => {
+  const inner = new MemoryObjectStore({ conditionalWrites: false });
+  const key = toy.artifactKey('a', '1.0.0');
+  await inner.put(key, Buffer.from('of a publish that broke off'));
+  const { versions } = await toy.publishToy(new RegistryStorage(inner), 'a', '1.0.0', Buffer.from('mine'));
+  t.match(versions, [{ key: new RegExp(`^${key}\\.[0-9a-f-]{36}$`) }]);
+  t.equal(Buffer.from(inner.objects.get(key)!.bytes).toString(), 'of a publish that broke off');
+  t.equal((await toy.readToy(inner, 'a', '1.0.0'))?.toString(), 'mine');
+});
+
 t.test('twenty deploys of one file leave one object, and what is read is the last', async (t) => {
   for (const size of [SMALL, LARGE]) {
     const { inner, storage } = memory();
@@ -269,6 +279,40 @@ t.test('what is staged in the store is placed once: a doubtful failure may have 
   store.before = undefined;
   await toy.publishToy(storage, NAME, '1.0.0', content('a', LARGE));
   t.same(await toy.readToy(inner, NAME, '1.0.0'), content('a', LARGE), 'sent again it is placed');
+});
+
+t.test('the function of a document runs once, and again only on another document or for another key', async (t) => {
+  const { store, inner, storage, other } = memory();
+  const runs: [before: number, key: string][] = [];
+  const publish = async (version: string): Promise<void> => {
+    const staged = await storage.stage(content('x'), { hashes: ['sha256'] });
+    const key = toy.artifactKey(NAME, version);
+    const artifact = { staged, key, contentType: 'text/plain', digestAlgorithm: 'sha256', version } as const;
+    const plan = toy.toyPlan(NAME, version, [artifact]);
+    const { apply } = plan.document;
+    plan.document.apply = (current, placed, stamp) => {
+      runs.push([current?.versions.length ?? 0, placed[0]?.key ?? '']);
+      return apply(current, placed, stamp);
+    };
+    runs.length = 0;
+    await storage.commit(plan);
+  };
+  for (const [at, version] of ['1.0.0', '1.0.1', '1.0.2'].entries()) {
+    await publish(version);
+    t.same(runs, [[at, toy.artifactKey(NAME, version)]]);
+  }
+  beforeCommit(store, () => toy.publishToy(other, NAME, '2.0.0', content('y')));
+  await publish('1.0.3');
+  t.same(
+    runs,
+    [3, 4].map((before) => [before, toy.artifactKey(NAME, '1.0.3')]),
+  );
+  store.before = undefined;
+  await inner.put(toy.artifactKey(NAME, '1.0.4'), content('z'));
+  await publish('1.0.4');
+  t.equal(runs.length, 2);
+  t.match(runs[1]?.[1], /1\.0\.4\.bin\.[0-9a-f-]{36}$/, 'an orphan was at the first');
+  for (const version of ['1.0.2', '1.0.3', '1.0.4', '2.0.0']) t.ok(await toy.readToy(inner, NAME, version), version);
 });
 
 t.test('how many operations of the store a publish costs', async (t) => {

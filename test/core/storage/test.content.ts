@@ -242,6 +242,56 @@ t.test('a push that broke off when its new copy was to become the current one', 
   t.equal(inner.keys('c/bytes/').length, 1);
 });
 
+t.test('a push that broke off before all owners had its new copy: a collector leads them there', async (t) => {
+  const { put, store, inner, other } = start(t);
+  await put('a', LARGE);
+  await put('b', LARGE);
+  const key = `c/bytes/sha256/${digestOf(LARGE).hex}`;
+  await inner.put(key, LARGE.subarray(0, 5));
+  store.before = ({ verb, key: at }) => {
+    // the new copy is the current one, and the links of the others are looked for
+    if (verb === 'list' && inner.keys('c/guards/').length > 0 && at.startsWith('c/links/')) throw new Error('killed');
+  };
+  await t.rejects(put('a', LARGE), /killed/);
+  store.before = undefined;
+  t.same(await other.get('b', LARGE), LARGE.subarray(0, 5), 'the damaged copy');
+  await other.collect();
+  t.same(await other.get('b', LARGE), LARGE);
+  await other.collect();
+  t.same(inner.keys('c/bytes/').length, 1, 'and nothing is left of the damaged one');
+  t.same(await other.get('a', LARGE), LARGE);
+});
+
+t.test('an owner who gives the content up has no link afterwards, also none that came meanwhile', async (t) => {
+  const { put, get, store, inner, content, other } = start(t);
+  await put('a', SMALL);
+  store.before = async ({ verb, key }) => {
+    if (verb !== 'delete' || !key.startsWith('c/links/')) return;
+    store.before = undefined;
+    await other.put('a', SMALL);
+  };
+  await content.unlink('a', digestOf(SMALL));
+  t.equal(await get('a', SMALL), null);
+  t.same(inner.keys('c/links/'), []);
+});
+
+t.test('an owner who gives the content up while a new copy is made for all does not get it back', async (t) => {
+  const { put, get, store, inner, other } = start(t);
+  const digest = digestOf(LARGE);
+  for (const owner of ['a', 'b']) await put(owner, LARGE);
+  await inner.put(`c/bytes/sha256/${digest.hex}`, LARGE.subarray(0, 5));
+  store.before = async ({ verb, key }) => {
+    if (verb !== 'put' || !key.startsWith(`c/links/sha256/${digest.hex}/b/`)) return;
+    store.before = undefined;
+    await other.content.unlink('b', digest);
+  };
+  await put('a', LARGE);
+  t.equal(store.before, undefined);
+  t.same(await get('a', LARGE), LARGE);
+  t.equal(await get('b', LARGE), null);
+  t.equal(await other.get('b', LARGE), null);
+});
+
 t.test('a new copy that nobody names yet is taken from a push that is slow: it is told to come again', async (t) => {
   const { put, get, store, content, other } = start(t);
   const digest = digestOf(LARGE);
@@ -282,6 +332,7 @@ t.test('links: those that are not named go after their age, renewed ones stay, m
   const now = Date.now();
   const nobody = { isNamed: () => false, namedNow: async () => new Set<string>() };
   t.equal((await collect({ ...nobody, before: now - 3_600_000 })).links, 0, 'young ones stay');
+  t.equal(inner.keys('c/links/').length, 4, 'all of them: each may be that of a push under way');
   await collect();
   t.equal(inner.keys('c/links/').length, 2, 'one link for each owner suffices');
   const only = { isNamed: (owner: string) => owner === 'b', namedNow: async () => new Set<string>() };

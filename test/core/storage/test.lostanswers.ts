@@ -39,6 +39,22 @@ t.test(
   },
 );
 
+t.test('whatever a store says when an answer is lost, the write is done once and is a success', async (t) => {
+  const failures = (['outcomeUnknown', 'unavailable', 'internal', 'timeout'] as const).map(
+    (kind) => new RegistryError(kind, 'the answer is lost'),
+  );
+  for (const failure of [...failures, new Error('of a driver of somebody’s own')]) {
+    const { store, storage, other } = memory();
+    await storage.update('list', () => []);
+    let left = 1;
+    store.after = ({ verb }) => {
+      if (verb === 'put' && left-- > 0) throw failure;
+    };
+    t.same((await storage.update('list', add('mine'))).value, ['mine'], String(failure));
+    t.same((await other.read('list'))?.value, ['mine'], String(failure));
+  }
+});
+
 t.test('a write that was not applied while another replica wrote runs again, and once', async (t) => {
   const { store, storage, other } = memory();
   await storage.update('list', () => []);

@@ -1,8 +1,10 @@
 import t from 'tap';
 import { RegistryError } from '../../../ts/core/classes.registryerror.js';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
+import { nodeFiles } from '../../../ts/core/objectstore/directory/files/helpers.files.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
+import { makeDirectory, openStore } from '../../support/store/objectstore-directory.js';
 import * as toy from '../../support/toy-packages.js';
 
 const NOW = new Date('2026-01-03T00:00:00Z');
@@ -104,6 +106,57 @@ t.test('a document is read again only if it or its artifacts have changed since 
   await inner.put(key, stored, { metadata: { 'full-since': '2025-12-01T00:00:00.000Z' } });
   t.same(await readBy(), ['a', 'b', 'd'], 'after a month all are looked at again');
 });
+
+t.test(
+  'a sweep on disk opens what no document names, and of the rest what has changed since the last one',
+  async (t) => {
+    const directory = await makeDirectory(t);
+    const opened: string[] = [];
+    const disk = await openStore(directory, {
+      open: (path, flags) => {
+        if (flags === 'r') opened.push(path.slice(`${directory}/objects/`.length));
+        return nodeFiles.open(path, flags);
+      },
+    });
+    const { now } = Date;
+    t.teardown(() => {
+      Date.now = now;
+    });
+    const later = (hours: number) => () => now() + hours * 3_600_000;
+    const writing = await openStore(directory);
+    const writer = new RegistryStorage(writing);
+    for (const name of ['a', 'b', 'c'])
+      for (let v = 0; v < 4; v++) await toy.publishToy(writer, name, `1.0.${v}`, bytes);
+    await writing.put(orphan('a'), bytes, { immutable: true });
+    await writing.put(orphan('b'), bytes);
+    Date.now = later(36);
+    await writing.put(orphan('c'), bytes, { immutable: true });
+    Date.now = now;
+    const store = new FaultObjectStore(disk);
+    const storage = new RegistryStorage(store, { now: () => new Date(later(48)()) });
+    const sweep = async () => {
+      opened.length = 0;
+      store.reset();
+      const count = await toy.sweepToys(storage, {});
+      const artifacts = opened.filter((path) => path.includes('/files/')).map((path) => path.split('/')[2]);
+      return { count, documents: store.count('get', 'toy/packages/'), artifacts: artifacts.sort() };
+    };
+    t.match(await sweep(), { count: 2, documents: 5, artifacts: ['a', 'b', 'c'] }, 'two are also updated');
+    t.ok(await disk.head(orphan('c')), 'one that is young, which only the object itself shows');
+    Date.now = later(1);
+    t.equal((await sweep()).documents, 3, 'two have a new version, and one has an orphan');
+    t.match(await sweep(), { count: 0, documents: 2 }, 'the tombstone of an orphan was removed');
+    t.match(await sweep(), { count: 0, documents: 1 });
+    Date.now = later(36);
+    await toy.publishToy(writer, 'b', '2.0.0', bytes);
+    Date.now = now;
+    t.match(await sweep(), { count: 0, documents: 2 });
+    const at96 = new RegistryStorage(disk, { now: () => new Date(later(96)()) });
+    t.equal(await toy.sweepToys(at96, {}), 1);
+    t.equal(await disk.head(orphan('c')), null);
+    for (const name of ['a', 'b', 'c']) t.ok(await toy.readToy(disk, name, '1.0.3'), name);
+  },
+);
 
 t.test('packages are swept sixteen at once', async (t) => {
   const { inner, store, storage } = setUp();

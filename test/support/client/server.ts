@@ -17,7 +17,7 @@ export interface IServer {
   pid: number;
   admin: IWho;
   /** A fresh token of the administrator, for npm and with all rights unless told otherwise. */
-  token(options?: { protocol?: string; readOnly?: boolean }): Promise<string>;
+  token(options?: { protocol?: string; readOnly?: boolean; scope?: string }): Promise<string>;
   /** Everything printed so far. */
   printed(): string;
   /** Ends it as a service manager would and waits; the exit code. Its data folder goes too, where it made one. */
@@ -167,8 +167,9 @@ export const startServer = async (options: IServerOptions = {}): Promise<IServer
     admin,
     printed,
     stop: stopper(child, folder),
-    token: async ({ protocol = 'npm', readOnly } = {}) => {
+    token: async ({ protocol = 'npm', readOnly, scope } = {}) => {
       const what = ['--user', admin.username, '--protocol', protocol, ...(readOnly ? ['--read-only'] : [])];
+      if (scope !== undefined) what.push('--scope', scope);
       const made = await run([...runtime, commandLine, 'token', 'create', ...what, ...about], {
         cwd: folder,
         env: env as Record<string, string>,

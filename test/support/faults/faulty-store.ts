@@ -9,6 +9,8 @@ import type {
   IObjectPrefix,
   IObjectStore,
   IPutOptions,
+  IScannedKey,
+  IScanOptions,
 } from '../../../ts/core/objectstore/interfaces.objectstore.js';
 import { FaultGate } from './fault-gate.js';
 import type { IFault, ISeenCall } from './interfaces.js';
@@ -18,8 +20,11 @@ const WRITES = new Set<TVerb>(['put', 'compose', 'delete']);
 
 /** What stands between the registry of one replica and the store: numbers the calls, and one of them has a fate. */
 export class FaultyStore extends FaultGate implements IObjectStore {
+  public readonly scan: IObjectStore['scan'];
+
   constructor(private readonly inner: IObjectStore) {
     super();
+    if (inner.scan) this.scan = (options) => this.scanned(options);
   }
 
   public get conditionalWrites(): boolean {
@@ -41,6 +46,11 @@ export class FaultyStore extends FaultGate implements IObjectStore {
   public async *list(options: IListOptions): AsyncIterable<IObjectInfo | IObjectPrefix> {
     await this.call('list', options.prefix, async () => {});
     yield* this.inner.list(options);
+  }
+
+  private async *scanned(options: IScanOptions): AsyncIterable<IScannedKey> {
+    await this.call('list', options.prefix, async () => {});
+    yield* (this.inner as Required<IObjectStore>).scan(options);
   }
 
   public async put(

@@ -1,3 +1,7 @@
+import { cargoModel } from './cargo-model.js';
+import { cargoOperations } from './cargo-operations.js';
+import { composerModel } from './composer-model.js';
+import { composerOperations } from './composer-operations.js';
 import type { IFaultOperation, IProtocolModel } from './interfaces.js';
 import { npmModel } from './npm-model.js';
 import { npmOperations } from './npm-operations.js';
@@ -7,8 +11,14 @@ import { pypiModel } from './pypi-model.js';
 import { pypiOperations } from './pypi-operations.js';
 
 /** A protocol is covered by a model and its operations in these two lists. */
-export const models: IProtocolModel[] = [npmModel, ociModel, pypiModel];
-export const operations: IFaultOperation[] = [...npmOperations, ...ociOperations, ...pypiOperations];
+export const models: IProtocolModel[] = [npmModel, ociModel, cargoModel, composerModel, pypiModel];
+export const operations: IFaultOperation[] = [
+  ...npmOperations,
+  ...ociOperations,
+  ...cargoOperations,
+  ...composerOperations,
+  ...pypiOperations,
+];
 
 /**
  * Operations with findings that are not mended yet: what is wrong in them is reported as TODO and printed. An entry goes

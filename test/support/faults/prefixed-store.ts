@@ -7,14 +7,20 @@ import type {
   IObjectPrefix,
   IObjectStore,
   IPutOptions,
+  IScannedKey,
+  IScanOptions,
 } from '../../../ts/core/objectstore/interfaces.objectstore.js';
 
 /** A part of another store, as if it were a store of its own: opening a bucket for each case would take longer. */
 export class PrefixedStore implements IObjectStore {
+  public readonly scan: IObjectStore['scan'];
+
   constructor(
     private readonly inner: IObjectStore,
     private readonly prefix: string,
-  ) {}
+  ) {
+    if (inner.scan) this.scan = (options) => this.scanned(options);
+  }
 
   public get conditionalWrites(): boolean {
     return this.inner.conditionalWrites;
@@ -64,6 +70,16 @@ export class PrefixedStore implements IObjectStore {
     for await (const item of this.inner.list(all)) {
       yield 'key' in item ? this.own(item) : { prefix: item.prefix.slice(this.prefix.length) };
     }
+  }
+
+  private async *scanned({ prefix, versionOf, timeOf }: IScanOptions): AsyncIterable<IScannedKey> {
+    const own = (key: string): string => key.slice(this.prefix.length);
+    const all: IScanOptions = {
+      prefix: this.prefix + prefix,
+      versionOf: (key) => versionOf?.(own(key)) ?? false,
+      timeOf: (key) => timeOf?.(own(key)) ?? false,
+    };
+    for await (const item of (this.inner as Required<IObjectStore>).scan(all)) yield this.own(item);
   }
 
   private own<T extends { key: string }>(info: T): T {

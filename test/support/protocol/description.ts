@@ -40,8 +40,8 @@ export interface IProtocolDescription {
   metadata(name: string): string;
   /** the versions in that document; [] if the answer has no such document */
   versionsIn(answer: IAnswer): string[];
-  /** the path of an artifact */
-  artifact(name: string, version: string): string;
+  /** the path of an artifact; some protocols have a digest of its bytes in it */
+  artifact(name: string, version: string, filler?: string): string;
   /** other requests that need the right to read the package */
   reads?: IPackageRequest[];
   /** requests that need the right to write or delete it, beside the upload */

@@ -1,5 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crateFile } from '../cargo/crates.js';
+import { packageZip } from '../composer/packages.js';
 import { run } from '../program.js';
 import { wheel } from '../pypi/distributions.js';
 import { startLdapServer } from './ldap-server.js';
@@ -81,6 +83,16 @@ export const runners: Record<string, IRunner> = {
     },
     tail: destroy,
     expect: /^200 my_package-1\.0\.0-py3-none-any\.whl$/m,
+  },
+  crates: {
+    prepare: async (cwd) => writeFile(join(cwd, 'my-crate-0.1.0.crate'), await crateFile('my-crate', '0.1.0')),
+    tail: destroy,
+    expect: /^200 \{"name":"my-crate","vers":"0\.1\.0","deps":\[\],"cksum":"[0-9a-f]{64}",/m,
+  },
+  composer: {
+    prepare: async (cwd) => writeFile(join(cwd, 'hello.zip'), packageZip('acme/hello')),
+    tail: destroy,
+    expect: /^201 \{"minified":"composer\/2\.0","packages":\{"acme\/hello":\[\{.*"version_normalized":"1\.0\.0\.0"/m,
   },
   containers: { tail: destroy, expect: /^201 sha256:[0-9a-f]{64} 0$/m },
   hooks: {

@@ -8,6 +8,8 @@ import type {
   IObjectPrefix,
   IObjectStore,
   IPutOptions,
+  IScannedKey,
+  IScanOptions,
 } from '../../../ts/core/objectstore/interfaces.objectstore.js';
 
 export interface IOperation {
@@ -35,7 +37,12 @@ export class FaultObjectStore implements IObjectStore {
   /** runs after it is done and before it is answered; throwing loses the answer */
   public after: ((operation: IOperation) => Promise<void> | void) | undefined;
 
-  constructor(private readonly inner: IObjectStore) {}
+  /** counts as a `list` */
+  public readonly scan: IObjectStore['scan'];
+
+  constructor(private readonly inner: IObjectStore) {
+    if (inner.scan) this.scan = (options) => this.scanned(options);
+  }
 
   public get conditionalWrites(): boolean {
     return this.inner.conditionalWrites;
@@ -83,6 +90,11 @@ export class FaultObjectStore implements IObjectStore {
   public async *list(options: IListOptions): AsyncIterable<IObjectInfo | IObjectPrefix> {
     await this.run({ verb: 'list', key: options.prefix }, async () => {});
     yield* this.inner.list(options);
+  }
+
+  private async *scanned(options: IScanOptions): AsyncIterable<IScannedKey> {
+    await this.run({ verb: 'list', key: options.prefix }, async () => {});
+    yield* (this.inner as Required<IObjectStore>).scan(options);
   }
 
   public async sweep(olderThanMs: number): Promise<number> {

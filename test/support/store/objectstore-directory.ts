@@ -7,6 +7,9 @@ import { type IFiles, nodeFiles } from '../../../ts/core/objectstore/directory/f
 import type { IObjectStore } from '../../../ts/core/objectstore/interfaces.objectstore.js';
 import { readAll } from './objectstore-bytes.js';
 
+/** For `sweep`: also what was written just now, by a clock that may be a little ahead of ours. */
+export const ANY_AGE = -60_000;
+
 export const makeDirectory = async (t: Test): Promise<string> => {
   const directory = await mkdtemp(join(tmpdir(), 'objectstore-'));
   t.teardown(() => rm(directory, { recursive: true, force: true }));

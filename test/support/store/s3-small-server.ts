@@ -37,7 +37,13 @@ const listing = (keys: string[]): string =>
  * ignores conditions unless told otherwise, and fails when it is told to.
  */
 export const startSmallServer = async (
-  options: { conditions?: boolean; deleteConditions?: boolean; multipart?: boolean; copyConditions?: boolean } = {},
+  options: {
+    conditions?: boolean;
+    deleteConditions?: boolean;
+    multipart?: boolean;
+    copyConditions?: boolean;
+    lengths?: boolean;
+  } = {},
 ): Promise<ISmallServer> => {
   const objects: ISmallServer['objects'] = new Map();
   const seen: ISmallRequest[] = [];
@@ -143,7 +149,8 @@ export const startSmallServer = async (
       ...found.headers,
       etag: etagOf(found.bytes),
       'last-modified': new Date().toUTCString(),
-      'content-length': String(found.bytes.length),
+      // without it, Node sends the body in chunks
+      ...(options.lengths !== false && { 'content-length': String(found.bytes.length) }),
     };
     return reply.writeHead(200, headers).end(about.method === 'HEAD' ? undefined : found.bytes);
   });

@@ -1,9 +1,11 @@
 import { ShortLivedCache } from '../base/classes.shortlivedcache.js';
 import { inParallel } from '../base/helpers.concurrency.js';
+import { mapInSlices, sortInSlices } from '../base/helpers.slices.js';
 import { ConfigError } from '../classes.configerror.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
-import type { TRegistryProtocol } from '../interfaces.core.js';
+import type { ILogger, TRegistryProtocol } from '../interfaces.core.js';
+import { readIntact } from '../storage/documents/helpers.readintact.js';
 import { Permissions } from './classes.permissions.js';
 import { UserStore } from './classes.userstore.js';
 import { DEFAULT_ANONYMOUS_SCOPES, normalizeScopes } from './helpers.scopes.js';
@@ -22,7 +24,7 @@ import type { ITokenRecord, ITokenStore } from './tokenstores/interfaces.tokenst
 
 /** What a `DefaultAuthProvider` needs beside the configuration. */
 export interface IDefaultAuthProviderOptions {
-  storage: Pick<RegistryStorage, 'read' | 'update' | 'listDocuments'>;
+  storage: Pick<RegistryStorage, 'read' | 'update' | 'listDocuments' | 'logger'>;
   tokens: ITokenStore;
   /** The present time; tests set it. */
   now(): Date;
@@ -63,6 +65,11 @@ const toTokenInfo = (record: ITokenRecord): ITokenInfo => {
   };
 };
 
+const compareTexts = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+const byUserAndAge = (a: ITokenRecord, b: ITokenRecord): number =>
+  compareTexts(a.userId, b.userId) || compareTexts(a.createdAt, b.createdAt);
+
 /**
  * Users and tokens in the registry's own store. A token never has more rights than its user has at that moment, and
  * none when the user is removed. All callers have the rights of `auth.anonymousScopes`, with a token or without.
@@ -72,6 +79,7 @@ export class DefaultAuthProvider implements IAuthProvider {
   public readonly users: UserStore;
   readonly #store: ITokenStore;
   readonly #now: () => Date;
+  readonly #logger: ILogger;
   readonly #onChange: () => void;
   readonly #anybody: readonly string[];
   readonly #selfRegistration: boolean;
@@ -87,6 +95,7 @@ export class DefaultAuthProvider implements IAuthProvider {
     const { storage, tokens, now, onChange = () => {} } = options;
     this.#store = tokens;
     this.#now = now;
+    this.#logger = storage.logger;
     this.#onChange = onChange;
     this.#selfRegistration = config.selfRegistration === true;
     this.#anybody = configuredScopes(config.anonymousScopes ?? DEFAULT_ANONYMOUS_SCOPES, 'auth.anonymousScopes');
@@ -213,10 +222,13 @@ export class DefaultAuthProvider implements IAuthProvider {
     for await (const record of this.#store.listAll()) if (!this.#isOver(record)) records.push(record);
     const uids = new Map<string, string | undefined>();
     const owners = new Set(records.map(({ userId }) => userId));
-    await inParallel(owners, async (userId) => uids.set(userId, (await this.users.account(userId))?.uid));
-    const order = ({ userId, createdAt }: ITokenRecord): string => `${userId}\n${createdAt}`;
+    await inParallel(owners, async (userId) => {
+      const account = await readIntact(this.#logger, { user: userId }, () => this.users.account(userId));
+      uids.set(userId, account?.uid);
+    });
     const live = records.filter(({ userId, uid }) => uids.get(userId) === uid);
-    return live.sort((a, b) => (order(a) < order(b) ? -1 : 1)).map(toTokenInfo);
+    // there may be hundreds of thousands
+    return mapInSlices(await sortInSlices(live, byUserAndAge), toTokenInfo);
   }
 
   public findTokenIds(prefix: string, limit: number): Promise<string[]> {

@@ -3,6 +3,7 @@ import { ShortLivedCache } from '../base/classes.shortlivedcache.js';
 import { mapInParallel } from '../base/helpers.concurrency.js';
 import { RegistryError } from '../classes.registryerror.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
+import { readIntact } from '../storage/documents/helpers.readintact.js';
 import { ConfiguredUsers } from './classes.configuredusers.js';
 import { DEFAULT_USER_SCOPES, normalizeScopes } from './helpers.scopes.js';
 import { encodeUserName, requireUserName, toUserName } from './helpers.usernames.js';
@@ -31,7 +32,7 @@ export interface IUserInfo extends IUserProfile {
 }
 
 export interface IUserStoreOptions {
-  storage: Pick<RegistryStorage, 'read' | 'update' | 'listDocuments'>;
+  storage: Pick<RegistryStorage, 'read' | 'update' | 'listDocuments' | 'logger'>;
   /** key of the cache of passwords */
   secret: string;
   /** `auth.users` of the config; `undefined`: this process does not know them */
@@ -177,7 +178,7 @@ export class UserStore {
     const users = (await this.#configured.list()).map((account) => this.#describe(account));
     const { storage } = this.#options;
     const documents = mapInParallel(storage.listDocuments({ prefix: PREFIX }), ({ key }) =>
-      storage.read<IUserDocument>(key),
+      readIntact(storage.logger, { key }, () => storage.read<IUserDocument>(key)),
     );
     for await (const document of documents) {
       // removed meanwhile, or replaced by a user of the config

@@ -6,11 +6,15 @@ const FIRST_SLOTS = 1024;
 /** marks a free slot: no hash has this value */
 const FREE = -1;
 /** bytes of a hash: a double holds 53 bits exactly, and 48 of them are read at once */
-const HASH_BYTES = 6;
+export const HASH_BYTES = 6;
+
+/** The first 48 bits of the text's SHA-256. */
+export const hashOf = (text: string): number => createHash('sha256').update(text).digest().readUIntBE(0, HASH_BYTES);
 
 /**
  * A set of texts that keeps only 48 bits of each (8 bytes of memory), so it may confuse two texts. With 10,000,000
  * entries one of 28,000,000 look-ups (10^7 / 2^48) returns a wrong `true`. Use it only if a wrong `true` does no harm.
+ * A text may also be given as its `hashOf`.
  */
 export class HashSet {
   private table = new Float64Array(FIRST_SLOTS).fill(FREE);
@@ -20,13 +24,13 @@ export class HashSet {
     return this.count;
   }
 
-  public add(text: string): void {
+  public add(text: string | number): void {
     if (this.count >= this.table.length * MAX_FILL) this.grow();
-    if (this.insert(this.table, hashOf(text))) this.count++;
+    if (this.insert(this.table, numberOf(text))) this.count++;
   }
 
-  public has(text: string): boolean {
-    const hash = hashOf(text);
+  public has(text: string | number): boolean {
+    const hash = numberOf(text);
     return this.table[slotOf(this.table, hash)] === hash;
   }
 
@@ -44,7 +48,7 @@ export class HashSet {
   }
 }
 
-const hashOf = (text: string): number => createHash('sha256').update(text).digest().readUIntBE(0, HASH_BYTES);
+const numberOf = (text: string | number): number => (typeof text === 'number' ? text : hashOf(text));
 
 /** The slot that holds this hash, else the free slot for it. */
 const slotOf = (table: Float64Array<ArrayBuffer>, hash: number): number => {

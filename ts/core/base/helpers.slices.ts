@@ -39,6 +39,17 @@ export class Turns {
   }
 }
 
+/** Maps items in order, in slices. */
+export const mapInSlices = async <T, R>(items: readonly T[], map: (item: T) => R): Promise<R[]> => {
+  const slices = new Slices();
+  const mapped: R[] = [];
+  for (const item of items) {
+    mapped.push(map(item));
+    if (slices.due) await slices.rest();
+  }
+  return mapped;
+};
+
 /** Items that are sorted at once: about 1 ms of work. */
 const RUN = 1000;
 /** Items that are moved between two checks of the clock. */

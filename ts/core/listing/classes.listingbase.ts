@@ -5,6 +5,7 @@ import { streamToBuffer } from '../base/helpers.streams.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
 import { OutcomeUnknownError } from '../storage/documents/helpers.conditionalwrite.js';
 import {
+  DAMAGED,
   type IManifest,
   type IPiece,
   type ISegment,
@@ -12,7 +13,7 @@ import {
   manifestCodec,
   pieceIds,
 } from './helpers.manifest.js';
-import { type ICatalogEntry, parseRows, serializeRows } from './helpers.rows.js';
+import { type ICatalogEntry, isDamage, parseRows, serializeRows } from './helpers.rows.js';
 import type { IListingKeys } from './keys.listing.js';
 
 /**
@@ -32,24 +33,31 @@ export class ListingBase<TEntry> {
 
   /** @param known the manifest that the caller has already */
   public async readManifest(known?: IStoredManifest): Promise<IStoredManifest | null> {
-    const found = await this.storage.store.get(this.keys.manifest, { ifNoneMatch: known?.etag });
-    if (found === 'notModified') return known ?? null;
-    if (!found) return null;
-    return { manifest: manifestCodec.parse(await streamToBuffer(found.body)), etag: found.info.etag };
+    try {
+      const found = await this.storage.store.get(this.keys.manifest, { ifNoneMatch: known?.etag });
+      if (found === 'notModified') return known ?? null;
+      if (!found) return null;
+      return { manifest: manifestCodec.parse(await streamToBuffer(found.body)), etag: found.info.etag };
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      this.storage.logger.error('The manifest of a package listing is damaged', {
+        key: this.keys.manifest,
+        error: String(error),
+      });
+      return { manifest: DAMAGED, etag: '' };
+    }
   }
 
   /** Returns null if the piece is missing or damaged. */
   public async readPiece(id: string): Promise<ICatalogEntry<TEntry>[] | null> {
-    const found = await this.storage.store.get(this.pieceKey(id));
-    if (!found || found === 'notModified') return null;
-    const bytes = await streamToBuffer(found.body);
+    const key = this.pieceKey(id);
     try {
-      return parseRows<TEntry>(bytes);
+      const found = await this.storage.store.get(key);
+      if (!found || found === 'notModified') return null;
+      return parseRows<TEntry>(await streamToBuffer(found.body));
     } catch (error) {
-      this.storage.logger.error('A piece of a package listing is damaged', {
-        key: found.info.key,
-        error: String(error),
-      });
+      if (!isDamage(error)) throw error;
+      this.storage.logger.error('A piece of a package listing is damaged', { key, error: String(error) });
       return null;
     }
   }

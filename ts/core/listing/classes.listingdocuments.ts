@@ -2,7 +2,10 @@ import { jsonCodec } from '../base/helpers.codec.js';
 import { forEachAtOnce } from '../base/helpers.concurrency.js';
 
 import { streamToBuffer } from '../base/helpers.streams.js';
+import { RegistryError } from '../classes.registryerror.js';
 import type { RegistryStorage } from '../classes.registrystorage.js';
+import { scanStore } from '../objectstore/helpers.scan.js';
+import type { IObject } from '../objectstore/interfaces.objectstore.js';
 import { headOf, isTombstone } from '../storage/documents/helpers.documentstate.js';
 import type { ICodec } from '../storage/interfaces.storage.js';
 import type { ICatalogEntry } from './helpers.rows.js';
@@ -61,10 +64,11 @@ export class ListingDocuments<TDoc, TEntry> {
       names = [];
       options.progress?.(count);
     };
-    for await (const item of this.storage.list({ prefix: documents.prefix })) {
+    const timeOf = (key: string): boolean => options.since !== undefined && documents.nameOf(key) !== undefined;
+    for await (const { key, lastModified } of scanStore(this.storage.store, { prefix: documents.prefix, timeOf })) {
       this.storage.closing.throwIfAborted();
-      if (!('key' in item) || item.lastModified.getTime() < since) continue;
-      const name = documents.nameOf(item.key);
+      if (lastModified && lastModified.getTime() < since) continue;
+      const name = documents.nameOf(key);
       if (name !== undefined) names.push(name);
       if (names.length >= PAGE) await flush();
     }
@@ -77,9 +81,17 @@ export class ListingDocuments<TDoc, TEntry> {
    * is damaged. Throws if the store fails: a document that could not be read must not count as absent.
    */
   public async row(name: string): Promise<ICatalogEntry<TEntry> | null> {
-    const found = await this.storage.store.get(this.options.documentKey(name));
-    if (!found || found === 'notModified') return null;
-    const bytes = await streamToBuffer(found.body);
+    const key = this.options.documentKey(name);
+    let found: IObject | 'notModified' | null;
+    let bytes: Buffer;
+    try {
+      found = await this.storage.store.get(key);
+      if (!found || found === 'notModified') return null;
+      bytes = await streamToBuffer(found.body);
+    } catch (error) {
+      if (!RegistryError.is(error, 'internal')) throw error;
+      return this.skip(key, error);
+    }
     const { revision, existed } = headOf(found.info);
     // a row for a package that never existed would hide its first publish, if the protocol counts revisions itself
     if (!existed) return null;
@@ -87,11 +99,12 @@ export class ListingDocuments<TDoc, TEntry> {
     try {
       return this.rowOf(name, this.codec.parse(bytes), revision);
     } catch (error) {
-      this.storage.logger.error('A document cannot be read, so its package is not listed', {
-        key: found.info.key,
-        error: String(error),
-      });
-      return null;
+      return this.skip(key, error);
     }
+  }
+
+  private skip(key: string, error: unknown): null {
+    this.storage.logger.error('A document cannot be read, so its package is not listed', { key, error: String(error) });
+    return null;
   }
 }

@@ -80,7 +80,14 @@ export class ListingKeeper<TDoc, TEntry> {
     const patience = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, REBUILD_PATIENCE_MS);
     });
-    await Promise.race([this.restoring, patience]).finally(() => clearTimeout(timer));
+    try {
+      await Promise.race([this.restoring, patience]);
+    } catch (error) {
+      // all documents may have been read, and only the new base could not be stored
+      if (!this.view.isComplete) throw error;
+    } finally {
+      clearTimeout(timer);
+    }
     if (this.view.isComplete) return;
     throw new RegistryError('unavailable', 'The list of packages is being rebuilt; try again in a moment');
   }

@@ -5,7 +5,7 @@ import type { RegistryStorage } from '../classes.registrystorage.js';
 import type { ListingBase } from './classes.listingbase.js';
 import type { ListingView } from './classes.listingview.js';
 import { DAMAGED, type IStoredManifest, pieceIds } from './helpers.manifest.js';
-import { type ICatalogEntry, parseEntries, parseRowsInSlices } from './helpers.rows.js';
+import { type ICatalogEntry, isDamage, parseEntries, parseRowsInSlices } from './helpers.rows.js';
 import { type IListingKeys, isGatheredKey, parseEntryKey } from './keys.listing.js';
 
 /** Objects that are read at the same time. */
@@ -93,12 +93,12 @@ export class ListingReader<TEntry> {
 
   /** Returns null if the entry was moved into the base since it was listed. */
   private async readEntry(key: string): Promise<ICatalogEntry<TEntry>[] | 'damaged' | null> {
-    const found = await this.storage.store.get(key);
-    if (!found || found === 'notModified') return null;
-    const bytes = await streamToBuffer(found.body);
     try {
-      return parseEntries<TEntry>(bytes);
+      const found = await this.storage.store.get(key);
+      if (!found || found === 'notModified') return null;
+      return parseEntries<TEntry>(await streamToBuffer(found.body));
     } catch (error) {
+      if (!isDamage(error)) throw error;
       this.storage.logger.error('An entry of a package listing is damaged', { key, error: String(error) });
       return 'damaged';
     }

@@ -1,4 +1,5 @@
 import { deepFreeze } from '../base/helpers.codec.js';
+import { CommonParts } from './classes.commonparts.js';
 import type { IStoredManifest } from './helpers.manifest.js';
 import { type ICatalogEntry, positionOf } from './helpers.rows.js';
 import type { IListedPackage } from './interfaces.listing.js';
@@ -31,6 +32,7 @@ export class ListingView<TEntry> {
 
   /** all rows, including those of deleted packages */
   private readonly known = new Map<string, ICatalogEntry<TEntry>>();
+  private readonly common = new CommonParts();
   /** names by key segment, if they cannot be decoded from it */
   private readonly longNames = new Map<string, string>();
   /** listed packages in order */
@@ -73,6 +75,7 @@ export class ListingView<TEntry> {
       this.movedTo(name, source);
       return;
     }
+    this.common.share(name, entry.entry as object | null);
     this.known.set(name, deepFreeze(entry));
     if (source === 'segment') this.unfolded.delete(name);
     else this.unfolded.set(name, source);

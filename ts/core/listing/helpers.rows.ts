@@ -1,4 +1,5 @@
 import { Slices } from '../base/helpers.slices.js';
+import { RegistryError } from '../classes.registryerror.js';
 
 /**
  * A listing's row of one package. If `entry` is `null`, the package is not listed (it was deleted); the revision stays,
@@ -72,6 +73,13 @@ export async function* parseRowsInSlices<TEntry>(bytes: Uint8Array): AsyncGenera
     at = end + 1;
   }
 }
+
+/**
+ * Whether reading an object failed because it is damaged: the store reports that, or the content cannot be parsed. Every
+ * other error must be thrown on, because during an outage nothing may count as lost.
+ */
+export const isDamage = (error: unknown): boolean =>
+  RegistryError.is(error, 'internal') || error instanceof SyntaxError;
 
 /** Joins two sorted lists by name. The row with the higher revision wins; if they are equal, that of `base`. */
 export const joinRows = <TEntry>(

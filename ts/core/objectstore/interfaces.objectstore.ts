@@ -2,8 +2,9 @@
  * The interface between the registry and the storage of its bytes.
  *
  * An absent object is `null`. Every fault throws a `RegistryError`: `preconditionFailed` if a condition of a write does
- * not hold, `unavailable` if the store does not work, `outcomeUnknown` if a write or a delete may or may not have been
- * applied. An outage therefore never reads as "not found".
+ * not hold, `unavailable` if the store does not work, `internal` if the object itself is damaged, `outcomeUnknown` if a
+ * write or a delete may or may not have been applied. An outage therefore never reads as "not found", and a damaged
+ * object is listed as long as its key is taken.
  *
  * `preconditionFailed` is certain: no attempt of this call was in doubt, and nothing of it was or will be applied. If
  * one attempt of a call was in doubt, a driver may return success when it sees that the object is its own, and must
@@ -93,6 +94,27 @@ export interface IListOptions {
   limit?: number | undefined;
 }
 
+/** Options of `IObjectStore.scan`. */
+export interface IScanOptions {
+  prefix: string;
+  /** keys whose `version` the caller needs; default: none */
+  versionOf?(key: string): boolean;
+  /** keys whose `lastModified` the caller needs; default: none */
+  timeOf?(key: string): boolean;
+}
+
+/** A key as `scan` yields it. */
+export interface IScannedKey {
+  key: string;
+  /**
+   * Differs from the version of every other write of the key. While somebody writes the key, it may for a moment be that
+   * of an earlier or a failed write. undefined: the caller did not ask for it, or only opening the object would show it
+   */
+  version?: string | undefined;
+  /** when it was written, or a later time (a restored backup has that of the restore); undefined as for `version` */
+  lastModified?: Date | undefined;
+}
+
 /** Where the registry keeps its bytes: a driver for S3, a directory, or one of the application's own. */
 export interface IObjectStore {
   /** false if the server ignores `ifMatch` and `ifNoneMatch`; known after `init()` */
@@ -125,6 +147,11 @@ export interface IObjectStore {
   delete(key: string, options?: { ifMatch?: string; repeatable?: boolean }): Promise<void>;
   /** in key order, page by page */
   list(options: IListOptions): AsyncIterable<IObjectInfo | IObjectPrefix>;
+  /**
+   * Keys in key order, for work over all packages: for stores whose `list` has to open every object. It opens none, so a
+   * damaged object does not stop it, and it may yield keys of deleted objects. A store without it is listed.
+   */
+  scan?(options: IScanOptions): AsyncIterable<IScannedKey>;
   /**
    * Removes leftovers of interrupted writers that are older than this and in no listing: unfinished multipart uploads
    * and temporary files. Returns their number.

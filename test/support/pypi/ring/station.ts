@@ -54,16 +54,17 @@ export class PypiStation {
   }
 
   /**
-   * Starts an index. Everybody may read projects whose names begin with `open-`; everything else takes the administrator.
+   * Starts an index. Everybody may read projects whose names begin with `open-`, or nothing if it is private; everything
+   * else takes the administrator.
    */
-  async serve(): Promise<IPypiServer> {
+  async serve({ isPrivate = false } = {}): Promise<IPypiServer> {
     const folder = this.home.path('servers', `${++this.servers}`);
     const config = {
       storage: { directory: join(folder, 'data') },
       auth: {
         jwtSecret: 'only for this test, and long enough',
         tokenStore: 'bucket',
-        anonymousScopes: ['pypi:package:open-*:read'],
+        anonymousScopes: isPrivate ? [] : ['pypi:package:open-*:read'],
       },
       pypi: { enabled: true },
     };

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mapInParallel } from '../../base/helpers.concurrency.js';
 import type { RegistryStorage } from '../../classes.registrystorage.js';
+import { readIntact } from '../../storage/documents/helpers.readintact.js';
 import { encodeUserName } from '../helpers.usernames.js';
 import type { ITokenRecord, ITokenStore } from './interfaces.tokenstore.js';
 
@@ -35,7 +36,7 @@ interface IRevocation {
  * or of the id of a JWT. Only `prolong` writes a record again, on condition that it is still there.
  */
 export class BucketTokenStore implements ITokenStore {
-  constructor(private readonly storage: Pick<RegistryStorage, 'read' | 'update' | 'delete' | 'list'>) {}
+  constructor(private readonly storage: Pick<RegistryStorage, 'read' | 'update' | 'delete' | 'list' | 'logger'>) {}
 
   public async init(): Promise<void> {}
 
@@ -117,9 +118,12 @@ export class BucketTokenStore implements ITokenStore {
 
   /** The records that the keys below `prefix` name. */
   private async *records(prefix: string): AsyncGenerator<ITokenRecord> {
-    const found = mapInParallel(this.storage.list({ prefix }), async (object) =>
-      'key' in object ? this.get(hashOf(object.key)) : null,
-    );
+    const { logger } = this.storage;
+    const found = mapInParallel(this.storage.list({ prefix }), async (object) => {
+      if (!('key' in object)) return null;
+      const hash = hashOf(object.key);
+      return readIntact(logger, { key: tokenKey(hash) }, () => this.get(hash));
+    });
     for await (const record of found) if (record) yield record;
   }
 }

@@ -8,7 +8,7 @@ import { MemoryTokenStore } from './memory.js';
 /** @throws ConfigError for a store that this release does not have */
 export const createTokenStore = (
   kind: IAuthConfig['tokenStore'],
-  storage: Pick<RegistryStorage, 'read' | 'update' | 'delete' | 'list'>,
+  storage: Pick<RegistryStorage, 'read' | 'update' | 'delete' | 'list' | 'logger'>,
 ): ITokenStore => {
   if (kind === 'memory') return new MemoryTokenStore();
   if (kind === 'bucket') return new BucketTokenStore(storage);

@@ -8,6 +8,8 @@ import type {
   IObjectPrefix,
   IObjectStore,
   IPutOptions,
+  IScannedKey,
+  IScanOptions,
 } from '../interfaces.objectstore.js';
 import { DirectoryLayout } from './files/classes.layout.js';
 import { guarded, type IFiles, nodeFiles, storeError } from './files/helpers.files.js';
@@ -16,7 +18,8 @@ import { bestEffort } from './files/helpers.outcome.js';
 import { Lookup } from './reading/classes.lookup.js';
 import { VersionReader } from './reading/classes.versionreader.js';
 import { bodyOf, resolveRange } from './reading/helpers.body.js';
-import { listObjects } from './reading/helpers.listing.js';
+import { forget, listObjects } from './reading/helpers.listing.js';
+import { scanKeys } from './reading/helpers.scan.js';
 import { Composer } from './writing/classes.composer.js';
 import { BytesDraft, type Draft } from './writing/classes.draft.js';
 import { Generations } from './writing/classes.generations.js';
@@ -25,7 +28,7 @@ import { SharedFiles } from './writing/classes.sharedfiles.js';
 import { takeIn } from './writing/helpers.intake.js';
 
 /** bytes that are read when a file is opened: the whole of most documents */
-const FIRST_READ = 64 * 1024;
+const FIRST_READ = 16 * 1024;
 /** no upload takes this long */
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -40,6 +43,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 export class DirectoryObjectStore implements IObjectStore {
   public readonly conditionalWrites = true;
   private readonly layout: DirectoryLayout;
+  private readonly generations: Generations;
   private readonly lookup: Lookup;
   private readonly publisher: Publisher;
   private readonly composer: Composer;
@@ -53,9 +57,9 @@ export class DirectoryObjectStore implements IObjectStore {
   ) {
     this.layout = new DirectoryLayout(directory, files);
     const reader = new VersionReader(files);
-    const generations = new Generations(this.layout, reader);
-    this.lookup = new Lookup(files, generations, reader);
-    this.publisher = new Publisher(this.layout, reader, generations, this.lookup);
+    this.generations = new Generations(this.layout, reader);
+    this.lookup = new Lookup(files, this.generations, reader);
+    this.publisher = new Publisher(this.layout, reader, this.generations, this.lookup);
     this.composer = new Composer(this.layout, this.lookup);
     this.sharedFiles = new SharedFiles(this.layout);
   }
@@ -86,9 +90,13 @@ export class DirectoryObjectStore implements IObjectStore {
 
   public head(key: string): Promise<IObjectInfo | null> {
     return guarded(async () => {
-      const { version } = await this.lookup.current(key, this.layout.pathOf(key));
+      const path = this.layout.pathOf(key);
+      const current = await this.lookup.current(key, path);
+      const { version } = current;
       if (version && !version.header.deleted) return toInfo(version.header);
       if (!version) await this.layout.attached();
+      // `scan` yields deleted keys for as long as their tombstones are there
+      await forget(this.publisher, path, current);
       return null;
     });
   }
@@ -175,7 +183,12 @@ export class DirectoryObjectStore implements IObjectStore {
   }
 
   public list(options: IListOptions): AsyncIterable<IObjectInfo | IObjectPrefix> {
-    return listObjects({ layout: this.layout, lookup: this.lookup, publisher: this.publisher }, options);
+    const { layout, generations, lookup, publisher, logger } = this;
+    return listObjects({ layout, generations, lookup, publisher, logger }, options);
+  }
+
+  public scan(options: IScanOptions): AsyncIterable<IScannedKey> {
+    return scanKeys({ layout: this.layout, generations: this.generations }, options);
   }
 
   private async draft(

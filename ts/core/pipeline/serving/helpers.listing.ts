@@ -23,11 +23,16 @@ export interface IServedListing<TEntry> {
 export interface IListingRender<TEntry> {
   contentType: string;
   header?: string;
-  /** pure; returns null to omit the package */
-  entry(name: string, entry: TEntry): string | null;
+  /**
+   * pure; returns null to omit the package
+   * @param before the name of the package before it that the caller may see, in the order of the listing
+   */
+  entry(name: string, entry: TEntry, before: string | undefined): string | null;
   /** between the texts of two packages */
   separator?: string;
   footer?: string;
+  /** the whole text if there is no package, for clients to which an empty list means something else */
+  empty?: string;
 }
 
 /** How a listing is rendered and sent. */
@@ -192,8 +197,9 @@ const readableOf = async <TEntry>(
 
 const renderAll = async <TEntry>(
   packages: readonly IListedPackage<TEntry>[],
-  { contentType, header = '', entry, separator = '', footer = '' }: IListingRender<TEntry>,
+  { contentType, header = '', entry, separator = '', footer = '', empty }: IListingRender<TEntry>,
 ): Promise<Rendering> => {
+  if (packages.length === 0 && empty !== undefined) return Rendering.of({ body: empty, contentType });
   const slices = new Slices();
   const hash = plugins.crypto.createHash('sha256');
   const pieces: Buffer[] = [];
@@ -205,8 +211,10 @@ const renderAll = async <TEntry>(
     text = '';
   };
   let isFirst = true;
+  let before: string | undefined;
   for (const { name, entry: value } of packages) {
-    const written = entry(name, value);
+    const written = entry(name, value, before);
+    before = name;
     if (written === null) continue;
     if (!isFirst) text += separator;
     isFirst = false;

@@ -2,7 +2,8 @@ import { jsonCodec } from '../../base/helpers.codec.js';
 import { forEachAtOnce } from '../../base/helpers.concurrency.js';
 import { RegistryError } from '../../classes.registryerror.js';
 import type { ILogger } from '../../interfaces.core.js';
-import type { IObjectInfo, IObjectStore } from '../../objectstore/interfaces.objectstore.js';
+import { scanStore } from '../../objectstore/helpers.scan.js';
+import type { IObjectStore } from '../../objectstore/interfaces.objectstore.js';
 import { PLACED_AT } from '../commit/classes.artifactplacer.js';
 import type { IPackageSweep } from '../commit/interfaces.plans.js';
 import type { DocumentCache } from '../documents/classes.documentcache.js';
@@ -22,18 +23,19 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** packages at the same time: hides the latency of S3 and leaves capacity for others */
 const PACKAGES_AT_ONCE = 16;
 
-/** The old objects of one package, without its documents. */
+/** The objects of one package, without its document and without those that are known to be young. */
 interface IGroup {
   documentKey: string;
-  /** ETag of the document in the listing; undefined if it was not listed with the objects */
-  etag?: string;
+  /** of the document in the scan; undefined if it was not found with the objects */
+  version?: string | undefined;
   keys: string[];
 }
 
 /**
- * Deletes artifacts that no document names, i.e. the remains of broken writes and failed deletes. It needs one listing,
- * and one read of each document that has old artifacts, if the document or its artifacts have changed since the last
- * sweep (see `SweepMarks`).
+ * Deletes artifacts that no document names, i.e. the remains of broken writes and failed deletes. It needs the keys of
+ * all artifacts (`IObjectStore.scan`), and one read of each document that has artifacts, if the document or its
+ * artifacts have changed since the last sweep (see `SweepMarks`). Only artifacts that the document does not name are
+ * looked at one by one.
  *
  * An artifact that is listed here and that no document names may be named a moment later, by a write that was slow
  * between placing and committing. So the document is written first: an update that finds the keys unnamed records that
@@ -80,26 +82,26 @@ export class PackageSweep<T> {
 
   private async *groups(): AsyncGenerator<IGroup, void, undefined> {
     let group: IGroup | undefined;
-    for await (const item of this.parts.store.list({ prefix: this.sweep.prefix })) {
-      if (this.sweep.signal?.aborted) return;
-      if (!('key' in item)) continue;
-      const { key, etag, lastModified } = item;
-      const documentKey = this.sweep.ownerOf(key);
+    const { prefix, signal, ownerOf } = this.sweep;
+    const found = scanStore(this.parts.store, { prefix, versionOf: (key) => key === ownerOf(key) });
+    for await (const { key, version, lastModified } of found) {
+      if (signal?.aborted) return;
+      const documentKey = ownerOf(key);
       // in key order the objects of a package mostly follow each other; if not, its document is read once more
       if (group && group.documentKey !== documentKey) {
         if (group.keys.length > 0) yield group;
         group = undefined;
       }
       group ??= { documentKey, keys: [] };
-      if (key === documentKey) group.etag = etag;
-      else if (lastModified.getTime() <= this.before) group.keys.push(key);
+      if (key === documentKey) group.version = version;
+      else if (lastModified === undefined || this.isOld(lastModified)) group.keys.push(key);
     }
     if (group && group.keys.length > 0) yield group;
   }
 
-  private async sweepPackage({ documentKey, etag, keys }: IGroup, marks: SweepMarks): Promise<void> {
-    // the document may be newer than the listed one; no later listing shows the older one again
-    const mark = SweepMarks.markOf(etag, keys);
+  private async sweepPackage({ documentKey, version, keys }: IGroup, marks: SweepMarks): Promise<void> {
+    // the document may be newer than the one that was found; no later scan finds the older one again
+    const mark = SweepMarks.markOf(version, keys);
     if (marks.has(mark)) return;
     const document = await this.parts.documents.pass(documentKey, this.codec);
     const unnamed = this.unnamed(document, keys);
@@ -127,11 +129,18 @@ export class PackageSweep<T> {
     return keys.filter((key) => !named.has(key));
   }
 
-  /** Bytes of an old object, null for others. The listed time may be that of the upload that was moved to the key. */
+  /**
+   * Bytes of an old object, null for others. The store's time may be that of the upload that was moved to the key later.
+   */
   private async oldSize(key: string): Promise<number | null> {
-    const seen: IObjectInfo | null = await this.parts.store.head(key);
-    const placedAt = seen?.metadata?.[PLACED_AT];
-    return seen !== null && (placedAt === undefined || Date.parse(placedAt) <= this.before) ? seen.size : null;
+    const seen = await this.parts.store.head(key);
+    if (seen === null || !this.isOld(seen.lastModified)) return null;
+    const placedAt = seen.metadata?.[PLACED_AT];
+    return placedAt === undefined || this.isOld(new Date(placedAt)) ? seen.size : null;
+  }
+
+  private isOld(time: Date): boolean {
+    return time.getTime() <= this.before;
   }
 
   /**

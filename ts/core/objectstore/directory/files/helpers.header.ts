@@ -89,14 +89,18 @@ export const reservedHeader = (header: IHeader, slot: 0 | 1): { bytes: Buffer; p
   return { bytes: Buffer.concat([Buffer.from(preamble(RESERVED)), bytes]), position: 0 };
 };
 
-const corrupt = (key: string, why: string): RegistryError =>
-  new RegistryError('unavailable', 'A stored object is damaged', { cause: new Error(`${key}: ${why}`) });
+/**
+ * The error for an object whose file is not as it was written, e.g. after a fault of the disk. It is not `unavailable`:
+ * trying again does not help, and other objects are not concerned.
+ */
+export const damaged = (key: string, why: string): RegistryError =>
+  new RegistryError('internal', 'A stored object is damaged', { cause: new Error(`${key}: ${why}`) });
 
 /** The offset of the body; `bytes` must be at least the first 16 of the file. */
 export const bodyOffset = (bytes: Buffer, key: string): number => {
   const offset = Number(bytes.toString('latin1', MAGIC.length, PREAMBLE - 1));
   if (bytes.byteLength < PREAMBLE || bytes.toString('latin1', 0, MAGIC.length) !== MAGIC || !(offset > PREAMBLE)) {
-    throw corrupt(key, 'the file does not begin as it should');
+    throw damaged(key, 'the file does not begin as it should');
   }
   return offset;
 };
@@ -115,7 +119,7 @@ export const parseHeader = (bytes: Buffer, key: string): IHeader | null | undefi
   if (header.key === ANY_KEY) header.key = key;
   if (header.key !== key) return null;
   if (typeof header.etag !== 'string' || !Number.isSafeInteger(header.size))
-    throw corrupt(key, 'the header is unusable');
+    throw damaged(key, 'the header is unusable');
   return header;
 };
 

@@ -1,7 +1,6 @@
 import { LRUCache } from '../../../../plugins.js';
-import { RegistryError } from '../../../classes.registryerror.js';
 import { hasCode, type IFiles, tolerate } from '../files/helpers.files.js';
-import { bodyOffset, type IHeader, parseHeader, RESERVED, SLOTS } from '../files/helpers.header.js';
+import { bodyOffset, damaged, type IHeader, parseHeader, RESERVED, SLOTS } from '../files/helpers.header.js';
 
 /** more than any header */
 const HEADER_READ = 16 * 1024;
@@ -129,11 +128,7 @@ export class VersionReader {
       await this.files.read(fd, second, SLOTS[1]);
       header = parseHeader(second, key);
     }
-    if (!header) {
-      throw new RegistryError('unavailable', 'A stored object is damaged', {
-        cause: new Error(`${file} has no header of ${key}`),
-      });
-    }
+    if (!header) throw damaged(key, `${file} has no header of this key`);
     return { id, header, offset, adopted };
   }
 }

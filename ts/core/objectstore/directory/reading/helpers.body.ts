@@ -2,6 +2,7 @@ import { type IChunkSource, streamOfSource, toReadableStream } from '../../../ba
 import { RegistryError } from '../../../classes.registryerror.js';
 import type { TObjectRange } from '../../interfaces.objectstore.js';
 import { type IFiles, storeError } from '../files/helpers.files.js';
+import { damaged } from '../files/helpers.header.js';
 import type { IOpened } from './classes.versionreader.js';
 
 /** bytes per read; larger reads are hardly faster and cost memory */
@@ -23,19 +24,19 @@ export const resolveRange = (range: TObjectRange, size: number): { start: number
  */
 export const bodyOf = async (
   files: IFiles,
-  { fd, version, first }: IOpened,
+  { file, fd, version, first }: IOpened,
   start: number,
   end: number,
   signal?: AbortSignal,
 ): Promise<ReadableStream<Uint8Array>> => {
   const from = version.offset + start;
   const to = version.offset + end;
-  if (to - from > CHUNK) return streamOfSource(new FileSource(files, fd, from, to, signal), CHUNK);
+  if (to - from > CHUNK) return streamOfSource(new FileSource(files, file, fd, from, to, signal), CHUNK);
   let bytes: Buffer = first.subarray(from, to);
   try {
     if (bytes.byteLength < to - from) {
       bytes = Buffer.allocUnsafe(to - from);
-      if ((await files.read(fd, bytes, from)) < to - from) throw truncated();
+      if ((await files.read(fd, bytes, from)) < to - from) throw truncated(file);
     }
   } finally {
     files.release(fd);
@@ -44,7 +45,7 @@ export const bodyOf = async (
   return toReadableStream(bytes.byteLength * 2 < first.buffer.byteLength ? Buffer.from(bytes) : bytes);
 };
 
-const truncated = (): RegistryError => new RegistryError('unavailable', 'A stored object is shorter than it should be');
+const truncated = (file: string): RegistryError => damaged(file, 'the file is shorter than it should be');
 
 /** The bytes from `from` up to, but not including, `to` of a file. Closes the file at the end. */
 class FileSource implements IChunkSource {
@@ -53,6 +54,7 @@ class FileSource implements IChunkSource {
 
   constructor(
     private readonly files: IFiles,
+    private readonly file: string,
     private readonly fd: number,
     private at: number,
     private readonly to: number,
@@ -71,7 +73,7 @@ class FileSource implements IChunkSource {
       this.reading = this.files.read(this.fd, buffer, this.at);
       const count = await this.reading;
       this.signal?.throwIfAborted();
-      if (count < wanted) throw truncated();
+      if (count < wanted) throw truncated(this.file);
       this.at += count;
       if (this.at === this.to) await this.close();
       return count;

@@ -1,11 +1,15 @@
+import { RegistryError } from '../../../classes.registryerror.js';
+import type { ILogger } from '../../../interfaces.core.js';
 import { compareKeys } from '../../helpers.keys.js';
 import type { IListOptions, IObjectInfo, IObjectPrefix } from '../../interfaces.objectstore.js';
 import type { DirectoryLayout } from '../files/classes.layout.js';
-import { guarded } from '../files/helpers.files.js';
+import { guarded, tolerate } from '../files/helpers.files.js';
 import { toInfo } from '../files/helpers.header.js';
+import type { Generations } from '../writing/classes.generations.js';
 import type { Publisher } from '../writing/classes.publisher.js';
 import type { Lookup, TCurrent } from './classes.lookup.js';
-import { type IFound, readFolder, walk } from './helpers.walk.js';
+import { plainId } from './classes.versionreader.js';
+import { type IFound, readFolder, takePage, walk } from './helpers.walk.js';
 
 /** objects that are looked up at the same time */
 const PAGE = 32;
@@ -13,12 +17,14 @@ const PAGE = 32;
 const GLANCES = 4;
 /**
  * ms for which a tombstone is kept, so that most writers that slept find it and learn that they lost. A later one finds
- * nothing, and its outcome is unknown. The next listing removes the tombstone.
+ * nothing, and its outcome is unknown. The next listing or `head` of the key removes the tombstone.
  */
 const TOMBSTONE_MS = 10_000;
 
 export interface IListParts {
   layout: DirectoryLayout;
+  generations: Generations;
+  logger: ILogger | undefined;
   lookup: Lookup;
   publisher: Publisher;
 }
@@ -42,7 +48,7 @@ export async function* listObjects(
   const found = walk(parts.layout, { prefix, after, skips, flat });
   try {
     for (;;) {
-      const page = await guarded(() => take(found, Math.min(PAGE, limit - count)));
+      const page = await guarded(() => takePage(found, Math.min(PAGE, limit - count)));
       if (page.length === 0) return;
       const items = await guarded(() => Promise.all(page.map((item) => describe(parts, item))));
       for (const item of items) {
@@ -62,24 +68,42 @@ export async function* listObjects(
   }
 }
 
-const take = async (found: AsyncGenerator<IFound, void>, most: number): Promise<IFound[]> => {
-  const page: IFound[] = [];
-  while (page.length < most) {
-    const next = await found.next();
-    if (next.done) break;
-    page.push(next.value);
-  }
-  return page;
-};
-
 /** Returns null for a deleted object, and for an empty folder. */
 const describe = async (parts: IListParts, found: IFound): Promise<IObjectInfo | IObjectPrefix | null> => {
   const { key, path, isFolder } = found;
   if (isFolder) return (await holdsAny(parts, found)) ? { prefix: key } : null;
-  const current = await parts.lookup.current(key, path);
+  let current: TCurrent;
+  try {
+    current = await parts.lookup.current(key, path);
+  } catch (error) {
+    if (!RegistryError.is(error, 'internal')) throw error;
+    return describeDamaged(parts, found, error);
+  }
   if (current.version && !current.version.header.deleted) return toInfo(current.version.header);
-  if (isForgotten(current)) await parts.publisher.tidy(path, current);
+  await forget(parts.publisher, path, current);
   return null;
+};
+
+/**
+ * A damaged object is listed, because its key is taken: a caller that took it for absent might delete what it names.
+ * The caller that reads it gets the error. Size and ETag are those of the file.
+ */
+const describeDamaged = async (
+  { layout, generations, logger }: IListParts,
+  { key, path }: IFound,
+  error: RegistryError,
+): Promise<IObjectInfo | null> => {
+  const place = await generations.look(path);
+  if (place.form === 'absent' || place.form === 'removed') return null;
+  const file = place.form === 'live' ? `${path}/${place.marker}.${place.number}` : path;
+  const stat = await tolerate(layout.files.stat(file), 'ENOENT', 'ENOTDIR');
+  if (!stat) return null;
+  logger?.error('A stored object is damaged; restore its file from a backup, or remove it', {
+    key,
+    file,
+    cause: String(error.cause),
+  });
+  return { key, size: stat.size, etag: `damaged-${plainId(stat)}`, lastModified: stat.mtime };
 };
 
 /**
@@ -104,5 +128,9 @@ const holdsAny = async (parts: IListParts, folder: IFound): Promise<boolean> => 
   return false;
 };
 
-const isForgotten = ({ place, version }: TCurrent): boolean =>
-  place.form === 'removed' || (version !== null && Date.now() - version.header.at > TOMBSTONE_MS);
+/** Removes the tombstone of a key, or the remains of its directory, if no writer needs it any more. */
+export const forget = async (publisher: Publisher, path: string, current: TCurrent): Promise<void> => {
+  const { place, version } = current;
+  const isOld = version !== null && Date.now() - version.header.at > TOMBSTONE_MS;
+  if (place.form === 'removed' || isOld) await publisher.tidy(path, current);
+};

@@ -28,6 +28,8 @@ export interface IWalk {
   flat?: boolean;
   /** called before each folder and key; returns true if the caller needs nothing below that prefix */
   skips?(prefix: string): boolean;
+  /** folders of one directory that are read ahead of the caller; default: none */
+  ahead?: number;
 }
 
 const folderOf = (prefix: string): string => prefix.slice(0, prefix.lastIndexOf('/') + 1);
@@ -48,24 +50,51 @@ async function* enter(
   found: Iterable<IFound>,
   options: IWalk,
 ): AsyncGenerator<IFound, void, undefined> {
-  for (const item of found) {
-    if (options.skips?.(item.key) || !item.key.startsWith(options.prefix)) continue;
-    if (!item.isFolder || options.flat) {
+  const { prefix, skips, flat, ahead = 0 } = options;
+  const queue: { item: IFound; below: Promise<IFolder> | undefined }[] = [];
+  const next = async function* (): AsyncGenerator<IFound, void, undefined> {
+    const { item, below } = queue.shift() as (typeof queue)[number];
+    if (!below) {
       yield item;
-      continue;
+      return;
     }
-    const below = await readFolder(layout, item, options);
-    if (below.isEmpty) await layout.tidy(`${item.path}/nothing`);
-    yield* enter(layout, below.found, options);
+    const folder = await below;
+    if (folder.isEmpty) await layout.tidy(`${item.path}/nothing`);
+    yield* enter(layout, folder.found, options);
+  };
+  for (const item of found) {
+    if (skips?.(item.key) || !item.key.startsWith(prefix)) continue;
+    const below = item.isFolder && !flat ? readFolder(layout, item, options) : undefined;
+    // awaited in its turn, or never if the caller leaves early; until then its failure is not "unhandled"
+    below?.catch(() => {});
+    queue.push({ item, below });
+    if (queue.length > ahead) yield* next();
   }
+  while (queue.length > 0) yield* next();
 }
+
+interface IFolder {
+  isEmpty: boolean;
+  found: Iterable<IFound>;
+}
+
+/** The next entries of a walk; none at its end. */
+export const takePage = async (found: AsyncGenerator<IFound, void>, most: number): Promise<IFound[]> => {
+  const page: IFound[] = [];
+  while (page.length < most) {
+    const next = await found.next();
+    if (next.done) break;
+    page.push(next.value);
+  }
+  return page;
+};
 
 /** The entries of one folder, in order. `prefix` and `after` are passed if they exclude some of them. */
 export const readFolder = async (
   layout: DirectoryLayout,
   folder: { key: string; path: string },
   { prefix = '', after }: { prefix?: string; after?: string } = {},
-): Promise<{ isEmpty: boolean; found: Iterable<IFound> }> => {
+): Promise<IFolder> => {
   const nothing = { isEmpty: false, found: [] };
   const behind = after !== undefined && !after.startsWith(folder.key);
   if (behind && compareKeys(folder.key, after) < 0) return nothing;

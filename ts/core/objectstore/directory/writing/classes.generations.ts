@@ -31,9 +31,10 @@ import type { Draft } from './classes.draft.js';
  *      └─────────┘   is gone, then  └─────────┘     │ written above           │
  *                    every other name               └─────────────────────────┘
  *
- * Each arrow is one call, and a process may end between any two. The next process continues: a listing seals tombstones
- * that are older than 10 s. A writer that meets a sealed tombstone, or a directory without a marker, removes the rest
- * and begins a new life of the key. Absent, tombstone, sealed and removed all read as "no object".
+ * Each arrow is one call, and a process may end between any two. The next process continues: a listing, or a look at
+ * the key, seals tombstones that are older than 10 s. A writer that meets a sealed tombstone, or a directory without a
+ * marker, removes the rest and begins a new life of the key. Absent, tombstone, sealed and removed all read as "no
+ * object".
  *
  * A write links the next number, and the file system lets only one writer do it: that is all of a conditional put.
  * There are no locks and no process ids. Readers take the highest number. Lower ones are removed after publishing, so a

@@ -146,6 +146,9 @@ export const toRegistryError = (cause: unknown): RegistryError => {
 export const unavailable = (message: string, cause?: unknown): RegistryError =>
   new RegistryError('unavailable', message, { cause, headers: RETRY_AFTER });
 
+/** S3 sends a length with each object; a proxy that removes it would make every object look empty. */
+export const withoutLength = (): RegistryError => unavailable('The storage does not say how long the object is');
+
 /** @param cause the failure after which it is unknown whether the write or delete was, or will be, applied */
 export const outcomeUnknown = (cause: unknown): RegistryError =>
   new RegistryError('outcomeUnknown', 'It is not known whether the storage did this', {

@@ -1,7 +1,7 @@
 import type { Readable } from '../../../../plugins.js';
 import type { IObjectInfo } from '../../interfaces.objectstore.js';
 import { headIn, notOfS3, readContentRange, type THead } from '../connection/helpers.answers.js';
-import { isNoSuchKey, statusOf, toRegistryError, unavailable } from '../connection/helpers.errors.js';
+import { isNoSuchKey, statusOf, toRegistryError, unavailable, withoutLength } from '../connection/helpers.errors.js';
 import { infoOf } from '../connection/helpers.metadata.js';
 import { run } from '../connection/helpers.request.js';
 import type { IHttpOptions } from '../connection/interfaces.http.js';
@@ -57,7 +57,9 @@ const byRange: TAsk = async (session, key, http) => {
 
 const find = async (session: IS3Session, key: string, ask: TAsk, signal?: AbortSignal): Promise<TFound> => {
   try {
-    return await run(session, (http) => ask(session, key, http), { signal });
+    const found = await run(session, (http) => ask(session, key, http), { signal });
+    if (found.ContentLength === undefined) throw withoutLength();
+    return found;
   } catch (error) {
     if (signal?.aborted) throw error;
     if (ask === byRange ? statusOf(error) === 416 : statusOf(error) === 404) return 'undecided';

@@ -10,6 +10,7 @@ import {
   statusOf,
   toRegistryError,
   unavailable,
+  withoutLength,
 } from '../connection/helpers.errors.js';
 import { infoOf } from '../connection/helpers.metadata.js';
 import { quoted, run } from '../connection/helpers.request.js';
@@ -68,7 +69,11 @@ export const getObject = async (
 
 const opened = (session: IS3Session, name: string, answer: TAnswer, options: IGetOptions): IObject => {
   const raw = answer.Body as Readable;
-  const length = answer.ContentLength ?? 0;
+  const length = answer.ContentLength;
+  if (length === undefined) {
+    raw.destroy();
+    throw withoutLength();
+  }
   const part = options.range ? readContentRange(answer.ContentRange) : null;
   if (options.range && !part) {
     raw.destroy();

@@ -1,0 +1,118 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { type IImportResult, ImportRun } from '../../ts/cli/importing/classes.importrun.js';
+import { findFiles } from '../../ts/cli/importing/helpers.files.js';
+import type { SmartRegistry } from '../../ts/index.js';
+import { cargoWorld } from '../support/cargo/actors.js';
+import { crateFile, manifestOf } from '../support/cargo/crates.js';
+import { temporaryFolder } from '../support/registry.js';
+
+const OWN = 'https://crates.example.org/cargo';
+
+/** Imports a folder as the command does. */
+const importFolder = async (registry: SmartRegistry, folder: string): Promise<IImportResult[]> => {
+  const cargo = registry.getRegistry('cargo');
+  const importer = cargo?.importer();
+  if (!cargo || !importer) throw new Error('cargo imports nothing');
+  const results: IImportResult[] = [];
+  const run = new ImportRun({
+    targets: [{ registry: cargo, importer }],
+    userId: 'import',
+    signal: new AbortController().signal,
+    onResult: (one) => results.push(one),
+  });
+  await run.run(await findFiles([folder]));
+  return results;
+};
+
+t.test('crates are imported with the metadata that cargo would send', async (t) => {
+  const { anon, registry } = await cargoWorld(t, { cargo: { enabled: true, registryUrl: OWN } });
+  const folder = await temporaryFolder(t);
+  // as `cargo package` writes it
+  const manifest = manifestOf(
+    'packed',
+    '1.0.0',
+    `description = "of a file"
+keywords = ["one"]
+readme = "README.md"
+rust-version = "1.70"
+links = "z"
+[dependencies.alias]
+version = "1.0, < 2"
+package = "real"
+optional = true
+default-features = false
+features = ["f"]
+registry-index = "sparse+https://other.example.org/"
+[dependencies.public]
+version = ">= 1.2.3"
+[dev-dependencies]
+tester = "1.*"
+[build-dependencies.own]
+version = "=1.0.0"
+registry-index = "sparse+${OWN}/"
+[target."cfg(windows)".dependencies.win]
+version = "0.1"
+artifact = "bin"
+target = "x86_64-unknown-none"
+[features]
+default = ["dep:alias"]
+[package.metadata]
+big = 9223372036854775807
+`,
+  );
+  const file = join(folder, 'packed.crate');
+  await writeFile(file, await crateFile('packed', '1.0.0', { manifest, files: { 'README.md': '# hello' } }));
+  await writeFile(join(folder, 'lies-2.0.0.crate'), await crateFile('other', '0.1.0'));
+  await writeFile(join(folder, 'broken.crate'), 'no crate');
+
+  const imported = async () =>
+    (await importFolder(registry, folder)).map(({ path, outcome }) => [path.slice(folder.length + 1), outcome]).sort();
+  t.same(await imported(), [
+    ['broken.crate', 'failed'],
+    ['lies-2.0.0.crate', 'imported'],
+    ['packed.crate', 'imported'],
+  ]);
+  t.same(
+    (await imported()).map(([, outcome]) => outcome),
+    ['failed', 'present', 'present'],
+  );
+  t.equal((await anon.index('/ot/he/other'))[0]?.vers, '0.1.0', 'the manifest decides, not the name of the file');
+
+  const [line] = await anon.index('/pa/ck/packed');
+  const dep = (name: string, req: string, more: object) => ({
+    name,
+    req,
+    features: [],
+    optional: false,
+    default_features: true,
+    target: null,
+    kind: 'normal',
+    registry: 'https://github.com/rust-lang/crates.io-index',
+    package: null,
+    ...more,
+  });
+  const foreign = { registry: 'sparse+https://other.example.org/', package: 'real' };
+  t.same(line?.deps, [
+    dep('alias', '^1.0, <2', { ...foreign, optional: true, default_features: false, features: ['f'] }),
+    dep('public', '>=1.2.3', {}),
+    dep('tester', '1.*', { kind: 'dev' }),
+    dep('own', '=1.0.0', { kind: 'build', registry: null }),
+    dep('win', '^0.1', { target: 'cfg(windows)', artifact: ['bin'], bindep_target: 'x86_64-unknown-none', lib: false }),
+  ]);
+  t.match(line, { rust_version: '1.70', links: 'z', features2: { default: ['dep:alias'] }, v: 2 });
+  t.same((await anon.download('packed', '1.0.0')).bytes, await readFile(file));
+  t.equal((await anon.get('/api/v1/crates/packed/1.0.0/readme')).text, '# hello');
+});
+
+t.test('a file with other bytes of a version that exists is a failure, and changes nothing', async (t) => {
+  const { anon, writer, registry } = await cargoWorld(t);
+  await writer.publish('fyk', '1.0.0');
+  const before = (await anon.get('/3/f/fyk')).text;
+  const folder = await temporaryFolder(t);
+  const path = join(folder, 'fyk.crate');
+  await writeFile(path, await crateFile('fyk', '1.0.0', { files: { other: 'bytes' } }));
+  t.match(await importFolder(registry, folder), [{ outcome: 'failed', reason: /already uploaded/ }]);
+  t.equal((await anon.get('/3/f/fyk')).text, before);
+});

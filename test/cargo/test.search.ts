@@ -1,0 +1,67 @@
+import t from 'tap';
+import { type CargoActor, cargoWorld, publishes } from '../support/cargo/actors.js';
+
+interface IFound {
+  crates: { name: string; max_version: string; description: string | null }[];
+  meta: { total: number };
+}
+
+const find = async (actor: CargoActor, query: string): Promise<IFound> =>
+  (await actor.get(`/api/v1/crates?${query}`)).json() as unknown as IFound;
+
+const names = async (actor: CargoActor, query: string): Promise<string[]> =>
+  (await find(actor, query)).crates.map(({ name }) => name);
+
+t.test('search finds crates by name, keyword and description, the name first', async (t) => {
+  const { anon, writer } = await cargoWorld(t);
+  const publish = (name: string, metadata: object) => publishes(t, writer, name, '1.0.0', { metadata });
+  await publish('http-client', { description: 'talks to servers' });
+  await publish('Other_Thing', { description: 'uses http-client inside' });
+  await publish('tagged', { keywords: ['http-client'] });
+  t.same(await names(anon, 'q=http-client&per_page=10'), ['http-client', 'tagged', 'Other_Thing']);
+  t.same(await names(anon, 'q=HTTP_CLIENT'), ['http-client', 'tagged', 'Other_Thing'], 'in any spelling');
+  t.same(await names(anon, 'q=other-thing'), ['Other_Thing']);
+  t.same(await names(anon, 'q=zzz'), []);
+  const { crates, meta } = await find(anon, 'q=http-client');
+  t.equal(meta.total, 3);
+  t.match(crates[0], { name: 'http-client', max_version: '1.0.0', description: 'talks to servers' });
+});
+
+t.test('the answer has pages', async (t) => {
+  const { anon, writer } = await cargoWorld(t);
+  for (let at = 10; at < 25; at++) await publishes(t, writer, `crate-${at}`, '1.0.0');
+  const first = await find(anon, 'q=crate');
+  t.same([first.crates.length, first.meta.total], [10, 15], 'cargo prints how many more there are');
+  const second = await names(anon, 'q=crate&per_page=10&page=2');
+  t.equal(second.length, 5);
+  t.notOk(second.some((name) => first.crates.some((crate) => crate.name === name)));
+  t.equal((await names(anon, 'q=crate&per_page=100')).length, 15);
+  for (const odd of ['per_page=0', 'per_page=-1', 'per_page=x', 'page=0', 'page=x']) {
+    t.equal((await names(anon, `q=crate&${odd}`)).length, 10, odd);
+  }
+  t.equal((await find(anon, '')).meta.total, 15, 'no text: all of them');
+});
+
+t.test('a backport does not change what search shows of a crate', async (t) => {
+  const { anon, writer } = await cargoWorld(t);
+  await publishes(t, writer, 'fyk', '2.0.0', { metadata: { description: 'new' } });
+  await publishes(t, writer, 'fyk', '1.0.1', { metadata: { description: 'old' } });
+  t.match((await find(anon, 'q=fyk')).crates, [{ max_version: '2.0.0', description: 'new' }]);
+});
+
+t.test('search shows what the caller may read', async (t) => {
+  const { anon, writer, tokenOf, registry } = await cargoWorld(t, {
+    auth: { anonymousScopes: ['cargo:crate:open-a:read'] },
+  });
+  for (const name of ['Open-A', 'open-b', 'open-c']) await publishes(t, writer, name, '1.0.0');
+  t.same(await find(anon, 'q=open').then(({ crates, meta }) => [crates.map(({ name }) => name), meta.total]), [
+    ['Open-A'],
+    1,
+  ]);
+  const limited = await tokenOf({ scopes: ['cargo:crate:open-c:read'] });
+  t.same((await names(limited, 'q=open')).sort(), ['Open-A', 'open-c']);
+  t.equal((await names(writer, 'q=open')).length, 3);
+  const counts = await registry.rebuildListings();
+  t.equal(counts.get('cargo'), 3);
+  t.same((await names(writer, 'q=open')).sort(), ['Open-A', 'open-b', 'open-c'], 'also after a rebuild');
+});

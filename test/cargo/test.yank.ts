@@ -1,0 +1,63 @@
+import t from 'tap';
+import { cargoWorld, details, publishes } from '../support/cargo/actors.js';
+import { dependencyOf } from '../support/cargo/crates.js';
+
+t.test('a yank changes nothing but `yanked`', async (t) => {
+  const { anon, writer } = await cargoWorld(t);
+  const metadata = { deps: [dependencyOf('x')], features: { a: ['dep:x'] }, new_field: 1, links: 'z' };
+  await publishes(t, writer, 'fyk', '1.0.0', { metadata });
+  await publishes(t, writer, 'fyk', '1.1.0');
+  const before = (await anon.get('/3/f/fyk')).text;
+  const yanked = await writer.yank('fyk', '1.0.0');
+  t.equal(yanked.status, 200);
+  t.same(yanked.json(), { ok: true });
+  const after = (await anon.get('/3/f/fyk')).text;
+  t.equal(after, before.replace('"yanked":false', '"yanked":true'), 'one line each, the newline at the end');
+  t.same((await writer.yank('fyk', '1.0.0')).json(), { ok: true }, 'once more');
+  t.equal((await anon.get('/3/f/fyk')).text, after);
+  t.equal((await anon.download('fyk', '1.0.0')).status, 200, 'lock files name it');
+  t.same((await writer.unyank('fyk', '1.0.0')).json(), { ok: true });
+  t.equal((await anon.get('/3/f/fyk')).text, before);
+  t.same((await writer.unyank('fyk', '1.0.0')).json(), { ok: true });
+});
+
+t.test('what is not there cannot be yanked', async (t) => {
+  const { writer, stored } = await cargoWorld(t);
+  await publishes(t, writer, 'foo-bar', '1.0.0');
+  for (const [name, version, detail] of [
+    ['foo-bar', '1.0.1', 'crate `foo-bar` does not have a version `1.0.1`'],
+    ['foo-bar', '__proto__', 'crate `foo-bar` does not have a version `__proto__`'],
+    ['foo_bar', '1.0.0', 'crate `foo_bar` does not exist'],
+    ['nope', '1.0.0', 'crate `nope` does not exist'],
+    ['constructor', '1.0.0', 'crate `constructor` does not exist'],
+  ] as const) {
+    for (const answer of [await writer.yank(name, version), await writer.unyank(name, version)]) {
+      t.equal(answer.status, 404, `${name} ${version}`);
+      t.same(details(answer), [detail]);
+    }
+  }
+  t.equal((await stored()).length, 2);
+});
+
+t.test('a yanked version cannot be published again', async (t) => {
+  const { writer } = await cargoWorld(t);
+  await publishes(t, writer, 'fyk', '1.0.0');
+  await writer.yank('fyk', '1.0.0');
+  t.equal((await writer.publish('fyk', '1.0.0')).status, 409);
+});
+
+t.test('search shows the highest version that is not yanked', async (t) => {
+  const { anon, writer } = await cargoWorld(t);
+  const highest = async () => {
+    const { crates } = (await anon.get('/api/v1/crates?q=fyk')).json() as { crates: { max_version: string }[] };
+    return crates[0]?.max_version;
+  };
+  for (const version of ['1.0.0', '1.10.0', '1.9.0', '2.0.0-alpha']) await publishes(t, writer, 'fyk', version);
+  t.equal(await highest(), '1.10.0');
+  await writer.yank('fyk', '1.10.0');
+  t.equal(await highest(), '1.9.0');
+  for (const version of ['1.0.0', '1.9.0']) await writer.yank('fyk', version);
+  t.equal(await highest(), '2.0.0-alpha', 'a pre-release if there is no other');
+  await writer.yank('fyk', '2.0.0-alpha');
+  t.equal(await highest(), '1.10.0', 'all are yanked');
+});

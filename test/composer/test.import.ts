@@ -1,0 +1,61 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { versionInFileName } from '../../ts/composer/wire/wire.versions.js';
+import { runHere } from '../support/cli.js';
+import { composerWorld } from '../support/composer/actors.js';
+import { packageZip, zipOf } from '../support/composer/packages.js';
+import { temporaryFolder } from '../support/registry.js';
+
+t.test('the version in the name of an archive', async (t) => {
+  const names: Record<string, string | undefined> = {
+    'acme-lib-1.2.0.zip': '1.2.0',
+    'acme-lib-v1.2.zip': 'v1.2',
+    'acme-lib-1.2.0-1a2b3c.zip': '1.2.0',
+    'acme-oauth-2-1.0.0.zip': '1.0.0',
+    'acme-php-8-lib-2.0.0-beta1.zip': '2.0.0-beta1',
+    'acme-lib-dev-main.zip': 'dev-main',
+    'acme-lib-dev-feature-x.zip': 'dev-feature-x',
+    'acme-lib-7.3.x-dev.zip': '7.3.x-dev',
+    'acme-lib.zip': undefined,
+    'lib.zip': undefined,
+    '1.0.0.zip': undefined,
+  };
+  for (const [file, version] of Object.entries(names)) t.equal(versionInFileName(file), version, file);
+});
+
+t.test('smartregistry import brings zips', async (t) => {
+  const cwd = await temporaryFolder(t);
+  const data = join(cwd, 'data');
+  const { anon, writer } = await composerWorld(t, { storage: { directory: data } });
+  await writer.publish('acme/there', '1.0.0');
+  const folder = join(cwd, 'zips');
+  await mkdir(folder);
+  const files: Record<string, Buffer> = {
+    'lib.zip': packageZip('acme/lib', '1.0.0'),
+    'acme-lib-1.1.0.zip': packageZip('acme/lib'),
+    'acme-lib-dev-main.zip': packageZip('acme/lib'),
+    'nested.zip': zipOf({ 'top/composer.json': { name: 'acme/nested', version: '2.0.0' } }),
+    'acme-nameless.zip': packageZip('acme/nameless'),
+    'other-there.zip': packageZip('acme/there', '1.0.0', { description: 'other' }),
+    'no-package.zip': zipOf({ 'a.txt': 'x' }),
+  };
+  for (const [file, bytes] of Object.entries(files)) await writeFile(join(folder, file), bytes);
+  const importing = () =>
+    runHere(t, ['import', folder, '--protocol', 'composer'], { SMARTREGISTRY_DATA: data, SMARTREGISTRY_CONFIG: '' });
+  const { out, err, code } = await importing();
+  t.equal(code, 1);
+  t.match(out, /4 imported, 0 already there, 3 failed/);
+  for (const line of ['acme/lib 1.0.0', 'acme/lib 1.1.0', 'acme/lib dev-main', 'acme/nested 2.0.0']) {
+    t.match(out, new RegExp(`^imported composer ${line}$`, 'm'));
+  }
+  t.match(err, /acme-nameless\.zip.*neither composer\.json nor the name of the file/);
+  t.match(err, /no-package\.zip.*no composer\.json/);
+  t.match(err, /other-there\.zip/);
+  const versions = await anon.versions('acme/lib');
+  t.same(versions.map(({ version }) => version).sort(), ['1.0.0', '1.1.0']);
+  t.match(await anon.versions('acme/lib', true), [{ version: 'dev-main' }]);
+  const before = await anon.versions('acme/lib');
+  await importing();
+  t.same(await anon.versions('acme/lib'), before, 'a second time changes nothing');
+});

@@ -1,0 +1,176 @@
+import { PackageOwners } from '../core/auth/classes.packageowners.js';
+import { FairQueue } from '../core/base/classes.fairqueue.js';
+import type { IChore } from '../core/base/classes.housekeeper.js';
+import { BaseRegistry } from '../core/classes.baseregistry.js';
+import { RegistryError } from '../core/classes.registryerror.js';
+import type { ISweepOptions } from '../core/classes.registrystorage.js';
+import type { IProtocolConfig, IResponse } from '../core/interfaces.core.js';
+import { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
+import type { IRebuildable } from '../core/listing/interfaces.listing.js';
+import { SearchIndex } from '../core/listing/search/classes.searchindex.js';
+import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
+import { respond } from '../core/pipeline/helpers.http.js';
+import type { IRoute } from '../core/pipeline/helpers.routes.js';
+import type { IImporter } from '../core/pipeline/interfaces.importing.js';
+import type { IRegistryServices, TAccess } from '../core/pipeline/interfaces.pipeline.js';
+import type { IGarbageOptions, IGarbageReport } from '../core/storage/upkeep/interfaces.garbage.js';
+import { download } from './handlers/handlers.download.js';
+import { getConfig, getIndexFile, getMe } from './handlers/handlers.index.js';
+import { addOwners, listOwners, removeOwners } from './handlers/handlers.owners.js';
+import { publish } from './handlers/handlers.publish.js';
+import { getReadme } from './handlers/handlers.readme.js';
+import { search } from './handlers/handlers.search.js';
+import { changeYank } from './handlers/handlers.yank.js';
+import { searchEntryOf } from './helpers.document.js';
+import { cargoImporter } from './helpers.importer.js';
+import { orphanSweep } from './helpers.orphans.js';
+import type { ICargoDocument, ICargoSearchEntry } from './interfaces.cargo.js';
+import type { ICargoParts } from './interfaces.parts.js';
+import { catalogPrefix, documentKey, documentNameOf, foldName, indexPrefix } from './keys.cargo.js';
+import { byChange, closeness, searchFields } from './wire/wire.search.js';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** Two days, so that one daily run may fail, and clocks may differ by hours. */
+const RECONCILE_MS = 2 * DAY_MS;
+
+/** Crates are unpacked for their readmes two at a time; crates take turns. */
+const readingQueue = (): FairQueue =>
+  new FairQueue({
+    concurrency: 2,
+    queue: 1000,
+    refusal: () =>
+      new RegistryError('unavailable', 'Too many readmes are being read; try again in a moment', {
+        headers: { 'Retry-After': '5' },
+      }),
+  });
+
+/** What cargo's configuration calls the index of the registry at this URL. */
+const indexUrl = (url: string): string => `sparse+${url.replace(/\/+$/, '')}/`;
+
+const VERSION = '/api/v1/crates/{crate}/{version}';
+
+const OWNERS = '/api/v1/crates/{crate}/owners';
+
+/** A right to the crate in the path. Rights are for names in lower case: index paths have no other. */
+const right = (action: string, parameter = 'crate'): TAccess => ({
+  type: 'crate',
+  action,
+  name: (params) => (params[parameter] as string).toLowerCase(),
+});
+const read = right('read');
+const readIndex = right('read', 'name');
+const write = right('write');
+const listing: TAccess = { type: 'crate', listing: true };
+
+/**
+ * A registry of crates with a sparse index.
+ * @see https://doc.rust-lang.org/cargo/reference/registry-index.html
+ * @see https://doc.rust-lang.org/cargo/reference/registry-web-api.html
+ */
+export class CargoRegistry extends BaseRegistry {
+  public readonly protocol = 'cargo';
+  private readonly parts: ICargoParts;
+
+  constructor(services: IRegistryServices, config: IProtocolConfig) {
+    super(services, config);
+    const catalog = new PackageCatalog<ICargoDocument, ICargoSearchEntry>(services.storage, {
+      prefix: catalogPrefix,
+      documentKey,
+      documents: { prefix: `${indexPrefix}/`, nameOf: documentNameOf },
+      entry: (_folded, document) => searchEntryOf(document),
+    });
+    const search = new SearchIndex(catalog, { fields: searchFields, closeness, compare: byChange });
+    const folded = {
+      mark: (name: string) => catalog.mark(foldName(name)),
+      unmark: (id: string) => catalog.unmark(id),
+      note: (name: string, document: ICargoDocument | null, marker?: string, revision?: number) =>
+        catalog.note(foldName(name), document, marker, revision),
+    };
+    const { storage, auth } = services;
+    const owners = new PackageOwners(auth, { protocol: 'cargo', type: 'crate' });
+    this.parts = { owners, catalog, listing: folded, search, config, reading: readingQueue(), storage };
+  }
+
+  protected routes(): IRoute[] {
+    const cargo = this.parts;
+    const index = (path: string): IRoute => ({ method: 'GET', path, access: readIndex, handle: getIndexFile });
+    return [
+      { method: 'GET', path: '/config.json', access: listing, handle: getConfig },
+      index('/1/{name}'),
+      index('/2/{name}'),
+      index('/3/{p1:[^/]}/{name}'),
+      index('/{p1:[^/]{2}}/{p2:[^/]{2}}/{name}'),
+      {
+        method: 'PUT',
+        path: '/api/v1/crates/new',
+        access: { type: 'crate', action: 'write', late: true },
+        handle: (call) => publish(call, cargo),
+      },
+      { method: 'GET', path: '/api/v1/crates', access: listing, handle: (call) => search(call, cargo) },
+      { method: 'GET', path: `${VERSION}/download`, access: read, handle: (call) => download(call, cargo) },
+      { method: 'GET', path: `${VERSION}/readme`, access: read, handle: (call) => getReadme(call, cargo) },
+      { method: 'DELETE', path: `${VERSION}/yank`, access: write, handle: (call) => changeYank(call, cargo, true) },
+      { method: 'PUT', path: `${VERSION}/unyank`, access: write, handle: (call) => changeYank(call, cargo, false) },
+      { method: 'GET', path: OWNERS, access: read, handle: (call) => listOwners(call, cargo) },
+      { method: 'PUT', path: OWNERS, access: 'authenticated', handle: (call) => addOwners(call, cargo) },
+      { method: 'DELETE', path: OWNERS, access: 'authenticated', handle: (call) => removeOwners(call, cargo) },
+      { method: 'GET', path: '/me', access: 'public', handle: getMe },
+    ];
+  }
+
+  public override listings(): IRebuildable[] {
+    return [this.parts.catalog];
+  }
+
+  public override chores(): IChore[] {
+    const work = async () => {
+      const since = new Date(this.services.storage.now().getTime() - RECONCILE_MS);
+      return { crates: await this.parts.catalog.reconcile(since) };
+    };
+    return [{ name: 'Listing crates whose listing was missed', everyMs: DAY_MS, work }];
+  }
+
+  public override sweepOrphans(options: ISweepOptions = {}): Promise<number> {
+    return this.services.storage.sweepPackages({ ...orphanSweep, ...options });
+  }
+
+  public override collectGarbage(options: IGarbageOptions = {}): Promise<IGarbageReport> {
+    return this.collectOrphans('crates', options);
+  }
+
+  public override importer(): IImporter {
+    const { storage, limits } = this.services;
+    const { registryUrl } = this.config;
+    const ownIndex = registryUrl === undefined ? undefined : indexUrl(registryUrl);
+    return cargoImporter(storage, { ...limits, ownIndex });
+  }
+
+  /**
+   * `cargo add foo_bar` asks for `foo_bar` and then for `foo-bar`, and stops at a 403 of the first: with a token that is
+   * only for `foo-bar` it would fail.
+   */
+  protected override get hidesNames(): boolean {
+    return true;
+  }
+
+  /** cargo prints the details of all errors. */
+  protected renderError(error: RegistryError): IResponse {
+    return respond(error.status, { errors: [{ detail: error.message }] });
+  }
+
+  /** cargo prints this address when it asks for a token. */
+  protected override challenge(call: RegistryCall): string {
+    return `Cargo login_url="${call.publicUrl}/me"`;
+  }
+
+  public override clientSetup(url: string): string[] {
+    const index = indexUrl(url);
+    return [
+      '# in .cargo/config.toml:',
+      '[registries.my-registry]',
+      `index = "${index}"`,
+      '# then:',
+      'cargo login --registry my-registry',
+    ];
+  }
+}

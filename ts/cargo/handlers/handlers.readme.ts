@@ -1,0 +1,45 @@
+import { iterate } from '../../core/base/helpers.streams.js';
+import { RegistryError } from '../../core/classes.registryerror.js';
+import type { IResponse } from '../../core/interfaces.core.js';
+import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
+import { knownAs } from '../helpers.document.js';
+import type { ICargoDocument } from '../interfaces.cargo.js';
+import type { ICargoParts } from '../interfaces.parts.js';
+import { documentKey } from '../keys.cargo.js';
+import { textInCrate } from '../wire/wire.crate.js';
+import { crateOf } from './handlers.download.js';
+
+/** bytes; reading a larger crate takes too long while a client waits, so its version is shown without a readme */
+const MAX_CRATE = 32 * 1024 * 1024;
+const TEXT_TYPE = 'text/plain; charset=utf-8';
+
+/**
+ * GET /api/v1/crates/{crate}/{version}/readme: the readme as it is in the .crate file, which is read once for each
+ * version of the document. A document of a thousand versions would be too large with a thousand readmes in it.
+ */
+export const getReadme = async (call: RegistryCall, cargo: ICargoParts): Promise<IResponse> => {
+  const wanted = crateOf(call);
+  const version = call.params.version as string;
+  const key = documentKey(wanted);
+  const stored = await call.storage.read<ICargoDocument>(key);
+  if (!knownAs(stored?.value, wanted)) throw call.absent();
+  const { maxUnpackedSize } = call.limits;
+  const served = await call.serveDocument<ICargoDocument>(key, {
+    variant: `readme of ${wanted} ${version}`,
+    render: async (document) => {
+      const found = Object.hasOwn(document.versions, version) ? document.versions[version] : undefined;
+      const { readme } = found ?? {};
+      if (!knownAs(document, wanted) || !found || readme === undefined || found.size > MAX_CRATE) return null;
+      const text = await cargo.reading.run([document.name], async () => {
+        const opened = await cargo.storage.open(found.key);
+        if (!opened || opened === 'notModified') return undefined;
+        return textInCrate(iterate(opened.body), { name: document.name, version, maxUnpackedSize }, readme);
+      });
+      return text === undefined
+        ? null
+        : { body: text, contentType: TEXT_TYPE, lastModified: new Date(found.entry.pubtime) };
+    },
+  });
+  if (!served) throw new RegistryError('notFound', `${wanted} ${version} has no readme in this registry`);
+  return served;
+};

@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto';
+import { inspectTarGz } from '../core/archives/tar/helpers.targz.js';
+import { collectTexts } from '../core/archives/tar/helpers.texts.js';
+import { RegistryError } from '../core/classes.registryerror.js';
+import type { RegistryStorage } from '../core/classes.registrystorage.js';
+import type { IImporter, IImportFile, IImportItem } from '../core/pipeline/interfaces.importing.js';
+import type { ICargoDocument } from './interfaces.cargo.js';
+import { documentKey, foldName } from './keys.cargo.js';
+import { MAX_MANIFEST } from './wire/wire.crate.js';
+import { frameParts } from './wire/wire.frame.js';
+import { parseManifest } from './wire/wire.manifest.js';
+import { checkMetadata } from './wire/wire.metadata.js';
+import { metadataOfPacked } from './wire/wire.packed.js';
+
+const NOUN = 'The crate';
+/** bytes: the length in a publish has 32 bits */
+const MAX_CRATE = 2 ** 32 - 1;
+
+/** Imports the files that `cargo package` writes, and those in cargo's cache. */
+export const cargoImporter = (
+  storage: Pick<RegistryStorage, 'read'>,
+  { maxUnpackedSize, ownIndex }: { maxUnpackedSize: number; ownIndex: string | undefined },
+): IImporter => {
+  const inspect = async (file: IImportFile): Promise<IImportItem> => {
+    if (file.size > MAX_CRATE) throw new RegistryError('tooLarge', 'The crate is larger than a publish can be');
+    const hash = createHash('sha256');
+    let toml: Buffer | undefined;
+    const rules = { noun: NOUN, topFolder: true as const, links: 'refuse' as const, strict: true, maxUnpackedSize };
+    const visit = collectTexts(NOUN, (path) => (/^[^/]+\/Cargo\.toml$/.test(path) ? MAX_MANIFEST : undefined));
+    const checked = inspectTarGz(file.open(), rules, visit, ({ texts }) => {
+      toml = [...texts.values()][0];
+    });
+    for await (const chunk of checked) hash.update(chunk);
+    const sha256 = hash.digest('hex');
+    if (!toml) throw new RegistryError('invalid', 'The crate has no Cargo.toml in its top folder');
+    const metadata = metadataOfPacked(parseManifest(toml), ownIndex);
+    // the publish checks this too; here it gives the names before a request is made
+    const { name, vers: version } = checkMetadata(metadata);
+    return {
+      packageName: foldName(name),
+      version,
+      request: async () => ({
+        method: 'PUT',
+        path: '/api/v1/crates/new',
+        body: frameParts(metadata, { size: file.size, content: file.open() }),
+      }),
+      isPublished: async () => {
+        const versions = (await storage.read<ICargoDocument>(documentKey(name)))?.value.versions ?? {};
+        return Object.hasOwn(versions, version) && versions[version]?.entry.cksum === sha256;
+      },
+    };
+  };
+  return { accepts: (fileName) => fileName.endsWith('.crate'), inspect };
+};

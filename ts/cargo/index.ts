@@ -1,0 +1,1 @@
+export { CargoRegistry } from './classes.cargoregistry.js';

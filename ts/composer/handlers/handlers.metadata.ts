@@ -1,0 +1,60 @@
+import type { IResponse } from '../../core/interfaces.core.js';
+import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
+import { artifactsOf, hasVersions, missing } from '../helpers.document.js';
+import { packageOf } from '../helpers.names.js';
+import type { IComposerDocument } from '../interfaces.composer.js';
+import { documentKey, ZIP_TYPE } from '../keys.composer.js';
+import { renderMetadata } from '../wire/wire.metadata.js';
+
+const JSON_TYPE = 'application/json';
+
+/** GET /p2/{vendor}/{package}.json, or (`dev`) ~dev.json. Both exist for every package with a version. */
+export const getMetadata = async (call: RegistryCall, dev: boolean): Promise<IResponse> => {
+  const name = packageOf(call);
+  const served = await call.serveDocument<IComposerDocument>(documentKey(name), {
+    variant: dev ? 'dev' : 'main',
+    about: { kind: 'document', packageName: name, contentType: JSON_TYPE },
+    repeatable: true,
+    render: (document, publicUrl) =>
+      hasVersions(document)
+        ? {
+            body: renderMetadata(document, publicUrl, dev),
+            contentType: JSON_TYPE,
+            lastModified: new Date(document.changedAt),
+          }
+        : null,
+  });
+  if (!served) throw call.absent();
+  return served;
+};
+
+/** GET /dists/{vendor}/{package}/{reference}.zip. The reference is a digest of the bytes, so they never change. */
+export const getZip = async (call: RegistryCall): Promise<IResponse> => {
+  const name = packageOf(call);
+  const { reference } = call.params as { reference: string };
+  const key = documentKey(name);
+  const document = await call.storage.read<IComposerDocument>(key);
+  // an object that the document does not name does not exist, whatever the store lists
+  if (!hasVersions(document?.value)) throw call.absent();
+  const artifact = document && artifactsOf(document.value).find(({ sha1 }) => sha1 === reference);
+  const version = document?.value.versions.find((one) => one.artifact === artifact)?.version;
+  const served =
+    artifact &&
+    (await call.serveArtifact(artifact.key, {
+      listedBy: { key, etag: document.etag },
+      size: artifact.size,
+      contentType: ZIP_TYPE,
+      etag: artifact.sha1,
+      immutable: true,
+      about: {
+        kind: 'artifact',
+        packageName: name,
+        ...(version !== undefined && { version }),
+        size: artifact.size,
+        digest: `sha256:${artifact.sha256}`,
+        contentType: ZIP_TYPE,
+      },
+    }));
+  if (!served) throw missing(`${name} ${reference.slice(0, 64)}.zip`);
+  return served;
+};

@@ -1,0 +1,82 @@
+import { RegistryError } from '../core/classes.registryerror.js';
+import type { ICommandInput, IRegistryCommand } from '../core/interfaces.commands.js';
+import { existing } from './helpers.document.js';
+import { allowVersions, blockVersions, type IFilterPlace } from './helpers.filters.js';
+import type { IComposerDocument, IComposerFilterEntry } from './interfaces.composer.js';
+import type { IComposerParts } from './interfaces.parts.js';
+import { documentKey } from './keys.composer.js';
+import { assertListName, parseFilterEntry } from './wire/wire.filter.js';
+import { assertNewName } from './wire/wire.names.js';
+
+/** A command that changes or shows one package. */
+export interface IComposerCommand extends IRegistryCommand {
+  run(place: IFilterPlace, input: ICommandInput): Promise<void>;
+}
+
+const LIST = { value: 'NAME', help: 'the filter list; default: malware, which Composer obeys without any setting' };
+
+const textOf = ({ options }: ICommandInput, name: string): string | undefined => {
+  const value = options[name];
+  return typeof value === 'string' ? value : undefined;
+};
+
+const listOf = (input: ICommandInput): string => assertListName(textOf(input, 'list') ?? 'malware');
+
+const describe = ({ list, constraint, reason, url }: IComposerFilterEntry): string =>
+  [`${list}: ${constraint}`, reason, url].filter((part) => part !== undefined).join('  ');
+
+/** `smartregistry composer …`. */
+export const COMPOSER_COMMANDS: readonly IComposerCommand[] = [
+  {
+    name: 'filter add',
+    operands: ['PACKAGE', 'CONSTRAINT'],
+    options: {
+      list: LIST,
+      reason: { value: 'TEXT', help: 'clients print it' },
+      url: { value: 'URL', help: 'where users can read more' },
+    },
+    summary: 'Block versions at every client: Composer 2.10 and later does not install them',
+    help: 'CONSTRAINT is in the syntax of composer.json: 1.2.3, ">=1.0 <1.2.3", "*". The zips stay, for older clients too.\n',
+    run: async (place, input) => {
+      const list = listOf(input);
+      const [, constraint] = input.operands;
+      const [reason, url] = [textOf(input, 'reason'), textOf(input, 'url')];
+      await blockVersions(place, parseFilterEntry(list, { constraint, reason, url }));
+      input.print(`${place.name} ${constraint} is in the filter list ${list}`);
+    },
+  },
+  {
+    name: 'filter remove',
+    operands: ['PACKAGE', '[CONSTRAINT]'],
+    options: { list: LIST },
+    summary: 'Allow versions again: the entry with this constraint, or all of the list',
+    run: async (place, input) => {
+      const list = listOf(input);
+      const [, constraint] = input.operands;
+      await allowVersions(place, { list, constraint });
+      input.print(`${place.name} ${constraint ?? ''}`.trimEnd().concat(` is no longer in the filter list ${list}`));
+    },
+  },
+  {
+    name: 'filter list',
+    operands: ['PACKAGE'],
+    summary: 'Show the entries of a package in filter lists',
+    run: async (place, input) => {
+      const document = (await place.storage.read<IComposerDocument>(documentKey(place.name)))?.value;
+      for (const entry of existing(document, place.name).filters ?? []) input.print(describe(entry));
+    },
+  },
+];
+
+/** Runs a command of `COMPOSER_COMMANDS`. */
+export const runComposerCommand = async (
+  { catalog }: IComposerParts,
+  storage: IFilterPlace['storage'],
+  name: string,
+  input: ICommandInput,
+): Promise<void> => {
+  const command = COMPOSER_COMMANDS.find((one) => one.name === name);
+  if (!command) throw new RegistryError('unsupported', `composer has no command "${name}"`);
+  const packageName = assertNewName(input.operands[0] ?? '');
+  await command.run({ storage: storage.for({ protocol: 'composer' }), catalog, name: packageName }, input);
+};

@@ -1,0 +1,40 @@
+import type { RegistryStorage } from '../core/classes.registrystorage.js';
+import { addFilter, existing, type IStamp, removeFilter } from './helpers.document.js';
+import type { IComposerDocument, IComposerFilterEntry } from './interfaces.composer.js';
+import type { IComposerParts } from './interfaces.parts.js';
+import { documentKey } from './keys.composer.js';
+
+/** The package whose filter lists are changed, and where. */
+export interface IFilterPlace {
+  storage: RegistryStorage;
+  catalog: IComposerParts['catalog'];
+  name: string;
+}
+
+const change = async (
+  { storage, catalog, name }: IFilterPlace,
+  apply: (document: IComposerDocument, stamp: IStamp) => IComposerDocument,
+): Promise<readonly IComposerFilterEntry[]> => {
+  const document = await storage.commit<IComposerDocument>({
+    packageName: name,
+    document: {
+      key: documentKey(name),
+      apply: (current, _placed, stamp) => apply(existing(current, name), stamp),
+    },
+    catalog,
+  });
+  return document?.filters ?? [];
+};
+
+/** Adds an entry to a filter list of a package. Returns all entries. */
+export const blockVersions = (
+  place: IFilterPlace,
+  entry: IComposerFilterEntry,
+): Promise<readonly IComposerFilterEntry[]> => change(place, (document, stamp) => addFilter(document, entry, stamp));
+
+/** Removes one entry of a filter list, or without a constraint all of them. Returns the entries that are left. */
+export const allowVersions = (
+  place: IFilterPlace,
+  selection: { list: string; constraint?: string | undefined },
+): Promise<readonly IComposerFilterEntry[]> =>
+  change(place, (document, stamp) => removeFilter(document, selection, stamp));

@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import { RegistryError } from '../core/classes.registryerror.js';
+import type { RegistryStorage } from '../core/classes.registrystorage.js';
+import type { IImporter, IImportFile, IImportItem } from '../core/pipeline/interfaces.importing.js';
+import { findVersion } from './helpers.document.js';
+import { inspectPackage } from './helpers.zip.js';
+import type { IComposerDocument } from './interfaces.composer.js';
+import { documentKey } from './keys.composer.js';
+import { checkManifest, parseManifest } from './wire/wire.manifest.js';
+import { assertNewName } from './wire/wire.names.js';
+import { versionInFileName } from './wire/wire.versions.js';
+
+/** Imports zips of packages, such as `composer archive --format=zip` writes. */
+export const composerImporter = (storage: RegistryStorage, limits: { maxUnpackedSize: number }): IImporter => {
+  const inspect = async (file: IImportFile): Promise<IImportItem> => {
+    const hash = createHash('sha256');
+    let bytes: Uint8Array | undefined;
+    const checked = inspectPackage(file.open(), limits, (found) => {
+      bytes = found;
+    });
+    for await (const chunk of checked) hash.update(chunk);
+    const sha256 = hash.digest('hex');
+    const manifest = parseManifest(bytes as unknown as Uint8Array);
+    const name = assertNewName(typeof manifest.name === 'string' ? manifest.name : '');
+    // most composer.json have none
+    const inName = manifest.version === undefined ? versionInFileName(file.name) : undefined;
+    if (manifest.version === undefined && inName === undefined) {
+      throw new RegistryError(
+        'invalid',
+        'neither composer.json nor the name of the file (acme-lib-1.2.0.zip) has a version',
+      );
+    }
+    const { version, normalized } = checkManifest(manifest, name, inName);
+    return {
+      packageName: name,
+      version,
+      request: async () => ({
+        method: 'PUT',
+        path: `/packages/${name}`,
+        headers: { 'content-type': 'application/zip', 'content-length': String(file.size) },
+        ...(inName !== undefined && { query: { version: inName } }),
+        body: file.open(),
+      }),
+      isPublished: async () => {
+        const document = await storage.read<IComposerDocument>(documentKey(name));
+        return findVersion(document?.value, normalized)?.artifact.sha256 === sha256;
+      },
+    };
+  };
+  return { accepts: (fileName) => fileName.toLowerCase().endsWith('.zip'), inspect };
+};

@@ -1,0 +1,1 @@
+export { ComposerRegistry } from './classes.composerregistry.js';
