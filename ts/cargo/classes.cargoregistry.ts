@@ -4,7 +4,7 @@ import type { IChore } from '../core/base/classes.housekeeper.js';
 import { BaseRegistry } from '../core/classes.baseregistry.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { ISweepOptions } from '../core/classes.registrystorage.js';
-import type { IProtocolConfig, IResponse } from '../core/interfaces.core.js';
+import type { IResponse } from '../core/interfaces.core.js';
 import { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
 import type { IRebuildable } from '../core/listing/interfaces.listing.js';
 import { SearchIndex } from '../core/listing/search/classes.searchindex.js';
@@ -25,6 +25,7 @@ import { searchEntryOf } from './helpers.document.js';
 import { cargoImporter } from './helpers.importer.js';
 import { orphanSweep } from './helpers.orphans.js';
 import type { ICargoDocument, ICargoSearchEntry } from './interfaces.cargo.js';
+import type { ICargoConfig } from './interfaces.config.js';
 import type { ICargoParts } from './interfaces.parts.js';
 import { catalogPrefix, documentKey, documentNameOf, foldName, indexPrefix } from './keys.cargo.js';
 import { byChange, closeness, searchFields } from './wire/wire.search.js';
@@ -71,7 +72,7 @@ export class CargoRegistry extends BaseRegistry {
   public readonly protocol = 'cargo';
   private readonly parts: ICargoParts;
 
-  constructor(services: IRegistryServices, config: IProtocolConfig) {
+  constructor(services: IRegistryServices, config: ICargoConfig) {
     super(services, config);
     const catalog = new PackageCatalog<ICargoDocument, ICargoSearchEntry>(services.storage, {
       prefix: catalogPrefix,
@@ -140,9 +141,9 @@ export class CargoRegistry extends BaseRegistry {
 
   public override importer(): IImporter {
     const { storage, limits } = this.services;
-    const { registryUrl } = this.config;
-    const ownIndex = registryUrl === undefined ? undefined : indexUrl(registryUrl);
-    return cargoImporter(storage, { ...limits, ownIndex });
+    const { registryUrl, defaultIndex } = this.parts.config;
+    const own = registryUrl === undefined ? undefined : indexUrl(registryUrl);
+    return cargoImporter(storage, { ...limits, indexes: { own, byDefault: defaultIndex } });
   }
 
   /**
