@@ -63,9 +63,8 @@ export class TarFrame {
 
   private block(): void {
     this.filled = 0;
-    if (!this.strict) return assertReadableSize(this.noun, this.header);
-    const isEmpty = this.header.every((byte) => byte === 0);
-    if (isEmpty) this.ended = true;
+    if (!this.strict) assertReadableSize(this.noun, this.header);
+    else if (this.header.every((byte) => byte === 0)) this.ended = true;
     else if (this.ended) throw invalidArchive(`${this.noun} has content behind its end`);
     else this.begin();
   }
