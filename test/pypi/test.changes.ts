@@ -1,4 +1,5 @@
 import t from 'tap';
+import { clockOf } from '../support/clock.js';
 import { type PypiActor, pypiWorld } from '../support/pypi/actors.js';
 import { sdist, wheel } from '../support/pypi/distributions.js';
 
@@ -217,4 +218,19 @@ t.test('hooks see deletes and yanks', async (t) => {
     `delete pypi/packages/demo/${FILE}.metadata 1.0`,
     'delete pypi/metadata/demo/metadata.json 1.0',
   ]);
+});
+
+t.test('a change by a replica whose clock is behind is seen by a client that compares dates', async (t) => {
+  const { registry, anon, writer } = await pypiWorld(t);
+  const tick = clockOf(registry);
+  await writer.upload(wheel('demo', '1.0'));
+  tick(60_000);
+  for (const path of ['/pypi/simple/demo/', '/pypi/demo/json']) {
+    const client = (await anon.get(path)).headers['Last-Modified'] as string;
+    t.ok(client);
+    tick(-90_000);
+    await writer.json('POST', '/pypi/demo/1.0/yank', { reason: path });
+    tick(180_000);
+    t.equal((await anon.get(path, { 'if-modified-since': client })).status, 200, path);
+  }
 });
