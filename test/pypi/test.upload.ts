@@ -271,3 +271,18 @@ t.test('hooks are asked once for each object, and may refuse', async (t) => {
   t.match(await writer.upload(wheel('demo', '6.6.6')), { status: 403, text: /an evil version/ });
   t.same(await stored(), before);
 });
+
+t.test('who may not upload to a project is refused before the first byte of the file is kept', async (t) => {
+  const announced: string[] = [];
+  const { tokenOf } = await pypiWorld(t, {
+    storageHooks: {
+      beforePut: async ({ key, phase }) => {
+        announced.push(`${phase} ${key}`);
+        return { allowed: true };
+      },
+    },
+  });
+  const other = await tokenOf({ scopes: ['pypi:package:other:write'] });
+  t.equal((await other.upload(wheel('demo', '1.0'))).status, 403);
+  t.same(announced, []);
+});

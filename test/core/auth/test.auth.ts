@@ -375,7 +375,10 @@ t.test('a user who is gone takes all tokens along, also when the name comes back
 
 t.test('what a crash between token and list leaves is swept, but not what is being written', async (t) => {
   const { auth, store, clock } = await startAuth({ config: PRIVATE });
+  store.calls = [];
   for (let i = 0; i < 3; i++) await auth.createNpmToken('ann');
+  const puts = store.calls.flatMap((call) => /^put auth\/([\w-]*tokens)\//.exec(call)?.[1] ?? []);
+  t.same(puts.slice(0, 2), ['user-tokens', 'tokens'], 'no token is valid before its user can find it');
   const entries = store.keys().filter((key) => key.startsWith('auth/user-tokens/'));
   const [old, fresh, whole] = entries as [string, string, string];
   for (const key of [old, fresh]) store.objects.delete(key.replace(/user-tokens\/ann/, 'tokens'));
