@@ -1,4 +1,5 @@
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
+import { droppedKeys } from '../core/storage/commit/helpers.dropped.js';
 import type { IWriteStamp } from '../core/storage/interfaces.storage.js';
 import {
   existing,
@@ -63,12 +64,6 @@ export const changeYank = (
     apply: (document, stamp) => yankFiles(document, selectFiles(document, place.project, selection), reason, stamp),
   });
 
-/** Keys that `before` names and `after` does not. */
-const keysGone = (before: IPypiDocument | null, after: IPypiDocument | null): string[] => {
-  const left = new Set(after ? namedKeys(after) : []);
-  return (before ? namedKeys(before) : []).filter((key) => !left.has(key));
-};
-
 /** Deletes the selected files. The document stays, because it records the names that were used. */
 export const deleteFiles = (place: IChangePlace, selection: TSelection): Promise<IPypiDocument> => {
   // of the last attempt: an attempt that finds other files removes those
@@ -81,7 +76,7 @@ export const deleteFiles = (place: IChangePlace, selection: TSelection): Promise
       return removeFiles(document, files, stamp);
     },
     applied: (document, stamp) => names.length > 0 && wereRemovedBy(document, names, stamp),
-    drop: keysGone,
+    drop: droppedKeys(namedKeys),
   });
 };
 
