@@ -73,7 +73,10 @@ t.test('a stored file that no document names does not exist, and is swept', asyn
     t.equal((await anon.get(`/pypi/packages/${project}/${project}-6.6.6-py3-none-any.whl`)).status, 404);
   }
   t.equal((await stored()).length, 5);
-  t.equal(await registry.getRegistry('pypi')?.sweepOrphans({ olderThanMs: 0 }), 2);
+  const dry = await registry.collectGarbage({ graceMs: 0, dryRun: true });
+  t.match(dry, [{ protocol: 'pypi', removed: { files: 2 }, bytes: 2 }]);
+  t.equal((await stored()).length, 5, 'a dry run removes nothing');
+  t.match(await registry.collectGarbage({ graceMs: 0 }), [{ protocol: 'pypi', removed: { files: 2 }, bytes: 2 }]);
   t.same(await stored(), [
     'pypi/metadata/demo/metadata.json',
     'pypi/packages/demo/demo-1.0-py3-none-any.whl',

@@ -1,5 +1,6 @@
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
+import { droppedKeys } from '../core/storage/commit/helpers.dropped.js';
 import type { IWriteStamp } from '../core/storage/interfaces.storage.js';
 import {
   existing,
@@ -64,12 +65,6 @@ export const changeYank = (
     apply: (document, stamp) => yankFiles(document, selectFiles(document, place.project, selection), reason, stamp),
   });
 
-/** Keys that `before` names and `after` does not. */
-const keysGone = (before: IPypiDocument | null, after: IPypiDocument | null): string[] => {
-  const left = new Set(after ? namedKeys(after) : []);
-  return (before ? namedKeys(before) : []).filter((key) => !left.has(key));
-};
-
 /** Deletes the selected files. The document stays, because it records the names that were used. */
 export const deleteFiles = (place: IChangePlace, selection: TSelection): Promise<IPypiDocument> => {
   // of the last attempt: an attempt that finds other files removes those
@@ -82,7 +77,7 @@ export const deleteFiles = (place: IChangePlace, selection: TSelection): Promise
       return removeFiles(document, files, stamp);
     },
     applied: (document, stamp) => names.length > 0 && wereRemovedBy(document, names, stamp),
-    drop: keysGone,
+    drop: droppedKeys(namedKeys),
   });
 };
 

@@ -1,7 +1,8 @@
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
+import { droppedKeys } from '../../core/storage/commit/helpers.dropped.js';
 import { existing, findVersion, missing, removeVersions, wasRemovedBy } from '../helpers.document.js';
 import { packageOf } from '../helpers.names.js';
-import { keysGone } from '../helpers.orphans.js';
+import { namedKeys } from '../helpers.orphans.js';
 import type { IComposerDocument } from '../interfaces.composer.js';
 import type { IComposerParts } from '../interfaces.parts.js';
 import { documentKey } from '../keys.composer.js';
@@ -24,7 +25,7 @@ const remove = async (
       },
       applied: wasRemovedBy,
     },
-    drop: keysGone,
+    drop: droppedKeys(namedKeys),
     catalog,
   });
 };
