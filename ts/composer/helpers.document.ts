@@ -53,9 +53,11 @@ export const existing = (document: IComposerDocument | null | undefined, name: s
   throw missing(name);
 };
 
+/** The zips of a version that can be downloaded, the newest first. */
+export const zipsOf = ({ artifact, replaced = [] }: IComposerVersion): IComposerArtifact[] => [artifact, ...replaced];
+
 /** All zips that can be downloaded. */
-export const artifactsOf = ({ versions }: IComposerDocument): IComposerArtifact[] =>
-  versions.flatMap(({ artifact, replaced = [] }) => [artifact, ...replaced]);
+export const artifactsOf = ({ versions }: IComposerDocument): IComposerArtifact[] => versions.flatMap(zipsOf);
 
 export interface INewVersion {
   version: string;
@@ -67,8 +69,10 @@ export interface INewVersion {
 const taken = (name: string, version: string, why: string): RegistryError =>
   new RegistryError('alreadyExists', `${name} ${version} ${why}`);
 
-const replacedBy = ({ artifact, replaced = [] }: IComposerVersion, { sha1 }: IComposerArtifact): IComposerArtifact[] =>
-  [artifact, ...replaced].filter((before) => before.sha1 !== sha1).slice(0, KEPT_REPLACED);
+const replacedBy = (version: IComposerVersion, { sha1 }: IComposerArtifact): IComposerArtifact[] =>
+  zipsOf(version)
+    .filter((before) => before.sha1 !== sha1)
+    .slice(0, KEPT_REPLACED);
 
 /**
  * Adds a version, or replaces a dev version. Returns `current` itself if it has the version with the same bytes. Throws
