@@ -148,6 +148,27 @@ t.test('a quarantine is set and lifted by those who may write every project', as
   t.match(await put(admin, 'active'), { status: 200 });
 });
 
+t.test('a quarantine that is set while its owner changes the status is not lifted', async (t) => {
+  let meanwhile: (() => Promise<unknown>) | undefined;
+  const { admin, tokenOf } = await pypiWorld(t, {
+    storageHooks: {
+      beforePut: async () => {
+        const work = meanwhile;
+        meanwhile = undefined;
+        await work?.();
+        return { allowed: true };
+      },
+    },
+  });
+  const owner = await tokenOf({ scopes: ['pypi:package:demo:write', 'pypi:package:demo:read'] });
+  await owner.upload(wheel('demo', '1.0'));
+  const put = (who: PypiActor, status: string) => who.json('PUT', '/pypi/demo/status', { status });
+  t.match(await put(owner, 'archived'), { status: 200 });
+  meanwhile = async () => t.match(await put(admin, 'quarantined'), { status: 200 });
+  t.match(await put(owner, 'active'), { status: 403, text: /sets or lifts a quarantine/ });
+  t.match((await admin.get('/pypi/demo/status')).json(), { status: 'quarantined' });
+});
+
 t.test('changes that cannot be made', async (t) => {
   const { anon, writer, reader, admin } = await pypiWorld(t);
   await writer.upload(wheel('demo', '1.0'));

@@ -1,3 +1,4 @@
+import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
 import type { IWriteStamp } from '../core/storage/interfaces.storage.js';
 import {
@@ -85,6 +86,22 @@ export const deleteFiles = (place: IChangePlace, selection: TSelection): Promise
   });
 };
 
-/** Sets the status of a project (PEP 792). */
-export const changeStatus = (place: IChangePlace, status: IProjectStatus): Promise<IPypiDocument> =>
-  commitChange(place, { apply: (document, stamp) => setStatus(document, status, stamp) });
+/**
+ * Sets the status of a project (PEP 792). A quarantine protects against the project's own uploaders. It is checked in
+ * the document that is written, because it may have been set since the request came.
+ * @param mayQuarantine whether the caller may set and lift a quarantine
+ */
+export const changeStatus = (
+  place: IChangePlace,
+  status: IProjectStatus,
+  mayQuarantine: boolean,
+): Promise<IPypiDocument> =>
+  commitChange(place, {
+    apply: (document, stamp) => {
+      const isAboutQuarantine = [status, document.status].some((one) => one?.status === 'quarantined');
+      if (isAboutQuarantine && !mayQuarantine) {
+        throw new RegistryError('forbidden', 'Only a caller that may write every project sets or lifts a quarantine');
+      }
+      return setStatus(document, status, stamp);
+    },
+  });

@@ -63,19 +63,9 @@ export const getStatus = async (call: RegistryCall): Promise<object> => {
   return statusOf(existing(document?.value, project));
 };
 
-/**
- * PUT /{project}/status. A quarantine protects against the project's own uploaders, so only a caller that may write
- * every project sets and lifts it.
- */
+/** PUT /{project}/status. Only a caller that may write every project sets and lifts a quarantine. */
 export const putStatus = async (call: RegistryCall, pypi: IPypiParts): Promise<object> => {
   const wanted = parseStatus(await readBody(call));
-  const place = placeOf(call, pypi);
-  const before = (await call.storage.read<IPypiDocument>(documentKey(place.project)))?.value;
-  const concernsQuarantine = [wanted, statusOf(existing(before, place.project))].some(
-    ({ status }) => status === 'quarantined',
-  );
-  if (concernsQuarantine && !(await call.can({ type: 'package', name: '*', action: 'write' }))) {
-    throw new RegistryError('forbidden', 'Only a caller that may write every project sets or lifts a quarantine');
-  }
-  return statusOf(await changeStatus(place, wanted));
+  const mayQuarantine = await call.can({ type: 'package', name: '*', action: 'write' });
+  return statusOf(await changeStatus(placeOf(call, pypi), wanted, mayQuarantine));
 };
