@@ -285,3 +285,23 @@ t.test('over the wire: a body that stops half-way leaves nothing, and the server
   t.same(await everything(), before);
   await publishes(t, writer, 'a', '1.0.0');
 });
+
+t.test('lists in lists as deep as the limit for values allows, in the place of a text', async (t) => {
+  const { writer, stored } = await cargoWorld(t);
+  const crate = await crateFile('a', '1.0.0');
+  const deep = `${'['.repeat(90_000)}${']'.repeat(90_000)}`;
+  const cases: [field: string, more: object, detail: string][] = [
+    ['name', { name: 'DEEP' }, '`[…]` is not a valid crate name'],
+    ['vers', { vers: 'DEEP' }, '`[…]` is not a valid semver version'],
+    ['kind', { deps: [dependencyOf('x', { kind: 'DEEP' })] }, '`[…]` is not a kind of dependency'],
+    ['req', { deps: [dependencyOf('x', { version_req: 'DEEP' })] }, '`[…]` is not a valid version requirement'],
+    ['features', { features: { x: ['DEEP'] } }, '`[…]` is not a valid item of a feature'],
+  ];
+  for (const [field, more, detail] of cases) {
+    const json = JSON.stringify(metadataOf('a', '1.0.0', more)).replace('"DEEP"', deep);
+    const answer = await writer.put(NEW, frameOf(Buffer.from(json), crate));
+    t.equal(answer.status, 400, field);
+    t.match(details(answer)[0], detail);
+  }
+  t.same(await stored(), []);
+});

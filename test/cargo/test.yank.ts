@@ -61,3 +61,20 @@ t.test('search shows the highest version that is not yanked', async (t) => {
   await writer.yank('fyk', '2.0.0-alpha');
   t.equal(await highest(), '1.10.0', 'all are yanked');
 });
+
+t.test('hooks see the name of the crate, in whatever spelling it is yanked', async (t) => {
+  const names: unknown[] = [];
+  const { writer } = await cargoWorld(t, {
+    storageHooks: {
+      beforePut: async ({ metadata }) => {
+        names.push(metadata?.packageName);
+        return { allowed: true };
+      },
+    },
+  });
+  await publishes(t, writer, 'Fyk', '1.0.0');
+  names.length = 0;
+  t.equal((await writer.yank('fYK', '1.0.0')).status, 200);
+  t.ok(names.length > 0);
+  t.same([...new Set(names)], ['Fyk']);
+});

@@ -227,6 +227,18 @@ t.test('attestations are stored, and announced over https only', async (t) => {
   t.equal((await anon.get(`/pypi/integrity/demo/2.0/${other.filename}/provenance`)).status, 404);
 });
 
+t.test('attestations nested as deep as a form allows are served', async (t) => {
+  const { writer, anon } = await pypiWorld(t);
+  const file = wheel('demo', '1.0');
+  const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+  const attestations = JSON.stringify([attestationOf(file)]).replace('"verification_material":{', `$&"deep":${deep},`);
+  t.match(attestations, deep);
+  t.match(await writer.upload(file, { attestations }), { status: 200 });
+  const answer = await anon.get(`/pypi/integrity/demo/1.0/${file.filename}/provenance`);
+  t.match(answer, { status: 200, headers: { 'Content-Type': 'application/json' } });
+  t.ok(answer.text.includes(attestations));
+});
+
 t.test('who may upload', async (t) => {
   const { anon, writer, reader, tokenOf, stored, registry } = await pypiWorld(t);
   const file = wheel('Demo', '1.0');

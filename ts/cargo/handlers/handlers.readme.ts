@@ -25,7 +25,8 @@ export const getReadme = async (call: RegistryCall, cargo: ICargoParts): Promise
   if (!knownAs(stored?.value, wanted)) throw call.absent();
   const { maxUnpackedSize } = call.limits;
   const served = await call.serveDocument<ICargoDocument>(key, {
-    variant: `readme of ${wanted} ${version}`,
+    // not with the name as the caller spells it: a crate would be unpacked again for each spelling
+    variant: `readme of ${version}`,
     render: async (document) => {
       const found = Object.hasOwn(document.versions, version) ? document.versions[version] : undefined;
       const { readme } = found ?? {};
@@ -35,11 +36,11 @@ export const getReadme = async (call: RegistryCall, cargo: ICargoParts): Promise
         if (!opened || opened === 'notModified') return undefined;
         return textInCrate(iterate(opened.body), { name: document.name, version, maxUnpackedSize }, readme);
       });
-      return text === undefined
-        ? null
-        : { body: text, contentType: TEXT_TYPE, lastModified: new Date(found.entry.pubtime) };
+      // an empty text is cached; without it each request for a readme that is not in the crate would unpack the crate
+      return { body: text ?? '', contentType: TEXT_TYPE, lastModified: new Date(found.entry.pubtime) };
     },
   });
-  if (!served) throw new RegistryError('notFound', `${wanted} ${version} has no readme in this registry`);
+  if (!served || served.headers['Content-Length'] === '0')
+    throw new RegistryError('notFound', `${wanted} ${version} has no readme in this registry`);
   return served;
 };

@@ -1,5 +1,5 @@
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
-import { setYanked } from '../helpers.document.js';
+import { knownAs, setYanked } from '../helpers.document.js';
 import type { ICargoDocument } from '../interfaces.cargo.js';
 import type { ICargoParts } from '../interfaces.parts.js';
 import { documentKey } from '../keys.cargo.js';
@@ -12,8 +12,10 @@ import { crateOf } from './handlers.download.js';
 export const changeYank = async (call: RegistryCall, cargo: ICargoParts, yanked: boolean): Promise<object> => {
   const name = crateOf(call);
   const version = call.params.version as string;
+  const document = knownAs((await call.storage.read<ICargoDocument>(documentKey(name)))?.value, name);
   await call.storage.commit<ICargoDocument>({
-    packageName: name,
+    // a hook that protects a crate by its name would not know another spelling
+    packageName: document?.name ?? name,
     version,
     document: {
       key: documentKey(name),

@@ -10,9 +10,16 @@ const DEPENDENCY = /^[\p{XID_Start}_][\p{XID_Continue}-]{0,255}$/u;
 /** @see https://doc.rust-lang.org/cargo/reference/features.html#the-features-section */
 const FEATURE = /^[\p{XID_Start}_0-9][\p{XID_Continue}+.-]{0,255}$/u;
 
+const textOf = (value: unknown): string => {
+  if (typeof value === 'string') return value;
+  // `JSON.stringify` overflows the stack with lists in lists, which `JSON.parse` reads at any depth
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? '[…]' : '{…}';
+  return String(value);
+};
+
 /** Text from outside in a message: its beginning, in backticks. */
 export const quoted = (value: unknown): string => {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
+  const text = textOf(value);
   return `\`${text.length > 80 ? `${text.slice(0, 80)}…` : text}\``;
 };
 

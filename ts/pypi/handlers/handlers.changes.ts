@@ -63,10 +63,7 @@ export const getStatus = async (call: RegistryCall): Promise<object> => {
   return statusOf(existing(document?.value, project));
 };
 
-/**
- * PUT /{project}/status. A quarantine protects against the project's own uploaders, so only a caller that may write
- * every project sets and lifts it.
- */
+/** PUT /{project}/status. Only a caller that may write every project sets and lifts a quarantine. */
 export const putStatus = async (call: RegistryCall, pypi: IPypiParts): Promise<object> => {
   const wanted = parseStatus(await readBody(call));
   const mayQuarantine = await call.can({ type: 'package', name: '*', action: 'write' });

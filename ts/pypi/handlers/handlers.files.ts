@@ -2,6 +2,7 @@ import { streamToBuffer } from '../../core/base/helpers.streams.js';
 import { RegistryError } from '../../core/classes.registryerror.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
+import { respond } from '../../core/pipeline/helpers.http.js';
 import type { IDocumentVersion } from '../../core/pipeline/serving/classes.answercache.js';
 import { fileOf, isEmpty } from '../helpers.document.js';
 import type { IPypiParts } from '../interfaces.parts.js';
@@ -74,7 +75,7 @@ export const getFile = async (call: RegistryCall, pypi: IPypiParts): Promise<IRe
 };
 
 /** GET /integrity/{project}/{version}/{filename}/provenance. @see PyPI's documentation, "Integrity API" */
-export const getProvenance = async (call: RegistryCall): Promise<object> => {
+export const getProvenance = async (call: RegistryCall): Promise<IResponse> => {
   const filename = call.params.filename as string;
   const { project, document } = await openProject(call);
   const file = fileOf(document, filename);
@@ -83,5 +84,6 @@ export const getProvenance = async (call: RegistryCall): Promise<object> => {
   const about = { kind: 'artifact', packageName: project, version } as const;
   const found = attestations && (await call.storage.open(attestations.key, {}, about));
   if (!found || found === 'notModified') throw new RegistryError('notFound', `${filename} has no provenance`);
-  return renderProvenance((await streamToBuffer(found.body)).toString('utf8'));
+  const body = renderProvenance((await streamToBuffer(found.body)).toString('utf8'));
+  return respond(200, body, { 'Content-Type': 'application/json' });
 };
