@@ -146,6 +146,8 @@ export class CargoRegistry extends PackageRegistry<ICargoDocument> {
       '# in .cargo/config.toml:',
       '[registries.my-registry]',
       `index = "${index}"`,
+      // without it, cargo 1.74 and newer refuse a registry that says auth-required, even with a token
+      'credential-provider = "cargo:token"',
       '# then:',
       'cargo login --registry my-registry',
     ];
