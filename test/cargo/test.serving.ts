@@ -2,6 +2,7 @@ import { gunzipSync } from 'node:zlib';
 import t from 'tap';
 import { cargoWorld, details, publishes } from '../support/cargo/actors.js';
 import { crateFile, dependencyOf, manifestOf, sha256 } from '../support/cargo/crates.js';
+import { clockOf } from '../support/clock.js';
 
 t.test('the index answers 304 to what a client has, and every change has another ETag', async (t) => {
   const { anon, writer } = await cargoWorld(t);
@@ -125,4 +126,20 @@ t.test('the readme of a version is the one in its crate', async (t) => {
     t.same([none.status, details(none)], [404, [`fyk ${version} has no readme in this registry`]]);
   }
   t.equal((await anon.get('/api/v1/crates/fyk/9.9.9/readme')).status, 404);
+});
+
+t.test('a change by a replica whose clock is behind is seen by a client that compares dates', async (t) => {
+  const { registry, anon, writer } = await cargoWorld(t);
+  const tick = clockOf(registry);
+  await publishes(t, writer, 'fyk', '1.0.0');
+  const changes = [() => writer.yank('fyk', '1.0.0'), () => publishes(t, writer, 'fyk', '1.1.0')];
+  for (const change of changes) {
+    tick(60_000);
+    const client = (await anon.get('/3/f/fyk')).headers['Last-Modified'] as string;
+    t.ok(client);
+    tick(-90_000);
+    await change();
+    tick(120_000);
+    t.equal((await anon.get('/3/f/fyk', { 'if-modified-since': client })).status, 200);
+  }
 });

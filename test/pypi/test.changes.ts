@@ -1,4 +1,5 @@
 import t from 'tap';
+import { clockOf } from '../support/clock.js';
 import { type PypiActor, pypiWorld } from '../support/pypi/actors.js';
 import { sdist, wheel } from '../support/pypi/distributions.js';
 
@@ -148,6 +149,28 @@ t.test('a quarantine is set and lifted by those who may write every project', as
   t.match(await put(admin, 'active'), { status: 200 });
 });
 
+t.test('a quarantine that comes while an uploader changes the status stays', async (t) => {
+  let meanwhile = async () => {};
+  const { admin, tokenOf } = await pypiWorld(t, {
+    storageHooks: {
+      beforePut: async () => {
+        const run = meanwhile;
+        meanwhile = async () => {};
+        await run();
+        return { allowed: true };
+      },
+    },
+  });
+  const owner = await tokenOf({ scopes: ['pypi:package:demo:write', 'pypi:package:demo:read'] });
+  await owner.upload(wheel('demo', '1.0'));
+  const put = (who: PypiActor, status: string) => who.json('PUT', '/pypi/demo/status', { status });
+  meanwhile = async () => {
+    t.match(await put(admin, 'quarantined'), { status: 200 });
+  };
+  t.match(await put(owner, 'archived'), { status: 403, text: /sets or lifts a quarantine/ });
+  t.match((await admin.get('/pypi/demo/status')).json(), { status: 'quarantined' });
+});
+
 t.test('changes that cannot be made', async (t) => {
   const { anon, writer, reader, admin } = await pypiWorld(t);
   await writer.upload(wheel('demo', '1.0'));
@@ -195,4 +218,19 @@ t.test('hooks see deletes and yanks', async (t) => {
     `delete pypi/packages/demo/${FILE}.metadata 1.0`,
     'delete pypi/metadata/demo/metadata.json 1.0',
   ]);
+});
+
+t.test('a change by a replica whose clock is behind is seen by a client that compares dates', async (t) => {
+  const { registry, anon, writer } = await pypiWorld(t);
+  const tick = clockOf(registry);
+  await writer.upload(wheel('demo', '1.0'));
+  tick(60_000);
+  for (const path of ['/pypi/simple/demo/', '/pypi/demo/json']) {
+    const client = (await anon.get(path)).headers['Last-Modified'] as string;
+    t.ok(client);
+    tick(-90_000);
+    await writer.json('POST', '/pypi/demo/1.0/yank', { reason: path });
+    tick(180_000);
+    t.equal((await anon.get(path, { 'if-modified-since': client })).status, 200, path);
+  }
 });

@@ -2,7 +2,7 @@ import { PackageOwners } from '../core/auth/classes.packageowners.js';
 import { FairQueue } from '../core/base/classes.fairqueue.js';
 import { type IPackageUpkeep, PackageRegistry } from '../core/classes.packageregistry.js';
 import { RegistryError } from '../core/classes.registryerror.js';
-import type { IProtocolConfig, IResponse } from '../core/interfaces.core.js';
+import type { IResponse } from '../core/interfaces.core.js';
 import { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
 import { SearchIndex } from '../core/listing/search/classes.searchindex.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
@@ -21,6 +21,7 @@ import { searchEntryOf } from './helpers.document.js';
 import { cargoImporter } from './helpers.importer.js';
 import { orphanSweep } from './helpers.orphans.js';
 import type { ICargoDocument, ICargoSearchEntry } from './interfaces.cargo.js';
+import type { ICargoConfig } from './interfaces.config.js';
 import type { ICargoParts } from './interfaces.parts.js';
 import { catalogPrefix, documentKey, documentNameOf, foldName, indexPrefix } from './keys.cargo.js';
 import { byChange, closeness, searchFields } from './wire/wire.search.js';
@@ -63,7 +64,7 @@ export class CargoRegistry extends PackageRegistry<ICargoDocument> {
   public readonly protocol = 'cargo';
   private readonly parts: ICargoParts;
 
-  constructor(services: IRegistryServices, config: IProtocolConfig) {
+  constructor(services: IRegistryServices, config: ICargoConfig) {
     super(services, config);
     const catalog = new PackageCatalog<ICargoDocument, ICargoSearchEntry>(services.storage, {
       prefix: catalogPrefix,
@@ -116,9 +117,9 @@ export class CargoRegistry extends PackageRegistry<ICargoDocument> {
 
   public override importer(): IImporter {
     const { storage, limits } = this.services;
-    const { registryUrl } = this.config;
-    const ownIndex = registryUrl === undefined ? undefined : indexUrl(registryUrl);
-    return cargoImporter(storage, { ...limits, ownIndex });
+    const { registryUrl, defaultIndex } = this.parts.config;
+    const own = registryUrl === undefined ? undefined : indexUrl(registryUrl);
+    return cargoImporter(storage, { ...limits, indexes: { own, byDefault: defaultIndex } });
   }
 
   /**

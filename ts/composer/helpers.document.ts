@@ -1,4 +1,5 @@
 import { RegistryError } from '../core/classes.registryerror.js';
+import { timeOfChange } from '../core/storage/helpers.changetime.js';
 import type {
   IComposerArtifact,
   IComposerDocument,
@@ -27,20 +28,12 @@ const KEPT_REPLACED = 10;
 /** Each answer about the package contains all of them. */
 const MAX_FILTERS = 1000;
 
-const SECOND_MS = 1000;
-
 const emptyDocument = (name: string, time: string): IComposerDocument => ({
   name,
   changedAt: time,
   versions: [],
   deleted: [],
 });
-
-/** The time of a change: a replica's clock may be behind the one of the change before. */
-const timeAfter = (before: IComposerDocument, { time }: IStamp): string => {
-  const least = Date.parse(before.changedAt) + SECOND_MS;
-  return new Date(Math.max(Date.parse(time), least)).toISOString();
-};
 
 export const findVersion = (
   document: IComposerDocument | null | undefined,
@@ -100,7 +93,7 @@ export const addVersion = (
   const next: IComposerVersion = { ...added, publishedAt: stamp.time, ...(replaced.length > 0 && { replaced }) };
   return {
     ...document,
-    changedAt: current ? timeAfter(document, stamp) : stamp.time,
+    changedAt: timeOfChange(current?.changedAt, stamp),
     versions: before ? document.versions.map((one) => (one === before ? next : one)) : [...document.versions, next],
     deleted: document.deleted.filter((deleted) => deleted.normalized !== normalized),
   };
@@ -113,7 +106,7 @@ export const removeVersions = (document: IComposerDocument, gone: string[], stam
     .map((normalized) => ({ normalized, time: stamp.time, writeId: stamp.id }));
   return {
     ...document,
-    changedAt: timeAfter(document, stamp),
+    changedAt: timeOfChange(document.changedAt, stamp),
     versions: document.versions.filter(({ normalized }) => !gone.includes(normalized)),
     deleted: [...document.deleted, ...recorded],
   };
@@ -132,7 +125,7 @@ const withFilters = (
   stamp: IStamp,
 ): IComposerDocument => {
   const { filters: _before, ...rest } = document;
-  return { ...rest, changedAt: timeAfter(document, stamp), ...(filters.length > 0 && { filters }) };
+  return { ...rest, changedAt: timeOfChange(document.changedAt, stamp), ...(filters.length > 0 && { filters }) };
 };
 
 /** Adds an entry to a filter list, or replaces the one with the same constraint. */

@@ -1,3 +1,4 @@
+import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
 import { droppedKeys } from '../core/storage/commit/helpers.dropped.js';
 import type { IWriteStamp } from '../core/storage/interfaces.storage.js';
@@ -80,6 +81,21 @@ export const deleteFiles = (place: IChangePlace, selection: TSelection): Promise
   });
 };
 
-/** Sets the status of a project (PEP 792). */
-export const changeStatus = (place: IChangePlace, status: IProjectStatus): Promise<IPypiDocument> =>
-  commitChange(place, { apply: (document, stamp) => setStatus(document, status, stamp) });
+/**
+ * Sets the status of a project (PEP 792).
+ * @param mayQuarantine whether the caller may set and lift a quarantine. It is checked where the status is written: an
+ * administrator may set a quarantine while the request of an uploader is on its way.
+ */
+export const changeStatus = (
+  place: IChangePlace,
+  status: IProjectStatus,
+  mayQuarantine: boolean,
+): Promise<IPypiDocument> =>
+  commitChange(place, {
+    apply: (document, stamp) => {
+      const changed = setStatus(document, status, stamp);
+      const concernsQuarantine = [document, changed].some((one) => one.status?.status === 'quarantined');
+      if (changed === document || mayQuarantine || !concernsQuarantine) return changed;
+      throw new RegistryError('forbidden', 'Only a caller that may write every project sets or lifts a quarantine');
+    },
+  });

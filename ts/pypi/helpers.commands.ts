@@ -91,7 +91,7 @@ export const PYPI_COMMANDS: readonly IPypiCommand[] = [
       const document =
         wanted === undefined
           ? existing((await place.storage.read<IPypiDocument>(key))?.value, place.project)
-          : await changeStatus(place, parseStatus({ status: wanted, reason: textOf(input, 'reason') }));
+          : await changeStatus(place, parseStatus({ status: wanted, reason: textOf(input, 'reason') }), true);
       const { status, reason } = document.status ?? { status: 'active' };
       input.print(`${place.project} is ${status}${reason === undefined ? '' : `: ${reason}`}`);
     },

@@ -3,7 +3,7 @@ import type { IComposerEntry } from '../interfaces.composer.js';
 
 /**
  * `search.json`, in the form of the public registry.
- * @see https://packagist.org/apidoc#search-packages
+ * @see the public repository's API documentation, "Searching packages"
  */
 const MAX_TEXT = 512;
 const MAX_PAGE_SIZE = 100;

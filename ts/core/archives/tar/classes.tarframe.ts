@@ -1,27 +1,20 @@
 import { invalidArchive } from '../helpers.paths.js';
+import { assertOneMeaning, assertPaxRecords, assertReadableSize, strictSize, typeOf } from './helpers.headerfields.js';
 
 const BLOCK = 512;
-/** digits of a size: `0`..`7` in a field of 12 bytes */
-const SIZE = { start: 124, end: 136 };
-const TYPE = 156;
-
-const sizeOf = (noun: string, header: Buffer): number => {
-  // a set first bit means base 256; the eight last bytes hold more than any archive here has
-  if (header.readUInt8(SIZE.start) & 0x80) {
-    const size = Number(header.readBigUInt64BE(SIZE.end - 8));
-    if (!Number.isSafeInteger(size)) throw invalidArchive(`${noun} has an entry with an impossible size`);
-    return size;
-  }
-  const digits = header.toString('latin1', SIZE.start, SIZE.end).replace(/^[ \0]*([0-7]*)[ \0].*$/s, '$1');
-  if (!/^[0-7]*$/.test(digits)) throw invalidArchive(`${noun} has an entry with an impossible size`);
-  return digits === '' ? 0 : Number.parseInt(digits, 8);
-};
+/** bytes of a pax header; `tar-stream` reads no longer ones */
+const MAX_PAX = 4 * 1024 * 1024;
+/** headers that say something about the next entry: a long name, a long target of a link, a pax header */
+const FORERUNNERS = 'LKx';
 
 /**
  * Follows the headers of a tar archive as the simplest reader does, by their own size fields, and stops at the first
  * empty block. Readers that also know pax headers and read on behind empty blocks must come to the same entries; where
  * they do not, two unpackers unpack two different packages (CVE-2025-62518). So it throws `invalid` for content behind
- * the end, and for folders and links with content. Sizes in pax headers are refused where entries are read.
+ * the end, for folders and links with content, and for headers that readers understand in different ways. Sizes in pax
+ * headers are refused where entries are read.
+ *
+ * If it is not strict, it only refuses headers at which `tar-stream` would wait for ever, wherever they lie.
  */
 export class TarFrame {
   private readonly header = Buffer.alloc(BLOCK);
@@ -29,8 +22,15 @@ export class TarFrame {
   /** bytes of the current entry, with its padding, that have not passed yet */
   private left = 0;
   private ended = false;
+  /** the headers for the next entry that have passed */
+  private forerunners = '';
+  /** the pax header that is passing */
+  private pax: { type: string; size: number; parts: Buffer[] } | undefined;
 
-  constructor(private readonly noun: string) {}
+  constructor(
+    private readonly noun: string,
+    private readonly strict = true,
+  ) {}
 
   /** The next bytes of the unpacked archive. */
   public add(chunk: Buffer): void {
@@ -39,8 +39,10 @@ export class TarFrame {
       const rest = chunk.length - at;
       if (this.left > 0) {
         const step = Math.min(this.left, rest);
+        this.pax?.parts.push(Buffer.from(chunk.subarray(at, at + step)));
         this.left -= step;
         at += step;
+        if (this.left === 0) this.endPax();
       } else {
         const step = Math.min(BLOCK - this.filled, rest);
         chunk.copy(this.header, this.filled, at, at + step);
@@ -53,21 +55,50 @@ export class TarFrame {
 
   /** After the last bytes. */
   public finish(): void {
-    if (this.left > 0 || this.filled > 0) throw invalidArchive(`${this.noun} is cut short`);
+    if (!this.strict) return;
+    if (this.left > 0 || this.filled > 0 || this.forerunners !== '') {
+      throw invalidArchive(`${this.noun} is cut short`);
+    }
   }
 
   private block(): void {
     this.filled = 0;
-    const isEmpty = this.header.every((byte) => byte === 0);
-    if (isEmpty) this.ended = true;
+    if (!this.strict) assertReadableSize(this.noun, this.header);
+    else if (this.header.every((byte) => byte === 0)) this.ended = true;
     else if (this.ended) throw invalidArchive(`${this.noun} has content behind its end`);
     else this.begin();
   }
 
   private begin(): void {
-    const size = sizeOf(this.noun, this.header);
-    const type = String.fromCharCode(this.header.readUInt8(TYPE));
-    if (size > 0 && '123456'.includes(type)) throw invalidArchive(`${this.noun} has a folder or a link with content`);
+    const { noun, header } = this;
+    const size = strictSize(noun, header);
+    const type = typeOf(header);
+    assertOneMeaning(noun, header, size);
+    this.follow(type);
     this.left = Math.ceil(size / BLOCK) * BLOCK;
+    if (type !== 'x' && type !== 'g') return;
+    if (size > MAX_PAX) throw invalidArchive(`${noun} has too long a pax header`);
+    this.pax = { type, size, parts: [] };
+    if (size === 0) this.endPax();
+  }
+
+  /** Readers differ in which of two long names counts. GNU tar writes `L` and `K` for one entry, others one `x`. */
+  private follow(type: string): void {
+    if (type === 'g') return;
+    if (!FORERUNNERS.includes(type)) {
+      this.forerunners = '';
+      return;
+    }
+    const before = this.forerunners;
+    if (before.includes(type) || before.includes('x') || (type === 'x' && before !== '')) {
+      throw invalidArchive(`${this.noun} has an entry with two names`);
+    }
+    this.forerunners += type;
+  }
+
+  private endPax(): void {
+    const { pax } = this;
+    this.pax = undefined;
+    if (pax) assertPaxRecords(this.noun, pax.type, Buffer.concat(pax.parts).subarray(0, pax.size));
   }
 }
