@@ -61,3 +61,16 @@ t.test('search shows the highest version that is not yanked', async (t) => {
   await writer.yank('fyk', '2.0.0-alpha');
   t.equal(await highest(), '1.10.0', 'all are yanked');
 });
+
+t.test('a yank that changes nothing writes nothing', async (t) => {
+  const seen: string[] = [];
+  const { writer } = await cargoWorld(t, { storageHooks: { afterPut: async ({ key }) => void seen.push(key) } });
+  await publishes(t, writer, 'fyk', '1.0.0');
+  seen.length = 0;
+  await writer.unyank('fyk', '1.0.0');
+  t.same(seen, []);
+  await writer.yank('fyk', '1.0.0');
+  t.same(seen, ['cargo/index/3/f/fyk']);
+  await writer.yank('fyk', '1.0.0');
+  t.equal(seen.length, 1);
+});
