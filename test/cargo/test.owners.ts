@@ -65,3 +65,16 @@ t.test('who may not change owners, and what cannot be changed', async (t) => {
   t.equal((await anon.get('/api/v1/crates/nope/owners')).status, 404);
   t.same((await anon.get(OWNERS)).json(), { users: [] });
 });
+
+t.test('an owner without the right to read gives it to nobody, and not to itself', async (t) => {
+  const world = await cargoWorld(t, { auth: { anonymousScopes: [] } });
+  await publishes(t, world.writer, 'My-Lib', '1.0.0');
+  const auth = world.registry.getAuthManager();
+  await auth.users.create({ username: 'ci', password: PASSWORD }, { scopes: ['cargo:crate:my-lib:write'] });
+  const ci = new CargoActor(world.registry, await auth.createCargoToken('ci'));
+  const download = '/api/v1/crates/My-Lib/1.0.0/download';
+  t.equal((await ci.get(download)).status, 403);
+  t.equal((await ci.put(OWNERS, body('ci'))).status, 403);
+  t.equal((await ci.get(download)).status, 403);
+  t.same((await auth.users.get('ci'))?.scopes, ['cargo:crate:my-lib:write']);
+});

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { fieldOf, inspectMetadata, parseMetadata } from '../../ts/pypi/wire/wire.metadata.js';
+import { cpuSince } from '../support/cpu.js';
 import { refusal } from '../support/npm/packages.js';
 
 const bytes = (text: string): Buffer => Buffer.from(text);
@@ -96,4 +97,11 @@ t.test('what the index relies on has to be right', async (t) => {
   for (const [text, message] of wrong) {
     t.throws(() => inspectMetadata(bytes(text), 'METADATA'), refusal('invalid', { message }), text.slice(0, 60));
   }
+});
+
+t.test('blanks before a line separator of Unicode cost no more than other text', async (t) => {
+  const begun = process.cpuUsage();
+  const text = `Name: demo\nSummary:${' '.repeat(1024 * 1024)}\u2028x\n`;
+  t.same(parseMetadata(bytes(text)).fields.get('summary'), ['\u2028x']);
+  t.ok(cpuSince(begun) < 2000, 'an hour with an expression that goes back');
 });

@@ -4,7 +4,7 @@ import type { ICommandInput } from '../core/interfaces.commands.js';
 import type { IProtocolConfig, IResponse } from '../core/interfaces.core.js';
 import { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
-import { respond } from '../core/pipeline/helpers.http.js';
+import { reasonPhrase, respond } from '../core/pipeline/helpers.http.js';
 import type { IRoute } from '../core/pipeline/helpers.routes.js';
 import type { IImporter } from '../core/pipeline/interfaces.importing.js';
 import type { IRegistryServices, TAccess, TParams } from '../core/pipeline/interfaces.pipeline.js';
@@ -114,10 +114,13 @@ export class PypiRegistry extends PackageRegistry<IPypiDocument> {
     return { catalog: this.parts.catalog, sweep: orphanSweep, packages: 'projects', artifacts: 'files' };
   }
 
-  /** Uploaders print the body of an answer as it is; clients of the JSON API look for `message`. */
+  /**
+   * poetry, and uv when it uploads, print the body of an answer; twine, hatch, pdm and pip print the reason phrase only.
+   * Clients of the JSON API look for `message`.
+   */
   protected renderError(error: RegistryError, call: RegistryCall | null): IResponse {
-    if (call?.path.endsWith('/json')) return respond(error.status, { message: error.message });
-    return respond(error.status, `${error.message}\n`);
+    const body = call?.path.endsWith('/json') ? { message: error.message } : `${error.message}\n`;
+    return { ...respond(error.status, body), statusText: reasonPhrase(error.message) };
   }
 
   public override clientSetup(url: string): string[] {

@@ -69,6 +69,19 @@ t.test('what the usual tools write is accepted', async (t) => {
       'a long name in a pax header',
       [paxPart({ path: long, mtime: '1.5' }), { name: 'demo-1.0/xx', content: 'y' }, TOML],
     ],
+    [
+      'long names of a link and its target of GNU tar',
+      [
+        tarPart({ name: '././@LongLink', type: 'K', content: `${'x'.repeat(150)}\0` }),
+        tarPart({ name: '././@LongLink', type: 'L', content: `${long}\0` }),
+        { name: 'demo-1.0/xx', type: '2', linkname: 'x' },
+        TOML,
+      ],
+    ],
+    [
+      'a pax header with zeros behind its fields',
+      [tarPart({ name: 'x', type: 'x', content: '11 mtime=1\n\0\0' }), TOML],
+    ],
     ['the comment of git archive', [paxPart({ comment: 'a'.repeat(40) }, 'g'), TOML]],
     ['a size with blanks before it', [TOML, { name: 'demo-1.0/empty' }]],
     ['a file of an old type', [{ ...TOML, type: '7' }]],
@@ -92,6 +105,7 @@ t.test('what the usual tools write is accepted', async (t) => {
 
 t.test('what is dangerous, or is read in two ways, is refused', async (t) => {
   const link = (linkname: string, type = '2', name = 'demo-1.0/link'): ITarPart => ({ name, type, linkname });
+  const longName = tarPart({ name: '././@LongLink', type: 'L', content: `${TOML.name}\0` });
   const cases: [string, (ITarPart | Buffer)[]][] = [
     ['a file beside the folder', [TOML, { name: 'other/file' }]],
     ['a folder of another spelling', [TOML, { name: 'Demo-1.0/file' }]],
@@ -124,6 +138,23 @@ t.test('what is dangerous, or is read in two ways, is refused', async (t) => {
       'a size in a pax header',
       [TOML, paxPart({ size: '1024' }), { name: 'demo-1.0/x', size: 0 }, tarPart({ name: 'demo-1.0/hidden' })],
     ],
+    ['a name that Python alone reads', [TOML, paxPart({ 'GNU.sparse.name': TOML.name }), { name: 'demo-1.0/x' }]],
+    ['a path for all entries', [TOML, paxPart({ path: TOML.name }, 'g'), { name: 'demo-1.0/x' }]],
+    ['a target for all entries', [TOML, paxPart({ linkpath: '../../x' }, 'g'), link('sub')]],
+    ['an empty path in a pax header', [TOML, paxPart({ path: '' }), { name: 'demo-1.0/x' }]],
+    ['a name of GNU tar and one of pax', [TOML, longName, paxPart({ path: 'demo-1.0/x' }), { name: 'demo-1.0/y' }]],
+    ['a name of pax and one of GNU tar', [TOML, paxPart({ mtime: '1' }), longName, { name: 'demo-1.0/y' }]],
+    ['two names of GNU tar', [TOML, longName, longName, { name: 'demo-1.0/y' }]],
+    ['two pax headers', [TOML, paxPart({ path: 'demo-1.0/x' }), paxPart({ mtime: '1' }), { name: 'demo-1.0/y' }]],
+    [
+      'a path twice in one pax header',
+      [
+        TOML,
+        tarPart({ name: 'x', type: 'x', content: '19 path=demo-1.0/x\n19 path=demo-1.0/y\n' }),
+        { name: 'demo-1.0/z' },
+      ],
+    ],
+    ['a pax header that is none', [TOML, tarPart({ name: 'x', type: 'x', content: 'hello' }), { name: 'demo-1.0/z' }]],
     ['a folder with content', [TOML, { name: 'demo-1.0/sub/', type: '5', content: 'x' }]],
     ['a link with content', [TOML, { ...link('sub'), content: 'x' }]],
     ['entries behind the end', [TOML, TAR_END, { name: 'demo-1.0/hidden' }]],

@@ -371,3 +371,18 @@ t.test('whoever leaves early, or fails, leaves nothing behind', async (t) => {
   await t.rejects(collect(inspectZip(source(randomBytes(5000)), RULES, unread)), refusal('invalid'));
   t.equal(closed, 3);
 });
+
+t.test('wanted files that are small and unpack to much are refused before they are unpacked together', async (t) => {
+  const content = Buffer.alloc(4 * 1024 * 1024, 'a');
+  const packed = deflateRawSync(content);
+  const named = (count: number) =>
+    Array.from({ length: count }, (_, at): IZipPart => ({ name: `${at}/META`, content, packed, descriptor: 'signed' }));
+  const rules = {
+    maxUnpackedSize: 1e9,
+    wanted: (path: string) => (path.endsWith('/META') ? content.length : undefined),
+  };
+  t.equal((await read(zipOf(named(2)), rules)).texts.size, 2);
+  const refused = refusal('invalid', { message: /has too many files like 16\/META/ });
+  await t.rejects(read(zipOf(named(17)), rules), refused);
+  await t.rejects(read(zipOf(named(17).map(({ descriptor: _, ...part }) => part)), rules), refused);
+});

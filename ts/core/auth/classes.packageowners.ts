@@ -73,16 +73,20 @@ export class PackageOwners {
   }
 
   /**
-   * Resolves if the caller may change the owners of `name`: a user who is an owner, with a token that allows to write
-   * the package, or an administrator: a caller with every right to every name of this type.
+   * Resolves if the caller may change the owners of `name`: a user who is an owner, with a token that has every right that
+   * an owner gets, or an administrator: a caller with every right to every name of this type.
    * @throws RegistryError `unauthenticated`, `forbidden`
    */
   public async authorizeChange(token: IAuthToken | null, name: string): Promise<void> {
     if (!token?.userId) throw new RegistryError('unauthenticated', 'Authentication is required');
     const [protocol, type] = [this.#protocol, this.#type];
     if (await this.#auth.allowsAll(token, { protocol, type, action: '*' })) return;
-    const mayWrite = await this.#auth.authorize(token, `${protocol}:${type}:${name}`, 'write');
-    const scopes = mayWrite ? ((await this.#users().get(token.userId))?.scopes ?? []) : [];
+    // an owner gives what an owner has: one without the right to read must not give it, to itself least of all
+    let holdsAll = true;
+    for (const action of new Set([...this.#actions, 'write'])) {
+      holdsAll &&= await this.#auth.authorize(token, `${protocol}:${type}:${name}`, action);
+    }
+    const scopes = holdsAll ? ((await this.#users().get(token.userId))?.scopes ?? []) : [];
     if (scopes.includes(this.#scopeOf(name, 'write'))) return;
     throw new RegistryError('forbidden', `Only an owner of ${name} or an administrator may change its owners`);
   }

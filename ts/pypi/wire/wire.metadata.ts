@@ -3,8 +3,11 @@ import type { ICoreMetadata, IInspectedFile } from '../interfaces.pypi.js';
 import { isName } from './wire.names.js';
 import { isSpecifierSet, parseVersion } from './wire.versions.js';
 
-/** A field: RFC 822 allows any printable character but the colon. */
-const FIELD = /^([!-9;-~]+):[ \t]*(.*)$/;
+/**
+ * The name of a field: RFC 822 allows any printable character but the colon. The value is not part of the expression:
+ * `:[ \t]*(.*)$` takes quadratic time for a long run of blanks before a U+2028, which `.` does not match.
+ */
+const FIELD = /^([!-9;-~]+):/;
 
 /**
  * Continuation lines of Description begin with seven blanks and a bar (older tools) or eight blanks.
@@ -40,8 +43,9 @@ export const parseMetadata = (bytes: Uint8Array): ICoreMetadata => {
       values.push(`${values.pop()}\n${line}`);
       continue;
     }
-    const [, name, value] = FIELD.exec(line) ?? [];
-    if (name === undefined || value === undefined) break;
+    const [, name] = FIELD.exec(line) ?? [];
+    if (name === undefined) break;
+    const value = line.slice(name.length + 1).replace(/^[ \t]+/, '');
     const known = fields.get(name.toLowerCase());
     values = known ?? [];
     if (!known) fields.set(name.toLowerCase(), values);

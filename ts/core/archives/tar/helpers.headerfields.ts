@@ -60,16 +60,23 @@ export const assertOneMeaning = (noun: string, header: Buffer, size: number): vo
   if (isGnu && header.readUInt8(PREFIX) !== 0) throw invalidArchive(`${noun} has an entry with two names`);
 };
 
-/** Keys of a pax header. Throws `invalid` for records that are malformed, or that are there twice. */
+/** Fields that say which entry it is, and where its content ends. */
+const DECISIVE = ['path', 'linkpath', 'size'];
+
+/**
+ * Keys of a pax header, which may have zeros behind its records. Throws `invalid` for records that are malformed or there
+ * twice, and for an empty value of a field that decides.
+ */
 const paxKeys = (noun: string, content: Buffer): Set<string> => {
   const keys = new Set<string>();
   const malformed = () => invalidArchive(`${noun} has a malformed pax header`);
-  for (let rest = content; rest.length > 0; ) {
+  for (let rest = content; rest.length > 0 && rest[0] !== 0; ) {
     const [start = '', length = ''] = /^([0-9]{1,9}) /.exec(rest.toString('latin1', 0, 10)) ?? [];
     const record = rest.subarray(start.length, Number(length));
     const key = record.toString('utf8').split('=', 1)[0] as string;
     const isWhole = length !== '' && Number(length) <= rest.length && record.at(-1) === 0x0a && record.includes('=');
     if (!isWhole || keys.has(key)) throw malformed();
+    if (DECISIVE.includes(key) && record.at(-2) === 0x3d) throw malformed();
     keys.add(key);
     rest = rest.subarray(Number(length));
   }
@@ -83,7 +90,7 @@ const paxKeys = (noun: string, content: Buffer): Set<string> => {
 export const assertPaxRecords = (noun: string, type: string, content: Buffer): void => {
   for (const key of paxKeys(noun, content)) {
     if (key.startsWith('GNU.sparse.')) throw invalidArchive(`${noun} contains a sparse file`);
-    if (type === 'g' && ['path', 'linkpath', 'size'].includes(key)) {
+    if (type === 'g' && DECISIVE.includes(key)) {
       throw invalidArchive(`${noun} has a global pax header with a ${key}`);
     }
   }

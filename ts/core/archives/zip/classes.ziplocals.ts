@@ -19,7 +19,10 @@ const MAX_ENTRIES = 200_000;
 const MAX_NAME = 4096;
 /** bytes of all names: they are in memory until the directory has confirmed them */
 const MAX_NAMES = 32 * 1024 * 1024;
-/** bytes of all contents that are kept */
+/**
+ * bytes of all contents that are kept, packed and unpacked: they are unpacked together, and 20,000 wanted files of 4 KiB
+ * may unpack to 4 MiB each
+ */
 const MAX_KEPT = 64 * 1024 * 1024;
 
 /** what a directory's header can look like at its beginning, and a file's */
@@ -43,6 +46,7 @@ export class ZipLocals {
   private readonly paths = new Set<string>();
   private namesSize = 0;
   private keptSize = 0;
+  private keptUnpacked = 0;
 
   constructor(
     private readonly feed: ByteFeed,
@@ -100,7 +104,7 @@ export class ZipLocals {
     this.assertTotal(header.size);
     const keeper = this.keeper(path, limit, header.size);
     yield* this.feed.skip(header.packedSize, keeper?.add);
-    if (keeper) this.kept.push({ path, header, packed: keeper.whole() });
+    if (keeper) this.keep({ path, header, packed: keeper.whole() });
   }
 
   /**
@@ -128,7 +132,7 @@ export class ZipLocals {
         this.confirm(header, descriptor);
         keeper?.assertSize(header.size);
         this.assertTotal(header.size);
-        if (keeper) this.kept.push({ path, header, packed: keeper.whole() });
+        if (keeper) this.keep({ path, header, packed: keeper.whole() });
         return;
       }
       pass(Math.max(0, feed.unread.length - HELD_BACK));
@@ -163,6 +167,16 @@ export class ZipLocals {
     Object.assign(header, { crc, packedSize, size });
   }
 
+  private keep(kept: IZipKept): void {
+    this.keptUnpacked += kept.header.size;
+    if (this.keptUnpacked > MAX_KEPT) throw this.tooManyKept(kept.path);
+    this.kept.push(kept);
+  }
+
+  private tooManyKept(path: string): RegistryError {
+    return invalidArchive(`${this.rules.noun} has too many files like ${path}`);
+  }
+
   private assertTotal(size: number): void {
     const { noun, maxUnpackedSize } = this.rules;
     this.unpackedSize += size;
@@ -195,7 +209,7 @@ export class ZipLocals {
         this.keptSize += bytes.length;
         // deflate makes incompressible content longer by five bytes in 16 KiB
         if (gathered.size > limit * 1.001 + 1024) throw tooLarge();
-        if (this.keptSize > MAX_KEPT) throw invalidArchive(`${noun} has too many files like ${path}`);
+        if (this.keptSize > MAX_KEPT) throw this.tooManyKept(path);
       },
       whole: () => gathered.whole(),
     };
