@@ -50,6 +50,8 @@ registry-index = "sparse+https://other.example.org/"
 version = ">= 1.2.3"
 [dev-dependencies]
 tester = "1.*"
+[dev_dependencies]
+older = "2"
 [build-dependencies.own]
 version = "=1.0.0"
 registry-index = "sparse+${OWN}/"
@@ -99,6 +101,7 @@ big = 9223372036854775807
     dep('alias', '^1.0, <2', { ...foreign, optional: true, default_features: false, features: ['f'] }),
     dep('public', '>=1.2.3', {}),
     dep('tester', '1.*', { kind: 'dev' }),
+    dep('older', '^2', { kind: 'dev' }),
     dep('own', '=1.0.0', { kind: 'build', registry: null }),
     dep('win', '^0.1', { target: 'cfg(windows)', artifact: ['bin'], bindep_target: 'x86_64-unknown-none', lib: false }),
   ]);

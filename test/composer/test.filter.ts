@@ -63,3 +63,16 @@ t.test('the summary shows only packages that the caller may read', async (t) => 
   }
   t.same((await anon.get('/filter.json')).json(), { filter: { malware: { 'open/lib': '*' } } });
 });
+
+t.test('a package has a thousand entries at most, because each answer about it contains all', async (t) => {
+  const { registry, admin, writer, anon } = await composerWorld(t);
+  await writer.publish('acme/lib', '1.0.0');
+  const filters = Array.from({ length: 1000 }, (_, at) => ({ list: 'malware', constraint: `1.0.${at}` }));
+  await registry
+    .getStorage()
+    .update<object>('composer/packages/acme/lib/metadata.json', (document) => ({ ...document, filters }));
+  const path = '/packages/acme/lib/filter/malware';
+  t.match(await admin.put(path, { constraint: '2.0' }), { status: 400, text: /more than 1000 filter entries/ });
+  t.match(await admin.put(path, { constraint: '1.0.7', reason: 'x' }), { status: 200 }, 'one of them is replaced');
+  t.equal(((await anon.get('/p2/acme/lib.json')).json() as { filter: { malware: [] } }).filter.malware.length, 1000);
+});

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { clockOf } from '../support/clock.js';
-import { type PypiActor, pypiWorld } from '../support/pypi/actors.js';
+import { JSON_TYPE, type PypiActor, pypiWorld } from '../support/pypi/actors.js';
 import { sdist, wheel } from '../support/pypi/distributions.js';
 
 const FILE = 'demo-1.0-py3-none-any.whl';
@@ -34,6 +34,13 @@ t.test('one file is yanked', async (t) => {
   );
   t.match(await writer.json('POST', `/pypi/packages/demo/${FILE}/unyank`), { status: 200 });
   t.same((await anon.page('demo')).files[0]?.yanked, false);
+  await writer.json('POST', `/pypi/packages/demo/${FILE}/yank`, { reason: 'x' });
+  await writer.upload(wheel('demo', '1.0', { tags: 'cp312-cp312-linux_x86_64' }));
+  t.same(
+    (await anon.page('demo')).files.map((file) => file.yanked),
+    ['x', false, false],
+    'a later file of a release that is yanked in part is not yanked',
+  );
 });
 
 t.test('a file that comes to a yanked release is yanked with it', async (t) => {
@@ -81,6 +88,8 @@ t.test('files, releases and projects are deleted, and their names stay used', as
   t.match(await writer.upload(wheel('demo', '1.0')), { status: 400 });
   t.match(await writer.upload(wheel('Demo', '4.0')), { status: 200 }, 'a new version brings the project back');
   t.same((await anon.page('demo')).versions, ['4.0']);
+  const { projects } = (await anon.get('/simple/', { accept: JSON_TYPE })).json();
+  t.same(projects, [{ name: 'Demo' }], 'under the name that it has now');
 });
 
 t.test('allowRepublish: a deleted name can be used again, for other bytes', async (t) => {
@@ -128,7 +137,8 @@ t.test('the status of a project and its effects', async (t) => {
     }
   }
   t.match((await anon.get(`/pypi/packages/demo/${FILE}`)).text, 'its files are closed: malware');
-  t.same((await anon.get('/pypi/demo/json')).json().releases, {});
+  t.match((await anon.get('/pypi/demo/json')).json(), { info: { name: 'demo' }, releases: {}, urls: [] });
+  t.same((await anon.get('/pypi/demo/1.0/json')).json().urls, []);
   t.match(await writer.upload(wheel('demo', '2.0')), { status: 403, text: /quarantined/ });
 
   t.match(await put('active', undefined, admin), { status: 200 });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
 import { pypiWorld } from '../support/pypi/actors.js';
-import { hex, wheel } from '../support/pypi/distributions.js';
+import { hex, sdist, wheel } from '../support/pypi/distributions.js';
 
 t.test('files with HEAD, all ranges and conditions, small and large', async (t) => {
   const { anon, writer } = await pypiWorld(t);
@@ -62,6 +62,20 @@ t.test('a file is found under every spelling of its project', async (t) => {
   ]) {
     t.equal((await anon.get(`/pypi/packages/${path}`)).status, 404, path);
   }
+});
+
+t.test('only wheels have metadata to be fetched', async (t) => {
+  const { anon, writer } = await pypiWorld(t);
+  const files = [wheel('demo', '1.0'), await sdist('demo', '1.0')];
+  for (const file of files) await writer.upload(file);
+  const statuses = files.map(
+    async ({ filename }) => (await anon.get(`/pypi/packages/demo/${filename}.metadata`)).status,
+  );
+  t.same(await Promise.all(statuses), [200, 404]);
+  t.same(
+    (await anon.page('demo')).files.map((file) => file['core-metadata'] !== false),
+    [true, false],
+  );
 });
 
 t.test('a stored file that no document names does not exist, and is swept', async (t) => {

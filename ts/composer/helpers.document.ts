@@ -1,4 +1,5 @@
 import { RegistryError } from '../core/classes.registryerror.js';
+import { absentName } from '../core/pipeline/helpers.refusal.js';
 import { timeOfChange } from '../core/storage/helpers.changetime.js';
 import type {
   IComposerArtifact,
@@ -44,13 +45,10 @@ export const findVersion = (
 export const hasVersions = (document: IComposerDocument | null | undefined): document is IComposerDocument =>
   document !== null && document !== undefined && document.versions.length > 0;
 
-export const missing = (what: string): RegistryError =>
-  new RegistryError('notFound', `${what} is not in this registry`);
-
 /** Returns the document of a package that has versions; throws `notFound` otherwise. */
 export const existing = (document: IComposerDocument | null | undefined, name: string): IComposerDocument => {
   if (hasVersions(document)) return document;
-  throw missing(name);
+  throw absentName(name);
 };
 
 /** The zips of a version that can be downloaded, the newest first. */
@@ -154,7 +152,7 @@ export const removeFilter = (
   const before = document.filters ?? [];
   const left = before.filter((one) => one.list !== list || (constraint !== undefined && one.constraint !== constraint));
   if (left.length === before.length) {
-    throw missing(`${constraint ?? 'An entry'} in the filter list ${list} of ${document.name}`);
+    throw absentName(`${constraint ?? 'An entry'} in the filter list ${list} of ${document.name}`);
   }
   return withFilters(document, left, stamp);
 };

@@ -318,6 +318,27 @@ t.test('lists are read 16 at a time', async (t) => {
   }
 });
 
+t.test('an outage of the store is no list in which users or tokens are missing', async (t) => {
+  const store = new MemoryObjectStore();
+  const { auth: maker } = await startAuth({ store });
+  await maker.users.create({ username: 'ann', password: 'pass' });
+  await maker.createNpmToken('ann');
+  const get = store.get.bind(store);
+  store.get = async (key) => {
+    if (/^auth\/(users|tokens)\//.test(key)) throw new RegistryError('unavailable', 'The store is down');
+    return get(key);
+  };
+  const lists: ((auth: AuthManager) => Promise<unknown>)[] = [
+    (auth) => auth.users.list(),
+    (auth) => auth.listTokens(),
+    (auth) => auth.listTokens('ann'),
+  ];
+  for (const list of lists) {
+    const { auth } = await startAuth({ store });
+    await t.rejects(list(auth), { kind: 'unavailable' });
+  }
+});
+
 t.test('what is changed elsewhere counts within five seconds', async (t) => {
   const [store, clock] = [new MemoryObjectStore(), new Clock()];
   const config = PRIVATE;

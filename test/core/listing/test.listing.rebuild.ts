@@ -1,6 +1,7 @@
 import { utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
+import { RegistryError } from '../../../ts/core/classes.registryerror.js';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
 import { PackageCatalog } from '../../../ts/core/listing/classes.packagecatalog.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
@@ -113,15 +114,17 @@ t.test('a replica that runs mends the base as well', async (t) => {
 });
 
 t.test('listings fail only as long as the store does', async (t) => {
-  const inner = await filled();
-  await inner.delete(MANIFEST);
-  const one = replica(inner);
-  one.store.before = ({ key }) => {
-    if (key.startsWith('toy/packages/')) throw new Error('down');
-  };
-  await t.rejects(one.catalog.entries(FRESH));
-  one.store.before = undefined;
-  t.same(await listed(one), names);
+  for (const failing of ['list', 'get']) {
+    const inner = await filled();
+    await inner.delete(MANIFEST);
+    const one = replica(inner);
+    one.store.before = ({ verb, key }) => {
+      if (verb === failing && key.startsWith('toy/packages/')) throw new RegistryError('unavailable', 'down');
+    };
+    await t.rejects(one.catalog.entries(FRESH), { kind: 'unavailable' }, `no short list: ${failing}`);
+    one.store.before = undefined;
+    t.same(await listed(one), names);
+  }
 });
 
 t.test('a document that cannot be read does not keep the others from being listed', async (t) => {

@@ -1,6 +1,7 @@
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
-import { artifactsOf, hasVersions, missing } from '../helpers.document.js';
+import { absentName } from '../../core/pipeline/helpers.refusal.js';
+import { artifactsOf, hasVersions } from '../helpers.document.js';
 import { packageOf } from '../helpers.names.js';
 import type { IComposerDocument } from '../interfaces.composer.js';
 import { documentKey, ZIP_TYPE } from '../keys.composer.js';
@@ -55,6 +56,6 @@ export const getZip = async (call: RegistryCall): Promise<IResponse> => {
         contentType: ZIP_TYPE,
       },
     }));
-  if (!served) throw missing(`${name} ${reference.slice(0, 64)}.zip`);
+  if (!served) throw absentName(`${name} ${reference.slice(0, 64)}.zip`);
   return served;
 };

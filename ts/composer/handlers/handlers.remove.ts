@@ -1,6 +1,7 @@
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
+import { absentName } from '../../core/pipeline/helpers.refusal.js';
 import { droppedKeys } from '../../core/storage/commit/helpers.dropped.js';
-import { existing, findVersion, missing, removeVersions, wasRemovedBy } from '../helpers.document.js';
+import { existing, findVersion, removeVersions, wasRemovedBy } from '../helpers.document.js';
 import { packageOf } from '../helpers.names.js';
 import { namedKeys } from '../helpers.orphans.js';
 import type { IComposerDocument } from '../interfaces.composer.js';
@@ -43,7 +44,7 @@ export const deleteVersion = async (call: RegistryCall, composer: IComposerParts
   const { version, normalized } = parseVersion(call.params.version as string);
   const choose = (document: IComposerDocument): string[] => {
     if (findVersion(document, normalized)) return [normalized];
-    throw missing(`${name} ${version}`);
+    throw absentName(`${name} ${version}`);
   };
   await remove(call, composer, name, { version, choose });
   return { status: 'success', message: `${name} ${version} was deleted` };
