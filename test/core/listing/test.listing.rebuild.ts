@@ -4,6 +4,7 @@ import t from 'tap';
 import { RegistryError } from '../../../ts/core/classes.registryerror.js';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
 import { PackageCatalog } from '../../../ts/core/listing/classes.packagecatalog.js';
+import { SearchIndex } from '../../../ts/core/listing/search/classes.searchindex.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
 import { makeDirectory, openStore, tree } from '../../support/store/objectstore-directory.js';
@@ -226,6 +227,42 @@ t.test('a rebuild that lists other packages of the same documents says which: se
     ['always', 'new'],
   );
 });
+
+t.test(
+  'a rebuild that lists other things of the same documents: a search on a running replica finds them',
+  async (t) => {
+    const inner = new MemoryObjectStore();
+    // two releases on one store: the newer one lists a description that the older one had left out
+    const release = (describe: (name: string) => string) => {
+      const catalog = new PackageCatalog<{ name: string }, { description: string }>(new RegistryStorage(inner), {
+        prefix: 'toy/catalog',
+        documentKey: (name) => `toy/packages/${name}.json`,
+        documents: { prefix: 'toy/packages/', nameOf: (key) => /([^/]+)\.json$/.exec(key)?.[1] },
+        entry: (name) => ({ description: describe(name) }),
+      });
+      const index = new SearchIndex<{ description: string }>(catalog, {
+        fields: { description: { boost: 1, text: ({ description }) => description } },
+        closeness: () => 1,
+        compare: () => 0,
+      });
+      return {
+        catalog,
+        found: async (text: string) => (await index.search(text, { most: 9 })).map(({ name }) => name),
+      };
+    };
+    const writer = new RegistryStorage(inner);
+    for (const name of ['same', 'told']) await writer.update(`toy/packages/${name}.json`, () => ({ name }));
+    const running = release(() => 'plain');
+    await running.catalog.entries(FRESH);
+    t.same((await running.found('plain')).sort(), ['same', 'told']);
+    const { version } = running.catalog;
+    await release((name) => (name === 'told' ? 'curious' : 'plain')).catalog.rebuild();
+    await running.catalog.entries(FRESH);
+    t.same(await running.found('curious'), ['told']);
+    t.same(await running.found('plain'), ['same']);
+    t.same([...(running.catalog.changedSince(version) ?? [])], ['told'], 'only these are indexed again');
+  },
+);
 
 t.test('a rebuild does not believe entries from before it', async (t) => {
   const inner = await filled(20);
