@@ -9,6 +9,15 @@ const TYPE = 156;
 const MAGIC = 257;
 /** where a header with the magic of `ustar\0` has the first part of a long name, and one of GNU tar has times */
 const PREFIX = 345;
+/** mode, user, group, time, and the numbers of a device: start and end */
+const NUMBERS = [
+  [100, 108],
+  [108, 116],
+  [116, 124],
+  [136, 148],
+  [329, 337],
+  [337, 345],
+] as const;
 
 const impossible = (noun: string): RegistryError => invalidArchive(`${noun} has an entry with an impossible size`);
 
@@ -29,6 +38,17 @@ export const strictSize = (noun: string, header: Buffer): number => {
   const [, digits] = /^ *([0-7]*)[ \0]*$/.exec(header.toString('latin1', SIZE.start, SIZE.end)) ?? [];
   if (digits === undefined) throw impossible(noun);
   return digits === '' ? 0 : Number.parseInt(digits, 8);
+};
+
+/** Throws `invalid` for a number that Python cannot read: it takes such a header for the end of the archive. */
+export const assertNumbers = (noun: string, header: Buffer): void => {
+  for (const [start, end] of NUMBERS) {
+    const first = header.readUInt8(start);
+    const text = header.toString('latin1', start, end).replace(/\0.*$/s, '');
+    if (first !== 0x80 && first !== 0xff && !/^ *[0-7]* *$/.test(text)) {
+      throw invalidArchive(`${noun} has an entry with a malformed number in its header`);
+    }
+  }
 };
 
 /** Throws `invalid` if this block is a header with a size that `tar-stream` cannot read: it waits for ever then. */
