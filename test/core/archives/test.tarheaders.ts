@@ -99,6 +99,10 @@ t.test('an entry whose name is another one for other readers is refused', async 
     ['a file that is a folder for Python', [{ name: 'demo-1.0/x/', type: '\0', content: hidden }]],
     ['a pax record without a length', [tarPart({ name: 'x', type: 'x', content: 'path=a\n' }), file]],
     ['a pax record that is too long', [tarPart({ name: 'x', type: 'x', content: '99 path=a\n' }), file]],
+    [
+      'more pax records than any tool writes',
+      [paxPart(Object.fromEntries(Array.from({ length: 1001 }, (_, at) => [`k${at}`, 'v']))), file],
+    ],
     ['a pax header without an entry', [paxPart({ path: 'demo-1.0/y' })]],
   ];
   for (const [name, parts] of cases) {

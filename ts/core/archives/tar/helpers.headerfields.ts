@@ -83,6 +83,9 @@ export const assertOneMeaning = (noun: string, header: Buffer, size: number): vo
 /** Fields that say which entry it is, and where its content ends. */
 const DECISIVE = ['path', 'linkpath', 'size'];
 
+/** records of a pax header, of which tools write some ten; 4 MiB of short ones take seconds to read */
+const MAX_RECORDS = 1000;
+
 /**
  * Keys of a pax header, which may have zeros behind its records. Throws `invalid` for records that are malformed or there
  * twice, and for an empty value of a field that decides.
@@ -95,7 +98,7 @@ const paxKeys = (noun: string, content: Buffer): Set<string> => {
     const record = rest.subarray(start.length, Number(length));
     const key = record.toString('utf8').split('=', 1)[0] as string;
     const isWhole = length !== '' && Number(length) <= rest.length && record.at(-1) === 0x0a && record.includes('=');
-    if (!isWhole || keys.has(key)) throw malformed();
+    if (!isWhole || keys.has(key) || keys.size === MAX_RECORDS) throw malformed();
     if (DECISIVE.includes(key) && record.at(-2) === 0x3d) throw malformed();
     keys.add(key);
     rest = rest.subarray(Number(length));
