@@ -2,7 +2,9 @@ import t from 'tap';
 import { clockOf, composerWorld } from '../support/composer/actors.js';
 
 t.test('an administrator blocks a version at every client, and allows it again', async (t) => {
-  const { registry, admin, writer, anon } = await composerWorld(t);
+  const { registry, admin, writer, anon } = await composerWorld(t, {
+    composer: { enabled: true, filterLists: ['malware', 'typo'] },
+  });
   const tick = clockOf(registry);
   await writer.publish('acme/lib', '1.0.0');
   await writer.publish('acme/lib', '1.1.0');
@@ -46,6 +48,10 @@ t.test('entries that would make every client stop are refused', async (t) => {
     t.match(await admin.put(path, JSON.stringify(body)), { status: 400 }, JSON.stringify(body));
   }
   t.equal((await admin.put(path, { constraint: '1.0', reason: 'x'.repeat(5000) })).status, 400);
+  for (const text of ['\u001b[2Jclean', 'two\nlines', '\u009b2J']) {
+    t.equal((await admin.put(path, { constraint: '1.0', reason: text })).status, 400, 'clients print it');
+    t.equal((await admin.put(path, { constraint: '1.0', url: text })).status, 400);
+  }
   for (const list of ['advisories', 'abandoned', 'ignore-x', 'a b', 'packages', 'x'.repeat(100)]) {
     const answer = await admin.put(`/packages/acme/lib/filter/${encodeURIComponent(list)}`, { constraint: '1.0' });
     t.equal(answer.status, 400, list);
@@ -75,4 +81,20 @@ t.test('a package has a thousand entries at most, because each answer about it c
   t.match(await admin.put(path, { constraint: '2.0' }), { status: 400, text: /more than 1000 filter entries/ });
   t.match(await admin.put(path, { constraint: '1.0.7', reason: 'x' }), { status: 200 }, 'one of them is replaced');
   t.equal(((await anon.get('/p2/acme/lib.json')).json() as { filter: { malware: [] } }).filter.malware.length, 1000);
+});
+
+t.test('a list that packages.json does not announce is refused, because no client would look at it', async (t) => {
+  for (const [filterLists, lists] of [
+    [undefined, 'malware'],
+    [['typo', 'old'], 'typo, old'],
+    [[], 'none'],
+  ] as const) {
+    const { admin, writer, anon } = await composerWorld(t, {
+      composer: { enabled: true, ...(filterLists && { filterLists: [...filterLists] }) },
+    });
+    await writer.publish('acme/lib', '1.0.0');
+    const answer = await admin.put('/packages/acme/lib/filter/malwre', { constraint: '*' });
+    t.match(answer, { status: 400, text: `the lists of this registry are ${lists} (` });
+    t.notOk(Object.hasOwn((await anon.get('/p2/acme/lib.json')).json(), 'filter'), 'nothing is stored');
+  }
 });

@@ -131,6 +131,11 @@ t.test('what is dangerous, or is read in two ways, is refused', async (t) => {
     ['a hard link to another folder', [TOML, link('other/x', '1')]],
     ['a file below a link', [TOML, link('sub'), { name: 'demo-1.0/link/file' }]],
     ['a file in the place of a link', [TOML, link('sub'), { name: 'demo-1.0/link' }]],
+    ['a file below a link of another case', [TOML, link('sub'), { name: 'demo-1.0/LINK/file' }]],
+    [
+      'a file below a link whose accent is written in another form',
+      [TOML, link('sub', '2', 'demo-1.0/\u00e9'), { name: 'demo-1.0/e\u0301/file' }],
+    ],
     ['the wanted file twice', [TOML, TOML]],
     ['the wanted file as a link', [link('other', '2', TOML.name)]],
     ['the wanted file too large', [{ ...TOML, content: 'x'.repeat(1001) }]],

@@ -145,6 +145,12 @@ t.test('what the format allows is accepted', async (t) => {
         },
       ],
     ],
+    [
+      'a link whose name differs from a file only in case',
+      [META, { name: 'demo/meta', content: 'META', mode: 0o120777 }],
+      {},
+      { links: 'allow' },
+    ],
     ['a symbolic link', [META, { name: 'demo/link', content: 'META', mode: 0o120777 }], {}, { links: 'allow' }],
   ];
   for (const [name, parts, whole, rules] of cases) {
@@ -252,6 +258,11 @@ t.test('what is dangerous is refused', async (t) => {
     [
       'a link behind a file that lies below it',
       [{ name: 'demo/link/x' }, { name: 'demo/link', content: '/etc', mode: 0o120777 }],
+      { links: 'allow' },
+    ],
+    [
+      'a file below a link of another case',
+      [{ name: 'demo/LINK/x' }, { name: 'demo/link', content: '/etc', mode: 0o120777 }],
       { links: 'allow' },
     ],
     ['a file below a file', [{ name: 'demo/a' }, { name: 'demo/a/x' }]],

@@ -38,9 +38,16 @@ export const staysInside = (path: readonly string[], target: string, top: readon
   return ups <= left.length && [...base, ...steps.slice(ups)].slice(0, top.length).join('/') === top.join('/');
 };
 
+/**
+ * A text that is the same for names of one file on systems that ignore case or the form of accents (macOS, Windows).
+ */
+const sameFile = (path: string): string => path.normalize('NFC').toLowerCase();
+
 /** Refuses entries below a link: an unpacker would write them to the place where the link leads. */
 export class LinkGuard {
   private readonly links = new Set<string>();
+  /** by `sameFile`: on such a system, entries below `Link` are below `link` */
+  private readonly anyCase = new Set<string>();
 
   constructor(private readonly noun: string) {}
 
@@ -48,13 +55,17 @@ export class LinkGuard {
   public check(segments: readonly string[], isLink: boolean): void {
     const path = segments.join('/');
     if (this.links.size > 0) {
-      for (let count = 1; count < segments.length; count++) {
-        if (this.links.has(segments.slice(0, count).join('/'))) throw this.below();
+      const folded = sameFile(path);
+      for (let end = folded.indexOf('/'); end > 0; end = folded.indexOf('/', end + 1)) {
+        if (this.anyCase.has(folded.slice(0, end))) throw this.below();
       }
+      // not in any case: repositories for Linux have `readme.md` as a link to `README.md`
       if (this.links.has(path))
         throw invalidArchive(`${this.noun} contains a link and something else of the same name`);
     }
-    if (isLink) this.links.add(path);
+    if (!isLink) return;
+    this.links.add(path);
+    this.anyCase.add(sameFile(path));
   }
 
   private below(): RegistryError {

@@ -1,5 +1,5 @@
 import { RegistryError } from '../../classes.registryerror.js';
-import { invalidArchive } from '../helpers.paths.js';
+import { invalidArchive, LinkGuard } from '../helpers.paths.js';
 import { ByteFeed, type TSteps } from './classes.bytefeed.js';
 import { ZipDirectory } from './classes.zipdirectory.js';
 import { ZipLocals } from './classes.ziplocals.js';
@@ -26,6 +26,10 @@ function* readZip(feed: ByteFeed, rules: IZipRules, locals: ZipLocals, directory
 /** Throws `invalid` for an entry below a file or a link: it could only be written through that. */
 const assertTree = (noun: string, entries: ReadonlyMap<string, IZipEntry>): void => {
   const folders = new Set<string>();
+  const links = new LinkGuard(noun);
+  const all = [...entries.values()];
+  for (const { path } of all.filter(({ kind }) => kind === 'link')) links.check(path.split('/'), true);
+  for (const { path } of all.filter(({ kind }) => kind !== 'link')) links.check(path.split('/'), false);
   for (const path of entries.keys()) {
     for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
       const folder = path.slice(0, end);
