@@ -298,7 +298,8 @@ t.test(
       await inner.put(toy.documentKey('a'), Buffer.from(content), { metadata: info?.metadata });
       t.equal(await toy.sweepToys(storage, {}), 0, content);
       t.ok(await inner.head(toy.artifactKey('a', '1.0.0')), content);
-      if (content !== '[]') await t.rejects(storage.read(toy.documentKey('a')), { kind: 'internal' } as unknown as Error, content);
+      if (content !== '[]')
+        await t.rejects(storage.read(toy.documentKey('a')), { kind: 'internal' } as unknown as Error, content);
       await t.rejects(toy.publishToy(storage, 'a', '1.0.0', Buffer.from('other')), content);
     }
   },
