@@ -58,6 +58,7 @@ const ROOMS = [
   ['ts/core/classes.authmanager.ts'],
   ['ts/core/pipeline/'],
   ['ts/core/classes.baseregistry.ts'],
+  ['ts/core/classes.packageregistry.ts'],
 ];
 const room = (file: string): number => ROOMS.findIndex((places) => places.some((place) => file.startsWith(place)));
 

@@ -253,7 +253,7 @@ t.test('every name that the documentation of the interface has is accepted', asy
     oci: npm,
     npm,
     maven: block('maven'),
-    cargo: { ...block('cargo'), features: {} },
+    cargo: { ...block('cargo'), features: {}, defaultIndex: 'self' },
     composer: { ...block('composer'), features: {} },
     pypi: { ...block('pypi'), features: {} },
     rubygems: block('rubygems'),

@@ -1,3 +1,4 @@
+import type { ICargoConfig } from './cargo/interfaces.config.js';
 import type { IComposerConfig } from './composer/interfaces.config.js';
 import type { IAuthConfig, IAuthProvider } from './core/auth/interfaces.auth.js';
 import type { BaseRegistry } from './core/classes.baseregistry.js';
@@ -8,7 +9,7 @@ import type { IRegistryServices } from './core/pipeline/interfaces.pipeline.js';
 import type { IStorageHooks } from './core/storage/hooks/interfaces.hooks.js';
 import type { IOciConfig } from './oci/interfaces.config.js';
 
-export type { IComposerConfig, IOciConfig, IS3StorageConfig };
+export type { ICargoConfig, IComposerConfig, IOciConfig, IS3StorageConfig };
 
 /** S3 (IS3Descriptor with the bucket), a local directory, or a driver of the embedder. */
 export type TStorageConfig = IS3StorageConfig | IDirectoryStorageConfig | IObjectStoreConfig;
@@ -51,7 +52,7 @@ export interface IRegistryConfig {
   oci?: IOciConfig | undefined;
   npm?: IProtocolConfig | undefined;
   maven?: IProtocolConfig | undefined;
-  cargo?: IProtocolConfig | undefined;
+  cargo?: ICargoConfig | undefined;
   composer?: IComposerConfig | undefined;
   pypi?: IProtocolConfig | undefined;
   rubygems?: IProtocolConfig | undefined;

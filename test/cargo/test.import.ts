@@ -8,6 +8,7 @@ import { cargoWorld } from '../support/cargo/actors.js';
 import { crateFile, manifestOf } from '../support/cargo/crates.js';
 import { temporaryFolder } from '../support/registry.js';
 
+const DEFAULT = 'https://git.example.org/index';
 const OWN = 'https://crates.example.org/cargo';
 
 /** Imports a folder as the command does. */
@@ -27,7 +28,7 @@ const importFolder = async (registry: SmartRegistry, folder: string): Promise<II
 };
 
 t.test('crates are imported with the metadata that cargo would send', async (t) => {
-  const { anon, registry } = await cargoWorld(t, { cargo: { enabled: true, registryUrl: OWN } });
+  const { anon, registry } = await cargoWorld(t, { cargo: { enabled: true, registryUrl: OWN, defaultIndex: DEFAULT } });
   const folder = await temporaryFolder(t);
   // as `cargo package` writes it
   const manifest = manifestOf(
@@ -49,6 +50,8 @@ registry-index = "sparse+https://other.example.org/"
 version = ">= 1.2.3"
 [dev-dependencies]
 tester = "1.*"
+[dev_dependencies]
+older = "2"
 [build-dependencies.own]
 version = "=1.0.0"
 registry-index = "sparse+${OWN}/"
@@ -89,7 +92,7 @@ big = 9223372036854775807
     default_features: true,
     target: null,
     kind: 'normal',
-    registry: 'https://github.com/rust-lang/crates.io-index',
+    registry: DEFAULT,
     package: null,
     ...more,
   });
@@ -98,6 +101,7 @@ big = 9223372036854775807
     dep('alias', '^1.0, <2', { ...foreign, optional: true, default_features: false, features: ['f'] }),
     dep('public', '>=1.2.3', {}),
     dep('tester', '1.*', { kind: 'dev' }),
+    dep('older', '^2', { kind: 'dev' }),
     dep('own', '=1.0.0', { kind: 'build', registry: null }),
     dep('win', '^0.1', { target: 'cfg(windows)', artifact: ['bin'], bindep_target: 'x86_64-unknown-none', lib: false }),
   ]);
@@ -115,4 +119,26 @@ t.test('a file with other bytes of a version that exists is a failure, and chang
   await writeFile(path, await crateFile('fyk', '1.0.0', { files: { other: 'bytes' } }));
   t.match(await importFolder(registry, folder), [{ outcome: 'failed', reason: /already uploaded/ }]);
   t.equal((await anon.get('/3/f/fyk')).text, before);
+});
+
+t.test('a dependency that names no registry is of the one that the configuration names', async (t) => {
+  const manifest = `[package]
+name = "app"
+version = "1.0.0"
+[dependencies]
+serde = "1"
+`;
+  const folder = await temporaryFolder(t);
+  await writeFile(join(folder, 'app.crate'), await crateFile('app', '1.0.0', { manifest }));
+  const registryOf = async (defaultIndex: string | undefined) => {
+    const { anon, registry } = await cargoWorld(t, { cargo: { enabled: true, registryUrl: OWN, defaultIndex } });
+    const [result] = await importFolder(registry, folder);
+    if (result?.outcome === 'failed') return result.reason;
+    const [line] = await anon.index('/3/a/app');
+    return (line as unknown as { deps: { registry: unknown }[] }).deps[0]?.registry;
+  };
+  t.match(await registryOf(undefined), /"serde" names no registry. Set cargo.defaultIndex/);
+  t.equal(await registryOf('self'), null);
+  t.equal(await registryOf(DEFAULT), DEFAULT);
+  t.equal(await registryOf(`sparse+${OWN}/`), null);
 });

@@ -107,7 +107,7 @@ t.test('renamed, optional and foreign dependencies are in the index as cargo rea
     { name: 'bare', version_req: '*' },
     dependencyOf('bin', { artifact: ['bin'], bindep_target: 'x86_64-unknown-none', lib: true }),
   ];
-  const features = { default: ['alias'], new: ['dep:alias', 'real?/x'], old: [] };
+  const features = { default: ['alias'], new: ['dep:alias'], weak: ['real?/x'], old: [] };
   t.equal(
     (await writer.publish('user', '1.0.0', { metadata: { deps, features, links: 'z', rust_version: '1.70' } })).status,
     200,
@@ -174,7 +174,7 @@ t.test('renamed, optional and foreign dependencies are in the index as cargo rea
     },
   ]);
   t.same(line?.features, { default: ['alias'], old: [] });
-  t.same(line?.features2, { new: ['dep:alias', 'real?/x'] });
+  t.same(line?.features2, { new: ['dep:alias'], weak: ['real?/x'] });
   t.same([line?.v, line?.links, line?.rust_version], [2, 'z', '1.70']);
 });
 
@@ -210,4 +210,23 @@ t.test('lists that are null in the publish are empty in the index', async (t) =>
     t.same([line?.deps, line?.features], [[], {}]);
   }
   t.ok(metadataOf('a', '1.0.0'));
+});
+
+t.test('features that a client has put into features2 itself are where cargo looks for them', async (t) => {
+  const { anon, writer } = await cargoWorld(t);
+  const metadata = { features: { old: [] }, features2: { new: ['dep:x'], plain: ['old'] }, v: 2 };
+  t.equal((await writer.publish('fyk', '1.0.0', { metadata })).status, 200);
+  const [line] = await anon.index('/3/f/fyk');
+  t.same([line?.v, line?.features, line?.features2], [2, { old: [], plain: ['old'] }, { new: ['dep:x'] }]);
+});
+
+t.test('a Cargo.toml without a version is one of 0.0.0, as cargo reads it', async (t) => {
+  const { anon, writer } = await cargoWorld(t);
+  const crate = (version: string) => crateFile('fyk', version, { manifest: '[package]\nname = "fyk"\n' });
+  t.equal((await writer.publish('fyk', '0.0.0', { crate: await crate('0.0.0') })).status, 200);
+  t.equal((await writer.publish('fyk', '1.0.0', { crate: await crate('1.0.0') })).status, 400);
+  t.same(
+    (await anon.index('/3/f/fyk')).map(({ vers }) => vers),
+    ['0.0.0'],
+  );
 });

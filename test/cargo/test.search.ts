@@ -1,4 +1,5 @@
 import t from 'tap';
+import { parseSearch } from '../../ts/cargo/wire/wire.search.js';
 import { type CargoActor, cargoWorld, publishes } from '../support/cargo/actors.js';
 
 interface IFound {
@@ -40,6 +41,11 @@ t.test('the answer has pages', async (t) => {
     t.equal((await names(anon, `q=crate&${odd}`)).length, 10, odd);
   }
   t.equal((await find(anon, '')).meta.total, 15, 'no text: all of them');
+  t.match(
+    parseSearch((name) => ({ q: 'crate', per_page: '1000', page: '3' })[name]),
+    { size: 100, from: 200 },
+    'a page has at most 100',
+  );
 });
 
 t.test('a backport does not change what search shows of a crate', async (t) => {
@@ -53,15 +59,17 @@ t.test('search shows what the caller may read', async (t) => {
   const { anon, writer, tokenOf, registry } = await cargoWorld(t, {
     auth: { anonymousScopes: ['cargo:crate:open-a:read'] },
   });
-  for (const name of ['Open-A', 'open-b', 'open-c']) await publishes(t, writer, name, '1.0.0');
+  for (const name of ['Open-A', 'open-b', 'open-c', 'open_d']) await publishes(t, writer, name, '1.0.0');
   t.same(await find(anon, 'q=open').then(({ crates, meta }) => [crates.map(({ name }) => name), meta.total]), [
     ['Open-A'],
     1,
   ]);
-  const limited = await tokenOf({ scopes: ['cargo:crate:open-c:read'] });
-  t.same((await names(limited, 'q=open')).sort(), ['Open-A', 'open-c']);
-  t.equal((await names(writer, 'q=open')).length, 3);
+  const limited = await tokenOf({ scopes: ['cargo:crate:open-c:read', 'cargo:crate:open_d:read'] });
+  t.same((await names(limited, 'q=open')).sort(), ['Open-A', 'open-c', 'open_d']);
+  const other = await tokenOf({ scopes: ['cargo:crate:open-d:read'] });
+  t.same(await names(other, 'q=open'), ['Open-A'], 'another spelling is another name');
+  t.equal((await names(writer, 'q=open')).length, 4);
   const counts = await registry.rebuildListings();
-  t.equal(counts.get('cargo'), 3);
-  t.same((await names(writer, 'q=open')).sort(), ['Open-A', 'open-b', 'open-c'], 'also after a rebuild');
+  t.equal(counts.get('cargo'), 4);
+  t.same((await names(writer, 'q=open')).sort(), ['Open-A', 'open-b', 'open-c', 'open_d'], 'also after a rebuild');
 });

@@ -2,6 +2,7 @@ import { gunzipSync } from 'node:zlib';
 import t from 'tap';
 import { cargoWorld, details, publishes } from '../support/cargo/actors.js';
 import { crateFile, dependencyOf, manifestOf, sha256 } from '../support/cargo/crates.js';
+import { clockOf } from '../support/clock.js';
 import { FaultObjectStore } from '../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../support/store/memory-objectstore.js';
 
@@ -71,6 +72,8 @@ t.test('a crate is downloaded whole, in parts, and not again', async (t) => {
     t.equal(whole.headers['Cache-Control'], 'max-age=31536000, immutable');
     const head = await anon.send('HEAD', `/api/v1/crates/fyk/${version}/download`);
     t.same([head.status, head.headers['Content-Length'], head.bytes.length], [200, String(crate.length), 0]);
+    const digest = Buffer.from(sha256(crate), 'hex').toString('base64');
+    t.equal(whole.headers['Repr-Digest'], `sha-256=:${digest}:`);
     const etag = `"${sha256(crate)}"`;
     t.equal((await anon.download('fyk', version, { 'if-none-match': etag })).status, 304);
     const part = await anon.download('fyk', version, { range: 'bytes=10-19' });
@@ -122,6 +125,7 @@ t.test('the readme of a version is the one in its crate', async (t) => {
     ['2.1.0', 'readme = false', {}],
     ['2.2.0', 'readme = "gone.md"', {}],
     ['2.3.0', 'readme = "../Cargo.toml"', {}],
+    ['2.4.0', 'readme = "README.md"', { 'README.md': 'x'.repeat(2 * 1024 * 1024 + 1) }],
   ] as const) {
     const none = await publish(version, readme, files);
     t.same([none.status, details(none)], [404, [`fyk ${version} has no readme in this registry`]]);
@@ -129,6 +133,37 @@ t.test('the readme of a version is the one in its crate', async (t) => {
   t.equal((await anon.get('/api/v1/crates/fyk/9.9.9/readme')).status, 404);
 });
 
+t.test('a change by a replica whose clock is behind is seen by a client that compares dates', async (t) => {
+  const { registry, anon, writer } = await cargoWorld(t);
+  const tick = clockOf(registry);
+  await publishes(t, writer, 'fyk', '1.0.0');
+  const changes = [() => writer.yank('fyk', '1.0.0'), () => publishes(t, writer, 'fyk', '1.1.0')];
+  for (const change of changes) {
+    tick(60_000);
+    const client = (await anon.get('/3/f/fyk')).headers['Last-Modified'] as string;
+    t.ok(client);
+    tick(-90_000);
+    await change();
+    tick(120_000);
+    t.equal((await anon.get('/3/f/fyk', { 'if-modified-since': client })).status, 200);
+  }
+});
+
+t.test('the readme of a very large crate is not unpacked', async (t) => {
+  const { anon, writer, registry } = await cargoWorld(t);
+  const manifest = manifestOf('fyk', '1.0.0', 'readme = "README.md"');
+  await publishes(t, writer, 'fyk', '1.0.0', {
+    crate: await crateFile('fyk', '1.0.0', { manifest, files: { 'README.md': 'x' } }),
+  });
+  const path = '/api/v1/crates/fyk/1.0.0/readme';
+  t.equal((await anon.get(path)).status, 200);
+  // the size that the document states decides, so the crate need not be that large
+  await registry.getStorage().update<{ versions: Record<string, object> }>('cargo/index/3/f/fyk', (document) => ({
+    ...document,
+    versions: { '1.0.0': { ...document?.versions['1.0.0'], size: 32 * 1024 * 1024 + 1 } },
+  }));
+  t.equal((await anon.get(path)).status, 404);
+});
 t.test(
   'a crate is unpacked once for its readme, whatever spelling is asked for, and once if it has none',
   async (t) => {

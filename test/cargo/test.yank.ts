@@ -78,3 +78,16 @@ t.test('hooks see the name of the crate, in whatever spelling it is yanked', asy
   t.ok(names.length > 0);
   t.same([...new Set(names)], ['Fyk']);
 });
+
+t.test('a yank that changes nothing writes nothing', async (t) => {
+  const seen: string[] = [];
+  const { writer } = await cargoWorld(t, { storageHooks: { afterPut: async ({ key }) => void seen.push(key) } });
+  await publishes(t, writer, 'fyk', '1.0.0');
+  seen.length = 0;
+  await writer.unyank('fyk', '1.0.0');
+  t.same(seen, []);
+  await writer.yank('fyk', '1.0.0');
+  t.same(seen, ['cargo/index/3/f/fyk']);
+  await writer.yank('fyk', '1.0.0');
+  t.equal(seen.length, 1);
+});

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import t from 'tap';
+import { relativePath } from '../../ts/core/objectstore/directory/files/helpers.names.js';
 import { SmartRegistry } from '../../ts/index.js';
 import { basic, oneLine, run, runHere } from '../support/cli.js';
 import { Actor } from '../support/oci/actors.js';
@@ -48,9 +49,9 @@ t.test('gc: what the store cannot read is said in one line, and not taken for a 
   const cwd = await temporaryFolder(t);
   const data = join(cwd, 'data');
   await prepare(data);
-  const manifests = join(data, 'objects', 'oci', 'manifests', 'a', 'sha256');
-  await mkdir(manifests, { recursive: true });
-  await writeFile(join(manifests, `${'0'.repeat(64)}=`), 'this is no object');
+  const path = join(data, 'objects', relativePath(`oci/manifests/a/sha256:${'0'.repeat(64)}`));
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, 'this is no object');
   const broken = await runHere(t, ['gc'], { SMARTREGISTRY_DATA: data });
   t.equal(broken.code, 1);
   t.match(broken.err, /A stored object is damaged/);

@@ -83,7 +83,7 @@ t.test('a file that fails is reported with its reason, and the others are import
   t.equal(code, 1);
   t.match(out, /^imported npm good 1\.0\.0$/m);
   t.match(out, /^1 imported, 0 already there, 6 failed, 0 skipped$/m);
-  t.match(err, /^smartregistry: .*\/broken\.tgz: The attachment is not a gzip file, or it is damaged$/m);
+  t.match(err, /^smartregistry: .*\/broken\.tgz: The tarball is not a gzip file, or it is damaged$/m);
   t.match(err, /^smartregistry: .*\/nameless\.tgz: Invalid package name/m);
   t.match(err, /^smartregistry: .*\/version\.tgz: A version "9+" is not a clean semantic version/m);
   t.match(err, /^smartregistry: .*\/absent\.tgz: cannot be read: ENOENT$/m);

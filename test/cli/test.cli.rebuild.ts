@@ -33,7 +33,8 @@ t.test('listings are rebuilt while the server runs', async (t) => {
   t.same(await found(registry), ['kept']);
 
   const all = await run(['rebuild'], { cwd });
-  t.match(all, { code: 0, out: 'npm: rebuilt from 2 documents\n' });
+  t.equal(all.code, 0);
+  t.match(all.out, /^npm: rebuilt from 2 documents$/m);
   const wrong = await run(['rebuild', 'maven'], { cwd });
   t.equal(wrong.code, 2);
   oneLine(t, wrong, /"maven" is not enabled; enabled are: oci, npm/);

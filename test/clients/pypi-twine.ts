@@ -41,6 +41,7 @@ t.test('twine uploads', async (t) => {
     const more = await station.dist(ringWheel({ name: 'open-token', version: '3.0' }));
     const refused = await upload(server.upload, more, [], { TWINE_USERNAME: '__token__', TWINE_PASSWORD: readOnly });
     fails(t, refused, /403/);
+    t.match(refused.output.replace(/\s+/g, ' '), /This token does not allow write/, 'it says why, without --verbose');
   });
 
   await t.test('a file whose metadata is another package is refused with a sentence', async (t) => {

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { oneLine, run, runHere } from '../support/cli.js';
@@ -17,8 +18,14 @@ t.test('an administrator keeps the filter lists from the command line', async (t
     'acme/lib 1.1.0 is in the filter list malware\n',
   );
   t.same(await filter(), { malware: [{ constraint: '1.1.0', reason: 'It mines coins' }] });
+  const config = {
+    storage: { directory: './data' },
+    auth: { tokenStore: 'bucket' },
+    composer: { enabled: true, filterLists: ['malware', 'typo'] },
+  };
+  await writeFile(join(cwd, 'registry.json'), JSON.stringify(config));
   await says(
-    ['add', 'Acme/Lib', '<1.0', '--list', 'typo', '--url', 'https://example.org'],
+    ['add', 'Acme/Lib', '<1.0', '--list', 'typo', '--url', 'https://example.org', '--config', 'registry.json'],
     'acme/lib <1.0 is in the filter list typo\n',
   );
   await says(['list', 'acme/lib'], 'malware: 1.1.0  It mines coins\ntypo: <1.0  https://example.org\n');
@@ -35,6 +42,7 @@ t.test('an administrator keeps the filter lists from the command line', async (t
     [['add', 'acme/none', '*'], /acme\/none is not in this registry/],
     [['add', 'acme', '*'], /vendor\/package/],
     [['add', 'acme/lib', '*', '--list', 'advisories'], /reserves the name advisories/],
+    [['add', 'acme/lib', '*', '--list', 'malwre'], /No client would read the filter list "malwre"/],
     [['remove', 'acme/lib'], /is not in this registry/],
     [['list', 'acme/none'], /acme\/none is not in this registry/],
   ];

@@ -2,7 +2,9 @@ import t from 'tap';
 import { clockOf, composerWorld } from '../support/composer/actors.js';
 
 t.test('an administrator blocks a version at every client, and allows it again', async (t) => {
-  const { registry, admin, writer, anon } = await composerWorld(t);
+  const { registry, admin, writer, anon } = await composerWorld(t, {
+    composer: { enabled: true, filterLists: ['malware', 'typo'] },
+  });
   const tick = clockOf(registry);
   await writer.publish('acme/lib', '1.0.0');
   await writer.publish('acme/lib', '1.1.0');
@@ -66,4 +68,33 @@ t.test('the summary shows only packages that the caller may read', async (t) => 
     t.equal((await admin.put(`/packages/${name}/filter/malware`, { constraint: '*' })).status, 200);
   }
   t.same((await anon.get('/filter.json')).json(), { filter: { malware: { 'open/lib': '*' } } });
+});
+
+t.test('a package has a thousand entries at most, because each answer about it contains all', async (t) => {
+  const { registry, admin, writer, anon } = await composerWorld(t);
+  await writer.publish('acme/lib', '1.0.0');
+  const filters = Array.from({ length: 1000 }, (_, at) => ({ list: 'malware', constraint: `1.0.${at}` }));
+  await registry
+    .getStorage()
+    .update<object>('composer/packages/acme/lib/metadata.json', (document) => ({ ...document, filters }));
+  const path = '/packages/acme/lib/filter/malware';
+  t.match(await admin.put(path, { constraint: '2.0' }), { status: 400, text: /more than 1000 filter entries/ });
+  t.match(await admin.put(path, { constraint: '1.0.7', reason: 'x' }), { status: 200 }, 'one of them is replaced');
+  t.equal(((await anon.get('/p2/acme/lib.json')).json() as { filter: { malware: [] } }).filter.malware.length, 1000);
+});
+
+t.test('a list that packages.json does not announce is refused, because no client would look at it', async (t) => {
+  for (const [filterLists, lists] of [
+    [undefined, 'malware'],
+    [['typo', 'old'], 'typo, old'],
+    [[], 'none'],
+  ] as const) {
+    const { admin, writer, anon } = await composerWorld(t, {
+      composer: { enabled: true, ...(filterLists && { filterLists: [...filterLists] }) },
+    });
+    await writer.publish('acme/lib', '1.0.0');
+    const answer = await admin.put('/packages/acme/lib/filter/malwre', { constraint: '*' });
+    t.match(answer, { status: 400, text: `the lists of this registry are ${lists} (` });
+    t.notOk(Object.hasOwn((await anon.get('/p2/acme/lib.json')).json(), 'filter'), 'nothing is stored');
+  }
 });

@@ -56,6 +56,9 @@ t.test('smartregistry import brings zips', async (t) => {
   t.same(versions.map(({ version }) => version).sort(), ['1.0.0', '1.1.0']);
   t.match(await anon.versions('acme/lib', true), [{ version: 'dev-main' }]);
   const before = await anon.versions('acme/lib');
-  await importing();
+  t.match((await importing()).out, /0 imported, 4 already there, 3 failed/);
   t.same(await anon.versions('acme/lib'), before, 'a second time changes nothing');
+  await writer.publish('acme/lib', 'dev-main', { description: 'newer' });
+  t.match((await importing()).out, /0 imported, 4 already there, 3 failed/);
+  t.match(await anon.versions('acme/lib', true), [{ description: 'newer' }], 'a newer upload of a branch stays');
 });

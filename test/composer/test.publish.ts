@@ -82,6 +82,15 @@ t.test('an upload by POST, and in a form', async (t) => {
   t.match((await writer.send('POST', '/packages/acme/lib', none.bytes, { 'content-type': none.contentType })).json(), {
     message: /no file/,
   });
+  t.equal(
+    (
+      await writer.send('POST', '/packages/acme/lib?version=', last.bytes, {
+        'content-type': last.contentType.replace('multipart/form-data', 'Multipart/Form-Data'),
+      })
+    ).status,
+    200,
+    'names of media types have no case, and an empty version in the query is none',
+  );
   const both = multipart([
     { name: 'version', value: '1.4.0' },
     { name: 'file', filename: 'x.zip', value: packageZip('acme/lib') },
@@ -216,5 +225,46 @@ t.test('a deleted version cannot be published again, unless the configuration al
     t.equal((await writer.put('/packages/acme/lib', zip)).status, allowRepublish ? 201 : 409);
     t.equal((await writer.publish('acme/lib', 'dev-main')).status, 201, 'a dev version is replaceable by design');
     t.equal((await anon.get(`/dists/acme/lib/${sha1(zip)}.zip`)).status, allowRepublish ? 200 : 404);
+  }
+});
+
+t.test('a zip that comes back is kept once', async (t) => {
+  const { writer, anon, stored } = await composerWorld(t);
+  const [one, two] = [1, 2].map((a) => packageZip('acme/lib', 'dev-main', { a })) as [Buffer, Buffer];
+  for (const zip of [one, two, one, two]) t.equal((await writer.put('/packages/acme/lib', zip)).status, 201);
+  t.equal((await stored()).length, 3, 'two zips and the document');
+  for (const zip of [one, two]) t.ok((await anon.get(`/dists/acme/lib/${sha1(zip)}.zip`)).bytes.equals(zip));
+});
+
+t.test('a member of composer.json that is null is absent for Composer, and no reason to refuse it', async (t) => {
+  const { writer, anon } = await composerWorld(t);
+  const nothing = { description: null, type: null, keywords: null, require: null, abandoned: null };
+  t.equal((await writer.publish('acme/lib', '1.0.0', nothing)).status, 201);
+  t.match(await anon.versions('acme/lib'), [{ version: '1.0.0' }]);
+  t.match((await anon.get('/search.json?q=acme')).json(), { results: [{ name: 'acme/lib', description: '' }] });
+});
+
+t.test('a zip can be had while a branch goes back to it', async (t) => {
+  for (const filler of [10, 2_000_000]) {
+    let meanwhile = async () => {};
+    const { writer, anon } = await composerWorld(t, {
+      storageHooks: {
+        beforeGet: async () => {
+          const run = meanwhile;
+          meanwhile = async () => {};
+          await run();
+          return { allowed: true };
+        },
+      },
+    });
+    const [one, two] = [1, 2].map((a) => packageZip('acme/lib', 'dev-main', { a }, { 'a.bin': randomBytes(filler) }));
+    await writer.put('/packages/acme/lib', one);
+    await writer.put('/packages/acme/lib', two);
+    meanwhile = async () => {
+      t.equal((await writer.put('/packages/acme/lib', one)).status, 201);
+    };
+    const answer = await anon.get(`/dists/acme/lib/${sha1(one as Buffer)}.zip`);
+    t.equal(answer.status, 200);
+    t.ok(answer.bytes.equals(one as Buffer));
   }
 });

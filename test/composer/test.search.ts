@@ -23,6 +23,8 @@ t.test('search finds names, descriptions and keywords, of a type, page by page',
     (await find('q=logger&type=project')).results.map(({ name }) => name),
     ['acme/app'],
   );
+  await writer.publish('acme/app', '1.0.1', { description: 'An app with a logger', type: 'project', abandoned: false });
+  t.notOk('abandoned' in ((await find('q=acme/app')).results[0] as object), 'Composer takes any value for a warning');
   t.match((await find('q=old')).results, [{ name: 'acme/old', abandoned: 'acme/logger' }]);
   t.same(await find('q=nothing-like-it'), { results: [], total: 0 });
   const first = await find('q=&per_page=2');
@@ -31,7 +33,14 @@ t.test('search finds names, descriptions and keywords, of a type, page by page',
   const second = await find('q=&per_page=2&page=2');
   t.equal(second.results.length, 1);
   t.notOk(second.next);
-  t.same((await find('q=&per_page=nonsense&page=-1')).total, 3);
+  t.notOk((await find('q=&per_page=3')).next, 'the page that ends with the last hit is the last one');
+  await writer.publish('acme/second', '1.0.0', { type: 'project' });
+  t.equal(
+    (await find('q=&per_page=1&type=project')).next,
+    'http://composer.example.org/composer/search.json?q=&type=project&per_page=1&page=2',
+    'the next page has the same filter',
+  );
+  t.same((await find('q=&per_page=nonsense&page=-1')).total, 4);
 });
 
 interface ISearch {

@@ -5,7 +5,7 @@ import { fromIterable, streamOfSource } from '../../ts/core/base/helpers.streams
 import { plainContext } from '../../ts/core/pipeline/helpers.context.js';
 import { cutTarget, parseQuery, splitTarget } from '../../ts/http/helpers.requesttarget.js';
 import { linger } from '../../ts/http/helpers.unreadbody.js';
-import { toNodeListener, withHealth } from '../../ts/http/index.js';
+import { toFetchHandler, toNodeListener, withHealth } from '../../ts/http/index.js';
 import { type IRequestContext, RegistryError, respond, streamToBuffer, toReadableStream } from '../../ts/index.js';
 import { ask, RawClient } from '../support/http/client.js';
 import { deferred, endless, handler, listenWith, within } from '../support/http/host.js';
@@ -669,4 +669,22 @@ t.test('a handler that does not read on holds its client back', async (t) => {
   t.ok(socket.bytesRead < 1024 * 1024, `${socket.bytesRead} bytes were taken from the socket`);
   gate.resolve();
   t.match(await raw.end(), new RegExp(`${size} bytes$`), 'and all of it arrives when the handler reads');
+});
+
+t.test('a reason phrase is one line of printable ASCII, whatever a protocol sets', async (t) => {
+  const answers: [statusText: string | undefined, line: string][] = [
+    [undefined, 'HTTP/1.1 400 Bad Request'],
+    ['', 'HTTP/1.1 400 Bad Request'],
+    ['File already exists: demo', 'HTTP/1.1 400 File already exists: demo'],
+    ['caf\u00e9 \u4e2d\r\nSet-Cookie: a=b\0', 'HTTP/1.1 400 caf? ? Set-Cookie: a=b?'],
+    ['x'.repeat(100_000), `HTTP/1.1 400 ${'x'.repeat(500)}`],
+  ];
+  for (const [statusText, line] of answers) {
+    const answer = handler(() => ({ ...text(400, 'body'), ...(statusText !== undefined && { statusText }) }));
+    const client = await RawClient.connect(await listenWith(t, toNodeListener(answer)));
+    client.head('GET / HTTP/1.1', 'Host: a.example.org', 'Connection: close');
+    t.equal((await client.end()).split('\r\n')[0], line);
+    const fetched = await toFetchHandler(answer)(new Request('http://a.example.org/'));
+    t.equal(`HTTP/1.1 400 ${fetched.statusText || 'Bad Request'}`, line);
+  }
 });

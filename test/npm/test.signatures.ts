@@ -188,7 +188,9 @@ t.test(
     const answer = await later.anon.get('/a');
     t.equal(answer.status, 200);
     t.same(signaturesOf(answer.json() as unknown as IPackument), { '1.0.0': undefined });
+    store.reset();
     t.equal((await later.anon.get('/a/1.0.0')).status, 200);
+    t.equal(store.count('put'), 0, 'for a moment it is not tried again: readers do not wait for it');
     t.equal((await later.anon.get('/-/npm/v1/keys')).status, 503);
     store.before = undefined;
     const third = await npmWorld(t, { storage: { objectStore: store }, logger: false });

@@ -171,6 +171,19 @@ t.test('a link to bytes that were given up: a client that may push is told to pu
   t.equal((await admin.head(layerOf('a', one))).status, 200);
 });
 
+t.test('a copy of a manifest that a push is about to make the current one stays while it is young', async (t) => {
+  const inner = new MemoryObjectStore();
+  const { admin } = await ociWorld(t, { storage: { objectStore: inner } });
+  await admin.pushImage('a', 'v1', one);
+  const copy = `oci/manifests/a/${one.digest}.1-6b9ab0f6-6c4b-4b0e-9d1c-7e5a1c9ad0a1`;
+  await inner.put(copy, one.bytes, { contentType: MANIFEST });
+  t.equal((await collect(admin, { graceMs: 3_600_000 })).removed.manifests, 0);
+  t.ok(inner.objects.has(copy));
+  t.equal((await collect(admin)).removed.manifests, 1);
+  t.notOk(inner.objects.has(copy));
+  t.ok(await isThere(admin, '/a/manifests/v1'));
+});
+
 t.test('a manifest that cannot be read: its repository keeps everything, others do not', async (t) => {
   const warnings: string[] = [];
   const inner = new MemoryObjectStore();

@@ -217,3 +217,20 @@ t.test('broken requests over the wire', async (t) => {
     t.same(await everything(), [], `${what}: nothing is stored`);
   }
 });
+
+t.test('the reason phrase says what is wrong too: twine, hatch, pdm and pip print nothing else', async (t) => {
+  const { writer, anon } = await pypiWorld(t);
+  t.match(await writer.upload(wheel('demo', '1.0')), { status: 200 });
+  const changed = withBytes(good, zipOf([...wheelParts(), { name: 'more.py', content: 'y' }]));
+  for (const answer of [
+    await writer.upload(changed),
+    await writer.upload(good, { name: 'other' }),
+    await anon.upload(good),
+    await anon.get('/simple/absent/'),
+    await anon.get('/pypi/absent/json'),
+  ]) {
+    const { message } = answer.text.startsWith('{') ? answer.json() : { message: answer.text.trim() };
+    t.equal(answer.statusText, message, `${answer.status}`);
+  }
+  t.match((await writer.upload(changed)).statusText, /^File already exists/);
+});

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { type PypiActor, pypiWorld } from '../support/pypi/actors.js';
+import { clockOf } from '../support/clock.js';
+import { JSON_TYPE, type PypiActor, pypiWorld } from '../support/pypi/actors.js';
 import { sdist, wheel } from '../support/pypi/distributions.js';
 
 const FILE = 'demo-1.0-py3-none-any.whl';
@@ -33,6 +34,13 @@ t.test('one file is yanked', async (t) => {
   );
   t.match(await writer.json('POST', `/pypi/packages/demo/${FILE}/unyank`), { status: 200 });
   t.same((await anon.page('demo')).files[0]?.yanked, false);
+  await writer.json('POST', `/pypi/packages/demo/${FILE}/yank`, { reason: 'x' });
+  await writer.upload(wheel('demo', '1.0', { tags: 'cp312-cp312-linux_x86_64' }));
+  t.same(
+    (await anon.page('demo')).files.map((file) => file.yanked),
+    ['x', false, false],
+    'a later file of a release that is yanked in part is not yanked',
+  );
 });
 
 t.test('a file that comes to a yanked release is yanked with it', async (t) => {
@@ -80,6 +88,8 @@ t.test('files, releases and projects are deleted, and their names stay used', as
   t.match(await writer.upload(wheel('demo', '1.0')), { status: 400 });
   t.match(await writer.upload(wheel('Demo', '4.0')), { status: 200 }, 'a new version brings the project back');
   t.same((await anon.page('demo')).versions, ['4.0']);
+  const { projects } = (await anon.get('/simple/', { accept: JSON_TYPE })).json();
+  t.same(projects, [{ name: 'Demo' }], 'under the name that it has now');
 });
 
 t.test('allowRepublish: a deleted name can be used again, for other bytes', async (t) => {
@@ -127,7 +137,8 @@ t.test('the status of a project and its effects', async (t) => {
     }
   }
   t.match((await anon.get(`/pypi/packages/demo/${FILE}`)).text, 'its files are closed: malware');
-  t.same((await anon.get('/pypi/demo/json')).json().releases, {});
+  t.match((await anon.get('/pypi/demo/json')).json(), { info: { name: 'demo' }, releases: {}, urls: [] });
+  t.same((await anon.get('/pypi/demo/1.0/json')).json().urls, []);
   t.match(await writer.upload(wheel('demo', '2.0')), { status: 403, text: /quarantined/ });
 
   t.match(await put('active', undefined, admin), { status: 200 });
@@ -148,14 +159,14 @@ t.test('a quarantine is set and lifted by those who may write every project', as
   t.match(await put(admin, 'active'), { status: 200 });
 });
 
-t.test('a quarantine that is set while its owner changes the status is not lifted', async (t) => {
-  let meanwhile: (() => Promise<unknown>) | undefined;
+t.test('a quarantine that comes while an uploader changes the status stays', async (t) => {
+  let meanwhile = async () => {};
   const { admin, tokenOf } = await pypiWorld(t, {
     storageHooks: {
       beforePut: async () => {
-        const work = meanwhile;
-        meanwhile = undefined;
-        await work?.();
+        const run = meanwhile;
+        meanwhile = async () => {};
+        await run();
         return { allowed: true };
       },
     },
@@ -163,9 +174,10 @@ t.test('a quarantine that is set while its owner changes the status is not lifte
   const owner = await tokenOf({ scopes: ['pypi:package:demo:write', 'pypi:package:demo:read'] });
   await owner.upload(wheel('demo', '1.0'));
   const put = (who: PypiActor, status: string) => who.json('PUT', '/pypi/demo/status', { status });
-  t.match(await put(owner, 'archived'), { status: 200 });
-  meanwhile = async () => t.match(await put(admin, 'quarantined'), { status: 200 });
-  t.match(await put(owner, 'active'), { status: 403, text: /sets or lifts a quarantine/ });
+  meanwhile = async () => {
+    t.match(await put(admin, 'quarantined'), { status: 200 });
+  };
+  t.match(await put(owner, 'archived'), { status: 403, text: /sets or lifts a quarantine/ });
   t.match((await admin.get('/pypi/demo/status')).json(), { status: 'quarantined' });
 });
 
@@ -216,4 +228,19 @@ t.test('hooks see deletes and yanks', async (t) => {
     `delete pypi/packages/demo/${FILE}.metadata 1.0`,
     'delete pypi/metadata/demo/metadata.json 1.0',
   ]);
+});
+
+t.test('a change by a replica whose clock is behind is seen by a client that compares dates', async (t) => {
+  const { registry, anon, writer } = await pypiWorld(t);
+  const tick = clockOf(registry);
+  await writer.upload(wheel('demo', '1.0'));
+  tick(60_000);
+  for (const path of ['/pypi/simple/demo/', '/pypi/demo/json']) {
+    const client = (await anon.get(path)).headers['Last-Modified'] as string;
+    t.ok(client);
+    tick(-90_000);
+    await writer.json('POST', '/pypi/demo/1.0/yank', { reason: path });
+    tick(180_000);
+    t.equal((await anon.get(path, { 'if-modified-since': client })).status, 200, path);
+  }
 });

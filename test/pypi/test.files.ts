@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
 import { pypiWorld } from '../support/pypi/actors.js';
-import { hex, wheel } from '../support/pypi/distributions.js';
+import { hex, sdist, wheel } from '../support/pypi/distributions.js';
 
 t.test('files with HEAD, all ranges and conditions, small and large', async (t) => {
   const { anon, writer } = await pypiWorld(t);
@@ -64,6 +64,20 @@ t.test('a file is found under every spelling of its project', async (t) => {
   }
 });
 
+t.test('only wheels have metadata to be fetched', async (t) => {
+  const { anon, writer } = await pypiWorld(t);
+  const files = [wheel('demo', '1.0'), await sdist('demo', '1.0')];
+  for (const file of files) await writer.upload(file);
+  const statuses = files.map(
+    async ({ filename }) => (await anon.get(`/pypi/packages/demo/${filename}.metadata`)).status,
+  );
+  t.same(await Promise.all(statuses), [200, 404]);
+  t.same(
+    (await anon.page('demo')).files.map((file) => file['core-metadata'] !== false),
+    [true, false],
+  );
+});
+
 t.test('a stored file that no document names does not exist, and is swept', async (t) => {
   const { anon, writer, registry, stored } = await pypiWorld(t);
   await writer.upload(wheel('demo', '1.0'));
@@ -73,7 +87,10 @@ t.test('a stored file that no document names does not exist, and is swept', asyn
     t.equal((await anon.get(`/pypi/packages/${project}/${project}-6.6.6-py3-none-any.whl`)).status, 404);
   }
   t.equal((await stored()).length, 5);
-  t.equal(await registry.getRegistry('pypi')?.sweepOrphans({ olderThanMs: 0 }), 2);
+  const dry = await registry.collectGarbage({ graceMs: 0, dryRun: true });
+  t.match(dry, [{ protocol: 'pypi', removed: { files: 2 }, bytes: 2 }]);
+  t.equal((await stored()).length, 5, 'a dry run removes nothing');
+  t.match(await registry.collectGarbage({ graceMs: 0 }), [{ protocol: 'pypi', removed: { files: 2 }, bytes: 2 }]);
   t.same(await stored(), [
     'pypi/metadata/demo/metadata.json',
     'pypi/packages/demo/demo-1.0-py3-none-any.whl',

@@ -333,3 +333,19 @@ t.test('below a path of an application, links keep it, whichever of the two addr
   t.ok(registry.handles('/simple/demo/'));
   t.notOk(registry.handles('/simplest'), 'other paths are left to the application');
 });
+
+t.test('two spellings of a version are one release', async (t) => {
+  const { anon, writer } = await pypiWorld(t);
+  for (const file of [wheel('demo', '1.0'), await sdist('demo', '1.0.0'), wheel('demo', '2.0')]) {
+    t.equal((await writer.upload(file)).status, 200, file.filename);
+  }
+  t.same((await anon.page('demo')).versions, ['1.0', '2.0']);
+  const { releases } = (await anon.get('/pypi/demo/json')).json() as { releases: Record<string, object[]> };
+  t.same(
+    Object.entries(releases).map(([version, files]) => [version, files.length]),
+    [
+      ['1.0', 2],
+      ['2.0', 1],
+    ],
+  );
+});

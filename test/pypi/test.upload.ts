@@ -219,6 +219,12 @@ t.test('attestations are stored, and announced over https only', async (t) => {
   t.match((await html)?.text, `data-provenance="https://pypi.example.org${path}"`);
   t.match((await anon.get(path)).json(), { version: 1, attestation_bundles: [{ attestations }] });
 
+  const { status: afterHttps } = await send(registry, 'GET', '/simple/demo/', { baseUrl: 'https://pypi.example.org' });
+  t.equal(afterHttps, 200);
+  t.equal((await anon.page('demo')).files[0]?.provenance, null, 'over http, also after somebody came over https');
+  t.match(await registry.collectGarbage({ graceMs: 0 }), [{ removed: { files: 0 } }], 'no sweep takes them');
+  t.equal((await anon.get(path)).status, 200);
+
   const other = wheel('demo', '2.0');
   const wrong = await writer.upload(other, { attestations: JSON.stringify(attestations) });
   t.match(wrong, { status: 400, text: /its subject has another sha256/ });
@@ -282,4 +288,19 @@ t.test('hooks are asked once for each object, and may refuse', async (t) => {
   const before = await stored();
   t.match(await writer.upload(wheel('demo', '6.6.6')), { status: 403, text: /an evil version/ });
   t.same(await stored(), before);
+});
+
+t.test('who may not upload to a project is refused before the first byte of the file is kept', async (t) => {
+  const announced: string[] = [];
+  const { tokenOf } = await pypiWorld(t, {
+    storageHooks: {
+      beforePut: async ({ key, phase }) => {
+        announced.push(`${phase} ${key}`);
+        return { allowed: true };
+      },
+    },
+  });
+  const other = await tokenOf({ scopes: ['pypi:package:other:write'] });
+  t.equal((await other.upload(wheel('demo', '1.0'))).status, 403);
+  t.same(announced, []);
 });

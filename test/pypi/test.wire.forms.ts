@@ -60,6 +60,7 @@ t.test('attestations are about the file that they come with', async (t) => {
     version: 1,
     attestation_bundles: [{ publisher: { kind: 'unverified' }, attestations: [right] }],
   });
+  const subject = { name: file.filename, digest: { sha256 } };
   const envelope = (statement: unknown) => [{ ...right, envelope: { statement, signature: '' } }];
   const wrong: [what: string, value: unknown][] = [
     ['no array', {}],
@@ -69,6 +70,7 @@ t.test('attestations are about the file that they come with', async (t) => {
     ['no envelope', [{ ...right, envelope: undefined }]],
     ['no JSON in it', envelope('bm9uZQ==')],
     ['no subject', envelope(Buffer.from('{}').toString('base64'))],
+    ['two files', envelope(Buffer.from(JSON.stringify({ subject: [subject, subject] })).toString('base64'))],
     ['another file', [attestationOf(wheel('demo', '2.0'))]],
     ['too many', Array.from({ length: 17 }, () => right)],
   ];

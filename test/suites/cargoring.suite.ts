@@ -53,7 +53,7 @@ export const cargoRing = async (t: Test): Promise<void> => {
   const mine = await station.serve('mine');
   const other = await station.serve('other');
   const guarded = await station.serve('guarded', { auth: { anonymousScopes: [] } });
-  const registries = { mine: mine.index, other: other.index, guarded: guarded.index };
+  const registries = { mine, other, guarded };
   await station.configure(registries);
   const column = new MatrixColumn<TCommand>('cargo 1.95', 'cargo, directory', commands);
   const steps = new ClientSteps<TCommand>(t, column, [mine, other, guarded]);

@@ -159,6 +159,31 @@ export const listingScenes = async (bench: Bench): Promise<void> => {
     t.equal(seen, 5, 'a listing may be left early');
   });
 
+  await scene('some items in any order are as many as wanted, and each of them once', async (t, at) => {
+    const names = [
+      'top',
+      ...Array.from({ length: 60 }, (_, n) => `g${n}/x`),
+      ...(options.longSegments ? [`${'l'.repeat(400)}/x`] : []),
+    ];
+    for (const name of names) await store.put(`${at}${name}`, Buffer.from(name));
+    for (let n = 0; n < 50; n++) await store.delete(`${at}g${n}/x`);
+    const all = await listed({ prefix: at, delimiter: '/' });
+    for (const limit of [1, 5, all.length - 1, all.length, 100, 1000]) {
+      const some = await listed({ prefix: at, delimiter: '/', limit, inAnyOrder: true });
+      t.equal(some.length, Math.min(limit, all.length), `${limit}`);
+      t.equal(new Set(some).size, some.length);
+      t.same(
+        some.filter((item) => !all.includes(item)),
+        [],
+      );
+    }
+    t.same(
+      await listed({ prefix: `${at}g5`, delimiter: '/', limit: 100, inAnyOrder: true }).then((some) => some.sort()),
+      all.filter((item) => item.startsWith(`${at}g5`)),
+    );
+    t.same(await listed({ prefix: `${at}none/`, delimiter: '/', limit: 100, inAnyOrder: true }), []);
+  });
+
   await scene('a scan has the keys of a listing', async (t, at) => {
     const names = [
       'a',

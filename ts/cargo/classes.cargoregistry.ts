@@ -1,19 +1,15 @@
 import { PackageOwners } from '../core/auth/classes.packageowners.js';
 import { FairQueue } from '../core/base/classes.fairqueue.js';
-import type { IChore } from '../core/base/classes.housekeeper.js';
-import { BaseRegistry } from '../core/classes.baseregistry.js';
+import { type IPackageUpkeep, PackageRegistry } from '../core/classes.packageregistry.js';
 import { RegistryError } from '../core/classes.registryerror.js';
-import type { ISweepOptions } from '../core/classes.registrystorage.js';
-import type { IProtocolConfig, IResponse } from '../core/interfaces.core.js';
+import type { IResponse } from '../core/interfaces.core.js';
 import { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
-import type { IRebuildable } from '../core/listing/interfaces.listing.js';
 import { SearchIndex } from '../core/listing/search/classes.searchindex.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { respond } from '../core/pipeline/helpers.http.js';
 import type { IRoute } from '../core/pipeline/helpers.routes.js';
 import type { IImporter } from '../core/pipeline/interfaces.importing.js';
 import type { IRegistryServices, TAccess } from '../core/pipeline/interfaces.pipeline.js';
-import type { IGarbageOptions, IGarbageReport } from '../core/storage/upkeep/interfaces.garbage.js';
 import { download } from './handlers/handlers.download.js';
 import { getConfig, getIndexFile, getMe } from './handlers/handlers.index.js';
 import { addOwners, listOwners, removeOwners } from './handlers/handlers.owners.js';
@@ -25,13 +21,10 @@ import { searchEntryOf } from './helpers.document.js';
 import { cargoImporter } from './helpers.importer.js';
 import { orphanSweep } from './helpers.orphans.js';
 import type { ICargoDocument, ICargoSearchEntry } from './interfaces.cargo.js';
+import type { ICargoConfig } from './interfaces.config.js';
 import type { ICargoParts } from './interfaces.parts.js';
 import { catalogPrefix, documentKey, documentNameOf, foldName, indexPrefix } from './keys.cargo.js';
 import { byChange, closeness, searchFields } from './wire/wire.search.js';
-
-const DAY_MS = 24 * 60 * 60 * 1000;
-/** Two days, so that one daily run may fail, and clocks may differ by hours. */
-const RECONCILE_MS = 2 * DAY_MS;
 
 /** Crates are unpacked for their readmes two at a time; crates take turns. */
 const readingQueue = (): FairQueue =>
@@ -67,11 +60,11 @@ const listing: TAccess = { type: 'crate', listing: true };
  * @see https://doc.rust-lang.org/cargo/reference/registry-index.html
  * @see https://doc.rust-lang.org/cargo/reference/registry-web-api.html
  */
-export class CargoRegistry extends BaseRegistry {
+export class CargoRegistry extends PackageRegistry<ICargoDocument> {
   public readonly protocol = 'cargo';
   private readonly parts: ICargoParts;
 
-  constructor(services: IRegistryServices, config: IProtocolConfig) {
+  constructor(services: IRegistryServices, config: ICargoConfig) {
     super(services, config);
     const catalog = new PackageCatalog<ICargoDocument, ICargoSearchEntry>(services.storage, {
       prefix: catalogPrefix,
@@ -118,31 +111,15 @@ export class CargoRegistry extends BaseRegistry {
     ];
   }
 
-  public override listings(): IRebuildable[] {
-    return [this.parts.catalog];
-  }
-
-  public override chores(): IChore[] {
-    const work = async () => {
-      const since = new Date(this.services.storage.now().getTime() - RECONCILE_MS);
-      return { crates: await this.parts.catalog.reconcile(since) };
-    };
-    return [{ name: 'Listing crates whose listing was missed', everyMs: DAY_MS, work }];
-  }
-
-  public override sweepOrphans(options: ISweepOptions = {}): Promise<number> {
-    return this.services.storage.sweepPackages({ ...orphanSweep, ...options });
-  }
-
-  public override collectGarbage(options: IGarbageOptions = {}): Promise<IGarbageReport> {
-    return this.collectOrphans('crates', options);
+  protected upkeep(): IPackageUpkeep<ICargoDocument> {
+    return { catalog: this.parts.catalog, sweep: orphanSweep, packages: 'crates', artifacts: 'crates' };
   }
 
   public override importer(): IImporter {
     const { storage, limits } = this.services;
-    const { registryUrl } = this.config;
-    const ownIndex = registryUrl === undefined ? undefined : indexUrl(registryUrl);
-    return cargoImporter(storage, { ...limits, ownIndex });
+    const { registryUrl, defaultIndex } = this.parts.config;
+    const own = registryUrl === undefined ? undefined : indexUrl(registryUrl);
+    return cargoImporter(storage, { ...limits, indexes: { own, byDefault: defaultIndex } });
   }
 
   /**
@@ -169,6 +146,8 @@ export class CargoRegistry extends BaseRegistry {
       '# in .cargo/config.toml:',
       '[registries.my-registry]',
       `index = "${index}"`,
+      // without it, cargo 1.74 and newer refuse a registry that says auth-required, even with a token
+      'credential-provider = "cargo:token"',
       '# then:',
       'cargo login --registry my-registry',
     ];

@@ -1,5 +1,6 @@
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { IPlacedArtifact } from '../core/storage/commit/interfaces.plans.js';
+import { timeOfChange } from '../core/storage/helpers.changetime.js';
 import type { IWriteStamp } from '../core/storage/interfaces.storage.js';
 import type {
   ICargoDocument,
@@ -60,8 +61,9 @@ export const addVersion = (
   metadata: IPublishMetadata,
   { key, size, digests }: IPlacedArtifact,
   { readme }: ICrateFacts,
-  { id, time }: IWriteStamp,
+  stamp: IWriteStamp,
 ): ICargoDocument => {
+  const { id, time } = stamp;
   const { name, vers, about } = metadata;
   if (current) assertFree(current, metadata);
   const before = current?.versions ?? {};
@@ -72,7 +74,7 @@ export const addVersion = (
   return {
     name,
     created: current?.created ?? time,
-    modified: time,
+    modified: timeOfChange(current?.modified, stamp),
     about: current && !isHighest ? current.about : about,
     versions: { ...before, [vers]: added },
   };
@@ -88,14 +90,18 @@ export const setYanked = (
   name: string,
   version: string,
   yanked: boolean,
-  { time }: IWriteStamp,
+  stamp: IWriteStamp,
 ): ICargoDocument => {
   const document = knownAs(current, name);
   if (!document) throw notFound(`crate ${quoted(name)} does not exist`);
   const before = versionOf(document, version);
   if (before.entry.yanked === yanked) return document;
   const changed = { ...before, entry: { ...before.entry, yanked } };
-  return { ...document, modified: time, versions: { ...document.versions, [version]: changed } };
+  return {
+    ...document,
+    modified: timeOfChange(document.modified, stamp),
+    versions: { ...document.versions, [version]: changed },
+  };
 };
 
 /** What search knows of the crate. */

@@ -4,7 +4,7 @@ import { collectTexts } from '../core/archives/tar/helpers.texts.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
 import type { IImporter, IImportFile, IImportItem } from '../core/pipeline/interfaces.importing.js';
-import type { ICargoDocument } from './interfaces.cargo.js';
+import type { ICargoDocument, IPackedIndexes } from './interfaces.cargo.js';
 import { documentKey, foldName } from './keys.cargo.js';
 import { MAX_MANIFEST } from './wire/wire.crate.js';
 import { frameParts } from './wire/wire.frame.js';
@@ -19,7 +19,7 @@ const MAX_CRATE = 2 ** 32 - 1;
 /** Imports the files that `cargo package` writes, and those in cargo's cache. */
 export const cargoImporter = (
   storage: Pick<RegistryStorage, 'read'>,
-  { maxUnpackedSize, ownIndex }: { maxUnpackedSize: number; ownIndex: string | undefined },
+  { maxUnpackedSize, indexes }: { maxUnpackedSize: number; indexes: IPackedIndexes },
 ): IImporter => {
   const inspect = async (file: IImportFile): Promise<IImportItem> => {
     if (file.size > MAX_CRATE) throw new RegistryError('tooLarge', 'The crate is larger than a publish can be');
@@ -33,7 +33,7 @@ export const cargoImporter = (
     for await (const chunk of checked) hash.update(chunk);
     const sha256 = hash.digest('hex');
     if (!toml) throw new RegistryError('invalid', 'The crate has no Cargo.toml in its top folder');
-    const metadata = metadataOfPacked(parseManifest(toml), ownIndex);
+    const metadata = metadataOfPacked(parseManifest(toml), indexes);
     // the publish checks this too; here it gives the names before a request is made
     const { name, vers: version } = checkMetadata(metadata);
     return {

@@ -107,3 +107,11 @@ export interface ICargoSearchEntry extends ICrateAbout {
   created: string;
   modified: string;
 }
+
+/** What a crate file does not tell of the registries of its dependencies. */
+export interface IPackedIndexes {
+  /** the index URL of the registry that the crate goes to, if it is known: a publish names that one with null */
+  own?: string | undefined;
+  /** the index URL that cargo takes for dependencies that name no registry; `self`: this registry is used instead of it */
+  byDefault?: string | undefined;
+}

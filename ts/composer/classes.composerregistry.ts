@@ -1,18 +1,14 @@
-import type { IChore } from '../core/base/classes.housekeeper.js';
-import { BaseRegistry } from '../core/classes.baseregistry.js';
 import { ConfigError } from '../core/classes.configerror.js';
+import { type IPackageUpkeep, PackageRegistry } from '../core/classes.packageregistry.js';
 import type { RegistryError } from '../core/classes.registryerror.js';
-import type { ISweepOptions } from '../core/classes.registrystorage.js';
 import type { ICommandInput } from '../core/interfaces.commands.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
-import type { IRebuildable } from '../core/listing/interfaces.listing.js';
 import { SearchIndex } from '../core/listing/search/classes.searchindex.js';
 import { respond } from '../core/pipeline/helpers.http.js';
 import type { IRoute } from '../core/pipeline/helpers.routes.js';
 import type { IImporter } from '../core/pipeline/interfaces.importing.js';
 import type { IRegistryServices, TAccess } from '../core/pipeline/interfaces.pipeline.js';
-import type { IGarbageOptions, IGarbageReport } from '../core/storage/upkeep/interfaces.garbage.js';
 import { CatalogDigest } from './classes.catalogdigest.js';
 import { deleteFilter, getFilters, putFilter } from './handlers/handlers.filter.js';
 import { getMetadata, getZip } from './handlers/handlers.metadata.js';
@@ -32,10 +28,6 @@ import { catalogPrefix, documentKey, documentNameOf, packagesPrefix } from './ke
 import { assertListName } from './wire/wire.filter.js';
 import { entryOf } from './wire/wire.metadata.js';
 import { byDate, closeness, searchFields } from './wire/wire.search.js';
-
-const DAY_MS = 24 * 60 * 60 * 1000;
-/** Two days, so that one daily run may fail, and clocks may differ by hours. */
-const RECONCILE_MS = 2 * DAY_MS;
 
 const PACKAGE = '/packages/{vendor}/{package}';
 
@@ -57,7 +49,7 @@ const checkListNames = (names: readonly string[]): void => {
 };
 
 /** The Composer repository API, version 2. @see https://getcomposer.org/doc/05-repositories.md#composer */
-export class ComposerRegistry extends BaseRegistry {
+export class ComposerRegistry extends PackageRegistry<IComposerDocument> {
   public static readonly commands = COMPOSER_COMMANDS;
   public readonly protocol = 'composer';
   private readonly parts: IComposerParts;
@@ -151,34 +143,8 @@ export class ComposerRegistry extends BaseRegistry {
     return runComposerCommand(this.parts, this.services.storage, name, input);
   }
 
-  public override listings(): IRebuildable[] {
-    return [this.parts.catalog];
-  }
-
-  public override chores(): IChore[] {
-    const work = async () => {
-      const since = new Date(this.services.storage.now().getTime() - RECONCILE_MS);
-      return { packages: await this.parts.catalog.reconcile(since) };
-    };
-    return [{ name: 'Listing packages whose listing was missed', everyMs: DAY_MS, work }];
-  }
-
-  public override sweepOrphans(options: ISweepOptions = {}): Promise<number> {
-    return this.services.storage.sweepPackages({ ...orphanSweep, ...options });
-  }
-
-  public override async collectGarbage(options: IGarbageOptions = {}): Promise<IGarbageReport> {
-    const { graceMs: olderThanMs, signal, dryRun, onProgress } = options;
-    signal?.throwIfAborted();
-    const report = { protocol: this.protocol, removed: { zips: 0 }, bytes: 0 };
-    const onOrphan = (_key: string, size: number): void => {
-      report.bytes += size;
-      report.removed.zips++;
-      onProgress?.({ protocol: this.protocol, phase: 'zips', done: report.removed.zips });
-    };
-    await this.sweepOrphans({ signal, dryRun, onOrphan, ...(olderThanMs !== undefined && { olderThanMs }) });
-    signal?.throwIfAborted();
-    return report;
+  protected upkeep(): IPackageUpkeep<IComposerDocument> {
+    return { catalog: this.parts.catalog, sweep: orphanSweep, packages: 'packages', artifacts: 'zips' };
   }
 
   /** curl prints the body, and Composer the member `warning`. */

@@ -1,7 +1,7 @@
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { ICommandInput, IRegistryCommand } from '../core/interfaces.commands.js';
 import { existing } from './helpers.document.js';
-import { allowVersions, blockVersions, type IFilterPlace } from './helpers.filters.js';
+import { allowVersions, announcedLists, blockVersions, type IFilterPlace } from './helpers.filters.js';
 import type { IComposerDocument, IComposerFilterEntry } from './interfaces.composer.js';
 import type { IComposerParts } from './interfaces.parts.js';
 import { documentKey } from './keys.composer.js';
@@ -13,7 +13,10 @@ export interface IComposerCommand extends IRegistryCommand {
   run(place: IFilterPlace, input: ICommandInput): Promise<void>;
 }
 
-const LIST = { value: 'NAME', help: 'the filter list; default: malware, which Composer obeys without any setting' };
+const LIST = {
+  value: 'NAME',
+  help: 'one of composer.filterLists; default: malware, which Composer obeys without any setting',
+};
 
 const textOf = ({ options }: ICommandInput, name: string): string | undefined => {
   const value = options[name];
@@ -70,7 +73,7 @@ export const COMPOSER_COMMANDS: readonly IComposerCommand[] = [
 
 /** Runs a command of `COMPOSER_COMMANDS`. */
 export const runComposerCommand = async (
-  { catalog }: IComposerParts,
+  { catalog, config }: IComposerParts,
   storage: IFilterPlace['storage'],
   name: string,
   input: ICommandInput,
@@ -78,5 +81,6 @@ export const runComposerCommand = async (
   const command = COMPOSER_COMMANDS.find((one) => one.name === name);
   if (!command) throw new RegistryError('unsupported', `composer has no command "${name}"`);
   const packageName = assertNewName(input.operands[0] ?? '');
-  await command.run({ storage: storage.for({ protocol: 'composer' }), catalog, name: packageName }, input);
+  const place = { storage: storage.for({ protocol: 'composer' }), catalog, name: packageName };
+  await command.run({ ...place, announced: announcedLists(config) }, input);
 };

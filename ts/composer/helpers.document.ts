@@ -1,4 +1,6 @@
 import { RegistryError } from '../core/classes.registryerror.js';
+import { absentName } from '../core/pipeline/helpers.refusal.js';
+import { timeOfChange } from '../core/storage/helpers.changetime.js';
 import type {
   IComposerArtifact,
   IComposerDocument,
@@ -27,20 +29,12 @@ const KEPT_REPLACED = 10;
 /** Each answer about the package contains all of them. */
 const MAX_FILTERS = 1000;
 
-const SECOND_MS = 1000;
-
 const emptyDocument = (name: string, time: string): IComposerDocument => ({
   name,
   changedAt: time,
   versions: [],
   deleted: [],
 });
-
-/** The time of a change: a replica's clock may be behind the one of the change before. */
-const timeAfter = (before: IComposerDocument, { time }: IStamp): string => {
-  const least = Date.parse(before.changedAt) + SECOND_MS;
-  return new Date(Math.max(Date.parse(time), least)).toISOString();
-};
 
 export const findVersion = (
   document: IComposerDocument | null | undefined,
@@ -51,18 +45,17 @@ export const findVersion = (
 export const hasVersions = (document: IComposerDocument | null | undefined): document is IComposerDocument =>
   document !== null && document !== undefined && document.versions.length > 0;
 
-export const missing = (what: string): RegistryError =>
-  new RegistryError('notFound', `${what} is not in this registry`);
-
 /** Returns the document of a package that has versions; throws `notFound` otherwise. */
 export const existing = (document: IComposerDocument | null | undefined, name: string): IComposerDocument => {
   if (hasVersions(document)) return document;
-  throw missing(name);
+  throw absentName(name);
 };
 
+/** The zips of a version that can be downloaded, the newest first. */
+export const zipsOf = ({ artifact, replaced = [] }: IComposerVersion): IComposerArtifact[] => [artifact, ...replaced];
+
 /** All zips that can be downloaded. */
-export const artifactsOf = ({ versions }: IComposerDocument): IComposerArtifact[] =>
-  versions.flatMap(({ artifact, replaced = [] }) => [artifact, ...replaced]);
+export const artifactsOf = ({ versions }: IComposerDocument): IComposerArtifact[] => versions.flatMap(zipsOf);
 
 export interface INewVersion {
   version: string;
@@ -74,8 +67,10 @@ export interface INewVersion {
 const taken = (name: string, version: string, why: string): RegistryError =>
   new RegistryError('alreadyExists', `${name} ${version} ${why}`);
 
-const replacedBy = ({ artifact, replaced = [] }: IComposerVersion, { sha1 }: IComposerArtifact): IComposerArtifact[] =>
-  [artifact, ...replaced].filter((before) => before.sha1 !== sha1).slice(0, KEPT_REPLACED);
+const replacedBy = (version: IComposerVersion, { sha1 }: IComposerArtifact): IComposerArtifact[] =>
+  zipsOf(version)
+    .filter((before) => before.sha1 !== sha1)
+    .slice(0, KEPT_REPLACED);
 
 /**
  * Adds a version, or replaces a dev version. Returns `current` itself if it has the version with the same bytes. Throws
@@ -100,7 +95,7 @@ export const addVersion = (
   const next: IComposerVersion = { ...added, publishedAt: stamp.time, ...(replaced.length > 0 && { replaced }) };
   return {
     ...document,
-    changedAt: current ? timeAfter(document, stamp) : stamp.time,
+    changedAt: timeOfChange(current?.changedAt, stamp),
     versions: before ? document.versions.map((one) => (one === before ? next : one)) : [...document.versions, next],
     deleted: document.deleted.filter((deleted) => deleted.normalized !== normalized),
   };
@@ -113,7 +108,7 @@ export const removeVersions = (document: IComposerDocument, gone: string[], stam
     .map((normalized) => ({ normalized, time: stamp.time, writeId: stamp.id }));
   return {
     ...document,
-    changedAt: timeAfter(document, stamp),
+    changedAt: timeOfChange(document.changedAt, stamp),
     versions: document.versions.filter(({ normalized }) => !gone.includes(normalized)),
     deleted: [...document.deleted, ...recorded],
   };
@@ -132,7 +127,7 @@ const withFilters = (
   stamp: IStamp,
 ): IComposerDocument => {
   const { filters: _before, ...rest } = document;
-  return { ...rest, changedAt: timeAfter(document, stamp), ...(filters.length > 0 && { filters }) };
+  return { ...rest, changedAt: timeOfChange(document.changedAt, stamp), ...(filters.length > 0 && { filters }) };
 };
 
 /** Adds an entry to a filter list, or replaces the one with the same constraint. */
@@ -157,7 +152,7 @@ export const removeFilter = (
   const before = document.filters ?? [];
   const left = before.filter((one) => one.list !== list || (constraint !== undefined && one.constraint !== constraint));
   if (left.length === before.length) {
-    throw missing(`${constraint ?? 'An entry'} in the filter list ${list} of ${document.name}`);
+    throw absentName(`${constraint ?? 'An entry'} in the filter list ${list} of ${document.name}`);
   }
   return withFilters(document, left, stamp);
 };

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
-import type { IImporter, IImportFile, IImportItem } from '../core/pipeline/interfaces.importing.js';
-import { findVersion } from './helpers.document.js';
+import type { IImporter, IImportFile, IImportItem, IOperatorRequest } from '../core/pipeline/interfaces.importing.js';
+import { findVersion, zipsOf } from './helpers.document.js';
 import { inspectPackage } from './helpers.zip.js';
 import type { IComposerDocument } from './interfaces.composer.js';
 import { documentKey } from './keys.composer.js';
@@ -31,21 +31,24 @@ export const composerImporter = (storage: RegistryStorage, limits: { maxUnpacked
       );
     }
     const { version, normalized } = checkManifest(manifest, name, inName);
-    return {
-      packageName: name,
-      version,
-      request: async () => ({
+    /** Also if a dev version had this zip before: an import that is repeated must not bring an older one back. */
+    const isPublished = async (): Promise<boolean> => {
+      const document = await storage.read<IComposerDocument>(documentKey(name));
+      const found = findVersion(document?.value, normalized);
+      return found !== undefined && zipsOf(found).some((zip) => zip.sha256 === sha256);
+    };
+    const request = async (): Promise<IOperatorRequest> => {
+      // the route takes the same zip again as a success; the operator wants to know what is new
+      if (await isPublished()) throw new RegistryError('alreadyExists', `${name} ${version} is there already`);
+      return {
         method: 'PUT',
         path: `/packages/${name}`,
         headers: { 'content-type': 'application/zip', 'content-length': String(file.size) },
         ...(inName !== undefined && { query: { version: inName } }),
         body: file.open(),
-      }),
-      isPublished: async () => {
-        const document = await storage.read<IComposerDocument>(documentKey(name));
-        return findVersion(document?.value, normalized)?.artifact.sha256 === sha256;
-      },
+      };
     };
+    return { packageName: name, version, request, isPublished };
   };
   return { accepts: (fileName) => fileName.toLowerCase().endsWith('.zip'), inspect };
 };

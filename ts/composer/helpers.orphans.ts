@@ -6,12 +6,6 @@ import { documentKey, ownerOf, packagesPrefix } from './keys.composer.js';
 /** The keys of all zips that the document of a package names. */
 export const namedKeys = (document: IComposerDocument): string[] => artifactsOf(document).map(({ key }) => key);
 
-/** Keys that `before` names and `after` does not. */
-export const keysGone = (before: IComposerDocument | null, after: IComposerDocument | null): string[] => {
-  const left = new Set(after ? namedKeys(after) : []);
-  return (before ? namedKeys(before) : []).filter((key) => !left.has(key));
-};
-
 export const orphanSweep: IPackageSweep<IComposerDocument> = {
   prefix: `${packagesPrefix}/`,
   ownerOf: (key) => documentKey(ownerOf(key)),

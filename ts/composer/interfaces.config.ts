@@ -5,6 +5,7 @@ export interface IComposerConfig extends IProtocolConfig {
   /**
    * Names of the filter lists that `packages.json` announces to Composer 2.10 and later; default `['malware']`, which
    * these clients obey without any setting. A list of another name takes effect if a client configures a policy for it.
+   * No client looks at a list that is not announced.
    */
   filterLists?: string[] | undefined;
   /** a text that Composer prints as a warning with every command that uses this registry */

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { IProtocolConfig } from '../core/interfaces.core.js';
 import { isPrefix } from '../core/pipeline/classes.mounttable.js';
-import type { IComposerConfig, ICustomRegistryConfig, IOciConfig } from '../interfaces.config.js';
+import type { ICargoConfig, IComposerConfig, ICustomRegistryConfig, IOciConfig } from '../interfaces.config.js';
 import { flag, isObject, listOf, maybe, nonEmptyText, positive, strict, text } from './helpers.building.js';
 
 const PATH = 'must be a path that begins with "/"';
@@ -69,6 +69,16 @@ const oci = strict<IOciConfig>(WHAT)({
   ),
 });
 
+const cargo = strict<ICargoConfig>(WHAT)({
+  ...common([]),
+  defaultIndex: maybe(
+    v.pipe(
+      v.string('must be "self" or the URL of an index'),
+      v.regex(/^(?:self|(?:sparse\+)?https?:\/\/\S+)$/, 'must be "self" or the URL of an index'),
+    ),
+  ),
+});
+
 const composer = strict<IComposerConfig>(WHAT)({
   ...common([]),
   filterLists: maybe(listOf(nonEmptyText, 'a list of names such as "malware"')),
@@ -81,7 +91,7 @@ export const protocolEntries = {
   oci: maybe(oci),
   npm: maybe(protocol(['emptyAudit', 'strictNames'])),
   maven: maybe(protocol()),
-  cargo: maybe(protocol([])),
+  cargo: maybe(cargo),
   composer: maybe(composer),
   pypi: maybe(protocol([])),
   rubygems: maybe(protocol()),

@@ -93,27 +93,6 @@ export abstract class BaseRegistry {
     return { protocol: this.protocol, removed: { orphans }, bytes: 0 };
   }
 
-  /**
-   * A `collectGarbage` that is `sweepOrphans` with a report, for protocols whose `sweepOrphans` passes all of its options
-   * to `RegistryStorage.sweepPackages`.
-   * @param what how the report calls the artifacts, e.g. `tarballs`
-   */
-  protected async collectOrphans(what: string, options: IGarbageOptions): Promise<IGarbageReport> {
-    const { graceMs: olderThanMs, signal, dryRun, onProgress } = options;
-    const { protocol } = this;
-    let count = 0;
-    let bytes = 0;
-    const onOrphan = (_key: string, size: number): void => {
-      bytes += size;
-      count++;
-      onProgress?.({ protocol, phase: what, done: count });
-    };
-    signal?.throwIfAborted();
-    await this.sweepOrphans({ signal, dryRun, onOrphan, ...(olderThanMs !== undefined && { olderThanMs }) });
-    signal?.throwIfAborted();
-    return { protocol, removed: { [what]: count }, bytes };
-  }
-
   /** Periodic work, beside the daily `sweepOrphans`. Each `work` gets a `signal`: see `IChore`. */
   public chores(): IChore[] {
     return [];

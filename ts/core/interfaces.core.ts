@@ -73,6 +73,11 @@ export interface IResponse {
   headers: Record<string, string>;
   /** absent for HEAD, 204, 205 and 304 */
   body?: ReadableStream<Uint8Array> | undefined;
+  /**
+   * The reason phrase, in printable ASCII; the usual one of the status if absent. HTTP/2 has none. Some clients print
+   * it and not the body.
+   */
+  statusText?: string;
 }
 
 /** How to configure clients for a protocol. */

@@ -1,6 +1,6 @@
 import { discardBody, responseBytes } from '../core/base/helpers.streams.js';
 import type { IRequestActor, IResponse } from '../core/interfaces.core.js';
-import { callerAddress } from '../core/pipeline/helpers.http.js';
+import { callerAddress, reasonPhrase } from '../core/pipeline/helpers.http.js';
 import { declaredLength, failureAnswer, isBodyless } from './helpers.failures.js';
 import { baseUrlOf } from './helpers.origin.js';
 import { type IRequestTarget, splitTarget } from './helpers.requesttarget.js';
@@ -44,17 +44,18 @@ const ofLength = (body: ReadableStream<Uint8Array>, length: number): ReadableStr
 
 const toFetchResponse = async ({ method, signal }: Request, response: IResponse): Promise<Response> => {
   const { status, headers } = response;
+  const head = { status, headers, statusText: reasonPhrase(response.statusText ?? '') };
   // the client is gone, and nothing else would cancel the body
   if (isBodyless(method, status) || signal.aborted) {
     await discardBody(response);
-    return new Response(null, { status, headers });
+    return new Response(null, head);
   }
   // bytes are sent at once and with their length; runtimes send a stream chunk by chunk, with chunked encoding
   const bytes = responseBytes(response) as Uint8Array<ArrayBuffer> | undefined;
-  if (bytes) return new Response(bytes, { status, headers });
+  if (bytes) return new Response(bytes, head);
   const { body } = response;
   const length = declaredLength(headers);
-  return new Response(!body || length === undefined ? body : ofLength(body, length), { status, headers });
+  return new Response(!body || length === undefined ? body : ofLength(body, length), head);
 };
 
 /**

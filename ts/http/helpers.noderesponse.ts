@@ -7,6 +7,7 @@ import {
   takeSource,
 } from '../core/base/helpers.streams.js';
 import type { IResponse } from '../core/interfaces.core.js';
+import { reasonPhrase } from '../core/pipeline/helpers.http.js';
 import type { IncomingBody } from './classes.incomingbody.js';
 import { giveBuffer, takeBuffer } from './helpers.buffers.js';
 import { declaredLength, isBodyless } from './helpers.failures.js';
@@ -76,10 +77,12 @@ const finishAfterLingering = async (exchange: IExchange, bytes: Uint8Array): Pro
 /** Sends an answer whose bytes are all in memory, or that has none: one write, no stream, no waiting. */
 const sendBytes = (
   exchange: IExchange,
-  { status, headers }: IResponse,
+  { status, statusText, headers }: IResponse,
   bytes: Uint8Array | undefined,
 ): void | Promise<void> => {
   const { request, response, incoming } = exchange;
+  // Node warns if a response over HTTP/2 gets one
+  if (statusText && request.httpVersionMajor === 1) response.statusMessage = reasonPhrase(statusText);
   const length = declaredLength(headers);
   if (bytes && length !== undefined && length !== bytes.byteLength) {
     throw new Error(`The answer has ${bytes.byteLength} bytes, its Content-Length says ${length}`);

@@ -1,17 +1,13 @@
-import type { IChore } from '../core/base/classes.housekeeper.js';
-import { BaseRegistry } from '../core/classes.baseregistry.js';
+import { type IPackageUpkeep, PackageRegistry } from '../core/classes.packageregistry.js';
 import type { RegistryError } from '../core/classes.registryerror.js';
-import type { ISweepOptions } from '../core/classes.registrystorage.js';
 import type { IProtocolConfig, IResponse } from '../core/interfaces.core.js';
 import { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
-import type { IRebuildable } from '../core/listing/interfaces.listing.js';
 import { SearchIndex } from '../core/listing/search/classes.searchindex.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { respond } from '../core/pipeline/helpers.http.js';
 import type { IRoute } from '../core/pipeline/helpers.routes.js';
 import type { IImporter } from '../core/pipeline/interfaces.importing.js';
 import type { IRegistryServices, TAccess } from '../core/pipeline/interfaces.pipeline.js';
-import type { IGarbageOptions, IGarbageReport } from '../core/storage/upkeep/interfaces.garbage.js';
 import { LoginSessions } from './classes.loginsessions.js';
 import { RegistrySigner } from './classes.signer.js';
 import { StoredReadmes } from './classes.storedreadmes.js';
@@ -36,10 +32,6 @@ import { ATTESTED, NAME } from './routes.npm.js';
 import { searchEntryOf } from './wire/wire.packument.js';
 import { byDate, closeness, searchFields } from './wire/wire.search.js';
 
-const DAY_MS = 24 * 60 * 60 * 1000;
-/** Two days, so that one daily run may fail, and clocks may differ by hours. */
-const RECONCILE_MS = 2 * DAY_MS;
-
 const USER = '/-/user/org.couchdb.user:{user}';
 
 const right = (action: string): TAccess => ({ type: 'package', action, name: 'name' });
@@ -49,7 +41,7 @@ const remove = right('delete');
 const listing: TAccess = { type: 'package', listing: true };
 
 /** The npm registry API. @see https://github.com/npm/registry/blob/main/docs/REGISTRY-API.md */
-export class NpmRegistry extends BaseRegistry {
+export class NpmRegistry extends PackageRegistry<INpmDocument> {
   public readonly protocol = 'npm';
   private readonly parts: INpmParts;
 
@@ -158,28 +150,12 @@ export class NpmRegistry extends BaseRegistry {
     ];
   }
 
-  public override listings(): IRebuildable[] {
-    return [this.parts.catalog];
-  }
-
   public override importer(): IImporter {
     return npmImporter(this.services.storage, this.services.limits);
   }
 
-  public override chores(): IChore[] {
-    const work = async () => {
-      const since = new Date(this.services.storage.now().getTime() - RECONCILE_MS);
-      return { packages: await this.parts.catalog.reconcile(since) };
-    };
-    return [{ name: 'Listing packages whose listing was missed', everyMs: DAY_MS, work }];
-  }
-
-  public override sweepOrphans(options: ISweepOptions = {}): Promise<number> {
-    return this.services.storage.sweepPackages({ ...orphanSweep, ...options });
-  }
-
-  public override collectGarbage(options: IGarbageOptions = {}): Promise<IGarbageReport> {
-    return this.collectOrphans('tarballs', options);
+  protected upkeep(): IPackageUpkeep<INpmDocument> {
+    return { catalog: this.parts.catalog, sweep: orphanSweep, packages: 'packages', artifacts: 'tarballs' };
   }
 
   /** npm prints the member `error`. */

@@ -1,13 +1,10 @@
-import type { IChore } from '../core/base/classes.housekeeper.js';
-import { BaseRegistry } from '../core/classes.baseregistry.js';
+import { type IPackageUpkeep, PackageRegistry } from '../core/classes.packageregistry.js';
 import type { RegistryError } from '../core/classes.registryerror.js';
-import type { ISweepOptions } from '../core/classes.registrystorage.js';
 import type { ICommandInput } from '../core/interfaces.commands.js';
 import type { IProtocolConfig, IResponse } from '../core/interfaces.core.js';
 import { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
-import type { IRebuildable } from '../core/listing/interfaces.listing.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
-import { respond } from '../core/pipeline/helpers.http.js';
+import { reasonPhrase, respond } from '../core/pipeline/helpers.http.js';
 import type { IRoute } from '../core/pipeline/helpers.routes.js';
 import type { IImporter } from '../core/pipeline/interfaces.importing.js';
 import type { IRegistryServices, TAccess, TParams } from '../core/pipeline/interfaces.pipeline.js';
@@ -25,10 +22,6 @@ import type { IPypiDocument, IPypiEntry } from './interfaces.pypi.js';
 import { catalogPrefix, documentKey, documentNameOf, metadataPrefix } from './keys.pypi.js';
 import { normalizeName } from './wire/wire.names.js';
 
-const DAY_MS = 24 * 60 * 60 * 1000;
-/** Two days, so that one daily run may fail, and clocks may differ by hours. */
-const RECONCILE_MS = 2 * DAY_MS;
-
 const right = (action: string): TAccess => ({
   type: 'package',
   action,
@@ -41,7 +34,7 @@ const listing: TAccess = { type: 'package', listing: true };
 const late: TAccess = { type: 'package', action: 'write', late: true };
 
 /** The Python package index. @see https://packaging.python.org/en/latest/specifications/simple-repository-api/ */
-export class PypiRegistry extends BaseRegistry {
+export class PypiRegistry extends PackageRegistry<IPypiDocument> {
   public static readonly commands = PYPI_COMMANDS;
   public readonly protocol = 'pypi';
   private readonly parts: IPypiParts;
@@ -117,26 +110,17 @@ export class PypiRegistry extends BaseRegistry {
     return pypiImporter(storage, limits);
   }
 
-  public override listings(): IRebuildable[] {
-    return [this.parts.catalog];
+  protected upkeep(): IPackageUpkeep<IPypiDocument> {
+    return { catalog: this.parts.catalog, sweep: orphanSweep, packages: 'projects', artifacts: 'files' };
   }
 
-  public override chores(): IChore[] {
-    const work = async () => {
-      const since = new Date(this.services.storage.now().getTime() - RECONCILE_MS);
-      return { projects: await this.parts.catalog.reconcile(since) };
-    };
-    return [{ name: 'Listing projects whose listing was missed', everyMs: DAY_MS, work }];
-  }
-
-  public override sweepOrphans(options: ISweepOptions = {}): Promise<number> {
-    return this.services.storage.sweepPackages({ ...orphanSweep, ...options });
-  }
-
-  /** Uploaders print the body of an answer as it is; clients of the JSON API look for `message`. */
+  /**
+   * poetry, and uv when it uploads, print the body of an answer; twine, hatch, pdm and pip print the reason phrase only.
+   * Clients of the JSON API look for `message`.
+   */
   protected renderError(error: RegistryError, call: RegistryCall | null): IResponse {
-    if (call?.path.endsWith('/json')) return respond(error.status, { message: error.message });
-    return respond(error.status, `${error.message}\n`);
+    const body = call?.path.endsWith('/json') ? { message: error.message } : `${error.message}\n`;
+    return { ...respond(error.status, body), statusText: reasonPhrase(error.message) };
   }
 
   public override clientSetup(url: string): string[] {

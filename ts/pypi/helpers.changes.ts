@@ -1,5 +1,6 @@
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
+import { droppedKeys } from '../core/storage/commit/helpers.dropped.js';
 import type { IWriteStamp } from '../core/storage/interfaces.storage.js';
 import {
   existing,
@@ -64,12 +65,6 @@ export const changeYank = (
     apply: (document, stamp) => yankFiles(document, selectFiles(document, place.project, selection), reason, stamp),
   });
 
-/** Keys that `before` names and `after` does not. */
-const keysGone = (before: IPypiDocument | null, after: IPypiDocument | null): string[] => {
-  const left = new Set(after ? namedKeys(after) : []);
-  return (before ? namedKeys(before) : []).filter((key) => !left.has(key));
-};
-
 /** Deletes the selected files. The document stays, because it records the names that were used. */
 export const deleteFiles = (place: IChangePlace, selection: TSelection): Promise<IPypiDocument> => {
   // of the last attempt: an attempt that finds other files removes those
@@ -82,14 +77,14 @@ export const deleteFiles = (place: IChangePlace, selection: TSelection): Promise
       return removeFiles(document, files, stamp);
     },
     applied: (document, stamp) => names.length > 0 && wereRemovedBy(document, names, stamp),
-    drop: keysGone,
+    drop: droppedKeys(namedKeys),
   });
 };
 
 /**
- * Sets the status of a project (PEP 792). A quarantine protects against the project's own uploaders. It is checked in
- * the document that is written, because it may have been set since the request came.
- * @param mayQuarantine whether the caller may set and lift a quarantine
+ * Sets the status of a project (PEP 792).
+ * @param mayQuarantine whether the caller may set and lift a quarantine. It is checked where the status is written: an
+ * administrator may set a quarantine while the request of an uploader is on its way.
  */
 export const changeStatus = (
   place: IChangePlace,
@@ -98,10 +93,9 @@ export const changeStatus = (
 ): Promise<IPypiDocument> =>
   commitChange(place, {
     apply: (document, stamp) => {
-      const isAboutQuarantine = [status, document.status].some((one) => one?.status === 'quarantined');
-      if (isAboutQuarantine && !mayQuarantine) {
-        throw new RegistryError('forbidden', 'Only a caller that may write every project sets or lifts a quarantine');
-      }
-      return setStatus(document, status, stamp);
+      const changed = setStatus(document, status, stamp);
+      const concernsQuarantine = [document, changed].some((one) => one.status?.status === 'quarantined');
+      if (changed === document || mayQuarantine || !concernsQuarantine) return changed;
+      throw new RegistryError('forbidden', 'Only a caller that may write every project sets or lifts a quarantine');
     },
   });

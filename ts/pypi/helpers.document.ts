@@ -1,4 +1,5 @@
 import { RegistryError } from '../core/classes.registryerror.js';
+import { timeOfChange } from '../core/storage/helpers.changetime.js';
 import type { IWriteStamp } from '../core/storage/interfaces.storage.js';
 import type { IDeletedFile, IProjectStatus, IPypiDocument, IPypiFile } from './interfaces.pypi.js';
 import { fileIdentity, parseFileName } from './wire/wire.filenames.js';
@@ -52,7 +53,7 @@ export const filesOfVersion = (document: IPypiDocument, version: string): IPypiF
 const touched = (document: IPypiDocument, stamp: IWriteStamp): IPypiDocument => ({
   ...document,
   serial: document.serial + 1,
-  modified: stamp.time,
+  modified: timeOfChange(document.serial === 0 ? undefined : document.modified, stamp),
 });
 
 const withFiles = (document: IPypiDocument, files: IPypiFile[]): IPypiDocument['files'] => {

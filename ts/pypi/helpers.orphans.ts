@@ -1,6 +1,6 @@
 import type { IPackageSweep } from '../core/classes.registrystorage.js';
 import type { IPypiDocument, IPypiFile } from './interfaces.pypi.js';
-import { ownerOf, packagesPrefix } from './keys.pypi.js';
+import { metadataPrefix, ownerOf, packagesPrefix } from './keys.pypi.js';
 
 /** The keys of a file and of what lies beside it. */
 export const keysOfFile = ({ key, metadata, attestations }: IPypiFile): string[] =>
@@ -11,6 +11,7 @@ export const namedKeys = ({ files }: IPypiDocument): string[] => Object.values(f
 
 export const orphanSweep: IPackageSweep<IPypiDocument> = {
   prefix: `${packagesPrefix}/`,
+  documents: `${metadataPrefix}/`,
   ownerOf,
   named: namedKeys,
 };

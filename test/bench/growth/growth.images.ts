@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { inParallel } from '../../../ts/core/base/helpers.concurrency.js';
 import type { SmartRegistry } from '../../../ts/index.js';
 import { digestOf, manifestType } from '../../support/oci/images.js';
 import { copySample, sampleOf } from './copies.js';
@@ -90,7 +91,8 @@ export const referrers: IPart = {
     const registry = await openImages(world);
     await putBlob(registry, 'signed', CONFIG);
     await putManifest(registry, 'signed', 'latest', SUBJECT);
-    for (let number = 0; number < world.scale; number++) await putReferrer(registry, `referrer ${number}`);
+    const numbers = Array.from({ length: world.scale }, (_, number) => number);
+    await inParallel(numbers, (number) => putReferrer(registry, `referrer ${number}`));
     await registry.destroy();
   },
   measure: async (world) => {

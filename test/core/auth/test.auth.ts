@@ -318,6 +318,27 @@ t.test('lists are read 16 at a time', async (t) => {
   }
 });
 
+t.test('an outage of the store is no list in which users or tokens are missing', async (t) => {
+  const store = new MemoryObjectStore();
+  const { auth: maker } = await startAuth({ store });
+  await maker.users.create({ username: 'ann', password: 'pass' });
+  await maker.createNpmToken('ann');
+  const get = store.get.bind(store);
+  store.get = async (key) => {
+    if (/^auth\/(users|tokens)\//.test(key)) throw new RegistryError('unavailable', 'The store is down');
+    return get(key);
+  };
+  const lists: ((auth: AuthManager) => Promise<unknown>)[] = [
+    (auth) => auth.users.list(),
+    (auth) => auth.listTokens(),
+    (auth) => auth.listTokens('ann'),
+  ];
+  for (const list of lists) {
+    const { auth } = await startAuth({ store });
+    await t.rejects(list(auth), { kind: 'unavailable' } as unknown as Error);
+  }
+});
+
 t.test('what is changed elsewhere counts within five seconds', async (t) => {
   const [store, clock] = [new MemoryObjectStore(), new Clock()];
   const config = PRIVATE;
@@ -375,7 +396,10 @@ t.test('a user who is gone takes all tokens along, also when the name comes back
 
 t.test('what a crash between token and list leaves is swept, but not what is being written', async (t) => {
   const { auth, store, clock } = await startAuth({ config: PRIVATE });
+  store.calls = [];
   for (let i = 0; i < 3; i++) await auth.createNpmToken('ann');
+  const puts = store.calls.flatMap((call) => /^put auth\/([\w-]*tokens)\//.exec(call)?.[1] ?? []);
+  t.same(puts.slice(0, 2), ['user-tokens', 'tokens'], 'no token is valid before its user can find it');
   const entries = store.keys().filter((key) => key.startsWith('auth/user-tokens/'));
   const [old, fresh, whole] = entries as [string, string, string];
   for (const key of [old, fresh]) store.objects.delete(key.replace(/user-tokens\/ann/, 'tokens'));

@@ -98,6 +98,27 @@ t.test('two replicas fold the same at once: one wins, and nothing of the other s
   t.equal((await replica(inner).catalog.entries(FRESH)).size, 1500);
 });
 
+t.test('a package that is published again while it is folded keeps its newer state', async (t) => {
+  // with few packages the entries are folded into segments, with many into a batch
+  for (const count of [1000, 13_000]) {
+    const { inner, one } = await based(count);
+    let isHeld = false;
+    one.store.before = async ({ verb, key }) => {
+      if (isHeld || verb !== 'put' || key !== MANIFEST) return;
+      isHeld = true;
+      await one.catalog.note('x1', document('x1', 2));
+    };
+    for (const round of ['x', 'y', 'z']) {
+      for (let n = 0; n < 260; n++) await one.catalog.note(`${round}${n}`, document(`${round}${n}`, 1));
+      await one.catalog.entries(FRESH);
+      await one.storage.settled();
+    }
+    t.ok(isHeld);
+    t.ok(inner.keys(ENTRIES).length < 200, 'its newer entry is folded too');
+    t.same((await replica(inner).catalog.entries(FRESH)).get('x1'), { versions: ['2'] }, `${count} packages`);
+  }
+});
+
 t.test('a replica does not fold again what another has folded', async (t) => {
   const { inner } = await based(1000);
   const [writer, reader] = [replica(inner), replica(inner)];

@@ -1,8 +1,10 @@
 import { utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
+import { RegistryError } from '../../../ts/core/classes.registryerror.js';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
 import { PackageCatalog } from '../../../ts/core/listing/classes.packagecatalog.js';
+import { SearchIndex } from '../../../ts/core/listing/search/classes.searchindex.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
 import { makeDirectory, openStore, tree } from '../../support/store/objectstore-directory.js';
@@ -113,15 +115,21 @@ t.test('a replica that runs mends the base as well', async (t) => {
 });
 
 t.test('listings fail only as long as the store does', async (t) => {
-  const inner = await filled();
-  await inner.delete(MANIFEST);
-  const one = replica(inner);
-  one.store.before = ({ key }) => {
-    if (key.startsWith('toy/packages/')) throw new Error('down');
-  };
-  await t.rejects(one.catalog.entries(FRESH));
-  one.store.before = undefined;
-  t.same(await listed(one), names);
+  for (const failing of ['list', 'get']) {
+    const inner = await filled();
+    await inner.delete(MANIFEST);
+    const one = replica(inner);
+    one.store.before = ({ verb, key }) => {
+      if (verb === failing && key.startsWith('toy/packages/')) throw new RegistryError('unavailable', 'down');
+    };
+    await t.rejects(
+      one.catalog.entries(FRESH),
+      { kind: 'unavailable' } as unknown as Error,
+      `no short list: ${failing}`,
+    );
+    one.store.before = undefined;
+    t.same(await listed(one), names);
+  }
 });
 
 t.test('a document that cannot be read does not keep the others from being listed', async (t) => {
@@ -223,6 +231,42 @@ t.test('a rebuild that lists other packages of the same documents says which: se
     ['always', 'new'],
   );
 });
+
+t.test(
+  'a rebuild that lists other things of the same documents: a search on a running replica finds them',
+  async (t) => {
+    const inner = new MemoryObjectStore();
+    // two releases on one store: the newer one lists a description that the older one had left out
+    const release = (describe: (name: string) => string) => {
+      const catalog = new PackageCatalog<{ name: string }, { description: string }>(new RegistryStorage(inner), {
+        prefix: 'toy/catalog',
+        documentKey: (name) => `toy/packages/${name}.json`,
+        documents: { prefix: 'toy/packages/', nameOf: (key) => /([^/]+)\.json$/.exec(key)?.[1] },
+        entry: (name) => ({ description: describe(name) }),
+      });
+      const index = new SearchIndex<{ description: string }>(catalog, {
+        fields: { description: { boost: 1, text: ({ description }) => description } },
+        closeness: () => 1,
+        compare: () => 0,
+      });
+      return {
+        catalog,
+        found: async (text: string) => (await index.search(text, { most: 9 })).map(({ name }) => name),
+      };
+    };
+    const writer = new RegistryStorage(inner);
+    for (const name of ['same', 'told']) await writer.update(`toy/packages/${name}.json`, () => ({ name }));
+    const running = release(() => 'plain');
+    await running.catalog.entries(FRESH);
+    t.same((await running.found('plain')).sort(), ['same', 'told']);
+    const { version } = running.catalog;
+    await release((name) => (name === 'told' ? 'curious' : 'plain')).catalog.rebuild();
+    await running.catalog.entries(FRESH);
+    t.same(await running.found('curious'), ['told']);
+    t.same(await running.found('plain'), ['same']);
+    t.same([...(running.catalog.changedSince(version) ?? [])], ['told'], 'only these are indexed again');
+  },
+);
 
 t.test('a rebuild does not believe entries from before it', async (t) => {
   const inner = await filled(20);

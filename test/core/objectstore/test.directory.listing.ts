@@ -140,6 +140,23 @@ t.test('with a delimiter one folder is read, and of the files below none but to 
   t.same(await listed(store, { prefix: 'p/d', delimiter: '/' }), ['p/deep/', 'p/documents/']);
 });
 
+t.test('some of many folders are found without reading the names of all', async (t) => {
+  const { directory, store, during } = await watched(t, async (store) => {
+    for (let n = 0; n < 300; n++) await store.put(`f/${n}/x`, Buffer.from('x'), { immutable: true });
+  });
+  const some = (limit: number) => listed(store, { prefix: 'f/', delimiter: '/', limit, inAnyOrder: true });
+  const { seen, folders } = await during(() => some(3));
+  t.equal(seen.length, 3);
+  t.notOk(folders.includes('objects/f'));
+  t.equal(folders.filter((path) => path.startsWith('objects/f/')).length >= 3, true, 'each of them is looked into');
+  t.ok(folders.length <= 12, `${folders.length} folders`);
+  // the remains of deleted objects may come first
+  for (let n = 0; n < 300; n++) if (n !== 150) await rm(join(directory, `objects/f/${n}/x=`));
+  t.same(await some(3), ['f/150/']);
+  t.same(await some(3), ['f/150/']);
+  t.same(await readdir(join(directory, 'objects/f')), ['150'], 'they were removed');
+});
+
 t.test('a scan opens no file, and looks into an object only for its version', async (t) => {
   const { store, during, directory } = await watched(t, async (store) => {
     for (let n = 0; n < 50; n++) {

@@ -407,11 +407,11 @@ t.test('damage is told, and never served', async (t) => {
     const path = join(directory, 'objects', file!);
     const whole = await readFile(path);
     await writeFile(path, whole.subarray(0, 200_000));
-    await t.rejects(async () => readAll((await openObject(store, key)).body), failure('unavailable'), 'cut off');
+    await t.rejects(async () => readAll((await openObject(store, key)).body), failure('internal'), 'cut off');
     await writeFile(path, '');
-    await t.rejects((await openStore(directory)).head(key), failure('unavailable'), 'empty');
+    await t.rejects((await openStore(directory)).head(key), failure('internal'), 'empty');
     await writeFile(path, Buffer.alloc(300_000));
-    await t.rejects((await openStore(directory)).get(key), failure('unavailable'), 'zeroes');
+    await t.rejects((await openStore(directory)).get(key), failure('internal'), 'zeroes');
     await writeFile(path, whole);
     t.equal((await (await openStore(directory)).head(key))?.size, 300_000);
   }

@@ -11,6 +11,8 @@ export interface ITarPart {
   size?: number;
   /** `ustar\0` + `00` (default), or `ustar  \0` as GNU tar writes it */
   magic?: string;
+  /** changes the header before its checksum is made */
+  edit?: (header: Buffer) => void;
 }
 
 const BLOCK = 512;
@@ -18,7 +20,7 @@ const BLOCK = 512;
 const padded = (bytes: Buffer): Buffer => Buffer.concat([bytes, Buffer.alloc(-bytes.length & (BLOCK - 1))]);
 
 /** A header and its content, in whole blocks. */
-export const tarPart = ({ name, content = '', type = '0', linkname = '', size, magic }: ITarPart): Buffer => {
+export const tarPart = ({ name, content = '', type = '0', linkname = '', size, magic, edit }: ITarPart): Buffer => {
   const bytes = Buffer.from(content as string);
   const header = Buffer.alloc(BLOCK);
   header.write(name, 0, 100);
@@ -31,6 +33,7 @@ export const tarPart = ({ name, content = '', type = '0', linkname = '', size, m
   header.write(type, 156);
   header.write(linkname, 157, 100);
   header.write(magic ?? 'ustar\x0000', 257, 'latin1');
+  edit?.(header);
   const sum = header.reduce((total, byte) => total + byte, 0);
   header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
   return Buffer.concat([header, padded(bytes)]);
@@ -41,7 +44,7 @@ export const paxPart = (fields: Record<string, string>, type = 'x'): Buffer => {
   const records = Object.entries(fields).map(([key, value]) => {
     const rest = ` ${key}=${value}\n`;
     let length = Buffer.byteLength(rest) + 1;
-    while (`${length}${rest}`.length !== length) length += 1;
+    while (Buffer.byteLength(`${length}${rest}`) !== length) length += 1;
     return `${length}${rest}`;
   });
   return tarPart({ name: 'PaxHeaders/x', type, content: records.join('') });

@@ -58,11 +58,19 @@ export class CargoStation {
     };
   }
 
-  /** Writes the configuration of the user; tokens come from `cargo login`. */
-  async configure(registries: Record<string, string>, more = ''): Promise<void> {
-    const tables = Object.entries(registries).map(([name, index]) => `[registries.${name}]\nindex = "${index}"\n`);
-    const head = '[registry]\nglobal-credential-providers = ["cargo:token"]\n[net]\nretry = 0\n';
-    await this.home.write('cargo/config.toml', [head, ...tables, more].join('\n'));
+  /**
+   * Writes the configuration of the user as each registry says on its start page, and nothing else that could help;
+   * tokens come from `cargo login`.
+   */
+  async configure(registries: Record<string, { origin: string }>, more = ''): Promise<void> {
+    const tableOf = async ([name, { origin }]: [string, { origin: string }]): Promise<string> => {
+      const page = (await (await fetch(origin)).json()) as { registries: { protocol: string; setup: string[] }[] };
+      const lines = page.registries.find(({ protocol }) => protocol === 'cargo')?.setup ?? [];
+      const [begin, end] = [lines.indexOf('[registries.my-registry]'), lines.indexOf('# then:')];
+      return `${[`[registries.${name}]`, ...lines.slice(begin + 1, end)].join('\n')}\n`;
+    };
+    const tables = await Promise.all(Object.entries(registries).map(tableOf));
+    await this.home.write('cargo/config.toml', ['[net]\nretry = 0\n', ...tables, more].join('\n'));
   }
 
   /** cargo in a folder below `work`. */

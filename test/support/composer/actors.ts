@@ -46,15 +46,7 @@ export class ComposerActor {
   }
 }
 
-/** Sets the registry's clock; the returned function moves it. */
-export const clockOf = (registry: SmartRegistry, start = '2026-01-01T00:00:00.000Z'): ((ms: number) => void) => {
-  let time = Date.parse(start);
-  const { parts } = registry.getStorage() as unknown as { parts: { now: () => Date } };
-  parts.now = () => new Date(time);
-  return (ms) => {
-    time += ms;
-  };
-};
+export { clockOf } from '../clock.js';
 
 export interface IComposerWorld {
   registry: SmartRegistry;

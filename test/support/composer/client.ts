@@ -52,7 +52,7 @@ export class ComposerClient {
     return this.home.project(name, {
       'composer.json': {
         name: 'team/project',
-        repositories: [...repositories.map((one) => ({ type: 'composer', ...one })), { 'packagist.org': false }],
+        repositories: [...repositories.map((one) => ({ type: 'composer', ...one })), { packagist: false }],
         ...manifest,
         config: { 'secure-http': false, ...(manifest as { config?: object }).config },
       },

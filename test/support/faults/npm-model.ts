@@ -44,11 +44,14 @@ export const npmModel: IProtocolModel = {
     return served.versions[rest]?.deprecated ?? ABSENT;
   },
 
-  async contradictions(by) {
+  async contradictions(by, world) {
     const served = await read(by);
     if (served === null) return [];
     if (typeof served === 'string') return [served];
     const found: string[] = [];
+    for (const thing of world.history.things(`npm:${NAME}@`)) {
+      if (world.history.doubles(thing).length > 0) found.push(`${thing} was acknowledged with different bytes`);
+    }
     for (const version of Object.keys(served.versions)) {
       const seen = await download(by, served, version);
       if (seen.startsWith('broken')) found.push(`${NAME}@${version} is ${seen}`);

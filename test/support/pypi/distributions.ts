@@ -96,7 +96,7 @@ export const attestationOf = ({ filename, bytes }: Pick<IDistribution, 'filename
   const statement = {
     _type: 'https://in-toto.io/Statement/v1',
     subject: [{ name: filename, digest: { sha256: hex('sha256', bytes) } }],
-    predicateType: 'https://docs.pypi.org/attestations/publish/v1',
+    predicateType: 'https://index.example.org/attestations/publish/v1',
     predicate: null,
   };
   return {

@@ -1,9 +1,10 @@
+import { MAX_HITS } from '../../core/listing/search/helpers.pages.js';
 import type { ISearchHit } from '../../core/listing/search/interfaces.search.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { readableFilter } from '../../core/pipeline/serving/helpers.readable.js';
 import type { ICargoSearchEntry } from '../interfaces.cargo.js';
 import type { ICargoParts } from '../interfaces.parts.js';
-import { MAX_HITS, parseSearch, renderHit } from '../wire/wire.search.js';
+import { parseSearch, renderHit } from '../wire/wire.search.js';
 
 type THit = ISearchHit<ICargoSearchEntry>;
 
@@ -22,7 +23,7 @@ const readableHits = (call: RegistryCall): ((hits: readonly THit[]) => Promise<r
 
 /** GET /api/v1/crates?q=…&per_page=…&page=… */
 export const search = async (call: RegistryCall, cargo: ICargoParts): Promise<object> => {
-  const { text, from, size } = parseSearch(call.query('q'), call.query('per_page'), call.query('page'));
+  const { text, from, size } = parseSearch((name) => call.query(name));
   const hits = await cargo.search.search(text, { most: MAX_HITS, filter: readableHits(call) });
   const crates = hits.slice(from, from + size).map(({ entry }) => renderHit(entry));
   return { crates, meta: { total: hits.length } };

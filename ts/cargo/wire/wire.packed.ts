@@ -1,16 +1,12 @@
 import { isRecord } from '../../core/base/helpers.values.js';
+import { RegistryError } from '../../core/classes.registryerror.js';
+import type { IPackedIndexes } from '../interfaces.cargo.js';
 import type { ICargoManifest } from './wire.manifest.js';
 
 /**
  * The metadata of a publish, made from the Cargo.toml that `cargo package` has put into a crate, for crates that come
  * without cargo. cargo makes the same of it: every dependency has a version there, and names of registries are URLs.
  */
-
-/**
- * How cargo names the index of the public registry in a publish. A packed Cargo.toml names only other registries, and
- * in the index a dependency without a registry is one of the registry that has the index.
- */
-const PUBLIC_INDEX = 'https://github.com/rust-lang/crates.io-index';
 
 const KINDS = [
   ['normal', ['dependencies']],
@@ -38,16 +34,24 @@ const requirementOf = (requirement: unknown): unknown =>
 interface IPlace {
   kind: string;
   target: string | null;
-  /** the index URL of the registry that publishes */
-  ownIndex: string | undefined;
+  indexes: IPackedIndexes;
 }
 
-const registryOf = (registry: unknown, ownIndex: string | undefined): unknown => {
-  if (registry === undefined) return PUBLIC_INDEX;
-  return registry === ownIndex ? null : registry;
+/**
+ * The registry of a dependency as a publish has it; null is the one that the crate goes to. A packed Cargo.toml names a
+ * registry only if it is not the one that cargo takes by default, which no crate file names.
+ */
+const registryOf = (name: string, registry: unknown, { own, byDefault }: IPackedIndexes): unknown => {
+  if (registry !== undefined) return registry === own ? null : registry;
+  if (byDefault === 'self') return null;
+  if (byDefault !== undefined) return byDefault === own ? null : byDefault;
+  throw new RegistryError(
+    'invalid',
+    `The dependency "${name}" names no registry. Set cargo.defaultIndex in the configuration to the URL of the index that cargo uses by default, or to "self" if this registry is used instead of it`,
+  );
 };
 
-const dependencyOf = (name: string, value: unknown, { kind, target, ownIndex }: IPlace): object => {
+const dependencyOf = (name: string, value: unknown, { kind, target, indexes }: IPlace): object => {
   const source = typeof value === 'string' ? { version: value } : recordOf(value);
   const { version, optional, features, package: real, artifact, lib } = source;
   const { 'registry-index': registry, 'bindep-target': bindepTarget } = source;
@@ -60,7 +64,7 @@ const dependencyOf = (name: string, value: unknown, { kind, target, ownIndex }: 
     default_features: source['default-features'] ?? source.default_features ?? true,
     target,
     kind,
-    registry: registryOf(registry, ownIndex),
+    registry: registryOf(name, registry, indexes),
     ...(real !== undefined && { explicit_name_in_toml: name }),
     ...(artifact !== undefined && {
       artifact: [artifact].flat(),
@@ -79,17 +83,17 @@ const dependenciesIn = (table: Record<string, unknown>, place: Omit<IPlace, 'kin
 
 /**
  * The metadata that cargo would send with this crate; they are checked when they are published.
- * @param ownIndex the index URL of the registry that the crate goes to, if it is known: cargo names that one with null
+ * Throws `invalid` if a dependency is of the default registry, and that is not known.
  */
-export const metadataOfPacked = (manifest: ICargoManifest, ownIndex?: string): Record<string, unknown> => {
+export const metadataOfPacked = (manifest: ICargoManifest, indexes: IPackedIndexes = {}): Record<string, unknown> => {
   const { package: about, all } = manifest;
   const targets = Object.entries(recordOf(all.target));
   return {
     name: about.name,
     vers: about.version ?? '0.0.0',
     deps: [
-      ...dependenciesIn(all, { target: null, ownIndex }),
-      ...targets.flatMap(([target, table]) => dependenciesIn(recordOf(table), { target, ownIndex })),
+      ...dependenciesIn(all, { target: null, indexes }),
+      ...targets.flatMap(([target, table]) => dependenciesIn(recordOf(table), { target, indexes })),
     ],
     features: recordOf(all.features),
     description: about.description ?? null,

@@ -1,3 +1,4 @@
+import { type ISearchPage, parseSearchPage } from '../../core/listing/search/helpers.pages.js';
 import type { ICargoSearchEntry } from '../interfaces.cargo.js';
 import { foldName } from '../keys.cargo.js';
 
@@ -5,38 +6,10 @@ import { foldName } from '../keys.cargo.js';
  * `GET /api/v1/crates`: the query and the form of the answer.
  * @see https://doc.rust-lang.org/cargo/reference/registry-web-api.html#search
  */
-export interface ISearchPage {
-  text: string;
-  /** index of the first hit */
-  from: number;
-  size: number;
-}
-
-/** characters of a query that are used */
-const MAX_TEXT = 512;
-/** the limit of the public registry, and of `cargo search --limit` */
-const MAX_PAGE = 100;
 const DEFAULT_PAGE = 10;
-/** hits that are counted */
-export const MAX_HITS = 5000;
 
-const whole = (value: string | undefined, otherwise: number, most: number): number => {
-  const number = Number(value || otherwise);
-  return Number.isFinite(number) && number >= 1 ? Math.min(Math.floor(number), most) : otherwise;
-};
-
-export const parseSearch = (
-  text: string | undefined,
-  perPage: string | undefined,
-  page: string | undefined,
-): ISearchPage => {
-  const size = whole(perPage, DEFAULT_PAGE, MAX_PAGE);
-  return {
-    text: (text ?? '').slice(0, MAX_TEXT).trim().toLowerCase(),
-    from: (whole(page, 1, MAX_HITS) - 1) * size,
-    size,
-  };
-};
+export const parseSearch = (query: (name: string) => string | undefined): ISearchPage =>
+  parseSearchPage(query, DEFAULT_PAGE);
 
 /** How well a name matches the typed text, which is in lower case: the name itself, or a part of it. */
 export const closeness = (name: string, text: string): number => {

@@ -1,15 +1,16 @@
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
-import { allowVersions, blockVersions, type IFilterPlace } from '../helpers.filters.js';
+import { allowVersions, announcedLists, blockVersions, type IFilterPlace } from '../helpers.filters.js';
 import { packageOf } from '../helpers.names.js';
 import type { IComposerFilterEntry } from '../interfaces.composer.js';
 import type { IComposerParts } from '../interfaces.parts.js';
 import { assertListName, parseFilterEntry } from '../wire/wire.filter.js';
 import { readable } from './handlers.search.js';
 
-const placeOf = (call: RegistryCall, { catalog }: IComposerParts): IFilterPlace => ({
+const placeOf = (call: RegistryCall, { catalog, config }: IComposerParts): IFilterPlace => ({
   storage: call.storage,
   catalog,
   name: packageOf(call),
+  announced: announcedLists(config),
 });
 
 const answer = (name: string, filter: readonly IComposerFilterEntry[]): object => ({ status: 'success', name, filter });

@@ -1,7 +1,9 @@
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
-import { existing, findVersion, missing, removeVersions, wasRemovedBy } from '../helpers.document.js';
+import { absentName } from '../../core/pipeline/helpers.refusal.js';
+import { droppedKeys } from '../../core/storage/commit/helpers.dropped.js';
+import { existing, findVersion, removeVersions, wasRemovedBy } from '../helpers.document.js';
 import { packageOf } from '../helpers.names.js';
-import { keysGone } from '../helpers.orphans.js';
+import { namedKeys } from '../helpers.orphans.js';
 import type { IComposerDocument } from '../interfaces.composer.js';
 import type { IComposerParts } from '../interfaces.parts.js';
 import { documentKey } from '../keys.composer.js';
@@ -24,7 +26,7 @@ const remove = async (
       },
       applied: wasRemovedBy,
     },
-    drop: keysGone,
+    drop: droppedKeys(namedKeys),
     catalog,
   });
 };
@@ -42,7 +44,7 @@ export const deleteVersion = async (call: RegistryCall, composer: IComposerParts
   const { version, normalized } = parseVersion(call.params.version as string);
   const choose = (document: IComposerDocument): string[] => {
     if (findVersion(document, normalized)) return [normalized];
-    throw missing(`${name} ${version}`);
+    throw absentName(`${name} ${version}`);
   };
   await remove(call, composer, name, { version, choose });
   return { status: 'success', message: `${name} ${version} was deleted` };

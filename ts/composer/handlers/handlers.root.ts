@@ -2,6 +2,7 @@ import { globMatcher } from '../../core/auth/helpers.scopes.js';
 import { RegistryError } from '../../core/classes.registryerror.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
+import { announcedLists } from '../helpers.filters.js';
 import type { IComposerEntry } from '../interfaces.composer.js';
 import type { IComposerParts } from '../interfaces.parts.js';
 import { normalizeName } from '../wire/wire.names.js';
@@ -11,18 +12,19 @@ const JSON_TYPE = 'application/json';
 /** Characters; longer than any name. */
 const MAX_FILTER = 256;
 
-export const DEFAULT_FILTER_LISTS: readonly string[] = ['malware'];
-
 /** GET /packages.json: links, and the packages that this caller may read. */
 export const getRoot = async (call: RegistryCall, { catalog, config }: IComposerParts): Promise<IResponse> => {
   const { publicUrl } = call;
-  const { filterLists = DEFAULT_FILTER_LISTS, warning, info } = config;
+  const { warning, info } = config;
   const { size } = await catalog.entries();
   const isLong = size > MAX_LISTED;
   return call.serveListing(catalog, {
     // whole links: a rendering is for one public URL
     variant: `root ${isLong ? 'patterns' : 'names'} ${publicUrl}`,
-    render: { contentType: JSON_TYPE, ...rootTexts(publicUrl, { filterLists, warning, info }, isLong) },
+    render: {
+      contentType: JSON_TYPE,
+      ...rootTexts(publicUrl, { filterLists: announcedLists(config), warning, info }, isLong),
+    },
   });
 };
 

@@ -1,3 +1,4 @@
+import { MAX_HITS } from '../../core/listing/search/helpers.pages.js';
 import type { ISearchHit } from '../../core/listing/search/interfaces.search.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { readableFilter } from '../../core/pipeline/serving/helpers.readable.js';
@@ -6,7 +7,7 @@ import { readRight } from '../helpers.names.js';
 import type { IComposerEntry } from '../interfaces.composer.js';
 import type { IComposerParts } from '../interfaces.parts.js';
 import { normalizeName } from '../wire/wire.names.js';
-import { MAX_HITS, parseSearch, renderHit } from '../wire/wire.search.js';
+import { parseSearch, renderHit } from '../wire/wire.search.js';
 
 /** Those of the packages that the caller may read. */
 export const readable = async <T extends { name: string }>(

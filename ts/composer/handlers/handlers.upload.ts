@@ -4,10 +4,11 @@ import type { StagedObject } from '../../core/classes.registrystorage.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { respond } from '../../core/pipeline/helpers.http.js';
+import { droppedKeys } from '../../core/storage/commit/helpers.dropped.js';
 import type { IPlacedArtifact } from '../../core/storage/commit/interfaces.plans.js';
 import { addVersion, artifactsOf, findVersion, type IStamp } from '../helpers.document.js';
 import { nameIn } from '../helpers.names.js';
-import { keysGone } from '../helpers.orphans.js';
+import { namedKeys } from '../helpers.orphans.js';
 import { inspectPackage } from '../helpers.zip.js';
 import type { IComposerArtifact, IComposerDocument } from '../interfaces.composer.js';
 import type { IComposerParts } from '../interfaces.parts.js';
@@ -99,7 +100,7 @@ const publish = async (
       },
       applied: (current, { id }) => artifactsOf(current).some(({ writeId }) => writeId === id),
     },
-    drop: keysGone,
+    drop: droppedKeys(namedKeys),
     catalog,
   });
   const { id, time } = write as unknown as IStamp;

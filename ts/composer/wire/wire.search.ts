@@ -1,40 +1,19 @@
+import { type ISearchPage, parseSearchPage } from '../../core/listing/search/helpers.pages.js';
 import type { ISearchHit } from '../../core/listing/search/interfaces.search.js';
 import type { IComposerEntry } from '../interfaces.composer.js';
 
 /**
  * `search.json`, in the form of the public registry.
- * @see https://packagist.org/apidoc#search-packages
+ * @see the public repository's API documentation, "Searching packages"
  */
-const MAX_TEXT = 512;
-const MAX_PAGE_SIZE = 100;
-/** hits that are counted, and so the last that a page can show */
-export const MAX_HITS = 5000;
-
-export interface ISearchPage {
-  text: string;
-  type: string;
-  from: number;
-  size: number;
-  page: number;
-}
-
-const whole = (value: string | undefined, otherwise: number, most: number): number => {
-  const number = Number(value || otherwise);
-  return Number.isFinite(number) && number >= 1 ? Math.min(Math.floor(number), most) : otherwise;
-};
+/** hits of a page, as on the public registry */
+const DEFAULT_PAGE = 15;
 
 /** The query of a search; `query(name)` returns a parameter. */
-export const parseSearch = (query: (name: string) => string | undefined): ISearchPage => {
-  const size = whole(query('per_page'), 15, MAX_PAGE_SIZE);
-  const page = whole(query('page'), 1, MAX_HITS);
-  return {
-    text: (query('q') ?? '').slice(0, MAX_TEXT).trim().toLowerCase(),
-    type: (query('type') ?? '').toLowerCase(),
-    from: (page - 1) * size,
-    size,
-    page,
-  };
-};
+export const parseSearch = (query: (name: string) => string | undefined): ISearchPage & { type: string } => ({
+  ...parseSearchPage(query, DEFAULT_PAGE),
+  type: (query('type') ?? '').toLowerCase(),
+});
 
 /** The searched fields, with the weight of a word in each. */
 export const searchFields = {

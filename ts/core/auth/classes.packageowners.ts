@@ -19,10 +19,13 @@ export interface IPackageOwner {
 export interface IOwnersAuth {
   /** @throws RegistryError `unsupported` with a custom provider */
   readonly users: Pick<UserStore, 'get' | 'list' | 'changeScopes' | 'requireChangeable'>;
+  /** Whether the caller may do `action` to `resource`. */
   authorize(token: IAuthToken | null, resource: string, action: string): Promise<boolean>;
+  /** Whether the caller has this right to every name. */
   allowsAll(token: IAuthToken | null, right: IRight): Promise<boolean>;
 }
 
+/** Which packages `PackageOwners` is about. */
 export interface IPackageOwnersOptions {
   protocol: TRegistryProtocol;
   /** the type of the protocol's scopes, e.g. `crate` */

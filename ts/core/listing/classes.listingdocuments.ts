@@ -58,9 +58,10 @@ export class ListingDocuments<TDoc, TEntry> {
       await forEachAtOnce(names, WIDTH, async (name) => {
         this.storage.closing.throwIfAborted();
         const row = await this.row(name);
-        if (row) await take(row);
+        if (!row) return;
+        count++;
+        await take(row);
       });
-      count += names.length;
       names = [];
       options.progress?.(count);
     };

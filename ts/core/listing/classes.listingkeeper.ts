@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { SharedRun } from '../base/classes.sharedrun.js';
 import { Slices } from '../base/helpers.slices.js';
 import { RegistryError } from '../classes.registryerror.js';
@@ -142,7 +143,8 @@ export class ListingKeeper<TDoc, TEntry> {
     const changed: string[] = [];
     for (const name of new Set([...before.listed.keys(), ...after.listed.keys()])) {
       const isSame = before.row(name)?.revision === after.row(name)?.revision;
-      if (!isSame || before.listed.has(name) !== after.listed.has(name)) changed.push(name);
+      // a newer release may list other things of the same revision
+      if (!isSame || !isDeepStrictEqual(before.listed.get(name), after.listed.get(name))) changed.push(name);
       if (slices.due) await slices.rest();
     }
     return changed;

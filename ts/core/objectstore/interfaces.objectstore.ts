@@ -92,6 +92,8 @@ export interface IListOptions {
   after?: string | undefined;
   delimiter?: string | undefined;
   limit?: number | undefined;
+  /** the caller wants any `limit` items: a driver may choose those that it finds first, and yield them in any order */
+  inAnyOrder?: boolean | undefined;
 }
 
 /** Options of `IObjectStore.scan`. */

@@ -149,7 +149,18 @@ export const respond = (
   return responseOfBytes(status, { ...typed, ...headers, 'Content-Length': String(bytes.byteLength) }, bytes);
 };
 
-const RESPONSE_FIELDS = new Set(['status', 'headers', 'body']);
+/** bytes: proxies limit the header as a whole, often to 4 KiB */
+const LONGEST_REASON = 500;
+
+/** A message as the reason phrase of a status line (RFC 9112 section 4), which is one line of printable ASCII. */
+export const reasonPhrase = (message: string): string =>
+  message
+    .slice(0, LONGEST_REASON)
+    .replace(/\s+/g, ' ')
+    .replace(/[^ -~]/g, '?')
+    .trim();
+
+const RESPONSE_FIELDS = new Set(['status', 'headers', 'body', 'statusText']);
 
 const isResponse = (answer: object): answer is IResponse => {
   const { status, headers } = answer as Partial<IResponse>;

@@ -1,7 +1,7 @@
-import { RegistryError } from '../../core/classes.registryerror.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { negotiate } from '../../core/pipeline/helpers.http.js';
+import { absentName } from '../../core/pipeline/helpers.refusal.js';
 import type { IStorageHookMetadata } from '../../core/storage/hooks/interfaces.hooks.js';
 import { RETRY_MS, type RegistrySigner } from '../classes.signer.js';
 import { isTombstone } from '../helpers.document.js';
@@ -26,8 +26,6 @@ const about = (packageName: string): IStorageHookMetadata => ({
 
 /** The package in the path; throws `notFound` for names that no package can have. */
 export const packageOf = (call: RegistryCall): string => assertReadableName(call.params.name as string);
-
-const missing = (what: string): RegistryError => new RegistryError('notFound', `${what} is not in this registry`);
 
 interface ISigning {
   /** a part of the rendering's name */
@@ -59,7 +57,7 @@ export const getPackument = async (call: RegistryCall, npm: INpmParts): Promise<
     render: async (document, publicUrl) =>
       isTombstone(document) ? null : { body: render(await signing.signed(document), publicUrl), contentType },
   });
-  if (!served) throw missing(name);
+  if (!served) throw absentName(name);
   return served;
 };
 
@@ -81,7 +79,7 @@ export const getManifest = async (call: RegistryCall, npm: INpmParts): Promise<I
       return { body: { ...manifest, ...(await npm.readmes.of(document, found.version)) }, contentType: FULL_TYPE };
     },
   });
-  if (!served) throw missing(`${name}@${wanted}`);
+  if (!served) throw absentName(`${name}@${wanted}`);
   return served;
 };
 

@@ -1,14 +1,12 @@
 import { streamToBuffer } from '../../core/base/helpers.streams.js';
-import { RegistryError } from '../../core/classes.registryerror.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
+import { absentName } from '../../core/pipeline/helpers.refusal.js';
 import type { INpmArtifact, INpmDocument } from '../interfaces.npm.js';
 import type { INpmParts } from '../interfaces.parts.js';
 import { documentKey, TARBALL_TYPE } from '../keys.npm.js';
 import { versionOfFile } from '../wire/wire.names.js';
 import { packageOf } from './handlers.packument.js';
-
-const missing = (what: string): RegistryError => new RegistryError('notFound', `${what} is not in this registry`);
 
 /** The artifact that the document names. An object that it does not name does not exist, whatever the store lists. */
 const artifactOf = (document: INpmDocument | undefined, version: string | null): INpmArtifact | null => {
@@ -43,7 +41,7 @@ export const getTarball = async (call: RegistryCall, npm: INpmParts): Promise<IR
         contentType: TARBALL_TYPE,
       },
     }));
-  if (!served) throw missing(`${name}/-/${file}`);
+  if (!served) throw absentName(`${name}/-/${file}`);
   return served;
 };
 
@@ -55,7 +53,7 @@ export const getAttestations = async (call: RegistryCall): Promise<object> => {
   const artifact = artifactOf(document, version);
   const about = { kind: 'artifact', packageName: name, version } as const;
   const found = artifact?.provenance && (await call.storage.open(artifact.provenance.key, {}, about));
-  if (!document || !found || found === 'notModified') throw missing(`A provenance of ${name}@${version}`);
+  if (!document || !found || found === 'notModified') throw absentName(`A provenance of ${name}@${version}`);
   const bundle: unknown = JSON.parse((await streamToBuffer(found.body)).toString('utf8'));
   const { attestations } = (document.versions[version] as INpmDocument['versions'][string]).dist;
   return { attestations: [{ predicateType: attestations?.provenance.predicateType, bundle }] };

@@ -2,6 +2,7 @@ import { RegistryError } from '../../core/classes.registryerror.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { respond } from '../../core/pipeline/helpers.http.js';
+import { droppedKeys } from '../../core/storage/commit/helpers.dropped.js';
 import { commitChange } from '../helpers.changes.js';
 import { assertRevision, existing, type IStamp, removeVersions, wereRemovedBy } from '../helpers.document.js';
 import { namedKeys } from '../helpers.orphans.js';
@@ -10,12 +11,6 @@ import type { INpmParts } from '../interfaces.parts.js';
 import { documentKey } from '../keys.npm.js';
 import { versionOfFile } from '../wire/wire.names.js';
 import { packageOf } from './handlers.packument.js';
-
-/** Keys that `before` names and `after` does not. */
-const keysGone = (before: INpmDocument | null, after: INpmDocument | null): string[] => {
-  const left = new Set(after ? namedKeys(after) : []);
-  return (before ? namedKeys(before) : []).filter((key) => !left.has(key));
-};
 
 export interface IRemoval {
   name: string;
@@ -38,7 +33,7 @@ export const removePackageVersions = (
     version: versions.length === 1 ? versions[0] : undefined,
     apply,
     applied: (current, stamp) => wereRemovedBy(current, versions, stamp),
-    drop: keysGone,
+    drop: droppedKeys(namedKeys),
   });
 
 const removeAtRevision = async (

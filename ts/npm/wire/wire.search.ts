@@ -1,3 +1,4 @@
+import { wholeNumber } from '../../core/listing/search/helpers.pages.js';
 import type { INpmPerson, INpmSearchEntry } from '../interfaces.npm.js';
 import { baseName } from '../keys.npm.js';
 
@@ -133,14 +134,9 @@ export const qualifies = (entry: INpmSearchEntry, query: ISearchQuery): boolean 
   return keywords.every((any) => any.some((word) => own.has(word))) && !notKeywords.some((word) => own.has(word));
 };
 
-const whole = (value: string | undefined, otherwise: number, most: number): number => {
-  const number = Number(value || otherwise);
-  return Number.isFinite(number) && number >= 0 ? Math.min(Math.floor(number), most) : otherwise;
-};
-
 export const parsePage = (from: string | undefined, size: string | undefined): { from: number; size: number } => ({
-  from: whole(from, 0, MAX_HITS),
-  size: whole(size, 20, MAX_PAGE),
+  from: wholeNumber(from, { otherwise: 0, least: 0, most: MAX_HITS }),
+  size: wholeNumber(size, { otherwise: 20, least: 0, most: MAX_PAGE }),
 });
 
 /** Clients fail on a person without a user name, so it is always set. */

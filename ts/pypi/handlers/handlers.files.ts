@@ -74,7 +74,7 @@ export const getFile = async (call: RegistryCall, pypi: IPypiParts): Promise<IRe
   return served;
 };
 
-/** GET /integrity/{project}/{version}/{filename}/provenance. @see https://docs.pypi.org/api/integrity/ */
+/** GET /integrity/{project}/{version}/{filename}/provenance. @see PyPI's documentation, "Integrity API" */
 export const getProvenance = async (call: RegistryCall): Promise<IResponse> => {
   const filename = call.params.filename as string;
   const { project, document } = await openProject(call);

@@ -44,7 +44,7 @@ const serve = async (call: RegistryCall, pypi: IPypiParts, version: string | und
   throw call.absent();
 };
 
-/** GET /{project}/json: the latest version, and the files of all. @see https://docs.pypi.org/api/json/ */
+/** GET /{project}/json: the latest version, and the files of all. @see PyPI's documentation, "JSON API" */
 export const getProjectJson = (call: RegistryCall, pypi: IPypiParts): Promise<IResponse> =>
   serve(call, pypi, undefined);
 

@@ -115,7 +115,7 @@ const plansOf = async (
 /**
  * POST of a multipart form with one file: one request for each wheel and sdist of a release. The same file again is a
  * success, because uploaders repeat a request whose answer was lost.
- * @see https://docs.pypi.org/api/upload/
+ * @see PyPI's documentation, "Upload API"
  */
 export const upload = async (call: RegistryCall, pypi: IPypiParts): Promise<string> => {
   const received = await receiveForm(call);

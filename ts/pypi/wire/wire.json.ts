@@ -127,7 +127,7 @@ export const jsonSubject = (document: IPypiDocument, version?: string): IJsonSub
   return { version: first.version, files, shown };
 };
 
-/** The answer of the JSON API. @see https://docs.pypi.org/api/json/ */
+/** The answer of the JSON API. @see PyPI's documentation, "JSON API" */
 export const renderJson = (
   document: IPypiDocument,
   { version, files }: IJsonSubject,

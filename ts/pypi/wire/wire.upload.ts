@@ -65,7 +65,7 @@ export const projectOfForm = (form: IFormFields): string | undefined => {
   return name === undefined ? undefined : assertNewName(name);
 };
 
-/** Checks the fields of a whole form. @see https://docs.pypi.org/api/upload/ */
+/** Checks the fields of a whole form. @see PyPI's documentation, "Upload API" */
 export const parseUploadForm = (form: IFormFields): IUploadForm => {
   const action = valueIn(form, ':action');
   if (action !== undefined && action !== 'file_upload') {

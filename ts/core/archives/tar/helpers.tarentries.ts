@@ -45,7 +45,7 @@ const assertStrict = ({ name, type, pax }: tar.Header, kind: ITarEntry['kind'], 
     throw invalidArchive(`${noun} contains a name of more than ${MAX_NAME} bytes`);
   if (kind === 'other') throw invalidArchive(`${noun} contains an entry that is no file, folder or link (${type})`);
   const size = (pax as { size?: string } | null | undefined)?.size;
-  if (size !== undefined && !(Number(size) >= MAX_OCTAL)) {
+  if (size !== undefined && !(/^\d+$/.test(size) && Number(size) >= MAX_OCTAL)) {
     throw invalidArchive(`${noun} has a size in a pax header that belongs into the entry's own header`);
   }
 };

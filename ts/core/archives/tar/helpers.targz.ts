@@ -53,9 +53,9 @@ const readSmall = async <T>(archive: Buffer, rules: ITarRules, visit: TTarVisito
   const extract = tar.extract();
   extract.end(archive);
   try {
-    const frame = new TarFrame(rules.noun);
-    if (rules.strict) frame.add(archive);
-    if (rules.strict) frame.finish();
+    const frame = new TarFrame(rules.noun, rules.strict);
+    frame.add(archive);
+    frame.finish();
     return await visitAll(extract, rules, visit);
   } catch (error) {
     throw error instanceof RegistryError ? error : notTar(rules, error);
@@ -111,7 +111,7 @@ async function* inspectStream<T>(
   const { maxUnpackedSize, ratio, strict } = rules;
   const gunzip = createGunzip();
   const extract = tar.extract();
-  const frame = new TarFrame(rules.noun);
+  const frame = new TarFrame(rules.noun, strict);
   let failure: RegistryError | undefined;
   let wake: () => void = () => undefined;
   const fail = (error: RegistryError) => {
@@ -131,7 +131,7 @@ async function* inspectStream<T>(
       return fail(new RegistryError('tooLarge', `${rules.noun} unpacks to more than ${ratio.times} times its size`));
     }
     try {
-      if (strict) frame.add(chunk);
+      frame.add(chunk);
     } catch (error) {
       return fail(RegistryError.from(error));
     }
@@ -160,7 +160,7 @@ async function* inspectStream<T>(
     gunzip.end();
     const outcome = await visited;
     if (failure) throw failure;
-    if (strict) frame.finish();
+    frame.finish();
     if (strict && gunzip.bytesWritten < packed) throw behindGzip(rules);
     onRead((outcome as { result: T }).result);
   } finally {

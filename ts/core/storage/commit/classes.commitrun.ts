@@ -167,11 +167,15 @@ export class CommitRun<T> {
     await this.unmark(old);
   }
 
+  /**
+   * Places all artifacts at once: nobody sees them before the document names them. After a failure the others are waited
+   * for, so that none arrives after the keys of this write were cleared.
+   */
   private async place(spent: string): Promise<void> {
-    for (const artifact of this.artifacts) {
-      const placed = await this.placer.place(artifact, (key) => isSpent(spent, key));
-      this.placed.push(placed);
-    }
+    const placing = this.artifacts.map((artifact) => this.placer.place(artifact, (key) => isSpent(spent, key)));
+    const outcomes = await Promise.allSettled(placing);
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    this.placed.push(...(await Promise.all(placing)));
   }
 
   private async mark(): Promise<string | undefined> {

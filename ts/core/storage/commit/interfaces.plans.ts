@@ -86,10 +86,12 @@ export interface ISweepOptions {
 
 /** Describes which objects below a prefix belong to which document, and which of them the document names. */
 export interface IPackageSweep<T> extends ISweepOptions {
-  /** prefix of the documents and their artifacts */
+  /** prefix of the artifacts, and of the documents unless they have one of their own */
   prefix: string;
+  /** prefix of the documents, if they are not among the artifacts */
+  documents?: string | undefined;
   codec?: ICodec<T> | undefined;
-  /** The key of the only document that may name the object at `key`; for a document, its own key. */
+  /** The key of the only document that may name the object at `key`; for a document among the artifacts, its own key. */
   ownerOf(key: string): string;
   /** The keys of all artifacts that the document names. */
   named(document: T): Iterable<string>;

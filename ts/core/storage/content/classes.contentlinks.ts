@@ -159,11 +159,11 @@ export class ContentLinks {
     }
   }
 
-  /** The owners of this content, `limit` at most. */
+  /** Some owners of this content, `limit` at most; a common blob may have a hundred thousand. */
   public async owners(digest: IContentDigest, limit: number): Promise<string[]> {
     const owners: string[] = [];
     const prefix = `${this.prefix}/${pathOf(digest)}/`;
-    for await (const item of this.storage.list({ prefix, delimiter: '/', limit })) {
+    for await (const item of this.storage.list({ prefix, delimiter: '/', limit, inAnyOrder: true })) {
       if ('prefix' in item) owners.push(ownerOfFolder(item.prefix.slice(prefix.length, -1)));
     }
     return owners;

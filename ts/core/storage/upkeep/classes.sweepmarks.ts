@@ -10,6 +10,9 @@ const FULL_EVERY_MS = 30 * 24 * 60 * 60 * 1000;
 /** name of the metadata with the time of the last sweep that checked every package */
 const FULL_SINCE = 'full-since';
 
+/** Another one for each write of a document: the text that a scan returns, or a hash of it. */
+export type TVersion = string | number;
+
 /**
  * Remembers packages whose documents named all of their artifacts in a sweep, each as a hash of the document's version
  * and the artifacts' keys. As long as both are unchanged there is nothing to sweep, and the document need not be read:
@@ -48,7 +51,7 @@ export class SweepMarks {
   }
 
   /** @param version of the document; undefined: it is not known, and nothing is remembered */
-  public static markOf(version: string | undefined, keys: readonly string[]): number | undefined {
+  public static markOf(version: TVersion | undefined, keys: readonly string[]): number | undefined {
     return version === undefined ? undefined : hashOf(JSON.stringify([version, keys]));
   }
 

@@ -72,6 +72,24 @@ export const nodeFiles = {
   fstat: (fd: number): Promise<fs.Stats> => promise<fs.Stats>((done) => fs.fstat(fd, done)),
   stat: (path: string): Promise<fs.Stats> => promise<fs.Stats>((done) => fs.stat(path, done)),
   readdir: (path: string): Promise<string[]> => promise<string[]>((done) => fs.readdir(path, done)),
+  /** at most `most` of the names, whichever come first, without reading the others */
+  readdirSome: async (path: string, most: number): Promise<string[]> => {
+    try {
+      const names: string[] = [];
+      const directory = await fs.promises.opendir(path, { bufferSize: most });
+      try {
+        for (let entry = await directory.read(); entry; entry = await directory.read()) {
+          if (names.push(entry.name) >= most) break;
+        }
+      } finally {
+        await directory.close();
+      }
+      return names;
+    } catch (error) {
+      failures.add(error as Error);
+      throw error;
+    }
+  },
   /**
    * The two calls above, made synchronously for what was looked at a moment ago and so is most likely in the kernel's
    * memory. Waiting for a disk would block everybody, so check `looksAtOnce` before.

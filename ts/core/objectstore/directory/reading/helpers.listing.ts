@@ -9,10 +9,12 @@ import type { Generations } from '../writing/classes.generations.js';
 import type { Publisher } from '../writing/classes.publisher.js';
 import type { Lookup, TCurrent } from './classes.lookup.js';
 import { plainId } from './classes.versionreader.js';
-import { type IFound, readFolder, takePage, walk } from './helpers.walk.js';
+import { type IFound, readFolder, someFound, takePage, walk } from './helpers.walk.js';
 
 /** objects that are looked up at the same time */
 const PAGE = 32;
+/** the most items that are looked for one by one if their order does not matter */
+const SOME = 256;
 /** objects of a folder that are checked for a plain file, which needs no header to be read */
 const GLANCES = 4;
 /**
@@ -37,6 +39,10 @@ export async function* listObjects(
   const { prefix, after, delimiter, limit = Number.POSITIVE_INFINITY } = options;
   if (limit <= 0) return;
   await guarded(() => parts.layout.attached());
+  if (options.inAnyOrder && delimiter === '/' && after === undefined && limit <= SOME) {
+    const some = await guarded(() => describeSome(parts, prefix, limit));
+    if (some) return yield* some;
+  }
   let group: string | undefined;
   let count = 0;
   const flat = delimiter === '/';
@@ -67,6 +73,22 @@ export async function* listObjects(
     await found.return();
   }
 }
+
+/** Some items in any order; undefined: there may be more than were found. */
+const describeSome = async (
+  parts: IListParts,
+  prefix: string,
+  limit: number,
+): Promise<(IObjectInfo | IObjectPrefix)[] | undefined> => {
+  const some = await someFound(parts.layout, prefix, limit);
+  if (!some) return undefined;
+  const items: (IObjectInfo | IObjectPrefix)[] = [];
+  for (const found of some.found) {
+    const item = await describe(parts, found);
+    if (item && items.push(item) === limit) return items;
+  }
+  return some.areAll ? items : undefined;
+};
 
 /** Returns null for a deleted object, and for an empty folder. */
 const describe = async (parts: IListParts, found: IFound): Promise<IObjectInfo | IObjectPrefix | null> => {
