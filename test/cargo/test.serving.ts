@@ -3,6 +3,8 @@ import t from 'tap';
 import { cargoWorld, details, publishes } from '../support/cargo/actors.js';
 import { crateFile, dependencyOf, manifestOf, sha256 } from '../support/cargo/crates.js';
 import { clockOf } from '../support/clock.js';
+import { FaultObjectStore } from '../support/store/fault-objectstore.js';
+import { MemoryObjectStore } from '../support/store/memory-objectstore.js';
 
 t.test('the index answers 304 to what a client has, and every change has another ETag', async (t) => {
   const { anon, writer } = await cargoWorld(t);
@@ -162,3 +164,24 @@ t.test('the readme of a very large crate is not unpacked', async (t) => {
   }));
   t.equal((await anon.get(path)).status, 404);
 });
+t.test(
+  'a crate is unpacked once for its readme, whatever spelling is asked for, and once if it has none',
+  async (t) => {
+    const store = new FaultObjectStore(new MemoryObjectStore());
+    const { anon, writer } = await cargoWorld(t, { storage: { objectStore: store } });
+    for (const [version, files] of [
+      ['1.0.0', { 'README.md': 'hello' }],
+      ['2.0.0', {}],
+    ] as const) {
+      const manifest = manifestOf('fyk', version, 'readme = "README.md"');
+      await publishes(t, writer, 'fyk', version, { crate: await crateFile('fyk', version, { manifest, files }) });
+      store.reset();
+      for (const name of ['fyk', 'Fyk', 'fYk', 'FYK']) {
+        const answer = await anon.get(`/api/v1/crates/${name}/${version}/readme`);
+        t.equal(answer.status, version === '1.0.0' ? 200 : 404, name);
+      }
+      const read = store.log.filter(({ verb, key }) => verb === 'get' && key.startsWith('cargo/crates/'));
+      t.equal(read.length, 1, version);
+    }
+  },
+);

@@ -48,6 +48,10 @@ t.test('entries that would make every client stop are refused', async (t) => {
     t.match(await admin.put(path, JSON.stringify(body)), { status: 400 }, JSON.stringify(body));
   }
   t.equal((await admin.put(path, { constraint: '1.0', reason: 'x'.repeat(5000) })).status, 400);
+  for (const text of ['\u001b[2Jclean', 'two\nlines', '\u009b2J']) {
+    t.equal((await admin.put(path, { constraint: '1.0', reason: text })).status, 400, 'clients print it');
+    t.equal((await admin.put(path, { constraint: '1.0', url: text })).status, 400);
+  }
   for (const list of ['advisories', 'abandoned', 'ignore-x', 'a b', 'packages', 'x'.repeat(100)]) {
     const answer = await admin.put(`/packages/acme/lib/filter/${encodeURIComponent(list)}`, { constraint: '1.0' });
     t.equal(answer.status, 400, list);

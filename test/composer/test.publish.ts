@@ -243,3 +243,28 @@ t.test('a member of composer.json that is null is absent for Composer, and no re
   t.match(await anon.versions('acme/lib'), [{ version: '1.0.0' }]);
   t.match((await anon.get('/search.json?q=acme')).json(), { results: [{ name: 'acme/lib', description: '' }] });
 });
+
+t.test('a zip can be had while a branch goes back to it', async (t) => {
+  for (const filler of [10, 2_000_000]) {
+    let meanwhile = async () => {};
+    const { writer, anon } = await composerWorld(t, {
+      storageHooks: {
+        beforeGet: async () => {
+          const run = meanwhile;
+          meanwhile = async () => {};
+          await run();
+          return { allowed: true };
+        },
+      },
+    });
+    const [one, two] = [1, 2].map((a) => packageZip('acme/lib', 'dev-main', { a }, { 'a.bin': randomBytes(filler) }));
+    await writer.put('/packages/acme/lib', one);
+    await writer.put('/packages/acme/lib', two);
+    meanwhile = async () => {
+      t.equal((await writer.put('/packages/acme/lib', one)).status, 201);
+    };
+    const answer = await anon.get(`/dists/acme/lib/${sha1(one as Buffer)}.zip`);
+    t.equal(answer.status, 200);
+    t.ok(answer.bytes.equals(one as Buffer));
+  }
+});

@@ -81,6 +81,11 @@ const archiveCases: TCase[] = [
   ['half a wheel', upload(withBytes(good, good.bytes.subarray(0, good.bytes.length / 2))), /wheel/],
   ['bytes behind a wheel', upload(withBytes(good, Buffer.concat([good.bytes, Buffer.from('x')]))), /wheel/],
   ['no METADATA', upload(madeWheel(without(METADATA))), /The wheel has no .dist-info\/METADATA/],
+  [
+    'METADATA in two cases',
+    upload(madeWheel([...wheelParts(), { name: 'demo-1.0.dist-info/Metadata', content: metadataOf('demo', '1.0') }])),
+    /whose name is in the wrong case/,
+  ],
   ['no WHEEL', upload(madeWheel(without('demo-1.0.dist-info/WHEEL'))), /The wheel has no .dist-info\/WHEEL/],
   ['no RECORD', upload(madeWheel(without('demo-1.0.dist-info/RECORD'))), /The wheel has no .dist-info\/RECORD/],
   [

@@ -1,4 +1,5 @@
 import { availableProtocols, commandsOf } from '../classes.smartregistry.js';
+import { printable } from '../core/base/helpers.printable.js';
 import type { ICommandInput, IRegistryCommand } from '../core/interfaces.commands.js';
 import type { TBuiltInProtocol } from '../helpers.config.js';
 import { loadConfig } from './helpers.cliconfig.js';
@@ -83,7 +84,10 @@ export const runProtocolCommand = async (
   try {
     const target = registry.getRegistry(protocol);
     if (!target) throw new CommandError(`${protocol} is not enabled in this configuration`);
-    await target.runCommand(command.name, { ...input, print: (line) => void process.stdout.write(`${line}\n`) });
+    await target.runCommand(command.name, {
+      ...input,
+      print: (line) => void process.stdout.write(`${printable(line)}\n`),
+    });
     return 0;
   } finally {
     await registry.destroy();

@@ -66,7 +66,15 @@ export const inspectDistribution = (
 ): AsyncGenerator<Uint8Array, void, undefined> => {
   const { maxUnpackedSize } = limits;
   const common = { maxUnpackedSize, ratio: USUAL_RATIO };
-  const wanted = (pattern: RegExp) => (path: string) => (pattern.test(path) ? MAX_METADATA : undefined);
+  const wanted = (pattern: RegExp) => {
+    const inAnyCase = new RegExp(pattern.source, 'i');
+    return (path: string): number | undefined => {
+      if (pattern.test(path)) return MAX_METADATA;
+      // a file system that ignores case keeps one of the two, so that an installer may read other metadata than the index
+      if (inAnyCase.test(path)) throw invalid(`The file has ${path.slice(0, 300)}, whose name is in the wrong case`);
+      return undefined;
+    };
+  };
   if (file.packagetype === 'bdist_wheel') {
     const rules = { ...common, noun: WHEEL, links: 'refuse', names: 'utf8', wanted: wanted(METADATA) } as const;
     return inspectZip(content, rules, (facts) => onInspected(inspectWheel(facts, file)));

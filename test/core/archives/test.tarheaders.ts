@@ -61,6 +61,21 @@ t.test('spellings of a size that readers take for different numbers are refused'
   }
 });
 
+t.test('a number with which the archive ends for Python is refused', async (t) => {
+  const numbered = (at: number, text: string): ITarPart => ({
+    ...INFO,
+    name: 'demo-1.0/x',
+    edit: (header) => header.write(text, at, 'latin1'),
+  });
+  for (const at of [100, 108, 116, 136, 329, 337]) {
+    await t.rejects(read([INFO, numbered(at, '0000x'), LONG]), refusal('invalid'), String(at));
+    await t.rejects(read([INFO, numbered(at, '0 1'), LONG]), refusal('invalid'), String(at));
+    for (const text of ['\x80\0\0\0', '      \0', '\0\0\0', ' 17 \0']) {
+      t.equal((await read([INFO, numbered(at, text), LONG])).length, 3, `${at} ${text}`);
+    }
+  }
+});
+
 t.test('an entry whose name is another one for other readers is refused', async (t) => {
   const long = (type: string, content: string) => tarPart({ name: '././@LongLink', type, content, magic: 'ustar  \0' });
   const sparse = { 'GNU.sparse.major': '1', 'GNU.sparse.minor': '0', 'GNU.sparse.name': INFO.name };
@@ -77,11 +92,17 @@ t.test('an entry whose name is another one for other readers is refused', async 
     ['two long names', [long('L', `${INFO.name}\0`), long('L', 'demo-1.0/y\0'), file]],
     ['two pax headers', [paxPart({ path: INFO.name }), paxPart({ mtime: '1' }), file]],
     ['two long targets', [long('K', 'a\0'), long('K', 'b\0'), { ...file, type: '2', content: '', linkname: 'c' }]],
+    ['a long name that is empty', [long('L', ''), file]],
+    ['a long name of a NUL', [long('L', '\0'), file]],
     ['the old form of a long name', [long('N', `${INFO.name}\0`), file]],
     ['bytes that are a part of the name for Python', [prefix]],
     ['a file that is a folder for Python', [{ name: 'demo-1.0/x/', type: '\0', content: hidden }]],
     ['a pax record without a length', [tarPart({ name: 'x', type: 'x', content: 'path=a\n' }), file]],
     ['a pax record that is too long', [tarPart({ name: 'x', type: 'x', content: '99 path=a\n' }), file]],
+    [
+      'more pax records than any tool writes',
+      [paxPart(Object.fromEntries(Array.from({ length: 1001 }, (_, at) => [`k${at}`, 'v']))), file],
+    ],
     ['a pax header without an entry', [paxPart({ path: 'demo-1.0/y' })]],
   ];
   for (const [name, parts] of cases) {
@@ -114,4 +135,10 @@ t.test('a size that the parser cannot read ends the reading, for npm too', async
       }
     }
   }
+});
+
+t.test('a pax header that would be read for long is refused, for npm too', async (t) => {
+  const long = (bytes: number) => paxPart({ comment: 'x'.repeat(bytes) });
+  t.equal((await read([INFO, long(200 * 1024), LONG], false)).length, 2);
+  await t.rejects(read([INFO, long(300 * 1024), LONG], false), refusal('invalid'));
 });

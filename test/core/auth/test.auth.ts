@@ -335,7 +335,7 @@ t.test('an outage of the store is no list in which users or tokens are missing',
   ];
   for (const list of lists) {
     const { auth } = await startAuth({ store });
-    await t.rejects(list(auth), { kind: 'unavailable' });
+    await t.rejects(list(auth), { kind: 'unavailable' } as unknown as Error);
   }
 });
 

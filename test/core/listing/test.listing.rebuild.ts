@@ -122,7 +122,11 @@ t.test('listings fail only as long as the store does', async (t) => {
     one.store.before = ({ verb, key }) => {
       if (verb === failing && key.startsWith('toy/packages/')) throw new RegistryError('unavailable', 'down');
     };
-    await t.rejects(one.catalog.entries(FRESH), { kind: 'unavailable' }, `no short list: ${failing}`);
+    await t.rejects(
+      one.catalog.entries(FRESH),
+      { kind: 'unavailable' } as unknown as Error,
+      `no short list: ${failing}`,
+    );
     one.store.before = undefined;
     t.same(await listed(one), names);
   }

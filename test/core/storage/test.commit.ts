@@ -39,6 +39,40 @@ t.test('a store without conditions: what lies at the key of an artifact is not o
   t.equal((await toy.readToy(inner, 'a', '1.0.0'))?.toString(), 'mine');
 });
 
+t.test('a store without conditions: of two publishes at once neither takes the place of the other', async (t) => {
+  const inner = new MemoryObjectStore({ conditionalWrites: false });
+  const storage = new RegistryStorage(inner);
+  const publishes = ['a', 'b', 'c'].map((letter) => toy.publishToy(storage, NAME, '1.0.0', content(letter)));
+  const outcomes = await Promise.allSettled(publishes);
+  t.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1);
+  const winner = 'abc'[outcomes.findIndex(({ status }) => status === 'fulfilled')] as string;
+  t.same(await toy.readToy(inner, NAME, '1.0.0'), content(winner));
+});
+
+t.test('a store without conditions: an artifact that it refused gets its usual key the next time', async (t) => {
+  const inner = new MemoryObjectStore({ conditionalWrites: false });
+  const store = new FaultObjectStore(inner);
+  const storage = new RegistryStorage(store);
+  store.before = ({ verb, key }) => {
+    if (verb === 'put' && key === KEY) throw new RegistryError('tooLarge', 'not this one');
+  };
+  await t.rejects(toy.publishToy(storage, NAME, '1.0.0', content('a')), { kind: 'tooLarge' } as never);
+  store.before = undefined;
+  const { versions } = await toy.publishToy(storage, NAME, '1.0.0', content('b'));
+  t.equal(versions[0]?.key, KEY);
+});
+
+t.test('a small artifact is placed although the store fails for a moment', async (t) => {
+  const { inner, store, storage } = memory();
+  let left = 1;
+  store.before = ({ verb, key }) => {
+    if (verb === 'put' && key === KEY && left-- > 0) throw new RegistryError('unavailable', 'a moment');
+  };
+  const { versions } = await toy.publishToy(storage, NAME, '1.0.0', content('a'));
+  t.equal(versions[0]?.key, KEY);
+  t.same(await toy.readToy(inner, NAME, '1.0.0'), content('a'));
+});
+
 t.test('twenty deploys of one file leave one object, and what is read is the last', async (t) => {
   for (const size of [SMALL, LARGE]) {
     const { inner, storage } = memory();

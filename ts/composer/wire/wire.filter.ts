@@ -28,6 +28,10 @@ export const assertListName = (list: string): string => {
 const textOf = (body: Record<string, unknown>, member: string): string | undefined => {
   const value = Object.hasOwn(body, member) ? body[member] : undefined;
   if (value === undefined || value === null || value === '') return undefined;
+  // clients print it on terminals
+  if (typeof value === 'string' && /[\u0000-\u001f\u007f-\u009f]/.test(value)) {
+    throw invalid(`"${member}" has line breaks or control characters`);
+  }
   if (typeof value === 'string' && value.length <= MAX_TEXT) return value;
   throw invalid(`"${member}" must be a text of at most ${MAX_TEXT} characters`);
 };

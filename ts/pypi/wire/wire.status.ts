@@ -16,7 +16,7 @@ export const parseReason = (value: unknown): string | undefined => {
   const reason = value.trim();
   if (reason.length > MAX_REASON) throw wrong(`The reason is longer than ${MAX_REASON} characters`);
   // clients print it on terminals
-  if (/[\u0000-\u001f\u007f]/.test(reason)) throw wrong('The reason has line breaks or control characters');
+  if (/[\u0000-\u001f\u007f-\u009f]/.test(reason)) throw wrong('The reason has line breaks or control characters');
   return reason === '' ? undefined : reason;
 };
 

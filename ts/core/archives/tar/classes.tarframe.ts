@@ -1,9 +1,16 @@
 import { invalidArchive } from '../helpers.paths.js';
-import { assertOneMeaning, assertPaxRecords, assertReadableSize, strictSize, typeOf } from './helpers.headerfields.js';
+import {
+  assertNumbers,
+  assertOneMeaning,
+  assertPaxRecords,
+  assertReadableSize,
+  strictSize,
+  typeOf,
+} from './helpers.headerfields.js';
 
 const BLOCK = 512;
-/** bytes of a pax header; `tar-stream` reads no longer ones */
-const MAX_PAX = 4 * 1024 * 1024;
+/** bytes of a pax header or a long name; `tar-stream` reads no longer ones */
+const MAX_TEXT = 4 * 1024 * 1024;
 /** headers that say something about the next entry: a long name, a long target of a link, a pax header */
 const FORERUNNERS = 'LKx';
 
@@ -24,8 +31,8 @@ export class TarFrame {
   private ended = false;
   /** the headers for the next entry that have passed */
   private forerunners = '';
-  /** the pax header that is passing */
-  private pax: { type: string; size: number; parts: Buffer[] } | undefined;
+  /** the pax header or long name that is passing */
+  private forerunner: { type: string; size: number; parts: Buffer[] } | undefined;
 
   constructor(
     private readonly noun: string,
@@ -39,10 +46,10 @@ export class TarFrame {
       const rest = chunk.length - at;
       if (this.left > 0) {
         const step = Math.min(this.left, rest);
-        this.pax?.parts.push(Buffer.from(chunk.subarray(at, at + step)));
+        this.forerunner?.parts.push(Buffer.from(chunk.subarray(at, at + step)));
         this.left -= step;
         at += step;
-        if (this.left === 0) this.endPax();
+        if (this.left === 0) this.endForerunner();
       } else {
         const step = Math.min(BLOCK - this.filled, rest);
         chunk.copy(this.header, this.filled, at, at + step);
@@ -71,15 +78,16 @@ export class TarFrame {
 
   private begin(): void {
     const { noun, header } = this;
+    assertNumbers(noun, header);
     const size = strictSize(noun, header);
     const type = typeOf(header);
     assertOneMeaning(noun, header, size);
     this.follow(type);
     this.left = Math.ceil(size / BLOCK) * BLOCK;
-    if (type !== 'x' && type !== 'g') return;
-    if (size > MAX_PAX) throw invalidArchive(`${noun} has too long a pax header`);
-    this.pax = { type, size, parts: [] };
-    if (size === 0) this.endPax();
+    if (type !== 'g' && !FORERUNNERS.includes(type)) return;
+    if (size > MAX_TEXT) throw invalidArchive(`${noun} has too long a name or pax header`);
+    this.forerunner = { type, size, parts: [] };
+    if (size === 0) this.endForerunner();
   }
 
   /** Readers differ in which of two long names counts. GNU tar writes `L` and `K` for one entry, others one `x`. */
@@ -96,9 +104,14 @@ export class TarFrame {
     this.forerunners += type;
   }
 
-  private endPax(): void {
-    const { pax } = this;
-    this.pax = undefined;
-    if (pax) assertPaxRecords(this.noun, pax.type, Buffer.concat(pax.parts).subarray(0, pax.size));
+  private endForerunner(): void {
+    const { forerunner, noun } = this;
+    this.forerunner = undefined;
+    if (!forerunner) return;
+    const { type, size, parts } = forerunner;
+    const text = Buffer.concat(parts).subarray(0, size);
+    if (type === 'x' || type === 'g') assertPaxRecords(noun, type, text);
+    // some readers take the name in the entry's own header then
+    else if (!text[0]) throw invalidArchive(`${noun} has an entry with an empty name`);
   }
 }

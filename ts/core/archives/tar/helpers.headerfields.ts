@@ -9,6 +9,15 @@ const TYPE = 156;
 const MAGIC = 257;
 /** where a header with the magic of `ustar\0` has the first part of a long name, and one of GNU tar has times */
 const PREFIX = 345;
+/** mode, user, group, time, and the numbers of a device: start and end */
+const NUMBERS = [
+  [100, 108],
+  [108, 116],
+  [116, 124],
+  [136, 148],
+  [329, 337],
+  [337, 345],
+] as const;
 
 const impossible = (noun: string): RegistryError => invalidArchive(`${noun} has an entry with an impossible size`);
 
@@ -31,14 +40,34 @@ export const strictSize = (noun: string, header: Buffer): number => {
   return digits === '' ? 0 : Number.parseInt(digits, 8);
 };
 
-/** Throws `invalid` if this block is a header with a size that `tar-stream` cannot read: it waits for ever then. */
+/** Throws `invalid` for a number that Python cannot read: it takes such a header for the end of the archive. */
+export const assertNumbers = (noun: string, header: Buffer): void => {
+  for (const [start, end] of NUMBERS) {
+    const first = header.readUInt8(start);
+    const text = header.toString('latin1', start, end).replace(/\0.*$/s, '');
+    if (first !== 0x80 && first !== 0xff && !/^ *[0-7]* *$/.test(text)) {
+      throw invalidArchive(`${noun} has an entry with a malformed number in its header`);
+    }
+  }
+};
+
+/** bytes; `tar-stream` reads a pax header at once, and one of its 4 MiB holds the event loop for a second */
+const MAX_LENIENT_PAX = 256 * 1024;
+
+/**
+ * Throws `invalid` if this block is a header with a size that `tar-stream` cannot read, at which it would wait for ever,
+ * or one of a pax header that it would read for long.
+ */
 export const assertReadableSize = (noun: string, block: Buffer): void => {
   if (block.toString('latin1', MAGIC, MAGIC + 5) !== 'ustar') return;
   const first = block.readUInt8(SIZE.start);
   const text = block.toString('latin1', SIZE.start, SIZE.end);
   const digits = text.replace(/^ */, '').replace(/ .*$/s, '').replace(/^\0*/, '');
   const isReadable = first & 0x80 ? first === 0x80 : /^(?:$|[0-7])/.test(digits);
-  if (!isReadable && hasChecksum(block)) throw impossible(noun);
+  const isPax = 'xg'.includes(typeOf(block));
+  const isLong = isPax && (first === 0x80 || Number.parseInt(digits, 8) > MAX_LENIENT_PAX);
+  if ((isReadable && !isLong) || !hasChecksum(block)) return;
+  throw isLong ? invalidArchive(`${noun} has too long a pax header`) : impossible(noun);
 };
 
 const hasChecksum = (block: Buffer): boolean => {
@@ -63,6 +92,9 @@ export const assertOneMeaning = (noun: string, header: Buffer, size: number): vo
 /** Fields that say which entry it is, and where its content ends. */
 const DECISIVE = ['path', 'linkpath', 'size'];
 
+/** records of a pax header, of which tools write some ten; 4 MiB of short ones take seconds to read */
+const MAX_RECORDS = 1000;
+
 /**
  * Keys of a pax header, which may have zeros behind its records. Throws `invalid` for records that are malformed or there
  * twice, and for an empty value of a field that decides.
@@ -75,7 +107,7 @@ const paxKeys = (noun: string, content: Buffer): Set<string> => {
     const record = rest.subarray(start.length, Number(length));
     const key = record.toString('utf8').split('=', 1)[0] as string;
     const isWhole = length !== '' && Number(length) <= rest.length && record.at(-1) === 0x0a && record.includes('=');
-    if (!isWhole || keys.has(key)) throw malformed();
+    if (!isWhole || keys.has(key) || keys.size === MAX_RECORDS) throw malformed();
     if (DECISIVE.includes(key) && record.at(-2) === 0x3d) throw malformed();
     keys.add(key);
     rest = rest.subarray(Number(length));
