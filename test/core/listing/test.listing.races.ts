@@ -240,3 +240,30 @@ t.test('a base whose manifest may have been stored keeps its pieces', async (t) 
   t.equal((await listed(other)).length, 1556);
   t.equal(other.store.count('list', DOCUMENTS), 0, 'the base is sound');
 });
+
+t.test('packages are listed although nobody can look for interrupted publishes', async (t) => {
+  const { inner, names } = await published(3);
+  const one = replica(inner);
+  one.store.before = ({ verb, key }) => {
+    if (verb === 'list' && key.startsWith('toy/catalog/pending')) throw new RegistryError('unavailable', 'down');
+  };
+  t.same(await listed(one), names);
+});
+
+t.test('a rebuild that meets a lost piece while others fold reads the documents again', async (t) => {
+  const { inner, names } = await published(20);
+  const [one, other] = [replica(inner), replica(inner)];
+  await other.catalog.entries(FRESH);
+  const isSlipped = once(one, 'put', PIECES, async () => {
+    // folded, so that the rebuild finds no entry of it; and the piece that has it is lost
+    const late = Array.from({ length: 260 }, (_, n) => `q${String(n).padStart(3, '0')}`);
+    for (const name of late) await publishToy(other.storage, name, '1.0.0', Buffer.from('x'), other.catalog);
+    await other.catalog.entries(FRESH);
+    await other.storage.settled();
+    for (const key of inner.keys(PIECES)) await inner.delete(key);
+    names.push(...late);
+  });
+  await one.catalog.rebuild();
+  t.ok(isSlipped());
+  t.same(await listed(replica(inner)), names);
+});

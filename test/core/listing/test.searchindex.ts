@@ -1,6 +1,7 @@
 import t from 'tap';
 import { SearchIndex } from '../../../ts/core/listing/search/classes.searchindex.js';
 import type { ISearchOptions } from '../../../ts/core/listing/search/interfaces.search.js';
+import { holdLoop } from '../../support/turns.js';
 
 interface IEntry {
   text: string;
@@ -173,4 +174,28 @@ t.test('until the index is there packages are found by their names', async (t) =
   t.comment(`${Math.round(waited)} ms`);
   await built(find, 'described');
   t.same(await find('described'), ['@s/wanted-thing']);
+});
+
+t.test('an answer that was made while the index changed is not remembered', async (t) => {
+  const source = new Source();
+  for (const name of ['one', 'two']) source.put(name, 'word');
+  let meanwhile: Promise<unknown> | undefined;
+  const index = new SearchIndex<IEntry>(source, {
+    ...options,
+    closeness: (name, text) => {
+      if (text === 'word' && !meanwhile) {
+        source.put('three', 'word');
+        meanwhile = index.search('two', { most: 9 });
+        // long enough that the search lets the other one go first
+        holdLoop();
+      }
+      return options.closeness(name, text);
+    },
+  });
+  const find = async (text: string) => (await index.search(text, { most: 9 })).map(({ name }) => name).sort();
+  await built(find, 'one');
+  await find('word');
+  t.ok(meanwhile);
+  await meanwhile;
+  t.same(await find('word'), ['one', 'three', 'two']);
 });
