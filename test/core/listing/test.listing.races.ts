@@ -267,3 +267,120 @@ t.test('a rebuild that meets a lost piece while others fold reads the documents 
   t.ok(isSlipped());
   t.same(await listed(replica(inner)), names);
 });
+
+const manifestOf = (inner: MemoryObjectStore) =>
+  JSON.parse(inner.objects.get(MANIFEST)!.bytes.toString()) as Record<'segments' | 'batches', { id: string }[]>;
+
+/** The keys of the pieces that the manifest names. */
+const namedPieces = (inner: MemoryObjectStore): string[] => {
+  const { segments, batches } = manifestOf(inner);
+  return [...segments, ...batches].map(({ id }) => `${PIECES}${id}.json`).sort();
+};
+
+t.test('an outage while a listing is read is an error: nothing counts as lost, and no document is read', async (t) => {
+  const { inner } = await published(20);
+  const writer = replica(inner);
+  await publishToy(writer.storage, 'new', '1.0.0', Buffer.from('x'), writer.catalog);
+  const before = inner.keys('toy/catalog/');
+  for (const prefix of [MANIFEST, PIECES, ENTRIES]) {
+    const one = replica(inner);
+    one.store.before = ({ verb, key }) => {
+      if (verb === 'get' && key.startsWith(prefix)) throw new RegistryError('unavailable', 'down');
+    };
+    await t.rejects(one.catalog.entries(FRESH), { kind: 'unavailable' } as unknown as Error, prefix);
+    await one.storage.settled();
+    t.equal(one.store.count('list', DOCUMENTS), 0, prefix);
+    t.same(inner.keys('toy/catalog/'), before, prefix);
+    one.store.before = undefined;
+    t.equal((await listed(one)).length, 21);
+  }
+});
+
+t.test('an entry of another replica that is seen during a fold is not deleted with those that were folded', async (t) => {
+  // with few packages the entries are folded into segments, with many into a batch
+  for (const count of [1000, 13_000]) {
+    const inner = await based(count);
+    const [one, other] = [replica(inner), replica(inner)];
+    await one.catalog.entries(FRESH);
+    const isSeen = once(one, 'put', MANIFEST, async () => {
+      await other.catalog.note('late', document('late'));
+      t.ok((await one.catalog.entries(FRESH)).has('late'));
+    });
+    await noteMany(one, 'x');
+    await one.catalog.entries(FRESH);
+    await one.storage.settled();
+    t.ok(isSeen());
+    t.ok((await replica(inner).catalog.entries(FRESH)).has('late'), `${count} packages`);
+  }
+});
+
+t.test('of two replicas that mend a listing at once the slower one does not undo what came since', async (t) => {
+  for (const damage of ['lost', 'damaged']) {
+    const { inner, names } = await published(20);
+    if (damage === 'lost') await inner.delete(MANIFEST);
+    else await inner.put(MANIFEST, Buffer.from('{'));
+    const [one, slow] = [replica(inner), replica(inner)];
+    const more: string[] = [];
+    const isOvertaken = once(slow, 'put', MANIFEST, async () => {
+      t.same(await listed(one), names);
+      await one.storage.settled();
+      more.push(...(await noteMany(one, 'x')));
+      await one.catalog.entries(FRESH);
+      await one.storage.settled();
+      t.ok(inner.keys(ENTRIES).length < 10, 'folded');
+    });
+    await listed(slow);
+    await slow.storage.settled();
+    t.ok(isOvertaken());
+    const all = [...names, ...more].sort();
+    for (const reader of [replica(inner), slow, one]) t.same(await listed(reader), all, damage);
+    if (damage === 'damaged') t.ok(namedPieces(inner).every((key) => inner.objects.has(key)));
+  }
+});
+
+t.test('a rebuild leaves no piece of the old listing, and no listing of an old release', async (t) => {
+  const { inner, names } = await published(20);
+  await inner.put('toy/catalog/base.json', Buffer.from('[["removed",1,{"versions":["1"]}]]'));
+  const one = replica(inner);
+  await one.catalog.rebuild();
+  t.same(inner.keys(PIECES), namedPieces(inner));
+  await inner.delete(MANIFEST);
+  t.same(await listed(replica(inner)), names, 'what was deleted long ago does not come back');
+});
+
+t.test('a running replica meets a rebuilt listing of which a piece is lost: it answers the whole list', async (t) => {
+  const { inner, names } = await published(20);
+  const running = replica(inner);
+  t.same(await listed(running), names);
+  await replica(inner).catalog.rebuild();
+  for (const key of inner.keys(PIECES)) await inner.delete(key);
+  t.same(await listed(running), names);
+  await running.storage.settled();
+  t.same(await listed(running), names);
+  const fresh = replica(inner);
+  t.same(await listed(fresh), names);
+  t.equal(fresh.store.count('list', DOCUMENTS), 0, 'it was mended');
+});
+
+t.test('a rebuild that takes long: who asks is told to come again, and not kept waiting', async (t) => {
+  const { inner, names } = await published(5);
+  await inner.delete(MANIFEST);
+  const one = replica(inner);
+  const held = gate();
+  one.store.before = ({ verb, key }) => (verb === 'get' && key.startsWith(DOCUMENTS) ? held.opened : undefined);
+  const { setTimeout: real } = globalThis;
+  t.teardown(() => {
+    globalThis.setTimeout = real;
+  });
+  // ten seconds pass at once
+  globalThis.setTimeout = ((work: () => void, ms?: number, ...rest: []) =>
+    real(work, ms === 10_000 ? 1 : ms, ...rest)) as typeof real;
+  const answer = await Promise.race([
+    one.catalog.entries(FRESH).catch(({ kind }: RegistryError) => kind),
+    new Promise((resolve) => real(resolve, 5000, 'kept waiting')),
+  ]);
+  globalThis.setTimeout = real;
+  t.equal(answer, 'unavailable');
+  held.open();
+  t.same(await listed(one), names);
+});

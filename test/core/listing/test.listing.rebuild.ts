@@ -141,6 +141,49 @@ t.test('a document that cannot be read does not keep the others from being liste
   t.match(one.logged, [/cannot be read/]);
 });
 
+t.test('a document that the store finds damaged does not keep the others from being listed', async (t) => {
+  const inner = await filled(20);
+  for (const key of inner.keys('toy/catalog/')) await inner.delete(key);
+  const one = replica(inner);
+  one.store.before = ({ verb, key }) => {
+    if (verb === 'get' && key === documentKey('p003')) throw new RegistryError('internal', 'The file is damaged');
+  };
+  t.same(
+    await listed(one),
+    names.slice(0, 20).filter((name) => name !== 'p003'),
+  );
+  t.match(one.logged, [/cannot be read/]);
+});
+
+t.test('a package that was deleted and not noted does not come back with a lost listing', async (t) => {
+  const inner = new MemoryObjectStore();
+  const keyOf = (name: string): string => `toy/packages/${name}.json`;
+  // the revisions are those that storage counts, as for all protocols that delete documents
+  const open = () => {
+    const storage = new RegistryStorage(inner);
+    const catalog = new PackageCatalog<{ name: string }, { name: string }>(storage, {
+      prefix: 'toy/catalog',
+      documentKey: keyOf,
+      documents: { prefix: 'toy/packages/', nameOf: (key) => /([^/]+)\.json$/.exec(key)?.[1] },
+      entry: (_name, document) => document,
+    });
+    return { storage, catalog };
+  };
+  const { storage, catalog } = open();
+  for (const name of ['gone', 'there']) {
+    const { value, revision } = await storage.update<{ name: string }>(keyOf(name), () => ({ name }));
+    await catalog.note(name, value, undefined, revision);
+  }
+  t.same([...(await catalog.entries(FRESH)).keys()].sort(), ['gone', 'there']);
+  // the process ends between its write and its note; somebody loses the manifest
+  await storage.update<{ name: string }>(keyOf('gone'), () => null);
+  await storage.settled();
+  await inner.delete(MANIFEST);
+  const next = open();
+  t.same([...(await next.catalog.entries(FRESH)).keys()], ['there']);
+  t.same([...(await catalog.entries(FRESH)).keys()], ['there'], 'nor stays in a replica that runs');
+});
+
 t.test('the base of 0.2.0 is taken over, and a damaged one rebuilt', async (t) => {
   for (const base of [JSON.stringify(names.map((name) => [name, 1, { versions: ['1.0.0'] }])), '[["p000",1,{"ver']) {
     const inner = await filled();
@@ -367,6 +410,9 @@ t.test('a write that took effect after its marker was forgotten is found by its 
   t.equal(one.store.count('get', 'toy/packages/'), 1, 'the others are not read');
   t.equal((await listed(one)).length, 4);
   t.equal(await one.catalog.reconcile(new Date('2026-01-04T00:00:00Z')), 0);
+  now = new Date('2026-01-06T00:00:00Z');
+  await publishToy(one.storage, 'later', '1.0.0', Buffer.from('x'));
+  t.equal(await one.catalog.reconcile(now), 1, 'what was written in the same millisecond counts');
 });
 
 t.test(
