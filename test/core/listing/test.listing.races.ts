@@ -296,23 +296,26 @@ t.test('an outage while a listing is read is an error: nothing counts as lost, a
   }
 });
 
-t.test('an entry of another replica that is seen during a fold is not deleted with those that were folded', async (t) => {
-  // with few packages the entries are folded into segments, with many into a batch
-  for (const count of [1000, 13_000]) {
-    const inner = await based(count);
-    const [one, other] = [replica(inner), replica(inner)];
-    await one.catalog.entries(FRESH);
-    const isSeen = once(one, 'put', MANIFEST, async () => {
-      await other.catalog.note('late', document('late'));
-      t.ok((await one.catalog.entries(FRESH)).has('late'));
-    });
-    await noteMany(one, 'x');
-    await one.catalog.entries(FRESH);
-    await one.storage.settled();
-    t.ok(isSeen());
-    t.ok((await replica(inner).catalog.entries(FRESH)).has('late'), `${count} packages`);
-  }
-});
+t.test(
+  'an entry of another replica that is seen during a fold is not deleted with those that were folded',
+  async (t) => {
+    // with few packages the entries are folded into segments, with many into a batch
+    for (const count of [1000, 13_000]) {
+      const inner = await based(count);
+      const [one, other] = [replica(inner), replica(inner)];
+      await one.catalog.entries(FRESH);
+      const isSeen = once(one, 'put', MANIFEST, async () => {
+        await other.catalog.note('late', document('late'));
+        t.ok((await one.catalog.entries(FRESH)).has('late'));
+      });
+      await noteMany(one, 'x');
+      await one.catalog.entries(FRESH);
+      await one.storage.settled();
+      t.ok(isSeen());
+      t.ok((await replica(inner).catalog.entries(FRESH)).has('late'), `${count} packages`);
+    }
+  },
+);
 
 t.test('of two replicas that mend a listing at once the slower one does not undo what came since', async (t) => {
   for (const damage of ['lost', 'damaged']) {
@@ -361,6 +364,24 @@ t.test('a running replica meets a rebuilt listing of which a piece is lost: it a
   t.same(await listed(fresh), names);
   t.equal(fresh.store.count('list', DOCUMENTS), 0, 'it was mended');
 });
+
+t.test(
+  'a running replica answers from memory while neither the rebuilt listing nor the documents can be had',
+  async (t) => {
+    const { inner, names } = await published(20);
+    const running = replica(inner);
+    t.same(await listed(running), names);
+    await replica(inner).catalog.rebuild();
+    for (const key of inner.keys(PIECES)) await inner.delete(key);
+    running.store.before = ({ key }) => {
+      if (key.startsWith(DOCUMENTS)) throw new RegistryError('unavailable', 'down');
+    };
+    for (let n = 0; n < 3; n++) {
+      t.same(await listed(running), names);
+      await running.storage.settled();
+    }
+  },
+);
 
 t.test('a rebuild that takes long: who asks is told to come again, and not kept waiting', async (t) => {
   const { inner, names } = await published(5);
