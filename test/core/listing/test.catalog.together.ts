@@ -4,7 +4,7 @@ import { NoteWriter } from '../../../ts/core/listing/classes.notewriter.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
 import { documentKey, publishToy, toyCatalog } from '../../support/toy-packages.js';
-import { until } from '../../support/waiting.js';
+import { manyTurns, until } from '../../support/waiting.js';
 
 const FRESH = { maxAgeMs: 0 };
 const names = Array.from({ length: 20 }, (_, n) => `p${n}`);
@@ -95,6 +95,42 @@ t.test('a process that dies before it has noted them leaves what to repair from'
   t.equal((await other.catalog.entries(FRESH)).size, names.length);
   dying.store.before = undefined;
   t.equal((await dying.catalog.entries(FRESH)).size, names.length, 'which it can itself, should it live');
+});
+
+t.test('a note that comes while another one is written is written too', async (t) => {
+  const written: string[][] = [];
+  const gates: (() => void)[] = [];
+  const writer = new NoteWriter<object>(async (notes) => {
+    written.push(notes.map(({ noted }) => noted.name));
+    await new Promise<void>((resolve) => gates.push(resolve));
+  });
+  const add = (name: string) => writer.add({ noted: { name, revision: 1, entry: {} } }, false);
+  const first = add('first');
+  await until(() => gates.length === 1);
+  const others = [add('second'), add('third')];
+  await manyTurns();
+  t.same(written, [['first']], 'one write at a time');
+  gates[0]?.();
+  await first;
+  await until(() => gates.length === 2);
+  gates[1]?.();
+  await Promise.all(others);
+  t.same(written, [['first'], ['second', 'third']]);
+});
+
+t.test('an impossible name does not get among the notes of others', async (t) => {
+  const { storage, catalog } = replica(new MemoryObjectStore());
+  const document = (name: string) => ({
+    name,
+    revision: 1,
+    versions: [{ version: '1', key: '', sha256: '', writeId: '' }],
+  });
+  const [other, own, odd] = [await catalog.mark('other'), await catalog.mark('own'), await catalog.mark('odd')];
+  await catalog.note('own', document('own'), own);
+  await t.rejects(catalog.note('\ud800', document('odd'), odd), { kind: 'invalid' } as unknown as Error);
+  await catalog.note('other', document('other'), other);
+  await storage.settled();
+  t.same([...(await catalog.entries(FRESH)).keys()].sort(), ['other', 'own']);
 });
 
 t.test('markers tell the name by their key or, where it is long, inside', async (t) => {

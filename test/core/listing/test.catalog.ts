@@ -107,6 +107,29 @@ t.test('version grows when something changed, and only then', async (t) => {
   t.ok(b.catalog.version > after, 'unlisting is a change');
 });
 
+t.test('a list that was taken does not change when packages come and go', async (t) => {
+  const [{ catalog }] = replicas(1).all as [ReturnType<typeof replicas>['all'][0]];
+  for (const name of ['b', 'd']) await catalog.note(name, document(name, 1));
+  const before = (await catalog.sorted(FRESH)).packages;
+  await catalog.note('c', document('c', 1));
+  const after = (await catalog.sorted(FRESH)).packages;
+  await catalog.note('b', document('b', 2, []));
+  t.same(
+    [before, after, (await catalog.sorted(FRESH)).packages].map((packages) => packages.map(({ name }) => name)),
+    [
+      ['b', 'd'],
+      ['b', 'c', 'd'],
+      ['c', 'd'],
+    ],
+  );
+});
+
+t.test('many looks at the packages look for interrupted publishes once', async (t) => {
+  const [{ catalog, store }] = replicas(1).all as [ReturnType<typeof replicas>['all'][0]];
+  for (let n = 0; n < 5; n++) await catalog.entries(FRESH);
+  t.equal(store.count('list', 'toy/catalog/pending'), 1);
+});
+
 t.test('an older revision never wins: not late, not after a fold, not over a deletion', async (t) => {
   const { inner, all } = replicas(2);
   const [a, b] = [all[0]!, all[1]!];

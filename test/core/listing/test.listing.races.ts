@@ -221,3 +221,187 @@ t.test('a note that could not be stored does not keep the next ones from being s
   await one.catalog.note('kept', document('kept'));
   t.same(await listed(one), ['kept', ...names]);
 });
+
+t.test('a base whose manifest may have been stored keeps its pieces', async (t) => {
+  const inner = await based(1000);
+  const one = replica(inner);
+  await one.catalog.entries(FRESH);
+  await noteMany(one, 'x', 256);
+  await one.storage.settled();
+  let isDown = false;
+  one.store.after = ({ verb, key }) => {
+    if (verb === 'put' && key === MANIFEST) isDown = true;
+    if (isDown && key === MANIFEST) throw new RegistryError('unavailable', 'down');
+  };
+  await noteMany(one, 'y', 300);
+  await one.storage.settled();
+  t.ok(isDown);
+  const other = replica(inner);
+  t.equal((await listed(other)).length, 1556);
+  t.equal(other.store.count('list', DOCUMENTS), 0, 'the base is sound');
+});
+
+t.test('packages are listed although nobody can look for interrupted publishes', async (t) => {
+  const { inner, names } = await published(3);
+  const one = replica(inner);
+  one.store.before = ({ verb, key }) => {
+    if (verb === 'list' && key.startsWith('toy/catalog/pending')) throw new RegistryError('unavailable', 'down');
+  };
+  t.same(await listed(one), names);
+});
+
+t.test('a rebuild that meets a lost piece while others fold reads the documents again', async (t) => {
+  const { inner, names } = await published(20);
+  const [one, other] = [replica(inner), replica(inner)];
+  await other.catalog.entries(FRESH);
+  const isSlipped = once(one, 'put', PIECES, async () => {
+    // folded, so that the rebuild finds no entry of it; and the piece that has it is lost
+    const late = Array.from({ length: 260 }, (_, n) => `q${String(n).padStart(3, '0')}`);
+    for (const name of late) await publishToy(other.storage, name, '1.0.0', Buffer.from('x'), other.catalog);
+    await other.catalog.entries(FRESH);
+    await other.storage.settled();
+    for (const key of inner.keys(PIECES)) await inner.delete(key);
+    names.push(...late);
+  });
+  await one.catalog.rebuild();
+  t.ok(isSlipped());
+  t.same(await listed(replica(inner)), names);
+});
+
+const manifestOf = (inner: MemoryObjectStore) =>
+  JSON.parse(inner.objects.get(MANIFEST)!.bytes.toString()) as Record<'segments' | 'batches', { id: string }[]>;
+
+/** The keys of the pieces that the manifest names. */
+const namedPieces = (inner: MemoryObjectStore): string[] => {
+  const { segments, batches } = manifestOf(inner);
+  return [...segments, ...batches].map(({ id }) => `${PIECES}${id}.json`).sort();
+};
+
+t.test('an outage while a listing is read is an error: nothing counts as lost, and no document is read', async (t) => {
+  const { inner } = await published(20);
+  const writer = replica(inner);
+  await publishToy(writer.storage, 'new', '1.0.0', Buffer.from('x'), writer.catalog);
+  const before = inner.keys('toy/catalog/');
+  for (const prefix of [MANIFEST, PIECES, ENTRIES]) {
+    const one = replica(inner);
+    one.store.before = ({ verb, key }) => {
+      if (verb === 'get' && key.startsWith(prefix)) throw new RegistryError('unavailable', 'down');
+    };
+    await t.rejects(one.catalog.entries(FRESH), { kind: 'unavailable' } as unknown as Error, prefix);
+    await one.storage.settled();
+    t.equal(one.store.count('list', DOCUMENTS), 0, prefix);
+    t.same(inner.keys('toy/catalog/'), before, prefix);
+    one.store.before = undefined;
+    t.equal((await listed(one)).length, 21);
+  }
+});
+
+t.test(
+  'an entry of another replica that is seen during a fold is not deleted with those that were folded',
+  async (t) => {
+    // with few packages the entries are folded into segments, with many into a batch
+    for (const count of [1000, 13_000]) {
+      const inner = await based(count);
+      const [one, other] = [replica(inner), replica(inner)];
+      await one.catalog.entries(FRESH);
+      const isSeen = once(one, 'put', MANIFEST, async () => {
+        await other.catalog.note('late', document('late'));
+        t.ok((await one.catalog.entries(FRESH)).has('late'));
+      });
+      await noteMany(one, 'x');
+      await one.catalog.entries(FRESH);
+      await one.storage.settled();
+      t.ok(isSeen());
+      t.ok((await replica(inner).catalog.entries(FRESH)).has('late'), `${count} packages`);
+    }
+  },
+);
+
+t.test('of two replicas that mend a listing at once the slower one does not undo what came since', async (t) => {
+  for (const damage of ['lost', 'damaged']) {
+    const { inner, names } = await published(20);
+    if (damage === 'lost') await inner.delete(MANIFEST);
+    else await inner.put(MANIFEST, Buffer.from('{'));
+    const [one, slow] = [replica(inner), replica(inner)];
+    const more: string[] = [];
+    const isOvertaken = once(slow, 'put', MANIFEST, async () => {
+      t.same(await listed(one), names);
+      await one.storage.settled();
+      more.push(...(await noteMany(one, 'x')));
+      await one.catalog.entries(FRESH);
+      await one.storage.settled();
+      t.ok(inner.keys(ENTRIES).length < 10, 'folded');
+    });
+    await listed(slow);
+    await slow.storage.settled();
+    t.ok(isOvertaken());
+    const all = [...names, ...more].sort();
+    for (const reader of [replica(inner), slow, one]) t.same(await listed(reader), all, damage);
+    if (damage === 'damaged') t.ok(namedPieces(inner).every((key) => inner.objects.has(key)));
+  }
+});
+
+t.test('a rebuild leaves no piece of the old listing, and no listing of an old release', async (t) => {
+  const { inner, names } = await published(20);
+  await inner.put('toy/catalog/base.json', Buffer.from('[["removed",1,{"versions":["1"]}]]'));
+  const one = replica(inner);
+  await one.catalog.rebuild();
+  t.same(inner.keys(PIECES), namedPieces(inner));
+  await inner.delete(MANIFEST);
+  t.same(await listed(replica(inner)), names, 'what was deleted long ago does not come back');
+});
+
+t.test('a running replica meets a rebuilt listing of which a piece is lost: it answers the whole list', async (t) => {
+  const { inner, names } = await published(20);
+  const running = replica(inner);
+  t.same(await listed(running), names);
+  await replica(inner).catalog.rebuild();
+  for (const key of inner.keys(PIECES)) await inner.delete(key);
+  t.same(await listed(running), names);
+  await running.storage.settled();
+  t.same(await listed(running), names);
+  const fresh = replica(inner);
+  t.same(await listed(fresh), names);
+  t.equal(fresh.store.count('list', DOCUMENTS), 0, 'it was mended');
+});
+
+t.test(
+  'a running replica answers from memory while neither the rebuilt listing nor the documents can be had',
+  async (t) => {
+    const { inner, names } = await published(20);
+    const running = replica(inner);
+    t.same(await listed(running), names);
+    await replica(inner).catalog.rebuild();
+    for (const key of inner.keys(PIECES)) await inner.delete(key);
+    running.store.before = ({ key }) => {
+      if (key.startsWith(DOCUMENTS)) throw new RegistryError('unavailable', 'down');
+    };
+    for (let n = 0; n < 3; n++) {
+      t.same(await listed(running), names);
+      await running.storage.settled();
+    }
+  },
+);
+
+t.test('a rebuild that takes long: who asks is told to come again, and not kept waiting', async (t) => {
+  const { inner, names } = await published(5);
+  await inner.delete(MANIFEST);
+  const one = replica(inner);
+  const held = gate();
+  one.store.before = ({ verb, key }) => (verb === 'get' && key.startsWith(DOCUMENTS) ? held.opened : undefined);
+  const { setTimeout: real } = globalThis;
+  t.teardown(() => {
+    globalThis.setTimeout = real;
+  });
+  // ten seconds pass at once
+  globalThis.setTimeout = ((work: () => void, ms?: number, ...rest: []) =>
+    real(work, ms === 10_000 ? 1 : ms, ...rest)) as typeof real;
+  const answer = await Promise.race([
+    one.catalog.entries(FRESH).catch(({ kind }: RegistryError) => kind),
+    new Promise((resolve) => real(resolve, 5000, 'kept waiting')),
+  ]);
+  globalThis.setTimeout = real;
+  t.equal(answer, 'unavailable');
+  held.open();
+  t.same(await listed(one), names);
+});

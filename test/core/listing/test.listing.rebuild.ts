@@ -4,6 +4,8 @@ import t from 'tap';
 import { RegistryError } from '../../../ts/core/classes.registryerror.js';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
 import { PackageCatalog } from '../../../ts/core/listing/classes.packagecatalog.js';
+import { DAMAGED, manifestCodec } from '../../../ts/core/listing/helpers.manifest.js';
+import { parseEntries, parseRows, parseRowsInSlices } from '../../../ts/core/listing/helpers.rows.js';
 import { SearchIndex } from '../../../ts/core/listing/search/classes.searchindex.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
@@ -139,6 +141,54 @@ t.test('a document that cannot be read does not keep the others from being liste
   const one = replica(inner);
   t.equal((await listed(one)).length, 19);
   t.match(one.logged, [/cannot be read/]);
+});
+
+t.test('a document that the store finds damaged does not keep the others from being listed', async (t) => {
+  const inner = await filled(20);
+  for (const key of inner.keys('toy/catalog/')) await inner.delete(key);
+  const one = replica(inner);
+  one.store.before = ({ verb, key }) => {
+    if (verb === 'get' && key === documentKey('p003')) throw new RegistryError('internal', 'The file is damaged');
+  };
+  t.same(
+    await listed(one),
+    names.slice(0, 20).filter((name) => name !== 'p003'),
+  );
+  t.match(one.logged, [/cannot be read/]);
+});
+
+t.test('a package that was deleted and not noted does not come back with a lost listing', async (t) => {
+  const inner = new MemoryObjectStore();
+  const keyOf = (name: string): string => `toy/packages/${name}.json`;
+  // the revisions are those that storage counts, as for all protocols that delete documents
+  const open = () => {
+    const storage = new RegistryStorage(inner);
+    const catalog = new PackageCatalog<{ name: string }, { name: string }>(storage, {
+      prefix: 'toy/catalog',
+      documentKey: keyOf,
+      documents: { prefix: 'toy/packages/', nameOf: (key) => /([^/]+)\.json$/.exec(key)?.[1] },
+      entry: (_name, document) => document,
+    });
+    return { storage, catalog };
+  };
+  const { storage, catalog } = open();
+  for (const name of ['there', 'gone']) {
+    const { value, revision } = await storage.update<{ name: string }>(keyOf(name), () => ({ name }));
+    await catalog.note(name, value, undefined, revision);
+    if (name === 'gone') break;
+    // into the base; the entry of the other one stays
+    await catalog.entries(FRESH);
+    await storage.settled();
+  }
+  t.equal(inner.keys('toy/catalog/entries/').length, 1);
+  t.same([...(await catalog.entries(FRESH)).keys()].sort(), ['gone', 'there']);
+  // the process ends between its write and its note; somebody loses the manifest
+  await storage.update<{ name: string }>(keyOf('gone'), () => null);
+  await storage.settled();
+  await inner.delete(MANIFEST);
+  const next = open();
+  t.same([...(await next.catalog.entries(FRESH)).keys()], ['there']);
+  t.same([...(await catalog.entries(FRESH)).keys()], ['there'], 'nor stays in a replica that runs');
 });
 
 t.test('the base of 0.2.0 is taken over, and a damaged one rebuilt', async (t) => {
@@ -367,6 +417,9 @@ t.test('a write that took effect after its marker was forgotten is found by its 
   t.equal(one.store.count('get', 'toy/packages/'), 1, 'the others are not read');
   t.equal((await listed(one)).length, 4);
   t.equal(await one.catalog.reconcile(new Date('2026-01-04T00:00:00Z')), 0);
+  now = new Date('2026-01-06T00:00:00Z');
+  await publishToy(one.storage, 'later', '1.0.0', Buffer.from('x'));
+  t.equal(await one.catalog.reconcile(now), 1, 'what was written in the same millisecond counts');
 });
 
 t.test(
@@ -416,4 +469,44 @@ t.test('destroy does not wait until all documents are read', async (t) => {
   t.same(await Promise.all([behind, asked]), ['unavailable', 'unavailable']);
   t.ok(store.count('get', 'toy/packages/') <= 64, `${store.count('get', 'toy/packages/')} of 400 were read`);
   t.same(warnings, [], 'what was stopped has not failed');
+});
+
+t.test('rows, entries and manifests of another form are damaged, whatever of them could be read', async (t) => {
+  const rows = [{}, [['a']], [['a', '1', null]], [['a', 1.5, null]], [['a', 1, 7]], [[1, 1, null]], [null]];
+  for (const value of rows) {
+    const bytes = Buffer.from(JSON.stringify(value));
+    t.throws(() => parseRows(bytes), SyntaxError, `rows ${bytes}`);
+    const read = async () => {
+      for await (const _row of parseRowsInSlices(bytes));
+    };
+    await t.rejects(read(), SyntaxError, `a long file ${bytes}`);
+  }
+  const entry = { name: 'a', revision: 1, entry: null };
+  for (const value of [
+    null,
+    7,
+    [entry, {}],
+    { ...entry, name: 1 },
+    { ...entry, revision: '1' },
+    { ...entry, entry: 1 },
+  ]) {
+    const bytes = Buffer.from(JSON.stringify(value));
+    t.throws(() => parseEntries(bytes), SyntaxError, `entries ${bytes}`);
+  }
+  t.same(parseEntries(Buffer.from(JSON.stringify([entry, entry]))), [entry, entry]);
+  const manifest = { generation: 'g', segments: [{ id: 'i', count: 1, first: 'a' }], batches: [{ id: 'j', count: 2 }] };
+  const parse = (value: unknown) => manifestCodec.parse(Buffer.from(JSON.stringify(value)));
+  t.same(parse(manifest), manifest);
+  for (const change of [
+    { generation: 1 },
+    { segments: undefined },
+    { segments: [{ id: 'i', count: 1 }] },
+    { segments: [{ id: 1, count: 1, first: 'a' }] },
+    { segments: [{ id: 'i', count: '1', first: 'a' }] },
+    { batches: undefined },
+    { batches: [{ id: 'j' }] },
+    { batches: [{ count: 2 }] },
+  ]) {
+    t.equal(parse({ ...manifest, ...change }), DAMAGED, JSON.stringify(change));
+  }
 });

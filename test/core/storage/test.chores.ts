@@ -1,7 +1,10 @@
 import t from 'tap';
 import type { IChore, IChoreTurn } from '../../../ts/core/base/classes.housekeeper.js';
+import { RegistryError } from '../../../ts/core/classes.registryerror.js';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
+import type { IObjectStore } from '../../../ts/core/objectstore/interfaces.objectstore.js';
 import { ChoreRecords, choreKey } from '../../../ts/core/storage/upkeep/classes.chores.js';
+import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
 
 const DAY_MS = 24 * 3600_000;
@@ -11,8 +14,8 @@ const sweep: IChore = { name: 'Sweeping: old things', everyMs: DAY_MS, work: asy
 const replicas = (leaseMs = 60_000) => {
   const store = new MemoryObjectStore();
   const clock = { wall: Date.parse('2026-01-01T00:00:00Z'), steady: 0 };
-  const open = (aheadMs = 0): ChoreRecords => {
-    const storage = new RegistryStorage(store, { now: () => new Date(clock.wall + aheadMs) });
+  const open = (aheadMs = 0, own: IObjectStore = store): ChoreRecords => {
+    const storage = new RegistryStorage(own, { now: () => new Date(clock.wall + aheadMs) });
     return new ChoreRecords(storage, { leaseMs, monotonic: () => clock.steady });
   };
   const pass = (ms: number): void => {
@@ -134,4 +137,43 @@ t.test('a damaged record does not keep a chore from being run', async (t) => {
     if (isTurn(turn)) await turn.end(true);
     t.type((record() as { lastRun: unknown }).lastRun, 'string', damage);
   }
+});
+
+t.test('a replica that looked before another one ran the chore does not run it again', async (t) => {
+  const { store, open, pass, record } = replicas();
+  const late = new FaultObjectStore(store);
+  let isOvertaken = false;
+  late.after = async ({ verb }) => {
+    if (isOvertaken || verb === 'put') return;
+    isOvertaken = true;
+    const turn = (await open().begin(sweep)) as IChoreTurn;
+    pass(3600_000);
+    await turn.end(true);
+  };
+  const answer = await open(0, late).begin(sweep);
+  t.ok(isOvertaken);
+  t.type(answer, 'number');
+  t.match(record(), { lastRun: '2026-01-01T00:00:00.000Z', lease: undefined }, 'a run counts from its start');
+});
+
+t.test('a replica whose turn is stored and whose answer is lost has it', async (t) => {
+  const { store, open, record } = replicas();
+  const lossy = new FaultObjectStore(store);
+  lossy.after = ({ verb }) => {
+    if (verb !== 'put') return;
+    lossy.after = undefined;
+    throw new RegistryError('outcomeUnknown', 'lost');
+  };
+  const turn = await open(0, lossy).begin(sweep);
+  t.ok(isTurn(turn));
+  await (turn as IChoreTurn).end(true);
+  t.match(record(), { lastRun: '2026-01-01T00:00:00.000Z', lease: undefined });
+});
+
+t.test('a run that is aborted does not undo the last one that was completed', async (t) => {
+  const { open, pass, record } = replicas();
+  await ((await open().begin(sweep)) as IChoreTurn).end(true);
+  pass(DAY_MS);
+  await ((await open().begin(sweep)) as IChoreTurn).end(false);
+  t.match(record(), { lastRun: '2026-01-01T00:00:00.000Z', lease: undefined });
 });

@@ -127,3 +127,68 @@ t.test('a marker that cannot be deleted does not keep the others from being repa
   t.equal(inner.keys('pending/').length, 1);
   t.equal(warned.length, 1);
 });
+
+t.test('a truth that changes while it is followed for the first time is followed once more', async (t) => {
+  const { pending, truth, derived, hooks } = world();
+  truth.set('a', 1);
+  hooks.afterLook = () => truth.set('a', 2);
+  t.equal(await pending.bringUpToDate({ name: 'a' }), true);
+  t.equal(derived.get('a'), 2);
+});
+
+t.test('a marker that cannot be taken back either leaves the caller with the first error', async (t) => {
+  const { pending, store, inner } = world();
+  store.after = ({ verb }) => {
+    if (verb === 'put') throw new Error('lost');
+  };
+  store.before = ({ verb }) => {
+    if (verb === 'delete') throw new Error('not deleted');
+  };
+  await t.rejects(pending.mark({ name: 'a' }), { message: 'lost' });
+  t.equal(inner.keys('pending/').length, 1, 'a repair removes it');
+});
+
+t.test('a marker stays, however old it is, as long as its subject cannot be followed', async (t) => {
+  const { pending, truth, derived, hooks, inner, warned, wait } = world();
+  await pending.mark({ name: 'a' });
+  truth.set('a', 1);
+  wait(16 * 60);
+  hooks.follow = () => {
+    throw new Error('down');
+  };
+  t.equal(await pending.repair(20_000), 0);
+  t.equal(warned.length, 1);
+  t.equal(inner.keys('pending/').length, 1);
+  hooks.follow = undefined;
+  t.equal(await pending.repair(20_000), 1);
+  t.equal(derived.get('a'), 1);
+  t.same(inner.keys('pending/'), []);
+});
+
+t.test('a marker that its writer removes while a repair comes to it is no failure', async (t) => {
+  const { pending, store, inner, derived, warned } = world();
+  const id = await pending.mark({ name: 'a' });
+  store.before = async ({ verb }) => {
+    if (verb === 'get') await inner.delete(`pending/${id}`);
+  };
+  t.equal(await pending.repair(0), 0);
+  t.same(warned, []);
+  t.equal(derived.size, 0);
+});
+
+t.test('work waits for its marker, and work whose followers fail keeps its own result', async (t) => {
+  const { pending, store, inner, hooks } = world();
+  let isMarked = false;
+  store.after = ({ verb }) => {
+    isMarked ||= verb === 'put';
+  };
+  hooks.follow = () => {
+    throw new Error('down');
+  };
+  const result = await pending.during({ name: 'a' }, async () => {
+    t.ok(isMarked);
+    return 'done';
+  });
+  t.equal(result, 'done');
+  t.equal(inner.keys('pending/').length, 1);
+});

@@ -277,3 +277,92 @@ t.test('a finish that failed for a while keeps its upload, one that was refused 
     t.equal(told, isKept, failure?.kind ?? 'no failure');
   }
 });
+
+t.test('a chunk that arrives behind a gap is not counted and not part of the content', async (t) => {
+  const { uploads, elsewhere, inner } = setUp();
+  const id = await uploads.begin({ owner });
+  await uploads.append(id, streamOf('abc'), { owner, limit });
+  // of a writer that was given up, and whose bytes were under way for a long time
+  await inner.put(`up/${id}.0000000000000009`, Buffer.from('late'));
+  t.equal(await elsewhere().size(id, { owner }), 3);
+  t.equal(await elsewhere().append(id, streamOf('de'), { owner, limit }), 5);
+  t.equal(await textOf(await elsewhere().assemble(id, sha('abcde'))), 'abcde');
+});
+
+t.test(
+  'a finish that fails for a while keeps what the client sent, unless the upload is another one by now',
+  async (t) => {
+    const down = new RegistryError('unavailable', 'down');
+    const slips: [string, number, (one: ReturnType<typeof setUp>, id: string) => Promise<unknown> | undefined][] = [
+      ['unchanged', 2, async () => undefined],
+      [
+        'the store cannot be asked',
+        2,
+        async ({ store }) => {
+          store.before = ({ verb }) => {
+            if (verb === 'head' || verb === 'list') throw down;
+          };
+        },
+      ],
+      ['cancelled by another process', 0, ({ elsewhere }, id) => elsewhere().remove(id)],
+      [
+        'continued by another process',
+        1,
+        ({ elsewhere }, id) => elsewhere().append(id, streamOf('x'), { owner, limit }),
+      ],
+      ['with another chunk', 0, ({ inner }, id) => inner.put(`up/${id}.0000000000000000`, Buffer.from('xyz'))],
+    ];
+    for (const [what, left, slip] of slips) {
+      const world = setUp();
+      const id = await world.uploads.begin({ owner });
+      await world.uploads.append(id, streamOf('abc'), { owner, limit });
+      const staged = await world.uploads.assemble(id, sha('abc'));
+      await slip(world, id);
+      await staged.discard(down);
+      world.store.before = undefined;
+      t.equal(world.inner.keys('up/').length, left, what);
+    }
+  },
+);
+
+t.test('whether an upload is complete already is known by its digest and by its last chunk', async (t) => {
+  const { uploads, elsewhere } = setUp();
+  const id = await uploads.begin({ owner });
+  t.equal(await uploads.isComplete(id, { ...sha(''), last: 0 }), false, 'empty');
+  await uploads.append(id, streamOf('abc'), { owner, limit });
+  await uploads.append(id, streamOf('de'), { owner, limit });
+  for (const one of [uploads, elsewhere()]) {
+    t.equal(await one.isComplete(id, { ...sha('abcde'), last: 2 }), true);
+    t.equal(await one.isComplete(id, { ...sha('abcde'), last: undefined }), true);
+    t.equal(await one.isComplete(id, { ...sha('abcde'), last: 3 }), false, 'another last chunk');
+    t.equal(await one.isComplete(id, { ...sha('abcd'), last: 2 }), false, 'another content');
+  }
+  t.equal(uploads.isFresh(id, { owner }), false, 'it has received something');
+  const fresh = await uploads.begin({ owner });
+  t.equal(uploads.isFresh(fresh, { owner }), true);
+  t.equal(uploads.isFresh(fresh, { owner: 'other' }), false);
+  t.equal(elsewhere().isFresh(fresh, { owner }), false, 'another process cannot know');
+});
+
+t.test(
+  'an upload that is given up can be given up again, and the first thing that goes is what it goes on from',
+  async (t) => {
+    const { uploads, elsewhere, store, inner } = setUp();
+    const id = await uploads.begin({ owner });
+    for (let n = 0; n < 40; n++) await uploads.append(id, streamOf('abc'), { owner, limit });
+    const there = elsewhere();
+    let deletes = 0;
+    store.before = ({ verb }) => {
+      if (verb === 'delete' && ++deletes > 1) throw new RegistryError('unavailable', 'down');
+    };
+    await t.rejects(there.remove(id), kind('unavailable'));
+    await t.rejects(elsewhere().append(id, streamOf('x'), { owner, limit }), kind('notFound'));
+    store.before = undefined;
+    await there.remove(id);
+    t.same(inner.keys('up/'), []);
+    await there.remove(id);
+    const fresh = await uploads.begin({ owner });
+    await uploads.remove(fresh);
+    t.notOk(uploads.isFresh(fresh, { owner }), 'nothing can be sent to it any more');
+  },
+);

@@ -2,6 +2,7 @@ import t from 'tap';
 import { RegistryError } from '../../../ts/core/classes.registryerror.js';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
 import { nodeFiles } from '../../../ts/core/objectstore/directory/files/helpers.files.js';
+import { SweepMarks } from '../../../ts/core/storage/upkeep/classes.sweepmarks.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
 import { makeDirectory, openStore } from '../../support/store/objectstore-directory.js';
@@ -304,3 +305,61 @@ t.test(
     }
   },
 );
+
+t.test(
+  'the marks of a sweep: as many as there are, and all are forgotten a month after the last full sweep',
+  async (t) => {
+    const store = new MemoryObjectStore();
+    const dayMs = 24 * 3_600_000;
+    const open = (day: number) => SweepMarks.read(store, 'toy/packages/', OLD.getTime() + day * dayMs);
+    const mark = (n: number) => SweepMarks.markOf(1, [`${n}`]);
+    const numbers = Array.from({ length: 3000 }, (_, n) => n);
+    const known = (marks: SweepMarks) => numbers.filter((n) => marks.has(mark(n))).length;
+    const first = await open(0);
+    t.equal(known(first), 0);
+    for (const n of numbers) first.add(mark(n));
+    await first.write();
+    // a sweep each day, with something new each time
+    for (let day = 1; day <= 30; day++) {
+      const marks = await open(day);
+      if (known(marks) !== 3000) t.fail(`day ${day}`);
+      marks.add(mark(3000 + day));
+      await marks.write();
+    }
+    t.equal(known(await open(31)), 0, 'a later release may find what an earlier one did not');
+    t.equal(known(await open(-1)), 0, 'a time in the future is no time');
+    t.equal(known(await open(30)), 3000);
+    t.notOk((await open(30)).has(undefined), 'without a version nothing is known');
+    const [key = ''] = store.keys('registry/sweeps/');
+    await store.put(key, Buffer.from(store.objects.get(key)!.bytes));
+    t.equal(known(await open(2)), 0, 'nor is no time');
+  },
+);
+
+t.test('packages that are gone leave the marks of a sweep', async (t) => {
+  const { inner, storage, writer } = setUp();
+  for (const name of ['a', 'b', 'c']) await toy.publishToy(writer, name, '1.0.0', bytes);
+  await toy.sweepToys(storage, {});
+  const size = () => inner.objects.get(inner.keys('registry/sweeps/')[0] ?? '')?.bytes.byteLength ?? 0;
+  const before = size();
+  for (const key of inner.keys('toy/packages/b/')) await inner.delete(key);
+  await toy.sweepToys(storage, {});
+  t.equal(size(), (before * 2) / 3);
+});
+
+t.test('an orphan is told of when it is gone, with its size, and not when it could not be deleted', async (t) => {
+  const { inner, store, storage } = setUp();
+  for (const name of ['a', 'b']) await inner.put(orphan(name), Buffer.from('xyz'));
+  const told: [string, number][] = [];
+  const onOrphan = (key: string, size: number) => void told.push([key, size]);
+  t.equal(await toy.sweepToys(storage, { dryRun: true, onOrphan }), 0);
+  t.same(told.splice(0).sort(), [
+    [orphan('a'), 3],
+    [orphan('b'), 3],
+  ]);
+  store.before = ({ verb, key }) => {
+    if (verb === 'delete' && key === orphan('a')) throw new RegistryError('unavailable', 'down');
+  };
+  t.equal(await toy.sweepToys(storage, { onOrphan }), 1);
+  t.same(told, [[orphan('b'), 3]]);
+});
