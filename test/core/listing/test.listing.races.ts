@@ -221,3 +221,22 @@ t.test('a note that could not be stored does not keep the next ones from being s
   await one.catalog.note('kept', document('kept'));
   t.same(await listed(one), ['kept', ...names]);
 });
+
+t.test('a base whose manifest may have been stored keeps its pieces', async (t) => {
+  const inner = await based(1000);
+  const one = replica(inner);
+  await one.catalog.entries(FRESH);
+  await noteMany(one, 'x', 256);
+  await one.storage.settled();
+  let isDown = false;
+  one.store.after = ({ verb, key }) => {
+    if (verb === 'put' && key === MANIFEST) isDown = true;
+    if (isDown && key === MANIFEST) throw new RegistryError('unavailable', 'down');
+  };
+  await noteMany(one, 'y', 300);
+  await one.storage.settled();
+  t.ok(isDown);
+  const other = replica(inner);
+  t.equal((await listed(other)).length, 1556);
+  t.equal(other.store.count('list', DOCUMENTS), 0, 'the base is sound');
+});

@@ -11,6 +11,7 @@ import { type IPiece, planCompose } from '../../../ts/core/objectstore/s3/writin
 import type { IS3StorageConfig } from '../../../ts/interfaces.config.js';
 import { ofKind } from '../../support/expect.js';
 import { type ISmallServer, startSmallServer } from '../../support/store/s3-small-server.js';
+import { until } from '../../support/waiting.js';
 
 const MIB = 1024 ** 2;
 const top = fileURLToPath(new URL('../../..', import.meta.url));
@@ -168,6 +169,42 @@ t.test('one replica only, where conditions are ignored', async (t) => {
   t.equal(server.objects.get('key')?.bytes.toString(), 'z');
   await second.destroy();
   t.ok(server.objects.has('staging/replica'), "another's claim stays");
+});
+
+t.test('a claim that could not be renewed once is renewed again', async (t) => {
+  const server = await startSmallServer();
+  t.teardown(() => server.stop());
+  const store = new S3ObjectStore(server.config, { logger: { info() {}, warn() {}, error() {} }, replicaBeatMs: 40 });
+  await store.init();
+  const renewals = () => server.seen.filter(({ method, key }) => method === 'PUT' && key === 'staging/replica').length;
+  const isRenewal = ({ method, key }: { method: string; key: string }) => method === 'GET' && key === 'staging/replica';
+  let refused = 0;
+  server.intercept((request) => {
+    if (!isRenewal(request) || refused === 2) return undefined;
+    refused++;
+    return { status: 403, code: 'AccountProblem' };
+  });
+  // the small client and the SDK
+  await until(() => refused === 2);
+  const before = renewals();
+  await until(() => renewals() > before);
+  await store.put('key', Buffer.from('x'));
+  await store.destroy();
+});
+
+t.test('a listing begins behind `after`, also if the server returns a folder that begins before it', async (t) => {
+  const server = await startSmallServer({ conditions: true });
+  t.teardown(() => server.stop());
+  const store = new S3ObjectStore(server.config);
+  await store.init();
+  // as AWS does if keys in the folder follow
+  const prefixes = ['a/b/', 'a/d/'].map((prefix) => `<CommonPrefixes><Prefix>${prefix}</Prefix></CommonPrefixes>`);
+  const html = `<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated>${prefixes.join('')}</ListBucketResult>`;
+  server.intercept(({ query }) => (query.has('delimiter') ? { status: 200, html } : undefined));
+  const found: unknown[] = [];
+  for await (const item of store.list({ prefix: 'a/', delimiter: '/', after: 'a/b/c' })) found.push(item);
+  t.same(found, [{ prefix: 'a/d/' }]);
+  await store.destroy();
 });
 
 t.test('a server with too much to do', async (t) => {
