@@ -348,6 +348,31 @@ t.test('links: those that are not named go after their age, renewed ones stay, m
   t.equal(inner.keys('c/links/').length, 2, 'renewed');
 });
 
+t.test('a collection that ends early tells the hooks which deletes it has not done', async (t) => {
+  const inner = new MemoryObjectStore();
+  await processOn(inner).put('a', SMALL);
+  const told: string[] = [];
+  const note =
+    (name: string) =>
+    ({ key }: { key: string }) => {
+      told.push(`${name} ${key.slice(-2)}`);
+    };
+  const hooks = { afterAbort: note('afterAbort'), afterDelete: note('afterDelete') };
+  const content = new ContentStore(new RegistryStorage(inner, { hooks }), folders, 'a/b');
+  let steps = 0;
+  const collector = new ContentCollector(content, {
+    before: Number.POSITIVE_INFINITY,
+    dryRun: false,
+    isNamed: () => false,
+    namedNow: async () => new Set(),
+    step: () => {
+      if (++steps === 2) throw new RegistryError('timeout', 'stop');
+    },
+  });
+  await t.rejects(collector.run(), kind('timeout'));
+  t.same(told, ['afterAbort /a']);
+});
+
 t.test('a link that turns out to be named keeps no mark; a mark of the dead does not stay', async (t) => {
   const { put, get, inner, content, collect } = start(t);
   const digest = digestOf(SMALL);
