@@ -7,6 +7,7 @@ import { ContentCollector, type ICollectPlan } from '../../../ts/core/storage/co
 import { ContentStore } from '../../../ts/core/storage/content/classes.contentstore.js';
 import type { IContentDigest } from '../../../ts/core/storage/content/interfaces.content.js';
 import { persist } from '../../../ts/core/storage/helpers.persist.js';
+import { StagedObject } from '../../../ts/core/storage/uploads/classes.stagedobject.js';
 import { VerifiedBody } from '../../../ts/core/storage/uploads/classes.verifiedbody.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
@@ -669,4 +670,33 @@ t.test('what is the same for every writer counts as written after an attempt in 
   t.equal(await persist(write(new RegistryError('unavailable', 'down'))), true);
   const refused = new RegistryError('tooLarge', 'no');
   await t.rejects(persist(write(refused)), refused, 'a refusal is final');
+});
+
+t.test('pieces of an upload that were written again after its digest was known are not published', async (t) => {
+  for (const count of [1, 2]) {
+    const { inner, get, storage, content } = start(t);
+    const { algorithm, hex, text } = digestOf(LARGE);
+    const half = LARGE.byteLength / 2;
+    const pieces = count === 1 ? [LARGE] : [LARGE.subarray(0, half), LARGE.subarray(half)];
+    const keys = pieces.map((_, at) => `staging/upload-${at}`);
+    const etags: string[] = [];
+    for (const [at, key] of keys.entries()) etags.push((await inner.put(key, pieces[at]!)).etag);
+    const sizes = pieces.map(({ byteLength }) => byteLength);
+    const upload = () => new StagedObject(inner, { keys, sizes, etags }, LARGE.byteLength, { [algorithm]: hex });
+    // a late chunk of the same upload
+    await inner.put(keys[0]!, Buffer.alloc(sizes[0]!, 'late '));
+    const commit = storage.commit<{ text: string }>({
+      packageName: 'a',
+      place: [{ staged: upload(), key: 'files/a', contentType: 'a/b' }],
+      document: { key: 'doc', apply: () => ({ text }) },
+    });
+    await t.rejects(commit, kind('unavailable'));
+    t.equal(await storage.read('doc'), null);
+    t.same(inner.keys('files/'), []);
+    for (const [at, key] of keys.entries())
+      await inner.put(key, at === 0 ? Buffer.alloc(sizes[0]!, 'late ') : pieces[at]!);
+    await t.rejects(content.put('a', digestOf(LARGE), upload()), kind('unavailable'));
+    t.equal(await get('a', LARGE), null);
+    t.same(inner.keys('c/bytes/'), []);
+  }
 });
