@@ -265,3 +265,17 @@ t.test('who reads one key with another codec gets what that one makes of it', as
     t.equal((await storage.read('doc', length))?.value, size);
   }
 });
+
+t.test('two who read a document at once, each with a codec of its own, get each their own', async (t) => {
+  const { inner, storage } = memory();
+  await storage.update('doc', () => ({ n: 1 }));
+  const length = { ...jsonCodec, parse: (bytes: Uint8Array): unknown => bytes.byteLength };
+  for (const first of [jsonCodec, length]) {
+    const fresh = new RegistryStorage(inner);
+    const second = first === length ? jsonCodec : length;
+    const [one, other] = await Promise.all([fresh.read<unknown>('doc', first), fresh.read<unknown>('doc', second)]);
+    const [value, size] = first === length ? [other?.value, one?.value] : [one?.value, other?.value];
+    t.same(value, { n: 1 });
+    t.equal(size, (await storage.head('doc'))?.size);
+  }
+});
