@@ -20,6 +20,7 @@ import type { TPaged } from '../../../ts/core/storage/pages/helpers.pages.js';
 import { type ITagPage, type ITags, NO_TAGS, tagsCodec, withTag } from '../../../ts/oci/wire/wire.tags.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
+import { manyTurns, until } from '../../support/waiting.js';
 
 const memory = () => {
   const inner = new MemoryObjectStore();
@@ -271,7 +272,14 @@ t.test('two who read a document at once, each with a codec of its own, get each 
   await storage.update('doc', () => ({ n: 1 }));
   const length = { ...jsonCodec, parse: (bytes: Uint8Array): unknown => bytes.byteLength };
   for (const first of [jsonCodec, length]) {
-    const fresh = new RegistryStorage(inner);
+    const store = new FaultObjectStore(inner);
+    const fresh = new RegistryStorage(store);
+    // the body comes when both have looked
+    store.before = async ({ verb }) => {
+      if (verb !== 'get') return;
+      await until(() => store.count('head') === 2);
+      await manyTurns();
+    };
     const second = first === length ? jsonCodec : length;
     const [one, other] = await Promise.all([fresh.read<unknown>('doc', first), fresh.read<unknown>('doc', second)]);
     const [value, size] = first === length ? [other?.value, one?.value] : [one?.value, other?.value];
