@@ -138,6 +138,21 @@ t.test('a part that is replaced while its file is being given away: the object i
   t.same(await readdir(join(directory, 'tmp')), []);
 });
 
+t.test('an object may be made anew of itself', async (t) => {
+  for (const size of [100, 300 * KIB]) {
+    for (const about of [{}, { immutable }]) {
+      const { directory, store } = await setUp(t);
+      await store.put('key', Buffer.alloc(size, 'x'), { ...about, contentType: 'a/old' });
+      const { etag } = await store.compose('key', ['key'], { ...about, contentType: 'a/new' });
+      for (const reader of [store, await openStore(directory)]) {
+        t.match(await reader.head('key'), { etag, size, contentType: 'a/new' });
+        t.equal(await textOf(reader, 'key'), 'x'.repeat(size));
+      }
+      t.same(await readdir(join(directory, 'tmp')), []);
+    }
+  }
+});
+
 t.test('a repeatable delete takes an object of either form away, and the absence of one is no error', async (t) => {
   const { directory, store } = await setUp(t);
   const { etag } = await store.put('plain', Buffer.from('x'), { immutable });
