@@ -2,6 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import t from 'tap';
 import { streamToBuffer } from '../../../ts/core/base/helpers.streams.js';
 import { RequestBody } from '../../../ts/core/pipeline/body/classes.requestbody.js';
@@ -108,6 +110,14 @@ t.test('what is not a form, or not whole, is refused in clear words', async (t) 
     ],
     ['bad escapes', open('a=%zz', 'application/x-www-form-urlencoded'), { status: 400 }],
     ['an unknown charset', open('a=%ff', 'application/x-www-form-urlencoded; charset=nonsense'), { status: 400 }],
+    [
+      'a field in an unknown charset',
+      open(
+        '--b\r\nContent-Disposition: form-data; name="a"\r\nContent-Type: text/plain; charset=nonsense\r\n\r\nx\r\n--b--\r\n',
+        'multipart/form-data; boundary=b',
+      ),
+      { status: 400, message: /"a" is in a charset that is not known/ },
+    ],
     ['an overlong name', open(`${'n'.repeat(2000)}=x`, 'application/x-www-form-urlencoded'), { status: 400 }],
   ];
   for (const [what, body, reason] of cases) {
@@ -221,6 +231,32 @@ t.test('files that are read by halves or not at all are skipped, and what follow
   await t.rejects(streamToBuffer(kept), ofKind('internal'), 'a stream that was kept does not look like an empty file');
   const cancelled = await bodyOf(parts).form({ onFile: ({ stream }) => stream.cancel() });
   t.equal(cancelled.get('after'), 'here');
+});
+
+t.test('a file that nobody reads is not kept in memory, however long it is', async (t) => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const { bytes, contentType } = multipart([{ name: 'a', filename: 'a', value: '#' }]);
+  const [start = '', end = ''] = bytes.toString('latin1').split('#');
+  const chunks: WeakRef<ArrayBufferLike>[] = [];
+  let alive = Number.POSITIVE_INFINITY;
+  async function* long(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from(start);
+    for (let count = 0; count < 500; count++) {
+      const chunk = Buffer.alloc(1000, 'x');
+      chunks.push(new WeakRef(chunk.buffer));
+      yield chunk;
+    }
+    // a WeakRef holds on until the end of the turn
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+    alive = chunks.filter((chunk) => chunk.deref()).length;
+    yield Buffer.from(end);
+  }
+  const body = new RequestBody(long(), { ...OPTIONS, contentType });
+  await body.form({ onFile: ({ stream }) => stream.cancel() });
+  body.dispose();
+  t.ok(alive < 100, `${alive} of 500 chunks were alive at the end`);
 });
 
 t.test('a handler that throws ends the form with its error, and the source is let go', async (t) => {
