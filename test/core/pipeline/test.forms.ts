@@ -340,7 +340,8 @@ t.test('forms that the host has parsed', async (t) => {
   ] as const) {
     const read = await readForm(open(request({ body, ...more })), { fieldsBeforeFiles: ['name'] });
     t.equal(read.fields.get('name'), 'a');
-    t.match(read.files, [{ field: 'content', filename: 'a.whl', contentType: 'x/y', text }]);
+    t.match(read.files, [{ field: 'content', contentType: 'x/y', text }]);
+    t.equal(read.files[0]?.filename, 'a.whl', 'and no path');
   }
   const forged = { file: file({ path: join(folder, 'upload') }), files: [file({ path: join(folder, 'upload') })] };
   t.same((await readForm(open(forged))).files, [], 'a path that stands in the body is a field and no file');
@@ -348,6 +349,12 @@ t.test('forms that the host has parsed', async (t) => {
   const posing = JSON.parse(JSON.stringify({ ...request({ body, ...forged }) }));
   t.same((await readForm(open(posing))).files, [], 'nor does a body that poses as the request of the host');
   await t.rejects(readForm(open({ a: 'x'.repeat(200_000) })), ofKind('tooLarge'), 'limits hold here too');
+  const nested = JSON.parse(`${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}`);
+  await t.rejects(readForm(open(nested)), ofKind('invalid'));
+  const two = () => open(request({ body, files: [1, 2].map(() => file({ buffer: Buffer.from('x') })) }));
+  await t.rejects(readForm(two(), { limits: { files: 1 } }), ofKind('invalid'), 'a file too many');
+  await t.rejects(readForm(two(), { fieldsBeforeFiles: ['version'] }), ofKind('invalid'), 'a field that is missing');
+  await t.rejects(two().form(), ofKind('invalid'), 'files where none are expected');
   await t.rejects(
     readForm(open(request({ body, file: file({ buffer: Buffer.alloc(11) }) })), { limits: { fileSize: 10 } }),
     ofKind('tooLarge'),
@@ -367,6 +374,15 @@ t.test('members of a parsed form that are bytes, a Blob or a web stream are its 
     t.same(fields.names(), ['filename'], what);
     t.match(files, [{ field: 'content', filename: undefined, text: 'bytes' }], what);
   }
+  let isLeft = false;
+  const endless = new ReadableStream<Uint8Array>({
+    pull: (controller) => controller.enqueue(Buffer.from('x')),
+    cancel: () => {
+      isLeft = true;
+    },
+  });
+  await open({ content: endless }).form({ onFile: async ({ stream }) => void (await stream.getReader().read()) });
+  t.ok(isLeft, 'a file that is not read to its end is let go');
   const named = await readForm(open({ content: new File(['bytes'], 'x/b.whl') }));
   t.match(named.files, [{ filename: 'b.whl' }]);
   const limits = { fileSize: 3 };

@@ -7,6 +7,7 @@ import { gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { streamToBuffer } from '../../../ts/core/base/helpers.streams.js';
 import { RequestBody } from '../../../ts/core/pipeline/body/classes.requestbody.js';
+import { manyTurns } from '../../support/waiting.js';
 
 /** A sender who says nothing, and whether it was let go. */
 const silent = () => {
@@ -82,6 +83,7 @@ t.test(
       const body = new RequestBody(request, OPTIONS);
       const thrown = await body.bytes().catch((error: { status: number }) => error);
       body.dispose();
+      await manyTurns();
       response.writeHead('status' in thrown ? thrown.status : 200).end('the answer');
     });
     await new Promise<void>((resolve) => {
