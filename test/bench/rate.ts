@@ -20,11 +20,14 @@ export interface IRateOptions {
   check?(body: Buffer): void;
 }
 
+/** ms; V8 needs some 10,000 requests until it has compiled what serves them */
+const WARM_UP = 2000;
+
 /** Answered requests per second after a warm-up, and what one of them costs the server. */
 export const rate = async (load: LoadClient, one: IMeasured, options: IRateOptions): Promise<number> => {
   const { milliseconds, check, ...rest } = options;
   const job = { port: one.port, ...rest };
-  const warm = await load.run({ ...job, milliseconds: milliseconds / 4 });
+  const warm = await load.run({ ...job, milliseconds: Math.max(WARM_UP, milliseconds / 4) });
   check?.(Buffer.from(warm.body ?? '', 'base64'));
   const before = await cpuOf(one.pid);
   const result = await load.run({ ...job, milliseconds });
