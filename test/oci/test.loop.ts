@@ -94,7 +94,8 @@ t.test(
     t.same(await problemsOf(collector.getStorage()), []);
 
     for (const name of ['r0', 'r1'])
-      for (const tag of await admin.tags(name).catch(() => [])) await admin.delete(`/${name}/manifests/${tag}`);
+      for (const tag of (await admin.tags(name).catch(() => undefined)) ?? [])
+        await admin.delete(`/${name}/manifests/${tag}`);
     await collector.collectGarbage(ANY_AGE);
     const left: string[] = [];
     for await (const item of collector.getStorage().store.list({ prefix: 'oci/' })) {

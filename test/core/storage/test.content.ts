@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { fromIterable, streamToBuffer, toReadableStream } from '../../../ts/core/base/helpers.streams.js';
 import { RegistryError, type TErrorKind } from '../../../ts/core/classes.registryerror.js';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
+import type { IListOptions, IObjectInfo, IObjectPrefix } from '../../../ts/core/objectstore/interfaces.objectstore.js';
 import { ContentCollector, type ICollectPlan } from '../../../ts/core/storage/content/classes.contentcollector.js';
 import { ContentStore } from '../../../ts/core/storage/content/classes.contentstore.js';
 import type { IContentDigest } from '../../../ts/core/storage/content/interfaces.content.js';
@@ -698,4 +699,28 @@ t.test('pieces of an upload that were written again after its digest was known a
     t.equal(await get('a', LARGE), null);
     t.same(inner.keys('c/bytes/'), []);
   }
+});
+
+t.test('a link that is replaced while a reader lists the links is not taken for none', async (t) => {
+  const inner = new MemoryObjectStore();
+  await processOn(inner).put('a', SMALL);
+  const [old = ''] = inner.keys('c/links/');
+  let isReplaced = false;
+  // as a driver that reads the names of a folder first, and then looks at each
+  const store = Object.create(inner, {
+    list: {
+      value: async function* (options: IListOptions) {
+        const items: (IObjectInfo | IObjectPrefix)[] = [];
+        for await (const item of inner.list(options)) items.push(item);
+        if (!isReplaced) {
+          isReplaced = true;
+          await inner.put(`${old.slice(0, old.lastIndexOf('/'))}/${randomUUID()}`, new Uint8Array());
+          await inner.delete(old);
+        }
+        for (const item of items) if ('key' in item && (await inner.head(item.key))) yield item;
+      },
+    },
+  }) as MemoryObjectStore;
+  t.same(await processOn(store).get('a', SMALL), SMALL);
+  t.ok(isReplaced);
 });

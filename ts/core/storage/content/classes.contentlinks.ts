@@ -108,9 +108,14 @@ export class ContentLinks {
     return undefined;
   }
 
-  /** @param limit number of objects to look at; default: all */
+  /**
+   * The links of the owner. A listing is no snapshot: it may have looked for a link that a collector removes, and not for
+   * the one that a pusher had put in its place before. So only a second listing without a link shows that there is none.
+   * @param limit number of objects to look at; default: all
+   */
   public async of(owner: string, digest: IContentDigest, limit?: number): Promise<ILink[]> {
-    return (await this.group(owner, digest, limit)).links;
+    const { links } = await this.group(owner, digest, limit);
+    return links.length > 0 ? links : (await this.group(owner, digest, limit)).links;
   }
 
   public async group(owner: string, digest: IContentDigest, limit?: number): Promise<LinkGroup> {
