@@ -354,7 +354,7 @@ t.test('a collection that ends early tells the hooks which deletes it has not do
   const told: string[] = [];
   const note =
     (name: string) =>
-    ({ key }: { key: string }) => {
+    async ({ key }: { key: string }) => {
       told.push(`${name} ${key.slice(-2)}`);
     };
   const hooks = { afterAbort: note('afterAbort'), afterDelete: note('afterDelete') };
