@@ -354,9 +354,8 @@ t.test('a collection that ends early tells the hooks which deletes it has not do
   const told: string[] = [];
   const note =
     (name: string) =>
-    async ({ key }: { key: string }) => {
-      told.push(`${name} ${key.slice(-2)}`);
-    };
+    async ({ key }: { key: string }) =>
+      void told.push(`${name} ${key.slice(-2)}`);
   const hooks = { afterAbort: note('afterAbort'), afterDelete: note('afterDelete') };
   const content = new ContentStore(new RegistryStorage(inner, { hooks }), folders, 'a/b');
   let steps = 0;
