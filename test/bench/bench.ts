@@ -3,11 +3,12 @@ const [name = 'npm', ...args] = process.argv.slice(2);
 const benches: Record<string, () => Promise<{ bench(args: string[]): Promise<void> }>> = {
   npm: () => import('./bench.npm.js'),
   oci: () => import('./bench.oci.js'),
+  pypi: () => import('./bench.pypi.js'),
   listing: () => import('./bench.listing.js'),
   growth: () => import('./bench.growth.js'),
 };
 // a protocol of packages beside a bare server; `npm-bare` is npm's row of the same table
-for (const protocol of ['cargo', 'composer', 'pypi', 'npm-bare']) {
+for (const protocol of ['cargo', 'composer', 'npm-bare']) {
   benches[protocol] ??= async () => {
     const { protocolBench } = await import('./protocolbench.js');
     return { bench: (given) => protocolBench(protocol.replace('-bare', ''), given) };

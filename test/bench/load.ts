@@ -17,6 +17,8 @@ export interface ILoadJob {
   milliseconds?: number;
   /** … or when this many have been answered. */
   count?: number;
+  /** a connection for each request: for servers that close it behind their answer */
+  reconnects?: boolean;
   expect: {
     status: number[];
     /** The body of one request never changes. */
@@ -123,6 +125,11 @@ const runJob = (job: ILoadJob): Promise<ILoadResult> =>
             const isLast = job.count !== undefined ? responses >= job.count : isTimeOver(now - begin);
             if (isLast) {
               finish();
+            } else if (job.reconnects) {
+              current = -1;
+              sockets.splice(sockets.indexOf(socket), 1);
+              socket.destroy();
+              open();
             } else {
               send();
             }

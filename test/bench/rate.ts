@@ -14,6 +14,7 @@ export interface IRateOptions {
   connections: number;
   milliseconds: number;
   requests: string[];
+  reconnects?: boolean;
   expect: ILoadJob['expect'];
   /** Sees the body of the first answer of the warm-up. */
   check?(body: Buffer): void;

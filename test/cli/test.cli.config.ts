@@ -148,6 +148,35 @@ t.test('a scope that grants nothing is told of', async (t) => {
   );
 });
 
+t.test('a scope whose name is not spelled as the protocol spells it grants nothing, and is told of', async (t) => {
+  const cwd = await temporaryFolder(t);
+  const good = [
+    'npm:package:JSONStream:read',
+    'cargo:crate:my_lib:read',
+    'composer:package:a_b/c.d:read',
+    'pypi:*:a-*:*',
+  ];
+  const crates = 'crates are in lower case';
+  const packages = 'packages are in lower case';
+  const projects = 'projects are in lower case, with "-" instead of "_" and "."';
+  const wrong = {
+    'cargo:crate:My-Lib:write': crates,
+    'composer:package:Acme/*:read': packages,
+    'pypi:package:My-Pkg:write': projects,
+    'pypi:package:my_*:write': projects,
+    'pypi:package:lab.pkg:read': projects,
+  };
+  const file = await fileWith(cwd, { auth: { anonymousScopes: [...good, ...Object.keys(wrong)] } });
+  const checked = await runHere(t, ['config', 'check', file]);
+  t.equal(checked.code, 0);
+  t.same(
+    checked.err.trimEnd().split('\n'),
+    Object.entries(wrong).map(
+      ([scope, rule]) => `smartregistry: warning: The scope "${scope}" grants nothing: in scopes, the names of ${rule}`,
+    ),
+  );
+});
+
 t.test('config check: wrong usage, and a file that is none', async (t) => {
   const cwd = await temporaryFolder(t);
   const missing = await runHere(t, ['config', 'check']);

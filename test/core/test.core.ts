@@ -225,8 +225,8 @@ t.test('hooks hear whose credentials were used, unless the embedder says who it 
   t.equal((await put('one', { ip: '10.0.0.1' })).status, 201);
   t.match(heard[0], { userId: 'ann', ip: '10.0.0.1', tokenId: /^[0-9a-f]{64}$/ });
   heard.length = 0;
-  t.equal((await put('two', { userId: 'sso-ann', orgId: 'org' })).status, 201);
-  t.match(heard[0], { userId: 'sso-ann', orgId: 'org' });
+  t.equal((await put('two', { userId: 'sso-ann', orgId: 'org', tokenId: 'session 7' })).status, 201);
+  t.match(heard[0], { userId: 'sso-ann', orgId: 'org', tokenId: 'session 7' });
   heard.length = 0;
   t.equal((await put('three')).status, 201);
   t.match(heard[0], { userId: 'ann' });

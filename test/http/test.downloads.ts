@@ -1,14 +1,18 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { EventEmitter } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import http from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { streamOfSource, takeSource } from '../../ts/core/base/helpers.streams.js';
 import type { DirectoryObjectStore } from '../../ts/core/objectstore/directory/classes.directoryobjectstore.js';
+import { takeBuffer } from '../../ts/http/helpers.buffers.js';
+import { type IExchange, sendResponse } from '../../ts/http/helpers.noderesponse.js';
 import { toNodeListener } from '../../ts/http/index.js';
 import type { IResponse } from '../../ts/index.js';
 import { handler, listenWith } from '../support/http/host.js';
 import { makeDirectory, openStore } from '../support/store/objectstore-directory.js';
+import { manyTurns, until } from '../support/waiting.js';
 
 const MIB = 1024 * 1024;
 const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
@@ -82,6 +86,46 @@ t.test('an object that became shorter breaks the connection, never a short succe
   });
   const port = await listenWith(t, toNodeListener(handler(answer)));
   await t.rejects(download(port, '/'), { code: 'ECONNRESET' });
+});
+
+t.test('a buffer is used for the next download only when its bytes have left', async (t) => {
+  const written: { bytes: Buffer; sent: () => void }[] = [];
+  const response = Object.assign(new EventEmitter(), {
+    destroyed: false,
+    headersSent: false,
+    writableLength: 0,
+    socket: null,
+    writeHead: () => undefined,
+    write: (bytes: Buffer, sent: () => void) => void written.push({ bytes, sent }),
+    end: () => undefined,
+  });
+  const request = { method: 'GET', httpVersionMajor: 1, complete: true };
+  let chunks = 2;
+  let isClosed = false;
+  const source = {
+    read: async (room: Uint8Array) => (chunks-- > 0 ? room.byteLength : 0),
+    close: async () => {
+      isClosed = true;
+    },
+  };
+  const exchange = { request, response, idleTimeoutMs: 1000 } as unknown as IExchange;
+  const sending = sendResponse(exchange, { status: 200, headers: {}, body: streamOfSource(source, 1024) });
+  await until(() => written.length === 2);
+  const [first, second] = written as [(typeof written)[0], (typeof written)[0]];
+  t.not(first.bytes.buffer, second.bytes.buffer);
+  first.sent();
+  await until(() => isClosed);
+  await sending;
+  // as many as are kept, and more
+  const others = Array.from({ length: 40 }, takeBuffer);
+  t.notOk(
+    others.some(({ buffer }) => buffer === second.bytes.buffer),
+    'the socket has not taken all of it yet',
+  );
+  second.sent();
+  await manyTurns();
+  const free = [takeBuffer(), takeBuffer()].map(({ buffer }) => buffer);
+  t.ok(free.includes(first.bytes.buffer) && free.includes(second.bytes.buffer), 'then both are free');
 });
 
 t.test('a stream whose reading has begun keeps its source to itself', async (t) => {

@@ -36,7 +36,7 @@ const expressByHand = async (registry: IRequestHandler): Promise<IHost> => {
       actor: { ip: req.ip, userAgent: req.get('user-agent'), orgId: 'org-456' },
       signal: gone.signal,
     });
-    res.writeHead(response.status, response.headers);
+    res.writeHead(response.status, response.statusText, response.headers);
     if (!response.body) return void res.end();
     // unlike .pipe(), pipeline() also cancels the body when the client goes away
     await pipeline(response.body, res).catch(() => res.destroy());

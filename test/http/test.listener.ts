@@ -564,9 +564,16 @@ t.test('a body of which the core leaves in the middle of waiting is freed', asyn
 t.test('a client that takes nothing is cut off', async (t) => {
   const { body, cancelled } = endless();
   const known = toReadableStream(new Uint8Array(64 * 1024 * 1024));
+  let closedFiles = 0;
+  // a file is sent with the two buffers of its own way out
+  const file = streamOfSource(
+    { read: async (room) => room.fill(1).byteLength, close: async () => void closedFiles++ },
+    256 * 1024,
+  );
   let arrived = deferred();
+  const bodies: Record<string, ReadableStream<Uint8Array>> = { '/stream': body, '/bytes': known, '/file': file };
   const listener = toNodeListener(
-    handler(({ path }) => ({ status: 200, headers: {}, body: path === '/stream' ? body : known })),
+    handler(({ path }) => ({ status: 200, headers: {}, body: bodies[path] })),
     { idleTimeoutMs: 200 },
   );
   let over: Promise<unknown> = new Promise(() => undefined);
@@ -575,7 +582,7 @@ t.test('a client that takes nothing is cut off', async (t) => {
     arrived.resolve();
     listener(request, response);
   });
-  for (const path of ['/stream', '/bytes']) {
+  for (const path of Object.keys(bodies)) {
     arrived = deferred();
     const raw = await RawClient.connect(port);
     raw.socket.pause();
@@ -587,6 +594,7 @@ t.test('a client that takes nothing is cut off', async (t) => {
     t.ok(raw.text.length < 60 * 1024 * 1024, `${path}: it did not get all`);
   }
   await within(cancelled, 'cancel');
+  await until(() => closedFiles === 1);
 });
 
 t.test('an idle connection is not cut off by the time-out of the answer before', async (t) => {

@@ -2,8 +2,8 @@ import t from 'tap';
 import type { IResponseReport } from '../../ts/http/interfaces.http.js';
 import { createNodeServer, respond } from '../../ts/index.js';
 import { basic } from '../support/cli.js';
-import { ask } from '../support/http/client.js';
-import { handler, selfSigned, serveWith, within } from '../support/http/host.js';
+import { ask, RawClient } from '../support/http/client.js';
+import { deferred, endless, handler, selfSigned, serveWith, within } from '../support/http/host.js';
 import { publishOf } from '../support/npm/packages.js';
 import { send, startRegistry } from '../support/registry.js';
 
@@ -100,6 +100,38 @@ t.test('bytes are those that were sent', async (t) => {
   const more = large.bytes - small.bytes;
   t.ok(more >= 100_000 && more < 100_010, String(more));
 });
+
+t.test(
+  'a client that goes away: before the answer there is no status, and after its beginning no success',
+  async (t) => {
+    const { reports, onResponse, until } = collector();
+    const { body } = endless();
+    const gone = deferred();
+    const { port } = await serveWith(
+      t,
+      handler(async ({ path, signal }) => {
+        if (path === '/begun') return { status: 200, headers: {}, body };
+        signal?.addEventListener('abort', () => gone.resolve());
+        early.socket.destroy();
+        await gone.promise;
+        return respond(200, 'too late');
+      }),
+      { onResponse },
+    );
+    const early = await RawClient.connect(port);
+    early.head('GET /none HTTP/1.1', 'Host: x');
+    await until(1);
+    const late = await RawClient.connect(port);
+    late.head('GET /begun HTTP/1.1', 'Host: x');
+    await late.until(/200 OK/);
+    late.socket.destroy();
+    await until(2);
+    t.match(reports, [
+      { path: '/none', status: 0, aborted: true },
+      { path: '/begun', status: 200, aborted: true },
+    ]);
+  },
+);
 
 t.test('the name that a trusted proxy gave a request is kept, and only if it is one', async (t) => {
   const registry = handler(() => respond(200, 'x'));

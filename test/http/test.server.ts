@@ -348,3 +348,21 @@ t.test('TLS', { skip: !tls && 'there is no openssl to make a certificate' }, asy
   await within(once(plain, 'close'), 'plain text on a TLS port is dropped');
   t.equal(await get({ Host: 'x' }), 'https://x 200', 'and nothing happens to others');
 });
+
+t.test('an answer that has begun before its handler reads the body is not broken by a 100 Continue', async (t) => {
+  const { port } = await serveWith(t, async ({ body }) => {
+    async function* echo(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('first ');
+      yield* body as AsyncIterable<Uint8Array>;
+      yield Buffer.from(' last');
+    }
+    return { status: 200, headers: { 'Content-Length': '15' }, body: fromIterable(echo()) };
+  });
+  const raw = await RawClient.connect(port);
+  raw.head('PUT / HTTP/1.1', 'Host: x', 'Content-Length: 4', 'Expect: 100-continue');
+  await raw.until(/first /);
+  raw.socket.write('body');
+  const text = await raw.end();
+  t.match(text, /\r\n\r\nfirst body last$/);
+  t.notMatch(text, /100 Continue/);
+});

@@ -237,3 +237,29 @@ t.test('beforeDelete refuses: all stays, tags and lists of referrers too', async
     [signature.digest],
   );
 });
+
+t.test('whatever was allowed has one outcome: a part of an upload too, which is no blob yet', async (t) => {
+  const open = new Map<string, number>();
+  const note = (by: number) => async (context: IStorageHookContext) => {
+    const { protocol, key, operationId } = context;
+    const name = `${key} ${operationId}`;
+    if (protocol === 'oci') open.set(name, (open.get(name) ?? 0) + by);
+    return { allowed: true };
+  };
+  const [asked, told] = [note(1), note(-1)];
+  const hooks = { beforePut: asked, afterPut: told, afterAbort: told } as unknown as IStorageHooks;
+  const { writer } = await ociWorld(t, { storageHooks: hooks });
+  const settled = (what: string): void => {
+    t.ok(open.size > 0, what);
+    t.same([...new Set(open.values())], [0], what);
+    open.clear();
+  };
+  const upload = await writer.begin('a');
+  t.equal((await writer.patch(upload, blob.bytes.subarray(0, 5))).status, 202);
+  settled('a chunk that came');
+  const other = await writer.begin('a');
+  t.equal((await writer.patch(other, 'x', '5-5')).status, 416);
+  open.clear();
+  t.equal((await writer.finish(upload, blob.digest, blob.bytes.subarray(5), `5-${blob.bytes.length - 1}`)).status, 201);
+  settled('the whole');
+});

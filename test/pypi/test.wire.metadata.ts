@@ -105,3 +105,14 @@ t.test('blanks before a line separator of Unicode cost no more than other text',
   t.same(parseMetadata(bytes(text)).fields.get('summary'), ['\u2028x']);
   t.ok(cpuSince(begun) < 2000, 'an hour with an expression that goes back');
 });
+
+t.test('a million lines are refused before the description, and cost little in it', async (t) => {
+  for (const line of [' x\n', 'A:\n', 'Description: x\n        y\n']) {
+    t.throws(() => inspectMetadata(valid(`Summary: x\n${line.repeat(150_000)}`), 'METADATA'), refusal('invalid'));
+  }
+  const text = 'line\r\n'.repeat(300_000);
+  const { description } = parseMetadata(bytes(`Name: demo\r\n\r\n${text}`));
+  t.equal(description, text.replaceAll('\r', ''));
+  t.equal(parseMetadata(bytes('Name: demo\nno field\nmore')).description, 'no field\nmore');
+  t.equal(parseMetadata(bytes('Name: demo\r\rbody\rmore')).description, 'body\nmore');
+});

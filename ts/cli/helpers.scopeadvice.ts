@@ -11,11 +11,23 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<string, readonly string[]>
   pypi: { package: ['read', 'write', 'delete'] },
 };
 
+/** What no name in a scope has, by protocol: the protocol asks for the rights of a name in its canonical spelling. */
+const NEVER_IN_NAMES: Readonly<Record<string, { pattern: RegExp; rule: string }>> = {
+  cargo: { pattern: /[A-Z]/, rule: 'crates are in lower case' },
+  composer: { pattern: /[A-Z]/, rule: 'packages are in lower case' },
+  pypi: { pattern: /[A-Z_.]/, rule: 'projects are in lower case, with "-" instead of "_" and "."' },
+};
+
 /** Well-formed scopes that no route of this release asks for: `oci:repository:x:read`, where the action is `pull`. */
 export const scopeAdvice = (scopes: readonly string[] = []): string[] =>
   scopes.flatMap((text) => {
     const [scope] = parseScopes([text]);
     if (!scope) return [];
+    const [protocol = '', , ...rest] = text.split(':');
+    const spelling = Object.hasOwn(NEVER_IN_NAMES, protocol) ? NEVER_IN_NAMES[protocol] : undefined;
+    if (spelling?.pattern.test(rest.slice(0, -1).join(':'))) {
+      return [`The scope "${text}" grants nothing: in scopes, the names of ${spelling.rule}`];
+    }
     const protocols = PROTOCOLS.filter((name) => globMatches(scope.protocol, name));
     const isUseful = protocols.some((name) => {
       const types = RIGHTS[name];

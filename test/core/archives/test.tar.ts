@@ -117,6 +117,7 @@ t.test('what is dangerous, or is read in two ways, is refused', async (t) => {
     ['a file in place of the folder', [{ name: 'demo-1.0' }]],
     ['an absolute path by a backslash', [TOML, { name: '\\demo-1.0\\file' }]],
     ['a name with a line break', [TOML, { name: 'demo-1.0/a\nb' }]],
+    ['a name of 5,000 bytes', [TOML, paxPart({ path: `demo-1.0/${'a/'.repeat(2500)}b` }), { name: 'demo-1.0/x' }]],
     ['a NUL in a pax name', [TOML, paxPart({ path: 'demo-1.0/a\0b' }), { name: 'demo-1.0/x' }]],
     ['a device', [TOML, { name: 'demo-1.0/dev', type: '3' }]],
     ['a fifo', [TOML, { name: 'demo-1.0/fifo', type: '6' }]],

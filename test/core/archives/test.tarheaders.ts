@@ -136,3 +136,9 @@ t.test('a size that the parser cannot read ends the reading, for npm too', async
     }
   }
 });
+
+t.test('a pax header that would be read for long is refused, for npm too', async (t) => {
+  const long = (bytes: number) => paxPart({ comment: 'x'.repeat(bytes) });
+  t.equal((await read([INFO, long(200 * 1024), LONG], false)).length, 2);
+  await t.rejects(read([INFO, long(300 * 1024), LONG], false), refusal('invalid'));
+});

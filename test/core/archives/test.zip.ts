@@ -14,6 +14,7 @@ import {
   zip64Field,
   zipOf,
 } from '../../support/archives/zips.js';
+import { cpuSince } from '../../support/cpu.js';
 import { refusal } from '../../support/npm/packages.js';
 
 const RULES: IZipRules = {
@@ -265,6 +266,7 @@ t.test('what is dangerous is refused', async (t) => {
       [{ name: 'demo/LINK/x' }, { name: 'demo/link', content: '/etc', mode: 0o120777 }],
       { links: 'allow' },
     ],
+    ['a file below a file, and others between them', [{ name: 'demo/a/x' }, { name: 'demo/a-b' }, { name: 'demo/a' }]],
     ['a file below a file', [{ name: 'demo/a' }, { name: 'demo/a/x' }]],
     ['a device', [{ name: 'demo/dev', mode: 0o20666 }]],
     ['a folder with content', [{ name: 'demo/sub/', content: 'x' }]],
@@ -396,4 +398,18 @@ t.test('wanted files that are small and unpack to much are refused before they a
   const refused = refusal('invalid', { message: /has too many files like 16\/META/ });
   await t.rejects(read(zipOf(named(17)), rules), refused);
   await t.rejects(read(zipOf(named(17).map(({ descriptor: _, ...part }) => part)), rules), refused);
+});
+
+t.test('paths of thousands of folders cost no more than other long names', async (t) => {
+  const parts = Array.from(
+    { length: 300 },
+    (_, at): IZipPart => ({ name: `${at}/${'a/'.repeat(2000)}b`, stored: true }),
+  );
+  const link: IZipPart = { name: `link/${'a/'.repeat(1900)}b`, content: 'x', mode: 0o120777 };
+  for (const more of [[], [link]]) {
+    const bytes = zipOf([...parts, ...more]);
+    const begun = process.cpuUsage();
+    t.equal((await read(bytes, { links: 'allow' }, 65_536)).entries.size, parts.length + more.length);
+    t.ok(cpuSince(begun) < 4000, 'ten seconds with the text of every folder above');
+  }
 });

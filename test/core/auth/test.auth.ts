@@ -339,6 +339,43 @@ t.test('an outage of the store is no list in which users or tokens are missing',
   }
 });
 
+t.test('a damaged token or account hides no other one, and does not stop the sweep', async (t) => {
+  const [store, clock] = [new MemoryObjectStore(), new Clock()];
+  const { auth: maker } = await startAuth({ store, clock });
+  for (const username of ['ann', 'bob', 'eve']) await maker.users.create({ username, password: 'pass' });
+  for (const made of ['ann old', 'ann 1', 'ann 2', 'bob 3', 'eve 4']) {
+    const [user = '', name] = made.split(' ');
+    await maker.createToken(user, 'npm', { name, expiresIn: name === 'old' ? 60 : undefined });
+    clock.forward(1);
+  }
+  for (const id of ['jwt-1', 'jwt-2']) await maker.revokeToken(id);
+  const ids = Object.fromEntries((await maker.listTokens()).map(({ name, id }) => [name, id]));
+  const [revocation = ''] = store.keys().filter((key) => key.startsWith('auth/revoked/'));
+  const kept = [`auth/tokens/${ids['1']}.json`, `auth/user-tokens/ann/${ids['1']}.json`, revocation];
+  for (const key of [kept[0] as string, 'auth/users/eve.json', revocation])
+    await store.put(key, Buffer.from('{"half'), {});
+  const { auth, log } = await startAuth({ store, clock });
+  const shown = (tokens: { name?: string }[]) => tokens.map(({ name }) => name);
+  t.same(shown(await auth.listTokens('ann')), ['old', '2']);
+  t.same(shown(await auth.listTokens()), ['old', '2', '3'], 'nor are tokens of a damaged account shown as good');
+  t.same(
+    (await auth.users.list()).map(({ userId }) => userId),
+    ['ann', 'bob'],
+  );
+  t.ok(
+    log.some(({ level, fields }) => level === 'error' && JSON.stringify(fields).includes('eve')),
+    'it is in the log',
+  );
+  const crashed = 'auth/user-tokens/zoe/00.json';
+  await store.put(crashed, Buffer.from('{}'), {});
+  clock.forward(61);
+  t.equal(await auth.sweep(), 1);
+  const left = store.keys();
+  t.notOk(left.some((key) => key.includes(ids.old as string)));
+  t.notOk(left.includes(crashed), 'what a crash has left goes all the same');
+  for (const key of kept) t.ok(left.includes(key), 'what cannot be read is not swept');
+});
+
 t.test('what is changed elsewhere counts within five seconds', async (t) => {
   const [store, clock] = [new MemoryObjectStore(), new Clock()];
   const config = PRIVATE;

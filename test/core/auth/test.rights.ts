@@ -344,6 +344,11 @@ t.test('session tokens are for any protocol', async (t) => {
   t.equal(await auth.validateToken(issued.token, 'oci'), null, 'and for that one only');
   t.ok(await auth.authorize(session, 'shelf:shelf:a', 'read'));
   t.notOk(await auth.authorize(session, 'shelf:shelf:a', 'write'), 'it allows what it names');
+  const more = { scope: 'shelf:shelf:a:write', sub: 'root', exp: 4_102_444_800, aud: 'smartregistry/oci' };
+  const bold = await auth.issueSessionToken(caller, 'shelf', { scopes, expiresIn: 60, claims: more });
+  const claimed = await auth.validateToken(bold.token, 'shelf');
+  t.match(claimed, { userId: 'ann', scopes: ['shelf:shelf:a:read'], expiresAt: new Date(clock.ms + 60_000) });
+  t.notOk(await auth.authorize(claimed, 'shelf:shelf:a', 'write'), 'claims of a protocol give no right');
   const again = auth.issueSessionToken(session, 'shelf', { scopes, expiresIn: 60 });
   t.equal(await failure(again), 'forbidden');
   t.equal(await failure(auth.issueSessionToken(caller, 'shelf', { scopes: ['npm:*:*:*'], expiresIn: 60 })), 'invalid');

@@ -1,8 +1,11 @@
 import t from 'tap';
 import { PasswordThrottle } from '../../../ts/core/auth/passwords/classes.passwordthrottle.js';
+import { createTokenStore } from '../../../ts/core/auth/tokenstores/create.js';
 import { callerAddress } from '../../../ts/core/pipeline/helpers.http.js';
-import { Clock, failure, startAuth } from '../../support/auth.js';
+import { DefaultAuthProvider, RegistryStorage } from '../../../ts/index.js';
+import { Clock, failure, SECRET, startAuth } from '../../support/auth.js';
 import { ofKind } from '../../support/expect.js';
+import { MemoryObjectStore } from '../../support/memory-store.js';
 import { send, startRegistry } from '../../support/registry.js';
 import { shelf } from '../../support/shelf.js';
 
@@ -359,6 +362,53 @@ t.test('a custom provider is asked about the same wrong password once in five se
   t.equal(await log('wrong'), null);
   t.same(asked, ['wrong', 'right', 'wrong']);
 });
+
+t.test(
+  'a provider that extends the default one with its own look at passwords is not asked about more guesses',
+  async (t) => {
+    let asked = 0;
+    class Directory extends DefaultAuthProvider {
+      public override async authenticate({ username, password }: { username: string; password: string }) {
+        asked++;
+        return password === 'right' ? username : null;
+      }
+    }
+    const clock = new Clock();
+    const storage = new RegistryStorage(new MemoryObjectStore());
+    const config = { jwtSecret: SECRET, tokenStore: 'memory' } as const;
+    const tokens = createTokenStore('memory', storage);
+    const provider = new Directory(config, { storage, tokens, now: clock.now });
+    const { auth } = await startAuth({ provider, clock });
+    const log = (password: string, from: string) => failure(auth.authenticate({ username: 'ann', password, from }));
+    for (let guess = 0; guess < 20; guess++) await log(`guess ${guess}`, ADDRESS);
+    t.equal(asked, 10);
+    t.equal(await log('right', ADDRESS), 'rateLimited');
+    t.match(await log('right', OTHER), /ann/);
+  },
+);
+
+t.test(
+  'what is known of a guess at one address confirms nothing at another one, where it counts like any other',
+  async (t) => {
+    let asked = 0;
+    const provider = {
+      authenticate: async () => {
+        asked++;
+        return null;
+      },
+      validateToken: async () => null,
+      createToken: async () => 'x',
+      revokeToken: async () => {},
+      authorize: async () => true,
+    };
+    const { auth } = await startAuth({ provider });
+    const log = (password: string, from: string) => failure(auth.authenticate({ username: 'ann', password, from }));
+    for (let guess = 0; guess < 10; guess++) await log(`guess ${guess}`, ADDRESS);
+    for (let guess = 0; guess < 10; guess++) await log(`guess ${guess}`, OTHER);
+    t.equal(asked, 20);
+    t.equal(await log('one more', OTHER), 'rateLimited');
+  },
+);
 
 t.test('the port that some proxies write behind an address makes no other address', (t) => {
   const spellings: [address: string, written: (port: number) => string][] = [

@@ -102,6 +102,21 @@ t.test('bodies come whole, one after another on one connection, and side by side
   t.equal(chunked.sockets.length, 1);
 });
 
+t.test('a connection is free for others after the last byte, also if the reader asks for no more', async (t) => {
+  let finish = () => {};
+  const { open, agent } = await setUp(t, (socket) => {
+    socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsome\r\n');
+    finish = () => void socket.write('0\r\n\r\n');
+  });
+  const { body } = await open({ expected: 4 });
+  const reader = body.getReader();
+  t.equal(Buffer.from((await reader.read()).value ?? []).toString(), 'some');
+  finish();
+  let turns = 0;
+  while (Object.keys(agent.freeSockets).length === 0 && turns++ < 200) await delay(20);
+  t.equal(Object.keys(agent.freeSockets).length, 1);
+});
+
 t.test('a server that breaks off', async (t) => {
   const ways: Record<string, TAnswer> = {
     'with an end': (socket) => socket.end(),

@@ -2,6 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import t from 'tap';
 import { streamToBuffer } from '../../../ts/core/base/helpers.streams.js';
 import { RequestBody } from '../../../ts/core/pipeline/body/classes.requestbody.js';
@@ -108,6 +110,14 @@ t.test('what is not a form, or not whole, is refused in clear words', async (t) 
     ],
     ['bad escapes', open('a=%zz', 'application/x-www-form-urlencoded'), { status: 400 }],
     ['an unknown charset', open('a=%ff', 'application/x-www-form-urlencoded; charset=nonsense'), { status: 400 }],
+    [
+      'a field in an unknown charset',
+      open(
+        '--b\r\nContent-Disposition: form-data; name="a"\r\nContent-Type: text/plain; charset=nonsense\r\n\r\nx\r\n--b--\r\n',
+        'multipart/form-data; boundary=b',
+      ),
+      { status: 400, message: /"a" is in a charset that is not known/ },
+    ],
     ['an overlong name', open(`${'n'.repeat(2000)}=x`, 'application/x-www-form-urlencoded'), { status: 400 }],
   ];
   for (const [what, body, reason] of cases) {
@@ -223,6 +233,32 @@ t.test('files that are read by halves or not at all are skipped, and what follow
   t.equal(cancelled.get('after'), 'here');
 });
 
+t.test('a file that nobody reads is not kept in memory, however long it is', async (t) => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const { bytes, contentType } = multipart([{ name: 'a', filename: 'a', value: '#' }]);
+  const [start = '', end = ''] = bytes.toString('latin1').split('#');
+  const chunks: WeakRef<ArrayBufferLike>[] = [];
+  let alive = Number.POSITIVE_INFINITY;
+  async function* long(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from(start);
+    for (let count = 0; count < 500; count++) {
+      const chunk = Buffer.alloc(1000, 'x');
+      chunks.push(new WeakRef(chunk.buffer));
+      yield chunk;
+    }
+    // a WeakRef holds on until the end of the turn
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+    alive = chunks.filter((chunk) => chunk.deref()).length;
+    yield Buffer.from(end);
+  }
+  const body = new RequestBody(long(), { ...OPTIONS, contentType });
+  await body.form({ onFile: ({ stream }) => stream.cancel() });
+  body.dispose();
+  t.ok(alive < 100, `${alive} of 500 chunks were alive at the end`);
+});
+
 t.test('a handler that throws ends the form with its error, and the source is let go', async (t) => {
   let isLetGo = false;
   const { head, contentType } = multipart([]);
@@ -304,7 +340,8 @@ t.test('forms that the host has parsed', async (t) => {
   ] as const) {
     const read = await readForm(open(request({ body, ...more })), { fieldsBeforeFiles: ['name'] });
     t.equal(read.fields.get('name'), 'a');
-    t.match(read.files, [{ field: 'content', filename: 'a.whl', contentType: 'x/y', text }]);
+    t.match(read.files, [{ field: 'content', contentType: 'x/y', text }]);
+    t.equal(read.files[0]?.filename, 'a.whl', 'and no path');
   }
   const forged = { file: file({ path: join(folder, 'upload') }), files: [file({ path: join(folder, 'upload') })] };
   t.same((await readForm(open(forged))).files, [], 'a path that stands in the body is a field and no file');
@@ -312,6 +349,12 @@ t.test('forms that the host has parsed', async (t) => {
   const posing = JSON.parse(JSON.stringify({ ...request({ body, ...forged }) }));
   t.same((await readForm(open(posing))).files, [], 'nor does a body that poses as the request of the host');
   await t.rejects(readForm(open({ a: 'x'.repeat(200_000) })), ofKind('tooLarge'), 'limits hold here too');
+  const nested = JSON.parse(`${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}`);
+  await t.rejects(readForm(open(nested)), ofKind('invalid'));
+  const two = () => open(request({ body, files: [1, 2].map(() => file({ buffer: Buffer.from('x') })) }));
+  await t.rejects(readForm(two(), { limits: { files: 1 } }), ofKind('invalid'), 'a file too many');
+  await t.rejects(readForm(two(), { fieldsBeforeFiles: ['version'] }), ofKind('invalid'), 'a field that is missing');
+  await t.rejects(two().form(), ofKind('invalid'), 'files where none are expected');
   await t.rejects(
     readForm(open(request({ body, file: file({ buffer: Buffer.alloc(11) }) })), { limits: { fileSize: 10 } }),
     ofKind('tooLarge'),
@@ -331,6 +374,15 @@ t.test('members of a parsed form that are bytes, a Blob or a web stream are its 
     t.same(fields.names(), ['filename'], what);
     t.match(files, [{ field: 'content', filename: undefined, text: 'bytes' }], what);
   }
+  let isLeft = false;
+  const endless = new ReadableStream<Uint8Array>({
+    pull: (controller) => controller.enqueue(Buffer.from('x')),
+    cancel: () => {
+      isLeft = true;
+    },
+  });
+  await open({ content: endless }).form({ onFile: async ({ stream }) => void (await stream.getReader().read()) });
+  t.ok(isLeft, 'a file that is not read to its end is let go');
   const named = await readForm(open({ content: new File(['bytes'], 'x/b.whl') }));
   t.match(named.files, [{ filename: 'b.whl' }]);
   const limits = { fileSize: 3 };

@@ -1,15 +1,18 @@
 import t from 'tap';
 import { streamToBuffer } from '../../../ts/core/base/helpers.streams.js';
+import { plainContext } from '../../../ts/core/pipeline/helpers.context.js';
 import {
   acceptsEncoding,
   headerOf,
   matchesEtag,
   negotiate,
   parseAuthorization,
+  queryValues,
   respond,
   toResponse,
   withoutForbiddenBody,
 } from '../../../ts/core/pipeline/helpers.http.js';
+import { ofKind } from '../../support/expect.js';
 
 t.test('a header is found in any case, and repeated ones are joined', async (t) => {
   t.equal(headerOf({ 'X-Thing': 'a' }, 'x-thing'), 'a');
@@ -18,6 +21,18 @@ t.test('a header is found in any case, and repeated ones are joined', async (t) 
   t.equal(headerOf({}, 'constructor'), undefined);
   t.equal(headerOf({ 'Content-Length': 5 } as never, 'content-length'), '5', 'also one that is no text');
 });
+
+t.test(
+  'a query parameter is a list of texts, or is refused: parsers of hosts make objects and numbers too',
+  async (t) => {
+    t.same(queryValues({ text: 'a' }, 'text'), ['a']);
+    t.same(queryValues({ text: ['a', 'b'] }, 'text'), ['a', 'b']);
+    t.same(queryValues({}, 'constructor'), []);
+    for (const value of [{ a: '1' }, [{ a: '1' }], ['a', 1], null]) {
+      t.throws(() => queryValues({ text: value } as never, 'text'), ofKind('invalid'), JSON.stringify(value));
+    }
+  },
+);
 
 t.test('credentials are read in every form clients send', async (t) => {
   const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
@@ -108,3 +123,42 @@ t.test('an answer without a body says nothing about one, unless it stands for on
   t.same(await headersOf(304), ['Content-Type', 'ETag'], 'what the client has');
   t.same(await headersOf(200, 'HEAD'), ['Content-Length', 'Content-Type', 'ETag'], 'what GET would get');
 });
+
+t.test(
+  'objects of the fetch standard in a context become plain ones, and all the rest stays as the host gave it',
+  async (t) => {
+    let asked = 0;
+    const { signal } = new AbortController();
+    const rest = {
+      method: 'GET',
+      path: '/x',
+      body: 'b',
+      token: 't',
+      actor: { ip: '::1' },
+      baseUrl: 'http://x',
+      prefix: '/p',
+      trace: {},
+    };
+    const given = {
+      ...rest,
+      headers: new Headers({ 'X-One': '1' }),
+      query: new URLSearchParams('a=1&a=2&__proto__=3'),
+      get signal() {
+        asked++;
+        return signal;
+      },
+    };
+    const plain = plainContext(given);
+    t.equal(asked, 0, 'hosts make the signal on demand');
+    t.match(plain, rest);
+    t.equal(plain.trace, given.trace, 'the registry writes into the object of the host');
+    t.equal(plain.signal, signal);
+    t.same(plain.headers, { 'x-one': '1' });
+    t.same(Object.entries(plain.query), [
+      ['a', ['1', '2']],
+      ['__proto__', '3'],
+    ]);
+    const own = { ...rest, headers: {}, query: {} };
+    t.equal(plainContext(own), own);
+  },
+);

@@ -1,5 +1,13 @@
 import t from 'tap';
 import { withProtection } from '../../../ts/core/pipeline/helpers.protection.js';
+import {
+  BaseRegistry,
+  type IProtocolConfig,
+  type IRegistryServices,
+  type IRoute,
+  type RegistryError,
+  respond,
+} from '../../../ts/index.js';
 import { npmWorld } from '../../support/npm/actors.js';
 import { ociWorld } from '../../support/oci/actors.js';
 import { content, image } from '../../support/oci/samples.js';
@@ -71,3 +79,34 @@ t.test('what a handler says itself stays, in any spelling', async (t) => {
   const frozen = Object.freeze({ status: 200, headers: Object.freeze({ ETag: '"x"' }) });
   t.ok(isProtected(withProtection(frozen)), 'also if the answer is frozen');
 });
+
+/** A protocol whose answer cannot be let go: `HEAD` has to give up the body of it. */
+class Stubborn extends BaseRegistry {
+  public readonly protocol = 'stubborn';
+
+  protected routes(): IRoute[] {
+    const cancel = () => Promise.reject(new Error('secret detail'));
+    const handle = async () => ({ status: 200, headers: {}, body: new ReadableStream<Uint8Array>({ cancel }) });
+    return [{ method: 'GET', path: '/x', access: 'public', handle }];
+  }
+
+  protected renderError = ({ status, message }: RegistryError) => respond(status, message);
+}
+
+t.test(
+  'an answer that fails when it is made ready is an error like any other: told to the log, and protected',
+  async (t) => {
+    const logged: unknown[] = [];
+    const logger = { info() {}, warn() {}, error: (...entry: unknown[]) => void logged.push(entry) };
+    const create = (services: IRegistryServices, config: IProtocolConfig) => new Stubborn(services, config);
+    const registry = await startRegistry(t, {
+      registries: [{ protocol: 'stubborn', basePath: '/stubborn', create }],
+      logger,
+    });
+    const answer = await send(registry, 'HEAD', '/stubborn/x');
+    t.equal(answer.status, 500);
+    t.ok(isProtected(answer));
+    t.notMatch(JSON.stringify(answer), /secret detail/);
+    t.equal(logged.length, 1);
+  },
+);

@@ -1,5 +1,7 @@
 import t from 'tap';
 import { RenderCache } from '../../../ts/core/pipeline/serving/classes.rendercache.js';
+import { PUBLIC_URL, Rendering } from '../../../ts/core/pipeline/serving/classes.rendering.js';
+import { ofKind } from '../../support/expect.js';
 
 type TMake = Parameters<RenderCache['get']>[1];
 const rendering = (cost: number) => ({ cost }) as unknown as NonNullable<Awaited<ReturnType<TMake>>>;
@@ -36,4 +38,15 @@ t.test('it is made once for all that wait, and again after a failure', async (t)
   t.equal(made, 2);
   t.equal(await cache.get('b', async () => null), null);
   t.equal(cache.peek('b'), undefined, 'nothing is kept of what is absent');
+});
+
+t.test('an ETag of a protocol is not for a body with links: two hosts would have it for different bytes', async (t) => {
+  const rendered = { contentType: 'text/plain', etag: 'mine' };
+  t.throws(() => Rendering.of({ ...rendered, body: `see ${PUBLIC_URL}/a` }, 'http://x'), ofKind('internal'));
+  t.equal(Rendering.of({ ...rendered, body: 'no link' }, 'http://x').etag, 'mine');
+  const [here, there] = ['http://x', 'http://y'].map((url) =>
+    Rendering.of({ contentType: 'text/plain', body: `see ${PUBLIC_URL}/a` }, url),
+  ) as [Rendering, Rendering];
+  t.not(here.etag, there.etag);
+  t.equal(here.linkedTo('http://y').etag, there.etag);
 });

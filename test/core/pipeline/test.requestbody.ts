@@ -1,9 +1,13 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import http from 'node:http';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
+import { streamToBuffer } from '../../../ts/core/base/helpers.streams.js';
 import { RequestBody } from '../../../ts/core/pipeline/body/classes.requestbody.js';
+import { manyTurns } from '../../support/waiting.js';
 
 /** A sender who says nothing, and whether it was let go. */
 const silent = () => {
@@ -28,6 +32,77 @@ t.test('a body in an encoding that is not known is refused, and let go', async (
   body.dispose();
   t.ok(seen.cancelled);
 });
+
+t.test(
+  'a body that is longer than it says is given up at the first byte too many, though there is no other limit',
+  async (t) => {
+    let sent = 0;
+    let isLeft = false;
+    async function* endless(): AsyncGenerator<Uint8Array> {
+      try {
+        for (; sent < 10_000; sent++) yield Buffer.alloc(100);
+      } finally {
+        isLeft = true;
+      }
+    }
+    const body = new RequestBody(endless(), { ...OPTIONS, contentLength: '250' });
+    await t.rejects(streamToBuffer(body.stream()), { status: 400 } as never);
+    t.ok(sent < 5, `${sent} chunks were taken`);
+    t.ok(isLeft);
+  },
+);
+
+t.test(
+  'a host that has decoded a packed body leaves the headers of the packed one: its length says nothing then',
+  async (t) => {
+    const text = 'x'.repeat(500);
+    const contentLength = String(gzipSync(text).byteLength);
+    const options = { ...OPTIONS, contentLength, contentEncoding: 'gzip' };
+    t.equal(await new RequestBody(text, options).text(), text);
+    t.equal(await new RequestBody(gzipSync(text), options).text(), text);
+    t.equal(
+      await new RequestBody('', { ...OPTIONS, contentEncoding: 'gzip' }).text(),
+      '',
+      'nothing is nothing, packed or not',
+    );
+  },
+);
+
+t.test('a request whose client has gone before its body is read does not wait for it', async (t) => {
+  const { stream, seen } = silent();
+  const gone = AbortSignal.abort(new Error('gone'));
+  const body = new RequestBody(stream, { ...OPTIONS, idleTimeoutMs: 600_000, signal: gone });
+  await t.rejects(body.bytes(), { kind: 'timeout' } as never);
+  t.ok(seen.cancelled);
+});
+
+t.test(
+  'a request of Node is left half read, and not destroyed: its socket has still to bring the answer',
+  async (t) => {
+    const server = http.createServer(async (request, response) => {
+      const body = new RequestBody(request, OPTIONS);
+      const thrown = await body.bytes().catch((error: { status: number }) => error);
+      body.dispose();
+      await manyTurns();
+      response.writeHead('status' in thrown ? thrown.status : 200).end('the answer');
+    });
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    t.teardown(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const { port } = server.address() as { port: number };
+    const request = http.request({ port, host: '127.0.0.1', method: 'PUT', agent: false });
+    request.write(Buffer.alloc(2000));
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    t.equal(response.statusCode, 413);
+    const [text] = (await once(response, 'data')) as [Buffer];
+    t.equal(text.toString(), 'the answer');
+    request.destroy();
+  },
+);
 
 t.test(
   'a body whose stream nobody reads is let go at the end of the request, and cannot be read after it',

@@ -7,6 +7,7 @@ import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
 import { startS3Server } from '../../support/store/s3-server.js';
 import { openStore, type TStoreConfig } from '../../support/store/store-open.js';
 import * as toy from '../../support/toy-packages.js';
+import { manyTurns, until } from '../../support/waiting.js';
 
 const NAME = 'pad';
 const KEY = toy.artifactKey(NAME, '1.0.0');
@@ -364,6 +365,96 @@ t.test('how many operations of the store a publish costs', async (t) => {
   const removal = await cost(() => toy.removeToy(storage, NAME, '1.0.0', catalog));
   t.equal(removal, 'head put put put delete delete');
 });
+
+t.test('a placing that takes long has a young marker when the document is written, and leaves none', async (t) => {
+  let now = new Date('2026-01-01T00:00:00Z').getTime();
+  const inner = new MemoryObjectStore({ now: () => new Date(now) });
+  const store = new FaultObjectStore(inner);
+  const storage = new RegistryStorage(store, { now: () => new Date(now) });
+  const markers = () => inner.keys().filter((key) => key.includes('/pending/'));
+  const catalog = toy.toyCatalog(storage);
+  let age: number | undefined;
+  store.before = async ({ verb, key }) => {
+    if (verb === 'put' && key === KEY) {
+      await until(() => markers().length > 0);
+      now += 10 * 60_000;
+    }
+    if (verb !== 'put' || key !== DOCUMENT) return;
+    t.equal(markers().length, 1);
+    age = now - (await inner.head(markers()[0]!))!.lastModified.getTime();
+  };
+  await toy.publishToy(storage, NAME, '1.0.0', content('a'), catalog);
+  t.equal(age, 0);
+  await storage.release();
+  t.same(markers(), []);
+});
+
+t.test('an artifact that is refused: nothing of the others arrives after the error', async (t) => {
+  const { inner, store, storage } = memory();
+  const second = toy.artifactKey(NAME, '1.0.0-doc');
+  // so that the second one goes to a key of its own
+  await inner.put(second, content('o'), { immutable: true });
+  let isRefused = false;
+  store.before = async ({ verb, key }) => {
+    if (verb !== 'put') return;
+    if (key === KEY) {
+      isRefused = true;
+      throw new RegistryError('tooLarge', 'not this one');
+    }
+    if (!key.startsWith(`${second}.`)) return;
+    await until(() => isRefused);
+    await manyTurns();
+  };
+  const artifacts = [];
+  for (const key of [KEY, second]) {
+    const staged = await storage.stage(content('a'), { hashes: ['sha256'] });
+    artifacts.push({ staged, key, contentType: 'a/b' });
+  }
+  await t.rejects(storage.commit(toy.toyPlan(NAME, '1.0.0', artifacts)), { kind: 'tooLarge' } as never);
+  t.equal(store.count('put', `${second}.`), 1);
+  await manyTurns();
+  t.same(files(inner), [second]);
+});
+
+t.test('what cannot be cleared away after the write fails no publish and no removal', async (t) => {
+  const { inner, store, storage, other } = memory();
+  const catalog = toy.toyCatalog(storage);
+  await toy.publishToy(other, NAME, '1.0.0', content('a'));
+  store.before = ({ verb, key }) => {
+    if (verb === 'delete' && !key.includes('/pending/')) throw new RegistryError('unavailable', 'no deletes');
+    if (key.includes('/pending/') && verb === 'delete') throw new RegistryError('unavailable', 'no deletes');
+  };
+  await toy.publishToy(storage, NAME, '1.0.0', content('b', LARGE), catalog, true);
+  t.same(await toy.readToy(inner, NAME, '1.0.0'), content('b', LARGE));
+  t.equal(files(inner).length, 2, 'the one before is left to a sweep');
+  await toy.removeToy(storage, NAME, '1.0.0', catalog);
+  t.equal(await toy.readToy(inner, NAME, '1.0.0'), null);
+  store.before = ({ verb, key }) => {
+    if (verb === 'put' && key.includes('/catalog/') && !key.includes('/pending/')) throw new Error('no listing');
+  };
+  await toy.publishToy(storage, NAME, '2.0.0', content('c'), catalog);
+  t.same(await toy.readToy(inner, NAME, '2.0.0'), content('c'), 'nor does a listing that cannot be written');
+});
+
+t.test(
+  'a store that joins no objects under a condition, or loses the answer: one artifact, and it is there',
+  async (t) => {
+    const plain = new MemoryObjectStore({ unsupportedCompose: true });
+    await toy.publishToy(new RegistryStorage(plain), NAME, '1.0.0', content('a', LARGE));
+    t.same(await toy.readToy(plain, NAME, '1.0.0'), content('a', LARGE));
+    for (const size of [SMALL, LARGE]) {
+      const { inner, store, storage } = memory();
+      let left = 1;
+      store.after = ({ key }) => {
+        if (key === KEY && left-- > 0) throw new RegistryError('outcomeUnknown', 'lost');
+      };
+      const { versions } = await toy.publishToy(storage, NAME, '1.0.0', content('a', size));
+      t.equal(versions[0]?.key, KEY);
+      t.same(files(inner), [KEY]);
+      t.same(await toy.readToy(inner, NAME, '1.0.0'), content('a', size));
+    }
+  },
+);
 
 /** The sweep of another replica takes a large artifact for an orphan, just before it is named; its deletes come late. */
 const moveLargeArtifact = async (t: Test, config: TStoreConfig) => {

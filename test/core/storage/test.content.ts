@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import t, { type Test } from 'tap';
-import { streamToBuffer, toReadableStream } from '../../../ts/core/base/helpers.streams.js';
+import { fromIterable, streamToBuffer, toReadableStream } from '../../../ts/core/base/helpers.streams.js';
 import { RegistryError, type TErrorKind } from '../../../ts/core/classes.registryerror.js';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
 import { ContentCollector, type ICollectPlan } from '../../../ts/core/storage/content/classes.contentcollector.js';
 import { ContentStore } from '../../../ts/core/storage/content/classes.contentstore.js';
 import type { IContentDigest } from '../../../ts/core/storage/content/interfaces.content.js';
+import { persist } from '../../../ts/core/storage/helpers.persist.js';
+import { StagedObject } from '../../../ts/core/storage/uploads/classes.stagedobject.js';
 import { VerifiedBody } from '../../../ts/core/storage/uploads/classes.verifiedbody.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
@@ -498,4 +500,202 @@ t.test('a mount whose bytes a collector takes meanwhile leaves no link', async (
   t.equal(await content.mount('b', digestOf(SMALL)), false);
   t.same(inner.keys('c/links/'), []);
   t.equal(await content.has('b', digestOf(SMALL)), false);
+});
+
+const nobody = { isNamed: () => false, namedNow: async () => new Set<string>() };
+
+t.test('a dry run removes no link and no mark, however many there are', async (t) => {
+  const { put, inner, content, collect } = start(t);
+  for (let round = 0; round < 3; round++) await put('a', SMALL);
+  await content.links.mark((await content.links.of('a', digestOf(SMALL)))[0]!);
+  const before = inner.keys();
+  await collect({ dryRun: true });
+  t.same(inner.keys(), before);
+  const { links, copies } = await collect({ ...nobody, dryRun: true });
+  t.same([links, copies], [1, 1]);
+  t.same(inner.keys(), before);
+});
+
+t.test('content that was pushed again is young, though its first link is old', async (t) => {
+  const { put, get, inner, collect } = start(t);
+  await put('a', SMALL);
+  const [old] = inner.keys('c/links/');
+  const held = inner.objects.get(old!)!;
+  held.info = { ...held.info, lastModified: new Date(0) };
+  await put('a', SMALL);
+  t.equal((await collect({ ...nobody, before: Date.now() - 60_000 })).links, 0);
+  t.same(await get('a', SMALL), SMALL);
+});
+
+t.test('a copy that was given up stays for as long as a link names it', async (t) => {
+  const { put, get, inner, content, collect } = start(t);
+  const digest = digestOf(LARGE);
+  await put('a', LARGE);
+  await content.guard(digest).giveUp('');
+  t.equal((await collect()).copies, 0);
+  t.same(await get('a', LARGE), LARGE, 'its owner reads it');
+  await put('b', LARGE);
+  await collect();
+  t.same([await get('a', LARGE), await get('b', LARGE)], [LARGE, LARGE]);
+  t.equal(inner.keys('c/bytes/').length, 1, 'a new copy for both');
+});
+
+t.test('a link that comes when a copy is being given up keeps it', async (t) => {
+  const { put, get, store, content, collect, other } = start(t);
+  const digest = digestOf(SMALL);
+  await put('a', SMALL);
+  await content.unlink('a', digest);
+  store.after = async ({ verb, key }) => {
+    if (verb !== 'put' || !key.startsWith('c/guards/')) return;
+    store.after = undefined;
+    await other.content.links.put('b', digest, '');
+  };
+  t.equal((await collect()).copies, 0);
+  t.equal(store.after, undefined);
+  t.same(await content.guard(digest).read(), { copy: '', floor: -1 }, 'and it is not condemned any more');
+  t.same(await get('b', SMALL), SMALL);
+});
+
+t.test('links go with all marks, also those of links that are gone', async (t) => {
+  const { put, inner, content, collect } = start(t);
+  await put('a', SMALL);
+  await put('a', SMALL);
+  const [first, second] = await content.links.of('a', digestOf(SMALL));
+  for (const link of [first!, second!]) await content.links.mark(link);
+  await inner.delete(first!.key);
+  t.equal((await collect(nobody)).links, 1);
+  t.same(inner.keys('c/links/'), []);
+});
+
+t.test('a hook that refuses one delete does not end the collection', async (t) => {
+  const inner = new MemoryObjectStore();
+  const first = processOn(inner);
+  for (const owner of ['a', 'b', 'c']) await first.put(owner, SMALL);
+  const told: string[] = [];
+  const hooks = {
+    beforeDelete: async ({ metadata }: { metadata?: { packageName?: string } }) => ({
+      allowed: metadata?.packageName !== 'b',
+    }),
+    afterDelete: async ({ metadata }: { metadata?: { packageName?: string; size?: number } }) => {
+      told.push(`${metadata?.packageName} ${metadata?.size}`);
+    },
+  };
+  const content = new ContentStore(new RegistryStorage(inner, { hooks }), folders, 'a/b');
+  const plan = { before: Number.POSITIVE_INFINITY, dryRun: false, step: () => {}, ...nobody };
+  const collector = new ContentCollector(content, plan);
+  await collector.run();
+  t.same([collector.links, collector.copies], [2, 0]);
+  t.same(await content.links.owners(digestOf(SMALL), 10), ['b']);
+  t.same(told, [`a ${SMALL.byteLength}`, `c ${SMALL.byteLength}`]);
+});
+
+t.test('nobody has content whose bytes are gone from the store', async (t) => {
+  const { put, inner, content } = start(t);
+  const digest = digestOf(SMALL);
+  await put('a', SMALL);
+  await content.links.mark((await content.links.of('a', digest))[0]!);
+  await inner.delete(content.key(digest));
+  const before = inner.keys();
+  t.equal(await content.assure('a', digest), false);
+  t.equal(await content.mount('b', digest), false);
+  t.same(inner.keys(), before, 'and no link says so');
+});
+
+t.test('what cannot be cleared away fails no push and no mount', async (t) => {
+  const { put, get, store, inner, storage, content, other } = start(t);
+  const bytes = Buffer.alloc(400 * 1024, 'staged ');
+  const body = fromIterable([bytes.subarray(0, 1000), bytes.subarray(1000)]);
+  const staged = await storage.stage(body, { hashes: ['sha256'] });
+  t.not(inner.keys('staging/').length, 0);
+  store.before = ({ verb, key }) => {
+    if (verb === 'delete' && key.startsWith('staging/')) throw new RegistryError('unavailable', 'down');
+  };
+  // as of a store that copies, so that there is something to clear away
+  const compose = inner.compose.bind(inner);
+  inner.compose = async (target, parts, options) => {
+    const kept = parts.map((part) => [part, inner.objects.get(part)!] as const);
+    const made = await compose(target, parts, options);
+    for (const [part, held] of kept) inner.objects.set(part, held);
+    return made;
+  };
+  await content.put('a', digestOf(bytes), staged);
+  t.same(await get('a', bytes), bytes);
+  t.not(inner.keys('staging/').length, 0, 'left to a sweep');
+
+  await put('a', SMALL);
+  await content.unlink('a', digestOf(SMALL));
+  store.before = async ({ verb, key }) => {
+    if (verb === 'delete' && key.startsWith('c/links/')) throw new RegistryError('unavailable', 'down');
+    if (verb !== 'put' || !key.startsWith('c/links/')) return;
+    await other.collect();
+  };
+  t.equal(await content.mount('b', digestOf(SMALL)), false);
+});
+
+t.test('content that somebody builds upon is kept, also by who knows its link', async (t) => {
+  const { put, content } = start(t);
+  const digest = digestOf(SMALL);
+  await put('a', SMALL);
+  t.ok(await content.assure('a', digest, { isNamed: true }));
+  t.ok(await content.guard(digest).condemn('', 'a collector'));
+  t.ok(await content.assure('a', digest, { isNamed: true }));
+  t.notOk(await content.guard(digest).doom('', 'a collector'));
+});
+
+t.test('whoever sends wrong bytes is told so, whatever the store says of its broken source', async (t) => {
+  const { put, get, inner } = start(t);
+  const real = inner.put.bind(inner);
+  inner.put = (key, body, options) =>
+    real(key, body, options).catch((error: unknown) => {
+      if (body instanceof Uint8Array) throw error;
+      throw new RegistryError('outcomeUnknown', 'the request was aborted');
+    });
+  const wrong = Buffer.alloc(LARGE.byteLength, 'other ');
+  await t.rejects(put('a', LARGE, { sent: wrong }), kind('digestMismatch'));
+  t.equal(await get('a', LARGE), null);
+});
+
+t.test('what is the same for every writer counts as written after an attempt in doubt', async (t) => {
+  const taken = new RegistryError('preconditionFailed', 'it is there');
+  const write =
+    (...failures: RegistryError[]) =>
+    async () => {
+      const failure = failures.shift();
+      if (failure) throw failure;
+    };
+  t.equal(await persist(write()), true);
+  t.equal(await persist(write(taken)), false);
+  t.equal(await persist(write(new RegistryError('outcomeUnknown', 'lost'), taken)), true);
+  t.equal(await persist(write(new RegistryError('unavailable', 'down'))), true);
+  const refused = new RegistryError('tooLarge', 'no');
+  await t.rejects(persist(write(refused)), refused, 'a refusal is final');
+});
+
+t.test('pieces of an upload that were written again after its digest was known are not published', async (t) => {
+  for (const count of [1, 2]) {
+    const { inner, get, storage, content } = start(t);
+    const { algorithm, hex, text } = digestOf(LARGE);
+    const half = LARGE.byteLength / 2;
+    const pieces = count === 1 ? [LARGE] : [LARGE.subarray(0, half), LARGE.subarray(half)];
+    const keys = pieces.map((_, at) => `staging/upload-${at}`);
+    const etags: string[] = [];
+    for (const [at, key] of keys.entries()) etags.push((await inner.put(key, pieces[at]!)).etag);
+    const sizes = pieces.map(({ byteLength }) => byteLength);
+    const upload = () => new StagedObject(inner, { keys, sizes, etags }, LARGE.byteLength, { [algorithm]: hex });
+    // a late chunk of the same upload
+    await inner.put(keys[0]!, Buffer.alloc(sizes[0]!, 'late '));
+    const commit = storage.commit<{ text: string }>({
+      packageName: 'a',
+      place: [{ staged: upload(), key: 'files/a', contentType: 'a/b' }],
+      document: { key: 'doc', apply: () => ({ text }) },
+    });
+    await t.rejects(commit, kind('unavailable'));
+    t.equal(await storage.read('doc'), null);
+    t.same(inner.keys('files/'), []);
+    for (const [at, key] of keys.entries())
+      await inner.put(key, at === 0 ? Buffer.alloc(sizes[0]!, 'late ') : pieces[at]!);
+    await t.rejects(content.put('a', digestOf(LARGE), upload()), kind('unavailable'));
+    t.equal(await get('a', LARGE), null);
+    t.same(inner.keys('c/bytes/'), []);
+  }
 });

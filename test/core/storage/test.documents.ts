@@ -20,6 +20,7 @@ import type { TPaged } from '../../../ts/core/storage/pages/helpers.pages.js';
 import { type ITagPage, type ITags, NO_TAGS, tagsCodec, withTag } from '../../../ts/oci/wire/wire.tags.js';
 import { FaultObjectStore } from '../../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
+import { manyTurns, until } from '../../support/waiting.js';
 
 const memory = () => {
   const inner = new MemoryObjectStore();
@@ -263,5 +264,26 @@ t.test('who reads one key with another codec gets what that one makes of it', as
   for (let round = 0; round < 2; round++) {
     t.same((await storage.read('doc'))?.value, { n: 1 });
     t.equal((await storage.read('doc', length))?.value, size);
+  }
+});
+
+t.test('two who read a document at once, each with a codec of its own, get each their own', async (t) => {
+  const { inner, storage } = memory();
+  await storage.update('doc', () => ({ n: 1 }));
+  const length = { ...jsonCodec, parse: (bytes: Uint8Array): unknown => bytes.byteLength };
+  for (const first of [jsonCodec, length]) {
+    const store = new FaultObjectStore(inner);
+    const fresh = new RegistryStorage(store);
+    // the body comes when both have looked
+    store.before = async ({ verb }) => {
+      if (verb !== 'get') return;
+      await until(() => store.count('head') === 2);
+      await manyTurns();
+    };
+    const second = first === length ? jsonCodec : length;
+    const [one, other] = await Promise.all([fresh.read<unknown>('doc', first), fresh.read<unknown>('doc', second)]);
+    const [value, size] = first === length ? [other?.value, one?.value] : [one?.value, other?.value];
+    t.same(value, { n: 1 });
+    t.equal(size, (await storage.head('doc'))?.size);
   }
 });

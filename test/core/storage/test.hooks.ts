@@ -481,3 +481,109 @@ t.test('a scanner reads the bytes before they are published, as often as it like
     t.equal(await readToy(inner, NAME, '2.0.0'), null);
   }
 });
+
+t.test('what a hook does to its context changes nothing for others, and only a scanner gets bytes', async (t) => {
+  const { hooks, calls } = recorder({
+    beforePut: (context) => {
+      (context.metadata as { size?: number }).size = 0;
+      context.key = 'another';
+      return { allowed: true };
+    },
+  });
+  const { storage } = setUp(hooks);
+  await publishToy(storage, NAME, '1.0.0', BYTES);
+  await removeToy(storage, NAME, '1.0.0');
+  const told = calls.filter(({ hook, metadata }) => hook === 'afterPut' && metadata?.kind === 'artifact');
+  t.match(told, [{ key: artifactKey(NAME, '1.0.0'), metadata: { size: BYTES.byteLength } }]);
+  for (const call of calls.filter(({ hook }) => hook !== 'beforePut')) t.notOk('open' in call, call.hook);
+});
+
+t.test('each hook alone learns how many bytes a removal frees', async (t) => {
+  for (const hook of ['beforeDelete', 'afterDelete', 'afterAbort'] as const) {
+    const sizes: unknown[] = [];
+    const heard = async ({ metadata }: IStorageHookContext) => {
+      if (metadata?.kind === 'artifact') sizes.push(metadata.size);
+      return { allowed: true };
+    };
+    const { store, storage, plain } = setUp({ [hook]: heard });
+    await publishToy(plain, NAME, '1.0.0', BYTES);
+    if (hook === 'afterAbort') {
+      store.before = ({ verb }) => {
+        if (verb === 'put') throw new RegistryError('forbidden', 'read-only');
+      };
+    }
+    await removeToy(storage, NAME, '1.0.0').catch(() => {});
+    t.same(sizes, [BYTES.byteLength], hook);
+  }
+});
+
+t.test('afterPut gets the key where the artifact lies, and the one that was asked about', async (t) => {
+  const { hooks, calls } = recorder();
+  const { inner, storage } = setUp(hooks);
+  const key = artifactKey(NAME, '1.0.0');
+  await inner.put(key, Buffer.from('of a publish that broke off'));
+  const { versions } = await publishToy(storage, NAME, '1.0.0', BYTES);
+  t.not(versions[0]?.key, key);
+  t.match(
+    calls.filter(({ hook }) => hook === 'afterPut'),
+    [
+      { key: versions[0]?.key, askedKey: key },
+      { key: documentKey(NAME), askedKey: documentKey(NAME) },
+    ],
+  );
+});
+
+t.test('an announced upload that is published has one outcome', async (t) => {
+  const { hooks, calls } = recorder();
+  const { storage } = setUp(hooks);
+  const key = artifactKey(NAME, '1.0.0');
+  const contentType = 'application/octet-stream';
+  const body = async function* () {
+    yield BIG;
+  };
+  const about = { key, contentType, packageName: NAME, version: '1.0.0' };
+  const staged = await storage.stage(body(), { hashes: ['sha256'], about });
+  await storage.commit(toyPlan(NAME, '1.0.0', [{ staged, key, contentType }]));
+  await storage.release();
+  t.same(
+    calls.filter((call) => call.key === key).map(({ hook, phase }) => [hook, phase]),
+    [
+      ['beforePut', 'start'],
+      ['beforePut', 'commit'],
+      ['afterPut', 'commit'],
+    ],
+  );
+});
+
+t.test('a publish that finds its work done by another process is told as aborted', async (t) => {
+  const { hooks, told } = recorder();
+  const { inner, store, storage, plain } = setUp(hooks);
+  const key = artifactKey(NAME, '1.0.0');
+  const publish = async (by: typeof storage) => {
+    const staged = await by.stage(BYTES, { hashes: ['sha256'] });
+    const plan = toyPlan(NAME, '1.0.0', [{ staged, key, contentType: 'a/b' }], toyCatalog(by));
+    const { apply } = plan.document;
+    plan.document.apply = (current, placed, stamp) => (current ? current : apply(current, placed, stamp));
+    return by.commit(plan);
+  };
+  // an orphan is at the layout key, so that both have a key of their own
+  await inner.put(key, Buffer.from('orphan'));
+  let left = 1;
+  store.before = async ({ verb, key: at }) => {
+    if (verb === 'put' && at === documentKey(NAME) && left-- > 0) await publish(plain);
+  };
+  const document = await publish(storage);
+  t.same(inner.keys(`toy/packages/${encodeURIComponent(NAME)}/files/`), [key, document?.versions[0]?.key].sort());
+  t.same(told(), [
+    `beforePut ${key}`,
+    `beforePut ${documentKey(NAME)}`,
+    `afterAbort ${key}`,
+    `afterAbort ${documentKey(NAME)}`,
+  ]);
+  await toyCatalog(storage).entries();
+  t.same(
+    inner.keys().filter((at) => at.includes('/pending/')),
+    [],
+    'and its marker is gone',
+  );
+});

@@ -120,6 +120,33 @@ t.test('the answer is lost, the second attempt fails on its condition: not "some
   t.equal(runs, 1);
 });
 
+t.test(
+  'an answer is lost and others delete the document: nobody claims to know, and no sign is looked for',
+  async (t) => {
+    const { store, storage, other } = memory();
+    await storage.update('list', () => []);
+    loseNextWrite(store, 'list', async () => {
+      for (let n = 0; n < 10; n++) await other.update('list', add(`other ${n}`));
+      await other.update('list', () => null);
+    });
+    const applied = (list: string[]) => list.includes('mine');
+    const error = await storage.update<string[]>('list', add('mine'), { applied }).catch((reason: unknown) => reason);
+    t.ok(error instanceof OutcomeUnknownError, String(error));
+  },
+);
+
+t.test('an answer is lost and the look that follows fails once: the write is a success', async (t) => {
+  const { store, storage } = memory();
+  await storage.update('list', () => []);
+  loseNextWrite(store, 'list');
+  let left = 1;
+  store.before = ({ verb }) => {
+    if (verb === 'head' && left-- > 0) throw new RegistryError('unavailable', 'a moment');
+  };
+  t.same((await storage.update('list', add('mine'))).value, ['mine']);
+  t.equal(store.count('put'), 2, 'and was sent once');
+});
+
 t.test('the answer is lost, others write, and the document cannot be read: the outcome is unknown', async (t) => {
   const { store, storage, other } = memory();
   await storage.update('list', () => []);

@@ -290,6 +290,23 @@ t.test('each part of a sweep is done though another one fails, and the failure i
 });
 
 t.test(
+  'a document that holds nothing is damaged: a sweep deletes nothing, and a publish does not replace it',
+  async (t) => {
+    for (const content of ['null', ' null\n', '', '[]']) {
+      const { inner, storage, writer } = setUp();
+      await toy.publishToy(writer, 'a', '1.0.0', bytes);
+      const info = await inner.head(toy.documentKey('a'));
+      await inner.put(toy.documentKey('a'), Buffer.from(content), { metadata: info?.metadata });
+      t.equal(await toy.sweepToys(storage, {}), 0, content);
+      t.ok(await inner.head(toy.artifactKey('a', '1.0.0')), content);
+      if (content !== '[]')
+        await t.rejects(storage.read(toy.documentKey('a')), { kind: 'internal' } as unknown as Error, content);
+      await t.rejects(toy.publishToy(storage, 'a', '1.0.0', Buffer.from('other')), content);
+    }
+  },
+);
+
+t.test(
   'the marks of a sweep: as many as there are, and all are forgotten a month after the last full sweep',
   async (t) => {
     const store = new MemoryObjectStore();

@@ -43,6 +43,7 @@ export const startSmallServer = async (
     multipart?: boolean;
     copyConditions?: boolean;
     lengths?: boolean;
+    ranges?: boolean;
   } = {},
 ): Promise<ISmallServer> => {
   const objects: ISmallServer['objects'] = new Map();
@@ -145,13 +146,21 @@ export const startSmallServer = async (
     }
     const found = objects.get(key);
     if (!found) return reply.writeHead(200, { 'content-type': 'application/xml' }).end(listing([...objects.keys()]));
-    const headers = {
+    const headers: Record<string, string> = {
       ...found.headers,
       etag: etagOf(found.bytes),
       'last-modified': new Date().toUTCString(),
       // without it, Node sends the body in chunks
       ...(options.lengths !== false && { 'content-length': String(found.bytes.length) }),
     };
+    const range = options.ranges && /^bytes=(\d+)-(\d+)$/.exec(about.headers.range ?? '');
+    if (range && about.method === 'GET') {
+      const [from, to] = [Number(range[1]), Math.min(Number(range[2]), found.bytes.length - 1)];
+      const part = found.bytes.subarray(from, to + 1);
+      headers['content-length'] = String(part.length);
+      headers['content-range'] = `bytes ${from}-${to}/${found.bytes.length}`;
+      return reply.writeHead(206, headers).end(part);
+    }
     return reply.writeHead(200, headers).end(about.method === 'HEAD' ? undefined : found.bytes);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -15,8 +15,8 @@ export interface ICrateRules {
   maxUnpackedSize: number;
 }
 
-/** bytes; the largest of the public registry have some 200 KB */
-export const MAX_MANIFEST = 2 * 1024 * 1024;
+/** bytes; the largest of the public registry have some 200 KB, and the parser holds the event loop for 3 s with 2 MB of tables */
+export const MAX_MANIFEST = 512 * 1024;
 /** bytes; a longer readme is not shown */
 const MAX_README = 2 * 1024 * 1024;
 const NOUN = 'The crate';

@@ -12,6 +12,7 @@ const LEFTOVERS = new Set(['__MACOSX', '.DS_Store', 'Thumbs.db']);
 
 /** Whether this entry (without empty and `.` segments) may be the package's composer.json. */
 export const mayBeManifest = (path: string): boolean => {
+  if (!path.endsWith(FILE)) return false;
   const segments = path.split('/');
   return segments.at(-1) === FILE && segments.length <= 2 && !LEFTOVERS.has(segments[0] as string);
 };

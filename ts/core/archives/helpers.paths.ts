@@ -43,11 +43,21 @@ export const staysInside = (path: readonly string[], target: string, top: readon
  */
 const sameFile = (path: string): string => path.normalize('NFC').toLowerCase();
 
-/** Refuses entries below a link: an unpacker would write them to the place where the link leads. */
+interface IFolder {
+  isLink: boolean;
+  children: Map<string, IFolder>;
+}
+
+const newFolder = (): IFolder => ({ isLink: false, children: new Map() });
+
+/**
+ * Refuses entries below a link: an unpacker would write them to the place where the link leads. The links are kept as a
+ * tree, because the texts of all folders above a path of thousands of short segments take seconds to make.
+ */
 export class LinkGuard {
   private readonly links = new Set<string>();
   /** by `sameFile`: on such a system, entries below `Link` are below `link` */
-  private readonly anyCase = new Set<string>();
+  private readonly tree = newFolder();
 
   constructor(private readonly noun: string) {}
 
@@ -55,20 +65,34 @@ export class LinkGuard {
   public check(segments: readonly string[], isLink: boolean): void {
     const path = segments.join('/');
     if (this.links.size > 0) {
-      const folded = sameFile(path);
-      for (let end = folded.indexOf('/'); end > 0; end = folded.indexOf('/', end + 1)) {
-        if (this.anyCase.has(folded.slice(0, end))) throw this.below();
-      }
+      this.assertNotBelow(sameFile(path).split('/'));
       // not in any case: repositories for Linux have `readme.md` as a link to `README.md`
       if (this.links.has(path))
         throw invalidArchive(`${this.noun} contains a link and something else of the same name`);
     }
-    if (!isLink) return;
-    this.links.add(path);
-    this.anyCase.add(sameFile(path));
+    if (isLink) this.add(path);
   }
 
-  private below(): RegistryError {
-    return invalidArchive(`${this.noun} contains a file below a link`);
+  private assertNotBelow(segments: readonly string[]): void {
+    let folder: IFolder | undefined = this.tree;
+    for (const segment of segments) {
+      if (folder.isLink) throw invalidArchive(`${this.noun} contains a file below a link`);
+      folder = folder.children.get(segment);
+      if (!folder) return;
+    }
+  }
+
+  private add(path: string): void {
+    this.links.add(path);
+    let folder = this.tree;
+    for (const segment of sameFile(path).split('/')) {
+      let next = folder.children.get(segment);
+      if (!next) {
+        next = newFolder();
+        folder.children.set(segment, next);
+      }
+      folder = next;
+    }
+    folder.isLink = true;
   }
 }

@@ -10,6 +10,25 @@ import { isSpecifierSet, parseVersion } from './wire.versions.js';
 const FIELD = /^([!-9;-~]+):/;
 
 /**
+ * Lines before the description. A description inside its field, as older tools wrote it, has some thousand; a million of
+ * them would hold the event loop for seconds.
+ */
+const MAX_LINES = 100_000;
+
+const wrong = (message: string): RegistryError => new RegistryError('invalid', message);
+
+/** The lines of a text with the position behind each. They are cut one by one, because most of a text is description. */
+function* linesOf(text: string): Generator<{ line: string; end: number }, void, undefined> {
+  const ends = /\r\n|\r|\n/g;
+  let at = 0;
+  for (let found = ends.exec(text); found; found = ends.exec(text)) {
+    yield { line: text.slice(at, found.index), end: ends.lastIndex };
+    at = ends.lastIndex;
+  }
+  yield { line: text.slice(at), end: text.length };
+}
+
+/**
  * Continuation lines of Description begin with seven blanks and a bar (older tools) or eight blanks.
  * @see https://packaging.python.org/en/latest/specifications/core-metadata/#description
  */
@@ -33,25 +52,31 @@ const decode = (bytes: Uint8Array): string => {
  * @see https://packaging.python.org/en/latest/specifications/core-metadata/
  */
 export const parseMetadata = (bytes: Uint8Array): ICoreMetadata => {
-  const lines = decode(bytes).split(/\r\n|\r|\n/);
+  const text = decode(bytes);
   const fields = new Map<string, string[]>();
   let values: string[] | undefined;
-  let at = 0;
-  for (; at < lines.length; at++) {
-    const line = lines[at] as string;
+  let rest = 0;
+  let count = 0;
+  for (const { line, end } of linesOf(text)) {
     if (values && /^[ \t]/.test(line)) {
       values.push(`${values.pop()}\n${line}`);
-      continue;
+    } else {
+      const [, name] = FIELD.exec(line) ?? [];
+      if (name === undefined) {
+        if (line === '') rest = end;
+        break;
+      }
+      const value = line.slice(name.length + 1).replace(/^[ \t]+/, '');
+      const known = fields.get(name.toLowerCase());
+      values = known ?? [];
+      if (!known) fields.set(name.toLowerCase(), values);
+      values.push(value);
     }
-    const [, name] = FIELD.exec(line) ?? [];
-    if (name === undefined) break;
-    const value = line.slice(name.length + 1).replace(/^[ \t]+/, '');
-    const known = fields.get(name.toLowerCase());
-    values = known ?? [];
-    if (!known) fields.set(name.toLowerCase(), values);
-    values.push(value);
+    rest = end;
+    count += 1;
+    if (count > MAX_LINES) throw wrong(`The metadata have more than ${MAX_LINES} lines before the description`);
   }
-  const body = lines.slice(lines[at] === '' ? at + 1 : at).join('\n');
+  const body = text.slice(rest).replace(/\r\n?/g, '\n');
   const [described] = fields.get('description') ?? [];
   const description = body.trim() === '' ? described && dedented(described) : body;
   return description === undefined || description.trim() === '' ? { fields } : { fields, description };
@@ -62,8 +87,6 @@ export const fieldOf = ({ fields }: Pick<ICoreMetadata, 'fields'>, name: string)
   const value = fields.get(name)?.[0]?.trim();
   return value === undefined || value === '' || value === 'UNKNOWN' ? undefined : value;
 };
-
-const wrong = (message: string): RegistryError => new RegistryError('invalid', message);
 
 const single = (metadata: ICoreMetadata, field: string, file: string): string => {
   const values = metadata.fields.get(field.toLowerCase()) ?? [];

@@ -51,14 +51,23 @@ export const assertNumbers = (noun: string, header: Buffer): void => {
   }
 };
 
-/** Throws `invalid` if this block is a header with a size that `tar-stream` cannot read: it waits for ever then. */
+/** bytes; `tar-stream` reads a pax header at once, and one of its 4 MiB holds the event loop for a second */
+const MAX_LENIENT_PAX = 256 * 1024;
+
+/**
+ * Throws `invalid` if this block is a header with a size that `tar-stream` cannot read, at which it would wait for ever,
+ * or one of a pax header that it would read for long.
+ */
 export const assertReadableSize = (noun: string, block: Buffer): void => {
   if (block.toString('latin1', MAGIC, MAGIC + 5) !== 'ustar') return;
   const first = block.readUInt8(SIZE.start);
   const text = block.toString('latin1', SIZE.start, SIZE.end);
   const digits = text.replace(/^ */, '').replace(/ .*$/s, '').replace(/^\0*/, '');
   const isReadable = first & 0x80 ? first === 0x80 : /^(?:$|[0-7])/.test(digits);
-  if (!isReadable && hasChecksum(block)) throw impossible(noun);
+  const isPax = 'xg'.includes(typeOf(block));
+  const isLong = isPax && (first === 0x80 || Number.parseInt(digits, 8) > MAX_LENIENT_PAX);
+  if ((isReadable && !isLong) || !hasChecksum(block)) return;
+  throw isLong ? invalidArchive(`${noun} has too long a pax header`) : impossible(noun);
 };
 
 const hasChecksum = (block: Buffer): boolean => {

@@ -6,6 +6,9 @@ import type { ITarEntry, ITarRules } from './interfaces.tar.js';
 /** See `IArchiveLimits.maxEntries`. */
 export const MAX_ENTRIES = 200_000;
 
+/** bytes; the longest path that Linux opens */
+const MAX_NAME = 4096;
+
 /** An octal size field holds less than this; only a larger file needs a size in a pax header. */
 const MAX_OCTAL = 8 * 1024 ** 3;
 
@@ -38,6 +41,8 @@ const assertLink = (
 
 const assertStrict = ({ name, type, pax }: tar.Header, kind: ITarEntry['kind'], noun: string): void => {
   assertPlainName(noun, name);
+  if (Buffer.byteLength(name) > MAX_NAME)
+    throw invalidArchive(`${noun} contains a name of more than ${MAX_NAME} bytes`);
   if (kind === 'other') throw invalidArchive(`${noun} contains an entry that is no file, folder or link (${type})`);
   const size = (pax as { size?: string } | null | undefined)?.size;
   if (size !== undefined && !(/^\d+$/.test(size) && Number(size) >= MAX_OCTAL)) {

@@ -25,19 +25,18 @@ function* readZip(feed: ByteFeed, rules: IZipRules, locals: ZipLocals, directory
 
 /** Throws `invalid` for an entry below a file or a link: it could only be written through that. */
 const assertTree = (noun: string, entries: ReadonlyMap<string, IZipEntry>): void => {
-  const folders = new Set<string>();
-  const links = new LinkGuard(noun);
   const all = [...entries.values()];
-  for (const { path } of all.filter(({ kind }) => kind === 'link')) links.check(path.split('/'), true);
-  for (const { path } of all.filter(({ kind }) => kind !== 'link')) links.check(path.split('/'), false);
-  for (const path of entries.keys()) {
-    for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
-      const folder = path.slice(0, end);
-      if (folders.has(folder)) break;
-      folders.add(folder);
-      const { kind = 'directory' } = entries.get(folder) ?? {};
-      if (kind !== 'directory') throw invalidArchive(`${noun} contains a file below a ${kind}`);
-    }
+  const links = all.filter(({ kind }) => kind === 'link');
+  const guard = new LinkGuard(noun);
+  for (const { path } of links) guard.check(path.split('/'), true);
+  for (const { path, kind } of links.length > 0 ? all : []) if (kind !== 'link') guard.check(path.split('/'), false);
+  // what lies below a path directly follows it if the separator is lower than all other characters; names have no
+  // control characters
+  const keys = all.map(({ path, kind }) => ({ key: path.replaceAll('/', '\0'), isFile: kind === 'file' }));
+  keys.sort((one, other) => (one.key < other.key ? -1 : 1));
+  for (const [at, { key, isFile }] of keys.entries()) {
+    if (isFile && keys[at + 1]?.key.startsWith(`${key}\0`))
+      throw invalidArchive(`${noun} contains a file below a file`);
   }
 };
 
@@ -46,8 +45,9 @@ const topFolderOf = (entries: ReadonlyMap<string, IZipEntry>): string | undefine
   let top: string | undefined;
   for (const { path, kind } of entries.values()) {
     if (path === '') continue;
-    const [first, ...rest] = path.split('/') as [string, ...string[]];
-    if ((rest.length === 0 && kind !== 'directory') || (top !== undefined && first !== top)) return undefined;
+    const slash = path.indexOf('/');
+    const first = slash < 0 ? path : path.slice(0, slash);
+    if ((slash < 0 && kind !== 'directory') || (top !== undefined && first !== top)) return undefined;
     top = first;
   }
   return top;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mapInParallel } from '../../base/helpers.concurrency.js';
+import { RegistryError } from '../../classes.registryerror.js';
 import type { RegistryStorage } from '../../classes.registrystorage.js';
 import { readIntact } from '../../storage/documents/helpers.readintact.js';
 import { encodeUserName } from '../helpers.usernames.js';
@@ -100,9 +101,10 @@ export class BucketTokenStore implements ITokenStore {
     }
     for await (const object of this.storage.list({ prefix: REVOKED })) {
       if (!('key' in object)) continue;
-      const revocation = await this.storage.read<IRevocation>(object.key);
+      const { key } = object;
+      const revocation = await readIntact(this.storage.logger, { key }, () => this.storage.read<IRevocation>(key));
       if (!revocation || !isOver(revocation.value.until)) continue;
-      await this.storage.delete(object.key);
+      await this.storage.delete(key);
       swept++;
     }
     await this.sweepEntries(new Date(before.getTime() - ABANDONED_MS));
@@ -112,7 +114,17 @@ export class BucketTokenStore implements ITokenStore {
   private async sweepEntries(before: Date): Promise<void> {
     for await (const object of this.storage.list({ prefix: BY_USER })) {
       if (!('key' in object) || object.lastModified >= before) continue;
-      if ((await this.get(hashOf(object.key))) === null) await this.storage.delete(object.key);
+      if (!(await this.isThere(hashOf(object.key)))) await this.storage.delete(object.key);
+    }
+  }
+
+  /** A damaged record is there, and does not stop the sweep of the others. */
+  private async isThere(hash: string): Promise<boolean> {
+    try {
+      return (await this.get(hash)) !== null;
+    } catch (error) {
+      if (RegistryError.is(error, 'internal')) return true;
+      throw error;
     }
   }
 

@@ -21,11 +21,17 @@ const PARSED_WEIGHT = 4;
 type TPresent<T> = IDocumentState<T> & IStoredDocument<T>;
 
 const parseDocument = <T>(key: string, bytes: Uint8Array, codec: ICodec<T>): T => {
+  let value: T;
   try {
-    return codec.parse(bytes);
+    value = codec.parse(bytes);
   } catch (cause) {
     throw new RegistryError('internal', `The stored document ${key} cannot be parsed`, { cause });
   }
+  // a deleted document is a tombstone: taken for absent, this one would cost its package all artifacts in a sweep
+  if (value === null || value === undefined) {
+    throw new RegistryError('internal', `The stored document ${key} is empty`);
+  }
+  return value;
 };
 
 /** One version of a document. Its value is parsed when it is first needed, unless it is known already. */

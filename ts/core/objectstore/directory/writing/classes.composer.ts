@@ -18,6 +18,8 @@ export interface IComposition extends IAbout {
 
 type IPart = IOpened & { key: string };
 
+const shortened = (): RegistryError => new RegistryError('unavailable', 'A stored object is shorter than it should be');
+
 /** Makes one draft of several objects. */
 export class Composer {
   constructor(
@@ -92,7 +94,10 @@ export class Composer {
       const buffer = Buffer.allocUnsafe(total);
       let at = 0;
       for (const { fd, version } of parts) {
-        at += await files.read(fd, buffer.subarray(at, at + version.header.size), version.offset);
+        const chunk = buffer.subarray(at, at + version.header.size);
+        // the rest of the buffer is memory of this process, which must not become part of an object
+        if ((await files.read(fd, chunk, version.offset)) < chunk.byteLength) throw shortened();
+        at += chunk.byteLength;
       }
       return new BytesDraft(this.layout, target, composition, buffer);
     }
@@ -104,9 +109,7 @@ export class Composer {
           signal?.throwIfAborted();
           const chunk = buffer.subarray(0, Math.min(buffer.byteLength, version.header.size - at));
           const count = await files.read(fd, chunk, version.offset + at);
-          if (count < chunk.byteLength) {
-            throw new RegistryError('unavailable', 'A stored object is shorter than it should be');
-          }
+          if (count < chunk.byteLength) throw shortened();
           // resolves when the chunk before is written
           await writer.add([chunk], count);
           [buffer, other] = [other, buffer];

@@ -1,0 +1,177 @@
+import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { type IFiles, nodeFiles } from '../../../ts/core/objectstore/directory/files/helpers.files.js';
+import { ofKind } from '../../support/expect.js';
+import { readAll, streamOf } from '../../support/store/objectstore-bytes.js';
+import { ANY_AGE, Gate, makeDirectory, openStore, textOf, tree } from '../../support/store/objectstore-directory.js';
+
+const KIB = 1024;
+const immutable = true;
+
+/** Files that count what is open. */
+const counted = (): { open: Set<number>; files: Partial<IFiles> } => {
+  const open = new Set<number>();
+  const opened = async (opening: Promise<number>) => {
+    const fd = await opening;
+    open.add(fd);
+    return fd;
+  };
+  const files: Partial<IFiles> = {
+    open: (path, flags, mode) => opened(nodeFiles.open(path, flags, mode)),
+    openHot: (path) => opened(nodeFiles.openHot(path)),
+    release: (fd) => {
+      open.delete(fd);
+      nodeFiles.release(fd);
+    },
+    close: (fd) => {
+      open.delete(fd);
+      return nodeFiles.close(fd);
+    },
+  };
+  return { open, files };
+};
+
+const setUp = async (t: Test, files: Partial<IFiles> = {}) => {
+  const directory = await makeDirectory(t);
+  return { directory, store: await openStore(directory, files) };
+};
+
+t.test('a part that is shorter than its header says is joined to nothing', async (t) => {
+  for (const size of [100, 30 * KIB, 300 * KIB]) {
+    const { directory, store } = await setUp(t);
+    for (const key of ['a', 'b']) await store.put(key, Buffer.alloc(size, key), { immutable });
+    const file = join(directory, 'objects/a=');
+    await truncate(file, (await readFile(file)).byteLength - 10);
+    const fresh = await openStore(directory);
+    await t.rejects(fresh.compose('joined', ['a', 'b'], { immutable }), ofKind('unavailable'), `${size}`);
+    t.equal(await fresh.head('joined'), null);
+    t.same(await readdir(join(directory, 'tmp')), []);
+  }
+});
+
+t.test('whatever is refused or fails leaves no file open and none in tmp/', async (t) => {
+  const { open, files } = counted();
+  const { directory, store } = await setUp(t, files);
+  for (const size of [100, 300 * KIB]) {
+    const bytes = Buffer.alloc(size, 'x');
+    for (const about of [{}, { immutable }]) {
+      await store.put('key', bytes, about);
+      const aborted = AbortSignal.abort(new Error('the client is gone'));
+      await t.rejects(store.get('key', { range: { start: size } }), ofKind('rangeInvalid'));
+      await t.rejects(store.get('key', { signal: aborted }), /client is gone/);
+      const late = new AbortController();
+      const opening = store.get('key', { signal: late.signal });
+      late.abort(new Error('the client is gone'));
+      await t.rejects(
+        opening.then((found) => (found && found !== 'notModified' ? readAll(found.body) : null)),
+        /client is gone/,
+      );
+      await t.rejects(store.compose('other', ['key', 'none']), ofKind('notFound'));
+      await t.rejects(store.compose('other', ['key'], { etags: ['another'] }), ofKind('notFound'));
+      await t.rejects(store.compose('other', ['key', 'key'], { signal: aborted }), /client is gone/);
+      await t.rejects(store.put('key', bytes, { ifMatch: 'another' }), ofKind('preconditionFailed'));
+      await t.rejects(store.put('key', bytes, { ifNoneMatch: '*' }), ofKind('preconditionFailed'));
+      await t.rejects(store.put('key', streamOf(size, { failAt: size / 2 })), /broke/);
+      await t.rejects(store.put('key', streamOf(size), { size: size + 1 }), ofKind('invalid'));
+      t.equal((await readAll(((await store.get('key')) as { body: ReadableStream<Uint8Array> }).body)).length, size);
+      await store.delete('key');
+    }
+  }
+  t.equal(open.size, 0);
+  t.same(await readdir(join(directory, 'tmp')), []);
+});
+
+t.test('an object is made although the marker of another one cannot get a further name', async (t) => {
+  for (const code of ['EMLINK', 'ENOENT']) {
+    let refused = 0;
+    const { store } = await setUp(t, {
+      link: async (from, to) => {
+        if (from.includes('/objects/') && to.includes('/tmp/')) {
+          refused++;
+          throw Object.assign(new Error(code), { code });
+        }
+        await nodeFiles.link(from, to);
+      },
+    });
+    for (const key of ['a', 'b', 'c']) await store.put(key, Buffer.from(key), { ifNoneMatch: '*' });
+    for (const key of ['a', 'b', 'c']) t.equal(await textOf(store, key), key);
+    t.equal(refused, 2, 'the first one makes the marker');
+  }
+});
+
+t.test('what a crash left of the look at the file system goes with a sweep, and is no object', async (t) => {
+  const { directory, store } = await setUp(t);
+  await store.put('key', Buffer.from('x'));
+  await writeFile(join(directory, 'objects/#probe-left'), '');
+  const keys: unknown[] = [];
+  for await (const item of store.list({ prefix: '' })) keys.push('key' in item ? item.key : item);
+  t.same(keys, ['key']);
+  t.equal(await store.sweep(60_000), 0, 'it may be that of a process that is starting');
+  t.equal(await store.sweep(ANY_AGE), 1);
+  t.notOk((await readdir(join(directory, 'objects'))).includes('#probe-left'));
+  t.equal(await textOf(store, 'key'), 'x');
+});
+
+t.test('a part that is replaced while its file is being given away: the object is one of the two', async (t) => {
+  const directory = await makeDirectory(t);
+  const other = await openStore(directory);
+  const [before, after] = [Buffer.alloc(300 * KIB, 'before '), Buffer.alloc(200 * KIB, 'after ')];
+  await other.put('part', before, { immutable });
+  const gate = new Gate();
+  const store = await openStore(directory, {
+    link: async (from, to) => {
+      if (to.includes('/adopt-')) await gate.pass();
+      await nodeFiles.link(from, to);
+    },
+  });
+  const composing = store.compose('joined', ['part'], { immutable, ifNoneMatch: '*' });
+  await gate.arrived;
+  await other.put('part', after, { immutable });
+  gate.open();
+  await composing;
+  for (const reader of [store, await openStore(directory)]) {
+    const text = await textOf(reader, 'joined');
+    t.ok(text === before.toString() || text === after.toString());
+    t.equal(await textOf(reader, 'part'), after.toString(), 'and the part is as it was put');
+  }
+  t.same(await readdir(join(directory, 'tmp')), []);
+});
+
+t.test('an object may be made anew of itself', async (t) => {
+  for (const size of [100, 300 * KIB]) {
+    for (const about of [{}, { immutable }]) {
+      const { directory, store } = await setUp(t);
+      await store.put('key', Buffer.alloc(size, 'x'), { ...about, contentType: 'a/old' });
+      const { etag } = await store.compose('key', ['key'], { ...about, contentType: 'a/new' });
+      for (const reader of [store, await openStore(directory)]) {
+        t.match(await reader.head('key'), { etag, size, contentType: 'a/new' });
+        t.equal(await textOf(reader, 'key'), 'x'.repeat(size));
+      }
+      t.same(await readdir(join(directory, 'tmp')), []);
+    }
+  }
+});
+
+t.test('a repeatable delete takes an object of either form away, and the absence of one is no error', async (t) => {
+  const { directory, store } = await setUp(t);
+  const { etag } = await store.put('plain', Buffer.from('x'), { immutable });
+  await store.put('doc', Buffer.from('x'));
+  await t.rejects(store.delete('plain', { repeatable: true, ifMatch: 'another' }), ofKind('preconditionFailed'));
+  t.equal(await textOf(store, 'plain'), 'x');
+  await store.delete('plain', { repeatable: true, ifMatch: etag });
+  for (const key of ['plain', 'doc', 'never', 'doc/below']) await store.delete(key, { repeatable: true });
+  for (const key of ['plain', 'doc']) t.equal(await store.head(key), null, key);
+  t.notOk((await tree(directory)).includes('objects/plain='));
+});
+
+t.test('an object keeps its time when it is looked at, and has a new one when it is written', async (t) => {
+  const { directory, store } = await setUp(t);
+  const begun = Date.now();
+  await store.put('doc', Buffer.from('1'));
+  const first = (await store.head('doc'))!.lastModified.getTime();
+  t.ok(first >= begun - 1 && first <= Date.now());
+  t.equal((await (await openStore(directory)).head('doc'))?.lastModified.getTime(), first);
+  const mode = (await stat(join(directory, 'objects'))).mode & 0o777;
+  t.equal(mode & 0o077, 0, 'for nobody else');
+});

@@ -1,0 +1,221 @@
+import t, { type Test } from 'tap';
+import { S3ObjectStore } from '../../../ts/core/objectstore/s3/classes.s3objectstore.js';
+import { UploadBudget } from '../../../ts/core/objectstore/s3/writing/classes.uploadbudget.js';
+import { ofKind } from '../../support/expect.js';
+import { readAll, streamOf } from '../../support/store/objectstore-bytes.js';
+import { type ISmallRequest, type ISmallServer, startSmallServer } from '../../support/store/s3-small-server.js';
+
+const KIB = 1024;
+const MIB = 1024 ** 2;
+const FORBIDDEN = { status: 403, code: 'InvalidAccessKeyId' };
+
+type TOptions = Parameters<typeof startSmallServer>[0];
+
+const setUp = async (t: Test, options: TOptions = { conditions: true, multipart: true }) => {
+  const server = await startSmallServer(options);
+  const budget = new UploadBudget();
+  const store = new S3ObjectStore(server.config, { uploadBudget: budget });
+  t.teardown(async () => {
+    await store.destroy();
+    await server.stop();
+  });
+  await store.init();
+  server.seen.length = 0;
+  return { server, store, budget };
+};
+
+const isPart = ({ method, query }: ISmallRequest): boolean => method === 'PUT' && query.has('partNumber');
+const isAbort = ({ method, query }: ISmallRequest): boolean => method === 'DELETE' && query.has('uploadId');
+const abortsOf = ({ seen }: ISmallServer): number => seen.filter(isAbort).length;
+
+t.test('a write that may have been applied stays in doubt, even if a later attempt is refused', async (t) => {
+  const { server, store } = await setUp(t);
+  for (const condition of [{}, { ifNoneMatch: '*' as const }]) {
+    let puts = 0;
+    server.intercept(({ method }) => {
+      if (method !== 'PUT') return undefined;
+      return puts++ === 0 ? { status: 500, code: 'InternalError' } : FORBIDDEN;
+    });
+    await t.rejects(store.put('key', Buffer.from('x'), condition), ofKind('outcomeUnknown'));
+    t.ok(puts > 1, 'the second attempt was refused');
+  }
+});
+
+t.test('parts that are stored in another order make the same object', async (t) => {
+  const { server, store, budget } = await setUp(t);
+  let refused = 0;
+  server.intercept(({ query }) => {
+    if (query.get('partNumber') !== '1' || refused > 0) return undefined;
+    refused++;
+    return { status: 503, code: 'SlowDown' };
+  });
+  await store.put('expected', await readAll(streamOf(20 * MIB)), {});
+  await store.put('key', streamOf(20 * MIB));
+  t.equal(refused, 1, 'the first part came late');
+  t.ok(server.objects.get('key')?.bytes.equals(server.objects.get('expected')!.bytes));
+  t.equal(budget.held, 0);
+  t.equal(abortsOf(server), 0);
+});
+
+t.test('a part without an answer may be stored after the upload was aborted: it is aborted again', async (t) => {
+  const { server, store, budget } = await setUp(t);
+  server.lose((request) => (isPart(request) ? 'call' : undefined));
+  await t.rejects(store.put('key', streamOf(20 * MIB)), ofKind('unavailable'));
+  t.equal(abortsOf(server), 2);
+  t.equal(server.seen.findLastIndex(isAbort), server.seen.length - 1, 'nothing is sent after that');
+  t.equal(budget.held, 0, 'and its memory is free');
+
+  server.lose(() => undefined);
+  server.seen.length = 0;
+  await t.rejects(store.put('key', streamOf(40 * MIB, { failAt: 30 * MIB })), /the source broke/);
+  t.equal(abortsOf(server), 1, 'once, if all parts were answered');
+  t.equal(budget.held, 0);
+  t.notOk(server.objects.has('key'));
+});
+
+t.test('a condition that does not hold is found out before a large body is sent', async (t) => {
+  const { server, store, budget } = await setUp(t);
+  const { etag } = await store.put('key', Buffer.from('old'));
+  const bodies: [string, () => Uint8Array | ReadableStream<Uint8Array>, number][] = [
+    ['bytes', () => new Uint8Array(300 * KIB), 300 * KIB],
+    ['a stream', () => streamOf(2 * MIB), 2 * MIB],
+  ];
+  for (const [name, body, size] of bodies) {
+    for (const condition of [{ ifNoneMatch: '*' as const }, { ifMatch: 'another' }]) {
+      server.seen.length = 0;
+      await t.rejects(store.put('key', body(), { size, ...condition }), ofKind('preconditionFailed'), name);
+      t.same(
+        server.seen.map(({ method }) => method),
+        ['HEAD'],
+        'nothing of it was sent',
+      );
+    }
+    await t.resolves(store.put(`new of ${name}`, body(), { size, ifNoneMatch: '*' }));
+  }
+  const streamed = server.seen.findLast(({ method }) => method === 'PUT');
+  t.equal(streamed?.headers.connection, 'close', 'a streamed body has a connection of its own');
+  t.equal((await store.head('key'))?.etag, etag);
+  t.equal(budget.held, 0);
+});
+
+t.test('a server that refuses the headers of conditions is used without them', async (t) => {
+  for (const status of [501, 400]) {
+    const server = await startSmallServer();
+    t.teardown(() => server.stop());
+    server.intercept(({ method, headers }) =>
+      method === 'PUT' && (headers['if-none-match'] || headers['if-match'])
+        ? { status, code: 'NotImplemented' }
+        : undefined,
+    );
+    const store = new S3ObjectStore(server.config);
+    await store.init();
+    t.equal(store.conditionalWrites, false);
+    await store.put('key', Buffer.from('x'), { ifNoneMatch: '*' });
+    await t.rejects(store.put('key', Buffer.from('y'), { ifNoneMatch: '*' }), ofKind('preconditionFailed'));
+    await store.destroy();
+    t.same([...server.objects.keys()], ['key'], 'and what tried it out is gone');
+  }
+});
+
+t.test('a bucket that another replica makes at the same time', async (t) => {
+  const server = await startSmallServer({ conditions: true });
+  t.teardown(() => server.stop());
+  let made = 0;
+  server.intercept(({ method, key }) => {
+    if (key !== '') return undefined;
+    if (method === 'PUT') return { status: 409, code: made++ === 0 ? 'BucketAlreadyOwnedByYou' : 'no' };
+    return made === 0 ? { status: 404, code: 'NoSuchBucket' } : undefined;
+  });
+  const store = new S3ObjectStore({ ...server.config, createBucket: true });
+  await store.init();
+  t.equal(made, 1);
+  await store.destroy();
+});
+
+t.test('a range behind the end, of a server that does not tell the size', async (t) => {
+  const { server, store } = await setUp(t);
+  await store.put('key', Buffer.from('12345'));
+  const isRange = ({ method, headers }: ISmallRequest) => method === 'GET' && headers.range === 'bytes=9-';
+  server.intercept((request) => (isRange(request) ? { status: 416, code: 'InvalidRange' } : undefined));
+  await t.rejects(store.get('key', { range: { start: 9 } }), {
+    kind: 'rangeInvalid',
+    detail: { size: 5 },
+  } as unknown as Error);
+  server.intercept((request) => {
+    if (!isRange(request)) return undefined;
+    server.objects.delete('key');
+    return { status: 416, code: 'InvalidRange' };
+  });
+  t.equal(await store.get('key', { range: { start: 9 } }), null, 'and has gone meanwhile');
+});
+
+t.test('a server that contradicts itself does not make an object absent', async (t) => {
+  const { server, store } = await setUp(t);
+  await store.put('key', Buffer.from('x'));
+  server.intercept(({ method }) => (method === 'HEAD' ? { status: 404, html: '' } : { status: 416, html: '' }));
+  await t.rejects(store.head('key'), ofKind('unavailable'));
+  await t.rejects(store.head('other'), ofKind('unavailable'));
+});
+
+t.test('a conditional delete that the server refuses', async (t) => {
+  const { server, store } = await setUp(t, { conditions: true, deleteConditions: true });
+  t.equal(store.conditionalDeletes, true);
+  const { etag } = await store.put('key', Buffer.from('x'));
+  for (const [status, code, kind] of [
+    [409, 'ConditionalRequestConflict', 'preconditionFailed'],
+    [404, 'NoSuchKey', 'preconditionFailed'],
+    [412, 'PreconditionFailed', 'preconditionFailed'],
+    [403, 'InvalidAccessKeyId', 'unavailable'],
+  ] as const) {
+    server.intercept(({ method }) => (method === 'DELETE' ? { status, code } : undefined));
+    await t.rejects(store.delete('key', { ifMatch: etag }), ofKind(kind), code);
+  }
+  server.seen.length = 0;
+  server.intercept(({ method }) => (method === 'DELETE' ? { status: 500, code: 'InternalError' } : undefined));
+  await t.rejects(store.delete('key', { ifMatch: etag, repeatable: true }), ofKind('outcomeUnknown'));
+  t.equal(server.seen.filter(({ method }) => method === 'DELETE').length, 1, 'is sent once, also if it is repeatable');
+  server.intercept(() => undefined);
+  server.seen.length = 0;
+  await store.delete('key', { ifMatch: etag, repeatable: true });
+  const sent = server.seen.find(({ method }) => method === 'DELETE');
+  t.equal(sent?.headers['if-match'], `"${etag}"`);
+});
+
+t.test('of unfinished uploads, the sweep counts those that it removed', async (t) => {
+  const { server, store } = await setUp(t);
+  const upload = (id: number) =>
+    `<Upload><Key>k${id}</Key><UploadId>${id}</UploadId><Initiated>2020-01-01T00:00:00Z</Initiated></Upload>`;
+  const html = `<?xml version="1.0"?><ListMultipartUploadsResult><IsTruncated>false</IsTruncated>${[1, 2, 3].map(upload).join('')}</ListMultipartUploadsResult>`;
+  let aborts = ['', 'NoSuchUpload', ''];
+  server.intercept((request) => {
+    if (request.method === 'GET' && request.query.has('uploads')) return { status: 200, html };
+    if (!isAbort(request)) return undefined;
+    const code = aborts.shift();
+    return code ? { status: code === 'NoSuchUpload' ? 404 : 403, code } : undefined;
+  });
+  t.equal(await store.sweep(0), 2, 'the second one was removed by another replica');
+  t.same(
+    server.seen.filter(isAbort).map(({ key }) => key),
+    ['k1', 'k2', 'k3'],
+  );
+  aborts = ['', 'InvalidAccessKeyId', ''];
+  t.equal(await store.sweep(0), 1, 'a failure ends it');
+  server.intercept(({ query }) => (query.has('uploads') ? FORBIDDEN : undefined));
+  t.equal(await store.sweep(0), 0, 'a server that does not list them cleans up by itself');
+});
+
+t.test('sources of a join that are other objects by now', async (t) => {
+  const { server, store } = await setUp(t, { conditions: true, ranges: true });
+  const etags: string[] = [];
+  for (const key of ['a', 'b+%2F ü']) etags.push((await store.put(key, Buffer.from(key))).etag);
+  const names = ['a', 'b+%2F ü'];
+  const sizes = names.map((name) => Buffer.byteLength(name));
+  await store.compose('small', names, { sizes, etags });
+  t.equal(server.objects.get('small')?.bytes.toString(), names.join(''));
+  await store.put('a', Buffer.from('z'));
+  await t.rejects(store.compose('other', names, { sizes, etags }), ofKind('notFound'));
+  server.objects.delete('a');
+  await t.rejects(store.compose('other', names, { sizes }), ofKind('notFound'));
+  await t.rejects(store.compose('other', names), ofKind('notFound'), 'also if their sizes are not known');
+  t.notOk(server.objects.has('other'));
+});
