@@ -96,29 +96,32 @@ t.test('many publishes while a lost listing is rebuilt: no half of it is stored 
   t.same(await listed(replica(inner)), all);
 });
 
-t.test('a replica that gathers while another rebuilds deletes no entry that the new base lacks', async (t) => {
-  const inner = await based(5000);
-  const [one, other] = [replica(inner), replica(inner)];
-  await one.catalog.entries(FRESH);
-  await noteMany(one, 'w', 200);
-  const [reached, rebuilt] = [gate(), gate()];
-  const gathers = once(one, 'put', MANIFEST, async () => {
-    reached.open();
-    await rebuilt.opened;
-  });
-  let late: string[] = [];
-  // the documents have been read, and the base that is made of them is about to be stored
-  once(other, 'put', MANIFEST, async () => {
-    late = await noteMany(one, 'x', 60);
+t.test('a replica that gathers or folds while another rebuilds deletes no entry that the new base lacks', async (t) => {
+  // with few packages the entries are folded into segments, with many into a batch
+  for (const count of [5000, 1000]) {
+    const inner = await based(count);
+    const [one, other] = [replica(inner), replica(inner)];
     await one.catalog.entries(FRESH);
-    await reached.opened;
-  });
-  await other.catalog.rebuild();
-  t.ok(gathers());
-  rebuilt.open();
-  await one.storage.settled();
-  t.same(await listed(replica(inner)), late);
-  t.same(await listed(one), late);
+    await noteMany(one, 'w', 200);
+    const [reached, rebuilt] = [gate(), gate()];
+    const gathers = once(one, 'put', MANIFEST, async () => {
+      reached.open();
+      await rebuilt.opened;
+    });
+    let late: string[] = [];
+    // the documents have been read, and the base that is made of them is about to be stored
+    once(other, 'put', MANIFEST, async () => {
+      late = await noteMany(one, 'x', 60);
+      await one.catalog.entries(FRESH);
+      await reached.opened;
+    });
+    await other.catalog.rebuild();
+    t.ok(gathers());
+    rebuilt.open();
+    await one.storage.settled();
+    t.same(await listed(replica(inner)), late);
+    t.same(await listed(one), late);
+  }
 });
 
 t.test('a replica whose batch is stored behind that of another one reads that too', async (t) => {

@@ -85,6 +85,9 @@ t.test('a verified body that is wrong, too long, of another length, or not admit
   const drained = verified(['x']);
   await t.rejects(drained.drain(approve), kind('digestMismatch'), 'what is there already is verified all the same');
   await verified().drain(approve);
+  const asked: string[] = [];
+  await verified([], { hex: sha256(Buffer.alloc(0)) }).drain(async () => void asked.push('asked'));
+  t.same(asked, ['asked'], 'nor is empty content stored without being admitted');
 });
 
 t.test('a verified body that nobody reads is freed; one that is read is not', async (t) => {
