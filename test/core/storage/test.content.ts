@@ -600,6 +600,13 @@ t.test('nobody has content whose bytes are gone from the store', async (t) => {
   t.equal(await content.assure('a', digest), false);
   t.equal(await content.mount('b', digest), false);
   t.same(inner.keys(), before, 'and no link says so');
+  // a link of a push that broke off before its bytes were there
+  await content.guard(digest).giveUp('');
+  await content.links.put('a', digest, `1-${randomUUID()}`);
+  t.equal(await content.assure('a', digest), false);
+  t.equal((await content.guard(digest).read()).copy, null);
+  await put('a', SMALL);
+  t.equal(await content.assure('a', digest), true);
 });
 
 t.test('what cannot be cleared away fails no push and no mount', async (t) => {

@@ -553,6 +553,10 @@ t.test('an announced upload that is published has one outcome', async (t) => {
       ['afterPut', 'commit'],
     ],
   );
+  const ids = new Set(calls.map(({ operationId }) => operationId));
+  t.equal(ids.size, 1, 'and one id, from its first byte on');
+  await removeToy(storage, NAME, '1.0.0');
+  t.notOk(ids.has(calls.at(-1)!.operationId), 'the next write has another one');
 });
 
 t.test('a publish that finds its work done by another process is told as aborted', async (t) => {
