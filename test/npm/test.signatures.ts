@@ -198,5 +198,12 @@ t.test(
     const packument = (await third.anon.get('/a')).json() as unknown as IPackument;
     t.ok(isGood(keys, 'a', '1.0.0', packument.versions['1.0.0']!.dist));
     t.ok(signed.versions['1.0.0']);
+    // the process that could not sign tries again some seconds later, and gives nothing that it rendered meanwhile
+    const storage = later.registry.getStorage();
+    Object.defineProperty(storage, 'now', { value: () => new Date(Date.now() + 60_000) });
+    for (const path of ['/a', '/a/1.0.0']) {
+      const answer = (await later.anon.get(path)).json() as unknown as IPackument & IPackument['versions'][string];
+      t.ok(isGood(keys, 'a', '1.0.0', (answer.versions?.['1.0.0'] ?? answer).dist), path);
+    }
   },
 );
