@@ -21,7 +21,8 @@ const packagesOf = async (module: string): Promise<string[]> => {
   const names = [...stdout.matchAll(/^.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\/.*$/gm)].map(
     ([, name]) => name as string,
   );
-  return [...new Set(names)].sort();
+  // the loader of the tests loads a part of itself if its cache is cold
+  return [...new Set(names)].filter((name) => name !== 'tsx').sort();
 };
 
 t.test('an import of the library loads no package that takes long to load', async (t) => {
