@@ -123,3 +123,17 @@ t.test('what is taken is found out before anything is joined', async (t) => {
   await t.rejects(compose, ofKind('preconditionFailed'), 'and not "unsupported", as on a server without such joins');
   t.equal(server.objects.get('key')?.bytes.toString(), 'x');
 });
+
+t.test('a server that honours one of the two conditions has no conditional writes', async (t) => {
+  for (const ignored of ['if-match', 'if-none-match']) {
+    const server = await startSmallServer({ conditions: true });
+    t.teardown(() => server.stop());
+    server.intercept(({ method, headers }) =>
+      method === 'PUT' && headers[ignored] ? { status: 200, headers: { etag: '"e"' } } : undefined,
+    );
+    const store = new S3ObjectStore(server.config);
+    await store.init();
+    t.equal(store.conditionalWrites, false, ignored);
+    await store.destroy();
+  }
+});
