@@ -1,4 +1,5 @@
-import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { readdir, readFile, rename, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { type IFiles, nodeFiles } from '../../../ts/core/objectstore/directory/files/helpers.files.js';
@@ -174,4 +175,29 @@ t.test('an object keeps its time when it is looked at, and has a new one when it
   t.equal((await (await openStore(directory)).head('doc'))?.lastModified.getTime(), first);
   const mode = (await stat(join(directory, 'objects'))).mode & 0o777;
   t.equal(mode & 0o077, 0, 'for nobody else');
+});
+
+t.test('a volume that is not mounted any more is not written beside', async (t) => {
+  const { directory, store } = await setUp(t);
+  await store.put('a/doc', Buffer.from('x'));
+  await rename(join(directory, 'objects'), join(directory, 'elsewhere'));
+  for (const about of [{}, { immutable }]) {
+    await t.rejects(store.put('b/new', Buffer.from('x'), { ...about, ifNoneMatch: '*' }), ofKind('unavailable'));
+  }
+  t.notOk((await readdir(directory)).includes('objects'));
+  await rename(join(directory, 'elsewhere'), join(directory, 'objects'));
+  t.equal(await textOf(store, 'a/doc'), 'x');
+});
+
+t.test('a version that another writer has claimed is refused at once, and waits for the sweep', async (t) => {
+  const { directory, store } = await setUp(t);
+  const { etag } = await store.put('key', Buffer.from('x'), { immutable });
+  const claim = createHash('sha256').update(`key\n${etag}`).digest('hex').slice(0, 32);
+  await writeFile(join(directory, 'tmp', `claim-${claim}`), '');
+  const put = () => store.put('key', Buffer.from('y'), { immutable, ifMatch: etag });
+  await t.rejects(put(), ofKind('preconditionFailed'));
+  await t.rejects(store.delete('key', { ifMatch: etag }), ofKind('preconditionFailed'));
+  t.equal(await store.sweep(ANY_AGE), 1);
+  await put();
+  t.equal(await textOf(store, 'key'), 'y');
 });

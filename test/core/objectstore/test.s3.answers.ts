@@ -92,3 +92,48 @@ t.test('pages of a listing: each is asked for with the token of the one before, 
   t.same(await keysOf({ limit: 2 }), ['p/a', 'p/b']);
   t.equal(asked.length, 1, 'what is not wanted is not asked for');
 });
+
+t.test('keys in a listing are decoded, a plus sign to a space', async (t) => {
+  const { server, store } = await setUp(t);
+  const html =
+    '<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated><EncodingType>url</EncodingType>' +
+    '<Contents><Key>a+b%2Bc%20%C3%A4</Key><Size>1</Size></Contents></ListBucketResult>';
+  server.intercept(({ query }) => (query.has('list-type') ? { status: 200, html } : undefined));
+  const keys: unknown[] = [];
+  for await (const item of store.list({ prefix: '' })) keys.push('key' in item && item.key);
+  t.same(keys, ['a b+c ä']);
+});
+
+t.test('on a server that ignores conditions, no write is made for an object that is not there', async (t) => {
+  const server = await startSmallServer();
+  const store = new S3ObjectStore(server.config);
+  t.teardown(async () => {
+    await store.destroy();
+    await server.stop();
+  });
+  await store.init();
+  await t.rejects(store.put('key', Buffer.from('x'), { ifMatch: 'gone' }), ofKind('preconditionFailed'));
+  t.notOk(server.objects.has('key'));
+});
+
+t.test('what is taken is found out before anything is joined', async (t) => {
+  const { server, store } = await setUp(t);
+  await store.put('key', Buffer.from('x'));
+  const compose = store.compose('key', ['a', 'b'], { sizes: [6e6, 6e6], ifNoneMatch: '*' });
+  await t.rejects(compose, ofKind('preconditionFailed'), 'and not "unsupported", as on a server without such joins');
+  t.equal(server.objects.get('key')?.bytes.toString(), 'x');
+});
+
+t.test('a server that honours one of the two conditions has no conditional writes', async (t) => {
+  for (const ignored of ['if-match', 'if-none-match']) {
+    const server = await startSmallServer({ conditions: true });
+    t.teardown(() => server.stop());
+    server.intercept(({ method, headers }) =>
+      method === 'PUT' && headers[ignored] ? { status: 200, headers: { etag: '"e"' } } : undefined,
+    );
+    const store = new S3ObjectStore(server.config);
+    await store.init();
+    t.equal(store.conditionalWrites, false, ignored);
+    await store.destroy();
+  }
+});
