@@ -1,4 +1,4 @@
-import { RegistryError } from '../core/classes.registryerror.js';
+import { notFound, RegistryError } from '../core/classes.registryerror.js';
 import type { IPlacedArtifact } from '../core/storage/commit/interfaces.plans.js';
 import { timeOfChange } from '../core/storage/helpers.changetime.js';
 import type { IWriteStamp } from '../core/storage/interfaces.storage.js';
@@ -17,8 +17,6 @@ import { highestVersion, withoutBuild } from './wire/wire.versions.js';
  * Changes of a stored document, as pure functions: arguments are frozen and stay unchanged, results are new. The keys of
  * `versions` are semver versions, so none has a special meaning in an object.
  */
-
-const notFound = (message: string): RegistryError => new RegistryError('notFound', message);
 
 /**
  * The document, if it is of a crate with exactly this name, whose letters may be in any case; else null. The key of a

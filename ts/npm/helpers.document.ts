@@ -1,5 +1,5 @@
 import semver from 'semver';
-import { RegistryError } from '../core/classes.registryerror.js';
+import { notFound, RegistryError } from '../core/classes.registryerror.js';
 import type { INpmArtifact, INpmDocument, INpmManifest, INpmPerson, IPublication, IReadme } from './interfaces.npm.js';
 import { assertTag } from './wire/wire.names.js';
 
@@ -56,8 +56,6 @@ const emptyDocument = (name: string, time: string): INpmDocument => ({
 });
 
 export const isTombstone = (document: INpmDocument): boolean => Object.keys(document.versions).length === 0;
-
-const notFound = (message: string): RegistryError => new RegistryError('notFound', message);
 
 /** Returns the document of a package that has versions; throws `notFound` otherwise. */
 export const existing = (document: INpmDocument | null | undefined, name: string): INpmDocument => {

@@ -3,7 +3,7 @@ import { inspectTarGz } from '../core/archives/tar/helpers.targz.js';
 import { collectTexts } from '../core/archives/tar/helpers.texts.js';
 import { inspectZip } from '../core/archives/zip/helpers.zip.js';
 import type { IZipFacts } from '../core/archives/zip/interfaces.zip.js';
-import { RegistryError } from '../core/classes.registryerror.js';
+import { invalid } from '../core/classes.registryerror.js';
 import type { IInspectedFile } from './interfaces.pypi.js';
 import type { IFileName } from './wire/wire.filenames.js';
 import { inspectMetadata } from './wire/wire.metadata.js';
@@ -12,8 +12,6 @@ import { canonicalVersion } from './wire/wire.versions.js';
 
 /** bytes; the longest descriptions in public use are some 500 KB */
 const MAX_METADATA = 4 * 1024 * 1024;
-
-const invalid = (message: string): RegistryError => new RegistryError('invalid', message);
 
 const WHEEL = 'The wheel';
 const SDIST = 'The sdist';

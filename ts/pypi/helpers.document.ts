@@ -1,4 +1,4 @@
-import { RegistryError } from '../core/classes.registryerror.js';
+import { notFound, RegistryError } from '../core/classes.registryerror.js';
 import { timeOfChange } from '../core/storage/helpers.changetime.js';
 import type { IWriteStamp } from '../core/storage/interfaces.storage.js';
 import type { IDeletedFile, IProjectStatus, IPypiDocument, IPypiFile } from './interfaces.pypi.js';
@@ -9,8 +9,6 @@ import { canonicalVersion } from './wire/wire.versions.js';
  * Changes of a stored document, as pure functions: arguments are frozen and stay unchanged, results are new. No member
  * is ever `undefined`: so storage knows that a written document need not be parsed before it is returned.
  */
-
-const notFound = (message: string): RegistryError => new RegistryError('notFound', message);
 
 /** Whether every file of the project was deleted: then it is not in the index. */
 export const isEmpty = (document: IPypiDocument): boolean => Object.keys(document.files).length === 0;

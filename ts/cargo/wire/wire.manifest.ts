@@ -1,6 +1,6 @@
 import { parse, TomlError } from 'smol-toml';
 import { isRecord } from '../../core/base/helpers.values.js';
-import { RegistryError } from '../../core/classes.registryerror.js';
+import { invalid } from '../../core/classes.registryerror.js';
 import { quoted } from './wire.names.js';
 
 /** The parts of a `Cargo.toml` that the registry reads, unchecked. */
@@ -9,8 +9,6 @@ export interface ICargoManifest {
   /** the whole file */
   all: Record<string, unknown>;
 }
-
-const invalid = (message: string, cause?: unknown): RegistryError => new RegistryError('invalid', message, { cause });
 
 /** Parses a `Cargo.toml`. @see https://doc.rust-lang.org/cargo/reference/manifest.html */
 export const parseManifest = (bytes: Uint8Array): ICargoManifest => {

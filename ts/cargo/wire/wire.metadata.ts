@@ -1,5 +1,5 @@
 import { isRecord } from '../../core/base/helpers.values.js';
-import { RegistryError } from '../../core/classes.registryerror.js';
+import { invalid, RegistryError } from '../../core/classes.registryerror.js';
 import type { ICrateAbout, IIndexDependency, IPublishMetadata, TDependencyKind } from '../interfaces.cargo.js';
 import { assertCrateName, assertDependencyName, assertFeatureName, assertFeatureValue, quoted } from './wire.names.js';
 import { assertRequirement, assertVersion } from './wire.versions.js';
@@ -8,8 +8,6 @@ import { assertRequirement, assertVersion } from './wire.versions.js';
  * The JSON of a publish.
  * @see https://doc.rust-lang.org/cargo/reference/registry-web-api.html#publish
  */
-const invalid = (message: string): RegistryError => new RegistryError('invalid', message);
-
 /** characters of a text that the index or search shows */
 const MAX_TEXT = 64 * 1024;
 /** levels of lists and objects in a field that is passed through */

@@ -1,4 +1,4 @@
-import { RegistryError } from '../../core/classes.registryerror.js';
+import { invalid } from '../../core/classes.registryerror.js';
 
 /** The rule of the public registry, without its list of reserved words. */
 const CRATE = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
@@ -22,8 +22,6 @@ export const quoted = (value: unknown): string => {
   const text = textOf(value);
   return `\`${text.length > 80 ? `${text.slice(0, 80)}…` : text}\``;
 };
-
-const invalid = (message: string): RegistryError => new RegistryError('invalid', message);
 
 export const isCrateName = (name: unknown): name is string => typeof name === 'string' && CRATE.test(name);
 

@@ -1,5 +1,5 @@
 import semver from 'semver';
-import { RegistryError } from '../../core/classes.registryerror.js';
+import { invalid } from '../../core/classes.registryerror.js';
 import { quoted } from './wire.names.js';
 
 const NUMBER = '(?:0|[1-9]\\d*)';
@@ -13,8 +13,6 @@ const COMPARATOR = new RegExp(
 /** characters of a version, as in the semver library */
 const MAX_VERSION = 256;
 const MAX_REQUIREMENT = 1024;
-
-const invalid = (message: string): RegistryError => new RegistryError('invalid', message);
 
 /** A version in a publish, exactly as semver.org defines it. */
 export const assertVersion = (version: unknown): string => {

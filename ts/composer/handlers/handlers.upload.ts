@@ -1,5 +1,5 @@
 import { iterate } from '../../core/base/helpers.streams.js';
-import { RegistryError } from '../../core/classes.registryerror.js';
+import { invalid } from '../../core/classes.registryerror.js';
 import type { StagedObject } from '../../core/classes.registrystorage.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
@@ -15,8 +15,6 @@ import type { IComposerParts } from '../interfaces.parts.js';
 import { documentKey, ZIP_TYPE, zipKey } from '../keys.composer.js';
 import { checkManifest, type ICheckedManifest, parseManifest } from '../wire/wire.manifest.js';
 import { assertNewName } from '../wire/wire.names.js';
-
-const invalid = (message: string): RegistryError => new RegistryError('invalid', message);
 
 interface IUploadedZip {
   zip: StagedObject;

@@ -1,5 +1,5 @@
 import { isRecord } from '../../core/base/helpers.values.js';
-import { RegistryError } from '../../core/classes.registryerror.js';
+import { invalid } from '../../core/classes.registryerror.js';
 import type { IComposerFilterEntry } from '../interfaces.composer.js';
 import { isConstraint } from './wire.constraints.js';
 
@@ -7,8 +7,6 @@ import { isConstraint } from './wire.constraints.js';
  * Entries of filter lists.
  * @see https://getcomposer.org/doc/05-repositories.md#filter
  */
-const invalid = (message: string): RegistryError => new RegistryError('invalid', message);
-
 /** Characters of a reason or URL. */
 const MAX_TEXT = 2000;
 const MAX_CONSTRAINT = 500;

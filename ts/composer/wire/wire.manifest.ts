@@ -1,5 +1,5 @@
 import { isRecord } from '../../core/base/helpers.values.js';
-import { RegistryError } from '../../core/classes.registryerror.js';
+import { invalid, RegistryError } from '../../core/classes.registryerror.js';
 import type { TComposerManifest } from '../interfaces.composer.js';
 import { isConstraint } from './wire.constraints.js';
 import { isUnsetMark } from './wire.minifier.js';
@@ -11,8 +11,6 @@ import { type IParsedVersion, parseVersion } from './wire.versions.js';
  * with an error at any other: one bad version would make the whole package unusable, so it is refused.
  * @see https://getcomposer.org/schema.json
  */
-const invalid = (message: string): RegistryError => new RegistryError('invalid', message);
-
 /** Of a composer.json, characters; public ones have a few KiB. */
 export const MAX_MANIFEST = 1024 * 1024;
 

@@ -1,5 +1,5 @@
 import { isRecord } from '../../core/base/helpers.values.js';
-import { RegistryError } from '../../core/classes.registryerror.js';
+import { invalid, RegistryError } from '../../core/classes.registryerror.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { respond } from '../../core/pipeline/helpers.http.js';
@@ -21,8 +21,6 @@ import { removePackageVersions } from './handlers.unpublish.js';
 
 /** characters */
 const MAX_DEPRECATION = 16 * 1024;
-
-const invalid = (message: string): RegistryError => new RegistryError('invalid', message);
 
 const deprecationsOf = (versions: Record<string, unknown>): Map<string, string> => {
   const messages = new Map<string, string>();

@@ -1,6 +1,6 @@
 import semver from 'semver';
 import { isRecord } from '../../core/base/helpers.values.js';
-import { RegistryError } from '../../core/classes.registryerror.js';
+import { invalid, RegistryError } from '../../core/classes.registryerror.js';
 import type { INpmDist, INpmManifest, IReceivedTarball } from '../interfaces.npm.js';
 
 /** The rules for one version of a publish document, and its stored form. */
@@ -24,8 +24,6 @@ const SERVER_FIELDS = new Set([
   'readme',
   'readmeFilename',
 ]);
-
-const invalid = (message: string): RegistryError => new RegistryError('invalid', message);
 
 const SRI = /^(sha\d+)-([A-Za-z0-9+/]+={0,2})(?:\?\S*)?$/;
 

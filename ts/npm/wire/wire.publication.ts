@@ -1,5 +1,5 @@
 import { isRecord } from '../../core/base/helpers.values.js';
-import { RegistryError } from '../../core/classes.registryerror.js';
+import { invalid, RegistryError } from '../../core/classes.registryerror.js';
 import type { INewVersion, IPublication, IReadme, IReceivedTarball, ITarballFacts } from '../interfaces.npm.js';
 import { completeManifest } from './wire.manifest.js';
 import { assertName, assertVersion } from './wire.names.js';
@@ -10,8 +10,6 @@ import { isTarballAttachment } from './wire.publishscanner.js';
 export const MAX_ATTACHMENTS = 64;
 /** characters; the public registry truncates there too */
 const MAX_README = 64 * 1024;
-
-const invalid = (message: string): RegistryError => new RegistryError('invalid', message);
 
 /** A foreign name, short enough for a message. */
 const shown = (text: string): string => JSON.stringify(text.slice(0, 230));

@@ -1,5 +1,5 @@
 import { GatheredBytes } from '../../core/base/helpers.gathering.js';
-import { RegistryError } from '../../core/classes.registryerror.js';
+import { invalid, RegistryError } from '../../core/classes.registryerror.js';
 import { JsonValueCounter, MAX_JSON_VALUES } from '../../core/pipeline/body/helpers.jsonvalues.js';
 import { decodeBase64, unescapeBase64 } from './wire.base64.js';
 
@@ -26,8 +26,6 @@ const CHANGEABLE = new Set(['deprecated']);
 
 /** Provenance bundles are sent beside the tarballs, but as plain JSON strings: they stay in the document. */
 export const isTarballAttachment = (file: string): boolean => !file.endsWith('.sigstore');
-
-const invalid = (message: string, cause?: unknown): RegistryError => new RegistryError('invalid', message, { cause });
 
 export class PublishScanner {
   private chunk: Buffer = Buffer.alloc(0);

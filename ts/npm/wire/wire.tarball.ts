@@ -1,7 +1,7 @@
 import { inspectTarGz } from '../../core/archives/tar/helpers.targz.js';
 import type { ITarEntry, ITarRules } from '../../core/archives/tar/interfaces.tar.js';
 import { isRecord } from '../../core/base/helpers.values.js';
-import { RegistryError } from '../../core/classes.registryerror.js';
+import { invalid } from '../../core/classes.registryerror.js';
 import type { ITarballFacts } from '../interfaces.npm.js';
 
 /** Checks a tarball while its bytes stream to storage, so that they are read once. */
@@ -13,8 +13,6 @@ export interface ITarballLimits {
 /** bytes; legitimate package.json files are much smaller */
 const MAX_TEXT = 2 * 1024 * 1024;
 const MAX_ENTRIES = 1_000_000;
-
-const invalid = (message: string, cause?: unknown): RegistryError => new RegistryError('invalid', message, { cause });
 
 const parseManifest = (bytes: Buffer): Record<string, unknown> => {
   let value: unknown;

@@ -1,6 +1,6 @@
 import type { ITokenInfo, ITokenOptions } from '../../core/auth/interfaces.auth.js';
 import { isRecord } from '../../core/base/helpers.values.js';
-import { RegistryError } from '../../core/classes.registryerror.js';
+import { invalid } from '../../core/classes.registryerror.js';
 import { assertName } from './wire.names.js';
 
 /**
@@ -12,8 +12,6 @@ export interface ITokenRequest extends ITokenOptions {
 }
 
 const DAY = 24 * 60 * 60;
-
-const invalid = (message: string): RegistryError => new RegistryError('invalid', message);
 
 const texts = (value: unknown, field: string): string[] => {
   if (value === undefined || value === null) return [];

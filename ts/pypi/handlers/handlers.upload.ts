@@ -1,5 +1,5 @@
 import { iterate } from '../../core/base/helpers.streams.js';
-import { RegistryError } from '../../core/classes.registryerror.js';
+import { invalid } from '../../core/classes.registryerror.js';
 import type { IFormFile } from '../../core/pipeline/body/interfaces.form.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import type { IArtifactPlan, IPlacedArtifact } from '../../core/storage/commit/interfaces.plans.js';
@@ -27,8 +27,6 @@ interface IReceived {
   content: TLateContent;
   inspected: IInspectedFile;
 }
-
-const invalid = (message: string): RegistryError => new RegistryError('invalid', message);
 
 /** Stages and checks the file while it streams in. What can be refused before its first byte is refused then. */
 const receive = async (call: RegistryCall, { filename, stream, fields }: IFormFile): Promise<IReceived> => {

@@ -1,20 +1,18 @@
 import { isRecord } from '../../core/base/helpers.values.js';
-import { RegistryError } from '../../core/classes.registryerror.js';
+import { invalid } from '../../core/classes.registryerror.js';
 
 /** Attestations of one file; tools send one or two. */
 const MAX_ATTESTATIONS = 16;
 
-const wrong = (message: string, cause?: unknown): RegistryError => new RegistryError('invalid', message, { cause });
-
 /** The sha256 values of the files that an attestation is about. */
 const subjectsOf = (attestation: unknown): unknown[] => {
   const envelope = isRecord(attestation) && isRecord(attestation.envelope) ? attestation.envelope : {};
-  if (typeof envelope.statement !== 'string') throw wrong('An attestation has no statement');
+  if (typeof envelope.statement !== 'string') throw invalid('An attestation has no statement');
   let statement: unknown;
   try {
     statement = JSON.parse(Buffer.from(envelope.statement, 'base64').toString('utf8'));
   } catch (cause) {
-    throw wrong('The statement of an attestation is not JSON in base64', cause);
+    throw invalid('The statement of an attestation is not JSON in base64', cause);
   }
   const subjects = isRecord(statement) && Array.isArray(statement.subject) ? (statement.subject as unknown[]) : [];
   return subjects.map((subject) => isRecord(subject) && isRecord(subject.digest) && subject.digest.sha256);
@@ -32,17 +30,17 @@ export const checkAttestations = (text: string, sha256: string): string | undefi
   try {
     attestations = JSON.parse(text);
   } catch (cause) {
-    throw wrong('The field attestations is not JSON', cause);
+    throw invalid('The field attestations is not JSON', cause);
   }
-  if (!Array.isArray(attestations)) throw wrong('The field attestations is not an array');
-  if (attestations.length > MAX_ATTESTATIONS) throw wrong(`A file has at most ${MAX_ATTESTATIONS} attestations`);
+  if (!Array.isArray(attestations)) throw invalid('The field attestations is not an array');
+  if (attestations.length > MAX_ATTESTATIONS) throw invalid(`A file has at most ${MAX_ATTESTATIONS} attestations`);
   for (const attestation of attestations as unknown[]) {
     if (!isRecord(attestation) || attestation.version !== 1 || !isRecord(attestation.verification_material)) {
-      throw wrong('An attestation is not an object of version 1 with verification_material');
+      throw invalid('An attestation is not an object of version 1 with verification_material');
     }
     const subjects = subjectsOf(attestation);
     if (subjects.length !== 1 || subjects[0] !== sha256) {
-      throw wrong('An attestation is about another file: its subject has another sha256');
+      throw invalid('An attestation is about another file: its subject has another sha256');
     }
   }
   return attestations.length === 0 ? undefined : text;

@@ -1,4 +1,4 @@
-import { RegistryError } from '../../core/classes.registryerror.js';
+import { invalid } from '../../core/classes.registryerror.js';
 import { isName, normalizeName } from './wire.names.js';
 import { canonicalVersion } from './wire.versions.js';
 
@@ -25,8 +25,6 @@ const MAX_LENGTH = 255;
 const CHARACTERS = /^[A-Za-z0-9][A-Za-z0-9._+!-]*$/;
 const BUILD_TAG = /^\d/;
 
-const wrong = (message: string): RegistryError => new RegistryError('invalid', message);
-
 const quoted = (filename: string): string => JSON.stringify(filename.slice(0, 100));
 
 const parseWheel = (filename: string): IFileName => {
@@ -35,12 +33,12 @@ const parseWheel = (filename: string): IFileName => {
   const isComplete = (parts.length === 5 || parts.length === 6) && parts.every((part) => part !== '');
   const [name, version] = parts as [string, string];
   if (!isComplete || (parts.length === 6 && !BUILD_TAG.test(parts[2] as string))) {
-    throw wrong(
+    throw invalid(
       `${quoted(filename)} is not the file name of a wheel: {name}-{version}[-{build}]-{python}-{abi}-{platform}.whl`,
     );
   }
   if (!isName(name) || canonicalVersion(version) === null) {
-    throw wrong(`The file name ${quoted(filename)} holds no valid name and version`);
+    throw invalid(`The file name ${quoted(filename)} holds no valid name and version`);
   }
   const [pythonVersion] = parts.slice(-3) as [string];
   return { filename, packagetype: 'bdist_wheel', stem, project: normalizeName(name), version, pythonVersion };
@@ -53,14 +51,14 @@ const parseWheel = (filename: string): IFileName => {
  * @see https://packaging.python.org/en/latest/specifications/source-distribution-format/#source-distribution-file-name
  */
 export const parseFileName = (filename: string): IFileName => {
-  if (filename.length > MAX_LENGTH) throw wrong(`A file name has at most ${MAX_LENGTH} characters`);
+  if (filename.length > MAX_LENGTH) throw invalid(`A file name has at most ${MAX_LENGTH} characters`);
   if (!CHARACTERS.test(filename)) {
-    throw wrong(`The file name ${quoted(filename)} holds other characters than letters, digits and "._+!-"`);
+    throw invalid(`The file name ${quoted(filename)} holds other characters than letters, digits and "._+!-"`);
   }
   if (filename.endsWith('.whl')) return parseWheel(filename);
   const ending = ['.tar.gz', '.zip'].find((one) => filename.endsWith(one));
   if (ending === undefined) {
-    throw wrong(
+    throw invalid(
       `${quoted(filename)} is no distribution that this index takes: a wheel (.whl), or an sdist (.tar.gz, .zip)`,
     );
   }

@@ -1,4 +1,4 @@
-import { RegistryError } from '../../core/classes.registryerror.js';
+import { invalid } from '../../core/classes.registryerror.js';
 import type { ICoreMetadata, IInspectedFile } from '../interfaces.pypi.js';
 import { isName } from './wire.names.js';
 import { isSpecifierSet, parseVersion } from './wire.versions.js';
@@ -14,8 +14,6 @@ const FIELD = /^([!-9;-~]+):/;
  * them would hold the event loop for seconds.
  */
 const MAX_LINES = 100_000;
-
-const wrong = (message: string): RegistryError => new RegistryError('invalid', message);
 
 /** The lines of a text with the position behind each. They are cut one by one, because most of a text is description. */
 function* linesOf(text: string): Generator<{ line: string; end: number }, void, undefined> {
@@ -74,7 +72,7 @@ export const parseMetadata = (bytes: Uint8Array): ICoreMetadata => {
     }
     rest = end;
     count += 1;
-    if (count > MAX_LINES) throw wrong(`The metadata have more than ${MAX_LINES} lines before the description`);
+    if (count > MAX_LINES) throw invalid(`The metadata have more than ${MAX_LINES} lines before the description`);
   }
   const body = text.slice(rest).replace(/\r\n?/g, '\n');
   const [described] = fields.get('description') ?? [];
@@ -90,9 +88,9 @@ export const fieldOf = ({ fields }: Pick<ICoreMetadata, 'fields'>, name: string)
 
 const single = (metadata: ICoreMetadata, field: string, file: string): string => {
   const values = metadata.fields.get(field.toLowerCase()) ?? [];
-  if (values.length > 1) throw wrong(`${file} has the field ${field} twice`);
+  if (values.length > 1) throw invalid(`${file} has the field ${field} twice`);
   const value = fieldOf(metadata, field.toLowerCase());
-  if (value === undefined) throw wrong(`${file} has no field ${field}`);
+  if (value === undefined) throw invalid(`${file} has no field ${field}`);
   return value;
 };
 
@@ -104,18 +102,18 @@ export const inspectMetadata = (bytes: Uint8Array, file: string): IInspectedFile
   const metadata = parseMetadata(bytes);
   const metadataVersion = single(metadata, 'Metadata-Version', file);
   // new minor versions add fields, which are passed through; a new major version may change the meaning of known ones
-  if (!/^[12]\.\d{1,3}$/.test(metadataVersion)) throw wrong(`${file} has an unknown Metadata-Version`);
+  if (!/^[12]\.\d{1,3}$/.test(metadataVersion)) throw invalid(`${file} has an unknown Metadata-Version`);
   const name = single(metadata, 'Name', file);
-  if (!isName(name)) throw wrong(`The Name in ${file} is not the name of a project`);
+  if (!isName(name)) throw invalid(`The Name in ${file} is not the name of a project`);
   const version = single(metadata, 'Version', file);
   if (!parseVersion(version)) {
-    throw wrong(
+    throw invalid(
       `The Version in ${file} is not a version as PEP 440 defines it: ${JSON.stringify(version.slice(0, 100))}`,
     );
   }
   const requiresPython = fieldOf(metadata, 'requires-python');
   if (requiresPython !== undefined && !isSpecifierSet(requiresPython)) {
-    throw wrong(`The Requires-Python in ${file} is not a set of version specifiers such as ">=3.9"`);
+    throw invalid(`The Requires-Python in ${file} is not a set of version specifiers such as ">=3.9"`);
   }
   return { bytes, metadata, name, version, ...(requiresPython !== undefined && { requiresPython }) };
 };

@@ -1,4 +1,4 @@
-import { RegistryError } from '../../core/classes.registryerror.js';
+import { invalid, RegistryError } from '../../core/classes.registryerror.js';
 import type { IFormFields } from '../../core/pipeline/body/interfaces.form.js';
 import type { IInspectedFile } from '../interfaces.pypi.js';
 import { type IFileName, isFileNameOf } from './wire.filenames.js';
@@ -40,8 +40,6 @@ export interface IUploadForm {
   attestations?: string;
 }
 
-const wrong = (message: string): RegistryError => new RegistryError('invalid', message);
-
 /** A field's value; an empty one means absent, and so does `UNKNOWN`, which setuptools writes. */
 const valueIn = (form: IFormFields, name: string): string | undefined => {
   const value = form.get(name)?.trim();
@@ -52,7 +50,7 @@ const digestOf = (form: IFormFields, name: string, digits: number): string | und
   const value = valueIn(form, name)?.toLowerCase();
   if (value === undefined) return undefined;
   if (value.length !== digits || !/^[0-9a-f]+$/.test(value))
-    throw wrong(`The field ${name} is not ${digits} hex digits`);
+    throw invalid(`The field ${name} is not ${digits} hex digits`);
   return value;
 };
 
@@ -69,17 +67,17 @@ export const projectOfForm = (form: IFormFields): string | undefined => {
 export const parseUploadForm = (form: IFormFields): IUploadForm => {
   const action = valueIn(form, ':action');
   if (action !== undefined && action !== 'file_upload') {
-    throw wrong(`The :action of an upload is file_upload; this index has no ${JSON.stringify(action.slice(0, 40))}`);
+    throw invalid(`The :action of an upload is file_upload; this index has no ${JSON.stringify(action.slice(0, 40))}`);
   }
   const protocol = valueIn(form, 'protocol_version');
-  if (protocol !== undefined && protocol !== '1') throw wrong('The protocol_version of an upload is 1');
+  if (protocol !== undefined && protocol !== '1') throw invalid('The protocol_version of an upload is 1');
   const name = valueIn(form, 'name');
   const version = valueIn(form, 'version');
-  if (name === undefined) throw wrong('The field name is missing');
+  if (name === undefined) throw invalid('The field name is missing');
   const project = assertNewName(name);
-  if (version === undefined) throw wrong('The field version is missing');
+  if (version === undefined) throw invalid('The field version is missing');
   if (!parseVersion(version)) {
-    throw wrong(`${JSON.stringify(version.slice(0, 100))} is not a version as PEP 440 defines it`);
+    throw invalid(`${JSON.stringify(version.slice(0, 100))} is not a version as PEP 440 defines it`);
   }
   const optional = {
     filetype: valueIn(form, 'filetype'),
@@ -107,15 +105,15 @@ export const assertDigests = (form: IUploadForm, digests: Record<string, string>
 export const assertAgreement = (form: IUploadForm, file: IFileName, { name, version }: IInspectedFile): void => {
   const what = file.packagetype === 'bdist_wheel' ? 'METADATA' : 'PKG-INFO';
   if (form.filetype !== undefined && form.filetype !== file.packagetype) {
-    throw wrong(`The filetype ${JSON.stringify(form.filetype.slice(0, 40))} is not that of ${file.filename}`);
+    throw invalid(`The filetype ${JSON.stringify(form.filetype.slice(0, 40))} is not that of ${file.filename}`);
   }
   if (normalizeName(name) !== form.project) {
-    throw wrong(`The form is for the project ${form.name}, and the ${what} in the file says ${name}`);
+    throw invalid(`The form is for the project ${form.name}, and the ${what} in the file says ${name}`);
   }
   if (canonicalVersion(version) !== canonicalVersion(form.version)) {
-    throw wrong(`The form says version ${form.version}, and the ${what} in the file says ${version}`);
+    throw invalid(`The form says version ${form.version}, and the ${what} in the file says ${version}`);
   }
   if (!isFileNameOf(file, form.project, version)) {
-    throw wrong(`The file name ${file.filename} is not one of ${name} ${version}`);
+    throw invalid(`The file name ${file.filename} is not one of ${name} ${version}`);
   }
 };
