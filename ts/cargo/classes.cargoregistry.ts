@@ -1,7 +1,7 @@
+import { readmeQueue } from '../core/archives/helpers.readmes.js';
 import { PackageOwners } from '../core/auth/classes.packageowners.js';
-import { FairQueue } from '../core/base/classes.fairqueue.js';
 import { type IPackageUpkeep, PackageRegistry } from '../core/classes.packageregistry.js';
-import { RegistryError } from '../core/classes.registryerror.js';
+import type { RegistryError } from '../core/classes.registryerror.js';
 import type { IResponse } from '../core/interfaces.core.js';
 import { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
 import { SearchIndex } from '../core/listing/search/classes.searchindex.js';
@@ -25,17 +25,6 @@ import type { ICargoConfig } from './interfaces.config.js';
 import type { ICargoParts } from './interfaces.parts.js';
 import { catalogPrefix, documentKey, documentNameOf, foldName, indexPrefix } from './keys.cargo.js';
 import { byChange, closeness, searchFields } from './wire/wire.search.js';
-
-/** Crates are unpacked for their readmes two at a time; crates take turns. */
-const readingQueue = (): FairQueue =>
-  new FairQueue({
-    concurrency: 2,
-    queue: 1000,
-    refusal: () =>
-      new RegistryError('unavailable', 'Too many readmes are being read; try again in a moment', {
-        headers: { 'Retry-After': '5' },
-      }),
-  });
 
 /** What cargo's configuration calls the index of the registry at this URL. */
 const indexUrl = (url: string): string => `sparse+${url.replace(/\/+$/, '')}/`;
@@ -81,7 +70,7 @@ export class CargoRegistry extends PackageRegistry<ICargoDocument> {
     };
     const { storage, auth } = services;
     const owners = new PackageOwners(auth, { protocol: 'cargo', type: 'crate' });
-    this.parts = { owners, catalog, listing: folded, search, config, reading: readingQueue(), storage };
+    this.parts = { owners, catalog, listing: folded, search, config, reading: readmeQueue(), storage };
   }
 
   protected routes(): IRoute[] {

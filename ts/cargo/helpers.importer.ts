@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { inspectTarGz } from '../core/archives/tar/helpers.targz.js';
 import { collectTexts } from '../core/archives/tar/helpers.texts.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
+import { digestOf } from '../core/pipeline/helpers.importing.js';
 import type { IImporter, IImportFile, IImportItem } from '../core/pipeline/interfaces.importing.js';
 import type { ICargoDocument, IPackedIndexes } from './interfaces.cargo.js';
 import { documentKey, foldName } from './keys.cargo.js';
@@ -23,15 +23,13 @@ export const cargoImporter = (
 ): IImporter => {
   const inspect = async (file: IImportFile): Promise<IImportItem> => {
     if (file.size > MAX_CRATE) throw new RegistryError('tooLarge', 'The crate is larger than a publish can be');
-    const hash = createHash('sha256');
     let toml: Buffer | undefined;
     const rules = { noun: NOUN, topFolder: true as const, links: 'refuse' as const, strict: true, maxUnpackedSize };
     const visit = collectTexts(NOUN, (path) => (/^[^/]+\/Cargo\.toml$/.test(path) ? MAX_MANIFEST : undefined));
     const checked = inspectTarGz(file.open(), rules, visit, ({ texts }) => {
       toml = [...texts.values()][0];
     });
-    for await (const chunk of checked) hash.update(chunk);
-    const sha256 = hash.digest('hex');
+    const sha256 = (await digestOf(checked, 'sha256')).toString('hex');
     if (!toml) throw new RegistryError('invalid', 'The crate has no Cargo.toml in its top folder');
     const metadata = metadataOfPacked(parseManifest(toml), indexes);
     // the publish checks this too; here it gives the names before a request is made

@@ -1,5 +1,5 @@
-import { RegistryError } from '../core/classes.registryerror.js';
 import type { ICommandInput, IRegistryCommand } from '../core/interfaces.commands.js';
+import { commandNamed, optionText } from '../core/pipeline/helpers.commands.js';
 import { existing } from './helpers.document.js';
 import { allowVersions, announcedLists, blockVersions, type IFilterPlace } from './helpers.filters.js';
 import type { IComposerDocument, IComposerFilterEntry } from './interfaces.composer.js';
@@ -18,12 +18,7 @@ const LIST = {
   help: 'one of composer.filterLists; default: malware, which Composer obeys without any setting',
 };
 
-const textOf = ({ options }: ICommandInput, name: string): string | undefined => {
-  const value = options[name];
-  return typeof value === 'string' ? value : undefined;
-};
-
-const listOf = (input: ICommandInput): string => assertListName(textOf(input, 'list') ?? 'malware');
+const listOf = (input: ICommandInput): string => assertListName(optionText(input, 'list') ?? 'malware');
 
 const describe = ({ list, constraint, reason, url }: IComposerFilterEntry): string =>
   [`${list}: ${constraint}`, reason, url].filter((part) => part !== undefined).join('  ');
@@ -43,7 +38,7 @@ export const COMPOSER_COMMANDS: readonly IComposerCommand[] = [
     run: async (place, input) => {
       const list = listOf(input);
       const [, constraint] = input.operands;
-      const [reason, url] = [textOf(input, 'reason'), textOf(input, 'url')];
+      const [reason, url] = [optionText(input, 'reason'), optionText(input, 'url')];
       await blockVersions(place, parseFilterEntry(list, { constraint, reason, url }));
       input.print(`${place.name} ${constraint} is in the filter list ${list}`);
     },
@@ -78,8 +73,7 @@ export const runComposerCommand = async (
   name: string,
   input: ICommandInput,
 ): Promise<void> => {
-  const command = COMPOSER_COMMANDS.find((one) => one.name === name);
-  if (!command) throw new RegistryError('unsupported', `composer has no command "${name}"`);
+  const command = commandNamed(COMPOSER_COMMANDS, 'composer', name);
   const packageName = assertNewName(input.operands[0] ?? '');
   const place = { storage: storage.for({ protocol: 'composer' }), catalog, name: packageName };
   await command.run({ ...place, announced: announcedLists(config) }, input);

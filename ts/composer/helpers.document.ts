@@ -1,6 +1,7 @@
 import { RegistryError } from '../core/classes.registryerror.js';
 import { absentName } from '../core/pipeline/helpers.refusal.js';
 import { timeOfChange } from '../core/storage/helpers.changetime.js';
+import type { IWriteStamp } from '../core/storage/interfaces.storage.js';
 import type {
   IComposerArtifact,
   IComposerDocument,
@@ -14,12 +15,6 @@ import { isDev } from './wire/wire.versions.js';
  * Changes of a stored document, as pure functions: arguments are frozen and stay unchanged, results are new. No member
  * is ever `undefined`: so storage knows that a written document need not be parsed before it is returned.
  */
-export interface IStamp {
-  /** UUID of the write */
-  id: string;
-  /** ISO time of the write */
-  time: string;
-}
 
 /**
  * Uploads of one dev version whose zips stay downloadable: enough for lock files of some days of a busy branch, and a
@@ -80,7 +75,7 @@ export const addVersion = (
   current: IComposerDocument | null,
   name: string,
   added: INewVersion,
-  { stamp, allowRepublish }: { stamp: IStamp; allowRepublish: boolean },
+  { stamp, allowRepublish }: { stamp: IWriteStamp; allowRepublish: boolean },
 ): IComposerDocument => {
   const { normalized, version, artifact } = added;
   const document = current ?? emptyDocument(name, stamp.time);
@@ -102,7 +97,7 @@ export const addVersion = (
 };
 
 /** The document without these versions (normalised). Without any version it stays. */
-export const removeVersions = (document: IComposerDocument, gone: string[], stamp: IStamp): IComposerDocument => {
+export const removeVersions = (document: IComposerDocument, gone: string[], stamp: IWriteStamp): IComposerDocument => {
   const recorded = gone
     .filter((normalized) => !isDev(normalized))
     .map((normalized) => ({ normalized, time: stamp.time, writeId: stamp.id }));
@@ -115,7 +110,7 @@ export const removeVersions = (document: IComposerDocument, gone: string[], stam
 };
 
 /** Whether this write deleted a version; deleted dev versions are not recorded. */
-export const wasRemovedBy = ({ deleted }: IComposerDocument, { id }: IStamp): boolean =>
+export const wasRemovedBy = ({ deleted }: IComposerDocument, { id }: IWriteStamp): boolean =>
   deleted.some(({ writeId }) => writeId === id);
 
 const isSameEntry = (one: IComposerFilterEntry, other: Pick<IComposerFilterEntry, 'list' | 'constraint'>): boolean =>
@@ -124,7 +119,7 @@ const isSameEntry = (one: IComposerFilterEntry, other: Pick<IComposerFilterEntry
 const withFilters = (
   document: IComposerDocument,
   filters: IComposerFilterEntry[],
-  stamp: IStamp,
+  stamp: IWriteStamp,
 ): IComposerDocument => {
   const { filters: _before, ...rest } = document;
   return { ...rest, changedAt: timeOfChange(document.changedAt, stamp), ...(filters.length > 0 && { filters }) };
@@ -134,7 +129,7 @@ const withFilters = (
 export const addFilter = (
   document: IComposerDocument,
   entry: IComposerFilterEntry,
-  stamp: IStamp,
+  stamp: IWriteStamp,
 ): IComposerDocument => {
   const others = (document.filters ?? []).filter((one) => !isSameEntry(one, entry));
   if (others.length >= MAX_FILTERS) {
@@ -147,7 +142,7 @@ export const addFilter = (
 export const removeFilter = (
   document: IComposerDocument,
   { list, constraint }: { list: string; constraint?: string | undefined },
-  stamp: IStamp,
+  stamp: IWriteStamp,
 ): IComposerDocument => {
   const before = document.filters ?? [];
   const left = before.filter((one) => one.list !== list || (constraint !== undefined && one.constraint !== constraint));

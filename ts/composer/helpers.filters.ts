@@ -1,6 +1,7 @@
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
-import { addFilter, existing, type IStamp, removeFilter } from './helpers.document.js';
+import type { IWriteStamp } from '../core/storage/interfaces.storage.js';
+import { addFilter, existing, removeFilter } from './helpers.document.js';
 import type { IComposerDocument, IComposerFilterEntry } from './interfaces.composer.js';
 import type { IComposerConfig } from './interfaces.config.js';
 import type { IComposerParts } from './interfaces.parts.js';
@@ -22,7 +23,7 @@ export interface IFilterPlace {
 
 const change = async (
   { storage, catalog, name }: IFilterPlace,
-  apply: (document: IComposerDocument, stamp: IStamp) => IComposerDocument,
+  apply: (document: IComposerDocument, stamp: IWriteStamp) => IComposerDocument,
 ): Promise<readonly IComposerFilterEntry[]> => {
   const document = await storage.commit<IComposerDocument>({
     packageName: name,

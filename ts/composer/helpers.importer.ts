@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
+import { digestOf } from '../core/pipeline/helpers.importing.js';
 import type { IImporter, IImportFile, IImportItem, IOperatorRequest } from '../core/pipeline/interfaces.importing.js';
 import { findVersion, zipsOf } from './helpers.document.js';
 import { inspectPackage } from './helpers.zip.js';
@@ -13,13 +13,11 @@ import { versionInFileName } from './wire/wire.versions.js';
 /** Imports zips of packages, such as `composer archive --format=zip` writes. */
 export const composerImporter = (storage: RegistryStorage, limits: { maxUnpackedSize: number }): IImporter => {
   const inspect = async (file: IImportFile): Promise<IImportItem> => {
-    const hash = createHash('sha256');
     let bytes: Uint8Array | undefined;
     const checked = inspectPackage(file.open(), limits, (found) => {
       bytes = found;
     });
-    for await (const chunk of checked) hash.update(chunk);
-    const sha256 = hash.digest('hex');
+    const sha256 = (await digestOf(checked, 'sha256')).toString('hex');
     const manifest = parseManifest(bytes as unknown as Uint8Array);
     const name = assertNewName(typeof manifest.name === 'string' ? manifest.name : '');
     // most composer.json have none
@@ -37,17 +35,13 @@ export const composerImporter = (storage: RegistryStorage, limits: { maxUnpacked
       const found = findVersion(document?.value, normalized);
       return found !== undefined && zipsOf(found).some((zip) => zip.sha256 === sha256);
     };
-    const request = async (): Promise<IOperatorRequest> => {
-      // the route takes the same zip again as a success; the operator wants to know what is new
-      if (await isPublished()) throw new RegistryError('alreadyExists', `${name} ${version} is there already`);
-      return {
-        method: 'PUT',
-        path: `/packages/${name}`,
-        headers: { 'content-type': 'application/zip', 'content-length': String(file.size) },
-        ...(inName !== undefined && { query: { version: inName } }),
-        body: file.open(),
-      };
-    };
+    const request = async (): Promise<IOperatorRequest> => ({
+      method: 'PUT',
+      path: `/packages/${name}`,
+      headers: { 'content-type': 'application/zip', 'content-length': String(file.size) },
+      ...(inName !== undefined && { query: { version: inName } }),
+      body: file.open(),
+    });
     return { packageName: name, version, request, isPublished };
   };
   return { accepts: (fileName) => fileName.toLowerCase().endsWith('.zip'), inspect };

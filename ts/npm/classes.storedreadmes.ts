@@ -1,4 +1,4 @@
-import { FairQueue } from '../core/base/classes.fairqueue.js';
+import { MAX_README_ARCHIVE, readmeQueue } from '../core/archives/helpers.readmes.js';
 import { iterate } from '../core/base/helpers.streams.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
@@ -7,28 +7,15 @@ import type { INpmArtifact, INpmDocument, IReadme, ITarballFacts } from './inter
 import { packedReadme } from './wire/wire.publication.js';
 import { inspectTarball } from './wire/wire.tarball.js';
 
-/** bytes; reading a larger tarball takes too long while a client waits, so its version is shown without a readme */
-const MAX_TARBALL = 32 * 1024 * 1024;
 /** Characters of cached readmes. */
 const MAX_KEPT = 8 * 1024 * 1024;
-/** Tarballs that are read at the same time: each is unpacked. */
-const AT_ONCE = 2;
-/** Waiting readers; packages take turns. */
-const LONGEST_QUEUE = 1000;
 
 /**
  * Readmes of versions. A package's document has the readme of its latest version only; the others are read from the
  * tarballs on demand, so that a package with thousands of versions does not store thousands of them in its document.
  */
 export class StoredReadmes {
-  private readonly queue = new FairQueue({
-    concurrency: AT_ONCE,
-    queue: LONGEST_QUEUE,
-    refusal: () =>
-      new RegistryError('unavailable', 'Too many readmes are being read; try again in a moment', {
-        headers: { 'Retry-After': '5' },
-      }),
-  });
+  private readonly queue = readmeQueue();
   /** by the artifact's key, whose bytes never change */
   private readonly kept = new LRUCache<string, Partial<IReadme>>({
     maxSize: MAX_KEPT,
@@ -52,7 +39,7 @@ export class StoredReadmes {
   /** The readme in the stored tarball of a version; `{}` if there is none, or if the tarball is lost or damaged. */
   public async inTarball(document: INpmDocument, version: string): Promise<Partial<IReadme>> {
     const artifact = document._registry.artifacts[version];
-    if (!artifact || artifact.size > MAX_TARBALL) return {};
+    if (!artifact || artifact.size > MAX_README_ARCHIVE) return {};
     const known = this.kept.get(artifact.key);
     if (known) return known;
     return this.queue.run([document.name], async () => {

@@ -1,5 +1,6 @@
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
-import { type IStamp, withReadme, written } from './helpers.document.js';
+import type { IWriteStamp } from '../core/storage/interfaces.storage.js';
+import { withReadme, written } from './helpers.document.js';
 import type { INpmDocument, IReadme } from './interfaces.npm.js';
 import type { INpmParts } from './interfaces.parts.js';
 import { documentKey } from './keys.npm.js';
@@ -10,8 +11,8 @@ export interface IDocumentChange {
   /** for hooks, if the change concerns one version */
   version?: string;
   /** pure */
-  apply(current: INpmDocument | null, stamp: IStamp): INpmDocument;
-  applied?(current: INpmDocument, stamp: IStamp): boolean;
+  apply(current: INpmDocument | null, stamp: IWriteStamp): INpmDocument;
+  applied?(current: INpmDocument, stamp: IWriteStamp): boolean;
   drop?(before: INpmDocument | null, after: INpmDocument | null): string[];
 }
 

@@ -1,5 +1,6 @@
 import semver from 'semver';
 import { notFound, RegistryError } from '../core/classes.registryerror.js';
+import type { IWriteStamp } from '../core/storage/interfaces.storage.js';
 import type { INpmArtifact, INpmDocument, INpmManifest, INpmPerson, IPublication, IReadme } from './interfaces.npm.js';
 import { assertTag } from './wire/wire.names.js';
 
@@ -9,12 +10,6 @@ import { assertTag } from './wire/wire.names.js';
  * half the time of `fromEntries`, and a package may have thousands of versions.) No member is ever `undefined`: so
  * storage knows that a written document need not be parsed before it is returned.
  */
-export interface IStamp {
-  /** UUID of the write */
-  id: string;
-  /** ISO time of the write */
-  time: string;
-}
 
 const without = <T>(record: Record<string, T>, keys: Iterable<string>): Record<string, T> => {
   const copy = { ...record };
@@ -34,11 +29,11 @@ const withEntries = <T>(record: Record<string, T>, entries: Iterable<[string, T]
 export const revisionOf = (document: INpmDocument): number => Number.parseInt(document._rev, 10);
 
 /** The revision that this write creates. */
-export const nextRevision = (document: INpmDocument, stamp: IStamp): Pick<INpmDocument, '_rev'> => ({
+export const nextRevision = (document: INpmDocument, stamp: IWriteStamp): Pick<INpmDocument, '_rev'> => ({
   _rev: `${revisionOf(document) + 1}-${stamp.id.replaceAll('-', '')}`,
 });
 
-const touched = (document: INpmDocument, stamp: IStamp, times: [string, string][] = []): INpmDocument => ({
+const touched = (document: INpmDocument, stamp: IWriteStamp, times: [string, string][] = []): INpmDocument => ({
   ...document,
   ...nextRevision(document, stamp),
   time: withEntries(document.time, [['modified', stamp.time], ...times]),
@@ -140,7 +135,7 @@ export const assertUnpublished = (current: INpmDocument | null, versions: string
 export interface IPublishContext {
   publisher: INpmPerson;
   allowRepublish: boolean;
-  stamp: IStamp;
+  stamp: IWriteStamp;
   /** the artifacts of each new version */
   artifacts: Record<string, INpmArtifact>;
 }
@@ -188,7 +183,7 @@ export const addVersions = (
 export const removeVersions = (
   document: INpmDocument,
   versions: string[],
-  stamp: IStamp,
+  stamp: IWriteStamp,
   tags: Record<string, string> = document['dist-tags'],
 ): INpmDocument => {
   assertTags(document['dist-tags'], tags);
@@ -210,19 +205,19 @@ export const removeVersions = (
 };
 
 /** Whether this write removed the versions. */
-export const wereRemovedBy = (document: INpmDocument, versions: string[], stamp: IStamp): boolean => {
+export const wereRemovedBy = (document: INpmDocument, versions: string[], stamp: IWriteStamp): boolean => {
   const { deleted } = document._registry;
   return versions.every((version) => Object.hasOwn(deleted, version) && deleted[version] === stamp.time);
 };
 
 /** Replaces the tags by those of a document that a client has read and sends back. */
-export const replaceTags = (document: INpmDocument, tags: Record<string, string>, stamp: IStamp): INpmDocument => {
+export const replaceTags = (document: INpmDocument, tags: Record<string, string>, stamp: IWriteStamp): INpmDocument => {
   assertTags(document['dist-tags'], tags);
   const changed = { ...touched(document, stamp), 'dist-tags': tagsOfVersions(tags, document.versions) };
   return withoutStaleReadme(document, changed);
 };
 
-export const setTag = (document: INpmDocument, tag: string, version: string, stamp: IStamp): INpmDocument => {
+export const setTag = (document: INpmDocument, tag: string, version: string, stamp: IWriteStamp): INpmDocument => {
   if (!Object.hasOwn(document.versions, version)) throw notFound(`${document.name} has no version ${version}`);
   const before = document['dist-tags'];
   if (Object.hasOwn(before, tag) && before[tag] === version) return document;
@@ -231,7 +226,7 @@ export const setTag = (document: INpmDocument, tag: string, version: string, sta
   return withoutStaleReadme(document, { ...touched(document, stamp), 'dist-tags': tags });
 };
 
-export const removeTag = (document: INpmDocument, tag: string, stamp: IStamp): INpmDocument => {
+export const removeTag = (document: INpmDocument, tag: string, stamp: IWriteStamp): INpmDocument => {
   if (tag === 'latest') throw new RegistryError('invalid', 'The dist-tag "latest" cannot be removed, only moved');
   const tags = document['dist-tags'];
   if (!Object.hasOwn(tags, tag)) throw notFound(`${document.name} has no dist-tag ${tag}`);
@@ -242,7 +237,7 @@ export const removeTag = (document: INpmDocument, tag: string, stamp: IStamp): I
 export const deprecate = (
   document: INpmDocument,
   messages: ReadonlyMap<string, string>,
-  stamp: IStamp,
+  stamp: IWriteStamp,
 ): INpmDocument => {
   let changed = false;
   const versions = Object.entries(document.versions).map(([version, manifest]): [string, INpmManifest] => {

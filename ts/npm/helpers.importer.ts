@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import semver from 'semver';
 import { isRecord } from '../core/base/helpers.values.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
+import { digestOf } from '../core/pipeline/helpers.importing.js';
 import type { IImporter, IImportFile, IImportItem, IOperatorRequest } from '../core/pipeline/interfaces.importing.js';
 import type { INpmDocument, ITarballFacts } from './interfaces.npm.js';
 import { documentKey } from './keys.npm.js';
@@ -46,13 +46,11 @@ export const npmImporter = (storage: RegistryStorage, limits: { maxUnpackedSize:
     (await storage.read<INpmDocument>(documentKey(name)))?.value;
 
   const inspect = async (file: IImportFile): Promise<IImportItem> => {
-    const hash = createHash('sha512');
     let facts: ITarballFacts | undefined;
     const checked = inspectTarball(file.open(), limits, (found) => {
       facts = found;
     });
-    for await (const chunk of checked) hash.update(chunk);
-    const sha512 = hash.digest();
+    const sha512 = await digestOf(checked, 'sha512');
     const { manifest } = facts as unknown as ITarballFacts;
     const name = assertName(typeof manifest.name === 'string' ? manifest.name.trim() : '');
     const raw = typeof manifest.version === 'string' ? manifest.version : '';

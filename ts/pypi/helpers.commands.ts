@@ -1,5 +1,6 @@
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { ICommandInput, IRegistryCommand } from '../core/interfaces.commands.js';
+import { commandNamed, optionText } from '../core/pipeline/helpers.commands.js';
 import { changeStatus, changeYank, deleteFiles, type IChangePlace } from './helpers.changes.js';
 import { existing, type TSelection } from './helpers.document.js';
 import type { IPypiParts } from './interfaces.parts.js';
@@ -16,15 +17,10 @@ export interface IPypiCommand extends IRegistryCommand {
 const FILE = { value: 'NAME', help: 'only this file of the project' };
 const REASON = { value: 'TEXT', help: 'clients print it' };
 
-const textOf = ({ options }: ICommandInput, name: string): string | undefined => {
-  const value = options[name];
-  return typeof value === 'string' ? value : undefined;
-};
-
 /** What the operands and `--file` select; undefined if they select nothing. */
 const selectionOf = (input: ICommandInput): TSelection | undefined => {
   const [, version] = input.operands;
-  const filename = textOf(input, 'file');
+  const filename = optionText(input, 'file');
   if (version !== undefined && filename !== undefined) {
     throw new RegistryError('invalid', 'Give a VERSION or --file, not both');
   }
@@ -52,7 +48,7 @@ export const PYPI_COMMANDS: readonly IPypiCommand[] = [
     summary: 'Yank a version: installers pass over it, unless exactly this version is asked for',
     run: async (place, input) => {
       const selection = yankSelection(input);
-      await changeYank(place, selection, parseReason(textOf(input, 'reason')) ?? '');
+      await changeYank(place, selection, parseReason(optionText(input, 'reason')) ?? '');
       input.print(`${named(place, selection)} is yanked`);
     },
   },
@@ -91,7 +87,7 @@ export const PYPI_COMMANDS: readonly IPypiCommand[] = [
       const document =
         wanted === undefined
           ? existing((await place.storage.read<IPypiDocument>(key))?.value, place.project)
-          : await changeStatus(place, parseStatus({ status: wanted, reason: textOf(input, 'reason') }), true);
+          : await changeStatus(place, parseStatus({ status: wanted, reason: optionText(input, 'reason') }), true);
       const { status, reason } = document.status ?? { status: 'active' };
       input.print(`${place.project} is ${status}${reason === undefined ? '' : `: ${reason}`}`);
     },
@@ -104,8 +100,7 @@ export const runPypiCommand = async (
   name: string,
   input: ICommandInput,
 ): Promise<void> => {
-  const command = PYPI_COMMANDS.find((one) => one.name === name);
-  if (!command) throw new RegistryError('unsupported', `pypi has no command "${name}"`);
+  const command = commandNamed(PYPI_COMMANDS, 'pypi', name);
   const project = assertReadableName(input.operands[0] ?? '');
   await command.run({ storage: storage.for({ protocol: 'pypi' }), catalog, project }, input);
 };

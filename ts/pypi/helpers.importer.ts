@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
 import { fromIterable } from '../core/base/helpers.streams.js';
-import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
+import { digestOf } from '../core/pipeline/helpers.importing.js';
 import type { IImporter, IImportFile, IImportItem, IOperatorRequest } from '../core/pipeline/interfaces.importing.js';
 import { inspectDistribution } from './helpers.distribution.js';
 import { fileOf } from './helpers.document.js';
@@ -27,13 +26,11 @@ const isDistribution = (fileName: string): boolean => {
 export const pypiImporter = (storage: RegistryStorage, limits: { maxUnpackedSize: number }): IImporter => {
   const inspect = async (file: IImportFile): Promise<IImportItem> => {
     const parsed = parseFileName(file.name);
-    const hash = createHash('sha256');
     let found: IInspectedFile | undefined;
     const checked = inspectDistribution(parsed, file.open(), limits, (inspected) => {
       found = inspected;
     });
-    for await (const chunk of checked) hash.update(chunk);
-    const sha256 = hash.digest('hex');
+    const sha256 = (await digestOf(checked, 'sha256')).toString('hex');
     const { name, version } = found as unknown as IInspectedFile;
     const project = normalizeName(name);
     const isPublished = async (): Promise<boolean> => {
@@ -41,8 +38,6 @@ export const pypiImporter = (storage: RegistryStorage, limits: { maxUnpackedSize
       return fileOf(document?.value, file.name)?.sha256 === sha256;
     };
     const request = async (): Promise<IOperatorRequest> => {
-      // the route takes the same file again as a success; the operator wants to know what is new
-      if (await isPublished()) throw new RegistryError('alreadyExists', `${file.name} is there already`);
       const fields = { ':action': 'file_upload', protocol_version: '1', name, version, sha256_digest: sha256 };
       const content = { filename: file.name, [CONTENT]: fromIterable(file.open()) };
       return { method: 'POST', path: '/', body: { ...fields, filetype: parsed.packagetype, ...content } };

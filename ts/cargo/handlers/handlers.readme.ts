@@ -1,3 +1,4 @@
+import { MAX_README_ARCHIVE } from '../../core/archives/helpers.readmes.js';
 import { iterate } from '../../core/base/helpers.streams.js';
 import { RegistryError } from '../../core/classes.registryerror.js';
 import type { IResponse } from '../../core/interfaces.core.js';
@@ -9,8 +10,6 @@ import { documentKey } from '../keys.cargo.js';
 import { textInCrate } from '../wire/wire.crate.js';
 import { crateOf } from './handlers.download.js';
 
-/** bytes; reading a larger crate takes too long while a client waits, so its version is shown without a readme */
-const MAX_CRATE = 32 * 1024 * 1024;
 const TEXT_TYPE = 'text/plain; charset=utf-8';
 
 /**
@@ -30,7 +29,7 @@ export const getReadme = async (call: RegistryCall, cargo: ICargoParts): Promise
     render: async (document) => {
       const found = Object.hasOwn(document.versions, version) ? document.versions[version] : undefined;
       const { readme } = found ?? {};
-      if (!knownAs(document, wanted) || !found || readme === undefined || found.size > MAX_CRATE) return null;
+      if (!knownAs(document, wanted) || !found || readme === undefined || found.size > MAX_README_ARCHIVE) return null;
       const text = await cargo.reading.run([document.name], async () => {
         const opened = await cargo.storage.open(found.key);
         if (!opened || opened === 'notModified') return undefined;

@@ -91,11 +91,14 @@ export class ImportRun {
   async #upload(registry: BaseRegistry, item: IImportItem): Promise<Omit<IImportResult, 'path'> | undefined> {
     const { userId, signal } = this.#options;
     if (signal.aborted) return undefined;
+    // a repetition then reads the files once and sends none, also if the route would take the same content again
+    if (await item.isPublished?.()) return { outcome: 'present' };
     try {
       await registry.runAsOperator(await item.request(), { userId, signal });
       return { outcome: 'imported' };
     } catch (error) {
       if (!RegistryError.is(error, 'alreadyExists')) throw error;
+      // by somebody else meanwhile
       if ((await item.isPublished?.()) ?? true) return { outcome: 'present' };
       return {
         outcome: 'failed',

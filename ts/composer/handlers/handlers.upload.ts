@@ -6,7 +6,8 @@ import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { respond } from '../../core/pipeline/helpers.http.js';
 import { droppedKeys } from '../../core/storage/commit/helpers.dropped.js';
 import type { IPlacedArtifact } from '../../core/storage/commit/interfaces.plans.js';
-import { addVersion, artifactsOf, findVersion, type IStamp } from '../helpers.document.js';
+import type { IWriteStamp } from '../../core/storage/interfaces.storage.js';
+import { addVersion, artifactsOf, findVersion } from '../helpers.document.js';
 import { nameIn } from '../helpers.names.js';
 import { namedKeys } from '../helpers.orphans.js';
 import { inspectPackage } from '../helpers.zip.js';
@@ -84,7 +85,7 @@ const publish = async (
   checked: ICheckedManifest,
 ): Promise<{ isNew: boolean; publishedAt: string }> => {
   const { normalized, version } = checked;
-  let write: IStamp | undefined;
+  let write: IWriteStamp | undefined;
   const document = await call.storage.commit<IComposerDocument>({
     packageName: name,
     version,
@@ -101,7 +102,7 @@ const publish = async (
     drop: droppedKeys(namedKeys),
     catalog,
   });
-  const { id, time } = write as unknown as IStamp;
+  const { id, time } = write as unknown as IWriteStamp;
   const found = findVersion(document, normalized);
   // others may have replaced or deleted this very upload by now: it was published all the same
   const wasThere = found && found.artifact.writeId !== id && found.artifact.sha1 === zip.digests.sha1;

@@ -26,8 +26,8 @@ export interface IImportItem {
   /** Makes the request. Called when no other file of the package is on its way, so it may read what is published. */
   request(): Promise<IOperatorRequest>;
   /**
-   * Called if the registry refuses the upload with `alreadyExists`: whether what is published is the content of this
-   * file. Default: it is.
+   * Whether what is published is the content of this file. Called before the request, and once more if the registry
+   * refuses that with `alreadyExists`; without this function the refusal counts as yes.
    */
   isPublished?(): Promise<boolean>;
 }

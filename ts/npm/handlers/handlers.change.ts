@@ -3,16 +3,9 @@ import { invalid, RegistryError } from '../../core/classes.registryerror.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { respond } from '../../core/pipeline/helpers.http.js';
+import type { IWriteStamp } from '../../core/storage/interfaces.storage.js';
 import { commitChange } from '../helpers.changes.js';
-import {
-  assertRevision,
-  deprecate,
-  existing,
-  type IStamp,
-  nextRevision,
-  removeVersions,
-  replaceTags,
-} from '../helpers.document.js';
+import { assertRevision, deprecate, existing, nextRevision, removeVersions, replaceTags } from '../helpers.document.js';
 import type { INpmDocument } from '../interfaces.npm.js';
 import type { INpmParts } from '../interfaces.parts.js';
 import { documentKey } from '../keys.npm.js';
@@ -75,7 +68,7 @@ export const changeDocument = async (call: RegistryCall, npm: INpmParts, change:
   const before = existing(current, name);
   const gone = Object.keys(before.versions).filter((version) => !Object.hasOwn(wanted, version));
 
-  const changed = (document: INpmDocument | null, stamp: IStamp): INpmDocument => {
+  const changed = (document: INpmDocument | null, stamp: IWriteStamp): INpmDocument => {
     const found = existing(document, name);
     if (revision !== undefined) assertRevision(found, revision);
     const marked = deprecate(found, messages, stamp);

@@ -2,8 +2,9 @@ import { RegistryError } from '../../core/classes.registryerror.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { respond } from '../../core/pipeline/helpers.http.js';
+import type { IWriteStamp } from '../../core/storage/interfaces.storage.js';
 import { commitChange } from '../helpers.changes.js';
-import { existing, type IStamp, isTombstone, removeTag, setTag } from '../helpers.document.js';
+import { existing, isTombstone, removeTag, setTag } from '../helpers.document.js';
 import type { INpmDocument } from '../interfaces.npm.js';
 import type { INpmParts } from '../interfaces.parts.js';
 import { documentKey } from '../keys.npm.js';
@@ -42,7 +43,7 @@ const change = async (
   call: RegistryCall,
   npm: INpmParts,
   name: string,
-  apply: (document: INpmDocument, stamp: IStamp) => INpmDocument,
+  apply: (document: INpmDocument, stamp: IWriteStamp) => INpmDocument,
 ): Promise<IResponse> => {
   const { _rev, 'dist-tags': tags } = await commitChange(call, npm, {
     name,

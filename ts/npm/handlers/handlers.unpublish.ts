@@ -3,8 +3,9 @@ import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { respond } from '../../core/pipeline/helpers.http.js';
 import { droppedKeys } from '../../core/storage/commit/helpers.dropped.js';
+import type { IWriteStamp } from '../../core/storage/interfaces.storage.js';
 import { commitChange } from '../helpers.changes.js';
-import { assertRevision, existing, type IStamp, removeVersions, wereRemovedBy } from '../helpers.document.js';
+import { assertRevision, existing, removeVersions, wereRemovedBy } from '../helpers.document.js';
 import { namedKeys } from '../helpers.orphans.js';
 import type { INpmDocument } from '../interfaces.npm.js';
 import type { INpmParts } from '../interfaces.parts.js';
@@ -16,7 +17,7 @@ export interface IRemoval {
   name: string;
   versions: string[];
   /** pure */
-  apply(current: INpmDocument | null, stamp: IStamp): INpmDocument;
+  apply(current: INpmDocument | null, stamp: IWriteStamp): INpmDocument;
 }
 
 /**
