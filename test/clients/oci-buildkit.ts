@@ -1,6 +1,7 @@
 import { delimiter, dirname } from 'node:path';
 import t, { type Test } from 'tap';
-import { fails, type IStation, openStation, startDaemon, succeeds, writeDockerConfig } from '../support/oci/station.js';
+import { fails, succeeds } from '../support/client/outcomes.js';
+import { type IStation, openStation, startDaemon, writeDockerConfig } from '../support/oci/station.js';
 
 /** BuildKit's daemon on folders of its own; `null`, and one skipped test, where it does not start. */
 const startBuildkit = async (t: Test, station: IStation): Promise<string | null> => {

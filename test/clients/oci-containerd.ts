@@ -1,7 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { delimiter, dirname } from 'node:path';
 import t, { type Test } from 'tap';
-import { fails, type IStation, openStation, pushedImage, startDaemon, succeeds } from '../support/oci/station.js';
+import { fails, succeeds } from '../support/client/outcomes.js';
+import { type IStation, openStation, pushedImage, startDaemon } from '../support/oci/station.js';
 
 /** containerd on folders of its own; `null`, and one skipped test, where it does not start. */
 const startContainerd = async (t: Test, station: IStation): Promise<string | null> => {

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { fails, openStation, pushedImage, succeeds, writeDockerConfig } from '../support/oci/station.js';
+import { fails, succeeds } from '../support/client/outcomes.js';
+import { openStation, pushedImage, writeDockerConfig } from '../support/oci/station.js';
 
 t.test('cosign: signatures and attestations, by fallback tags and by referrers', async (t) => {
   const station = await openStation(t, 'cosign');

@@ -1,7 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { delimiter, dirname } from 'node:path';
 import t, { type Test } from 'tap';
-import { fails, type IStation, openStation, pushedImage, startDaemon, succeeds } from '../support/oci/station.js';
+import { fails, succeeds } from '../support/client/outcomes.js';
+import { type IStation, openStation, pushedImage, startDaemon } from '../support/oci/station.js';
 
 const PATH = (station: IStation): string =>
   [dirname(station.program('dockerd')[0]!), dirname(station.program('docker')[0]!), process.env.PATH].join(delimiter);

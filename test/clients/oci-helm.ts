@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import t from 'tap';
-import { fails, openStation, succeeds } from '../support/oci/station.js';
+import { fails, succeeds } from '../support/client/outcomes.js';
+import { openStation } from '../support/oci/station.js';
 
 t.test('helm: charts as OCI artifacts', async (t) => {
   const station = await openStation(t, 'helm');

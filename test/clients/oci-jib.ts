@@ -1,5 +1,6 @@
 import t from 'tap';
-import { fails, openStation, succeeds } from '../support/oci/station.js';
+import { fails, succeeds } from '../support/client/outcomes.js';
+import { openStation } from '../support/oci/station.js';
 
 /** The newest that runs on Java 17. */
 const PLUGIN = 'com.google.cloud.tools:jib-maven-plugin:3.4.6:build';

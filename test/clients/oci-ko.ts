@@ -1,5 +1,6 @@
 import t from 'tap';
-import { fails, openStation, pushedImage, succeeds, writeDockerConfig } from '../support/oci/station.js';
+import { fails, succeeds } from '../support/client/outcomes.js';
+import { openStation, pushedImage, writeDockerConfig } from '../support/oci/station.js';
 
 t.test('ko: builds a Go program on a base image of the registry, pushes image, index and SBOM', async (t) => {
   const station = await openStation(t, 'ko');

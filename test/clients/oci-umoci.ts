@@ -1,6 +1,7 @@
 import { appendFile } from 'node:fs/promises';
 import t from 'tap';
-import { openStation, pushedImage, succeeds } from '../support/oci/station.js';
+import { succeeds } from '../support/client/outcomes.js';
+import { openStation, pushedImage } from '../support/oci/station.js';
 
 t.test('umoci: an image of the registry is unpacked, changed and pushed by skopeo again', async (t) => {
   const station = await openStation(t, 'umoci', 'skopeo');

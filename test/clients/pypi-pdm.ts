@@ -2,8 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import t from 'tap';
 import { publishSteps } from '../suites/pypiring.publish.js';
 import { stockIndex } from '../suites/pypiring.stock.js';
+import { fails, succeeds } from '../support/client/outcomes.js';
 import { ringWheel } from '../support/pypi/ring/packages.js';
-import { fails, PypiStation, sha256, succeeds } from '../support/pypi/ring/station.js';
+import { PypiStation, sha256 } from '../support/pypi/ring/station.js';
 
 /** A project of pdm's that reads this index only. */
 const project = (station: PypiStation, name: string, url: string): Promise<string> => {

@@ -1,7 +1,8 @@
 import t from 'tap';
 import { stockIndex } from '../suites/pypiring.stock.js';
+import { fails, succeeds } from '../support/client/outcomes.js';
 import { ringWheel } from '../support/pypi/ring/packages.js';
-import { fails, PypiStation, sha256, succeeds } from '../support/pypi/ring/station.js';
+import { PypiStation, sha256 } from '../support/pypi/ring/station.js';
 
 t.test('pip installs, downloads, lists and locks', async (t) => {
   const station = await PypiStation.open(t, 'pip');

@@ -2,9 +2,10 @@ import { writeFile } from 'node:fs/promises';
 import t from 'tap';
 import { publishSteps } from '../suites/pypiring.publish.js';
 import { stockIndex } from '../suites/pypiring.stock.js';
+import { fails, succeeds } from '../support/client/outcomes.js';
 import { attestationOf } from '../support/pypi/distributions.js';
 import { ringWheel } from '../support/pypi/ring/packages.js';
-import { fails, PypiStation, sha256, succeeds } from '../support/pypi/ring/station.js';
+import { PypiStation, sha256 } from '../support/pypi/ring/station.js';
 
 t.test('uv publishes', async (t) => {
   const station = await PypiStation.open(t, 'uv');

@@ -1,8 +1,9 @@
 import type { Test } from 'tap';
 import type { IWho } from '../support/client/base.js';
+import { fails, succeeds } from '../support/client/outcomes.js';
 import type { IRun } from '../support/client/run.js';
 import { type IRingFile, ringSdist, ringWheel } from '../support/pypi/ring/packages.js';
-import { fails, type IPypiServer, type PypiStation, sha256, succeeds } from '../support/pypi/ring/station.js';
+import { type IPypiServer, type PypiStation, sha256 } from '../support/pypi/ring/station.js';
 
 /** One tool that uploads. */
 export interface IPublisher {

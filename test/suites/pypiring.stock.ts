@@ -1,6 +1,7 @@
 import type { Test } from 'tap';
+import { succeeds } from '../support/client/outcomes.js';
 import { ringSdist, ringWheel } from '../support/pypi/ring/packages.js';
-import { type IPypiServer, succeeds } from '../support/pypi/ring/station.js';
+import type { IPypiServer } from '../support/pypi/ring/station.js';
 
 /**
  * What every installer is tried with:

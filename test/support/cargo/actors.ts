@@ -1,9 +1,10 @@
 import type { Test } from 'tap';
-import type { IRegistryConfig, ITokenOptions, SmartRegistry } from '../../../ts/index.js';
-import { type IAnswer, send, startRegistry, storedKeys } from '../registry.js';
+import type { SmartRegistry } from '../../../ts/index.js';
+import { type IPeople, peopleOf, type TMoreConfig } from '../people.js';
+import { type IAnswer, send } from '../registry.js';
 import { crateFile, frameOf, metadataOf } from './crates.js';
 
-export const PASSWORD = 'correct horse battery';
+export { PASSWORD } from '../people.js';
 
 export interface IIndexLine {
   name: string;
@@ -80,58 +81,21 @@ export class CargoActor {
 export const details = ({ json }: IAnswer): string[] =>
   (json().errors as { detail: string }[]).map(({ detail }) => detail);
 
-export interface ICargoWorld {
-  registry: SmartRegistry;
-  anon: CargoActor;
-  /** ann, who may do everything but delete */
-  writer: CargoActor;
-  admin: CargoActor;
-  /** ann with a read-only token */
-  reader: CargoActor;
-  /** a token of ann's with these restrictions */
-  tokenOf(options: ITokenOptions): Promise<CargoActor>;
-  /** the keys of crates and of their documents */
-  stored(): Promise<string[]>;
-  everything(): Promise<string[]>;
-}
+export type ICargoWorld = IPeople<CargoActor>;
 
 /** A registry with cargo in it, and people. */
-export const cargoWorld = async (
-  t: Pick<Test, 'teardown'>,
-  more: Omit<Partial<IRegistryConfig>, 'auth'> & { auth?: Partial<IRegistryConfig['auth']> } = {},
-): Promise<ICargoWorld> => {
-  const registry = await startRegistry(t, {
-    cargo: { enabled: true },
-    ...more,
-    auth: {
-      jwtSecret: 'a-secret-of-the-tests-that-is-long-enough',
-      tokenStore: 'memory',
-      users: [
-        {
-          username: 'ann',
-          password: PASSWORD,
-          email: 'ann@example.org',
-          scopes: ['cargo:*:*:read', 'cargo:*:*:write'],
-        },
-        { username: 'root', password: PASSWORD, scopes: ['*:*:*:*'] },
-        { username: 'bob', password: PASSWORD, scopes: ['cargo:crate:bob-*:read', 'cargo:crate:bob-*:write'] },
-      ],
-      ...more.auth,
+export const cargoWorld = (t: Pick<Test, 'teardown'>, more: TMoreConfig = {}): Promise<ICargoWorld> =>
+  peopleOf(
+    t,
+    {
+      protocol: 'cargo',
+      actor: CargoActor,
+      token: (auth, userId, readonly) => auth.createCargoToken(userId, readonly),
+      kept: /^cargo\/(index|crates)\//,
+      bob: { scopes: ['cargo:crate:bob-*:read', 'cargo:crate:bob-*:write'] },
     },
-  });
-  const auth = registry.getAuthManager();
-  const everything = () => storedKeys(registry);
-  return {
-    registry,
-    anon: new CargoActor(registry),
-    writer: new CargoActor(registry, await auth.createCargoToken('ann')),
-    admin: new CargoActor(registry, await auth.createCargoToken('root')),
-    reader: new CargoActor(registry, await auth.createCargoToken('ann', true)),
-    tokenOf: async (options) => new CargoActor(registry, await auth.createToken('ann', 'cargo', options)),
-    stored: async () => (await everything()).filter((key) => /^cargo\/(index|crates)\//.test(key)),
-    everything,
-  };
-};
+    more,
+  );
 
 /** A publish that has to succeed, because the test is about something else. */
 export const publishes = async (

@@ -1,5 +1,6 @@
 import type { Test } from 'tap';
 import type { MatrixColumn } from './matrix.js';
+import { fails, succeeds } from './outcomes.js';
 import type { IRun } from './run.js';
 import type { IServer } from './server.js';
 
@@ -33,16 +34,14 @@ export class ClientSteps<TCommand extends string> {
   }
 
   succeeds(t: Test, result: IRun): void {
-    t.equal(result.code, 0, result.command, { clientOutput: result.output });
+    succeeds(t, result);
   }
 
   says(t: Test, result: IRun, words: string | RegExp): void {
-    this.succeeds(t, result);
-    t.match(result.output, words, `it prints ${words}`);
+    succeeds(t, result, words);
   }
 
   fails(t: Test, result: IRun, words: RegExp): void {
-    t.ok(result.code, `${result.command} fails`, { clientOutput: result.output });
-    t.match(result.output, words, `and says why (${words})`);
+    fails(t, result, words);
   }
 }

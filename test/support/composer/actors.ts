@@ -1,10 +1,11 @@
 import type { Test } from 'tap';
 import { expand, type TVersionData } from '../../../ts/composer/wire/wire.minifier.js';
-import type { IRegistryConfig, ITokenOptions, SmartRegistry } from '../../../ts/index.js';
-import { type IAnswer, send, startRegistry, storedKeys } from '../registry.js';
+import type { SmartRegistry } from '../../../ts/index.js';
+import { type IPeople, peopleOf, type TMoreConfig } from '../people.js';
+import { type IAnswer, send } from '../registry.js';
 import { packageZip } from './packages.js';
 
-export const PASSWORD = 'correct horse battery';
+export { PASSWORD } from '../people.js';
 
 /** Somebody who talks to the Composer registry, with a token or without. */
 export class ComposerActor {
@@ -48,46 +49,17 @@ export class ComposerActor {
 
 export { clockOf } from '../clock.js';
 
-export interface IComposerWorld {
-  registry: SmartRegistry;
-  anon: ComposerActor;
-  /** ann, who may do everything but delete */
-  writer: ComposerActor;
-  /** who may do everything */
-  admin: ComposerActor;
-  /** ann with a read-only token */
-  reader: ComposerActor;
-  /** a token of ann's with these restrictions */
-  tokenOf(options: ITokenOptions): Promise<ComposerActor>;
-  /** the keys of packages, sorted as the store sorts them */
-  stored(): Promise<string[]>;
-}
-
-type TMore = Omit<Partial<IRegistryConfig>, 'auth'> & { auth?: Partial<IRegistryConfig['auth']> };
+export type IComposerWorld = IPeople<ComposerActor>;
 
 /** A registry with Composer in it, and people. */
-export const composerWorld = async (t: Pick<Test, 'teardown'>, more: TMore = {}): Promise<IComposerWorld> => {
-  const registry = await startRegistry(t, {
-    composer: { enabled: true },
-    ...more,
-    auth: {
-      jwtSecret: 'a-secret-of-the-tests-that-is-long-enough',
-      tokenStore: 'memory',
-      users: [
-        { username: 'ann', password: PASSWORD, scopes: ['composer:*:*:read', 'composer:*:*:write'] },
-        { username: 'root', password: PASSWORD, scopes: ['*:*:*:*'] },
-      ],
-      ...more.auth,
+export const composerWorld = (t: Pick<Test, 'teardown'>, more: TMoreConfig = {}): Promise<IComposerWorld> =>
+  peopleOf(
+    t,
+    {
+      protocol: 'composer',
+      actor: ComposerActor,
+      token: (auth, userId, readonly) => auth.createComposerToken(userId, readonly),
+      kept: /^composer\/packages\//,
     },
-  });
-  const auth = registry.getAuthManager();
-  return {
-    registry,
-    anon: new ComposerActor(registry),
-    writer: new ComposerActor(registry, await auth.createComposerToken('ann')),
-    admin: new ComposerActor(registry, await auth.createComposerToken('root')),
-    reader: new ComposerActor(registry, await auth.createComposerToken('ann', true)),
-    tokenOf: async (options) => new ComposerActor(registry, await auth.createToken('ann', 'composer', options)),
-    stored: async () => (await storedKeys(registry)).filter((key) => key.startsWith('composer/packages/')),
-  };
-};
+    more,
+  );

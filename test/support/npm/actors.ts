@@ -1,9 +1,11 @@
 import type { Test } from 'tap';
-import type { IRegistryConfig, ITokenOptions, SmartRegistry } from '../../../ts/index.js';
-import { type IAnswer, send, startRegistry, storedKeys } from '../registry.js';
+import type { SmartRegistry } from '../../../ts/index.js';
+import { type IPeople, peopleOf, type TMoreConfig } from '../people.js';
+import { type IAnswer, send } from '../registry.js';
 import { publishOf } from './packages.js';
 
-export const PASSWORD = 'correct horse battery';
+export { PASSWORD } from '../people.js';
+
 export const CORGI = 'application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*';
 
 /** `@s/a` as npm writes it in a path. */
@@ -72,52 +74,17 @@ export interface IPackument {
   >;
 }
 
-export interface INpmWorld {
-  registry: SmartRegistry;
-  anon: Actor;
-  /** ann, who may do everything but delete */
-  writer: Actor;
-  /** who may do everything */
-  admin: Actor;
-  /** ann with a read-only token */
-  reader: Actor;
-  /** a token of ann's with these restrictions */
-  tokenOf(options: ITokenOptions): Promise<Actor>;
-  /** the keys of packages, sorted as the store sorts them */
-  stored(): Promise<string[]>;
-  /** all keys but those of users and tokens */
-  everything(): Promise<string[]>;
-}
+export type INpmWorld = IPeople<Actor>;
 
 /** A registry with npm in it, and people. */
-export const npmWorld = async (
-  t: Pick<Test, 'teardown'>,
-  more: Omit<Partial<IRegistryConfig>, 'auth'> & { auth?: Partial<IRegistryConfig['auth']> } = {},
-): Promise<INpmWorld> => {
-  const registry = await startRegistry(t, {
-    npm: { enabled: true },
-    ...more,
-    auth: {
-      jwtSecret: 'a-secret-of-the-tests-that-is-long-enough',
-      tokenStore: 'memory',
-      users: [
-        { username: 'ann', password: PASSWORD, email: 'ann@example.org', scopes: ['npm:*:*:read', 'npm:*:*:write'] },
-        { username: 'root', password: PASSWORD, scopes: ['*:*:*:*'] },
-        { username: 'bob', password: PASSWORD },
-      ],
-      ...more.auth,
+export const npmWorld = (t: Pick<Test, 'teardown'>, more: TMoreConfig = {}): Promise<INpmWorld> =>
+  peopleOf(
+    t,
+    {
+      protocol: 'npm',
+      actor: Actor,
+      token: (auth, userId, readonly) => auth.createNpmToken(userId, readonly),
+      kept: /^npm\/packages\//,
     },
-  });
-  const auth = registry.getAuthManager();
-  const everything = () => storedKeys(registry);
-  return {
-    registry,
-    anon: new Actor(registry),
-    writer: new Actor(registry, await auth.createNpmToken('ann')),
-    admin: new Actor(registry, await auth.createNpmToken('root')),
-    reader: new Actor(registry, await auth.createNpmToken('ann', true)),
-    tokenOf: async (options) => new Actor(registry, await auth.createToken('ann', 'npm', options)),
-    stored: async () => (await everything()).filter((key) => key.startsWith('npm/packages/')),
-    everything,
-  };
-};
+    more,
+  );

@@ -82,16 +82,6 @@ export const writeDockerConfig = async ({ home, host }: IStation, { username, pa
   return folder;
 };
 
-export const succeeds = (t: Test, result: IRun, words?: RegExp): void => {
-  t.equal(result.code, 0, result.command, { clientOutput: result.output });
-  if (words) t.match(result.output, words, `it prints ${words}`);
-};
-
-export const fails = (t: Test, result: IRun, words: RegExp): void => {
-  t.ok(result.code, `${result.command} fails`, { clientOutput: result.output });
-  t.match(result.output, words, `and says why (${words})`);
-};
-
 /** Starts a daemon that one test needs. False, and one skipped test, where it does not start. */
 export const startDaemon = async (
   t: Test,

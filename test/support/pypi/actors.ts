@@ -1,10 +1,12 @@
 import type { Test } from 'tap';
-import type { IRegistryConfig, IRequestContext, ITokenOptions, SmartRegistry } from '../../../ts/index.js';
+import type { IRequestContext, SmartRegistry } from '../../../ts/index.js';
 import { type IPart, multipart } from '../multipart.js';
-import { type IAnswer, send, startRegistry, storedKeys } from '../registry.js';
+import { type IPeople, peopleOf, type TMoreConfig } from '../people.js';
+import { type IAnswer, send } from '../registry.js';
 import { hex, type IDistribution } from './distributions.js';
 
-export const PASSWORD = 'correct horse battery';
+export { PASSWORD } from '../people.js';
+
 export const JSON_TYPE = 'application/vnd.pypi.simple.v1+json';
 export const PIP_ACCEPT = `${JSON_TYPE}, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01`;
 
@@ -102,52 +104,17 @@ export class PypiActor {
   }
 }
 
-export interface IPypiWorld {
-  registry: SmartRegistry;
-  anon: PypiActor;
-  /** ann, who may do everything but delete */
-  writer: PypiActor;
-  /** who may do everything */
-  admin: PypiActor;
-  /** ann with a read-only token */
-  reader: PypiActor;
-  /** a token of ann's with these restrictions */
-  tokenOf(options: ITokenOptions): Promise<PypiActor>;
-  /** the keys of files and documents, sorted as the store sorts them */
-  stored(): Promise<string[]>;
-  /** all keys but those of users and tokens */
-  everything(): Promise<string[]>;
-}
+export type IPypiWorld = IPeople<PypiActor>;
 
 /** A registry with PyPI in it, and people. */
-export const pypiWorld = async (
-  t: Pick<Test, 'teardown'>,
-  more: Omit<Partial<IRegistryConfig>, 'auth'> & { auth?: Partial<IRegistryConfig['auth']> } = {},
-): Promise<IPypiWorld> => {
-  const registry = await startRegistry(t, {
-    pypi: { enabled: true },
-    ...more,
-    auth: {
-      jwtSecret: 'a-secret-of-the-tests-that-is-long-enough',
-      tokenStore: 'memory',
-      users: [
-        { username: 'ann', password: PASSWORD, scopes: ['pypi:*:*:read', 'pypi:*:*:write'] },
-        { username: 'root', password: PASSWORD, scopes: ['*:*:*:*'] },
-        { username: 'bob', password: PASSWORD },
-      ],
-      ...more.auth,
+export const pypiWorld = (t: Pick<Test, 'teardown'>, more: TMoreConfig = {}): Promise<IPypiWorld> =>
+  peopleOf(
+    t,
+    {
+      protocol: 'pypi',
+      actor: PypiActor,
+      token: (auth, userId, readonly) => auth.createPypiToken(userId, readonly),
+      kept: /^pypi\/(packages|metadata)\//,
     },
-  });
-  const auth = registry.getAuthManager();
-  const everything = () => storedKeys(registry);
-  return {
-    registry,
-    anon: new PypiActor(registry),
-    writer: new PypiActor(registry, await auth.createPypiToken('ann')),
-    admin: new PypiActor(registry, await auth.createPypiToken('root')),
-    reader: new PypiActor(registry, await auth.createPypiToken('ann', true)),
-    tokenOf: async (options) => new PypiActor(registry, await auth.createToken('ann', 'pypi', options)),
-    stored: async () => (await everything()).filter((key) => /^pypi\/(packages|metadata)\//.test(key)),
-    everything,
-  };
-};
+    more,
+  );

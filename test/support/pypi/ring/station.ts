@@ -169,15 +169,3 @@ const uploadByHand = async (url: string, who: IServer['admin'], file: IRingFile)
   const answer = await fetch(url, { method: 'POST', body: form, headers: { authorization: basic(who) } });
   if (!answer.ok) throw new Error(`${file.filename}: ${answer.status} ${await answer.text()}`);
 };
-
-/** The command ended well, and printed this. */
-export const succeeds = (t: Test, result: IRun, words?: RegExp): void => {
-  t.equal(result.code, 0, result.command, { clientOutput: result.output });
-  if (words) t.match(result.output, words, `it prints ${words}`);
-};
-
-/** The command failed, and printed why. */
-export const fails = (t: Test, result: IRun, words: RegExp): void => {
-  t.ok(result.code, `${result.command} fails`, { clientOutput: result.output });
-  t.match(result.output, words, `and says why (${words})`);
-};

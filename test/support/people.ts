@@ -1,0 +1,71 @@
+import type { Test } from 'tap';
+import type { AuthManager, IRegistryConfig, ITokenOptions, IUserConfig, SmartRegistry } from '../../ts/index.js';
+import { startRegistry, storedKeys } from './registry.js';
+
+export const PASSWORD = 'correct horse battery';
+
+export type TMoreConfig = Omit<Partial<IRegistryConfig>, 'auth'> & { auth?: Partial<IRegistryConfig['auth']> };
+
+/** A registry, and callers with different rights. */
+export interface IPeople<TActor> {
+  registry: SmartRegistry;
+  anon: TActor;
+  /** ann, who may do everything but delete */
+  writer: TActor;
+  /** who may do everything */
+  admin: TActor;
+  /** ann with a read-only token */
+  reader: TActor;
+  /** a token of ann's with these restrictions */
+  tokenOf(options: ITokenOptions): Promise<TActor>;
+  /** the keys of documents and artifacts, sorted as the store sorts them */
+  stored(): Promise<string[]>;
+  /** all keys but those of users and tokens */
+  everything(): Promise<string[]>;
+}
+
+interface IPeopleOptions<TActor> {
+  protocol: 'npm' | 'cargo' | 'composer' | 'pypi';
+  actor: new (registry: SmartRegistry, token?: string) => TActor;
+  /** makes the tokens of ann and root */
+  token(auth: AuthManager, userId: string, readonly?: boolean): Promise<string>;
+  /** what `stored` returns */
+  kept: RegExp;
+  /** more of bob's account, e.g. his scopes */
+  bob?: Partial<IUserConfig>;
+}
+
+/** A registry with this protocol in it, and people. */
+export const peopleOf = async <TActor>(
+  t: Pick<Test, 'teardown'>,
+  { protocol, actor: Actor, token, kept, bob }: IPeopleOptions<TActor>,
+  more: TMoreConfig,
+): Promise<IPeople<TActor>> => {
+  const scopes = [`${protocol}:*:*:read`, `${protocol}:*:*:write`];
+  const registry = await startRegistry(t, {
+    [protocol]: { enabled: true },
+    ...more,
+    auth: {
+      jwtSecret: 'a-secret-of-the-tests-that-is-long-enough',
+      tokenStore: 'memory',
+      users: [
+        { username: 'ann', password: PASSWORD, email: 'ann@example.org', scopes },
+        { username: 'root', password: PASSWORD, scopes: ['*:*:*:*'] },
+        { username: 'bob', password: PASSWORD, ...bob },
+      ],
+      ...more.auth,
+    },
+  });
+  const auth = registry.getAuthManager();
+  const everything = () => storedKeys(registry);
+  return {
+    registry,
+    anon: new Actor(registry),
+    writer: new Actor(registry, await token(auth, 'ann')),
+    admin: new Actor(registry, await token(auth, 'root')),
+    reader: new Actor(registry, await token(auth, 'ann', true)),
+    tokenOf: async (options) => new Actor(registry, await auth.createToken('ann', protocol, options)),
+    stored: async () => (await everything()).filter((key) => kept.test(key)),
+    everything,
+  };
+};
