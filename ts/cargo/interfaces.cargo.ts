@@ -108,7 +108,7 @@ export interface ICargoSearchEntry extends ICrateAbout {
   modified: string;
 }
 
-/** What a crate file does not tell of the registries of its dependencies. */
+/** Registries of dependencies that a crate file does not name. */
 export interface IPackedIndexes {
   /** the index URL of the registry that the crate goes to, if it is known: a publish names that one with null */
   own?: string | undefined;

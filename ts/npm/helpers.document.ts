@@ -1,4 +1,5 @@
 import semver from 'semver';
+import { without } from '../core/base/helpers.values.js';
 import { notFound, RegistryError } from '../core/classes.registryerror.js';
 import type { IWriteStamp } from '../core/storage/interfaces.storage.js';
 import type { INpmArtifact, INpmDocument, INpmManifest, INpmPerson, IPublication, IReadme } from './interfaces.npm.js';
@@ -10,12 +11,6 @@ import { assertTag } from './wire/wire.names.js';
  * half the time of `fromEntries`, and a package may have thousands of versions.) No member is ever `undefined`: so
  * storage knows that a written document need not be parsed before it is returned.
  */
-
-const without = <T>(record: Record<string, T>, keys: Iterable<string>): Record<string, T> => {
-  const copy = { ...record };
-  for (const key of keys) delete copy[key];
-  return copy;
-};
 
 const withEntries = <T>(record: Record<string, T>, entries: Iterable<[string, T]>): Record<string, T> => {
   const copy = { ...record };

@@ -2,7 +2,7 @@ import { RegistryError } from '../core/classes.registryerror.js';
 import type { ICommandInput, IRegistryCommand } from '../core/interfaces.commands.js';
 import { commandNamed, optionText } from '../core/pipeline/helpers.commands.js';
 import { changeStatus, changeYank, deleteFiles, type IChangePlace } from './helpers.changes.js';
-import { existing, type TSelection } from './helpers.document.js';
+import { existing, statusOf, type TSelection } from './helpers.document.js';
 import type { IPypiParts } from './interfaces.parts.js';
 import type { IPypiDocument } from './interfaces.pypi.js';
 import { documentKey } from './keys.pypi.js';
@@ -88,7 +88,7 @@ export const PYPI_COMMANDS: readonly IPypiCommand[] = [
         wanted === undefined
           ? existing((await place.storage.read<IPypiDocument>(key))?.value, place.project)
           : await changeStatus(place, parseStatus({ status: wanted, reason: optionText(input, 'reason') }), true);
-      const { status, reason } = document.status ?? { status: 'active' };
+      const { status, reason } = statusOf(document);
       input.print(`${place.project} is ${status}${reason === undefined ? '' : `: ${reason}`}`);
     },
   },

@@ -1,9 +1,10 @@
+import { without } from '../core/base/helpers.values.js';
 import { notFound, RegistryError } from '../core/classes.registryerror.js';
 import { timeOfChange } from '../core/storage/helpers.changetime.js';
 import type { IWriteStamp } from '../core/storage/interfaces.storage.js';
 import type { IDeletedFile, IProjectStatus, IPypiDocument, IPypiFile } from './interfaces.pypi.js';
 import { fileIdentity, parseFileName } from './wire/wire.filenames.js';
-import { canonicalVersion } from './wire/wire.versions.js';
+import { filesOfVersion } from './wire/wire.files.js';
 
 /**
  * Changes of a stored document, as pure functions: arguments are frozen and stay unchanged, results are new. No member
@@ -29,25 +30,6 @@ export const written = (document: IPypiDocument | null, project: string): IPypiD
 export const fileOf = (document: IPypiDocument | null | undefined, filename: string): IPypiFile | null =>
   document && Object.hasOwn(document.files, filename) ? (document.files[filename] as IPypiFile) : null;
 
-/** Canonical versions of files; a write shares all files but those that it changes with the document before it. */
-const canonicals = new WeakMap<IPypiFile, string | null>();
-
-const canonicalOf = (file: IPypiFile): string | null => {
-  let canonical = canonicals.get(file);
-  if (canonical === undefined) {
-    canonical = canonicalVersion(file.version);
-    canonicals.set(file, canonical);
-  }
-  return canonical;
-};
-
-/** The files of a release, in whatever spelling the version is asked for. */
-export const filesOfVersion = (document: IPypiDocument, version: string): IPypiFile[] => {
-  const canonical = canonicalVersion(version);
-  if (canonical === null) return [];
-  return Object.values(document.files).filter((file) => canonicalOf(file) === canonical);
-};
-
 const touched = (document: IPypiDocument, stamp: IWriteStamp): IPypiDocument => ({
   ...document,
   serial: document.serial + 1,
@@ -60,18 +42,15 @@ const withFiles = (document: IPypiDocument, files: IPypiFile[]): IPypiDocument['
   return changed;
 };
 
-const without = <T>(record: Record<string, T>, keys: string[]): Record<string, T> => {
-  const copy = { ...record };
-  for (const key of keys) delete copy[key];
-  return copy;
-};
-
 const identityOf = ({ filename, version }: Pick<IPypiFile, 'filename' | 'version'>): string =>
   fileIdentity(parseFileName(filename), version);
 
+/** The status of a project (PEP 792). */
+export const statusOf = (document: IPypiDocument | null): IProjectStatus => document?.status ?? { status: 'active' };
+
 /** Throws if the status of the project forbids uploads (PEP 792). */
 export const assertTakesUploads = (document: IPypiDocument | null, project: string): void => {
-  const { status, reason } = document?.status ?? { status: 'active' };
+  const { status, reason } = statusOf(document);
   if (status !== 'archived' && status !== 'quarantined') return;
   const why = reason === undefined ? '' : `: ${reason}`;
   throw new RegistryError('forbidden', `The project ${project} is ${status} and takes no uploads${why}`);
@@ -96,7 +75,7 @@ export interface IUploadRules {
 
 const assertFree = (document: IPypiDocument, file: TNewFile, { allowRepublish }: IUploadRules): void => {
   const identity = identityOf(file);
-  for (const other of filesOfVersion(document, file.version)) {
+  for (const other of filesOfVersion(Object.values(document.files), file.version)) {
     if (other.filename === file.filename) {
       throw taken(file.filename, 'Its content differs, and a file of an index never changes: use another version.');
     }
@@ -124,7 +103,7 @@ const isThere = (document: IPypiDocument | null, { filename, sha256 }: TNewFile)
 
 /** The reason of a release that is yanked with all its files, which a file that comes later inherits. */
 const inheritedYank = (document: IPypiDocument, version: string): string | undefined => {
-  const files = filesOfVersion(document, version);
+  const files = filesOfVersion(Object.values(document.files), version);
   return files.length > 0 && files.every(({ yanked }) => yanked !== undefined) ? files[0]?.yanked : undefined;
 };
 
@@ -171,7 +150,7 @@ export const selectFiles = (document: IPypiDocument, project: string, selection:
     if (!file) throw notFound(`The project ${project} has no file ${selection.filename.slice(0, 300)}`);
     return [file];
   }
-  const files = filesOfVersion(document, selection.version);
+  const files = filesOfVersion(Object.values(document.files), selection.version);
   if (files.length === 0) throw notFound(`The project ${project} has no version ${selection.version.slice(0, 300)}`);
   return files;
 };
@@ -212,7 +191,7 @@ export const setStatus = (
   { status, reason }: IProjectStatus,
   stamp: IWriteStamp,
 ): IPypiDocument => {
-  const before = document.status ?? { status: 'active' };
+  const before = statusOf(document);
   if (before.status === status && before.reason === reason) return document;
   const { status: _, ...rest } = touched(document, stamp);
   if (status === 'active') return rest;

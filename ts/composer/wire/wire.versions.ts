@@ -77,7 +77,7 @@ export const normalizeVersion = (text: string): string | null => {
 /** Whether a normalised version is one that changes: `dev-main`, `1.9999999.9999999.9999999-dev`. */
 export const isDev = (normalized: string): boolean => normalized.startsWith('dev-') || normalized.endsWith('-dev');
 
-/** Whether a normalised version is none of dev, alpha, beta and RC. */
+/** Whether a normalised version is stable: not dev, alpha, beta or RC. */
 export const isStable = (normalized: string): boolean => !isDev(normalized) && !/-(?:alpha|beta|RC)/.test(normalized);
 
 export interface IParsedVersion {

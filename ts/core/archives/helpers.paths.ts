@@ -1,7 +1,4 @@
-import { RegistryError } from '../classes.registryerror.js';
-
-export const invalidArchive = (message: string, cause?: unknown): RegistryError =>
-  new RegistryError('invalid', message, { cause });
+import { invalid } from '../classes.registryerror.js';
 
 /**
  * The segments of a name in an archive, without empty and `.` ones. A backslash separates too, because unpackers on
@@ -10,7 +7,7 @@ export const invalidArchive = (message: string, cause?: unknown): RegistryError 
 export const segmentsOf = (noun: string, name: string): string[] => {
   const segments = name.split(/[/\\]/).filter((segment) => segment !== '' && segment !== '.');
   if (/^[/\\]/.test(name) || segments.includes('..')) {
-    throw invalidArchive(`${noun} contains a path that leads out of its folder`);
+    throw invalid(`${noun} contains a path that leads out of its folder`);
   }
   return segments;
 };
@@ -18,8 +15,8 @@ export const segmentsOf = (noun: string, name: string): string[] => {
 /** Throws `invalid` if unpackers would not all read this name in the same way. */
 export const assertPlainName = (noun: string, name: string): void => {
   // a C library ends a name at a NUL, and a terminal obeys the other control characters
-  if (/[\u0000-\u001f\u007f]/.test(name)) throw invalidArchive(`${noun} contains a name with a control character`);
-  if (/^[A-Za-z]:/.test(name)) throw invalidArchive(`${noun} contains a name that begins with a drive letter`);
+  if (/[\u0000-\u001f\u007f]/.test(name)) throw invalid(`${noun} contains a name with a control character`);
+  if (/^[A-Za-z]:/.test(name)) throw invalid(`${noun} contains a name that begins with a drive letter`);
 };
 
 /**
@@ -67,8 +64,7 @@ export class LinkGuard {
     if (this.links.size > 0) {
       this.assertNotBelow(sameFile(path).split('/'));
       // not in any case: repositories for Linux have `readme.md` as a link to `README.md`
-      if (this.links.has(path))
-        throw invalidArchive(`${this.noun} contains a link and something else of the same name`);
+      if (this.links.has(path)) throw invalid(`${this.noun} contains a link and something else of the same name`);
     }
     if (isLink) this.add(path);
   }
@@ -76,7 +72,7 @@ export class LinkGuard {
   private assertNotBelow(segments: readonly string[]): void {
     let folder: IFolder | undefined = this.tree;
     for (const segment of segments) {
-      if (folder.isLink) throw invalidArchive(`${this.noun} contains a file below a link`);
+      if (folder.isLink) throw invalid(`${this.noun} contains a file below a link`);
       folder = folder.children.get(segment);
       if (!folder) return;
     }

@@ -73,8 +73,8 @@ export class PackageOwners {
   }
 
   /**
-   * Resolves if the caller may change the owners of `name`: a user who is an owner, with a token that has every right that
-   * an owner gets, or an administrator: a caller with every right to every name of this type.
+   * Resolves if the caller may change the owners of `name`. An owner may, if the token has every right that an owner
+   * gets. An administrator may: a caller with every right to every name of this type.
    * @throws RegistryError `unauthenticated`, `forbidden`
    */
   public async authorizeChange(token: IAuthToken | null, name: string): Promise<void> {

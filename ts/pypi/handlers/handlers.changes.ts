@@ -1,9 +1,9 @@
 import { RegistryError } from '../../core/classes.registryerror.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { changeStatus, changeYank, deleteFiles, type IChangePlace } from '../helpers.changes.js';
-import { existing, type TSelection } from '../helpers.document.js';
+import { existing, statusOf, type TSelection } from '../helpers.document.js';
 import type { IPypiParts } from '../interfaces.parts.js';
-import type { IProjectStatus, IPypiDocument } from '../interfaces.pypi.js';
+import type { IPypiDocument } from '../interfaces.pypi.js';
 import { documentKey } from '../keys.pypi.js';
 import { assertReadableName } from '../wire/wire.names.js';
 import { parseStatus, parseYank } from '../wire/wire.status.js';
@@ -53,8 +53,6 @@ export const remove = async (call: RegistryCall, pypi: IPypiParts): Promise<obje
   await deleteFiles(placeOf(call, pypi), selectionOf(call));
   return { deleted: true };
 };
-
-const statusOf = ({ status }: IPypiDocument): IProjectStatus => status ?? { status: 'active' };
 
 /** GET /{project}/status. */
 export const getStatus = async (call: RegistryCall): Promise<object> => {

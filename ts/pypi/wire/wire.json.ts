@@ -1,7 +1,8 @@
 import type { ICoreMetadata, IPypiDocument, IPypiFile } from '../interfaces.pypi.js';
+import { filesOfVersion, groupByVersion } from './wire.files.js';
 import { fieldOf } from './wire.metadata.js';
-import { filePath, groupByVersion, offeredFiles } from './wire.simple.js';
-import { canonicalVersion, isPrerelease, sortedByVersion } from './wire.versions.js';
+import { filePath, offeredFiles } from './wire.simple.js';
+import { isPrerelease, sortedByVersion } from './wire.versions.js';
 
 /** Fields of the metadata that the JSON API shows as one text: its own name -> that of the field. */
 const TEXTS: readonly (readonly [string, string])[] = [
@@ -101,11 +102,6 @@ export const latestVersion = (files: IPypiFile[]): string | undefined => {
   return best && sortedByVersion(best, ({ version }) => version).at(-1)?.version;
 };
 
-const ofVersion = (files: IPypiFile[], version: string): IPypiFile[] => {
-  const canonical = canonicalVersion(version);
-  return files.filter((file) => canonicalVersion(file.version) === canonical);
-};
-
 /** The version and the files that an answer of the JSON API is about. */
 export interface IJsonSubject {
   version: string;
@@ -120,7 +116,7 @@ export const jsonSubject = (document: IPypiDocument, version?: string): IJsonSub
   // a quarantined project still has its description
   const all = Object.values(document.files);
   const wanted = version ?? latestVersion(all);
-  const files = wanted === undefined || canonicalVersion(wanted) === null ? [] : ofVersion(all, wanted);
+  const files = wanted === undefined ? [] : filesOfVersion(all, wanted);
   const [first] = files;
   if (!first) return null;
   const shown = files.find(({ packagetype }) => packagetype === 'bdist_wheel') ?? first;
@@ -142,7 +138,7 @@ export const renderJson = (
     info: infoOf(metadata, version, files, `${publicUrl}/simple/${project}/`),
     last_serial: document.serial,
     releases: Object.fromEntries(releases),
-    urls: listed(ofVersion(offered, version)),
+    urls: listed(filesOfVersion(offered, version)),
     vulnerabilities: [],
   };
 };

@@ -1,7 +1,7 @@
 import { escapeHtml } from '../../core/pipeline/helpers.html.js';
 import type { IPypiDocument, IPypiFile } from '../interfaces.pypi.js';
+import { groupByVersion } from './wire.files.js';
 import { API_VERSION } from './wire.forms.js';
-import { canonicalVersion } from './wire.versions.js';
 
 /** What the links of a page begin with, and what only some callers may be shown. */
 export interface IPageOptions {
@@ -22,21 +22,6 @@ const provenancePath = (project: string, { filename, version }: IPypiFile): stri
 /** The files that the project offers: none if it is quarantined (PEP 792). */
 export const offeredFiles = ({ files, status }: IPypiDocument): IPypiFile[] =>
   status?.status === 'quarantined' ? [] : Object.values(files);
-
-/**
- * The files of each version, in the order of their first uploads. The first spelling of equal versions counts, so the
- * version of a group is that of its first file.
- */
-export const groupByVersion = (files: IPypiFile[]): [IPypiFile, ...IPypiFile[]][] => {
-  const groups = new Map<string | null, [IPypiFile, ...IPypiFile[]]>();
-  for (const file of files) {
-    const canonical = canonicalVersion(file.version);
-    const group = groups.get(canonical);
-    if (group) group.push(file);
-    else groups.set(canonical, [file]);
-  }
-  return [...groups.values()];
-};
 
 const fileJson = (file: IPypiFile, { project, publicUrl, isSecure }: IPageOptions): object => {
   const isWheel = file.packagetype === 'bdist_wheel';

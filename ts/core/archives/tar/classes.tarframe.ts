@@ -1,4 +1,4 @@
-import { invalidArchive } from '../helpers.paths.js';
+import { invalid } from '../../classes.registryerror.js';
 import {
   assertNumbers,
   assertOneMeaning,
@@ -64,7 +64,7 @@ export class TarFrame {
   public finish(): void {
     if (!this.strict) return;
     if (this.left > 0 || this.filled > 0 || this.forerunners !== '') {
-      throw invalidArchive(`${this.noun} is cut short`);
+      throw invalid(`${this.noun} is cut short`);
     }
   }
 
@@ -72,7 +72,7 @@ export class TarFrame {
     this.filled = 0;
     if (!this.strict) assertReadableSize(this.noun, this.header);
     else if (this.header.every((byte) => byte === 0)) this.ended = true;
-    else if (this.ended) throw invalidArchive(`${this.noun} has content behind its end`);
+    else if (this.ended) throw invalid(`${this.noun} has content behind its end`);
     else this.begin();
   }
 
@@ -85,7 +85,7 @@ export class TarFrame {
     this.follow(type);
     this.left = Math.ceil(size / BLOCK) * BLOCK;
     if (type !== 'g' && !FORERUNNERS.includes(type)) return;
-    if (size > MAX_TEXT) throw invalidArchive(`${noun} has too long a name or pax header`);
+    if (size > MAX_TEXT) throw invalid(`${noun} has too long a name or pax header`);
     this.forerunner = { type, size, parts: [] };
     if (size === 0) this.endForerunner();
   }
@@ -99,7 +99,7 @@ export class TarFrame {
     }
     const before = this.forerunners;
     if (before.includes(type) || before.includes('x') || (type === 'x' && before !== '')) {
-      throw invalidArchive(`${this.noun} has an entry with two names`);
+      throw invalid(`${this.noun} has an entry with two names`);
     }
     this.forerunners += type;
   }
@@ -112,6 +112,6 @@ export class TarFrame {
     const text = Buffer.concat(parts).subarray(0, size);
     if (type === 'x' || type === 'g') assertPaxRecords(noun, type, text);
     // some readers take the name in the entry's own header then
-    else if (!text[0]) throw invalidArchive(`${noun} has an entry with an empty name`);
+    else if (!text[0]) throw invalid(`${noun} has an entry with an empty name`);
   }
 }

@@ -1,5 +1,4 @@
-import type { RegistryError } from '../../classes.registryerror.js';
-import { invalidArchive } from '../helpers.paths.js';
+import { invalid, type RegistryError } from '../../classes.registryerror.js';
 
 /** The fields of tar headers in which readers differ. */
 
@@ -19,7 +18,7 @@ const NUMBERS = [
   [337, 345],
 ] as const;
 
-const impossible = (noun: string): RegistryError => invalidArchive(`${noun} has an entry with an impossible size`);
+const impossible = (noun: string): RegistryError => invalid(`${noun} has an entry with an impossible size`);
 
 export const typeOf = (header: Buffer): string => String.fromCharCode(header.readUInt8(TYPE));
 
@@ -46,7 +45,7 @@ export const assertNumbers = (noun: string, header: Buffer): void => {
     const first = header.readUInt8(start);
     const text = header.toString('latin1', start, end).replace(/\0.*$/s, '');
     if (first !== 0x80 && first !== 0xff && !/^ *[0-7]* *$/.test(text)) {
-      throw invalidArchive(`${noun} has an entry with a malformed number in its header`);
+      throw invalid(`${noun} has an entry with a malformed number in its header`);
     }
   }
 };
@@ -67,7 +66,7 @@ export const assertReadableSize = (noun: string, block: Buffer): void => {
   const isPax = 'xg'.includes(typeOf(block));
   const isLong = isPax && (first === 0x80 || Number.parseInt(digits, 8) > MAX_LENIENT_PAX);
   if ((isReadable && !isLong) || !hasChecksum(block)) return;
-  throw isLong ? invalidArchive(`${noun} has too long a pax header`) : impossible(noun);
+  throw isLong ? invalid(`${noun} has too long a pax header`) : impossible(noun);
 };
 
 const hasChecksum = (block: Buffer): boolean => {
@@ -81,12 +80,12 @@ export const assertOneMeaning = (noun: string, header: Buffer, size: number): vo
   const type = typeOf(header);
   const name = header.toString('latin1', 0, 100).replace(/\0.*$/s, '');
   const isFolder = '123456'.includes(type) || ('0\0'.includes(type) && name.endsWith('/'));
-  if (size > 0 && isFolder) throw invalidArchive(`${noun} has a folder or a link with content`);
+  if (size > 0 && isFolder) throw invalid(`${noun} has a folder or a link with content`);
   // an old form of `L`, which Python takes for a file
-  if (type === 'N') throw invalidArchive(`${noun} contains an entry of an outdated kind`);
+  if (type === 'N') throw invalid(`${noun} contains an entry of an outdated kind`);
   // Python takes these bytes for a part of the name, and others do not
   const isGnu = header.toString('latin1', MAGIC, MAGIC + 6) === 'ustar ';
-  if (isGnu && header.readUInt8(PREFIX) !== 0) throw invalidArchive(`${noun} has an entry with two names`);
+  if (isGnu && header.readUInt8(PREFIX) !== 0) throw invalid(`${noun} has an entry with two names`);
 };
 
 /** Fields that say which entry it is, and where its content ends. */
@@ -101,7 +100,7 @@ const MAX_RECORDS = 1000;
  */
 const paxKeys = (noun: string, content: Buffer): Set<string> => {
   const keys = new Set<string>();
-  const malformed = () => invalidArchive(`${noun} has a malformed pax header`);
+  const malformed = () => invalid(`${noun} has a malformed pax header`);
   for (let rest = content; rest.length > 0 && rest[0] !== 0; ) {
     const [start = '', length = ''] = /^([0-9]{1,9}) /.exec(rest.toString('latin1', 0, 10)) ?? [];
     const record = rest.subarray(start.length, Number(length));
@@ -121,9 +120,9 @@ const paxKeys = (noun: string, content: Buffer): Set<string> => {
  */
 export const assertPaxRecords = (noun: string, type: string, content: Buffer): void => {
   for (const key of paxKeys(noun, content)) {
-    if (key.startsWith('GNU.sparse.')) throw invalidArchive(`${noun} contains a sparse file`);
+    if (key.startsWith('GNU.sparse.')) throw invalid(`${noun} contains a sparse file`);
     if (type === 'g' && DECISIVE.includes(key)) {
-      throw invalidArchive(`${noun} has a global pax header with a ${key}`);
+      throw invalid(`${noun} has a global pax header with a ${key}`);
     }
   }
 };

@@ -1,6 +1,7 @@
 import type tar from 'tar-stream';
-import { RegistryError } from '../../classes.registryerror.js';
-import { assertPlainName, invalidArchive, LinkGuard, segmentsOf, staysInside } from '../helpers.paths.js';
+import { gather } from '../../base/helpers.streams.js';
+import { invalid, RegistryError } from '../../classes.registryerror.js';
+import { assertPlainName, LinkGuard, segmentsOf, staysInside } from '../helpers.paths.js';
 import type { ITarEntry, ITarRules } from './interfaces.tar.js';
 
 /** See `IArchiveLimits.maxEntries`. */
@@ -31,29 +32,22 @@ const assertLink = (
   { noun, links }: ITarRules,
 ): void => {
   if (links === 'any') return;
-  if (links === 'refuse') throw invalidArchive(`${noun} contains a link`);
+  if (links === 'refuse') throw invalid(`${noun} contains a link`);
   const top = topFolder === undefined ? [] : [topFolder];
   const target = header.linkname ?? '';
   // a hard link names a path of the archive, a symbolic one a path that starts at its own folder
   const from = header.type === 'link' ? [''] : segments;
-  if (!staysInside(from, target, top)) throw invalidArchive(`${noun} contains a link that leads out of its folder`);
+  if (!staysInside(from, target, top)) throw invalid(`${noun} contains a link that leads out of its folder`);
 };
 
 const assertStrict = ({ name, type, pax }: tar.Header, kind: ITarEntry['kind'], noun: string): void => {
   assertPlainName(noun, name);
-  if (Buffer.byteLength(name) > MAX_NAME)
-    throw invalidArchive(`${noun} contains a name of more than ${MAX_NAME} bytes`);
-  if (kind === 'other') throw invalidArchive(`${noun} contains an entry that is no file, folder or link (${type})`);
+  if (Buffer.byteLength(name) > MAX_NAME) throw invalid(`${noun} contains a name of more than ${MAX_NAME} bytes`);
+  if (kind === 'other') throw invalid(`${noun} contains an entry that is no file, folder or link (${type})`);
   const size = (pax as { size?: string } | null | undefined)?.size;
   if (size !== undefined && !(/^\d+$/.test(size) && Number(size) >= MAX_OCTAL)) {
-    throw invalidArchive(`${noun} has a size in a pax header that belongs into the entry's own header`);
+    throw invalid(`${noun} has a size in a pax header that belongs into the entry's own header`);
   }
-};
-
-const bytesOf = async (source: AsyncIterable<unknown>): Promise<Buffer> => {
-  const parts: Uint8Array[] = [];
-  for await (const part of source) parts.push(part as Uint8Array);
-  return Buffer.concat(parts);
 };
 
 /** The entries of a tar archive, checked. What the caller does not read is skipped. */
@@ -78,7 +72,7 @@ export async function* tarEntries(extract: tar.Extract, rules: ITarRules): Async
     if (rules.links !== 'any') guard.check(segments, kind === 'link');
     const isInside = segments.length > 1 || kind === 'directory';
     if (topFolder !== undefined && !(isInside && (segments[0] ?? topFolder) === topFolder)) {
-      throw invalidArchive(`${noun} has something outside its folder ${topFolder}/`);
+      throw invalid(`${noun} has something outside its folder ${topFolder}/`);
     }
     let isRead = false;
     yield {
@@ -87,9 +81,9 @@ export async function* tarEntries(extract: tar.Extract, rules: ITarRules): Async
       kind,
       size,
       bytes: async (limit) => {
-        if (size > limit) throw invalidArchive(`${noun} has a ${segments.at(-1)} that is too large`);
+        if (size > limit) throw invalid(`${noun} has a ${segments.at(-1)} that is too large`);
         isRead = true;
-        return bytesOf(stream);
+        return gather(stream as AsyncIterable<Uint8Array>);
       },
     };
     if (!isRead) stream.resume();

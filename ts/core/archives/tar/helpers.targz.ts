@@ -1,7 +1,6 @@
 import { createGunzip, gunzipSync } from 'node:zlib';
 import tar from 'tar-stream';
-import { RegistryError } from '../../classes.registryerror.js';
-import { invalidArchive } from '../helpers.paths.js';
+import { invalid, RegistryError } from '../../classes.registryerror.js';
 import { TarFrame } from './classes.tarframe.js';
 import { tarEntries, tooManyBytes } from './helpers.tarentries.js';
 import type { ITarRules, TTarVisitor } from './interfaces.tar.js';
@@ -11,13 +10,13 @@ const SMALL = 64 * 1024;
 const SMALL_UNPACKED = 512 * 1024;
 
 const notGzip = ({ noun }: ITarRules, cause?: unknown): RegistryError =>
-  invalidArchive(`${noun} is not a gzip file, or it is damaged`, cause);
+  invalid(`${noun} is not a gzip file, or it is damaged`, cause);
 
 const notTar = ({ noun }: ITarRules, cause?: unknown): RegistryError =>
-  invalidArchive(`${noun} is not a tar archive, or it is damaged`, cause);
+  invalid(`${noun} is not a tar archive, or it is damaged`, cause);
 
 const behindGzip = ({ noun }: ITarRules): RegistryError =>
-  invalidArchive(`${noun} has content behind the end of its gzip file`);
+  invalid(`${noun} has content behind the end of its gzip file`);
 
 /** The archive in a complete gzip file; undefined if it is too large to be unpacked at once. */
 const unpackSmall = (bytes: Uint8Array, rules: ITarRules): Buffer | undefined => {

@@ -1,4 +1,4 @@
-import { invalidArchive } from '../helpers.paths.js';
+import { invalid } from '../../classes.registryerror.js';
 import type { TWanted } from '../interfaces.archives.js';
 import type { ITarTexts, TTarVisitor } from './interfaces.tar.js';
 
@@ -20,8 +20,8 @@ export const collectTexts =
       if (entry.kind === 'file') unpackedSize += entry.size;
       const limit = entry.kind === 'directory' ? undefined : wanted(entry.path);
       if (limit === undefined) continue;
-      if (entry.kind !== 'file') throw invalidArchive(`${noun} has a ${entry.segments.at(-1)} that is no file`);
-      if (texts.has(entry.path)) throw invalidArchive(`${noun} has ${entry.path} twice`);
+      if (entry.kind !== 'file') throw invalid(`${noun} has a ${entry.segments.at(-1)} that is no file`);
+      if (texts.has(entry.path)) throw invalid(`${noun} has ${entry.path} twice`);
       texts.set(entry.path, await entry.bytes(limit));
     }
     return { texts, entryCount, unpackedSize, topFolder };

@@ -1,4 +1,4 @@
-import { invalidArchive } from '../helpers.paths.js';
+import { invalid } from '../../classes.registryerror.js';
 
 /** A reader that is suspended until more bytes have come. */
 export type TSteps<T> = Generator<undefined, T, void>;
@@ -37,11 +37,11 @@ export class ByteFeed {
 
   /** Waits for more bytes than there are now. Throws `invalid` if there are none. */
   public *more(): TSteps<void> {
-    if (this.ended) throw invalidArchive(`${this.noun} is cut short`);
+    if (this.ended) throw invalid(`${this.noun} is cut short`);
     const before = this.unread.length;
     do yield;
     while (this.unread.length === before && !this.ended);
-    if (this.unread.length === before) throw invalidArchive(`${this.noun} is cut short`);
+    if (this.unread.length === before) throw invalid(`${this.noun} is cut short`);
   }
 
   /** The next bytes; for headers, not for content. */
@@ -63,6 +63,6 @@ export class ByteFeed {
   /** Waits for the end. Throws `invalid` if there are more bytes. */
   public *close(): TSteps<void> {
     while (!this.ended && this.unread.length === 0) yield;
-    if (this.unread.length > 0) throw invalidArchive(`${this.noun} has content behind its end`);
+    if (this.unread.length > 0) throw invalid(`${this.noun} has content behind its end`);
   }
 }

@@ -1,5 +1,4 @@
-import type { RegistryError } from '../../classes.registryerror.js';
-import { invalidArchive } from '../helpers.paths.js';
+import { invalid, type RegistryError } from '../../classes.registryerror.js';
 import type { ByteFeed, TSteps } from './classes.bytefeed.js';
 import type { IZipLocal, ZipLocals } from './classes.ziplocals.js';
 import {
@@ -61,7 +60,7 @@ export class ZipDirectory {
   }
 
   private wrong(what: string): RegistryError {
-    return invalidArchive(`${this.rules.noun} ${what}`);
+    return invalid(`${this.rules.noun} ${what}`);
   }
 
   private *entry(): TSteps<void> {

@@ -1,6 +1,6 @@
 import { GatheredBytes } from '../../base/helpers.gathering.js';
-import { RegistryError } from '../../classes.registryerror.js';
-import { assertPlainName, invalidArchive, segmentsOf } from '../helpers.paths.js';
+import { invalid, RegistryError } from '../../classes.registryerror.js';
+import { assertPlainName, segmentsOf } from '../helpers.paths.js';
 import type { ByteFeed, TSteps } from './classes.bytefeed.js';
 import {
   descriptorBefore,
@@ -62,10 +62,10 @@ export class ZipLocals {
     const method = fixed.readUInt16LE(4);
     const nameLength = fixed.readUInt16LE(22);
     const extraLength = fixed.readUInt16LE(24);
-    if (flags & REFUSED_FLAGS) throw invalidArchive(`${noun} contains an encrypted or a patched file`);
+    if (flags & REFUSED_FLAGS) throw invalid(`${noun} contains an encrypted or a patched file`);
     if (method !== 0 && method !== 8)
-      throw invalidArchive(`${noun} uses compression method ${method}; only deflate is allowed`);
-    if (nameLength > MAX_NAME) throw invalidArchive(`${noun} contains a name of more than ${MAX_NAME} bytes`);
+      throw invalid(`${noun} uses compression method ${method}; only deflate is allowed`);
+    if (nameLength > MAX_NAME) throw invalid(`${noun} contains a name of more than ${MAX_NAME} bytes`);
     const [crc, packedSize, size] = [fixed.readUInt32LE(10), fixed.readUInt32LE(14), fixed.readUInt32LE(18)] as const;
     const raw = yield* feed.take(nameLength);
     const rawName = raw.toString('latin1');
@@ -86,11 +86,11 @@ export class ZipLocals {
     const { noun, maxEntries = MAX_ENTRIES } = this.rules;
     const { name } = header;
     assertPlainName(noun, name);
-    if (name.includes('\\')) throw invalidArchive(`${noun} contains a name with a backslash`);
+    if (name.includes('\\')) throw invalid(`${noun} contains a name with a backslash`);
     const path = segmentsOf(noun, name).join('/');
     const isDirectory = name.endsWith('/');
-    if (path === '' && !isDirectory) throw invalidArchive(`${noun} contains a file without a name`);
-    if (this.paths.has(path)) throw invalidArchive(`${noun} contains ${path || 'a folder'} twice`);
+    if (path === '' && !isDirectory) throw invalid(`${noun} contains a file without a name`);
+    if (this.paths.has(path)) throw invalid(`${noun} contains ${path || 'a folder'} twice`);
     this.paths.add(path);
     this.namesSize += name.length;
     if (this.paths.size > maxEntries || this.namesSize > MAX_NAMES) {
@@ -163,7 +163,7 @@ export class ZipLocals {
       [header.packedSize, packedSize],
       [header.size, size],
     ].some(([before, after]) => before !== 0 && before !== after);
-    if (differs) throw invalidArchive(`${noun} names two sizes for ${header.name}`);
+    if (differs) throw invalid(`${noun} names two sizes for ${header.name}`);
     Object.assign(header, { crc, packedSize, size });
   }
 
@@ -174,7 +174,7 @@ export class ZipLocals {
   }
 
   private tooManyKept(path: string): RegistryError {
-    return invalidArchive(`${this.rules.noun} has too many files like ${path}`);
+    return invalid(`${this.rules.noun} has too many files like ${path}`);
   }
 
   private assertTotal(size: number): void {
@@ -188,15 +188,15 @@ export class ZipLocals {
   private assertSize({ header, isDirectory }: IZipLocal): void {
     const { noun } = this.rules;
     const { method, packedSize, size, name } = header;
-    if (method === 0 && packedSize !== size) throw invalidArchive(`${noun} names two sizes for ${name}`);
-    if (isDirectory && size > 0) throw invalidArchive(`${noun} has a folder with content`);
+    if (method === 0 && packedSize !== size) throw invalid(`${noun} names two sizes for ${name}`);
+    if (isDirectory && size > 0) throw invalid(`${noun} has a folder with content`);
   }
 
   /** Keeps the content of a wanted file. It throws as soon as there is more of it than is allowed. */
   private keeper(path: string, limit: number | undefined, size: number) {
     if (limit === undefined) return undefined;
     const { noun } = this.rules;
-    const tooLarge = () => invalidArchive(`${noun} has a ${path} that is too large`);
+    const tooLarge = () => invalid(`${noun} has a ${path} that is too large`);
     const assertSize = (bytes: number): void => {
       if (bytes > limit) throw tooLarge();
     };

@@ -1,5 +1,5 @@
-import { RegistryError } from '../../classes.registryerror.js';
-import { invalidArchive, LinkGuard } from '../helpers.paths.js';
+import { invalid, RegistryError } from '../../classes.registryerror.js';
+import { LinkGuard } from '../helpers.paths.js';
 import { ByteFeed, type TSteps } from './classes.bytefeed.js';
 import { ZipDirectory } from './classes.zipdirectory.js';
 import { ZipLocals } from './classes.ziplocals.js';
@@ -16,9 +16,9 @@ function* readZip(feed: ByteFeed, rules: IZipRules, locals: ZipLocals, directory
   for (;;) {
     const offset = feed.at;
     const signature = (yield* feed.take(4)).readUInt32LE(0);
-    if (offset === 0 && signature !== LOCAL) throw invalidArchive(`${rules.noun} is not a zip file, or it is empty`);
+    if (offset === 0 && signature !== LOCAL) throw invalid(`${rules.noun} is not a zip file, or it is empty`);
     if (signature === CENTRAL) return yield* directory.read();
-    if (signature !== LOCAL) throw invalidArchive(`${rules.noun} has bytes between its files that belong to none`);
+    if (signature !== LOCAL) throw invalid(`${rules.noun} has bytes between its files that belong to none`);
     yield* locals.file(offset);
   }
 }
@@ -35,8 +35,7 @@ const assertTree = (noun: string, entries: ReadonlyMap<string, IZipEntry>): void
   const keys = all.map(({ path, kind }) => ({ key: path.replaceAll('/', '\0'), isFile: kind === 'file' }));
   keys.sort((one, other) => (one.key < other.key ? -1 : 1));
   for (const [at, { key, isFile }] of keys.entries()) {
-    if (isFile && keys[at + 1]?.key.startsWith(`${key}\0`))
-      throw invalidArchive(`${noun} contains a file below a file`);
+    if (isFile && keys[at + 1]?.key.startsWith(`${key}\0`)) throw invalid(`${noun} contains a file below a file`);
   }
 };
 
@@ -85,7 +84,7 @@ export async function* inspectZip(
   assertRatio(rules, feed.at, locals.unpackedSize);
   const topFolder = topFolderOf(entries);
   if (expected !== undefined && (topFolder === undefined || (expected !== true && topFolder !== expected))) {
-    throw invalidArchive(`${noun} has something outside its folder${expected === true ? '' : ` ${expected}/`}`);
+    throw invalid(`${noun} has something outside its folder${expected === true ? '' : ` ${expected}/`}`);
   }
   const texts = new Map<string, Buffer>();
   for (const kept of locals.kept) {

@@ -1,5 +1,4 @@
-import type { RegistryError } from '../../classes.registryerror.js';
-import { invalidArchive } from '../helpers.paths.js';
+import { invalid, type RegistryError } from '../../classes.registryerror.js';
 import { crc32 } from './helpers.crc32.js';
 
 /**
@@ -26,7 +25,7 @@ const IS_UTF8 = 0x0800;
 const ZIP64_EXTRA = 0x0001;
 const UNICODE_PATH = 0x7075;
 
-const malformed = (noun: string, what: string): RegistryError => invalidArchive(`${noun} has a malformed ${what}`);
+const malformed = (noun: string, what: string): RegistryError => invalid(`${noun} has a malformed ${what}`);
 
 export const readUint64 = (noun: string, bytes: Buffer, at: number): number => {
   const value = Number(bytes.readBigUInt64LE(at));
@@ -100,7 +99,7 @@ export const readName = (
   raw: Buffer,
   { flags, unicodePath, names }: { flags: number; unicodePath: Buffer | undefined; names: 'utf8' | 'any' },
 ): string => {
-  const notUtf8 = () => invalidArchive(`${noun} contains a name that is not UTF-8`);
+  const notUtf8 = () => invalid(`${noun} contains a name that is not UTF-8`);
   const marked = isAscii(raw) || (flags & IS_UTF8) !== 0;
   let name = asUtf8(raw);
   if (marked && name === undefined) throw notUtf8();

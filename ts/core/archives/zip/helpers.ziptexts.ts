@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { inflateRaw } from 'node:zlib';
-import { invalidArchive } from '../helpers.paths.js';
+import { invalid } from '../../classes.registryerror.js';
 import { crc32 } from './helpers.crc32.js';
 import type { IZipKept } from './interfaces.zip.js';
 
@@ -17,7 +17,7 @@ const inflate = promisify(
 /** The content of a kept file. Throws `invalid` if it is not exactly what its header says. */
 export const unpackKept = async (noun: string, { path, header, packed }: IZipKept): Promise<Buffer> => {
   const { method, size, crc } = header;
-  const damaged = (cause?: unknown) => invalidArchive(`${noun} has a damaged ${path}`, cause);
+  const damaged = (cause?: unknown) => invalid(`${noun} has a damaged ${path}`, cause);
   let content = packed;
   if (method === 8) {
     // not a byte more than was announced is unpacked; a limit of zero is not allowed

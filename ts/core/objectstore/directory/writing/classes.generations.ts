@@ -211,7 +211,7 @@ export class Generations {
     }
   }
 
-  /** Markers are empty, so many of them are hard links to one file: that costs less than one file for each marker. */
+  /** Markers are empty. Many of them are hard links to one file, which costs less than a file for each marker. */
   private async makeMarker(file: string): Promise<void> {
     const { files } = this.layout;
     try {
