@@ -1,4 +1,5 @@
-import { notFound, RegistryError } from '../core/classes.registryerror.js';
+import { notFound } from '../core/base/helpers.errors.js';
+import { RegistryError } from '../core/classes.registryerror.js';
 import type { IPlacedArtifact } from '../core/storage/commit/interfaces.plans.js';
 import { timeOfChange } from '../core/storage/helpers.changetime.js';
 import type { IWriteStamp } from '../core/storage/interfaces.storage.js';

@@ -96,10 +96,3 @@ export class RegistryError extends Error {
     return thrown instanceof RegistryError && thrown.kind === kind;
   }
 }
-
-/** Input that a client has to correct. */
-export const invalid = (message: string, cause?: unknown): RegistryError =>
-  new RegistryError('invalid', message, { cause });
-
-/** Something that is not there, or that the caller may not see. */
-export const notFound = (message: string): RegistryError => new RegistryError('notFound', message);

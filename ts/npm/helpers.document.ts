@@ -1,6 +1,7 @@
 import semver from 'semver';
+import { notFound } from '../core/base/helpers.errors.js';
 import { without } from '../core/base/helpers.values.js';
-import { notFound, RegistryError } from '../core/classes.registryerror.js';
+import { RegistryError } from '../core/classes.registryerror.js';
 import type { IWriteStamp } from '../core/storage/interfaces.storage.js';
 import type { INpmArtifact, INpmDocument, INpmManifest, INpmPerson, IPublication, IReadme } from './interfaces.npm.js';
 import { assertTag } from './wire/wire.names.js';

@@ -3,7 +3,7 @@ import { inspectTarGz } from '../core/archives/tar/helpers.targz.js';
 import { collectTexts } from '../core/archives/tar/helpers.texts.js';
 import { inspectZip } from '../core/archives/zip/helpers.zip.js';
 import type { IZipFacts } from '../core/archives/zip/interfaces.zip.js';
-import { invalid } from '../core/classes.registryerror.js';
+import { invalid } from '../core/base/helpers.errors.js';
 import type { IInspectedFile } from './interfaces.pypi.js';
 import type { IFileName } from './wire/wire.filenames.js';
 import { inspectMetadata } from './wire/wire.metadata.js';

@@ -1,5 +1,6 @@
+import { notFound } from '../core/base/helpers.errors.js';
 import { without } from '../core/base/helpers.values.js';
-import { notFound, RegistryError } from '../core/classes.registryerror.js';
+import { RegistryError } from '../core/classes.registryerror.js';
 import { timeOfChange } from '../core/storage/helpers.changetime.js';
 import type { IWriteStamp } from '../core/storage/interfaces.storage.js';
 import type { IDeletedFile, IProjectStatus, IPypiDocument, IPypiFile } from './interfaces.pypi.js';

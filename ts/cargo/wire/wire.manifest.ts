@@ -1,6 +1,6 @@
 import { parse, TomlError } from 'smol-toml';
+import { invalid } from '../../core/base/helpers.errors.js';
 import { isRecord } from '../../core/base/helpers.values.js';
-import { invalid } from '../../core/classes.registryerror.js';
 import { quoted } from './wire.names.js';
 
 /** The parts of a `Cargo.toml` that the registry reads, unchecked. */

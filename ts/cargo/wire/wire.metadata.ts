@@ -1,5 +1,6 @@
+import { invalid } from '../../core/base/helpers.errors.js';
 import { isRecord } from '../../core/base/helpers.values.js';
-import { invalid, RegistryError } from '../../core/classes.registryerror.js';
+import { RegistryError } from '../../core/classes.registryerror.js';
 import type { ICrateAbout, IIndexDependency, IPublishMetadata, TDependencyKind } from '../interfaces.cargo.js';
 import { assertCrateName, assertDependencyName, assertFeatureName, assertFeatureValue, quoted } from './wire.names.js';
 import { assertRequirement, assertVersion } from './wire.versions.js';

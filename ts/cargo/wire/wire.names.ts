@@ -1,4 +1,4 @@
-import { invalid } from '../../core/classes.registryerror.js';
+import { invalid } from '../../core/base/helpers.errors.js';
 
 /** The rule of the public registry, without its list of reserved words. */
 const CRATE = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;

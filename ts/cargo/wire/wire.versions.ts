@@ -1,5 +1,5 @@
 import semver from 'semver';
-import { invalid } from '../../core/classes.registryerror.js';
+import { invalid } from '../../core/base/helpers.errors.js';
 import { quoted } from './wire.names.js';
 
 const NUMBER = '(?:0|[1-9]\\d*)';

@@ -1,5 +1,5 @@
+import { invalid } from '../../core/base/helpers.errors.js';
 import { iterate } from '../../core/base/helpers.streams.js';
-import { invalid } from '../../core/classes.registryerror.js';
 import type { StagedObject } from '../../core/classes.registrystorage.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';

@@ -1,5 +1,6 @@
+import { invalid } from '../../core/base/helpers.errors.js';
 import { isRecord } from '../../core/base/helpers.values.js';
-import { invalid, RegistryError } from '../../core/classes.registryerror.js';
+import { RegistryError } from '../../core/classes.registryerror.js';
 import type { TComposerManifest } from '../interfaces.composer.js';
 import { isConstraint } from './wire.constraints.js';
 import { isUnsetMark } from './wire.minifier.js';

@@ -1,4 +1,4 @@
-import { invalid } from '../classes.registryerror.js';
+import { invalid } from '../base/helpers.errors.js';
 
 /**
  * The segments of a name in an archive, without empty and `.` ones. A backslash separates too, because unpackers on

@@ -1,6 +1,7 @@
 import semver from 'semver';
+import { invalid } from '../../core/base/helpers.errors.js';
 import { isRecord } from '../../core/base/helpers.values.js';
-import { invalid, RegistryError } from '../../core/classes.registryerror.js';
+import { RegistryError } from '../../core/classes.registryerror.js';
 import type { INpmDist, INpmManifest, IReceivedTarball } from '../interfaces.npm.js';
 
 /** The rules for one version of a publish document, and its stored form. */

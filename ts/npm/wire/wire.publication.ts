@@ -1,5 +1,6 @@
+import { invalid } from '../../core/base/helpers.errors.js';
 import { isRecord } from '../../core/base/helpers.values.js';
-import { invalid, RegistryError } from '../../core/classes.registryerror.js';
+import { RegistryError } from '../../core/classes.registryerror.js';
 import type { INewVersion, IPublication, IReadme, IReceivedTarball, ITarballFacts } from '../interfaces.npm.js';
 import { completeManifest } from './wire.manifest.js';
 import { assertName, assertVersion } from './wire.names.js';

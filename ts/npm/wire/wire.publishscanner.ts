@@ -1,5 +1,6 @@
+import { invalid } from '../../core/base/helpers.errors.js';
 import { GatheredBytes } from '../../core/base/helpers.gathering.js';
-import { invalid, RegistryError } from '../../core/classes.registryerror.js';
+import { RegistryError } from '../../core/classes.registryerror.js';
 import { JsonValueCounter, MAX_JSON_VALUES } from '../../core/pipeline/body/helpers.jsonvalues.js';
 import { decodeBase64, unescapeBase64 } from './wire.base64.js';
 

@@ -1,7 +1,7 @@
 import { inspectTarGz } from '../../core/archives/tar/helpers.targz.js';
 import type { ITarEntry, ITarRules } from '../../core/archives/tar/interfaces.tar.js';
+import { invalid } from '../../core/base/helpers.errors.js';
 import { isRecord } from '../../core/base/helpers.values.js';
-import { invalid } from '../../core/classes.registryerror.js';
 import type { ITarballFacts } from '../interfaces.npm.js';
 
 /** Checks a tarball while its bytes stream to storage, so that they are read once. */

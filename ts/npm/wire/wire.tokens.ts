@@ -1,6 +1,6 @@
 import type { ITokenInfo, ITokenOptions } from '../../core/auth/interfaces.auth.js';
+import { invalid } from '../../core/base/helpers.errors.js';
 import { isRecord } from '../../core/base/helpers.values.js';
-import { invalid } from '../../core/classes.registryerror.js';
 import { assertName } from './wire.names.js';
 
 /**

@@ -1,5 +1,5 @@
+import { invalid } from '../../core/base/helpers.errors.js';
 import { iterate } from '../../core/base/helpers.streams.js';
-import { invalid } from '../../core/classes.registryerror.js';
 import type { IFormFile } from '../../core/pipeline/body/interfaces.form.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import type { IArtifactPlan, IPlacedArtifact } from '../../core/storage/commit/interfaces.plans.js';

@@ -1,5 +1,5 @@
+import { invalid } from '../../core/base/helpers.errors.js';
 import { isRecord } from '../../core/base/helpers.values.js';
-import { invalid } from '../../core/classes.registryerror.js';
 
 /** Attestations of one file; tools send one or two. */
 const MAX_ATTESTATIONS = 16;

@@ -1,4 +1,4 @@
-import { invalid } from '../../core/classes.registryerror.js';
+import { invalid } from '../../core/base/helpers.errors.js';
 import { isName, normalizeName } from './wire.names.js';
 import { canonicalVersion } from './wire.versions.js';
 

@@ -1,4 +1,4 @@
-import { invalid } from '../../core/classes.registryerror.js';
+import { invalid } from '../../core/base/helpers.errors.js';
 import type { ICoreMetadata, IInspectedFile } from '../interfaces.pypi.js';
 import { isName } from './wire.names.js';
 import { isSpecifierSet, parseVersion } from './wire.versions.js';

@@ -1,5 +1,5 @@
+import { invalid } from '../../core/base/helpers.errors.js';
 import { isRecord } from '../../core/base/helpers.values.js';
-import { invalid } from '../../core/classes.registryerror.js';
 import type { IProjectStatus, TProjectStatus } from '../interfaces.pypi.js';
 
 const STATUSES: readonly TProjectStatus[] = ['active', 'archived', 'quarantined', 'deprecated'];

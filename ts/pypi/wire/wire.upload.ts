@@ -1,4 +1,5 @@
-import { invalid, RegistryError } from '../../core/classes.registryerror.js';
+import { invalid } from '../../core/base/helpers.errors.js';
+import { RegistryError } from '../../core/classes.registryerror.js';
 import type { IFormFields } from '../../core/pipeline/body/interfaces.form.js';
 import type { IInspectedFile } from '../interfaces.pypi.js';
 import { type IFileName, isFileNameOf } from './wire.filenames.js';

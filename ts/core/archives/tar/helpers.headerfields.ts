@@ -1,4 +1,5 @@
-import { invalid, type RegistryError } from '../../classes.registryerror.js';
+import { invalid } from '../../base/helpers.errors.js';
+import type { RegistryError } from '../../classes.registryerror.js';
 
 /** The fields of tar headers in which readers differ. */
 

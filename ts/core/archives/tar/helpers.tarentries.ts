@@ -1,6 +1,7 @@
 import type tar from 'tar-stream';
+import { invalid } from '../../base/helpers.errors.js';
 import { gather } from '../../base/helpers.streams.js';
-import { invalid, RegistryError } from '../../classes.registryerror.js';
+import { RegistryError } from '../../classes.registryerror.js';
 import { assertPlainName, LinkGuard, segmentsOf, staysInside } from '../helpers.paths.js';
 import type { ITarEntry, ITarRules } from './interfaces.tar.js';
 

@@ -1,6 +1,7 @@
 import { createGunzip, gunzipSync } from 'node:zlib';
 import tar from 'tar-stream';
-import { invalid, RegistryError } from '../../classes.registryerror.js';
+import { invalid } from '../../base/helpers.errors.js';
+import { RegistryError } from '../../classes.registryerror.js';
 import { TarFrame } from './classes.tarframe.js';
 import { tarEntries, tooManyBytes } from './helpers.tarentries.js';
 import type { ITarRules, TTarVisitor } from './interfaces.tar.js';

@@ -1,4 +1,4 @@
-import { invalid } from '../../classes.registryerror.js';
+import { invalid } from '../../base/helpers.errors.js';
 import type { TWanted } from '../interfaces.archives.js';
 import type { ITarTexts, TTarVisitor } from './interfaces.tar.js';
 

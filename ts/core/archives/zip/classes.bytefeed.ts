@@ -1,4 +1,4 @@
-import { invalid } from '../../classes.registryerror.js';
+import { invalid } from '../../base/helpers.errors.js';
 
 /** A reader that is suspended until more bytes have come. */
 export type TSteps<T> = Generator<undefined, T, void>;

@@ -1,4 +1,5 @@
-import { invalid, type RegistryError } from '../../classes.registryerror.js';
+import { invalid } from '../../base/helpers.errors.js';
+import type { RegistryError } from '../../classes.registryerror.js';
 import type { ByteFeed, TSteps } from './classes.bytefeed.js';
 import type { IZipLocal, ZipLocals } from './classes.ziplocals.js';
 import {

@@ -1,5 +1,6 @@
+import { invalid } from '../../base/helpers.errors.js';
 import { GatheredBytes } from '../../base/helpers.gathering.js';
-import { invalid, RegistryError } from '../../classes.registryerror.js';
+import { RegistryError } from '../../classes.registryerror.js';
 import { assertPlainName, segmentsOf } from '../helpers.paths.js';
 import type { ByteFeed, TSteps } from './classes.bytefeed.js';
 import {

@@ -1,4 +1,5 @@
-import { invalid, RegistryError } from '../../classes.registryerror.js';
+import { invalid } from '../../base/helpers.errors.js';
+import { RegistryError } from '../../classes.registryerror.js';
 import { LinkGuard } from '../helpers.paths.js';
 import { ByteFeed, type TSteps } from './classes.bytefeed.js';
 import { ZipDirectory } from './classes.zipdirectory.js';

@@ -1,4 +1,5 @@
-import { invalid, type RegistryError } from '../../classes.registryerror.js';
+import { invalid } from '../../base/helpers.errors.js';
+import type { RegistryError } from '../../classes.registryerror.js';
 import { crc32 } from './helpers.crc32.js';
 
 /**

@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { inflateRaw } from 'node:zlib';
-import { invalid } from '../../classes.registryerror.js';
+import { invalid } from '../../base/helpers.errors.js';
 import { crc32 } from './helpers.crc32.js';
 import type { IZipKept } from './interfaces.zip.js';
 
