@@ -153,3 +153,17 @@ export const gemOf = (name: string, version: string, options: IGemOptions = {}):
   );
   return { filename, name, version, platform, bytes, sha256: hex('sha256', bytes), spec };
 };
+
+/** A Sigstore bundle as `gem push --attestation` sends it; its signature is none. */
+export const bundleOf = (): object => ({
+  mediaType: 'application/vnd.dev.sigstore.bundle.v0.3+json',
+  verificationMaterial: {
+    certificate: { rawBytes: 'bm9uZQ==' },
+    tlogEntries: [{ logIndex: '1', integratedTime: '1', inclusionPromise: { signedEntryTimestamp: 'bm9uZQ==' } }],
+  },
+  dsseEnvelope: {
+    payload: 'bm9uZQ==',
+    payloadType: 'application/vnd.in-toto+json',
+    signatures: [{ sig: 'bm9uZQ==' }],
+  },
+});
