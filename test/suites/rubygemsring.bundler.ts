@@ -3,40 +3,10 @@ import type { Test } from 'tap';
 import { MatrixColumn } from '../support/client/matrix.js';
 import type { IExchange } from '../support/client/proxy.js';
 import { ClientSteps } from '../support/client/steps.js';
-import { gemOf, type IGem, type IGemOptions } from '../support/rubygems/gems.js';
-import { oldStore } from '../support/rubygems/ring/oldstore.js';
-import { GemStation, type IGemServer, type TRuby } from '../support/rubygems/ring/station.js';
-
-const COMMANDS = [
-  'install',
-  'nothing new: 304',
-  'update after a push: the rest is appended',
-  'a lost cache, a damaged cache',
-  'outdated',
-  'add',
-  'lock-file install',
-  'other bytes refused',
-  'platforms',
-  'prerelease',
-  'yank',
-  'unyank',
-  'install --full-index',
-  'cool-down',
-  'private: no password',
-  'private: bundle config',
-  'private: URL',
-  'private: a part is readable',
-  'second source',
-  'empty registry',
-] as const;
-type TCommand = (typeof COMMANDS)[number];
-
-interface IRing {
-  t: Test;
-  station: GemStation;
-  steps: ClientSteps<TCommand>;
-  server: IGemServer;
-}
+import { gemOf } from '../support/rubygems/gems.js';
+import { GemStation, type TRuby } from '../support/rubygems/ring/station.js';
+import { patience, sources } from './rubygemsring.sources.js';
+import { BUNDLER_COMMANDS, type IBundlerRing, leaf, type TBundlerCommand, to } from './rubygemsring.steps.js';
 
 /** Bundler with the compact index, against our command line. */
 export const bundlerRing = async (t: Test, name: TRuby): Promise<void> => {
@@ -44,8 +14,8 @@ export const bundlerRing = async (t: Test, name: TRuby): Promise<void> => {
   if (!station) return;
   const server = await station.serve();
   const title = `Bundler ${station.versions.bundle.join('.')}`;
-  const column = new MatrixColumn<TCommand>(title, 'RubyGems, directory', COMMANDS);
-  const ring = { t, station, server, steps: new ClientSteps<TCommand>(t, column, [server]) };
+  const column = new MatrixColumn<TBundlerCommand>(title, 'RubyGems, directory', BUNDLER_COMMANDS);
+  const ring = { t, station, server, steps: new ClientSteps<TBundlerCommand>(t, column, [server]) };
   await server.stock(
     leaf('1.0.0'),
     leaf('1.1.0'),
@@ -62,12 +32,7 @@ export const bundlerRing = async (t: Test, name: TRuby): Promise<void> => {
   column.report((line) => t.comment(line));
 };
 
-const leaf = (version: string, options: IGemOptions = {}): IGem => gemOf('my_leaf', version, options);
-
-/** The requests to a path below the source. */
-const to = (wire: IExchange[], path: string): IExchange[] => wire.filter((one) => one.path === `/rubygems/${path}`);
-
-const incremental = async ({ station, steps, server }: IRing): Promise<void> => {
+const incremental = async ({ station, steps, server }: IBundlerRing): Promise<void> => {
   /** What Bundler keeps is what is served. */
   const isWhole = async (t: Test): Promise<void> => {
     for (const file of ['versions', 'info/my_leaf']) {
@@ -137,9 +102,29 @@ const incremental = async ({ station, steps, server }: IRing): Promise<void> => 
     t.match(await station.text('main/Gemfile.lock'), 'my_leaf (1.2.1)');
     await isWhole(t);
   });
+
+  await steps.step('another replica', true, async (t) => {
+    const other = await station.serve({ data: server.data });
+    for (const [pushed, asked, version] of [
+      [server, other, '1.2.2'],
+      [other, server, '1.2.3'],
+    ] as const) {
+      await pushed.stock(leaf(version));
+      server.leadTo(asked);
+      server.wire();
+      steps.succeeds(t, await station.bundle('main', ['lock', '--update']));
+      t.match(to(server.wire(), 'versions'), [{ status: 206 }], 'what one has appended, the other continues');
+      t.match(await station.text('main/Gemfile.lock'), `my_leaf (${version})`);
+      await isWhole(t);
+    }
+    for (const version of ['1.2.2', '1.2.3']) {
+      t.equal((await server.ask('DELETE', '/api/v1/gems/yank', { gem_name: 'my_leaf', version })).status, 200);
+    }
+    steps.succeeds(t, await station.bundle('main', ['lock', '--update']));
+  });
 };
 
-const projects = async ({ station, steps, server }: IRing): Promise<void> => {
+const projects = async ({ station, steps, server }: IBundlerRing): Promise<void> => {
   const source = `source "${server.source}"`;
   await steps.step('outdated', true, async (t) => {
     await station.project('old', source, 'gem "my_leaf", "1.0.0"');
@@ -198,7 +183,7 @@ const projects = async ({ station, steps, server }: IRing): Promise<void> => {
   });
 };
 
-const changing = async ({ station, steps, server }: IRing): Promise<void> => {
+const changing = async ({ station, steps, server }: IBundlerRing): Promise<void> => {
   const form = { gem_name: 'my_leaf', version: '1.2.1' };
 
   await steps.step('yank', true, async (t) => {
@@ -229,102 +214,5 @@ const changing = async ({ station, steps, server }: IRing): Promise<void> => {
       t.match(to(wire, file), [{ status: 200 }], file);
     }
     t.same(to(wire, 'versions'), []);
-  });
-};
-
-const patience = async ({ station, steps }: IRing): Promise<void> => {
-  await steps.step('cool-down', station.isFrom('bundle', 4, 0, 13), async (t) => {
-    const data = station.home.path('servers', 'old');
-    await oldStore(data, { daysAgo: 30 }, [leaf('1.0.0'), leaf('1.1.0')]);
-    const server = await station.serve({ data });
-    await server.stock(leaf('1.2.0'));
-    await station.project('patient', `source "${server.source}", cooldown: 7`, 'gem "my_leaf"');
-    steps.succeeds(t, await station.bundle('patient', ['lock']));
-    t.match(await station.text('patient/Gemfile.lock'), 'my_leaf (1.1.0)');
-    await station.project('hasty', `source "${server.source}"`, 'gem "my_leaf"');
-    steps.succeeds(t, await station.bundle('hasty', ['lock']));
-    t.match(await station.text('hasty/Gemfile.lock'), 'my_leaf (1.2.0)');
-    await station.project('strict', `source "${server.source}", cooldown: 60`, 'gem "my_leaf"');
-    steps.fails(t, await station.bundle('strict', ['lock']), /cool-?down/i);
-  });
-};
-
-const sources = async ({ station, steps, server }: IRing): Promise<void> => {
-  const hidden = await station.serve({ readable: [] });
-  const part = await station.serve({ readable: ['open-*'] });
-  const secret = gemOf('secret', '1.0', { dependencies: [{ name: 'open-leaf' }] });
-  for (const one of [hidden, part]) await one.stock(gemOf('open-leaf', '1.0'), secret);
-  const lines = (from: string, ...gems: string[]) => [`source "${from}"`, ...gems.map((gem) => `gem "${gem}"`)];
-
-  await steps.step('private: no password', true, async (t) => {
-    await station.project('outsider', ...lines(hidden.source, 'secret'));
-    const refused = /Authentication is required|Could not find gem 'secret'/;
-    steps.fails(t, await station.bundle('outsider', ['install']), refused);
-    await station.project('wrong', ...lines(hidden.withLogin('admin', 'wrong'), 'secret'));
-    steps.fails(t, await station.bundle('wrong', ['install']), /Bad username or password|Could not find gem 'secret'/);
-  });
-
-  await steps.step('private: bundle config', true, async (t) => {
-    const token = await hidden.token({ protocol: 'rubygems', readOnly: true });
-    const { username, password } = hidden.admin;
-    for (const login of [`${username}:${encodeURIComponent(password)}`, `token:${token}`]) {
-      const project = `configured-${login.slice(0, 5)}`;
-      await station.home.clearCaches();
-      await station.project(project, ...lines(hidden.source, 'secret'));
-      const set = ['config', 'set', '--local', `${hidden.source}/`, login];
-      steps.succeeds(t, await station.bundle(project, set));
-      steps.succeeds(t, await station.bundle(project, ['install']));
-      t.same(await station.vendored(project), ['open-leaf-1.0', 'secret-1.0']);
-      const lock = await station.text(`${project}/Gemfile.lock`);
-      t.notMatch(lock, login.slice(6), 'the lock file has no password');
-    }
-  });
-
-  await steps.step('private: URL', true, async (t) => {
-    await station.home.clearCaches();
-    await station.project('in-url', ...lines(hidden.withLogin(), 'secret'));
-    steps.succeeds(t, await station.bundle('in-url', ['install']));
-    hidden.wire();
-    await hidden.stock(gemOf('open-leaf', '1.1'));
-    steps.succeeds(t, await station.bundle('in-url', ['update']));
-    t.equal(to(hidden.wire(), 'versions').at(-1)?.status, 206, 'who may read everything gets what is new');
-    t.ok((await station.vendored('in-url')).includes('open-leaf-1.1'));
-  });
-
-  await steps.step('private: a part is readable', true, async (t) => {
-    await station.project('part', ...lines(part.source, 'open-leaf'));
-    steps.succeeds(t, await station.bundle('part', ['install']));
-    t.notMatch(await station.cached(part, 'versions'), /secret/);
-    await part.stock(gemOf('open-leaf', '1.1'), gemOf('secret', '1.1'));
-    part.wire();
-    steps.succeeds(t, await station.bundle('part', ['update']));
-    t.match(to(part.wire(), 'versions').at(-1), { status: 200 }, 'a filtered file is sent whole');
-    t.notMatch(await station.cached(part, 'versions'), /secret/);
-    t.same(await station.vendored('part'), ['open-leaf-1.0', 'open-leaf-1.1']);
-    await station.project('part-secret', ...lines(part.source, 'secret'));
-    steps.fails(t, await station.bundle('part-secret', ['install']), /Could not find gem 'secret'/);
-  });
-
-  await steps.step('second source', true, async (t) => {
-    const block = [`source "${hidden.withLogin()}" do`, '  gem "secret"', 'end'];
-    await station.project('two', ...lines(server.source, 'my-app'), ...block);
-    steps.succeeds(t, await station.bundle('two', ['install']));
-    t.same(await station.vendored('two'), ['my-app-2.0', 'my_leaf-1.2.1', 'open-leaf-1.1', 'secret-1.0']);
-  });
-
-  await steps.step('empty registry', true, async (t) => {
-    const empty = await station.serve();
-    await station.project('nothing', ...lines(empty.source, 'my-app'));
-    steps.fails(t, await station.bundle('nothing', ['install']), /Could not find gem 'my-app'/);
-    const wire = empty.wire();
-    t.same(
-      wire.filter(({ status }) => status >= 400).map(({ path, status }) => `${status} ${path}`),
-      [],
-      'nothing that Bundler looks at is missing',
-    );
-    const block = [`source "${server.source}" do`, '  gem "my-app"', 'end'];
-    await station.project('beside', `source "${empty.source}"`, ...block);
-    steps.succeeds(t, await station.bundle('beside', ['install']));
-    t.same(await station.vendored('beside'), ['my-app-2.0', 'my_leaf-1.2.1']);
   });
 };

@@ -20,14 +20,18 @@ interface IProxyOptions {
   seen?(exchange: IExchange): void;
 }
 
-/** A proxy on a port of its own. It passes the `Host` header on, so that the server behind it makes URLs with that port. */
+/**
+ * A proxy on a port of its own. It passes the `Host` header on, so that the server behind it makes URLs with that port.
+ * @param target the server behind it at this moment
+ */
 export const startProxy = async (
-  { hostname, port }: URL,
+  target: () => URL,
   { intercept, seen }: IProxyOptions,
 ): Promise<{ origin: string; stop(): Promise<void> }> => {
   const server = createServer((incoming, outgoing) => {
     if (intercept?.(incoming, outgoing)) return;
     const { method = 'GET', url: path = '/', headers } = incoming;
+    const { hostname, port } = target();
     const onward = request({ hostname, port, method, path, headers }, (answer) => {
       const { statusCode: status = 0, headers: answered } = answer;
       let bytes = 0;
@@ -59,7 +63,7 @@ export const startProxy = async (
  */
 export const withoutWebLogin = async (registry: string): Promise<{ registry: string; stop(): Promise<void> }> => {
   const target = new URL(registry);
-  const { origin, stop } = await startProxy(target, {
+  const { origin, stop } = await startProxy(() => target, {
     intercept: (incoming, outgoing) => {
       if (!incoming.url?.endsWith('/-/v1/login')) return false;
       incoming.resume();

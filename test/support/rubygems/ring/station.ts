@@ -34,6 +34,10 @@ export interface IGemServer extends IServer {
   ask(method: string, path: string, form?: Record<string, string>): Promise<{ status: number; text: string }>;
   /** The source with a user name and a password in it. */
   withLogin(username?: string, password?: string): string;
+  /** Whatever comes to `source` goes to this server from now on, as a load balancer does it. */
+  leadTo(server: IServer): void;
+  /** where its store is */
+  data: string;
   /** Our command line on the data of this server. */
   command(...args: string[]): Promise<IRun>;
 }
@@ -94,8 +98,9 @@ export class GemStation {
    */
   async serve({ readable = ['*'], data = '' }: { readable?: string[]; data?: string } = {}): Promise<IGemServer> {
     const folder = this.home.path('servers', `${++this.servers}`);
+    const directory = data || join(folder, 'data');
     const config = {
-      storage: { directory: data || join(folder, 'data') },
+      storage: { directory },
       auth: {
         jwtSecret: 'only for this test, and long enough',
         tokenStore: 'bucket',
@@ -106,7 +111,8 @@ export class GemStation {
     const server = await startServer({ config });
     this.t.teardown(() => server.stop());
     const seen: IExchange[] = [];
-    const proxy = await startProxy(new URL(server.origin), { seen: (exchange) => seen.push(exchange) });
+    let target = new URL(server.origin);
+    const proxy = await startProxy(() => target, { seen: (exchange) => seen.push(exchange) });
     this.t.teardown(() => proxy.stop());
     const path = await this.home.write(join('servers', `${this.servers}.json`), JSON.stringify(config));
     const { username, password } = server.admin;
@@ -121,6 +127,10 @@ export class GemStation {
       ...server,
       source,
       ask,
+      data: directory,
+      leadTo: ({ origin }) => {
+        target = new URL(origin);
+      },
       wire: () => seen.splice(0),
       stock: async (...gems) => {
         for (const { filename, bytes } of gems) {
