@@ -1,3 +1,4 @@
+import type { IRight } from '../auth/classes.rights.js';
 import type { IAuthToken } from '../auth/interfaces.auth.js';
 import type { AuthManager } from '../classes.authmanager.js';
 import { RegistryError } from '../classes.registryerror.js';
@@ -28,6 +29,7 @@ import {
 } from './serving/classes.answercache.js';
 import { PUBLIC_URL, Rendering } from './serving/classes.rendering.js';
 import { type IServedListing, type IServeListingOptions, serveListing } from './serving/helpers.listing.js';
+import { type IServedLog, type IServeLogOptions, serveLog } from './serving/helpers.log.js';
 import { loadExact, repeatableUntil, serveExact, serveObject, serveRendering } from './serving/helpers.serving.js';
 import type {
   IServeDocumentOptions,
@@ -323,11 +325,23 @@ export class RegistryCall {
     listing: IServedListing<TEntry>,
     options: IServeListingOptions<TEntry>,
   ): Promise<IResponse> {
+    return serveListing(this, listing, this.listingRight(options.right), options);
+  }
+
+  /**
+   * A log of all packages: whole or from a position on to a caller that may read all packages, else without the lines of
+   * the others.
+   */
+  public serveLog(log: IServedLog, options: IServeLogOptions): Promise<IResponse> {
+    return serveLog(this, log, this.listingRight(), options);
+  }
+
+  /** The right that a caller needs to see a package in a listing. */
+  private listingRight(right?: { type: string; action: string }): IRight {
     const row = typeof this.access === 'object' ? this.access : undefined;
-    const type = options.right?.type ?? row?.type;
+    const type = right?.type ?? row?.type;
     if (!type) throw new RegistryError('internal', `A listing of ${this.protocol} has no type to filter by`);
-    const action = options.right?.action ?? row?.action ?? 'read';
-    return serveListing(this, listing, { protocol: this.protocol, type, action }, options);
+    return { protocol: this.protocol, type, action: right?.action ?? row?.action ?? 'read' };
   }
 
   private mayRepeat(response: IResponse, { key, etag }: IDocumentVersion, name: string, validUntil: number): void {

@@ -1,5 +1,5 @@
 import { OutcomeUnknownError } from '../../storage/documents/helpers.conditionalwrite.js';
-import type { ILogParts } from './classes.logstate.js';
+import { type ILogParts, LostSegmentError } from './classes.logstate.js';
 import { serializeRecords } from './helpers.records.js';
 import {
   DAMAGED_HEAD,
@@ -24,6 +24,7 @@ export class LogFolder {
     return tailSize(head) >= SEAL_FROM || runToMerge(head.segments) !== undefined;
   }
 
+  /** @throws LostSegmentError if a segment cannot be read */
   public async fold(head: ILogHead): Promise<void> {
     let current: ILogHead | undefined = head;
     if (tailSize(head) >= SEAL_FROM) {
@@ -42,8 +43,7 @@ export class LogFolder {
     const pieces: Buffer[] = [];
     for (const segment of run) {
       const bytes = await segments.read(segment);
-      // replaced by another replica, or lost: the next reader without a view of it finds that out
-      if (!bytes) return undefined;
+      if (!bytes) throw new LostSegmentError(segment.id);
       pieces.push(bytes);
     }
     const records = run.reduce((sum, segment) => sum + segment.records, 0);

@@ -15,7 +15,7 @@ import {
   SEAL_FROM,
   sealedIn,
 } from './helpers.loghead.js';
-import { recordAt, recordOf, serializeRecords } from './helpers.records.js';
+import { placesIn, recordOf, serializeRecords } from './helpers.records.js';
 import type { ILogChange, IOrderedLogFormat } from './interfaces.log.js';
 
 export interface ILogRebuildParts<TDoc> extends ILogParts {
@@ -149,12 +149,7 @@ export class LogRebuild<TDoc> {
     if (sealed > covered) throw new UnseenRecordsError(current);
     const serials = new Map(since);
     const bytes = serializeRecords(current.tail.slice(covered - sealed));
-    for (let at = 0; bytes.byteLength > 1; ) {
-      const record = recordAt(bytes, at);
-      if (!record) break;
-      serials.set(record.name, record.serial);
-      at = record.to;
-    }
+    for (const { name, serial } of placesIn(bytes)) serials.set(name, serial);
     return [...serials].filter(([name, serial]) => serial > (base.get(name) ?? 0)).map(([name]) => name);
   }
 
@@ -167,12 +162,8 @@ export class LogRebuild<TDoc> {
       if (first <= attempt.covered) continue;
       const bytes = await this.parts.segments.read(segment);
       if (!bytes) return false;
-      for (let at = 0, index = 0; ; index++) {
-        const record = recordAt(bytes, at);
-        if (!record) break;
-        at = record.to;
-        if (index >= skip) attempt.since.set(record.name, record.serial);
-      }
+      let index = 0;
+      for (const { name, serial } of placesIn(bytes)) if (index++ >= skip) attempt.since.set(name, serial);
       attempt.covered = first;
     }
     return true;

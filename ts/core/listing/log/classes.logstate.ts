@@ -22,7 +22,7 @@ export interface ILogParts {
 
 /** A segment that the head names cannot be read: another replica has replaced it, or it is lost. */
 export class LostSegmentError extends Error {
-  constructor(id: string) {
+  constructor(public readonly id: string) {
     super(`The segment ${id} of a log cannot be read`);
   }
 }

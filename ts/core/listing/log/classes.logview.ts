@@ -1,6 +1,6 @@
 import * as plugins from '../../../plugins.js';
 import { Slices } from '../../base/helpers.slices.js';
-import { recordAt, serializeRecords } from './helpers.records.js';
+import { type IRecordPlace, placesIn, serializeRecords } from './helpers.records.js';
 
 /** Records that are read between two looks at the clock: less than 0.1 ms. */
 const STEP = 64;
@@ -66,14 +66,9 @@ export class LogView {
     const slices = new Slices();
     this.reserve(bytes.byteLength);
     let seen = 0;
-    for (let at = 0; ; seen++) {
-      const record = recordAt(bytes, at);
-      if (!record) break;
-      at = record.to;
-      if (seen < skip) continue;
-      this.serials.set(record.name, Math.max(record.serial, this.serialOf(record.name)));
-      this.append(bytes, record.from, record.to);
-      this.count++;
+    for (const place of placesIn(bytes)) {
+      if (seen++ < skip) continue;
+      this.add(bytes, place);
       if (this.used - this.hashed >= HASHED) this.hash(this.hashed + HASHED);
       if (seen % STEP === 0 && slices.due) await slices.rest();
     }
@@ -81,16 +76,14 @@ export class LogView {
 
   /** Adds records of a tail. */
   public addRecords(records: readonly string[]): void {
-    if (records.length === 0) return;
     const bytes = serializeRecords(records);
-    for (let at = 0; ; ) {
-      const record = recordAt(bytes, at);
-      if (!record) return;
-      at = record.to;
-      this.serials.set(record.name, Math.max(record.serial, this.serialOf(record.name)));
-      this.append(bytes, record.from, record.to);
-      this.count++;
-    }
+    for (const place of placesIn(bytes)) this.add(bytes, place);
+  }
+
+  private add(bytes: Buffer, { name, serial, from, to }: IRecordPlace): void {
+    this.serials.set(name, Math.max(serial, this.serialOf(name)));
+    this.append(bytes, from, to);
+    this.count++;
   }
 
   private append(bytes: Buffer, from: number, to: number): void {

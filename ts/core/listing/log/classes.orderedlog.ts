@@ -1,14 +1,14 @@
 import { RegistryError } from '../../classes.registryerror.js';
 import type { RegistryStorage } from '../../classes.registrystorage.js';
 import { ListingDocuments } from '../classes.listingdocuments.js';
-import type { TRebuildProgress } from '../interfaces.listing.js';
+import type { IFollowingLog, TRebuildProgress } from '../interfaces.listing.js';
 import { LogFolder } from './classes.logfolder.js';
 import { LogRebuild } from './classes.logrebuild.js';
 import { LogSegments } from './classes.logsegments.js';
-import { LogState, LostSegmentError, StaleViewError } from './classes.logstate.js';
+import { type IStoredHead, LogState, LostSegmentError, StaleViewError } from './classes.logstate.js';
 import { DAMAGED_HEAD, headCodec, type ILogHead } from './helpers.loghead.js';
 import { lastSerialIn, recordOf } from './helpers.records.js';
-import type { IFollowingLog, ILogChange, ILogSnapshot, IOrderedLogOptions } from './interfaces.log.js';
+import type { ILogChange, ILogSnapshot, IOrderedLogOptions } from './interfaces.log.js';
 
 /** ms for which a request waits for a rebuild before it gets 503. Clients wait longer than that. */
 const REBUILD_PATIENCE_MS = 10_000;
@@ -112,26 +112,39 @@ export class OrderedLog<TDoc> implements IFollowingLog<TDoc> {
 
   /** Reads the head, and what this process lacks of the log. */
   private async read(): Promise<{ head: ILogHead; lastModified: Date }> {
-    let missed: ILogHead | undefined;
     for (let tries = 0; tries < TRIES; tries++) {
-      const { head, lastModified, ticket } = await this.state.readHead();
-      // if the head still names the segment, the segment is lost; else another replica has replaced it
-      const isLost = missed !== undefined && head === missed;
-      if (head === null || head === DAMAGED_HEAD || isLost) {
-        await this.restored(head);
-        continue;
-      }
-      try {
-        await this.state.bringTo(head, ticket);
-      } catch (error) {
-        if (!(error instanceof LostSegmentError)) throw error;
-        missed = head;
-        continue;
-      }
+      const { head, lastModified } = await this.look();
+      if (!head) continue;
       if (head.owed.length === 0) return { head, lastModified };
       for (const name of head.owed) await this.pay(name);
     }
     throw new RegistryError('unavailable', 'The log of packages changes too fast; try again in a moment');
+  }
+
+  /**
+   * Reads the head once, and brings the view to it; what is owed is not looked at. Returns null as head if the log was
+   * replaced meanwhile.
+   */
+  private async look(): Promise<IStoredHead> {
+    const { head, lastModified, ticket } = await this.state.readHead();
+    if (head === null || head === DAMAGED_HEAD) {
+      await this.restored(head);
+      return { head: null, lastModified };
+    }
+    try {
+      await this.state.bringTo(head, ticket);
+      return { head, lastModified };
+    } catch (error) {
+      await this.recover(error);
+      return { head: null, lastModified };
+    }
+  }
+
+  /** Called after a failure to read a segment. If the head still names it, it is lost; else it was replaced. */
+  private async recover(error: unknown): Promise<void> {
+    if (!(error instanceof LostSegmentError)) throw error;
+    const { head } = await this.state.readHead();
+    if (head?.segments.some(({ id }) => id === error.id)) await this.restored(head);
   }
 
   /** Appends what the log lacks of a package that changed while this generation was made. */
@@ -145,8 +158,8 @@ export class OrderedLog<TDoc> implements IFollowingLog<TDoc> {
    * @param pays the package is no longer owed afterwards
    */
   private async append(name: string, changes: readonly ILogChange[], pays = false): Promise<boolean> {
-    const { storage } = this;
     const last = changes.at(-1)?.serial ?? 0;
+    if (last === 0 && !pays) return false;
     const applied = ({ tail, owed }: ILogHead): boolean =>
       lastSerialIn(tail, name) >= last && !(pays && owed.includes(name));
     for (let tries = 0; tries < TRIES; tries++) {
@@ -159,28 +172,16 @@ export class OrderedLog<TDoc> implements IFollowingLog<TDoc> {
           if (!current || (added === 0 && owed?.length === current.owed.length)) return undefined;
           return { ...current, tail: [...current.tail, ...records], owed: owed ?? [] };
         };
-        const { value } = await storage.update<ILogHead>(this.options.headKey, fn, { codec: headCodec, applied });
+        const { value } = await this.storage.update<ILogHead>(this.options.headKey, fn, { codec: headCodec, applied });
         if (value && this.folder.isDue(value)) this.foldBehind();
         return added > 0;
       } catch (error) {
         if (!(error instanceof StaleViewError)) throw error;
       }
-      await this.readForAppend();
+      // not `read`, which would wait for this append if the package is owed
+      await this.look();
     }
     throw new RegistryError('unavailable', 'The log of packages changes too fast; try again in a moment');
-  }
-
-  /** Like `read`, but does not append what is owed: that would wait for itself. */
-  private async readForAppend(): Promise<void> {
-    const { head, ticket } = await this.state.readHead();
-    if (head === null || head === DAMAGED_HEAD) return this.restored(head);
-    try {
-      await this.state.bringTo(head, ticket);
-    } catch (error) {
-      if (!(error instanceof LostSegmentError)) throw error;
-      const again = await this.state.readHead();
-      if (again.head === head) await this.restored(head);
-    }
   }
 
   /** The records of changes that the log does not have. @throws StaleViewError if that cannot be told */
@@ -202,7 +203,11 @@ export class OrderedLog<TDoc> implements IFollowingLog<TDoc> {
   private async fold(): Promise<void> {
     // the view must have the records before they are sealed; else it would have to read the segment
     const { head } = await this.read();
-    await this.folder.fold(head);
+    try {
+      await this.folder.fold(head);
+    } catch (error) {
+      await this.recover(error);
+    }
   }
 
   /** Makes the log anew from the documents, once for all that wait; a caller waits for a while only. */

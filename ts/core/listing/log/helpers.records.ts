@@ -19,7 +19,8 @@ export const recordOf = (name: string, { serial, text }: ILogChange): string => 
   return `${serial} ${name} ${text}`;
 };
 
-export const serializeRecords = (records: readonly string[]): Buffer => Buffer.from(`${records.join('\n')}\n`);
+export const serializeRecords = (records: readonly string[]): Buffer =>
+  records.length === 0 ? Buffer.alloc(0) : Buffer.from(`${records.join('\n')}\n`);
 
 /** The last serial that these records have of a package; 0 if none. */
 export const lastSerialIn = (records: readonly string[], name: string): number => {
@@ -41,12 +42,7 @@ export interface IRecordPlace {
   to: number;
 }
 
-/**
- * The record that begins at `at`; null if there is none.
- * @throws SyntaxError if the bytes are damaged
- */
-export const recordAt = (bytes: Buffer, at: number): IRecordPlace | null => {
-  if (at >= bytes.byteLength) return null;
+const placeAt = (bytes: Buffer, at: number): IRecordPlace => {
   const to = bytes.indexOf(NEWLINE, at) + 1;
   const nameAt = bytes.indexOf(SPACE, at) + 1;
   const textAt = bytes.indexOf(SPACE, nameAt) + 1;
@@ -57,3 +53,15 @@ export const recordAt = (bytes: Buffer, at: number): IRecordPlace | null => {
   const name = bytes.utf8Slice(nameAt, textAt - 1);
   return { serial, name, from: textAt === to - 1 ? to : nameAt, to };
 };
+
+/**
+ * The records in these bytes, one after another.
+ * @throws SyntaxError if the bytes are damaged
+ */
+export function* placesIn(bytes: Buffer): Generator<IRecordPlace, void, undefined> {
+  for (let at = 0; at < bytes.byteLength; ) {
+    const place = placeAt(bytes, at);
+    at = place.to;
+    yield place;
+  }
+}

@@ -1,5 +1,5 @@
 import type { ICodec } from '../../storage/interfaces.storage.js';
-import type { IPackageCatalogOptions, IRebuildable } from '../interfaces.listing.js';
+import type { IPackageCatalogOptions } from '../interfaces.listing.js';
 
 /** One change of a package: its number among the changes of this package, and its line without the name. */
 export interface ILogChange {
@@ -45,16 +45,4 @@ export interface ILogSnapshot {
   readonly headSize: number;
   /** when its stored head was last written */
   readonly lastModified: Date;
-}
-
-/** A log that a listing of packages keeps up to date along with itself. */
-export interface IFollowingLog<TDoc> extends IRebuildable {
-  /** Adds the changes of a document that was just written. Throws if that is not certain to be stored. */
-  note(name: string, document: TDoc | null): Promise<void>;
-  /** Adds changes of the stored document that are missing. Returns whether there were any. */
-  follow(name: string): Promise<boolean>;
-  /** Sets the function that repairs from markers; it is called before each look at the store. */
-  repairWith(repair: () => Promise<void>): void;
-  /** Removes segments older than this that the head does not name. Returns their number. */
-  sweep(olderThanMs: number): Promise<number>;
 }

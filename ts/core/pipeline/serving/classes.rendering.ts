@@ -24,6 +24,8 @@ export interface IRendered {
    * contains the public URL. Default: computed from the body
    */
   etag?: string;
+  /** of the body, in hex, if it is known already; not allowed if the body contains the public URL */
+  sha256?: string;
   /** false: never sent as gzip, for clients that take the ETag for a digest of the decoded body */
   compressible?: boolean;
 }
@@ -82,11 +84,12 @@ export class Rendering {
 
   private constructor(
     public readonly bytes: Buffer,
-    { contentType, lastModified, etag, compressible = true }: Omit<IRendered, 'body'>,
+    { contentType, lastModified, etag, sha256, compressible = true }: Omit<IRendered, 'body'>,
     /** undefined: the bytes are the same for every public URL */
     private readonly links?: ILinks,
   ) {
     this.hashed = etag;
+    this.digest = sha256;
     this.mayPack = compressible;
     this.contentType = contentType;
     this.lastModified = lastModified;
@@ -97,8 +100,8 @@ export class Rendering {
     const bytes = bytesOf(rendered.body);
     const places = publicUrl === undefined ? [] : linksIn(bytes);
     if (publicUrl === undefined || places.length === 0) return new Rendering(bytes, rendered);
-    if (rendered.etag !== undefined) {
-      throw new RegistryError('internal', 'A rendering with links cannot have an ETag of its own');
+    if (rendered.etag !== undefined || rendered.sha256 !== undefined) {
+      throw new RegistryError('internal', 'A rendering with links cannot have an ETag or a digest of its own');
     }
     return new Rendering(bytes, rendered, { url: PUBLIC_URL, places }).linkedTo(publicUrl);
   }
