@@ -55,13 +55,15 @@ export class RubyGemsRegistry extends PackageRegistry<IGemDocument> {
     const { documentKey, documentNameOf: nameOf } = keys;
     const documents = { prefix: `${keys.infoPrefix}/`, nameOf };
     const log = new OrderedLog<IGemDocument>(storage, {
-      prefix: keys.logPrefix,
+      headKey: keys.logKey,
+      segments: `${keys.logPrefix}/`,
       documentKey,
       documents,
       format: versionsFormat,
     });
     const catalog = new PackageCatalog<IGemDocument, IGemEntry>(storage, {
       prefix: keys.catalogPrefix,
+      baseKey: keys.catalogBaseKey,
       documentKey,
       documents,
       entry: (_gem, document) => entryOf(document),
