@@ -43,6 +43,7 @@ const LOADERS: Partial<Record<TBuiltInProtocol, () => Promise<IRegistryClass>>> 
   cargo: async () => (await import('./cargo/index.js')).CargoRegistry,
   composer: async () => (await import('./composer/index.js')).ComposerRegistry,
   pypi: async () => (await import('./pypi/index.js')).PypiRegistry,
+  rubygems: async () => (await import('./rubygems/index.js')).RubyGemsRegistry,
 };
 
 /** The built-in protocols that this release can serve. */

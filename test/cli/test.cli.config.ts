@@ -115,6 +115,7 @@ t.test('a scope that grants nothing is told of', async (t) => {
     'cargo:crate:serde:write',
     'composer:package:vendor/*:read',
     'pypi:package:a-b:delete',
+    'rubygems:gem:Rails:write',
   ];
   const typos = [
     'npm:package:*:raed',
@@ -124,6 +125,7 @@ t.test('a scope that grants nothing is told of', async (t) => {
     'cargo:package:*:read',
     'composer:package:*:pull',
     'pypi:project:*:read',
+    'rubygems:package:*:read',
   ];
   const file = await fileWith(cwd, {
     auth: {
@@ -141,8 +143,9 @@ t.test('a scope that grants nothing is told of', async (t) => {
       const cargo = 'there is cargo:crate:NAME:read|write|delete';
       const composer = 'there is composer:package:NAME:read|write|delete';
       const pypi = 'there is pypi:package:NAME:read|write|delete';
+      const rubygems = 'there is rubygems:gem:NAME:read|write|delete';
       const all = 'protocols are oci, npm, maven, cargo, composer, pypi, rubygems';
-      const instead = { npm, oci, cargo, composer, pypi }[scope.split(':')[0] as string] ?? all;
+      const instead = { npm, oci, cargo, composer, pypi, rubygems }[scope.split(':')[0] as string] ?? all;
       return `smartregistry: warning: The scope "${scope}" grants nothing: ${instead}`;
     }),
   );

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import { notFound } from '../core/base/helpers.errors.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import { timeOfChange } from '../core/storage/helpers.changetime.js';
 import type { IWriteStamp } from '../core/storage/interfaces.storage.js';
 import type { IGemBuild, IGemChange, IGemDocument, IGemEntry, IListedBuild } from './interfaces.rubygems.js';
-import { renderInfo } from './wire/wire.compactindex.js';
+import { infoMd5 } from './wire/wire.compactindex.js';
 import { RUBY } from './wire/wire.platforms.js';
 import { compareVersions, isPrerelease } from './wire/wire.versions.js';
 
@@ -55,7 +54,7 @@ const changed = (document: IGemDocument, build: IGemBuild, stamp: IWriteStamp): 
   const change: IGemChange = {
     serial: document.changes.length + 1,
     version: build.yankedAt === undefined ? build.slug : `-${build.slug}`,
-    infoMd5: createHash('md5').update(renderInfo(next)).digest('hex'),
+    infoMd5: infoMd5(next),
   };
   return { ...next, changes: [...document.changes, change] };
 };

@@ -345,8 +345,8 @@ export class RegistryCall {
   }
 
   private mayRepeat(response: IResponse, { key, etag }: IDocumentVersion, name: string, validUntil: number): void {
-    // hooks for reads run each time
-    if (this.storage.watchesGets) return;
+    // hooks for reads run each time; a part is not what is kept, which is the whole rendering
+    if (this.storage.watchesGets || response.status === 206) return;
     const packed = response.headers['Content-Encoding'] === 'gzip';
     this.repeatable = { response, document: { key, etag }, rendering: { name, packed }, validUntil };
   }

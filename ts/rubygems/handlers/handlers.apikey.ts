@@ -1,5 +1,7 @@
 import { RegistryError } from '../../core/classes.registryerror.js';
+import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
+import { respond } from '../../core/pipeline/helpers.http.js';
 import { readFields } from './handlers.yank.js';
 
 /** The rights that `gem signin` asks for and that need more than reading. */
@@ -20,18 +22,25 @@ const userWithPassword = async (call: RegistryCall): Promise<string> => {
   throw new RegistryError('unauthenticated', 'An API key is made for a user name and a password');
 };
 
-const newKey = async (call: RegistryCall, options: { name?: string | undefined; readonly?: boolean }): Promise<string> =>
-  call.auth.createToken(await userWithPassword(call), 'rubygems', options);
+const newKey = async (
+  call: RegistryCall,
+  options: { name?: string | undefined; readonly?: boolean },
+): Promise<IResponse> => {
+  const userId = await userWithPassword(call);
+  // a HEAD has no body, and nobody would ever know this key
+  const key = call.method === 'HEAD' ? '' : await call.auth.createToken(userId, call.protocol, options);
+  return respond(200, key, { 'Cache-Control': 'no-store' });
+};
 
 /** GET /api/v1/api_key: `gem signin` before RubyGems 3.2. The answer is the key. */
-export const getApiKey = (call: RegistryCall): Promise<string> => newKey(call, { name: 'gem signin' });
+export const getApiKey = (call: RegistryCall): Promise<IResponse> => newKey(call, { name: 'gem signin' });
 
 /**
  * POST /api/v1/api_key: `gem signin`. The answer is the key and nothing else. A key that is only for reading the index
  * is a read-only one.
  * @see https://guides.rubygems.org/rubygems-org-api/#post---apiv1api_key
  */
-export const createApiKey = async (call: RegistryCall): Promise<string> => {
+export const createApiKey = async (call: RegistryCall): Promise<IResponse> => {
   const field = await readFields(call, FIELDS);
   const isSet = (name: string): boolean => field(name) === 'true';
   const readonly = isSet('index_rubygems') && !WRITES.some(isSet);

@@ -8,7 +8,7 @@ import type { IGemParts } from '../interfaces.parts.js';
 import type { IGemBuild, IGemDocument } from '../interfaces.rubygems.js';
 import { ATTESTATIONS_TYPE, documentKey, GEM_TYPE } from '../keys.rubygems.js';
 import { splitBuildName } from '../wire/wire.names.js';
-import { renderQuick } from '../wire/wire.specs.js';
+import { renderQuick } from '../wire/wire.quick.js';
 
 const QUICK_TYPE = 'application/octet-stream';
 

@@ -15,6 +15,8 @@ import { checkAttestations } from '../wire/wire.attestations.js';
 /** The parts of a multipart push: `gem push --attestation FILE`. */
 const GEM = 'gem';
 const ATTESTATIONS = 'attestations';
+/** for a form that an embedder has parsed, in which a file has no name of its own */
+const FILENAME = 'filename';
 
 type TLateContent = Awaited<ReturnType<RegistryCall['stageLate']>>;
 
@@ -40,11 +42,11 @@ const receive = async (call: RegistryCall, content: AsyncIterable<Uint8Array>): 
 const receiveForm = async (call: RegistryCall): Promise<IReceived> => {
   let received: IReceived | undefined;
   const fields = await call.body.form({
-    fields: [ATTESTATIONS],
-    onFile: async ({ field, filename, stream }: IFormFile) => {
+    fields: [ATTESTATIONS, FILENAME],
+    onFile: async ({ field, filename, stream, fields: before }: IFormFile) => {
       if (field !== GEM) return;
       if (received) throw invalid('The form has two gems');
-      received = { ...(await receive(call, iterate(stream))), filename };
+      received = { ...(await receive(call, iterate(stream))), filename: filename ?? before.get(FILENAME) };
     },
   });
   if (!received) throw invalid(`The form has no file in the part ${GEM}`);

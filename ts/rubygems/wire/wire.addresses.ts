@@ -1,6 +1,6 @@
 import { invalid } from '../../core/base/helpers.errors.js';
 import type { IGemSpec } from '../interfaces.rubygems.js';
-import { addressIn, quoted } from './wire.names.js';
+import { addressIn } from './wire.names.js';
 import { RUBY } from './wire.platforms.js';
 import { compareVersions } from './wire.versions.js';
 
@@ -45,8 +45,8 @@ const isForOneRuby = (spec: IGemSpec): boolean => {
 };
 
 /**
- * The slug of a pushed gem. A client that sends a file name gets exactly that name; any other name than that of the
- * platform or of the content is refused, because clients would ask for the file under another name.
+ * The slug of a pushed gem. A file name that ends with a content address is kept, or refused if the gem is another one;
+ * any other name says nothing, because the gemspec decides what the gem is.
  * @param filename as the client sends it; undefined: it sends none, as `gem push` does without attestations
  */
 export const slugOf = (spec: IGemSpec, sha256: string, filename: string | undefined): IBuildSlug => {
@@ -57,11 +57,8 @@ export const slugOf = (spec: IGemSpec, sha256: string, filename: string | undefi
   }
   const start = `${spec.name}-`;
   const slug = filename.startsWith(start) && filename.endsWith(SUFFIX) ? filename.slice(start.length, -SUFFIX.length) : '';
-  if (slug === plain) return { slug };
   const address = slug.startsWith(`${spec.version}-`) ? addressIn(slug) : undefined;
-  if (address === undefined) {
-    throw invalid(`The file is called ${quoted(filename)}, but the gem in it is ${start}${plain}${SUFFIX}`);
-  }
+  if (address === undefined) return { slug: plain };
   if (!mayBeAddressed(spec)) {
     throw invalid(`The file is called after its content, but the gem is for every platform or every Ruby: call it ${start}${plain}${SUFFIX}`);
   }

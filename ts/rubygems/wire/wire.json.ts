@@ -85,3 +85,13 @@ export const renderBuild = (build: IGemBuild, publicUrl: string): object => ({
   ...renderGem(build, publicUrl),
   ...renderVersion(build),
 });
+
+/** One build in `/api/v1/dependencies.json`. */
+export const dependencyRow = ({ name, version, platform, dependencies }: IGemSpec): object => ({
+  name,
+  number: version,
+  platform,
+  dependencies: dependencies
+    .filter(({ kind }) => kind === 'runtime')
+    .map((dependency) => [dependency.name, requirementText(dependency.requirements)]),
+});

@@ -28,7 +28,6 @@ const segmentOf = (text: string): TSegment => {
 
 const withoutZeros = (segments: TSegment[]): TSegment[] => {
   let end = segments.length;
-  // `==`: a bigint 0 is a zero too
   while (end > 0 && typeof segments[end - 1] !== 'string' && Number(segments[end - 1]) === 0) end--;
   return segments.slice(0, end);
 };
