@@ -75,3 +75,9 @@ export const parsePlatform = (text: string): IGemPlatform | null => {
   // a name without a processor, such as `java`; only Windows of 32 bits says which it means
   return { cpu: /^mswin.*32$/.test(system.os) ? 'x86' : null, ...system };
 };
+
+/** A platform as file names have it: `i686-linux` is `x86-linux`. Throws `invalid` as `parsePlatform` does. */
+export const canonicalPlatform = (text: string): string => {
+  const parts = parsePlatform(text);
+  return parts ? platformText(parts) : RUBY;
+};
