@@ -63,6 +63,7 @@ t.test('what is wrong inside, outside, or cut off ends the iteration', async (t)
     ['it is cut inside the inner archive', box().subarray(0, 1_000_000), /The box|The inner box/],
     ['it is cut behind the inner archive', box().subarray(0, -1500), /The box/],
     ['it ends one byte early', box().subarray(0, -1), /damaged|cut short/],
+    ['it is cut between two entries', box().subarray(0, 1024), /cut short/],
     ['it is no archive', randomBytes(10_000), /The box/],
     ['it has a link', tarOf({ name: 'l', type: '2', linkname: 'x' }), /contains a link/],
     ['an entry is too large', tarOf({ name: 'first', content: 'x'.repeat(101) }), /too large/],

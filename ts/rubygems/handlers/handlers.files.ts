@@ -19,7 +19,11 @@ interface IFound {
   isCertain: boolean;
 }
 
-const missing = (call: RegistryCall): RegistryError => call.absent(`${(call.params.build as string).slice(0, 300)}`);
+/** The same answer as for a gem that the caller may not see. */
+const missing = (call: RegistryCall): RegistryError => {
+  const build = call.params.build as string;
+  return call.absent(splitBuildName(build)[0]?.name ?? build.slice(0, 300));
+};
 
 /**
  * The listed build in the path. The path can mean builds of several gems (see `splitBuildName`); rights are checked
