@@ -17,7 +17,7 @@ t.test('a file name can mean builds of several gems', async (t) => {
   t.same(choices('rails-7.0.1'), ['rails 7.0.1']);
   t.same(choices('net-http2-0.18'), ['net-http2 0.18']);
   t.same(choices('nokogiri-1.15.0-x86_64-linux'), ['nokogiri 1.15.0-x86_64-linux']);
-  t.same(choices('a-2-java-1.0'), ['a-2-java 1.0', 'a 2-java-1.0']);
+  t.same(choices('a-2-x86-darwin-9'), ['a-2-x86-darwin 9', 'a 2-x86-darwin-9']);
   t.same(choices('a-1.0-12345678'), ['a-1.0 12345678', 'a 1.0-12345678']);
   t.same(choices('a-1.0-78be552b'), ['a 1.0-78be552b']);
   t.same(choices('rails'), []);
@@ -29,8 +29,8 @@ t.test('a key says whose artifact it is, whatever the names are', async (t) => {
   const id = '.01234567-89ab-cdef-0123-456789abcdef';
   const gems: [gem: string, slug: string][] = [
     ['rails', '7.0.1'],
-    ['a', '2-java-1.0'],
-    ['a-2-java', '1.0'],
+    ['a', '2-x86-darwin-9'],
+    ['a-2-x86-darwin', '9'],
     ['a', '1.0-12345678'],
     ['a-1.0', '12345678'],
     ['foo.gem', '1.0'],

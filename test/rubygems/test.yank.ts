@@ -36,6 +36,8 @@ t.test('without a platform only the build for ruby goes', async (t) => {
   t.same(await slugs(), ['1.0-java', '1.0-x86_64-linux']);
   t.match(await writer.yank('demo', '1.0', 'java'), { status: 200, text: /demo \(1\.0-java\)/ });
   t.same(await slugs(), ['1.0-x86_64-linux']);
+  t.equal((await writer.yank('demo', '1.0', 'x86_64-linux')).status, 200);
+  t.equal((await writer.unyank('demo', '1.0', 'x86_64-linux')).status, 200);
   t.match(await writer.yank('demo', '1.0', 'arm-linux'), { status: 404, text: /demo 1\.0 for arm-linux is not/ });
 });
 

@@ -18,7 +18,7 @@ export const DOCUMENTS = 'journal/documents/';
 
 export const journalKey = (name: string): string => `${DOCUMENTS}${name}.json`;
 
-const FORMAT = {
+export const journalFormat = {
   head: (created: string) => `created: ${created}\n---\n`,
   changes: ({ changes }: IJournal) => changes.map((text, at) => ({ serial: at + 1, text })),
   base: ({ changes }: IJournal) => ({ serial: changes.length, text: changes.join(',') }),
@@ -30,7 +30,7 @@ export const journalLog = (storage: RegistryStorage): OrderedLog<IJournal> =>
     segments: SEGMENTS,
     documentKey: journalKey,
     documents: { prefix: DOCUMENTS, nameOf: (key) => key.slice(DOCUMENTS.length, -'.json'.length) },
-    format: FORMAT,
+    format: journalFormat,
   });
 
 export interface IReplicaOptions {

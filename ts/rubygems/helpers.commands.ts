@@ -9,7 +9,7 @@ import { RUBY } from './wire/wire.platforms.js';
 import { isVersion, normalizeVersion } from './wire/wire.versions.js';
 
 /** A command that changes one gem. */
-interface IGemCommand extends IRegistryCommand {
+export interface IGemCommand extends IRegistryCommand {
   run(place: IChangePlace, choice: IBuildChoice, input: ICommandInput): Promise<void>;
 }
 

@@ -4,7 +4,7 @@ import { timeOfChange } from '../core/storage/helpers.changetime.js';
 import type { IWriteStamp } from '../core/storage/interfaces.storage.js';
 import type { IGemBuild, IGemChange, IGemDocument, IGemEntry, IListedBuild } from './interfaces.rubygems.js';
 import { infoMd5 } from './wire/wire.compactindex.js';
-import { RUBY } from './wire/wire.platforms.js';
+import { canonicalPlatform, RUBY } from './wire/wire.platforms.js';
 import { compareVersions, isPrerelease } from './wire/wire.versions.js';
 
 /**
@@ -127,7 +127,10 @@ export interface IBuildChoice {
  * its platform names it if only one build has it. Throws `notFound`.
  */
 export const chosenBuild = (document: IGemDocument | null, gem: string, choice: IBuildChoice): IGemBuild => {
-  const { version, platform } = choice;
+  const { version } = choice;
+  const byAddress = buildOf(document, `${version}-${choice.platform}`);
+  if (byAddress) return byAddress;
+  const platform = canonicalPlatform(choice.platform);
   const bySlug = buildOf(document, platform === RUBY ? version : `${version}-${platform}`);
   if (bySlug) return bySlug;
   const builds = document ? Object.values(document.builds) : [];

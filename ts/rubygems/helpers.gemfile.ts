@@ -57,7 +57,7 @@ async function* hashed(
   onEnd({ SHA256: sha256.digest('hex'), SHA512: sha512.digest('hex') });
 }
 
-interface IGemParts {
+interface IReadParts {
   /** of the small parts, as they are in the gem */
   parts: Map<string, Buffer>;
   digests: TDigests;
@@ -78,7 +78,7 @@ const inspectData = async (entry: ITarEntry, maxUnpackedSize: number): Promise<T
 
 /** Reads the parts of a gem in whatever order they come: gems of 2008 begin with their data. */
 const readParts =
-  (maxUnpackedSize: number): TTarVisitor<IGemParts> =>
+  (maxUnpackedSize: number): TTarVisitor<IReadParts> =>
   async (entries) => {
     const parts = new Map<string, Buffer>();
     const digests = new Map<string, TDigest>();
@@ -99,7 +99,7 @@ const readParts =
     return { parts, digests };
   };
 
-const inspected = ({ parts, digests }: IGemParts): IGemSpec => {
+const inspected = ({ parts, digests }: IReadParts): IGemSpec => {
   const metadata = parts.get(METADATA);
   if (!metadata) throw invalid(`${NOUN} has no ${METADATA}`);
   if (!digests.has(DATA)) throw invalid(`${NOUN} has no ${DATA}`);

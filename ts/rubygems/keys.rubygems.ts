@@ -10,9 +10,9 @@ import { splitBuildName } from './wire/wire.names.js';
  *     rubygems/names, rubygems/catalog/…   the list of all gems (core's PackageCatalog)
  *     rubygems/versions, rubygems/log/…    the ordered log of all pushes and yanks
  *
- * `a-2-java-1.0.gem` can be version 1.0 of `a-2-java`, or version 2 of `a` for the platform `java-1.0`. Of two such
- * gems only the one with the longer name has that key; the other one has `a=2-java-1.0.gem`, because a key must say
- * whose it is. If an artifact's key was taken by an interrupted push, or if somebody has tried to delete it, the
+ * `a-2-x86-darwin-9.gem` can be version 9 of `a-2-x86-darwin`, or version 2 of `a` for the platform `x86-darwin-9`. Of
+ * two such gems only the one with the longer name has that key; the other one has `a=2-x86-darwin-9.gem`, because a key
+ * must say whose it is. If an artifact's key was taken by an interrupted push, or if somebody has tried to delete it, the
  * artifact is stored at its key with the suffix `.{write id}`; the document names the valid key.
  */
 export const infoPrefix = 'rubygems/info';

@@ -10,7 +10,7 @@ import { isVersion, normalizeVersion } from '../wire/wire.versions.js';
 const FIELDS = ['gem_name', 'version', 'platform'] as const;
 
 /** bytes of a form with a name and a version */
-export const MAX_FORM = 16 * 1024;
+const MAX_FORM = 16 * 1024;
 
 /** Reads the fields of a form, which some clients send in the query. */
 export const readFields = async (

@@ -45,8 +45,9 @@ export interface IBuildName {
 const MAX_SPLITS = 8;
 
 /**
- * Every gem and build that `name-version[-platform]` can mean, the most likely first. Names, platforms and addresses
- * have dashes and digits of their own: `a-2-java-1.0` is version 1.0 of `a-2-java`, or version 2 of `a` for `java-1.0`.
+ * Every gem and build that `name-version[-platform]` can mean, the longest name first. Names, platforms and addresses
+ * have dashes and digits of their own: `a-2-x86-darwin-9` is version 9 of `a-2-x86-darwin`, or version 2 of `a` for
+ * `x86-darwin-9`.
  */
 export const splitBuildName = (text: string): IBuildName[] => {
   const found: IBuildName[] = [];

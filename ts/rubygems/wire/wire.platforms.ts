@@ -15,7 +15,7 @@ const SYSTEMS: readonly [pattern: RegExp, os: string][] = [
   [/aix-?(\d+)?/, 'aix'],
   [/cygwin/, 'cygwin'],
   [/darwin-?(\d+)?/, 'darwin'],
-  [/^macruby$/, 'macruby'],
+  [/^macruby-?(\d+(?:\.\d+)*)?/, 'macruby'],
   [/freebsd-?(\d+)?/, 'freebsd'],
   [/^(?:java|jruby)$/, 'java'],
   [/^java-?(\d+(?:\.\d+)*)?/, 'java'],
@@ -53,9 +53,9 @@ const systemOf = (text: string): Omit<IGemPlatform, 'cpu'> => {
   return named === undefined ? { os: 'unknown', version: null } : { os: named, version: version ?? null };
 };
 
-/** A platform as `Gem::Platform` writes it, e.g. `x86_64-linux`; it is a part of file names. */
+/** A platform as `Gem::Platform#to_s` writes it, e.g. `x86_64-linux` and `java1.8`; it is a part of file names. */
 export const platformText = ({ cpu, os, version }: IGemPlatform): string =>
-  [cpu, os, version].filter((part) => part !== null && part !== '').join('-');
+  [cpu, os, version].filter((part) => part !== null && part !== '').join(cpu === null ? '' : '-');
 
 /**
  * Splits a platform as `Gem::Platform.new` does: `i686-linux` is `x86-linux`. Null for `ruby`. Throws `invalid` for a
@@ -74,4 +74,10 @@ export const parsePlatform = (text: string): IGemPlatform | null => {
   if (dash >= 0) return { cpu: processor, ...system };
   // a name without a processor, such as `java`; only Windows of 32 bits says which it means
   return { cpu: /^mswin.*32$/.test(system.os) ? 'x86' : null, ...system };
+};
+
+/** A platform as file names have it: `i686-linux` is `x86-linux`. Throws `invalid` as `parsePlatform` does. */
+export const canonicalPlatform = (text: string): string => {
+  const parts = parsePlatform(text);
+  return parts ? platformText(parts) : RUBY;
 };

@@ -87,11 +87,11 @@ export class OrderedLog<TDoc> implements IFollowingLog<TDoc> {
     await this.repair();
     const { lastModified } = await this.read();
     const { view } = this.state;
-    const { size, headSize } = view;
-    const known = this.snapshot;
-    // within a generation the size says which version it is; another generation has another head or other bytes
-    if (known && known.bytes.buffer === view.bytes.buffer && known.bytes.byteLength === size) return known;
-    this.snapshot = { bytes: view.bytes, ...view.digests(), headSize, lastModified };
+    const { generation, size, headSize } = view;
+    // within a generation the file only grows, so the size says which version it is
+    if (this.snapshot?.generation !== generation || this.snapshot.bytes.byteLength !== size) {
+      this.snapshot = { generation, bytes: view.bytes, ...view.digests(), headSize, lastModified };
+    }
     return this.snapshot;
   }
 

@@ -36,6 +36,8 @@ export interface IOrderedLogOptions<TDoc> extends Required<Pick<IPackageCatalogO
 
 /** The log at one moment; the bytes never change. */
 export interface ILogSnapshot {
+  /** another one after each rebuild; within a generation the log only grows */
+  readonly generation: string;
   readonly bytes: Buffer;
   /** of all bytes, in hex */
   readonly md5: string;

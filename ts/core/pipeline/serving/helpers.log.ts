@@ -27,12 +27,13 @@ class LogListing implements IServedListing<string> {
   private version = 0;
   private made: { of: ILogSnapshot; packages: Promise<readonly IListedPackage<string>[]> } | undefined;
 
-  constructor(
-    /** the text before the first line */
-    public readonly head: string,
-    private snapshot: ILogSnapshot,
-  ) {}
+  constructor(private snapshot: ILogSnapshot) {}
 
+  public get generation(): string {
+    return this.snapshot.generation;
+  }
+
+  /** @param snapshot a later one of the same generation */
   public update(snapshot: ILogSnapshot): void {
     this.snapshot = snapshot;
   }
@@ -133,9 +134,10 @@ export const serveLog = async (
     const options = { ranges: true, reprDigest: true, oneEtag: true, headers };
     return serveRendering(asked, rendering, snapshot.lastModified, options);
   }
+  // all versions of a generation have the same text before the first line
+  if (memory.listing?.generation === snapshot.generation) memory.listing.update(snapshot);
+  else memory.listing = new LogListing(snapshot);
   const header = snapshot.bytes.utf8Slice(0, snapshot.headSize);
-  if (memory.listing?.head === header) memory.listing.update(snapshot);
-  else memory.listing = new LogListing(header, snapshot);
   const render = { contentType, header, entry: (_name: string, lines: string) => lines };
   return serveListing(request, memory.listing, right, {
     variant: 'log',
