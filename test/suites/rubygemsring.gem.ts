@@ -73,8 +73,7 @@ const publishing = async ({ station, steps, server }: IRing): Promise<void> => {
       { when: /API Key name \[.*\]: */, say: 'of the test\n' },
       { when: /customise scopes\?.*\]/, say: 'n\n' },
     ];
-    const signIn = (given: string) =>
-      station.gem(['signin', ...host], { terminal: true, dialogue: dialogue(given) });
+    const signIn = (given: string) => station.gem(['signin', ...host], { terminal: true, dialogue: dialogue(given) });
     steps.fails(t, await signIn('wrong'), /The credentials are not valid|not valid/);
     steps.says(t, await signIn(password), /Signed in/);
   });
@@ -258,7 +257,11 @@ const sources = async ({ station, steps, server }: IRing): Promise<void> => {
 
   await steps.step('private: nothing without a password', true, async (t) => {
     steps.fails(t, await install('secret', hidden.source), /401|not valid|Unauthorized|[Cc]ould not find/);
-    steps.fails(t, await install('secret', hidden.withLogin('admin', 'wrong')), /401|not valid|Unauthorized|[Cc]ould not find/);
+    steps.fails(
+      t,
+      await install('secret', hidden.withLogin('admin', 'wrong')),
+      /401|not valid|Unauthorized|[Cc]ould not find/,
+    );
     t.notMatch((await station.gem(['list', '-r', '--clear-sources', '-s', hidden.source])).output, /secret/);
   });
 
@@ -310,7 +313,10 @@ const sources = async ({ station, steps, server }: IRing): Promise<void> => {
         .split('\n')
         .find((line) => line.startsWith(`${slug} `))
         ?.replace(/created_at:\S+/, '');
-    for (const [info, slug] of [['my_lib', '1.0.0'], ['native', '1.0-java']] as const) {
+    for (const [info, slug] of [
+      ['my_lib', '1.0.0'],
+      ['native', '1.0-java'],
+    ] as const) {
       t.equal(await lineOf(hidden, info, slug), await lineOf(server, info, slug), slug);
     }
   });

@@ -68,7 +68,8 @@ const dependencyOf = ({ name, requirements = ['>= 0'], type = 'runtime' }: IGemD
     `  version_requirements: ${requirementOf(requirements, '    ')}`,
   ].join('\n');
 
-const listOf = (name: string, lines: string[]): string[] => (lines.length > 0 ? [`${name}:`, ...lines] : [`${name}: []`]);
+const listOf = (name: string, lines: string[]): string[] =>
+  lines.length > 0 ? [`${name}:`, ...lines] : [`${name}: []`];
 
 /** The gemspec as RubyGems 3.3 writes it. */
 export const specOf = (name: string, version: string, options: IGemOptions = {}): string => {

@@ -120,7 +120,11 @@ export class GemStation {
     const source = `${proxy.origin}/rubygems`;
     const ask: IGemServer['ask'] = async (method, below, form) => {
       const body = form && new URLSearchParams(form);
-      const answer = await fetch(`${server.origin}/rubygems${below}`, { method, body, headers: { authorization: key } });
+      const answer = await fetch(`${server.origin}/rubygems${below}`, {
+        method,
+        body,
+        headers: { authorization: key },
+      });
       return { status: answer.status, text: await answer.text() };
     };
     return {
@@ -140,7 +144,8 @@ export class GemStation {
           if (!answer.ok) throw new Error(`${filename}: ${answer.status} ${await answer.text()}`);
         }
       },
-      withLogin: (user = username, given = password) => source.replace('://', `://${user}:${encodeURIComponent(given)}@`),
+      withLogin: (user = username, given = password) =>
+        source.replace('://', `://${user}:${encodeURIComponent(given)}@`),
       command: (...args) =>
         run([process.execPath, commandLine, ...args, '--config', path], {
           cwd: this.home.folder,
