@@ -10,7 +10,10 @@ t.test('the JSON answers about a gem', async (t) => {
     summary: 'newest release',
     metadata: { source_code_uri: 'https://example.org/src' },
     requiredRuby: ['>= 3.0'],
-    dependencies: [{ name: 'rack', requirements: ['>= 1.0', '< 3'] }, { name: 'rspec', type: 'development' }],
+    dependencies: [
+      { name: 'rack', requirements: ['>= 1.0', '< 3'] },
+      { name: 'rspec', type: 'development' },
+    ],
   });
   await writer.push(newest);
   await writer.push(gemOf('demo', '2.0.rc1'));
@@ -76,7 +79,14 @@ t.test('the dependency list', async (t) => {
 
 t.test('an empty registry answers everything that clients look for', async (t) => {
   const { anon } = await gemWorld(t);
-  for (const path of ['/', '/versions', '/names', '/specs.4.8.gz', '/latest_specs.4.8.gz', '/prerelease_specs.4.8.gz']) {
+  for (const path of [
+    '/',
+    '/versions',
+    '/names',
+    '/specs.4.8.gz',
+    '/latest_specs.4.8.gz',
+    '/prerelease_specs.4.8.gz',
+  ]) {
     for (const method of ['GET', 'HEAD']) t.equal((await anon.send(method, path)).status, 200, `${method} ${path}`);
   }
 });
@@ -87,7 +97,9 @@ t.test('search', async (t) => {
     await writer.push(gemOf(name, '1.0', { summary: name === 'sinatra' ? 'built on rack' : name }));
   }
   const found = async (who: typeof anon, text: string) =>
-    ((await who.get(`/api/v1/search.json?query=${text}`)).json() as unknown as { name: string }[]).map(({ name }) => name);
+    ((await who.get(`/api/v1/search.json?query=${text}`)).json() as unknown as { name: string }[]).map(
+      ({ name }) => name,
+    );
   t.same(await found(writer, 'rack'), ['rack', 'rack-test', 'sinatra']);
   t.same(await found(anon, 'rack'), ['rack', 'rack-test'], 'only what the caller may read');
   t.same(await found(await tokenOf({ scopes: ['rubygems:gem:sinatra:read'] }), 'sinatra'), ['sinatra']);

@@ -40,28 +40,68 @@ const outer: TCase[] = [
   ['a folder', tarOf({ name: 'metadata.gz', type: '5' }, DATA), /no part of a gem/],
   ['a device', tarOf(METADATA, DATA, { name: 'tty', type: '3' }), /no file, folder or link/],
   ['many parts', tarOf(...Array.from({ length: 20 }, () => METADATA)), /twice|more than 16/],
-  ['metadata that are no gzip', tarOf({ name: 'metadata.gz', content: specOf('demo', '1.0') }, DATA), /metadata\.gz of the gem is not a gzip file/],
-  ['metadata that are a bomb', tarOf({ name: 'metadata.gz', content: gzipSync(Buffer.alloc(5_000_000)) }, DATA), /unpacks to more than/],
-  ['checksums of other data', tarOf(METADATA, { name: 'data.tar.gz', content: tarGzOf({ name: 'x', content: 'y' }) }, CHECKSUMS), /SHA256 of data\.tar\.gz in the gem is not the one/],
-  ['checksums of other metadata', tarOf({ name: 'metadata.gz', content: gzipSync(specOf('demo', '2.0')) }, DATA, CHECKSUMS), /SHA256 of metadata\.gz/],
-  ['a wrong SHA512', tarOf(METADATA, DATA, { name: 'checksums.yaml.gz', content: wrong512 }), /The SHA512 of metadata\.gz/],
+  [
+    'metadata that are no gzip',
+    tarOf({ name: 'metadata.gz', content: specOf('demo', '1.0') }, DATA),
+    /metadata\.gz of the gem is not a gzip file/,
+  ],
+  [
+    'metadata that are a bomb',
+    tarOf({ name: 'metadata.gz', content: gzipSync(Buffer.alloc(5_000_000)) }, DATA),
+    /unpacks to more than/,
+  ],
+  [
+    'checksums of other data',
+    tarOf(METADATA, { name: 'data.tar.gz', content: tarGzOf({ name: 'x', content: 'y' }) }, CHECKSUMS),
+    /SHA256 of data\.tar\.gz in the gem is not the one/,
+  ],
+  [
+    'checksums of other metadata',
+    tarOf({ name: 'metadata.gz', content: gzipSync(specOf('demo', '2.0')) }, DATA, CHECKSUMS),
+    /SHA256 of metadata\.gz/,
+  ],
+  [
+    'a wrong SHA512',
+    tarOf(METADATA, DATA, { name: 'checksums.yaml.gz', content: wrong512 }),
+    /The SHA512 of metadata\.gz/,
+  ],
   ['checksums without the data', gem({ checksums: '---\nSHA256: {}\n' }), /no SHA256 and no SHA512 of metadata\.gz/],
-  ['checksums of a file that is not there', gem({ checksums: '---\nSHA256:\n  other.gz: aa\n' }), /other\.gz, which the gem does not have/],
+  [
+    'checksums of a file that is not there',
+    gem({ checksums: '---\nSHA256:\n  other.gz: aa\n' }),
+    /other\.gz, which the gem does not have/,
+  ],
   ['checksums that are no YAML', gem({ checksums: '{{{' }), /not valid YAML/],
 ];
 
 const inner: TCase[] = [
-  ['a path that leads out', withFiles({ name: '../../etc/cron.d/x', content: 'x' }), /data\.tar\.gz contains a path that leads out/],
+  [
+    'a path that leads out',
+    withFiles({ name: '../../etc/cron.d/x', content: 'x' }),
+    /data\.tar\.gz contains a path that leads out/,
+  ],
   ['an absolute path', withFiles({ name: '/etc/passwd', content: 'x' }), /leads out/],
   ['a backslash that leads out', withFiles({ name: '..\\x', content: 'x' }), /leads out/],
   ['a link that leads out', withFiles({ name: 'lib/x', type: '2', linkname: '../../../etc' }), /link that leads out/],
   ['an absolute link', withFiles({ name: 'lib/x', type: '2', linkname: '/etc/passwd' }), /link that leads out/],
   ['a hard link that leads out', withFiles({ name: 'lib/x', type: '1', linkname: '../x' }), /link that leads out/],
-  ['a file below a link', withFiles({ name: 'lib', type: '2', linkname: 'ext' }, { name: 'lib/x.rb', content: 'x' }), /below a link/],
+  [
+    'a file below a link',
+    withFiles({ name: 'lib', type: '2', linkname: 'ext' }, { name: 'lib/x.rb', content: 'x' }),
+    /below a link/,
+  ],
   ['a device', withFiles({ name: 'dev', type: '3' }), /no file, folder or link/],
   ['a pipe', withFiles({ name: 'pipe', type: '6' }), /no file, folder or link/],
-  ['one path twice', withFiles({ name: 'lib/x.rb', content: '1' }, { name: 'lib/x.rb', content: '2' }), /has lib\/x\.rb twice/],
-  ['one path twice, with a dot', withFiles({ name: 'lib/x.rb', content: '1' }, { name: './lib//x.rb', content: '2' }), /has lib\/x\.rb twice/],
+  [
+    'one path twice',
+    withFiles({ name: 'lib/x.rb', content: '1' }, { name: 'lib/x.rb', content: '2' }),
+    /has lib\/x\.rb twice/,
+  ],
+  [
+    'one path twice, with a dot',
+    withFiles({ name: 'lib/x.rb', content: '1' }, { name: './lib//x.rb', content: '2' }),
+    /has lib\/x\.rb twice/,
+  ],
   ['a name with a control character', withFiles({ name: 'a\u001b[2J', content: 'x' }), /control character/],
   ['a size in a pax header', withFiles(paxPart({ size: '1' }), { name: 'x', content: 'xx' }), /pax/],
   ['no gzip', gem({ data: tarOf({ name: 'x', content: 'x' }) }), /not a gzip file/],
@@ -79,7 +119,11 @@ const names: TCase[] = [
   ['a version that is a path', gem({ spec: specOf('demo', '1.0/../2') }), /not a version/],
   ['a platform that is a path', gem({ platform: '../java' }), /platform/],
   ['a foreign tag', gem({ spec: `${specOf('demo', '1.0')}x: !ruby/object:ERB {}\n` }), /class !ruby\/object:ERB/],
-  ['bombs of aliases', gem({ spec: `${specOf('demo', '1.0')}a: &a [x,x,x,x,x,x]\nb: [${Array(101).fill('*a').join(',')}]\n` }), /100 aliases/],
+  [
+    'bombs of aliases',
+    gem({ spec: `${specOf('demo', '1.0')}a: &a [x,x,x,x,x,x]\nb: [${Array(101).fill('*a').join(',')}]\n` }),
+    /100 aliases/,
+  ],
 ];
 
 t.test('bad gems are refused with a sentence, and leave nothing', async (t) => {
@@ -104,8 +148,26 @@ t.test('gems that are odd but sound are accepted', async (t) => {
   const sound: [what: string, make: (version: string) => Buffer][] = [
     ['without checksums, as RubyGems 1 wrote it', (v) => gemOf('demo', v, { checksums: null }).bytes],
     ['with the data first', (v) => tarOf(DATA, { name: 'metadata.gz', content: gzipSync(specOf('demo', v)) })],
-    ['signed', (v) => gemOf('demo', v, { more: ['metadata.gz', 'data.tar.gz', 'checksums.yaml.gz'].map((name) => ({ name: `${name}.sig`, content: 'signature' })) }).bytes],
-    ['with a link inside', (v) => gemOf('demo', v, { data: tarGzOf({ name: 'README.md', content: 'x' }, { name: 'lib/readme', type: '2', linkname: '../README.md' }) }).bytes],
+    [
+      'signed',
+      (v) =>
+        gemOf('demo', v, {
+          more: ['metadata.gz', 'data.tar.gz', 'checksums.yaml.gz'].map((name) => ({
+            name: `${name}.sig`,
+            content: 'signature',
+          })),
+        }).bytes,
+    ],
+    [
+      'with a link inside',
+      (v) =>
+        gemOf('demo', v, {
+          data: tarGzOf(
+            { name: 'README.md', content: 'x' },
+            { name: 'lib/readme', type: '2', linkname: '../README.md' },
+          ),
+        }).bytes,
+    ],
     ['without any file', (v) => gemOf('demo', v, { data: tarGzOf() }).bytes],
     ['of 3 MB', (v) => gemOf('demo', v, { files: { 'big.bin': Buffer.alloc(3_000_000, 'random') } }).bytes],
   ];

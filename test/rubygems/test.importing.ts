@@ -51,7 +51,11 @@ t.test('an administrator yanks and unyanks on the command line', async (t) => {
   t.same(await slugs(), ['1.0']);
   t.match(await run(['rubygems', 'unyank', 'demo', '1.0', '--platform', 'java'], { cwd }), { code: 0 });
   t.same(await slugs(), ['1.0', '1.0-java']);
-  t.match((await anon.get('/versions')).text, /\ndemo -1\.0-java .*\ndemo 1\.0-java /, 'a running registry has the lines');
+  t.match(
+    (await anon.get('/versions')).text,
+    /\ndemo -1\.0-java .*\ndemo 1\.0-java /,
+    'a running registry has the lines',
+  );
   t.match(await run(['rubygems', 'yank', 'demo', '9'], { cwd }), { code: 1, err: /demo 9 is not in this registry/ });
   t.match(await run(['rubygems', 'yank', '../demo', '9'], { cwd }), { code: 1, err: /not a name that a gem can have/ });
 });

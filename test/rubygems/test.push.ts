@@ -9,7 +9,10 @@ const hash = (algorithm: string, bytes: Buffer): Buffer => createHash(algorithm)
 t.test('a pushed gem is in the index, and comes down as it went up', async (t) => {
   const { anon, writer } = await gemWorld(t);
   const gem = gemOf('demo', '1.10', {
-    dependencies: [{ name: 'rack', requirements: ['>= 1.0', '< 3'] }, { name: 'rspec', type: 'development' }],
+    dependencies: [
+      { name: 'rack', requirements: ['>= 1.0', '< 3'] },
+      { name: 'rspec', type: 'development' },
+    ],
     requiredRuby: ['>= 3.0'],
   });
   const pushed = await writer.push(gem);
@@ -69,16 +72,24 @@ t.test('the same gem again is a success, and changes nothing', async (t) => {
   const other = await writer.push(gemOf('demo', '1.0', { summary: 'other bytes' }));
   t.equal(other.status, 409);
   t.match(other.text, /demo 1\.0 is there already with other content/);
-  t.match(await writer.push(gemOf('demo', '1.0.0')), { status: 409, text: /already as 1\.0: RubyGems takes both for one/ });
+  t.match(await writer.push(gemOf('demo', '1.0.0')), {
+    status: 409,
+    text: /already as 1\.0: RubyGems takes both for one/,
+  });
   t.same([await stored(), (await anon.get('/info/demo')).text, (await anon.get('/versions')).text], before);
 });
 
 t.test('a version has a build for each platform', async (t) => {
   const { anon, writer } = await gemWorld(t);
-  const builds = ['ruby', 'java', 'x86_64-linux', 'arm64-darwin-22'].map((platform) => gemOf('demo', '1.0', { platform }));
+  const builds = ['ruby', 'java', 'x86_64-linux', 'arm64-darwin-22'].map((platform) =>
+    gemOf('demo', '1.0', { platform }),
+  );
   for (const build of builds) t.equal((await writer.push(build)).status, 200, build.filename);
   const slugs = ['1.0', '1.0-java', '1.0-x86_64-linux', '1.0-arm64-darwin-22'];
-  t.same((await anon.info('demo')).map(({ slug }) => slug), slugs);
+  t.same(
+    (await anon.info('demo')).map(({ slug }) => slug),
+    slugs,
+  );
   for (const [at, build] of builds.entries()) {
     t.same((await anon.get(`/gems/demo-${slugs[at]}.gem`)).bytes, build.bytes);
     t.equal((await anon.get(`/quick/Marshal.4.8/demo-${slugs[at]}.gemspec.rz`)).status, 200);
@@ -153,7 +164,11 @@ t.test('a push with attestations', async (t) => {
 t.test('a content-addressed gem keeps the name under which it was pushed', async (t) => {
   const { anon, writer } = await gemWorld(t);
   const builds = ['3.3', '3.4'].map((ruby) =>
-    gemOf('skinny', '1.0', { platform: 'x86_64-linux', requiredRuby: [`~> ${ruby}.0`], requiredRubygems: ['>= 4.1.0.a'] }),
+    gemOf('skinny', '1.0', {
+      platform: 'x86_64-linux',
+      requiredRuby: [`~> ${ruby}.0`],
+      requiredRubygems: ['>= 4.1.0.a'],
+    }),
   );
   for (const { bytes, sha256 } of builds) {
     const filename = `skinny-1.0-${sha256.slice(0, 8)}.gem`;
@@ -170,7 +185,11 @@ t.test('a content-addressed gem keeps the name under which it was pushed', async
   const address = builds[0]!.sha256.slice(0, 8);
   t.match(await writer.yank('skinny', '1.0', 'x86_64-linux'), { status: 400, text: new RegExp(address) });
   t.equal((await writer.yank('skinny', '1.0', address)).status, 200);
-  t.equal((await writer.yank('skinny', '1.0', 'x86_64-linux')).status, 400, 'yanked ones count: two names are possible');
+  t.equal(
+    (await writer.yank('skinny', '1.0', 'x86_64-linux')).status,
+    400,
+    'yanked ones count: two names are possible',
+  );
 });
 
 t.test('who may push', async (t) => {

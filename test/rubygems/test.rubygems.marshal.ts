@@ -11,7 +11,13 @@ import {
   type TRuby,
 } from '../../ts/rubygems/wire/wire.marshal.js';
 import { renderQuick } from '../../ts/rubygems/wire/wire.quick.js';
-import { buildsFor, renderDependencies, renderSpecs, specsPieces, type TSpecsKind } from '../../ts/rubygems/wire/wire.specs.js';
+import {
+  buildsFor,
+  renderDependencies,
+  renderSpecs,
+  specsPieces,
+  type TSpecsKind,
+} from '../../ts/rubygems/wire/wire.specs.js';
 import { compareVersions, isPrerelease } from '../../ts/rubygems/wire/wire.versions.js';
 import { dependency, gemSpec } from '../support/rubygems/documents.js';
 import { rubies, runRuby } from '../support/rubygems/ruby.js';
@@ -58,7 +64,9 @@ for (const ruby of list) {
   t.test(`${ruby.name} loads all kinds of values`, async (t) => {
     const shared = new RubyShared(['x']);
     const texts = ['', 'ä€😀', 'x'.repeat(70_000), '\0'];
-    const numbers = [0, 1, -1, 122, 123, -123, -124, 255, 256, -256, -257, 65_535, 65_536, -65_536, -65_537, 1073741823];
+    const numbers = [
+      0, 1, -1, 122, 123, -123, -124, 255, 256, -256, -257, 65_535, 65_536, -65_536, -65_537, 1073741823,
+    ];
     const value: TRuby = [
       ...texts,
       ...numbers,
@@ -150,8 +158,15 @@ for (const ruby of list) {
       ok: true,
       code: true,
     });
-    const plain = gemSpec('demo', '1', { description: null, homepage: null, email: [], licenses: [], date: '1999-12-31' });
-    const least = 's = load(Zlib::Inflate.inflate(BYTES)); out([s.platform, s.email, s.homepage, s.description, s.date.year])';
+    const plain = gemSpec('demo', '1', {
+      description: null,
+      homepage: null,
+      email: [],
+      licenses: [],
+      date: '1999-12-31',
+    });
+    const least =
+      's = load(Zlib::Inflate.inflate(BYTES)); out([s.platform, s.email, s.homepage, s.description, s.date.year])';
     t.same(runRuby(ruby, least, renderQuick(plain))[1], ['ruby', null, null, null, 1999]);
   });
 
@@ -161,7 +176,8 @@ for (const ruby of list) {
       { name: 'a', version: '1.0', platform: 'java' },
       { name: 'b', version: '2.0.pre', platform: 'ruby' },
     ];
-    const script = 'out(load(BYTES).map { |name, version, platform| [name, version.class.name, version.to_s, platform] })';
+    const script =
+      'out(load(BYTES).map { |name, version, platform| [name, version.class.name, version.to_s, platform] })';
     t.same(
       runRuby(ruby, script, renderSpecs(tuples))[1],
       tuples.map(({ name, version, platform }) => [name, 'Gem::Version', version, platform]),
@@ -172,9 +188,14 @@ for (const ruby of list) {
       entry: { name: `g${at}`, summary: '', builds: [{ version: `1.${at}`, platform: at % 3 ? 'ruby' : 'java' }] },
     }));
     const bytes = Buffer.concat([...specsPieces('specs', many, RULES)]);
-    const ends = 'v = load(BYTES); out([v.size, v[0], v[-1]].then { |n, *e| [n] + e.map { |a, b, c| [a, b.to_s, c] } })';
+    const ends =
+      'v = load(BYTES); out([v.size, v[0], v[-1]].then { |n, *e| [n] + e.map { |a, b, c| [a, b.to_s, c] } })';
     t.same(runRuby(ruby, ends, bytes)[1], [20_000, ['g0', '1.0', 'java'], ['g19999', '1.19999', 'ruby']]);
-    const specs = [gemSpec('a', '1.0', { dependencies: [dependency('b', ['>= 1', '< 3']), dependency('c', ['= 1'], 'development')] })];
+    const specs = [
+      gemSpec('a', '1.0', {
+        dependencies: [dependency('b', ['>= 1', '< 3']), dependency('c', ['= 1'], 'development')],
+      }),
+    ];
     t.same(runRuby(ruby, 'out(load(BYTES))', renderDependencies(specs))[1], [
       { name: 'a', number: '1.0', platform: 'ruby', dependencies: [['b', '>= 1, < 3']] },
     ]);

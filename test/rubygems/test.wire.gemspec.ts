@@ -131,7 +131,12 @@ t.test('YAML that is a trap', async (t) => {
   refuses(t, 'a bomb of aliases', `${good}${bomb.join('\n')}\n`, /aliases|values/);
   const texts = `long: &long ${'x'.repeat(500_000)}\nmany: [${Array(50).fill('*long').join(',')}]\n`;
   refuses(t, 'a long text with many aliases', good + texts, /too large with its aliases/);
-  refuses(t, '101 aliases', `${good}one: &one x\nmany: [${Array(101).fill('*one').join(',')}]\n`, /more than 100 aliases/);
+  refuses(
+    t,
+    '101 aliases',
+    `${good}one: &one x\nmany: [${Array(101).fill('*one').join(',')}]\n`,
+    /more than 100 aliases/,
+  );
   t.ok(parseGemspec(`${good}one: &one x\nmany: [${Array(100).fill('*one').join(',')}]\n`), '100 are accepted');
   refuses(t, 'an alias of itself', `${good}loop: &loop [*loop]\n`, /alias without its anchor/);
   refuses(t, 'an alias of nothing', `${good}x: *nothing\n`, /YAML|alias/);
@@ -139,7 +144,12 @@ t.test('YAML that is a trap', async (t) => {
   refuses(t, 'a call', summary('!ruby/object:Kernel "system"'), /class/);
   refuses(t, 'a function of JavaScript', summary('!!js/function "function () {}"'), /class/);
   refuses(t, 'deep brackets', summary('['.repeat(10_000)), /YAML|deep/);
-  refuses(t, 'deep lists', `${good}x:\n${Array.from({ length: 200 }, (_, at) => `${' '.repeat(at * 2)}-`).join('\n')}\n`, /YAML|deep/);
+  refuses(
+    t,
+    'deep lists',
+    `${good}x:\n${Array.from({ length: 200 }, (_, at) => `${' '.repeat(at * 2)}-`).join('\n')}\n`,
+    /YAML|deep/,
+  );
   refuses(t, 'many brackets', summary('[]'.repeat(100_000)), /YAML/);
   refuses(t, 'a key twice', `${good}name: other\n`, /key twice/);
   refuses(t, 'many values', `${good}x: [${Array(100_001).fill('a').join(',')}]\n`, /more than 100000 values/);
@@ -167,7 +177,12 @@ t.test('fields that no gem may have', async (t) => {
   refuses(t, 'an operator that is none', dependency('a', '=~ 1'), /operator/);
   refuses(t, 'a requirement of no version', dependency('a', '>= one'), /names no version/);
   refuses(t, 'a requirement with a bar', dependency('a', '>= 1|checksum:x'), /names no version/);
-  refuses(t, 'a dependency of another type', changed('dependencies: []', 'dependencies:\n- !ruby/object:Gem::Dependency\n  name: a\n  type: :evil'), /neither of the type/);
+  refuses(
+    t,
+    'a dependency of another type',
+    changed('dependencies: []', 'dependencies:\n- !ruby/object:Gem::Dependency\n  name: a\n  type: :evil'),
+    /neither of the type/,
+  );
   refuses(t, 'metadata that are a list', changed('metadata: {}', 'metadata: []'), /metadata/);
   refuses(t, 'a text of megabytes', summary('x'.repeat(300_000)), /more than 262144 characters/);
 });

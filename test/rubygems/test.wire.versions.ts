@@ -1,10 +1,5 @@
 import t from 'tap';
-import {
-  compareVersions,
-  isPrerelease,
-  isVersion,
-  normalizeVersion,
-} from '../../ts/rubygems/wire/wire.versions.js';
+import { compareVersions, isPrerelease, isVersion, normalizeVersion } from '../../ts/rubygems/wire/wire.versions.js';
 
 // The cases are those of RubyGems' own tests (test_gem_version.rb).
 
@@ -45,7 +40,19 @@ t.test('a version with a letter is a prerelease', async (t) => {
 
 t.test('what RubyGems takes for a version', async (t) => {
   for (const version of ['5', '5.2.4', '1.1.rc10', '9.8.7-a', '1.0.0-rc.1', '1.a']) t.ok(isVersion(version), version);
-  const wrong = ['', 'junk', '1.0\n2.0', '1..2', '1.2 3.4', '2.3422222.222.222222222.22222.ads0as.dasd0.ddd2222.2.qd3e.', '-1', '1.0/2', 'a.1', '1.0+b', '１'];
+  const wrong = [
+    '',
+    'junk',
+    '1.0\n2.0',
+    '1..2',
+    '1.2 3.4',
+    '2.3422222.222.222222222.22222.ads0as.dasd0.ddd2222.2.qd3e.',
+    '-1',
+    '1.0/2',
+    'a.1',
+    '1.0+b',
+    '１',
+  ];
   for (const version of [...wrong, '1'.repeat(129)]) t.notOk(isVersion(version), version.slice(0, 50));
   t.equal(normalizeVersion('1.0.0-rc.1'), '1.0.0.pre.rc.1');
 });

@@ -79,5 +79,9 @@ t.test('what a yank names', async (t) => {
     body: 'gem_name=demo&version=1.0',
   });
   t.equal(doubled.status, 200, 'a host with a final slash doubles slashes');
-  t.equal((await writer.send('PUT', '/api/v1/gems/unyank?gem_name=demo&version=1.0')).status, 200, 'fields in the query');
+  t.equal(
+    (await writer.send('PUT', '/api/v1/gems/unyank?gem_name=demo&version=1.0')).status,
+    200,
+    'fields in the query',
+  );
 });

@@ -72,7 +72,9 @@ const assertFree = (document: IGemDocument, { slug, spec, contentAddressed }: TN
   const { name } = document;
   const same = buildOf(document, slug);
   if (same && same.yankedAt === undefined) {
-    throw taken(`${buildName(name, slug)} is there already with other content: a version never changes, use another one`);
+    throw taken(
+      `${buildName(name, slug)} is there already with other content: a version never changes, use another one`,
+    );
   }
   if (same && !mayReplace) {
     throw taken(`${buildName(name, slug)} was yanked, and cannot be pushed again: unyank it, or use another version`);
@@ -85,7 +87,8 @@ const assertFree = (document: IGemDocument, { slug, spec, contentAddressed }: TN
       other.spec.platform === spec.platform &&
       compareVersions(other.spec.version, spec.version) === 0,
   );
-  if (twin) throw taken(`${buildName(name, slug)} is there already as ${twin.slug}: RubyGems takes both for one version`);
+  if (twin)
+    throw taken(`${buildName(name, slug)} is there already as ${twin.slug}: RubyGems takes both for one version`);
 };
 
 /** Whole seconds: the compact index has no others, and its lines never change. */

@@ -84,7 +84,8 @@ const readParts =
     const digests = new Map<string, TDigest>();
     for await (const entry of entries) {
       const { path, kind } = entry;
-      if (kind !== 'file' || !PARTS.has(path)) throw invalid(`${NOUN} contains ${quoted(path)}, which is no part of a gem`);
+      if (kind !== 'file' || !PARTS.has(path))
+        throw invalid(`${NOUN} contains ${quoted(path)}, which is no part of a gem`);
       if (digests.has(path)) throw invalid(`${NOUN} contains ${path} twice`);
       const limit = PARTS.get(path);
       if (limit === undefined) {
@@ -120,6 +121,12 @@ export const inspectGem = (
 ): AsyncGenerator<Uint8Array, void, undefined> => {
   const { maxUnpackedSize, maxArtifactSize } = limits;
   // the outer archive is not packed: its content is never larger than the gem itself
-  const rules = { noun: NOUN, links: 'refuse', strict: true, maxUnpackedSize: maxArtifactSize, maxEntries: 16 } as const;
+  const rules = {
+    noun: NOUN,
+    links: 'refuse',
+    strict: true,
+    maxUnpackedSize: maxArtifactSize,
+    maxEntries: 16,
+  } as const;
   return inspectTar(content, rules, readParts(maxUnpackedSize), (parts) => onInspected(inspected(parts)));
 };

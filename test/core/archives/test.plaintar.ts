@@ -19,8 +19,11 @@ const visit: TTarVisitor<string[]> = async (entries) => {
       seen.push(`${entry.path}: ${await entry.bytes(100)}`);
       continue;
     }
-    const inner = inspectTarGz(entry.content(), { ...RULES, noun: 'The inner box' }, assertDistinctNames('The inner box'), () =>
-      seen.push('inner'),
+    const inner = inspectTarGz(
+      entry.content(),
+      { ...RULES, noun: 'The inner box' },
+      assertDistinctNames('The inner box'),
+      () => seen.push('inner'),
     );
     for await (const _ of inner);
   }
@@ -47,15 +50,27 @@ t.test('an archive in an archive is inspected while it passes by', async (t) => 
 
 t.test('what is wrong inside, outside, or cut off ends the iteration', async (t) => {
   const cases: [what: string, bytes: Buffer, says: RegExp][] = [
-    ['the inner archive is damaged', box(Buffer.concat([INNER.subarray(0, 1_000_000), randomBytes(1000)])), /The inner box/],
-    ['the inner archive has a name twice', box(tarGzOf({ name: 'a', content: '1' }, { name: 'a', content: '2' })), /has a twice/],
+    [
+      'the inner archive is damaged',
+      box(Buffer.concat([INNER.subarray(0, 1_000_000), randomBytes(1000)])),
+      /The inner box/,
+    ],
+    [
+      'the inner archive has a name twice',
+      box(tarGzOf({ name: 'a', content: '1' }, { name: 'a', content: '2' })),
+      /has a twice/,
+    ],
     ['it is cut inside the inner archive', box().subarray(0, 1_000_000), /The box|The inner box/],
     ['it is cut behind the inner archive', box().subarray(0, -1500), /The box/],
     ['it ends one byte early', box().subarray(0, -1), /cut short/],
     ['it is no archive', randomBytes(10_000), /The box/],
     ['it has a link', tarOf({ name: 'l', type: '2', linkname: 'x' }), /contains a link/],
     ['an entry is too large', tarOf({ name: 'first', content: 'x'.repeat(101) }), /too large/],
-    ['there is content behind its end', Buffer.concat([box(), tarOf({ name: 'x', content: 'x' })]), /content behind its end/],
+    [
+      'there is content behind its end',
+      Buffer.concat([box(), tarOf({ name: 'x', content: 'x' })]),
+      /content behind its end/,
+    ],
   ];
   for (const [what, bytes, says] of cases) {
     for (const size of [700, 65_536, 1e8]) await t.rejects(read(bytes, size), says, `${what}, ${size}`);
@@ -77,7 +92,14 @@ t.test('leaving early releases everything', async (t) => {
 
 t.test('a name may be there once, whatever its spelling', async (t) => {
   const inspect = (archive: Buffer) =>
-    collect(inspectTarGz(inPieces(archive, 1e6), { ...RULES, links: 'inside' }, assertDistinctNames('The box'), () => undefined));
+    collect(
+      inspectTarGz(
+        inPieces(archive, 1e6),
+        { ...RULES, links: 'inside' },
+        assertDistinctNames('The box'),
+        () => undefined,
+      ),
+    );
   const file = (name: string) => ({ name, content: 'x' });
   await inspect(tarGzOf(file('a'), file('A'), file('b/a'), { name: 'b', type: '5' }, { name: 'b/', type: '5' }));
   await t.rejects(inspect(tarGzOf(file('b/a'), file('./b//a'))), /The box has b\/a twice/);

@@ -5,7 +5,14 @@ import { respond } from '../../core/pipeline/helpers.http.js';
 import { readFields } from './handlers.yank.js';
 
 /** The rights that `gem signin` asks for and that need more than reading. */
-const WRITES = ['push_rubygem', 'yank_rubygem', 'add_owner', 'remove_owner', 'update_owner', 'configure_trusted_publishers'];
+const WRITES = [
+  'push_rubygem',
+  'yank_rubygem',
+  'add_owner',
+  'remove_owner',
+  'update_owner',
+  'configure_trusted_publishers',
+];
 
 const FIELDS = ['name', 'index_rubygems', ...WRITES];
 

@@ -1,5 +1,5 @@
-import { invalid } from '../../core/base/helpers.errors.js';
 import type { IPackageOwner } from '../../core/auth/classes.packageowners.js';
+import { invalid } from '../../core/base/helpers.errors.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { respond } from '../../core/pipeline/helpers.http.js';

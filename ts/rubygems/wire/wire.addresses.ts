@@ -56,14 +56,19 @@ export const slugOf = (spec: IGemSpec, sha256: string, filename: string | undefi
     return { slug: `${spec.version}-${sha256.slice(0, DIGITS)}`, contentAddressed: true };
   }
   const start = `${spec.name}-`;
-  const slug = filename.startsWith(start) && filename.endsWith(SUFFIX) ? filename.slice(start.length, -SUFFIX.length) : '';
+  const slug =
+    filename.startsWith(start) && filename.endsWith(SUFFIX) ? filename.slice(start.length, -SUFFIX.length) : '';
   const address = slug.startsWith(`${spec.version}-`) ? addressIn(slug) : undefined;
   if (address === undefined) return { slug: plain };
   if (!mayBeAddressed(spec)) {
-    throw invalid(`The file is called after its content, but the gem is for every platform or every Ruby: call it ${start}${plain}${SUFFIX}`);
+    throw invalid(
+      `The file is called after its content, but the gem is for every platform or every Ruby: call it ${start}${plain}${SUFFIX}`,
+    );
   }
   if (!sha256.startsWith(address)) {
-    throw invalid(`The file is called after a content whose sha256 begins with ${address}, but that of the gem is ${sha256}`);
+    throw invalid(
+      `The file is called after a content whose sha256 begins with ${address}, but that of the gem is ${sha256}`,
+    );
   }
   return { slug, contentAddressed: true };
 };

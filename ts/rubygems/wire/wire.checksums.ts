@@ -30,7 +30,9 @@ export const assertChecksums = (text: string, digests: TDigests): void => {
       const found = digests.get(file);
       if (!found) throw invalid(`${NOUN} names ${file.slice(0, 100)}, which the gem does not have`);
       if (expected !== found[algorithm]) {
-        throw invalid(`The ${algorithm} of ${file} in the gem is not the one in its checksums.yaml: the gem is damaged`);
+        throw invalid(
+          `The ${algorithm} of ${file} in the gem is not the one in its checksums.yaml: the gem is damaged`,
+        );
       }
       checked.add(file);
     }

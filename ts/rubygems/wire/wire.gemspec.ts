@@ -33,7 +33,8 @@ const textsIn = (fields: TFields, ...names: string[]): string[] => {
   // gems of 2009 nest the list of authors
   const flat = (list as TYaml[]).flat() as TYaml[];
   return flat.filter((item): item is string => {
-    if (item !== null && typeof item !== 'string') throw invalid(`The field ${name} of the gemspec is no list of texts`);
+    if (item !== null && typeof item !== 'string')
+      throw invalid(`The field ${name} of the gemspec is no list of texts`);
     return item !== null && item !== '';
   });
 };
@@ -71,7 +72,9 @@ const versionOf = (fields: TFields): string => {
   const text = versionIn(fields.get('version'));
   if (text === undefined) throw invalid('The gemspec has no version');
   if (isVersion(text)) return normalizeVersion(text);
-  throw invalid(`${quoted(text)} is not a version as RubyGems defines it: numbers and letters between dots, as in 1.0.0.pre1`);
+  throw invalid(
+    `${quoted(text)} is not a version as RubyGems defines it: numbers and letters between dots, as in 1.0.0.pre1`,
+  );
 };
 
 /** The platform as the author wrote it: a text, or in gems of 2008 an object. */

@@ -51,7 +51,11 @@ const MAX_SPLITS = 8;
  */
 export const splitBuildName = (text: string): IBuildName[] => {
   const found: IBuildName[] = [];
-  for (let dash = text.lastIndexOf('-'); dash > 0 && found.length < MAX_SPLITS; dash = text.lastIndexOf('-', dash - 1)) {
+  for (
+    let dash = text.lastIndexOf('-');
+    dash > 0 && found.length < MAX_SPLITS;
+    dash = text.lastIndexOf('-', dash - 1)
+  ) {
     const name = text.slice(0, dash);
     const slug = text.slice(dash + 1);
     const [version] = slug.split('-', 1) as [string];

@@ -1,5 +1,5 @@
 import type { IGemEntry, IGemSpec, IListedBuild } from '../interfaces.rubygems.js';
-import { MarshalWriter, RubyHash, RubyShared, RubySymbol, dumped } from './wire.marshal.js';
+import { dumped, MarshalWriter, RubyHash, RubyShared, RubySymbol } from './wire.marshal.js';
 import { rubyVersion } from './wire.quick.js';
 
 /** One line of a specs file. */

@@ -126,7 +126,12 @@ export const parseYaml = (text: string, noun: string): TYaml => {
   let document: ReturnType<typeof parseDocument>;
   try {
     // unique keys are checked by `YamlReader`: the parser compares each key with all before it
-    document = parseDocument(text, { schema: 'failsafe', logLevel: 'silent', uniqueKeys: false, keepSourceTokens: false });
+    document = parseDocument(text, {
+      schema: 'failsafe',
+      logLevel: 'silent',
+      uniqueKeys: false,
+      keepSourceTokens: false,
+    });
   } catch (cause) {
     // the parser recurses
     throw invalid(`${noun} is not valid YAML, or it is nested too deeply`, cause);
