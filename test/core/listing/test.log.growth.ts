@@ -78,7 +78,10 @@ t.test('a publish and a look at the log cost the same with 100 and with 100,000 
     };
     await measure(() => one.publish('new-1', '1'));
     await measure(() => one.log.current());
-    await measure(() => Promise.all(Array.from({ length: 500 }, (_, at) => one.publish(`more-${at}`, '1'))));
+    // more than a segment holds
+    await measure(async () => {
+      for (let at = 0; at < 900; at++) await one.publish(`more-${at}`, 'x'.repeat(30));
+    });
     await measure(() => one.log.current());
     t.comment(`${packages} packages: ${JSON.stringify(measured)}`);
     costs.push(measured);
@@ -86,7 +89,10 @@ t.test('a publish and a look at the log cost the same with 100 and with 100,000 
   const [few, , many] = costs;
   for (const [index, cost] of (many ?? []).entries()) {
     const least = few?.[index];
-    t.same(cost.calls, least?.calls, 'the same calls');
+    for (const [verb, count] of Object.entries(cost.calls)) {
+      // folds run behind the publishes, so one may come a publish earlier or later
+      t.ok(Math.abs(count - (least?.calls[verb] ?? 0)) <= count / 100, `${verb}: ${count} and ${least?.calls[verb]}`);
+    }
     // the head names two segments instead of none, and each publish writes the head
     t.ok(cost.bytes - (least?.bytes ?? 0) < 400 * (cost.calls.put ?? 1), `${cost.bytes} and ${least?.bytes} bytes`);
   }

@@ -94,7 +94,10 @@ t.test('publishes that wait go out in one write', async (t) => {
 
 t.test('a rebuild by command makes a new file from the documents: one line for each package', async (t) => {
   const inner = new MemoryObjectStore();
-  const [one, other] = [new JournalReplica(inner, { now: () => new Date('2026-01-01T00:00:00Z') }), new JournalReplica(inner)];
+  const [one, other] = [
+    new JournalReplica(inner, { now: () => new Date('2026-01-01T00:00:00Z') }),
+    new JournalReplica(inner),
+  ];
   for (const [name, text] of [
     ['b', '1'],
     ['a', '1'],

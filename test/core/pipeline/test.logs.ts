@@ -45,7 +45,10 @@ t.test('a client fetches the log once, and then only what was appended', async (
   let copy = await one.get();
   t.match(copy, { status: 200, headers: { 'Content-Type': 'text/plain', 'Accept-Ranges': 'bytes' } });
   t.ok(isFor(copy, copy.bytes));
-  const unchanged = await other.get({ 'If-None-Match': copy.headers.ETag ?? '', Range: `bytes=${copy.bytes.length - 1}-` });
+  const unchanged = await other.get({
+    'If-None-Match': copy.headers.ETag ?? '',
+    Range: `bytes=${copy.bytes.length - 1}-`,
+  });
   t.match(unchanged, { status: 304, text: '' }, 'the same on another replica, and If-None-Match comes before Range');
   t.ok(isFor(unchanged, copy.bytes));
   let mine: Buffer = copy.bytes;
@@ -126,7 +129,11 @@ t.test('a caller that may not read all packages gets the others left out, and no
   t.match(ranged, { status: 200, text: part.text });
   t.equal((await one.get({ ...some, 'If-None-Match': part.headers.ETag ?? '' })).status, 304);
   await one.put('secret', '2');
-  t.equal((await one.get({ ...some, 'If-None-Match': part.headers.ETag ?? '' })).status, 304, 'nothing for this caller');
+  t.equal(
+    (await one.get({ ...some, 'If-None-Match': part.headers.ETag ?? '' })).status,
+    304,
+    'nothing for this caller',
+  );
   await one.put('pub-b', '2');
   t.match((await one.get(some)).text, /pub-b 2\n$/);
   const nothing = await one.get(await one.as(['journal:page:none:read']));

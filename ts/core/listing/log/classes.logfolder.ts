@@ -1,6 +1,5 @@
 import { OutcomeUnknownError } from '../../storage/documents/helpers.conditionalwrite.js';
-import { type ILogParts, LostSegmentError } from './classes.logstate.js';
-import { serializeRecords } from './helpers.records.js';
+import { type ILogParts, type LogState, LostSegmentError } from './classes.logstate.js';
 import {
   DAMAGED_HEAD,
   headCodec,
@@ -12,13 +11,17 @@ import {
   withMerged,
   withSealed,
 } from './helpers.loghead.js';
+import { serializeRecords } from './helpers.records.js';
 
 /**
  * Moves records from the tail into segments, and joins small segments. Neither changes what readers get. Several
  * replicas may do this at once: one of them wins, and the others delete what they wrote.
  */
 export class LogFolder {
-  constructor(private readonly parts: ILogParts) {}
+  constructor(
+    private readonly parts: ILogParts,
+    private readonly state: LogState,
+  ) {}
 
   public isDue(head: ILogHead): boolean {
     return tailSize(head) >= SEAL_FROM || runToMerge(head.segments) !== undefined;
@@ -61,11 +64,11 @@ export class LogFolder {
     written: ILogSegment,
     fn: (current: ILogHead) => ILogHead | undefined,
   ): Promise<ILogHead | undefined> {
-    const { storage, headKey, segments } = this.parts;
+    const { storage, segments } = this.parts;
     let made: ILogHead | undefined;
     try {
       const { value } = await storage.update<ILogHead>(
-        headKey,
+        this.state.headKey,
         (current) => {
           made = current === null || current === DAMAGED_HEAD ? undefined : fn(current);
           return made;

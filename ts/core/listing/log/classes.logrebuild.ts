@@ -1,13 +1,12 @@
 import * as plugins from '../../../plugins.js';
-import { RegistryError } from '../../classes.registryerror.js';
 import { Slices, sortInSlices } from '../../base/helpers.slices.js';
+import { RegistryError } from '../../classes.registryerror.js';
 import { OutcomeUnknownError } from '../../storage/documents/helpers.conditionalwrite.js';
 import type { ListingDocuments } from '../classes.listingdocuments.js';
 import type { TRebuildProgress } from '../interfaces.listing.js';
 import type { ILogParts, LogState } from './classes.logstate.js';
 import {
   BASE_SEGMENT,
-  DAMAGED_HEAD,
   headCodec,
   type ILogHead,
   type ILogSegment,
@@ -123,9 +122,8 @@ export class LogRebuild<TDoc> {
 
   /** Returns whether the new head is stored; false if there is another log by now, or the one before is damaged. */
   private async install(next: ILogHead, attempt: IAttempt): Promise<boolean> {
-    const { storage, headKey } = this.parts;
+    const { storage, state } = this.parts;
     const applied = ({ generation }: ILogHead): boolean => generation === next.generation;
-    if (attempt.seen === DAMAGED_HEAD) await this.clearDamaged();
     for (;;) {
       let isMade = false;
       try {
@@ -133,7 +131,7 @@ export class LogRebuild<TDoc> {
           isMade = logOf(current) === logOf(attempt.seen);
           return isMade ? { ...next, owed: this.owed(current, attempt) } : undefined;
         };
-        await storage.update<ILogHead>(headKey, fn, { codec: headCodec, applied });
+        await storage.update<ILogHead>(state.headKey, fn, { codec: headCodec, applied });
         return isMade;
       } catch (error) {
         if (!(error instanceof UnseenRecordsError)) throw error;
@@ -167,20 +165,5 @@ export class LogRebuild<TDoc> {
       attempt.covered = first;
     }
     return true;
-  }
-
-  /**
-   * A head that the store itself finds damaged cannot be read, and so not be updated either: it is overwritten by one
-   * that can be read and is damaged in content. If that write arrives late, and a good head is lost by it, the log is
-   * made from the documents once more.
-   */
-  private async clearDamaged(): Promise<void> {
-    const { storage, headKey } = this.parts;
-    try {
-      await storage.read(headKey, headCodec);
-    } catch (error) {
-      if (!RegistryError.is(error, 'internal')) throw error;
-      await storage.store.put(headKey, Buffer.from('{}'), { contentType: headCodec.contentType });
-    }
   }
 }

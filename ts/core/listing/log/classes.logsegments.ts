@@ -9,6 +9,9 @@ import type { ILogSegment } from './helpers.loghead.js';
 /** Objects that are deleted at the same time. */
 const WIDTH = 16;
 
+/** A key for the head beside the usual one, in the folder of the segments. */
+export const spareHeadKey = (prefix: string, number: number): string => `${prefix}head-${number}`;
+
 /** The stored segments of a log: objects that are written once, under keys that are unique to their write. */
 export class LogSegments {
   constructor(
@@ -57,7 +60,8 @@ export class LogSegments {
     const segments = old.length > 0 ? await named() : null;
     if (!segments) return 0;
     const kept = new Set(segments.map(({ id }) => this.keyOf(id)));
-    const orphans = old.filter((key) => !kept.has(key));
+    const heads = spareHeadKey(this.prefix, 0).slice(0, -1);
+    const orphans = old.filter((key) => !kept.has(key) && !key.startsWith(heads));
     await forEachAtOnce(orphans, WIDTH, (key) => store.delete(key, { repeatable: true }));
     return orphans.length;
   }

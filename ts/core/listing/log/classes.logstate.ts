@@ -1,9 +1,9 @@
-import type { RegistryStorage } from '../../classes.registrystorage.js';
 import { RegistryError } from '../../classes.registryerror.js';
+import type { RegistryStorage } from '../../classes.registrystorage.js';
 import { isDamage } from '../helpers.rows.js';
 import type { LogSegments } from './classes.logsegments.js';
 import { LogView } from './classes.logview.js';
-import { DAMAGED_HEAD, headCodec, type ILogHead, sealedIn } from './helpers.loghead.js';
+import { headCodec, type ILogHead, sealedIn } from './helpers.loghead.js';
 
 /** The stored head at one moment; null: there is none. */
 export interface IStoredHead {
@@ -14,7 +14,8 @@ export interface IStoredHead {
 /** The parts of a log that its helpers share. */
 export interface ILogParts {
   storage: RegistryStorage;
-  headKey: string;
+  /** the head; the others, in this order, if the store cannot read the ones before */
+  headKeys: readonly string[];
   segments: LogSegments;
   /** the text before the first line */
   headText(created: string): string;
@@ -43,26 +44,44 @@ export class LogState {
   /** the read whose head the view has */
   private seen = 0;
 
+  /** the key of the head that was read last */
+  private key: string;
+
   constructor(private readonly parts: ILogParts) {
     this.current = new LogView('', '');
+    this.key = parts.headKeys[0] as string;
+  }
+
+  /** The key of the head, as far as this process knows. */
+  public get headKey(): string {
+    return this.key;
   }
 
   public get view(): LogView {
     return this.current;
   }
 
-  /** Reads the head. A head that the store itself finds damaged counts as damaged like one with wrong content. */
+  /**
+   * Reads the head. The directory driver can neither read nor write a key whose file is damaged; then the head is at the
+   * next key. All replicas find the same one, because a damaged file stays so until a person removes it; then there is
+   * no head at its key, and the log is made from the documents once more.
+   */
   public async readHead(): Promise<IStoredHead & { ticket: number }> {
     const ticket = ++this.begun;
-    const { storage, headKey } = this.parts;
-    try {
-      const stored = await storage.read<ILogHead>(headKey, headCodec);
-      return { head: stored?.value ?? null, lastModified: stored?.lastModified ?? new Date(0), ticket };
-    } catch (error) {
-      if (!isDamage(error)) throw error;
-      storage.logger.error('The head of a log is damaged', { key: headKey, error: String(error) });
-      return { head: DAMAGED_HEAD, lastModified: new Date(0), ticket };
+    const { storage, headKeys } = this.parts;
+    let failure: unknown;
+    for (const key of headKeys) {
+      try {
+        const stored = await storage.read<ILogHead>(key, headCodec);
+        this.key = key;
+        return { head: stored?.value ?? null, lastModified: stored?.lastModified ?? new Date(0), ticket };
+      } catch (error) {
+        if (!isDamage(error)) throw error;
+        storage.logger.error('The head of a log is damaged', { key, error: String(error) });
+        failure = error;
+      }
     }
+    throw failure;
   }
 
   /**

@@ -1,10 +1,11 @@
 import { RegistryError } from '../../classes.registryerror.js';
 import type { RegistryStorage } from '../../classes.registrystorage.js';
 import { ListingDocuments } from '../classes.listingdocuments.js';
+import { isDamage } from '../helpers.rows.js';
 import type { IFollowingLog, TRebuildProgress } from '../interfaces.listing.js';
 import { LogFolder } from './classes.logfolder.js';
 import { LogRebuild } from './classes.logrebuild.js';
-import { LogSegments } from './classes.logsegments.js';
+import { LogSegments, spareHeadKey } from './classes.logsegments.js';
 import { type IStoredHead, LogState, LostSegmentError, StaleViewError } from './classes.logstate.js';
 import { DAMAGED_HEAD, headCodec, type ILogHead } from './helpers.loghead.js';
 import { lastSerialIn, recordOf } from './helpers.records.js';
@@ -12,6 +13,8 @@ import type { ILogChange, ILogSnapshot, IOrderedLogOptions } from './interfaces.
 
 /** ms for which a request waits for a rebuild before it gets 503. Clients wait longer than that. */
 const REBUILD_PATIENCE_MS = 10_000;
+/** Keys for the head beside the usual one: each is used only after a file at the one before was damaged. */
+const SPARE_HEADS = 8;
 /** Times that other replicas may fold or rebuild while one request reads the log. */
 const TRIES = 16;
 
@@ -53,11 +56,12 @@ export class OrderedLog<TDoc> implements IFollowingLog<TDoc> {
     private readonly storage: RegistryStorage,
     private readonly options: IOrderedLogOptions<TDoc>,
   ) {
-    const { headKey, format, codec, documents, documentKey } = options;
-    this.segments = new LogSegments(storage, options.segments);
-    const parts = { storage, headKey, segments: this.segments, headText: (created: string) => format.head(created) };
+    const { headKey, segments: folder, format, codec, documents, documentKey } = options;
+    const headKeys = [headKey, ...Array.from({ length: SPARE_HEADS }, (_, at) => spareHeadKey(folder, at + 1))];
+    this.segments = new LogSegments(storage, folder);
+    const parts = { storage, headKeys, segments: this.segments, headText: (created: string) => format.head(created) };
     this.state = new LogState(parts);
-    this.folder = new LogFolder(parts);
+    this.folder = new LogFolder(parts, this.state);
     const entry = (_name: string, document: TDoc) => document as TDoc & object;
     const { prefix } = documents;
     this.documents = new ListingDocuments(storage, { prefix, documentKey, documents, codec, entry });
@@ -172,11 +176,12 @@ export class OrderedLog<TDoc> implements IFollowingLog<TDoc> {
           if (!current || (added === 0 && owed?.length === current.owed.length)) return undefined;
           return { ...current, tail: [...current.tail, ...records], owed: owed ?? [] };
         };
-        const { value } = await this.storage.update<ILogHead>(this.options.headKey, fn, { codec: headCodec, applied });
+        const { value } = await this.storage.update<ILogHead>(this.state.headKey, fn, { codec: headCodec, applied });
         if (value && this.folder.isDue(value)) this.foldBehind();
         return added > 0;
       } catch (error) {
-        if (!(error instanceof StaleViewError)) throw error;
+        // damaged: the head is at another key, or must be made anew
+        if (!(error instanceof StaleViewError) && !isDamage(error)) throw error;
       }
       // not `read`, which would wait for this append if the package is owed
       await this.look();

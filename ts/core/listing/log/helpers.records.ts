@@ -9,7 +9,6 @@ import type { ILogChange } from './interfaces.log.js';
 const SPACE = 0x20;
 const NEWLINE = 0x0a;
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: a control character in a name would break its line
 const NAME = /^[^\u0000-\u0020\u007f]+$/;
 
 export const recordOf = (name: string, { serial, text }: ILogChange): string => {
@@ -47,10 +46,10 @@ const placeAt = (bytes: Buffer, at: number): IRecordPlace => {
   const nameAt = bytes.indexOf(SPACE, at) + 1;
   const textAt = bytes.indexOf(SPACE, nameAt) + 1;
   const isWhole = to > 0 && nameAt > 0 && textAt > nameAt + 1 && textAt < to;
-  const serial = isWhole ? Number(bytes.latin1Slice(at, nameAt - 1)) : Number.NaN;
+  const serial = isWhole ? Number(bytes.toString('latin1', at, nameAt - 1)) : Number.NaN;
   if (!Number.isSafeInteger(serial)) throw new SyntaxError('This is not a record of a log');
   // decoded on its own, because a part of a long text would keep all of it in memory
-  const name = bytes.utf8Slice(nameAt, textAt - 1);
+  const name = bytes.toString('utf8', nameAt, textAt - 1);
   return { serial, name, from: textAt === to - 1 ? to : nameAt, to };
 };
 

@@ -54,7 +54,7 @@ const linesOf = async ({ bytes, headSize }: ILogSnapshot): Promise<readonly ILis
   let count = 0;
   for (let at = headSize; at < bytes.byteLength; ) {
     const end = bytes.indexOf(NEWLINE, at) + 1;
-    const line = bytes.utf8Slice(at, end);
+    const line = bytes.toString('utf8', at, end);
     const name = line.slice(0, line.indexOf(' '));
     lines.set(name, (lines.get(name) ?? '') + line);
     at = end;
@@ -137,7 +137,7 @@ export const serveLog = async (
   // all versions of a generation have the same text before the first line
   if (memory.listing?.generation === snapshot.generation) memory.listing.update(snapshot);
   else memory.listing = new LogListing(snapshot);
-  const header = snapshot.bytes.utf8Slice(0, snapshot.headSize);
+  const header = snapshot.bytes.toString('utf8', 0, snapshot.headSize);
   const render = { contentType, header, entry: (_name: string, lines: string) => lines };
   return serveListing(request, memory.listing, right, {
     variant: 'log',
