@@ -21,10 +21,11 @@ t.test('readme: the first gem, typed as a new user would; then an administrator'
   t.match(output, /^hello from a gem$/m);
   t.match(output, /^hello_gem \(1\.0\.0\)$/m);
 
-  await mkdir(join(home, 'gems-to-import'));
+  await mkdir(join(home, 'vendor', 'cache'), { recursive: true });
   const { filename, bytes } = gemOf('other', '0.9');
-  await writeFile(join(home, 'gems-to-import', filename), bytes);
+  await writeFile(join(home, 'vendor', 'cache', filename), bytes);
   const script = asInstalled(shellBlock(blocks, 'smartregistry rubygems yank'));
   const { stdout } = await run('bash', ['-euc', script.replaceAll('./data', data)], { env, cwd: home });
+  t.match(stdout, /^hello_gem 1\.0\.0 is yanked\nhello_gem 1\.0\.0 is listed$/m);
   t.match(stdout, /^imported rubygems other 0\.9$/m);
 });

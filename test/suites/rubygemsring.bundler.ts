@@ -130,7 +130,11 @@ const projects = async ({ station, steps, server }: IBundlerRing): Promise<void>
     await station.project('old', source, 'gem "my_leaf", "1.0.0"');
     steps.succeeds(t, await station.bundle('old', ['install']));
     await station.project('old', source, 'gem "my_leaf"');
-    steps.fails(t, await station.bundle('old', ['outdated']), /my_leaf.*1\.0\.0.*1\.2\.1|newest 1\.2\.1, installed 1\.0\.0/);
+    steps.fails(
+      t,
+      await station.bundle('old', ['outdated']),
+      /my_leaf.*1\.0\.0.*1\.2\.1|newest 1\.2\.1, installed 1\.0\.0/,
+    );
     steps.succeeds(t, await station.bundle('old', ['update', 'my_leaf']));
     steps.says(t, await station.bundle('old', ['outdated']), /up.to.date/);
   });

@@ -42,4 +42,5 @@ export interface IBundlerRing {
 export const leaf = (version: string, options: IGemOptions = {}): IGem => gemOf('my_leaf', version, options);
 
 /** The requests to a path below the source. */
-export const to = (wire: IExchange[], path: string): IExchange[] => wire.filter((one) => one.path === `/rubygems/${path}`);
+export const to = (wire: IExchange[], path: string): IExchange[] =>
+  wire.filter((one) => one.path === `/rubygems/${path}`);

@@ -78,6 +78,9 @@ const replay = async (by: Replica): Promise<ILog | string> => {
   return { text, gems, wrong };
 };
 
+/** the head of the log, which names its segments */
+const LOG = 'rubygems/versions';
+
 /** the longest that was seen in a case: clients have it, and may append what follows */
 const longest = new WeakMap<World, string>();
 
@@ -142,22 +145,23 @@ export const rubygemsModel: IProtocolModel = {
   },
 
   async leftovers(_world: World, store: IObjectStore) {
-    const isDocument = (key: string): boolean => key.startsWith('rubygems/info/');
+    const isDocument = (key: string): boolean => key.startsWith('rubygems/info/') || key === LOG;
     const keys = (await allKeys(store)).filter((key) => key.startsWith('rubygems/'));
     const named = new Set<string>();
-    for (const key of keys) {
-      if (!isDocument(key) && !key.startsWith('rubygems/versions')) continue;
+    for (const key of keys.filter(isDocument)) {
       const found = await store.get(key);
       if (!found || found === 'notModified') continue;
       // a tombstone of a document need not be JSON
       const text = (await streamToBuffer(found.body)).toString();
       for (const [, name] of text.matchAll(/"(rubygems\/[^"]+)"/g)) named.add(name as string);
+      if (key === LOG) for (const [, id] of text.matchAll(/"id":"([^"]+)"/g)) named.add(`rubygems/log/${id}`);
     }
     return keys.filter(
       (key) =>
         !named.has(key) &&
         !isDocument(key) &&
-        key !== 'rubygems/versions' &&
+        // the base of the listing
+        !/^rubygems\/names($|\/)/.test(key) &&
         // what listings are made of, but none of the notes of writes under way
         !(key.startsWith('rubygems/catalog/') && !key.startsWith('rubygems/catalog/pending/')),
     );

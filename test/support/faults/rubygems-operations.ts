@@ -42,9 +42,13 @@ interface IPush {
   isAttested?: boolean;
 }
 
-const slugOf = (version: string, platform: string): string => (platform === 'ruby' ? version : `${version}-${platform}`);
+const slugOf = (version: string, platform: string): string =>
+  platform === 'ruby' ? version : `${version}-${platform}`;
 
-const bodyOf = ({ bytes, filename }: IGem, isAttested: boolean): { body: Uint8Array; headers: Record<string, string> } => {
+const bodyOf = (
+  { bytes, filename }: IGem,
+  isAttested: boolean,
+): { body: Uint8Array; headers: Record<string, string> } => {
   if (!isAttested) return { body: bytes, headers: { 'content-type': 'application/octet-stream' } };
   const form = multipart([
     { name: 'gem', value: bytes, filename },
@@ -64,13 +68,7 @@ const push = async (by: Replica, version: string, options: IPush = {}): Promise<
   return status;
 };
 
-const change = async (
-  by: Replica,
-  method: string,
-  action: string,
-  slug: string,
-  value: string,
-): Promise<number> => {
+const change = async (by: Replica, method: string, action: string, slug: string, value: string): Promise<number> => {
   const [version, platform] = slug.split(/-(.*)/) as [string, string?];
   const form = new URLSearchParams({ gem_name: GEM, version, ...(platform && { platform }) });
   const headers = { 'content-type': 'application/x-www-form-urlencoded' };
