@@ -121,7 +121,7 @@ t.test('the metadata of a group list its plugins by their prefixes', async (t) =
     auth: { anonymousScopes: ['maven:artifact:org.acme:*:read'] },
   });
   const hello = gav('org.acme:hello-maven-plugin:1.0');
-  t.equal((await writer.put(pathOf(hello, '.jar'), pluginJar(hello, 'hi', 'Hello & Co'))).status, 201);
+  t.equal((await writer.put(pathOf(hello, '.jar'), pluginJar(hello, 'hi', 'Hello &amp; Co'))).status, 201);
   await writer.put(pathOf(gav('org.acme:lib:1.0'), '.jar'), jarOf({ 'A.class': 'x' }));
   const other = gav('org.acme.other:x-maven-plugin:1.0');
   await writer.put(pathOf(other, '.jar'), pluginJar(other, 'x'));
