@@ -8,6 +8,7 @@ import { RegistryError } from '../../classes.registryerror.js';
 import type { IResponse } from '../../interfaces.core.js';
 import type { IListedPackage, IListingSnapshot } from '../../listing/interfaces.listing.js';
 import { acceptsEncoding, matchesEtag, respond } from '../helpers.http.js';
+import type { TAccess } from '../interfaces.pipeline.js';
 import type { TAudience } from './classes.answercache.js';
 import { Rendering } from './classes.rendering.js';
 
@@ -69,6 +70,17 @@ export interface IListingRequest {
   auth: AuthManager;
   signal?: AbortSignal;
 }
+
+/** The right that a caller needs to see a package in a listing. Default type and action are those of the route. */
+export const listingRight = (
+  { access, protocol }: { access: TAccess; protocol: string },
+  right?: { type: string; action: string },
+): IRight => {
+  const row = typeof access === 'object' ? access : undefined;
+  const type = right?.type ?? row?.type;
+  if (!type) throw new RegistryError('internal', `A listing of ${protocol} has no type to filter by`);
+  return { protocol, type, action: right?.action ?? row?.action ?? 'read' };
+};
 
 /** Names whose rights are checked together: less than a millisecond. */
 const BATCH = 256;
