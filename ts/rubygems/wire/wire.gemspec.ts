@@ -136,7 +136,7 @@ const withoutFiles = (text: string): string => {
 
 /**
  * Reads the gemspec that `gem build` writes into `metadata.gz`.
- * @see https://guides.rubygems.org/specification-reference/
+ * @see the guides of RubyGems, "Specification reference"
  */
 export const parseGemspec = (text: string): IGemSpec => {
   const value = parseYaml(withoutFiles(text), NOUN);
