@@ -65,7 +65,16 @@ export type TToolName =
   | 'pypiserver'
   | 'cargo'
   | 'composer'
-  | 'composer-2.11';
+  | 'composer-2.11'
+  | 'ruby'
+  | 'gem'
+  | 'bundle'
+  | 'ruby-3.6'
+  | 'gem-3.6'
+  | 'bundle-2.6'
+  | 'ruby-4'
+  | 'gem-4'
+  | 'bundle-4';
 
 interface IToolLayout {
   /** The folder, if it is not called as the tool: some bring several programs. */
@@ -142,6 +151,15 @@ const layouts: Record<TToolName, IToolLayout> = {
   pypiserver: { folder: 'pypi-peers', file: 'bin/pypi-server' },
   composer: { file: 'usr/bin/composer', onPath: 'composer' },
   'composer-2.11': { file: 'usr/bin/composer' },
+  ruby: { file: 'bin/ruby', onPath: 'ruby' },
+  gem: { file: 'bin/gem', onPath: 'gem' },
+  bundle: { file: 'bin/bundle', onPath: 'bundle' },
+  'ruby-3.6': { file: 'bin/ruby' },
+  'gem-3.6': { folder: 'ruby-3.6', file: 'bin/gem' },
+  'bundle-2.6': { folder: 'ruby-3.6', file: 'bin/bundle' },
+  'ruby-4': { file: 'bin/ruby' },
+  'gem-4': { folder: 'ruby-4', file: 'bin/gem' },
+  'bundle-4': { folder: 'ruby-4', file: 'bin/bundle' },
 };
 
 export const toolsFolder = (): string =>

@@ -4,6 +4,7 @@ import { crateFile } from '../cargo/crates.js';
 import { packageZip } from '../composer/packages.js';
 import { run } from '../program.js';
 import { wheel } from '../pypi/distributions.js';
+import { gemOf } from '../rubygems/gems.js';
 import { startLdapServer } from './ldap-server.js';
 
 export interface IRunner {
@@ -93,6 +94,11 @@ export const runners: Record<string, IRunner> = {
     prepare: async (cwd) => writeFile(join(cwd, 'hello.zip'), packageZip('acme/hello')),
     tail: destroy,
     expect: /^201 \{"minified":"composer\/2\.0","packages":\{"acme\/hello":\[\{.*"version_normalized":"1\.0\.0\.0"/m,
+  },
+  gems: {
+    prepare: async (cwd) => writeFile(join(cwd, 'my-gem-1.0.0.gem'), gemOf('my-gem', '1.0.0').bytes),
+    tail: destroy,
+    expect: /^200 my-gem 1\.0\.0 [0-9a-f]{32}$/m,
   },
   containers: { tail: destroy, expect: /^201 sha256:[0-9a-f]{64} 0$/m },
   hooks: {
