@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { cargoDescription } from './support/cargo/description.js';
 import { composerDescription } from './support/composer/description.js';
+import { mavenDescription } from './support/maven/description.js';
 import { npmDescription } from './support/npm/description.js';
 import type { IProtocolDescription } from './support/protocol/description.js';
 import { protocolWorld } from './support/protocol/world.js';
@@ -13,7 +14,7 @@ import { openStore } from './support/store/objectstore-directory.js';
 
 // What packages cost the store, as numbers of calls: they are the same on a busy machine.
 
-const protocols = [npmDescription, cargoDescription, composerDescription, pypiDescription];
+const protocols = [npmDescription, mavenDescription, cargoDescription, composerDescription, pypiDescription];
 
 /** Users and tokens are looked up from time to time, whatever is published. */
 const isOfUsers = (key: string): boolean => key.startsWith('auth/');

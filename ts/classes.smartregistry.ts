@@ -40,6 +40,7 @@ interface IRegistryClass {
 const LOADERS: Partial<Record<TBuiltInProtocol, () => Promise<IRegistryClass>>> = {
   oci: async () => (await import('./oci/index.js')).OciRegistry,
   npm: async () => (await import('./npm/index.js')).NpmRegistry,
+  maven: async () => (await import('./maven/index.js')).MavenRegistry,
   cargo: async () => (await import('./cargo/index.js')).CargoRegistry,
   composer: async () => (await import('./composer/index.js')).ComposerRegistry,
   pypi: async () => (await import('./pypi/index.js')).PypiRegistry,

@@ -28,7 +28,7 @@ import {
 } from './serving/classes.answercache.js';
 import { PUBLIC_URL, Rendering } from './serving/classes.rendering.js';
 import { type IServedListing, type IServeListingOptions, serveListing } from './serving/helpers.listing.js';
-import { loadExact, repeatableUntil, serveExact, serveObject, serveRendering } from './serving/helpers.serving.js';
+import { loadExact, repeatableAs, serveExact, serveObject, serveRendering } from './serving/helpers.serving.js';
 import type {
   IServeDocumentOptions,
   IServeImmutableOptions,
@@ -285,7 +285,8 @@ export class RegistryCall {
     admitted?.();
     const response = serveExact(this, rendering, options);
     if (options.repeatable) {
-      this.mayRepeat(response, info, name, repeatableUntil(response, rendering.lastModified, options.validUntil));
+      const changedAt = options.lastModified ?? rendering.lastModified;
+      this.mayRepeat(response, info, name, repeatableAs(response, changedAt, options));
     }
     return response;
   }
@@ -313,7 +314,7 @@ export class RegistryCall {
     const response = await serveRendering(this, rendering, info.lastModified, options);
     if (options.repeatable) {
       const changedAt = rendering.lastModified ?? info.lastModified;
-      this.mayRepeat(response, info, name, repeatableUntil(response, changedAt, options.validUntil));
+      this.mayRepeat(response, info, name, repeatableAs(response, changedAt, options));
     }
     return response;
   }
@@ -330,11 +331,11 @@ export class RegistryCall {
     return serveListing(this, listing, { protocol: this.protocol, type, action }, options);
   }
 
-  private mayRepeat(response: IResponse, { key, etag }: IDocumentVersion, name: string, validUntil: number): void {
+  private mayRepeat(response: IResponse, info: IDocumentVersion, name: string, as: ReturnType<typeof repeatableAs>): void {
     // hooks for reads run each time
     if (this.storage.watchesGets) return;
     const packed = response.headers['Content-Encoding'] === 'gzip';
-    this.repeatable = { response, document: { key, etag }, rendering: { name, packed }, validUntil };
+    this.repeatable = { response, document: { key: info.key, etag: info.etag }, rendering: { name, packed }, ...as };
   }
 
   /**

@@ -24,6 +24,8 @@ export interface IRendered {
    * contains the public URL. Default: computed from the body
    */
   etag?: string;
+  /** headers that depend on the body, e.g. digests of it; not allowed if the body contains the public URL */
+  headers?: Readonly<Record<string, string>>;
   /** false: never sent as gzip, for clients that take the ETag for a digest of the decoded body */
   compressible?: boolean;
 }
@@ -74,6 +76,7 @@ const bytesOf = (body: IRendered['body']): Buffer =>
 export class Rendering {
   public readonly contentType: string;
   public readonly lastModified: Date | undefined;
+  public readonly headers: Readonly<Record<string, string>> | undefined;
   private hashed: string | undefined;
   private digest: string | undefined;
   private readonly mayPack: boolean;
@@ -82,7 +85,7 @@ export class Rendering {
 
   private constructor(
     public readonly bytes: Buffer,
-    { contentType, lastModified, etag, compressible = true }: Omit<IRendered, 'body'>,
+    { contentType, lastModified, etag, headers, compressible = true }: Omit<IRendered, 'body'>,
     /** undefined: the bytes are the same for every public URL */
     private readonly links?: ILinks,
   ) {
@@ -90,6 +93,7 @@ export class Rendering {
     this.mayPack = compressible;
     this.contentType = contentType;
     this.lastModified = lastModified;
+    this.headers = headers;
   }
 
   /** @param publicUrl replaces `PUBLIC_URL` */
@@ -97,8 +101,8 @@ export class Rendering {
     const bytes = bytesOf(rendered.body);
     const places = publicUrl === undefined ? [] : linksIn(bytes);
     if (publicUrl === undefined || places.length === 0) return new Rendering(bytes, rendered);
-    if (rendered.etag !== undefined) {
-      throw new RegistryError('internal', 'A rendering with links cannot have an ETag of its own');
+    if (rendered.etag !== undefined || rendered.headers !== undefined) {
+      throw new RegistryError('internal', 'A rendering with links cannot have an ETag or headers of its own');
     }
     return new Rendering(bytes, rendered, { url: PUBLIC_URL, places }).linkedTo(publicUrl);
   }

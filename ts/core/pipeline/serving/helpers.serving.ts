@@ -4,6 +4,7 @@ import type { RegistryStorage } from '../../classes.registrystorage.js';
 import type { IResponse } from '../../interfaces.core.js';
 import type { IObjectInfo, TObjectRange } from '../../objectstore/interfaces.objectstore.js';
 import { acceptsEncoding, matchesEtag, respond } from '../helpers.http.js';
+import type { IRepeatable } from './classes.answercache.js';
 import { Rendering } from './classes.rendering.js';
 import {
   type IByteRange,
@@ -14,7 +15,12 @@ import {
   resolveRanges,
   respondPart,
 } from './helpers.ranges.js';
-import type { IServeImmutableOptions, IServeObjectOptions, IServeRenderingOptions } from './interfaces.serving.js';
+import type {
+  IRepeatOptions,
+  IServeImmutableOptions,
+  IServeObjectOptions,
+  IServeRenderingOptions,
+} from './interfaces.serving.js';
 
 /** The parts of a call on which serving depends. */
 export interface IServeRequest {
@@ -40,15 +46,15 @@ const datedSince = (lastModified: Date): number => lastModified.getTime() + FRES
 const isFresh = (request: IServeRequest, lastModified: Date): boolean =>
   request.storage.now().getTime() < datedSince(lastModified);
 
-/** ms until which an answer may be cached: one without `Last-Modified`, because of a recent change, gets it later. */
-export const repeatableUntil = (
+/** How an answer may be cached: one without `Last-Modified`, because of a recent change, gets it later. */
+export const repeatableAs = (
   { headers }: IResponse,
   lastModified: Date | undefined,
-  validUntil = Number.POSITIVE_INFINITY,
-): number =>
-  lastModified === undefined || headers['Last-Modified'] !== undefined
-    ? validUntil
-    : Math.min(validUntil, datedSince(lastModified));
+  { validUntil = Number.POSITIVE_INFINITY, repeated }: IRepeatOptions,
+): Pick<IRepeatable, 'validUntil' | 'repeated'> => {
+  const isComplete = lastModified === undefined || headers['Last-Modified'] !== undefined;
+  return { validUntil: isComplete ? validUntil : Math.min(validUntil, datedSince(lastModified)), repeated };
+};
 
 /** The time as clients send it back in If-Modified-Since. */
 const wholeSeconds = (date: Date): number => Math.floor(date.getTime() / 1000) * 1000;
@@ -164,12 +170,12 @@ const serveBody = async (
   return { status: 200, headers, body };
 };
 
-const validatorsOf = (request: IServeRequest, info: IObjectInfo, options: IServeObjectOptions): IValidators => ({
-  etags: [options.etag ?? info.etag],
-  lastModified: info.lastModified,
+const validatorsOf = (request: IServeRequest, info: IObjectInfo, options: IServeObjectOptions): IValidators => {
+  const { lastModified = info.lastModified } = options;
   // immutable content has only one version in its second
-  isDated: options.immutable === true || !isFresh(request, info.lastModified),
-});
+  const isDated = options.immutable === true || !isFresh(request, lastModified);
+  return { etags: [options.etag ?? info.etag], lastModified, isDated };
+};
 
 async function* partOf(request: IServeRequest, info: IObjectInfo, range: IByteRange): AsyncGenerator<Uint8Array> {
   const found = await request.storage.open(info.key, { range, signal: request.signal });
@@ -202,9 +208,10 @@ export const loadExact = async (
  */
 export const serveExact = (
   request: IServeRequest,
-  { bytes, contentType, lastModified = new Date(0) }: Rendering,
+  { bytes, contentType, lastModified: storedAt = new Date(0) }: Rendering,
   options: IServeObjectOptions & { etag: string },
 ): IResponse => {
+  const { lastModified = storedAt } = options;
   const isDated = options.immutable !== false || !isFresh(request, lastModified);
   const validators = { etags: [options.etag], lastModified, isDated };
   const headers = baseHeaders({ contentType }, validators, options);
@@ -237,6 +244,7 @@ export const serveRendering = async (
     ...(validators.isDated && { 'Last-Modified': lastModified.toUTCString() }),
     ...(options.ranges && { 'Accept-Ranges': 'bytes' }),
     ...(options.reprDigest && !packed && { 'Repr-Digest': digestField(rendering.sha256) }),
+    ...rendering.headers,
     ...options.headers,
   };
   if (isUnchanged(request, validators)) return { status: 304, headers: all };
