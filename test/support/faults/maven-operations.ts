@@ -9,7 +9,10 @@ export const GROUP_FOLDER = '/maven/org/acme';
 export const FOLDER = `${GROUP_FOLDER}/${ARTIFACT}`;
 /** `path` is below the folder of the artifact; the value is the sha1 of the bytes that are served */
 export const fileThing = (path: string): string => `maven:${ARTIFACT}@${path}`;
-/** The prefix of the artifact as a plugin. It lies in a listing, so it is looked at only when listings are right. */
+/**
+ * The prefix of the artifact as a plugin: the first one that a client names. It lies in a listing, so it is looked at only
+ * when listings are right.
+ */
 export const PREFIX = `listed-maven:${ARTIFACT}`;
 
 export const sha1 = (bytes: Uint8Array | string): string => createHash('sha1').update(bytes).digest('hex');
@@ -39,7 +42,7 @@ const put = async (by: Replica, path: string, body: string): Promise<number> => 
   const thing = fileThing(path);
   const { status, text } = await by.send('PUT', `${FOLDER}/${path}`, { body }, { [thing]: sha1(body) });
   // "exists" is a promise as well
-  if (status === 409 && /exists/.test(text)) by.world.history.observed({ [thing]: PRESENT });
+  if (status === 409 && /published already/.test(text)) by.world.history.observed({ [thing]: PRESENT });
   return status;
 };
 
@@ -77,7 +80,7 @@ const sumFirst = (version: string) => async (by: Replica) => {
 
 const plugin = (prefix: string) => async (by: Replica) => {
   const body = `<metadata><plugins><plugin><name>x</name><prefix>${prefix}</prefix><artifactId>${ARTIFACT}</artifactId></plugin></plugins></metadata>`;
-  return (await by.send('PUT', `${GROUP_FOLDER}/maven-metadata.xml`, { body }, { [PREFIX]: prefix })).status;
+  return (await by.send('PUT', `${GROUP_FOLDER}/maven-metadata.xml`, { body }, { [PREFIX]: PRESENT })).status;
 };
 
 const remove = async (by: Replica, path: string, files: readonly string[]): Promise<number> => {
