@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import t from 'tap';
 import { fails, succeeds } from '../support/client/outcomes.js';
 import { GROUP, GROUP_PATH } from '../support/maven/ring/projects.js';
@@ -26,7 +27,6 @@ t.test('Ivy resolves and publishes', { timeout: 300_000 }, async (t) => {
 
   await t.test('a version, a range and the newest', async (t) => {
     succeeds(t, await ivy(open, ['-dependency', GROUP, 'top', '1.0', '-retrieve', 'got/[artifact]-[revision].[ext]']));
-    const { readdir } = await import('node:fs/promises');
     t.same((await readdir(home.path('work/got'))).sort(), ['leaf-1.2.jar', 'top-1.0.jar']);
     succeeds(t, await ivy(open, ['-dependency', GROUP, 'leaf', '1.+']), /leaf;1\.2/);
     succeeds(t, await ivy(open, ['-dependency', GROUP, 'leaf', 'latest.release']), /leaf;2\.0/);

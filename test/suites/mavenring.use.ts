@@ -21,9 +21,9 @@ export const app = (name: string, libraries: readonly string[], dependencies: st
 /** What Maven reads. Everything is taken with `checksumPolicy` `fail`, which the settings say. */
 export const useSteps = async ({ steps, station, server, mvn, to }: IMavenRing): Promise<void> => {
   const { home } = station;
-  /** What the class of a library returns, by its jar in the local repository. */
-  const localJar = async (artifact: string, version: string, file = version) =>
-    station.local(`${GROUP_PATH}/${artifact}/${version}/${artifact}-${file}.jar`);
+  /** A jar in the local repository; null if it is not there. */
+  const localJar = (artifact: string, version: string) =>
+    station.local(`${GROUP_PATH}/${artifact}/${version}/${artifact}-${version}.jar`);
 
   await steps.step('a release, checksumPolicy fail', true, async (t) => {
     await station.forget();
