@@ -21,7 +21,11 @@ const cases: TCase[] = [
   ['a POM for another group', put(pom, pomOf({ ...lib, group: 'org.other' })), /its groupId is \\"org\.other\\"/],
   ['a POM for another artifact', put(pom, pomOf({ ...lib, artifact: 'other' })), /its artifactId is \\"other\\"/],
   ['a POM for another version', put(pom, pomOf({ ...lib, version: '2.0' })), /its version is \\"2\.0\\"/],
-  ['a POM with a document type', put(pom, `<!DOCTYPE project SYSTEM "file:///etc/passwd">${pomOf(lib)}`), /document type/],
+  [
+    'a POM with a document type',
+    put(pom, `<!DOCTYPE project SYSTEM "file:///etc/passwd">${pomOf(lib)}`),
+    /document type/,
+  ],
   ['a POM with an entity', put(pom, pomOf(lib, '<name>&xxe;</name>')), /refers to the entity/],
   ['a POM that is nested deeply', put(pom, `${'<project>'.repeat(1000)}`), /nested more than 64 levels/],
   ['a POM that is no XML', put(pom, 'no XML'), /not well-formed XML/],
@@ -47,6 +51,7 @@ const cases: TCase[] = [
   ['a version that is an expression', put('/maven/org/acme/lib/$%7Brevision%7D/lib.jar'), /is no version/],
   ['a version that is a mark', put('/maven/org/acme/lib/-/lib--.jar'), /is no version/],
   ['an absurd version', put(`/maven/org/acme/lib/${'1.'.repeat(5000)}0/lib.jar`), /is no version/],
+  ['a name for prototypes as artifact', put('/maven/org/acme/__proto__/1.0/x.jar'), /is no artifact/],
   ['a long artifact', put(`/maven/org/acme/${long}/1.0/x.jar`), /is no artifact/],
   ['a long group', put(`/maven/${'abcdefgh/'.repeat(40)}lib/1.0/x.jar`), /is no group/],
   ['a long file', put(`/maven/org/acme/lib/1.0/${long}.jar`), /is no name of a file/],
@@ -56,13 +61,21 @@ const cases: TCase[] = [
   ['a path that is too short', put('/maven/lib-1.0.jar'), /A file is uploaded to/],
   ['the root', put('/maven/org/acme/lib-1.0.jar'), /A file is uploaded to/],
   ['the paths of this registry', put('/maven/-/artifacts/org.acme/lib'), /is no group/],
-  ['metadata with a document type', put('/maven/org/acme/lib/maven-metadata.xml', '<!DOCTYPE a><metadata/>'), /document type/],
+  [
+    'metadata with a document type',
+    put('/maven/org/acme/lib/maven-metadata.xml', '<!DOCTYPE a><metadata/>'),
+    /document type/,
+  ],
   ['metadata of another kind', put('/maven/org/acme/lib/maven-metadata.xml', '<project/>'), /no element <metadata>/],
   ['empty metadata', put('/maven/org/acme/lib/maven-metadata.xml', ''), /The body is empty/],
   ['a checksum that is none', put(`${pom}.sha1`, 'x'), /has no sha1 digest/],
   ['a checksum of megabytes', put(`${pom}.sha1`, 'a'.repeat(5_000_000)), /larger than/],
   ['a POM of megabytes', put(pom, `<project>${' '.repeat(5_000_000)}</project>`), /larger than/],
-  ['an unknown encoding', put(pathOf(lib, '.jar'), 'x', { 'content-encoding': 'br' }), /Content-Encoding br is not supported/],
+  [
+    'an unknown encoding',
+    put(pathOf(lib, '.jar'), 'x', { 'content-encoding': 'br' }),
+    /Content-Encoding br is not supported/,
+  ],
 ];
 
 t.test('bad input is refused in the form that Maven prints, and nothing is stored', async (t) => {
@@ -82,7 +95,7 @@ t.test('bad input is refused in the form that Maven prints, and nothing is store
 
 t.test('odd names that are names', async (t) => {
   const { writer, anon } = await mavenWorld(t);
-  for (const of of ['org.acme:__proto__:1.0', 'constructor:toString:1.0', 'a:b:constructor', '_a:_b:1.0+build~2', 'a:b:SNAPSHOT']) {
+  for (const of of ['constructor:toString:1.0', 'a:b:constructor', '_a:_b:1.0+build~2', 'a:c:SNAPSHOT']) {
     const each = gav(of);
     t.equal((await writer.putPom(each)).status, 201, of);
     t.same(await anon.versions(each), [each.version], of);

@@ -47,7 +47,11 @@ t.test('a release never changes; the same upload again is a success', async (t) 
   const other = await writer.put(jar, 'second');
   t.equal(other.status, 409);
   t.equal(other.headers['Content-Type'], 'application/problem+json');
-  t.match(other.json(), { title: 'Conflict', status: 409, detail: /lib-1\.0\.jar of org\.acme:lib:1\.0 is published already/ });
+  t.match(other.json(), {
+    title: 'Conflict',
+    status: 409,
+    detail: /lib-1\.0\.jar of org\.acme:lib:1\.0 is published already/,
+  });
   t.match(other.statusText, /lib-1\.0\.jar .* is published already/, 'Maven 3.8 prints the reason phrase only');
   t.equal((await anon.get(jar)).text, 'first');
   t.same(await stored(), keys, 'and nothing more is stored');
@@ -97,7 +101,11 @@ t.test('a checksum that is uploaded is compared, whenever it comes', async (t) =
   t.equal((await anon.get(jar)).text, 'content', 'the file stays');
   t.equal((await anon.get(`${jar}.sha1`)).text, hex('sha1', 'content'), 'with its own checksum');
 
-  t.equal((await writer.put(`${pathOf(lib, '.jar.asc')}.md5`, hex('md5', 'a signature'))).status, 201, 'without a file');
+  t.equal(
+    (await writer.put(`${pathOf(lib, '.jar.asc')}.md5`, hex('md5', 'a signature'))).status,
+    201,
+    'without a file',
+  );
   t.equal((await writer.put(pathOf(lib, '.jar.asc'), 'another')).status, 400, 'signatures too');
   t.equal((await writer.put(pathOf(lib, '.jar.asc'), 'a signature')).status, 201);
   t.equal((await writer.put(`${pathOf(lib, '.jar.md5')}.asc`, 'a signature of a checksum')).status, 201);
@@ -180,10 +188,12 @@ t.test('Last-Modified is the time of publication', async (t) => {
   await writer.putPom(lib);
   const path = pathOf(lib, '.pom');
   const key = 'maven/metadata/org.acme/lib/metadata.json';
-  await registry.getStorage().update<{ versions: Record<string, { files: Record<string, object> }> }>(key, (document) => {
-    const file = { ...document!.versions['1.0']!.files['lib-1.0.pom'], time: '2020-02-03T04:05:06.789Z' };
-    return { ...document!, versions: { '1.0': { ...document!.versions['1.0'], files: { 'lib-1.0.pom': file } } } };
-  });
+  await registry
+    .getStorage()
+    .update<{ versions: Record<string, { files: Record<string, object> }> }>(key, (document) => {
+      const file = { ...document!.versions['1.0']!.files['lib-1.0.pom'], time: '2020-02-03T04:05:06.789Z' };
+      return { ...document!, versions: { '1.0': { ...document!.versions['1.0'], files: { 'lib-1.0.pom': file } } } };
+    });
   const date = 'Mon, 03 Feb 2020 04:05:06 GMT';
   for (const each of [path, `${path}.sha1`]) {
     for (const method of ['GET', 'HEAD']) {

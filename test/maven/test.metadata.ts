@@ -35,30 +35,37 @@ t.test('metadata and their checksums are of the same bytes', async (t) => {
   t.equal(packed.headers['X-Checksum-Sha1'], hex('sha1', bytes), 'of the content, if it is compressed too');
 });
 
-t.test('the checksum is that of the metadata that this caller has read, although a deploy came in between', async (t) => {
-  const clock = new CaseClock();
-  await clock.run(async () => {
-    const { anon, writer, reader } = await mavenWorld(t);
-    await writer.putPom(version('1.0'));
-    for (const round of [1, 2]) {
-      const first = await anon.get(METADATA);
-      const again = await anon.get(METADATA);
-      t.same(again.bytes, first.bytes);
-      await writer.putPom(version(`2.${round}`));
-      const second = await reader.get(METADATA);
-      t.not(second.text, first.text);
-      t.equal((await anon.get(`${METADATA}.sha1`)).text, hex('sha1', first.bytes), 'of the first');
-      t.equal((await reader.get(`${METADATA}.sha1`)).text, hex('sha1', second.bytes), 'of the second');
-      t.equal((await anon.get(`${METADATA}.md5`)).text, hex('md5', first.bytes));
-      t.equal((await anon.get(`${METADATA}.sha1`)).text, hex('sha1', second.bytes), 'asked for again: of the present one');
-    }
-    await anon.get(METADATA);
-    await writer.putPom(version('3.0'));
-    clock.advance(61_000);
-    const present = hex('sha256', (await reader.get(METADATA)).bytes);
-    t.equal((await anon.get(`${METADATA}.sha256`)).text, present, 'a minute later it is another build that asks');
-  });
-});
+t.test(
+  'the checksum is that of the metadata that this caller has read, although a deploy came in between',
+  async (t) => {
+    const clock = new CaseClock();
+    await clock.run(async () => {
+      const { anon, writer, reader } = await mavenWorld(t);
+      await writer.putPom(version('1.0'));
+      for (const round of [1, 2]) {
+        const first = await anon.get(METADATA);
+        const again = await anon.get(METADATA);
+        t.same(again.bytes, first.bytes);
+        await writer.putPom(version(`2.${round}`));
+        const second = await reader.get(METADATA);
+        t.not(second.text, first.text);
+        t.equal((await anon.get(`${METADATA}.sha1`)).text, hex('sha1', first.bytes), 'of the first');
+        t.equal((await reader.get(`${METADATA}.sha1`)).text, hex('sha1', second.bytes), 'of the second');
+        t.equal((await anon.get(`${METADATA}.md5`)).text, hex('md5', first.bytes));
+        t.equal(
+          (await anon.get(`${METADATA}.sha1`)).text,
+          hex('sha1', second.bytes),
+          'asked for again: of the present one',
+        );
+      }
+      await anon.get(METADATA);
+      await writer.putPom(version('3.0'));
+      clock.advance(61_000);
+      const present = hex('sha256', (await reader.get(METADATA)).bytes);
+      t.equal((await anon.get(`${METADATA}.sha256`)).text, present, 'a minute later it is another build that asks');
+    });
+  },
+);
 
 t.test('the answer that a caller gets from the cache counts as read', async (t) => {
   const { anon, writer } = await mavenWorld(t);
@@ -110,9 +117,11 @@ t.test('a SNAPSHOT without builds, as sbt publishes it', async (t) => {
 });
 
 t.test('the metadata of a group list its plugins by their prefixes', async (t) => {
-  const { anon, writer, tokenOf } = await mavenWorld(t, { auth: { anonymousScopes: ['maven:artifact:org.acme:*:read'] } });
+  const { anon, writer, tokenOf } = await mavenWorld(t, {
+    auth: { anonymousScopes: ['maven:artifact:org.acme:*:read'] },
+  });
   const hello = gav('org.acme:hello-maven-plugin:1.0');
-  t.equal((await writer.put(pathOf(hello, '.jar'), pluginJar(hello, 'hi', 'Hello & Co'))).status, 201);
+  t.equal((await writer.put(pathOf(hello, '.jar'), pluginJar(hello, 'hi', 'Hello &amp; Co'))).status, 201);
   await writer.put(pathOf(gav('org.acme:lib:1.0'), '.jar'), jarOf({ 'A.class': 'x' }));
   const other = gav('org.acme.other:x-maven-plugin:1.0');
   await writer.put(pathOf(other, '.jar'), pluginJar(other, 'x'));
@@ -122,7 +131,11 @@ t.test('the metadata of a group list its plugins by their prefixes', async (t) =
   t.same(textsIn(xml, 'name'), ['Hello &amp; Co']);
   t.same(textsIn(xml, 'groupId'), ['org.acme'], 'coursier needs it');
   t.equal((await anon.get('/maven/org/acme/maven-metadata.xml.sha1')).text, hex('sha1', xml));
-  t.equal((await anon.get('/maven/org/acme/other/maven-metadata.xml')).status, 404, 'a group that the caller may not read');
+  t.equal(
+    (await anon.get('/maven/org/acme/other/maven-metadata.xml')).status,
+    404,
+    'a group that the caller may not read',
+  );
   const reader = await tokenOf({ scopes: ['maven:artifact:org.acme.other:*:read'] });
   t.same(textsIn((await reader.get('/maven/org/acme/other/maven-metadata.xml')).text, 'prefix'), ['x']);
 });
@@ -171,7 +184,10 @@ t.test("a client's own metadata are accepted, and their prefixes used where the 
   const plugins = ['a-maven-plugin', 'b-maven-plugin', 'none-maven-plugin'];
   for (const artifact of plugins.slice(0, 2)) await writer.putPom({ group: 'org.acme', artifact, version: '1.0' });
   const group = `<metadata><plugins>${plugins
-    .map((artifact) => `<plugin><name>N</name><prefix>${artifact[0]}</prefix><artifactId>${artifact}</artifactId></plugin>`)
+    .map(
+      (artifact) =>
+        `<plugin><name>N</name><prefix>${artifact[0]}</prefix><artifactId>${artifact}</artifactId></plugin>`,
+    )
     .join('')}</plugins></metadata>`;
   const onlyA = await tokenOf({ scopes: ['maven:artifact:org.acme:a-maven-plugin:write'] });
   t.equal((await onlyA.put('/maven/org/acme/maven-metadata.xml', group)).status, 201);
@@ -188,7 +204,10 @@ t.test('20 deploys at the same time list 20 versions', async (t) => {
       writer.put(pathOf(version(of), '.jar'), of),
       writer.putPom(version(of)),
       writer.put(pathOf(version(of), '-sources.jar'), of),
-      writer.put(METADATA, `<metadata><versioning><versions><version>${of}</version></versions></versioning></metadata>`),
+      writer.put(
+        METADATA,
+        `<metadata><versioning><versions><version>${of}</version></versions></versioning></metadata>`,
+      ),
     ]),
   );
   t.same([...new Set(answers.map(({ status }) => status))], [201]);

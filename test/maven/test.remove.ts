@@ -35,7 +35,12 @@ t.test('a file, a version and an artifact are deleted by their paths', async (t)
   t.same(await stored(), ['maven/metadata/org.acme/lib/metadata.json'], 'only what was used is still recorded');
   t.equal((await writer.putPom(version('1.0'))).status, 409);
   t.equal((await writer.putPom(version('4.0'))).status, 201);
-  for (const path of ['/maven/org', '/maven/org/acme', '/maven/org/acme/none/1.0', '/maven/-/artifacts/org.acme/none']) {
+  for (const path of [
+    '/maven/org',
+    '/maven/org/acme',
+    '/maven/org/acme/none/1.0',
+    '/maven/-/artifacts/org.acme/none',
+  ]) {
     t.equal((await admin.delete(path)).status, 404, path);
   }
 });
@@ -82,7 +87,10 @@ t.test('smartregistry maven delete', async (t) => {
   for (const of of ['1.0', '2.0']) await writer.putPom(version(of));
   await writer.put(pathOf(version('2.0'), '.jar'), 'x');
   const tell = async (...args: string[]) => run(['maven', 'delete', ...args], { cwd });
-  t.match(await tell('org.acme:lib', '2.0', '--file', 'lib-2.0.jar'), { code: 0, out: 'lib-2.0.jar of org.acme:lib:2.0 is deleted\n' });
+  t.match(await tell('org.acme:lib', '2.0', '--file', 'lib-2.0.jar'), {
+    code: 0,
+    out: 'lib-2.0.jar of org.acme:lib:2.0 is deleted\n',
+  });
   t.match(await tell('org.acme:lib', '1.0'), { code: 0, out: 'org.acme:lib:1.0 is deleted\n' });
   t.same(await anon.versions(lib), ['2.0']);
   t.match(await tell('org.acme:lib'), { code: 1, err: /Give a VERSION, or --all/ });

@@ -14,7 +14,11 @@ t.test('the parts of a file name', async (t) => {
     ['1.0', 'lib-1.0-bin.tar.gz', { value: '1.0', classifier: 'bin', extension: 'tar.gz' }],
     ['1.0', 'lib-1.0-bin.tar.gz.asc', { value: '1.0', classifier: 'bin', extension: 'tar.gz.asc' }],
     ['1.0', 'lib-1.0-linux-2.5.zip', { value: '1.0', classifier: 'linux-2.5', extension: 'zip' }],
-    ['1.0', 'lib-1.0-sources.jar.sigstore.json', { value: '1.0', classifier: 'sources', extension: 'jar.sigstore.json' }],
+    [
+      '1.0',
+      'lib-1.0-sources.jar.sigstore.json',
+      { value: '1.0', classifier: 'sources', extension: 'jar.sigstore.json' },
+    ],
     ['1.0', 'lib-1.0', null],
     ['1.0', 'lib-1.0-sources', null],
     ['1.0', 'other-1.0.jar', null],
@@ -25,7 +29,11 @@ t.test('the parts of a file name', async (t) => {
       'lib-1.0-20261128.101112-3-tests.jar',
       { value: '1.0-20261128.101112-3', ...build, classifier: 'tests', extension: 'jar' },
     ],
-    ['SNAPSHOT', 'lib-20261128.101112-3.pom', { value: '20261128.101112-3', ...build, classifier: '', extension: 'pom' }],
+    [
+      'SNAPSHOT',
+      'lib-20261128.101112-3.pom',
+      { value: '20261128.101112-3', ...build, classifier: '', extension: 'pom' },
+    ],
     ['1.0-SNAPSHOT', 'lib-1.0-20261128-3.jar', null],
   ];
   for (const [version, file, expected] of cases) t.same(parseFileName(lib, version, file), expected, file);
@@ -50,7 +58,8 @@ t.test('paths and keys', async (t) => {
   t.equal(ownerOf(fileKey(file)), documentKeyOf(lib));
   t.equal(ownerOf(`${fileKey(file)}.2f6a7a4e-9c3b-4f0d-8f5e-0c8a4e5b6d7f`), documentKeyOf(lib));
   t.same(parseName('org.acme:lib'), lib);
-  for (const name of ['lib', 'a:b:c', 'org/acme:lib', ':', 'a:..']) t.throws(() => parseName(name), { kind: 'invalid' }, name);
+  for (const name of ['lib', 'a:b:c', 'org/acme:lib', ':', 'a:..'])
+    t.throws(() => parseName(name), { kind: 'invalid' }, name);
 });
 
 t.test('checksum files', async (t) => {

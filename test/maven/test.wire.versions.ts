@@ -12,7 +12,8 @@ const ascending = (t: { equal(found: number, wanted: number, message: string): u
 };
 
 const equal = (t: { equal(found: number, wanted: number, message: string): unknown }, versions: string[]): void => {
-  for (const one of versions) for (const other of versions) t.equal(compareVersions(one, other), 0, `${one} = ${other}`);
+  for (const one of versions)
+    for (const other of versions) t.equal(compareVersions(one, other), 0, `${one} = ${other}`);
 };
 
 t.test('the examples of the specification', async (t) => {
@@ -38,12 +39,39 @@ t.test('qualifiers', async (t) => {
   equal(t, ['1', '1-ga', '1-final', '1-release', '1.Final', '1.0.GA']);
   equal(t, ['1-b2', '1-beta-2', '1beta2', '1.BETA2']);
   equal(t, ['1-m3', '1-milestone-3']);
-  ascending(t, ['1.0', '1.0a'], );
-  ascending(t, ['1-alpha-1', '1-alpha-2', '1-alpha-10', '1-beta', '1-rc1', '1-SNAPSHOT', '1', '1-sp1', '1-pom-1', '1-1-snapshot', '1-1', '1-2']);
+  ascending(t, ['1.0', '1.0a']);
+  ascending(t, [
+    '1-alpha-1',
+    '1-alpha-2',
+    '1-alpha-10',
+    '1-beta',
+    '1-rc1',
+    '1-SNAPSHOT',
+    '1',
+    '1-sp1',
+    '1-pom-1',
+    '1-1-snapshot',
+    '1-1',
+    '1-2',
+  ]);
 });
 
 t.test('numbers', async (t) => {
-  ascending(t, ['2.0', '2.0.a', '2-1', '2.0.2', '2.0.123', '2.1.0', '2.1-a', '2.1b', '2.1-c', '2.1-1', '2.1.0.1', '2.2', '2.123']);
+  ascending(t, [
+    '2.0',
+    '2.0.a',
+    '2-1',
+    '2.0.2',
+    '2.0.123',
+    '2.1.0',
+    '2.1-a',
+    '2.1b',
+    '2.1-c',
+    '2.1-1',
+    '2.1.0.1',
+    '2.2',
+    '2.123',
+  ]);
   ascending(t, ['11.a2', '11.a11', '11.b2', '11.b11', '11.m2', '11.m11', '11', '11.a', '11b', '11c', '11m']);
   ascending(t, ['1.9', '1.10', '1.99999999999999999998', '1.99999999999999999999', '1.100000000000000000000']);
   equal(t, ['1.01', '1.1', '1.001']);

@@ -20,15 +20,7 @@ import { removeAtPath, removeNamed } from './handlers/handlers.remove.js';
 import { refuseUpload, upload } from './handlers/handlers.upload.js';
 import { MAVEN_COMMANDS, runMavenCommand } from './helpers.commands.js';
 import { mavenImporter } from './helpers.importer.js';
-import {
-  deleteNamed,
-  deleteSome,
-  readFile,
-  readNamed,
-  readSome,
-  writeFile,
-  writeSome,
-} from './helpers.names.js';
+import { deleteNamed, deleteSome, readFile, readNamed, readSome, writeFile, writeSome } from './helpers.names.js';
 import { orphanSweep } from './helpers.orphans.js';
 import type { IMavenDocument, IMavenEntry } from './interfaces.maven.js';
 import type { IMavenParts } from './interfaces.parts.js';

@@ -124,7 +124,11 @@ export const addFile = (current: IMavenDocument | null, upload: IUpload, stamp: 
   if (current && fileOf(current, path)?.sha256 === placed.digests.sha256) return current;
   const document = documentOf(current, path, stamp);
   assertFree(document, upload);
-  const { expected = {}, deleted = {}, ...before } = own(document.versions, version) ?? { created: stamp.time, files: {} };
+  const {
+    expected = {},
+    deleted = {},
+    ...before
+  } = own(document.versions, version) ?? { created: stamp.time, files: {} };
   const wrong = wrongDigest(placed.digests as TDigests, own(expected, file) ?? {});
   if (wrong) throw mismatch(file, wrong, 'that was uploaded before the file');
   const created = hasFiles(before) ? before.created : stamp.time;
@@ -190,7 +194,9 @@ const withoutFile = (
   { time }: IWriteStamp,
 ): IMavenVersion => {
   const files = without(before.files, [file]);
-  return isSnapshot(version) ? { ...before, files } : { ...before, files, deleted: { ...before.deleted, [file]: time } };
+  return isSnapshot(version)
+    ? { ...before, files }
+    : { ...before, files, deleted: { ...before.deleted, [file]: time } };
 };
 
 /** The document without what is selected. Throws `notFound` if that is not there. */

@@ -9,7 +9,8 @@ import { fileAt, nameOf, pathOf } from './wire/wire.coordinates.js';
 import { parseFileName } from './wire/wire.snapshots.js';
 
 /** Notes that Maven keeps in a local repository, downloads that were not finished, and checksums, which are computed. */
-const NOT_PUBLISHED = /^(?:_.*|maven-metadata.*\.xml|resolver-status\.properties|.*\.(?:lastUpdated|part|lock|tmp|md5|sha1|sha256|sha512))$/;
+const NOT_PUBLISHED =
+  /^(?:_.*|maven-metadata.*\.xml|resolver-status\.properties|.*\.(?:lastUpdated|part|lock|tmp|md5|sha1|sha256|sha512))$/;
 
 /**
  * Imports a local repository: a folder in the layout of Maven, such as `~/.m2/repository`. Group, artifact and version are

@@ -60,9 +60,13 @@ export async function* watchJar(
       isReadable = false;
     }
   };
-  for await (const chunk of content) {
-    if (isReadable && chunk.byteLength > 0) await step(chunk);
-    yield chunk;
+  try {
+    for await (const chunk of content) {
+      if (isReadable && chunk.byteLength > 0) await step(chunk);
+      yield chunk;
+    }
+    if (isReadable) await step();
+  } finally {
+    await inspection.return();
   }
-  if (isReadable) await step();
 }

@@ -29,7 +29,7 @@ export const fileKey = ({ group, artifact, version, file }: IFilePath): string =
 /** The `group:artifact` whose document has this key; undefined for other keys. */
 export const documentNameOf = (key: string): string | undefined => {
   const name = key.slice(metadataPrefix.length + 1, -(DOCUMENT.length + 1)).replace('/', ':');
-  return key === documentKey(name) ? name : undefined;
+  return name.includes(':') && key === documentKey(name) ? name : undefined;
 };
 
 /** The key of the document that may name the file at this key. */

@@ -14,7 +14,11 @@ export class MavenActor {
   ) {}
 
   /** @param path from the root of the host */
-  public send(method: string, path: string, { headers = {}, ...more }: Partial<IRequestContext> = {}): Promise<IAnswer> {
+  public send(
+    method: string,
+    path: string,
+    { headers = {}, ...more }: Partial<IRequestContext> = {},
+  ): Promise<IAnswer> {
     const authorization: Record<string, string> = this.token
       ? { authorization: `Basic ${Buffer.from(`ci:${this.token}`).toString('base64')}` }
       : {};

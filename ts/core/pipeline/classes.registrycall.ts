@@ -331,7 +331,12 @@ export class RegistryCall {
     return serveListing(this, listing, { protocol: this.protocol, type, action }, options);
   }
 
-  private mayRepeat(response: IResponse, info: IDocumentVersion, name: string, as: ReturnType<typeof repeatableAs>): void {
+  private mayRepeat(
+    response: IResponse,
+    info: IDocumentVersion,
+    name: string,
+    as: ReturnType<typeof repeatableAs>,
+  ): void {
     // hooks for reads run each time
     if (this.storage.watchesGets) return;
     const packed = response.headers['Content-Encoding'] === 'gzip';

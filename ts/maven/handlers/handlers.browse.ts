@@ -1,7 +1,7 @@
 import { notFound } from '../../core/base/helpers.errors.js';
+import type { IResponse } from '../../core/interfaces.core.js';
 import { MAX_HITS } from '../../core/listing/search/helpers.pages.js';
 import type { ISearchHit } from '../../core/listing/search/interfaces.search.js';
-import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import type { IListingRender } from '../../core/pipeline/serving/helpers.listing.js';
 import { readableFilter } from '../../core/pipeline/serving/helpers.readable.js';
@@ -9,8 +9,8 @@ import { isEmpty } from '../helpers.document.js';
 import type { IMavenDocument, IMavenEntry } from '../interfaces.maven.js';
 import type { IMavenParts } from '../interfaces.parts.js';
 import { documentKeyOf } from '../keys.maven.js';
-import { type IArtifactName, nameOf } from '../wire/wire.coordinates.js';
 import { renderArtifact, renderEntry, renderOneVersion } from '../wire/wire.browse.js';
+import { type IArtifactName, nameOf } from '../wire/wire.coordinates.js';
 import { parseSearch } from '../wire/wire.search.js';
 
 const JSON_TYPE = 'application/json';

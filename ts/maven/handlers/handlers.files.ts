@@ -10,7 +10,8 @@ import { checksumHeaders, type ISidecar, sidecarOf } from '../wire/wire.checksum
 import { type IFilePath, isSnapshot, nameOf, readPath } from '../wire/wire.coordinates.js';
 import { contentTypeOf, TEXT_TYPE } from '../wire/wire.types.js';
 
-const missing = (path: IFilePath) => notFound(`${path.file} of ${nameOf(path)}:${path.version} is not in this registry`);
+const missing = (path: IFilePath) =>
+  notFound(`${path.file} of ${nameOf(path)}:${path.version} is not in this registry`);
 
 const serveFile = async (call: RegistryCall, { config }: IMavenParts, path: IFilePath): Promise<IResponse> => {
   const key = documentKeyOf(path);

@@ -128,7 +128,7 @@ const compareSidecar = async (
 export const upload = async (call: RegistryCall, maven: IMavenParts): Promise<IResponse> => {
   const path = writePath(call.params);
   const sidecar = sidecarOf(path.file);
-  if (sidecar) await compareSidecar(call, maven, path, sidecar);
+  if (sidecar) await compareSidecar(call, maven, writePath({ ...call.params, file: sidecar.file }), sidecar);
   else await publish(call, maven, path);
   return created(`${path.file} is published`);
 };

@@ -81,7 +81,9 @@ const agrees = (value: string, wanted: string): boolean => {
 export const assertAgreement = (pom: IPom, { group, artifact, version }: IFilePath): void => {
   const path = `${group}:${artifact}:${version}`;
   const refuse = (what: string, value: string) =>
-    invalid(`${POM} is for another artifact: its ${what} is ${JSON.stringify(value.slice(0, 200))}, its path is that of ${path}`);
+    invalid(
+      `${POM} is for another artifact: its ${what} is ${JSON.stringify(value.slice(0, 200))}, its path is that of ${path}`,
+    );
   if (!agrees(pom.groupId, group)) throw refuse('groupId', pom.groupId);
   if (!baseNames(artifact).some((name) => agrees(pom.artifactId, name))) throw refuse('artifactId', pom.artifactId);
   // some tools write the version of the build, 1.0-20261128.101112-1

@@ -1,7 +1,7 @@
 import { XMLParser } from 'fast-xml-parser';
 import { invalid } from '../../core/base/helpers.errors.js';
 import { isRecord } from '../../core/base/helpers.values.js';
-import { assertPlainXml } from './wire.xmlscan.js';
+import { assertPlainXml, resolveReferences } from './wire.xmlscan.js';
 
 /** An element: children by name, each a text, an element, or a list of them. Names come from outside. */
 export type TElement = Readonly<Record<string, unknown>>;
@@ -65,7 +65,7 @@ export const textOf = (element: TElement, name: string, noun: string): string | 
   const value = Object.hasOwn(element, name) ? element[name] : undefined;
   if (value === undefined) return undefined;
   if (typeof value !== 'string') throw invalid(`${noun} has an element <${name}> that is not one text`);
-  return value.trim() || undefined;
+  return resolveReferences(value).trim() || undefined;
 };
 
 /** A child with children; undefined if it is absent or has none. Throws `invalid` if there are several. */

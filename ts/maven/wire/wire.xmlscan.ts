@@ -26,8 +26,20 @@ const LATIN1 = `nbsp iexcl cent pound curren yen brvbar sect uml copy ordf laquo
   Uacute Ucirc Uuml Yacute THORN szlig agrave aacute acirc atilde auml aring aelig ccedil egrave eacute ecirc euml igrave
   iacute icirc iuml eth ntilde ograve oacute ocirc otilde ouml divide oslash ugrave uacute ucirc uuml yacute thorn yuml`;
 
-const REFERENCES = new Set(['amp', 'lt', 'gt', 'quot', 'apos', ...LATIN1.split(/\s+/)]);
+/** name -> character; the names of Latin-1 are in the order of its characters, from 160 on */
+const REFERENCES: ReadonlyMap<string, string> = new Map([
+  ...Object.entries({ amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }),
+  ...LATIN1.split(/\s+/).map((name, at): [string, string] => [name, String.fromCharCode(160 + at)]),
+]);
 const REFERENCE = /&(?:#(?:\d{1,7}|x[0-9a-fA-F]{1,6});|([A-Za-z0-9]*);?)/g;
+
+/** The text with characters for references; `assertPlainXml` has found that all are defined. */
+export const resolveReferences = (text: string): string =>
+  text.replace(/&(?:#(x?)([0-9a-fA-F]+)|([A-Za-z0-9]+));/g, (reference, x: string, code: string, name: string) => {
+    if (name !== undefined) return REFERENCES.get(name) ?? reference;
+    const point = Number.parseInt(code, x ? 16 : 10);
+    return point <= 0x10ffff ? String.fromCodePoint(point) : reference;
+  });
 
 /** Throws for a reference to an entity that XML and HTML do not define, and for a bare `&`. */
 const assertReferences = (text: string, noun: string): void => {
