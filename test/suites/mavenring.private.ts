@@ -17,6 +17,8 @@ export const privateSteps = async ({ steps, station, server, guarded, mvn }: IMa
     await home.project('secret', library('secret', '1.0'));
     steps.fails(t, await mvn('secret', ['-q', 'deploy', to], nobody), /401/);
     await home.project('guest', app('guest', ['secret'], dependency('secret', '1.0')));
+    // what the build above has put into the local repository
+    await station.forget();
     steps.fails(t, await mvn('guest', ['-q', 'compile'], nobody), /401|Unauthorized/i);
   });
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 /** The project that the installer builds with each Maven: it pins the plugins, which lie on this machine since then. */
 const warm = readFileSync(new URL('../../../../.ci/maven-warm/pom.xml', import.meta.url), 'utf8');
-const partOf = (element: string): string => new RegExp(`<${element}>.*</${element}>`, 's').exec(warm)?.[0] ?? '';
+const partOf = (element: string): string => new RegExp(`^ *<${element}>.*</${element}>`, 'ms').exec(warm)?.[0] ?? '';
 const PLUGINS = partOf('pluginManagement');
 const PROPERTIES = partOf('properties');
 const mojo = readFileSync(
