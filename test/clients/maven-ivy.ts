@@ -44,10 +44,10 @@ t.test('Ivy resolves and publishes', { timeout: 300_000 }, async (t) => {
         ...['-publishpattern', home.path('work/ivy/[artifact]-[revision].[ext]')],
       ]);
     const password = await guarded.token({ protocol: 'maven' });
-    fails(t, await publish(await settings('wrong-realm', guarded.url, 'another', password)), /401|403|credentials/i);
+    fails(t, await publish(await settings('wrong-realm', guarded.url, 'another', password)), /Authentication is required/);
     const known = await settings('known', guarded.url, 'maven', password);
     succeeds(t, await publish(known));
     t.same(await guarded.versions(`${GROUP_PATH}/ivied`), ['1.0'], 'Ivy writes no metadata');
-    succeeds(t, await ivy(known, ['-dependency', GROUP, 'ivied', 'latest.release']), /ivied;1\.0/);
+    succeeds(t, await ivy(known, ['-dependency', GROUP, 'ivied', '1.+']), /ivied;1\.0/);
   });
 });

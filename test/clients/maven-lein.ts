@@ -13,7 +13,7 @@ t.test('Leiningen deploys and resolves', { timeout: 300_000 }, async (t) => {
   const lein = (folder: string, ...args: string[]) =>
     station.run([...station.program('lein'), ...args], {
       cwd: home.path('work', folder),
-      env: { LEIN_HOME: home.path('home/lein'), LEIN_SILENT: '1', LEIN_JVM_OPTS: station.javaEnv.MAVEN_OPTS as string },
+      env: { LEIN_HOME: home.path('home/lein'), LEIN_JVM_OPTS: station.javaEnv.MAVEN_OPTS as string },
     });
   const project = (name: string, version: string, password: string, dependencies = '') =>
     home.project(name, {
