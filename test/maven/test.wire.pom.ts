@@ -24,6 +24,8 @@ t.test('the texts for search are short', async (t) => {
   );
   t.equal(pom.name, 'A & B');
   t.equal(pom.description?.length, 500);
+  const named = parsePom(Buffer.from(pomOf(path, `<name>Acme $\{project.artifactId}</name>`)));
+  t.equal(named.name, 'Acme lib');
 });
 
 t.test('encodings, comments, CDATA, prefixes, and entities that Maven knows', async (t) => {

@@ -28,7 +28,8 @@ import {
 } from './serving/classes.answercache.js';
 import { PUBLIC_URL, Rendering } from './serving/classes.rendering.js';
 import { type IServedListing, type IServeListingOptions, serveListing } from './serving/helpers.listing.js';
-import { loadExact, repeatableAs, serveExact, serveObject, serveRendering } from './serving/helpers.serving.js';
+import { repeatableOf } from './serving/helpers.repeating.js';
+import { loadExact, serveExact, serveObject, serveRendering } from './serving/helpers.serving.js';
 import type {
   IServeDocumentOptions,
   IServeImmutableOptions,
@@ -284,10 +285,8 @@ export class RegistryCall {
     if (!rendering) return null;
     admitted?.();
     const response = serveExact(this, rendering, options);
-    if (options.repeatable) {
-      const changedAt = options.lastModified ?? rendering.lastModified;
-      this.mayRepeat(response, info, name, repeatableAs(response, changedAt, options));
-    }
+    const changedAt = options.lastModified ?? rendering.lastModified;
+    this.repeatable = repeatableOf(storage, response, { document: info, name, changedAt }, options);
     return response;
   }
 
@@ -312,10 +311,8 @@ export class RegistryCall {
     if (!made) return null;
     const { name, rendering } = renders.linked(wanted, made, publicUrl);
     const response = await serveRendering(this, rendering, info.lastModified, options);
-    if (options.repeatable) {
-      const changedAt = rendering.lastModified ?? info.lastModified;
-      this.mayRepeat(response, info, name, repeatableAs(response, changedAt, options));
-    }
+    const changedAt = rendering.lastModified ?? info.lastModified;
+    this.repeatable = repeatableOf(storage, response, { document: info, name, changedAt }, options);
     return response;
   }
 
@@ -329,18 +326,6 @@ export class RegistryCall {
     if (!type) throw new RegistryError('internal', `A listing of ${this.protocol} has no type to filter by`);
     const action = options.right?.action ?? row?.action ?? 'read';
     return serveListing(this, listing, { protocol: this.protocol, type, action }, options);
-  }
-
-  private mayRepeat(
-    response: IResponse,
-    info: IDocumentVersion,
-    name: string,
-    as: ReturnType<typeof repeatableAs>,
-  ): void {
-    // hooks for reads run each time
-    if (this.storage.watchesGets) return;
-    const packed = response.headers['Content-Encoding'] === 'gzip';
-    this.repeatable = { response, document: { key: info.key, etag: info.etag }, rendering: { name, packed }, ...as };
   }
 
   /**

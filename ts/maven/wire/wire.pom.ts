@@ -20,6 +20,9 @@ export interface IPom {
   description?: string;
 }
 
+/** Expressions for what the POM itself says. */
+const OWN_IDS = /\$\{(?:project|pom)\.(groupId|artifactId|version)\}/g;
+
 const shortened = (text: string | undefined): string | undefined =>
   text?.replace(/\s+/g, ' ').slice(0, MAX_TEXT).trim() || undefined;
 
@@ -35,12 +38,19 @@ export const parsePom = (bytes: Uint8Array): IPom => {
     throw invalid(`${POM} has no <${name}>${name === 'artifactId' ? '' : ', and its parent has none'}`);
   };
   const inherited = (name: string) => required(name, textOf(project, name, POM) ?? textOf(parent, name, POM));
-  const name = shortened(textOf(project, 'name', POM));
-  const description = shortened(textOf(project, 'description', POM));
-  return {
+  const ids = {
     groupId: inherited('groupId'),
     artifactId: required('artifactId', textOf(project, 'artifactId', POM)),
     version: inherited('version'),
+  };
+  // many POMs are named "Apache ${project.artifactId}"
+  const shown = (element: string) =>
+    shortened(
+      textOf(project, element, POM)?.replace(OWN_IDS, (_expression, id: string) => ids[id as keyof typeof ids]),
+    );
+  const [name, description] = [shown('name'), shown('description')];
+  return {
+    ...ids,
     packaging: textOf(project, 'packaging', POM) ?? 'jar',
     ...(name !== undefined && { name }),
     ...(description !== undefined && { description }),

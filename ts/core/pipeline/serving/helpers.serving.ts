@@ -4,7 +4,6 @@ import type { RegistryStorage } from '../../classes.registrystorage.js';
 import type { IResponse } from '../../interfaces.core.js';
 import type { IObjectInfo, TObjectRange } from '../../objectstore/interfaces.objectstore.js';
 import { acceptsEncoding, matchesEtag, respond } from '../helpers.http.js';
-import type { IRepeatable } from './classes.answercache.js';
 import { Rendering } from './classes.rendering.js';
 import {
   type IByteRange,
@@ -15,12 +14,7 @@ import {
   resolveRanges,
   respondPart,
 } from './helpers.ranges.js';
-import type {
-  IRepeatOptions,
-  IServeImmutableOptions,
-  IServeObjectOptions,
-  IServeRenderingOptions,
-} from './interfaces.serving.js';
+import type { IServeImmutableOptions, IServeObjectOptions, IServeRenderingOptions } from './interfaces.serving.js';
 
 /** The parts of a call on which serving depends. */
 export interface IServeRequest {
@@ -41,20 +35,10 @@ const digestField = (hex: string): string => `sha-256=:${Buffer.from(hex, 'hex')
 const FRESH_MS = 2_000;
 
 /** ms since 1970, from which on `Last-Modified` is sent for content that last changed at `lastModified` */
-const datedSince = (lastModified: Date): number => lastModified.getTime() + FRESH_MS;
+export const datedSince = (lastModified: Date): number => lastModified.getTime() + FRESH_MS;
 
 const isFresh = (request: IServeRequest, lastModified: Date): boolean =>
   request.storage.now().getTime() < datedSince(lastModified);
-
-/** How an answer may be cached: one without `Last-Modified`, because of a recent change, gets it later. */
-export const repeatableAs = (
-  { headers }: IResponse,
-  lastModified: Date | undefined,
-  { validUntil = Number.POSITIVE_INFINITY, repeated }: IRepeatOptions,
-): Pick<IRepeatable, 'validUntil' | 'repeated'> => {
-  const isComplete = lastModified === undefined || headers['Last-Modified'] !== undefined;
-  return { validUntil: isComplete ? validUntil : Math.min(validUntil, datedSince(lastModified)), repeated };
-};
 
 /** The time as clients send it back in If-Modified-Since. */
 const wholeSeconds = (date: Date): number => Math.floor(date.getTime() / 1000) * 1000;
