@@ -49,6 +49,16 @@ export type TToolName =
   | 'dxf'
   | 'oras-py'
   | 'mvn'
+  | 'maven-3.9'
+  | 'maven-3.10'
+  | 'maven-4'
+  | 'maven-warm'
+  | 'sbt'
+  | 'sbt-warm'
+  | 'coursier'
+  | 'lein'
+  | 'ivy'
+  | 'gradle'
   | 'nginx'
   | 'pip'
   | 'uv'
@@ -133,6 +143,18 @@ const layouts: Record<TToolName, IToolLayout> = {
   // the interpreter that has the library
   'oras-py': { folder: 'oci-python', file: 'bin/python' },
   mvn: { file: 'bin/mvn', onPath: 'mvn' },
+  'maven-3.9': { file: 'bin/mvn' },
+  'maven-3.10': { file: 'bin/mvn' },
+  'maven-4': { file: 'bin/mvn' },
+  // folders with what the others would have to download: no programs
+  'maven-warm': { file: 'repository' },
+  'sbt-warm': { file: 'boot' },
+  // folders of jars
+  sbt: { file: 'lib' },
+  coursier: { file: 'lib' },
+  ivy: { file: 'usr/share/java/ivy.jar' },
+  lein: { file: 'bin/lein', onPath: 'lein' },
+  gradle: { file: 'bin/gradle', onPath: 'gradle' },
   // its folder has rustc too
   cargo: { file: 'toolchain/bin/cargo' },
   nginx: { file: 'usr/sbin/nginx', onPath: 'nginx' },

@@ -100,6 +100,16 @@ export const runners: Record<string, IRunner> = {
     tail: destroy,
     expect: /^200 my-gem 1\.0\.0 [0-9a-f]{32}$/m,
   },
+  maven: {
+    prepare: async (cwd) => {
+      const pom =
+        '<project><modelVersion>4.0.0</modelVersion><groupId>com.example</groupId><artifactId>hello</artifactId><version>1.0</version></project>';
+      await writeFile(join(cwd, 'hello-1.0.pom'), pom);
+      await writeFile(join(cwd, 'hello-1.0.jar'), 'bytes of a jar');
+    },
+    tail: destroy,
+    expect: /^201 hello-1\.0\.pom\n201 hello-1\.0\.jar\n<\?xml [\s\S]*<release>1\.0<\/release>/m,
+  },
   containers: { tail: destroy, expect: /^201 sha256:[0-9a-f]{64} 0$/m },
   hooks: {
     tail: `
