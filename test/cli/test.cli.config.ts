@@ -76,11 +76,10 @@ t.test('config check lists everything that is wrong, and no secret', async (t) =
 
 t.test('config check: what only a start would find', async (t) => {
   const cwd = await temporaryFolder(t);
-  const file = await fileWith(cwd, { maven: { enabled: true }, auth: { tokenStore: 'redis' } });
+  const file = await fileWith(cwd, { maven: { enabled: true } });
   const result = await runHere(t, ['config', 'check', file]);
   t.equal(result.code, 1);
   t.match(result.err, /^config\.maven\.enabled is true, but this release does not serve maven yet$/m);
-  t.match(result.err, /^config\.auth\.tokenStore "redis" comes with a later release/m);
 });
 
 t.test('config check: settings that are right one by one, and do not go together', async (t) => {
