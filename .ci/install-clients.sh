@@ -92,7 +92,7 @@ MAVEN_DEPENDENCY_PLUGIN=org.apache.maven.plugins:maven-dependency-plugin:3.8.1
 optional='minio'
 # Programs that the system's own packages bring, of the system's version: the program, and its package if that has another
 # name; several packages are joined by a plus sign.
-DEBIAN_TOOLS='skopeo buildah podman javac=default-jdk-headless mvn=maven lein=leiningen gradle composer=composer+php-cli+php-curl+php-zip ruby gem=ruby bundle=ruby-bundler'
+DEBIAN_TOOLS='skopeo buildah podman javac=default-jdk-headless mvn=maven lein=leiningen gradle composer=composer+php-cli+php-curl+php-zip ruby gem=ruby bundle=ruby-bundler redis-server postgres=postgresql'
 
 missing=()
 wanted() {
@@ -404,13 +404,28 @@ warm_sbt() {
   rm -rf "$folder/project"
 }
 
+# Whether the system has this program. Debian keeps the servers of PostgreSQL off PATH.
+has_program() {
+  command -v "$1" > /dev/null || compgen -G "/usr/lib/postgresql/*/bin/$1" > /dev/null
+}
+
+# Runs a command. Packages that it installs start no service meanwhile: the tests start servers of their own.
+without_services() {
+  local policy=/usr/sbin/policy-rc.d code=0
+  [ -e "$policy" ] && { "$@"; return; }
+  printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod 755 "$policy"
+  "$@" || code=$?
+  rm -f "$policy"
+  return "$code"
+}
+
 # Package lists are fetched, and packages installed, once for all that are missing.
 install_debian_tools() {
   local one name needed=() packages=()
   for one in $DEBIAN_TOOLS; do
     name=${one%%=*}
     wanted "$name" "$@" || continue
-    if command -v "$name" > /dev/null; then
+    if has_program "$name"; then
       echo "have     $name"
     else
       needed+=("$name")
@@ -428,11 +443,11 @@ install_debian_tools() {
     local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=60)
     twice 180 "${apt[@]}" update > "$log" 2>&1
     # An installation that was ended half-way has to be brought to its end before the next one can begin.
-    twice 300 sh -c 'dpkg --configure -a && exec "$@"' - "${apt[@]}" install --yes --no-install-recommends \
+    without_services twice 300 sh -c 'dpkg --configure -a && exec "$@"' - "${apt[@]}" install --yes --no-install-recommends \
       "${packages[@]}" >> "$log" 2>&1
   fi
   for name in "${needed[@]}"; do
-    if command -v "$name" > /dev/null; then
+    if has_program "$name"; then
       echo "got      $name"
     else
       echo "MISSING  $name (Debian package):"

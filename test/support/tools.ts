@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
@@ -28,6 +28,8 @@ export type TToolName =
   | 'verdaccio'
   | 'versitygw'
   | 'minio'
+  | 'redis-server'
+  | 'postgres'
   | 'crane'
   | 'oras'
   | 'regctl'
@@ -119,6 +121,9 @@ const layouts: Record<TToolName, IToolLayout> = {
   verdaccio: npmTool('verdaccio', 'verdaccio/bin/verdaccio', 'node-22'),
   versitygw: { file: 'versitygw', onPath: 'versitygw' },
   minio: { file: 'minio', onPath: 'minio' },
+  'redis-server': { file: 'bin/redis-server', onPath: 'redis-server' },
+  // beside it is initdb
+  postgres: { file: 'bin/postgres', onPath: 'postgres' },
   crane: { file: 'crane', onPath: 'crane' },
   oras: { file: 'oras', onPath: 'oras' },
   regctl: { file: 'regctl', onPath: 'regctl' },
@@ -196,8 +201,16 @@ const isProgram = (path: string): boolean => {
   }
 };
 
+/** Where Debian puts the programs of PostgreSQL, the newest version first. */
+const postgresqlFolders = (): string[] => {
+  const versions = '/usr/lib/postgresql';
+  if (!existsSync(versions)) return [];
+  const newestFirst = readdirSync(versions).sort((a, b) => Number(b) - Number(a));
+  return newestFirst.map((version) => join(versions, version, 'bin'));
+};
+
 const onPath = (program: string): string | undefined => {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), join(homedir(), 'go', 'bin')];
+  const folders = [...(process.env.PATH ?? '').split(delimiter), join(homedir(), 'go', 'bin'), ...postgresqlFolders()];
   return folders
     .filter(Boolean)
     .map((folder) => join(folder, program))
