@@ -92,7 +92,26 @@ t.test('what is wrong is said by the name of its field', async (t) => {
       { oci: { enabled: true, untaggedManifests: { deleteAfterMs: -1 } } },
     ],
     ['config.logger ', { logger: true }],
+    ['config.logger has no method info()', { logger: { warn() {}, error() {} } }],
     ['config.logger has no method warn()', { logger: { info() {}, error() {} } }],
+    ['config.logger has no method error()', { logger: { info() {}, warn() {} } }],
+    ['config.cargo.defaultIndex ', { cargo: { enabled: true, defaultIndex: 'elsewhere' } }],
+    [
+      'config.auth.users[0].email ',
+      { auth: { jwtSecret: 's', tokenStore: 'memory', users: [{ username: 'a', password: 'b', email: 5 }] } },
+    ],
+    [
+      'config.auth.ociTokens.service ',
+      { auth: { jwtSecret: 's', tokenStore: 'memory', ociTokens: { enabled: true, service: 5 } } },
+    ],
+    ...[
+      'maxArtifactSize',
+      'maxMetadataSize',
+      'maxUnpackedSize',
+      'bodyIdleTimeoutMs',
+      'hookTimeoutMs',
+      'metadataCacheSize',
+    ].map((name): [string, Record<string, unknown>] => [`config.limits.${name} `, { limits: { [name]: 0 } }]),
   ];
   for (const [start, change] of cases) t.ok(problem(change).startsWith(start), `${start}: ${problem(change)}`);
 });
@@ -191,9 +210,11 @@ t.test('an auth provider needs its methods', async (t) => {
   t.same(problems({ authProvider: { ...plain, async authorise() {} } }), [
     'config.authProvider has no method authorize(); is it authorise?',
   ]);
-  t.same(problems({ authProvider: { ...plain, async authorize() {}, permissions: true } }), [
-    'config.authProvider has a permissions that is not a function',
-  ]);
+  for (const name of ['init', 'listTokens', 'createUser', 'getUser', 'permissions', 'destroy']) {
+    t.same(problems({ authProvider: { ...plain, async authorize() {}, [name]: true } }), [
+      `config.authProvider has a ${name} that is not a function`,
+    ]);
+  }
   t.same(problems({ authProvider: Provider }), [
     'config.authProvider must be an object with the methods of IAuthProvider',
   ]);
@@ -223,7 +244,9 @@ t.test('a token store that is a server needs its URL', async (t) => {
   t.same(auth({ tokenStore: 'redis' }), [
     'config.auth.redis is missing: tokenStore "redis" needs it, such as { url: "redis://localhost:6379" }',
   ]);
-  t.match(auth({ tokenStore: 'database', redis: { url: 'redis://localhost' } }), [/^config\.auth\.database is missing/]);
+  t.match(auth({ tokenStore: 'database', redis: { url: 'redis://localhost' } }), [
+    /^config\.auth\.database is missing/,
+  ]);
   t.same(auth({ tokenStore: 'redis', redis: {} }), [
     'config.auth.redis.url is missing: it must be a URL such as "redis://localhost:6379"',
   ]);
@@ -284,20 +307,50 @@ t.test('every name that the documentation of the interface has is accepted', asy
       rubygemsTokens: { enabled: true },
       redis: { url: 'redis://localhost' },
       database: { url: 'postgres://localhost' },
+      anonymousScopes: ['npm:package:*:read'],
+      selfRegistration: true,
+      users: [{ username: 'ann', password: 'correct horse', email: 'ann@example.org', scopes: ['*:*:*:*'] }],
     },
-    oci: npm,
-    npm,
+    cors: { origins: ['https://packages.example.org', '*'] },
+    storageHooks: { async beforePut() {}, async afterPut() {}, async beforeDelete() {}, async afterDelete() {} },
+    oci: {
+      ...npm,
+      features: { delete: true, sparseIndexes: false },
+      absoluteLocations: true,
+      immutableTags: ['v*'],
+      uploadExpiryMs: 1,
+      untaggedManifests: { deleteAfterMs: 0 },
+    },
+    npm: { ...npm, features: { emptyAudit: true, strictNames: true } },
     maven: { ...block('maven'), features: {} },
     cargo: { ...block('cargo'), features: {}, defaultIndex: 'self' },
-    composer: { ...block('composer'), features: {} },
+    composer: { ...block('composer'), features: {}, filterLists: ['malware'], warning: 'a', info: 'b' },
     pypi: { ...block('pypi'), features: {} },
     rubygems: block('rubygems'),
     upstreamProvider: { async resolveUpstreamConfig() {} },
     logger: console,
     trustProxy: false,
-    limits: { maxArtifactSize: Number.POSITIVE_INFINITY },
+    limits: {
+      maxArtifactSize: Number.POSITIVE_INFINITY,
+      maxMetadataSize: 1,
+      maxUnpackedSize: 1,
+      bodyIdleTimeoutMs: 1,
+      hookTimeoutMs: 1,
+      metadataCacheSize: 1,
+    },
   };
   t.same(problems(config), []);
+  const bucket = {
+    ...config.storage,
+    directoryPath: 'folder',
+    type: 's3',
+    sessionToken: 'x',
+    serverSideEncryption: 'AES256',
+    checksums: 'WHEN_REQUIRED',
+    createBucket: true,
+    allowUnconditionalWrites: true,
+  };
+  t.same(problems({ storage: bucket, oci: { enabled: true, untaggedManifests: 'keep' } }), []);
   t.same(problems({ ...config, logger: false, storage: { ...config.storage, port: '443', useSsl: 'true' } }), []);
   t.same(problems({ upstreamProvider: {} }), ['config.upstreamProvider has no method resolveUpstreamConfig()']);
 });

@@ -47,7 +47,13 @@ for (const start of [startRedis, startPostgres]) {
       }
       const folder = await temporaryFolder(t);
       const tokens = JSON.stringify(configOf(server.kind, await server.fresh()));
-      const env = { ...process.env, NODE_OPTIONS: '', DENO_DIR: join(folder, 'deno'), RUNTIME_DATA: folder, TOKENS: tokens };
+      const env = {
+        ...process.env,
+        NODE_OPTIONS: '',
+        DENO_DIR: join(folder, 'deno'),
+        RUNTIME_DATA: folder,
+        TOKENS: tokens,
+      };
       const { stdout } = await run([...tool.command, ...args], { cwd: folder, env });
       t.equal(stdout, '["ann",null] 1\n', title);
     }

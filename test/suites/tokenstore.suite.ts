@@ -189,7 +189,11 @@ export const tokenStoreSuite = (name: string, open: TOpenStores): void => {
     const names = Array.from({ length: 60 }, (_, index) => `race ${index}`);
     await Promise.all(names.map((one, index) => (index % 2 === 0 ? here : there).put(recordOf(one))));
     const deleted = await Promise.all(
-      names.flatMap((one) => [here.delete(hashOf(one)), there.delete(hashOf(one)), there.prolong(hashOf(one), at(DAY_MS))]),
+      names.flatMap((one) => [
+        here.delete(hashOf(one)),
+        there.delete(hashOf(one)),
+        there.prolong(hashOf(one), at(DAY_MS)),
+      ]),
     );
     t.ok(deleted.some((one) => one === true));
     t.same(await collect(here.listAll()), [], 'prolonging brought none back');

@@ -45,6 +45,6 @@ export const refuse = (problem: string) => v.custom<never>(() => false, problem)
 
 /** Where a check of several fields reports the one that is missing. */
 export const placeOf = (object: unknown, field: string) =>
-  [
-    { type: 'object', origin: 'key', input: object as Record<string, unknown>, key: field, value: undefined },
-  ] as [v.ObjectPathItem];
+  [{ type: 'object', origin: 'key', input: object as Record<string, unknown>, key: field, value: undefined }] as [
+    v.ObjectPathItem,
+  ];

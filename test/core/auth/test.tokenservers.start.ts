@@ -125,7 +125,11 @@ t.test('database: settings of the server and of the host do not matter', { skip:
   if (!database) return;
   const url = await database.fresh();
   const name = url.slice(url.lastIndexOf('/') + 1);
-  for (const setting of ["DateStyle = 'German'", "TimeZone = 'Asia/Kathmandu'", "default_transaction_isolation = 'serializable'"]) {
+  for (const setting of [
+    "DateStyle = 'German'",
+    "TimeZone = 'Asia/Kathmandu'",
+    "default_transaction_isolation = 'serializable'",
+  ]) {
     await psql(url, `ALTER DATABASE ${name} SET ${setting}`);
   }
   const { default: pg } = await import('pg');
@@ -157,7 +161,10 @@ t.test('redis: settings by which it loses tokens are warned of', { skip: !redis 
     const store = storeAt(server, url, log);
     await store.init();
     await store.destroy();
-    return log.filter(({ level }) => level === 'warn').map(({ message }) => message).join('\n');
+    return log
+      .filter(({ level }) => level === 'warn')
+      .map(({ message }) => message)
+      .join('\n');
   };
   t.equal(await warningsOf(), '', 'none for a server that is set up to keep data');
   await admin.configSet('appendonly', 'no');

@@ -107,7 +107,11 @@ const scenes = (server: ITokenServer): void => {
     t.equal(await failure(auth.createToken('ann', 'npm', { name: 'unknown' })), 'unavailable');
     await proxy.become('open');
     const names = (await auth.listTokens('ann')).map(({ name }) => name ?? 'kept');
-    t.same(names.filter((name) => name !== 'unknown'), ['kept'], 'a token that nobody knows is at most listed');
+    t.same(
+      names.filter((name) => name !== 'unknown'),
+      ['kept'],
+      'a token that nobody knows is at most listed',
+    );
     t.ok(await auth.validateToken(kept));
     await proxy.become('deaf');
     t.equal(await failure(auth.revokeToken(kept)), 'unavailable');

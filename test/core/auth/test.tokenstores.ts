@@ -1,7 +1,7 @@
 import t from 'tap';
 import { createTokenStore } from '../../../ts/core/auth/tokenstores/helpers.createstore.js';
-import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
 import { SILENT_LOGGER } from '../../../ts/core/base/helpers.log.js';
+import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
 import { type TOpenStores, tokenStoreSuite } from '../../suites/tokenstore.suite.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
 import { configOf, type TStoreConfig } from '../../support/tokenstores/interfaces.js';

@@ -49,15 +49,28 @@ export const startPostgres = async (options: IServerOptions = {}): Promise<IToke
     return own(join(folder, name));
   };
   const data = join(folder, 'data');
-  const login = ['--username=registry', '--auth=scram-sha-256', `--pwfile=${write('password', decodeURIComponent(password))}`];
-  execFileSync(join(dirname(postgres.command[0]), 'initdb'), ['--no-sync', '--encoding=UTF8', '--locale=C', ...login, '-D', data], {
-    ...user,
-    stdio: ['ignore', 'ignore', 'pipe'],
-    cwd: folder,
-    env: { PATH: process.env.PATH, TZ: 'UTC' },
-  });
+  const login = [
+    '--username=registry',
+    '--auth=scram-sha-256',
+    `--pwfile=${write('password', decodeURIComponent(password))}`,
+  ];
+  execFileSync(
+    join(dirname(postgres.command[0]), 'initdb'),
+    ['--no-sync', '--encoding=UTF8', '--locale=C', ...login, '-D', data],
+    {
+      ...user,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      cwd: folder,
+      env: { PATH: process.env.PATH, TZ: 'UTC' },
+    },
+  );
   // it is killed, but the machine does not crash
-  const settings = [`listen_addresses=127.0.0.1`, `unix_socket_directories=${folder}`, 'fsync=off', 'max_connections=150'];
+  const settings = [
+    `listen_addresses=127.0.0.1`,
+    `unix_socket_directories=${folder}`,
+    'fsync=off',
+    'max_connections=150',
+  ];
   if (options.tls) {
     settings.push('ssl=on', `ssl_key_file=${write('key.pem', options.tls.key)}`);
     settings.push(`ssl_cert_file=${write('cert.pem', options.tls.cert)}`);
@@ -69,7 +82,8 @@ export const startPostgres = async (options: IServerOptions = {}): Promise<IToke
     ...user,
     cwd: folder,
   });
-  const socket = (name: string): string => `postgres://registry@/${name}?host=${encodeURIComponent(folder)}&port=${port}`;
+  const socket = (name: string): string =>
+    `postgres://registry@/${name}?host=${encodeURIComponent(folder)}&port=${port}`;
   const local = (name: string): string =>
     options.tls ? socket(name) : `postgres://registry:${password}@127.0.0.1:${port}/${name}`;
   /** It listens before it takes connections. */
@@ -99,7 +113,10 @@ export const startPostgres = async (options: IServerOptions = {}): Promise<IToke
     async stored(url) {
       const tables = ['smartregistry_tokens', 'smartregistry_revocations'];
       const rows = await psql(url, ...tables.map((table) => `SELECT t::text AS line FROM ${table} t ORDER BY 1`));
-      return rows.flat().map((row) => (row as { line: string }).line).join('\n');
+      return rows
+        .flat()
+        .map((row) => (row as { line: string }).line)
+        .join('\n');
     },
     kill: () => server.end('SIGQUIT'),
     restart: start,

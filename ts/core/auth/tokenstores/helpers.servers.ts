@@ -101,5 +101,7 @@ export const unreachable = (url: string, error: unknown): RegistryError => {
 /** The error of `init` for the operator. */
 export const cannotStart = (kind: string, url: string, error: unknown): RegistryError => {
   const { cause } = error instanceof RegistryError ? error : unreachable(url, error);
-  return new RegistryError('unavailable', `The server of auth.${kind}.url cannot be used. ${reasonOf(cause)}`, { cause });
+  return new RegistryError('unavailable', `The server of auth.${kind}.url cannot be used. ${reasonOf(cause)}`, {
+    cause,
+  });
 };

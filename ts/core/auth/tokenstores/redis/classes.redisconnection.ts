@@ -1,6 +1,6 @@
 import type * as Redis from 'redis';
-import type { ILogger } from '../../../interfaces.core.js';
 import type { RegistryError } from '../../../classes.registryerror.js';
+import type { ILogger } from '../../../interfaces.core.js';
 import {
   addressOf,
   cannotStart,

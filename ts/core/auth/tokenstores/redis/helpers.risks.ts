@@ -16,7 +16,9 @@ export const describeRisks = async (connection: Pick<RedisConnection, 'send'>): 
   }
   const risks: string[] = [];
   if (fieldOf(info, 'role') === 'slave') {
-    risks.push('The Redis server of auth.redis.url is a replica, which refuses writes: tokens cannot be made or revoked');
+    risks.push(
+      'The Redis server of auth.redis.url is a replica, which refuses writes: tokens cannot be made or revoked',
+    );
   }
   if (fieldOf(info, 'aof_enabled') === '0') {
     risks.push(
