@@ -1,4 +1,3 @@
-import type { IRight } from '../auth/classes.rights.js';
 import type { IAuthToken } from '../auth/interfaces.auth.js';
 import type { AuthManager } from '../classes.authmanager.js';
 import { RegistryError } from '../classes.registryerror.js';
@@ -28,7 +27,7 @@ import {
   type TAudience,
 } from './serving/classes.answercache.js';
 import { PUBLIC_URL, Rendering } from './serving/classes.rendering.js';
-import { type IServedListing, type IServeListingOptions, serveListing } from './serving/helpers.listing.js';
+import { type IServedListing, type IServeListingOptions, listingRight, serveListing } from './serving/helpers.listing.js';
 import { type IServedLog, type IServeLogOptions, serveLog } from './serving/helpers.log.js';
 import { loadExact, repeatableUntil, serveExact, serveObject, serveRendering } from './serving/helpers.serving.js';
 import type {
@@ -321,27 +320,13 @@ export class RegistryCall {
   }
 
   /** Serves all packages that the caller may see; see `IListingRender` for the rendering. */
-  public serveListing<TEntry>(
-    listing: IServedListing<TEntry>,
-    options: IServeListingOptions<TEntry>,
-  ): Promise<IResponse> {
-    return serveListing(this, listing, this.listingRight(options.right), options);
+  public serveListing<T>(listing: IServedListing<T>, options: IServeListingOptions<T>): Promise<IResponse> {
+    return serveListing(this, listing, listingRight(this, options.right), options);
   }
 
-  /**
-   * A log of all packages: whole or from a position on to a caller that may read all packages, else without the lines of
-   * the others.
-   */
+  /** Serves a log of all packages, without the lines of packages that the caller may not see. */
   public serveLog(log: IServedLog, options: IServeLogOptions): Promise<IResponse> {
-    return serveLog(this, log, this.listingRight(), options);
-  }
-
-  /** The right that a caller needs to see a package in a listing. */
-  private listingRight(right?: { type: string; action: string }): IRight {
-    const row = typeof this.access === 'object' ? this.access : undefined;
-    const type = right?.type ?? row?.type;
-    if (!type) throw new RegistryError('internal', `A listing of ${this.protocol} has no type to filter by`);
-    return { protocol: this.protocol, type, action: right?.action ?? row?.action ?? 'read' };
+    return serveLog(this, log, listingRight(this), options);
   }
 
   private mayRepeat(response: IResponse, { key, etag }: IDocumentVersion, name: string, validUntil: number): void {
