@@ -71,9 +71,16 @@ const publishing = async ({ station, steps, server }: IRing): Promise<void> => {
       { when: /(Email|email): */, say: `${username}\n` },
       { when: /Password: */, say: `${given}\n` },
       { when: /API Key name \[.*\]: */, say: 'of the test\n' },
-      { when: /customise scopes\?.*\]/, say: 'n\n' },
+      // older ones ask for each scope; newer ones whether the usual ones are meant
+      ...Array.from({ length: 10 }, () => ({
+        when: /.*\[yN\]/,
+        say: async ([question]: RegExpExecArray) => (question.includes('customise') ? 'n\n' : 'y\n'),
+      })),
     ];
-    const signIn = (given: string) => station.gem(['signin', ...host], { terminal: true, dialogue: dialogue(given) });
+    // before 3.4 `--host` is not enough: gem asks the default host for the user's profile
+    const env = { RUBYGEMS_HOST: server.source };
+    const signIn = (given: string) =>
+      station.gem(['signin', ...host], { terminal: true, dialogue: dialogue(given), env });
     steps.fails(t, await signIn('wrong'), /The credentials are not valid|not valid/);
     steps.says(t, await signIn(password), /Signed in/);
   });

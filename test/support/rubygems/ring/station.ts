@@ -227,9 +227,9 @@ export class GemStation {
     return this.home.project(name, { Gemfile: `${lines.join('\n')}\n` });
   }
 
-  /** The text of a file below `work`. */
+  /** The text of a file below `work`; empty if a command that failed has not written it. */
   text(name: string): Promise<string> {
-    return readFile(this.home.path('work', name), 'utf8');
+    return readFile(this.home.path('work', name), 'utf8').catch(() => '');
   }
 
   /** Folders of the gems that are installed in a project. */
