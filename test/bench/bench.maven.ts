@@ -59,7 +59,8 @@ const deployOf = (to: IFileServer, artifact: string, version: string): string[] 
   const requests: string[] = [];
   const put = (path: string, body: Uint8Array): void => {
     requests.push(raw(to, 'PUT', path, body));
-    for (const algorithm of ['sha1', 'md5']) requests.push(raw(to, 'PUT', `${path}.${algorithm}`, hex(algorithm, body)));
+    for (const algorithm of ['sha1', 'md5'])
+      requests.push(raw(to, 'PUT', `${path}.${algorithm}`, hex(algorithm, body)));
   };
   const base = `${artifact}/${version}/${artifact}-${version}`;
   put(`${base}.pom`, pomOf(artifact, version));
@@ -109,7 +110,14 @@ class MavenBench {
 
   private async send(to: IFileServer, requests: string[], more: Partial<ILoadJob> = {}): Promise<ILoadResult> {
     const expect = { status: [200, 201, 204], sameBody: false };
-    const job = { port: to.port, connections: 1, requests, count: requests.length, encoding: 'latin1', expect } as const;
+    const job = {
+      port: to.port,
+      connections: 1,
+      requests,
+      count: requests.length,
+      encoding: 'latin1',
+      expect,
+    } as const;
     return this.load.run({ ...job, ...more });
   }
 

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import t from 'tap';
 import { fails, succeeds } from '../support/client/outcomes.js';
 import { GROUP } from '../support/maven/ring/projects.js';
-import { stockRepository } from '../support/maven/ring/stock.js';
 import { MavenStation } from '../support/maven/ring/station.js';
+import { stockRepository } from '../support/maven/ring/stock.js';
 
 t.test('coursier fetches', { timeout: 300_000 }, async (t) => {
   const station = await MavenStation.open(t, 'coursier');
@@ -31,7 +31,11 @@ t.test('coursier fetches', { timeout: 300_000 }, async (t) => {
     succeeds(t, await fetching([`${GROUP}:leaf:latest.release`]), /leaf-2\.0\.jar/);
     succeeds(t, await fetching([`${GROUP}:leaf:[1.0,1.2)`]), /leaf-1\.1\.jar/);
     succeeds(t, await fetching([`${GROUP}:leaf:1.+`]), /leaf-1\.2\.jar/);
-    succeeds(t, await fetching([`${GROUP}:moving:1.0-SNAPSHOT`]), /moving-1\.0-20260101\.120002-2\.jar|moving-1\.0-SNAPSHOT\.jar/);
+    succeeds(
+      t,
+      await fetching([`${GROUP}:moving:1.0-SNAPSHOT`]),
+      /moving-1\.0-20260101\.120002-2\.jar|moving-1\.0-SNAPSHOT\.jar/,
+    );
   });
   await t.test('a classifier', async (t) => {
     succeeds(t, await fetching([`${GROUP}:leaf:2.0`, '--sources']), /leaf-2\.0-sources\.jar/);

@@ -2,8 +2,8 @@ import { readdir } from 'node:fs/promises';
 import t from 'tap';
 import { fails, succeeds } from '../support/client/outcomes.js';
 import { GROUP, GROUP_PATH } from '../support/maven/ring/projects.js';
-import { EMPTY_JAR, stockRepository } from '../support/maven/ring/stock.js';
 import { MavenStation } from '../support/maven/ring/station.js';
+import { EMPTY_JAR, stockRepository } from '../support/maven/ring/stock.js';
 
 t.test('Gradle 4 publishes and resolves', { timeout: 400_000 }, async (t) => {
   const station = await MavenStation.open(t, 'gradle');
@@ -77,7 +77,12 @@ task copyAll(type: Copy) { from configurations.got; into 'got' }\n`,
     await resolver('dynamic', `${GROUP}:top:1.+`, server.url);
     succeeds(t, await gradle('dynamic', 'copyAll'));
     t.same((await readdir(home.path('work/dynamic/got'))).sort(), ['leaf-1.2.jar', 'top-1.0.jar']);
-    await resolver('closed', `${GROUP}:gradled:1.1-SNAPSHOT`, guarded.url, await guarded.token({ protocol: 'maven', readOnly: true }));
+    await resolver(
+      'closed',
+      `${GROUP}:gradled:1.1-SNAPSHOT`,
+      guarded.url,
+      await guarded.token({ protocol: 'maven', readOnly: true }),
+    );
     succeeds(t, await gradle('closed', 'copyAll'));
     t.same(await readdir(home.path('work/closed/got')), ['gradled-1.1-SNAPSHOT.jar']);
     await resolver('absent', `${GROUP}:leaf:9.9`, server.url);

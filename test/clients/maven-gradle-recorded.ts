@@ -108,7 +108,11 @@ t.test('Gradle 6 and later (its requests): resolving', async (t) => {
   // what it has from elsewhere: HEAD and the sum, instead of the file
   t.equal((await gradle.send('HEAD', `${base}.jar`)).status, 200);
   t.equal((await gradle.send('GET', `${base}.jar.sha1`)).text, digest('sha1', 'a jar'));
-  for (const absent of [`${base}-javadoc.jar`, `${ARTIFACT}/2.0/gradled-2.0.pom`, `${GROUP_PATH}/none/maven-metadata.xml`]) {
+  for (const absent of [
+    `${base}-javadoc.jar`,
+    `${ARTIFACT}/2.0/gradled-2.0.pom`,
+    `${GROUP_PATH}/none/maven-metadata.xml`,
+  ]) {
     t.equal((await gradle.send('GET', absent)).status, 404, 'so that it asks the next repository');
     t.equal((await gradle.send('HEAD', absent)).status, 404);
   }

@@ -2,8 +2,8 @@ import { readdir } from 'node:fs/promises';
 import t from 'tap';
 import { fails, succeeds } from '../support/client/outcomes.js';
 import { GROUP, GROUP_PATH } from '../support/maven/ring/projects.js';
-import { EMPTY_JAR, stockRepository } from '../support/maven/ring/stock.js';
 import { MavenStation } from '../support/maven/ring/station.js';
+import { EMPTY_JAR, stockRepository } from '../support/maven/ring/stock.js';
 
 t.test('Ivy resolves and publishes', { timeout: 300_000 }, async (t) => {
   const station = await MavenStation.open(t, 'ivy');
@@ -44,7 +44,11 @@ t.test('Ivy resolves and publishes', { timeout: 300_000 }, async (t) => {
         ...['-publishpattern', home.path('work/ivy/[artifact]-[revision].[ext]')],
       ]);
     const password = await guarded.token({ protocol: 'maven' });
-    fails(t, await publish(await settings('wrong-realm', guarded.url, 'another', password)), /Authentication is required/);
+    fails(
+      t,
+      await publish(await settings('wrong-realm', guarded.url, 'another', password)),
+      /Authentication is required/,
+    );
     const known = await settings('known', guarded.url, 'maven', password);
     succeeds(t, await publish(known));
     t.same(await guarded.versions(`${GROUP_PATH}/ivied`), ['1.0'], 'Ivy writes no metadata');

@@ -1,8 +1,8 @@
 import t from 'tap';
 import { fails, succeeds } from '../support/client/outcomes.js';
 import { GROUP, GROUP_PATH } from '../support/maven/ring/projects.js';
-import { stockRepository } from '../support/maven/ring/stock.js';
 import { MavenStation } from '../support/maven/ring/station.js';
+import { stockRepository } from '../support/maven/ring/stock.js';
 
 t.test('Leiningen deploys and resolves', { timeout: 300_000 }, async (t) => {
   const station = await MavenStation.open(t, 'lein');

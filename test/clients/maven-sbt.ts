@@ -37,7 +37,12 @@ t.test('sbt publishes and resolves libraries and plugins', { timeout: 600_000 },
         `-Dsbt.boot.directory=${boot}`,
         ...['global.base=global', 'ivy.home=ivy'].map((each) => `-Dsbt.${each.replace('=', `=${home.path('sbt')}/`)}`),
         ...['-Dsbt.override.build.repos=true', `-Dsbt.repository.config=${repositories}`],
-        ...['-Dsbt.color=false', '-Dsbt.supershell=false', '-Dsbt.server.autostart=false', `-Duser.home=${home.path('home')}`],
+        ...[
+          '-Dsbt.color=false',
+          '-Dsbt.supershell=false',
+          '-Dsbt.server.autostart=false',
+          `-Duser.home=${home.path('home')}`,
+        ],
         ...['-jar', join(lib, launcher), ...commands],
       ],
       { cwd: home.path('work', folder), env: { COURSIER_CACHE: home.path('sbt/coursier') }, timeoutMs: 300_000 },
@@ -57,7 +62,7 @@ ThisBuild / publishTo := Some(("ours" at "${server.url}").withAllowInsecureProto
 ThisBuild / version := "1.0"
 ThisBuild / Compile / packageDoc / publishArtifact := false
 lazy val lib = (project in file("lib")).settings(name := "sbt-lib")
-lazy val plugin = (project in file("plugin")).settings(name := "sbt-hello", sbtPlugin := true)
+lazy val plugin = (project in file("plugin")).settings(name := "sbt-hello", sbtPlugin := true, sbtPluginPublishLegacyMavenStyle := true)
 lazy val root = (project in file(".")).aggregate(lib, plugin).settings(publish / skip := true)
 `,
       'lib/src/main/scala/Lib.scala': 'package ring\nobject Lib { def says = "made by sbt" }\n',

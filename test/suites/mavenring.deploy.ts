@@ -35,7 +35,8 @@ export const deploySteps = async (ring: IMavenRing, name: TToolName): Promise<vo
     await home.project('lib', library('lib', '1.0', 'something else'));
     const refused = await mvn('lib', ['-q', 'deploy', to]);
     steps.fails(t, refused, /409/);
-    if (PRINTS_DETAILS.includes(name)) t.match(refused.output, /lib-1\.0[\w.-]* of .* is published already, with other content/, 'and why');
+    if (PRINTS_DETAILS.includes(name))
+      t.match(refused.output, /lib-1\.0[\w.-]* of .* is published already, with other content/, 'and why');
     t.equal((await server.get(`${lib}/1.0/lib-1.0.jar`)).sha1, before, 'the first bytes are still there');
   });
 
@@ -75,7 +76,11 @@ export const deploySteps = async (ring: IMavenRing, name: TToolName): Promise<vo
   });
 
   await step('deploy-file with a signature', true, async (t) => {
-    await home.project('loose', { 'loose.jar': 'not made by Maven', 'loose.asc': 'SIGNATURE', 'doc.zip': 'a document' });
+    await home.project('loose', {
+      'loose.jar': 'not made by Maven',
+      'loose.asc': 'SIGNATURE',
+      'doc.zip': 'a document',
+    });
     const what = ['-Dfile=loose.jar', `-DgroupId=${GROUP}`, '-DartifactId=loose', '-Dversion=3.1', '-Dpackaging=jar'];
     const more = ['-Dfiles=loose.asc,doc.zip', '-Dclassifiers=,guide', '-Dtypes=jar.asc,zip'];
     const where = [`-Durl=${server.url}`, '-DrepositoryId=ours'];

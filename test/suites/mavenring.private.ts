@@ -1,8 +1,8 @@
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dependency, GROUP_PATH, library } from '../support/maven/ring/projects.js';
-import { app } from './mavenring.use.js';
 import type { IMavenRing } from './mavenring.suite.js';
+import { app } from './mavenring.use.js';
 
 /** What takes credentials, and what lies in two repositories. */
 export const privateSteps = async ({ steps, station, server, guarded, mvn }: IMavenRing): Promise<void> => {
@@ -47,7 +47,10 @@ export const privateSteps = async ({ steps, station, server, guarded, mvn }: IMa
     steps.succeeds(t, await mvn('mixed', ['-q', 'compile'], two));
     t.ok(await station.local(`${GROUP_PATH}/secret/1.0/secret-1.0.jar`));
     t.ok(await station.local(`${GROUP_PATH}/lib/1.1/lib-1.1.jar`));
-    t.match(guarded.printed(), /GET \/maven\/com\/example\/ring\/lib\/1\.1\/lib-1\.1\.pom.*404|lib-1\.1\.pom status=404/);
+    t.match(
+      guarded.printed(),
+      /GET \/maven\/com\/example\/ring\/lib\/1\.1\/lib-1\.1\.pom.*404|lib-1\.1\.pom status=404/,
+    );
   });
 
   await steps.step('import of the local repository', true, async (t) => {

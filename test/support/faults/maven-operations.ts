@@ -46,8 +46,10 @@ const put = async (by: Replica, path: string, body: string): Promise<number> => 
   return status;
 };
 
-const putJar = (version: string, content = 'one') => (by: Replica) =>
-  put(by, jar(version), content === 'large' ? noise() : `jar ${version} ${content}`);
+const putJar =
+  (version: string, content = 'one') =>
+  (by: Replica) =>
+    put(by, jar(version), content === 'large' ? noise() : `jar ${version} ${content}`);
 const putPom = (version: string) => (by: Replica) => put(by, pomPath(version), pomOf(version));
 
 const plain = async (by: Replica, path: string, body: string): Promise<number> =>
@@ -119,7 +121,13 @@ const operations: Omit<IFaultOperation, 'protocol' | 'config'>[] = [
     interfere: { ...writes, ...same, 'delete artifact': removeArtifact },
     ...refused,
   },
-  { name: 'maven put, large', prepare: two, run: putJar('9.0', 'large'), interfere: { ...writes, ...same }, ...refused },
+  {
+    name: 'maven put, large',
+    prepare: two,
+    run: putJar('9.0', 'large'),
+    interfere: { ...writes, ...same },
+    ...refused,
+  },
   {
     name: 'maven put, SNAPSHOT file again',
     prepare: async (by) => {
