@@ -65,11 +65,15 @@ ivy|ivy
 '
 # The Rust toolchain that has the cargo of the tests; rustup installs it.
 RUST_TOOLCHAIN=1.95.0
-# A Debian package of a newer suite with the PHP libraries that it needs, unpacked and not installed: folder | suites |
-# package | command that proves that it runs, from inside the folder. What a later suite has is unpacked over the earlier
-# ones. These packages are the same on every architecture and run on the system's own PHP.
+# Debian packages of a newer suite, unpacked and not installed, with what they need: folder | suites | packages | which of
+# the packages that they need (`all`: only those that are the same on every architecture, since the rest is the system's
+# own PHP or Ruby; `any`: each of them) | command that proves that it runs, from inside the folder. What a later suite has
+# is unpacked over the earlier ones. `adapt_` and the folder's name up to its first hyphen is the function that makes it
+# run from where it lies.
 NEWER_TOOLS='
-composer-2.11|forky sid|composer|php -d auto_prepend_file=usr/share/php/php84.php -d include_path=usr/share/php:/usr/share/php usr/bin/composer --version | head -n 1
+composer-2.11|forky sid|composer|all|php -d auto_prepend_file=usr/share/php/php84.php -d include_path=usr/share/php:/usr/share/php usr/bin/composer --version | head -n 1
+ruby-3.6|trixie|ruby-rubygems ruby-bundler|all|bin/ruby -e "puts Gem::VERSION" && bin/bundle --version
+ruby-4|forky|ruby ruby-bundler|any|bin/ruby -e "puts Gem::VERSION" && bin/bundle --version
 '
 # What Maven's central repository has, fetched by the system's Maven with the user's own settings: Maven itself as an
 # archive, and programs of jars with all that they need: folder | artifact.
@@ -88,7 +92,7 @@ MAVEN_DEPENDENCY_PLUGIN=org.apache.maven.plugins:maven-dependency-plugin:3.8.1
 optional='minio'
 # Programs that the system's own packages bring, of the system's version: the program, and its package if that has another
 # name; several packages are joined by a plus sign.
-DEBIAN_TOOLS='skopeo buildah podman javac=default-jdk-headless mvn=maven lein=leiningen gradle composer=composer+php-cli+php-curl+php-zip'
+DEBIAN_TOOLS='skopeo buildah podman javac=default-jdk-headless mvn=maven lein=leiningen gradle composer=composer+php-cli+php-curl+php-zip ruby gem=ruby bundle=ruby-bundler redis-server postgres=postgresql'
 
 missing=()
 wanted() {
@@ -253,39 +257,27 @@ install_cargo() {
   fi
 }
 
-# newer_packages FOLDER MIRROR SUITE PACKAGE…: fetches packages of a suite, and what they need, without touching the
-# system's own lists and packages. PHP itself is taken from the system.
+# newer_packages FOLDER MIRROR SUITE ARCHITECTURES PACKAGE…: fetches packages of a suite, and what they need, without
+# touching the system's own lists and packages.
 newer_packages() {
-  local work=$1 mirror=$2 suite=$3; shift 3
+  local work=$1 mirror=$2 suite=$3 architectures=$4; shift 4
   mkdir -p "$work/state/lists/partial" "$work/cache/archives/partial" "$work/debs"
   chmod -R 777 "$work"
   echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" > "$work/sources.list"
   local apt=(apt-get -qq -o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=/nonexistent
     -o "Dir::State=$work/state" -o Dir::State::status=/dev/null -o "Dir::Cache=$work/cache" -o Debug::NoLocking=1)
   twice 180 "${apt[@]}" update || return 1
-  local needed
-  needed=$("${apt[@]}" install --print-uris -y --no-install-recommends "$@" | sed -nE "s/^'[^']*' ([^_ ]*)_[^ ]*_all\.deb .*/\1/p")
+  local needed ending='_all'
+  [ "$architectures" = any ] && ending=''
+  needed=$("${apt[@]}" install --print-uris -y --no-install-recommends "$@" | sed -nE "s/^'[^']*' ([^_ ]*)_[^ ]*$ending\.deb .*/\1/p")
   # shellcheck disable=SC2086  # the packages are words
-  (cd "$work/debs" && twice 180 "${apt[@]}" download "$@" $needed)
+  (cd "$work/debs" && twice 300 "${apt[@]}" download "$@" $needed)
 }
 
-unpack_newer_packages() {
-  local name=$1 suites=$2 package=$3 proof=$4
-  local folder="$TOOLS/$name" spec="$suites $package" mirror work fresh suite deb
-  has_stamp "$name" "$spec" && return 0
-  work=$(mktemp -d)
-  chmod 755 "$work"
-  fresh=$(mktemp -d "$TOOLS/.new-$name-XXXXXX")
-  # the mirror of the system's own packages, without the one for security updates
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 'Created-By: Packages' 2>/dev/null | grep -v security | head -n 1)
-  if (
-    [ -n "$mirror" ] && command -v php > /dev/null || exit 1
-    for suite in $suites; do
-      newer_packages "$work/$suite" "$mirror" "$suite" "$package" || exit 1
-      for deb in "$work/$suite/debs"/*.deb; do dpkg -x "$deb" "$fresh" || exit 1; done
-    done
-    # functions of PHP 8.4, which Debian's own newer PHP has
-    cat > "$fresh/usr/share/php/php84.php" <<'PHP' || exit 1
+# adapt_composer FOLDER PLACE: what is in FOLDER will lie in PLACE.
+adapt_composer() {
+  # functions of PHP 8.4, which Debian's own newer PHP has
+  cat > "$1/usr/share/php/php84.php" <<'PHP' || return 1
 <?php
 if (!function_exists('array_find')) {
     function array_find_key(array $list, callable $is) { foreach ($list as $key => $one) { if ($is($one, $key)) { return $key; } } return null; }
@@ -294,8 +286,52 @@ if (!function_exists('array_find')) {
     function array_all(array $list, callable $is): bool { return !array_any($list, fn ($one, $key) => !$is($one, $key)); }
 }
 PHP
-    # the libraries name each other by their place
-    grep -rlZ "'/usr/share/php" "$fresh/usr" | xargs -0 sed -i "s#'/usr/share/php#'$folder/usr/share/php#g" || exit 1
+  # the libraries name each other by their place
+  grep -rlZ "'/usr/share/php" "$1/usr" | xargs -0 sed -i "s#'/usr/share/php#'$2/usr/share/php#g"
+}
+
+# adapt_ruby FOLDER PLACE: programs `ruby`, `gem` and `bundle` in PLACE/bin that use the RubyGems and the Bundler of these
+# packages. A Ruby that is one of the packages is started by their own loader, since it needs their C library.
+adapt_ruby() (
+  place=$2
+  cd "$1" || exit 1
+  start=$(command -v ruby)
+  libraries="$place/$(echo usr/share/rubygems-integration/all/gems/bundler-*/lib):$place/usr/lib/ruby/vendor_ruby"
+  own=$(find usr/bin -name 'ruby[0-9]*' | head -n 1)
+  if [ -n "$own" ]; then
+    version="${own#usr/bin/ruby}.0"
+    native=$(echo usr/lib/*-linux-gnu)
+    loader=$(find usr/lib usr/lib64 -maxdepth 1 -name 'ld-linux*' | head -n 1)
+    start="$place/$loader --library-path $place/$native $place/$own"
+    libraries="$libraries:$place/usr/lib/ruby/$version:$place/$native/ruby/$version"
+  fi
+  [ -n "$start" ] && mkdir -p bin || exit 1
+  for program in ruby gem bundle; do
+    script=''
+    [ "$program" != ruby ] && script="'$place/usr/bin/$program'"
+    printf '#!/bin/sh\nexport RUBYLIB="%s"\nexec %s --disable-gems -rrubygems %s "$@"\n' \
+      "$libraries" "$start" "$script" > "bin/$program"
+    chmod +x "bin/$program"
+  done
+)
+
+unpack_newer_packages() {
+  local name=$1 suites=$2 packages=$3 architectures=$4 proof=$5
+  local folder="$TOOLS/$name" spec="$suites $packages" mirror work fresh suite deb
+  has_stamp "$name" "$spec" && return 0
+  work=$(mktemp -d)
+  chmod 755 "$work"
+  fresh=$(mktemp -d "$TOOLS/.new-$name-XXXXXX")
+  # the mirror of the system's own packages, without the one for security updates
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 'Created-By: Packages' 2>/dev/null | grep -v security | head -n 1)
+  if (
+    [ -n "$mirror" ] || exit 1
+    for suite in $suites; do
+      # shellcheck disable=SC2086  # the packages are words
+      newer_packages "$work/$suite" "$mirror" "$suite" "$architectures" $packages || exit 1
+      for deb in "$work/$suite/debs"/*.deb; do dpkg -x "$deb" "$fresh" || exit 1; done
+    done
+    "adapt_${name%%-*}" "$fresh" "$folder" || exit 1
     rm -rf "$folder" && mv "$fresh" "$folder" && cd "$folder" && COMPOSER_ALLOW_SUPERUSER=1 timeout 60 bash -c "$proof"
   ) > "$work/log" 2>&1; then
     echo "$spec" > "$folder/.installed"
@@ -368,13 +404,28 @@ warm_sbt() {
   rm -rf "$folder/project"
 }
 
+# Whether the system has this program. Debian keeps the servers of PostgreSQL off PATH.
+has_program() {
+  command -v "$1" > /dev/null || compgen -G "/usr/lib/postgresql/*/bin/$1" > /dev/null
+}
+
+# Runs a command. Packages that it installs start no service meanwhile: the tests start servers of their own.
+without_services() {
+  local policy=/usr/sbin/policy-rc.d code=0
+  [ -e "$policy" ] && { "$@"; return; }
+  printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod 755 "$policy"
+  "$@" || code=$?
+  rm -f "$policy"
+  return "$code"
+}
+
 # Package lists are fetched, and packages installed, once for all that are missing.
 install_debian_tools() {
   local one name needed=() packages=()
   for one in $DEBIAN_TOOLS; do
     name=${one%%=*}
     wanted "$name" "$@" || continue
-    if command -v "$name" > /dev/null; then
+    if has_program "$name"; then
       echo "have     $name"
     else
       needed+=("$name")
@@ -392,11 +443,11 @@ install_debian_tools() {
     local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=60)
     twice 180 "${apt[@]}" update > "$log" 2>&1
     # An installation that was ended half-way has to be brought to its end before the next one can begin.
-    twice 300 sh -c 'dpkg --configure -a && exec "$@"' - "${apt[@]}" install --yes --no-install-recommends \
+    without_services twice 300 sh -c 'dpkg --configure -a && exec "$@"' - "${apt[@]}" install --yes --no-install-recommends \
       "${packages[@]}" >> "$log" 2>&1
   fi
   for name in "${needed[@]}"; do
-    if command -v "$name" > /dev/null; then
+    if has_program "$name"; then
       echo "got      $name"
     else
       echo "MISSING  $name (Debian package):"
@@ -425,8 +476,8 @@ install_debian_tools "$@"
 while IFS='|' read -r name packages <&3; do
   [ -n "$name" ] && wanted "$name" "$@" && unpack_debian_packages "$name" "$packages"
 done 3<<< "$UNPACKED_TOOLS"
-while IFS='|' read -r name suites packages proof <&3; do
-  [ -n "$name" ] && wanted "$name" "$@" && unpack_newer_packages "$name" "$suites" "$packages" "$proof"
+while IFS='|' read -r name suites packages architectures proof <&3; do
+  [ -n "$name" ] && wanted "$name" "$@" && unpack_newer_packages "$name" "$suites" "$packages" "$architectures" "$proof"
 done 3<<< "$NEWER_TOOLS"
 
 while IFS='|' read -r name artifact <&3; do

@@ -218,6 +218,41 @@ t.test('hooks may be methods of an object that has more than hooks', async (t) =
   t.same(problems({ storageHooks: { beforePut: undefined } }), []);
 });
 
+t.test('a token store that is a server needs its URL', async (t) => {
+  const auth = (more: object) => problems({ auth: { jwtSecret: 'x'.repeat(40), ...more } });
+  t.same(auth({ tokenStore: 'redis' }), [
+    'config.auth.redis is missing: tokenStore "redis" needs it, such as { url: "redis://localhost:6379" }',
+  ]);
+  t.match(auth({ tokenStore: 'database', redis: { url: 'redis://localhost' } }), [/^config\.auth\.database is missing/]);
+  t.same(auth({ tokenStore: 'redis', redis: {} }), [
+    'config.auth.redis.url is missing: it must be a URL such as "redis://localhost:6379"',
+  ]);
+  t.match(auth({ tokenStore: 'redis', redis: { uri: 'redis://localhost' } }), [
+    'config.auth.redis.uri is unknown; did you mean url?',
+    /^config\.auth\.redis\.url is missing/,
+  ]);
+  const good = {
+    redis: ['redis://localhost', 'rediss://:p%40ss@h:6380/3', 'redis://[::1]:6379'],
+    database: [
+      'postgres://localhost',
+      'postgresql://ann:s@h:5433/name?sslmode=verify-full',
+      'postgres:///name?host=/run/postgresql',
+      'postgres://ann@/name?host=/run/postgresql',
+    ],
+  };
+  for (const [tokenStore, urls] of Object.entries(good)) {
+    for (const url of urls) t.same(auth({ tokenStore, [tokenStore]: { url } }), [], url);
+  }
+  for (const tokenStore of ['redis', 'database']) {
+    for (const url of ['', 'localhost:6379', 'http://ann:hunter2@h', 'hunter2', '//h']) {
+      const found = auth({ tokenStore, [tokenStore]: { url } });
+      t.match(found, [new RegExp(`^config\\.auth\\.${tokenStore}\\.url must be a `)], url);
+      t.notMatch(found.join(), /hunter2/);
+    }
+  }
+  t.same(auth({ tokenStore: 'bucket', redis: { url: 'redis://localhost' } }), [], 'settings of another store may stay');
+});
+
 t.test('every name that the documentation of the interface has is accepted', async (t) => {
   const block = (name: string) => ({
     enabled: true,

@@ -25,6 +25,8 @@ export type * from './core/interfaces.core.js';
 export { PackageCatalog } from './core/listing/classes.packagecatalog.js';
 export type { IPickRequest } from './core/listing/helpers.portions.js';
 export type * from './core/listing/interfaces.listing.js';
+export { OrderedLog } from './core/listing/log/classes.orderedlog.js';
+export type * from './core/listing/log/interfaces.log.js';
 export { SearchIndex } from './core/listing/search/classes.searchindex.js';
 export type * from './core/listing/search/interfaces.search.js';
 export type * from './core/objectstore/interfaces.objectstore.js';
@@ -40,7 +42,13 @@ export type { INamedAccess, IRegistryServices, TAccess, TParams } from './core/p
 export type { AnswerCache, IDocumentVersion } from './core/pipeline/serving/classes.answercache.js';
 export type { RenderCache } from './core/pipeline/serving/classes.rendercache.js';
 export type { IRendered, Rendering } from './core/pipeline/serving/classes.rendering.js';
-export type { IListingRender, IServedListing, IServeListingOptions } from './core/pipeline/serving/helpers.listing.js';
+export type {
+  IListingPieces,
+  IListingRender,
+  IServedListing,
+  IServeListingOptions,
+} from './core/pipeline/serving/helpers.listing.js';
+export type { IServedLog, IServeLogOptions } from './core/pipeline/serving/helpers.log.js';
 export { type IReader, readableFilter } from './core/pipeline/serving/helpers.readable.js';
 export type * from './core/pipeline/serving/interfaces.serving.js';
 export type * from './core/storage/commit/interfaces.plans.js';

@@ -1,4 +1,4 @@
-// `pnpm run bench npm|oci|maven|cargo|composer|pypi|listing|growth [--quick] [--only WORD] …`: measures a protocol beside a well-known registry on the same machine, or what many packages cost.
+// `pnpm run bench npm|oci|maven|cargo|composer|pypi|rubygems|listing|growth [--quick] [--only WORD] …`: measures a protocol beside a well-known registry on the same machine, or what many packages cost.
 const [name = 'npm', ...args] = process.argv.slice(2);
 const benches: Record<string, () => Promise<{ bench(args: string[]): Promise<void> }>> = {
   npm: () => import('./bench.npm.js'),
@@ -9,7 +9,7 @@ const benches: Record<string, () => Promise<{ bench(args: string[]): Promise<voi
   growth: () => import('./bench.growth.js'),
 };
 // a protocol of packages beside a bare server; `npm-bare` is npm's row of the same table
-for (const protocol of ['cargo', 'composer', 'npm-bare']) {
+for (const protocol of ['cargo', 'composer', 'rubygems', 'npm-bare']) {
   benches[protocol] ??= async () => {
     const { protocolBench } = await import('./protocolbench.js');
     return { bench: (given) => protocolBench(protocol.replace('-bare', ''), given) };

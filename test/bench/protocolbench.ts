@@ -1,16 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { startServer } from '../support/client/server.js';
 import { memoryOf } from '../support/process-watch.js';
 import type { IClientRequest } from '../support/protocol/description.js';
 import { BareServer } from './bareanswer.js';
-import { ChildClient } from './childclient.js';
 import type { ILoadJob, ILoadResult } from './load.js';
 import { LoadClient } from './loadclient.js';
 import { rate } from './rate.js';
 import { type IRow, machine, median, table } from './report.js';
-import { type IBuildJob, type IBuildResult, worldOf } from './worlds/build.js';
+import { type ITarget, rawBytes, record, serveWith } from './target.js';
+import { worldOf } from './worlds/build.js';
 import type { IBenchWorld } from './worlds/interfaces.world.js';
 
 interface IScale {
@@ -44,48 +40,6 @@ const PUBLISH_MS = 8;
 /** of what a publish costs among few packages */
 const GROWTH = 1.5;
 
-/** A whole HTTP request in which each character is a byte. */
-const rawBytes = ({ method, path, headers = {}, body = '' }: IClientRequest, host: string): string => {
-  const bytes = Buffer.from(body as string);
-  const lines = [`${method} ${path} HTTP/1.1`, `Host: ${host}`];
-  const all = { connection: 'keep-alive', ...headers, ...(method !== 'GET' && { 'content-length': bytes.length }) };
-  for (const [name, value] of Object.entries(all)) lines.push(`${name}: ${value}`);
-  return `${lines.join('\r\n')}\r\n\r\n${bytes.toString('latin1')}`;
-};
-
-/** A served registry with so many packages in it. */
-interface ITarget {
-  origin: string;
-  port: number;
-  pid: number;
-  credential: Record<string, string>;
-  stop(): Promise<void>;
-}
-
-const serveWith = async ({ about }: IBenchWorld, packages: number): Promise<ITarget> => {
-  const { protocol, config, credential = (token: string) => ({ authorization: `Bearer ${token}` }) } = about;
-  const data = await mkdtemp(join(tmpdir(), 'protocolbench-'));
-  const builder = new ChildClient<IBuildJob, IBuildResult>('worlds/build.ts');
-  try {
-    const { seconds } = await builder.run({ protocol, directory: data, packages });
-    console.log(`  ${packages.toLocaleString('en-US')} packages built in ${seconds.toFixed(1)} s`);
-  } finally {
-    builder.stop();
-  }
-  const server = await startServer({ quiet: true, data, config: { [protocol]: { enabled: true, ...config } } });
-  const { origin, pid } = server;
-  return {
-    origin,
-    port: Number(new URL(origin).port),
-    pid,
-    credential: credential(await server.token({ protocol })),
-    stop: async () => {
-      await server.stop();
-      await rm(data, { recursive: true, force: true, maxRetries: 3 });
-    },
-  };
-};
-
 class ProtocolBench {
   readonly rows: IRow[] = [];
   readonly #load = new LoadClient();
@@ -104,16 +58,18 @@ class ProtocolBench {
       try {
         await this.metadata(target);
         await this.publishes(target, few);
+        await this.tails(target, few);
         await this.big(target);
         const { now, peak } = await memoryOf(target.pid);
         console.log(`RSS: ${now.toFixed(0)} MiB at the end, ${peak.toFixed(0)} MiB at its highest`);
       } finally {
         await target.stop();
       }
-      if (!'publish, among many'.includes(this.only)) return;
+      if (!'publish, range, 304, among many'.includes(this.only)) return;
       const crowded = await serveWith(this.world, many);
       try {
         await this.publishes(crowded, many);
+        await this.tails(crowded, many);
       } finally {
         await crowded.stop();
       }
@@ -210,9 +166,71 @@ class ProtocolBench {
     const title = `publish, among ${packages.toLocaleString('en-US')}`;
     if (!title.includes(this.only)) return;
     await some(20);
-    const few = this.rows.find((row) => row.title.startsWith('publish, among'))?.values[OURS];
-    const atMost = Math.min(PUBLISH_MS, few ? GROWTH * median(few) + 0.5 : PUBLISH_MS);
+    const few = this.few('publish, among');
+    const atMost = Math.min(PUBLISH_MS, few === undefined ? PUBLISH_MS : GROWTH * few + 0.5);
     await this.row({ title, unit: 'ms p50', better: 'less', atMost }, () => some(publishes));
+  }
+
+  /** What was measured among few packages. */
+  private few(title: string): number | undefined {
+    const values = this.rows.find((row) => row.title.startsWith(title))?.values[OURS];
+    return values && median(values);
+  }
+
+  /** What clients ask of a file that only grows: whether it has grown, and what is new, also right after a publish. */
+  private async tails(target: ITarget, packages: number): Promise<void> {
+    const { about, logs = [] } = this.world;
+    const { host } = new URL(target.origin);
+    for (const path of logs) {
+      const { answered, body } = await record(target, { method: 'GET', path, headers: target.credential });
+      const get = (headers: Record<string, string>): IClientRequest => ({ method: 'GET', path, headers });
+      const range = get({ ...target.credential, range: `bytes=${body.length - 1}-` });
+      const unchanged = get({ ...target.credential, 'if-none-match': answered.etag ?? '' });
+      const us = { name: OURS, ...target };
+      for (const [what, status, request] of [
+        ['304', 304, unchanged],
+        ['range', 206, range],
+      ] as const) {
+        const title = `${what}, ${path}, among`;
+        const few = this.few(title);
+        await this.row(
+          {
+            title: `${title} ${packages.toLocaleString('en-US')}`,
+            unit: 'req/s',
+            better: 'more',
+            atLeast: few && few / GROWTH,
+          },
+          () => this.rate(us, [rawBytes(request, host)], { status: [status], sameBody: false }),
+        );
+      }
+      const title = `publish, then range, ${path}, among`;
+      const few = this.few(title);
+      let made = 0;
+      await this.row(
+        {
+          title: `${title} ${packages.toLocaleString('en-US')}`,
+          unit: 'ms',
+          better: 'less',
+          atMost: few && GROWTH * few + 0.5,
+        },
+        async () => {
+          const names = Array.from({ length: this.scale.publishes }, () => `${about.names[2]}${made++}`);
+          const requests: string[] = [];
+          for (const name of names) {
+            const { headers, ...publish } = await about.publish(name, about.version(1));
+            requests.push(rawBytes({ ...publish, headers: { ...headers, ...target.credential } }, host));
+            requests.push(rawBytes(range, host));
+          }
+          const count = requests.length;
+          const expect = { status: [200, 201, 206], sameBody: false };
+          const { port } = target;
+          const { milliseconds } = await this.#load.run({
+            ...{ port, connections: 1, requests, count, encoding: 'latin1', expect },
+          });
+          return milliseconds / names.length;
+        },
+      );
+    }
   }
 
   private async big(target: ITarget): Promise<void> {
@@ -247,38 +265,6 @@ class ProtocolBench {
     );
   }
 }
-
-/** An answer as it is on the wire: fetch would unpack it. */
-const record = async (
-  { origin }: { origin: string },
-  { method, path, headers }: IClientRequest,
-): Promise<{ status: number; body: Buffer; answered: Record<string, string> }> => {
-  const { request } = await import('node:http');
-  return new Promise((resolve, reject) => {
-    const sent = request(`${origin}${path}`, { method, headers: { ...headers } }, (response) => {
-      const parts: Buffer[] = [];
-      response.on('data', (part: Buffer) => parts.push(part));
-      response.on('error', reject);
-      response.on('end', () => {
-        const {
-          date,
-          connection,
-          'keep-alive': _,
-          'content-length': __,
-          'transfer-encoding': ___,
-          ...kept
-        } = response.headers;
-        resolve({
-          status: response.statusCode ?? 0,
-          body: Buffer.concat(parts),
-          answered: kept as Record<string, string>,
-        });
-      });
-    });
-    sent.on('error', reject);
-    sent.end();
-  });
-};
 
 /**
  * The speed of a protocol of packages beside a bare Node server that sends the same bytes from memory, in the same run.

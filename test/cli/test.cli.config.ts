@@ -74,15 +74,6 @@ t.test('config check lists everything that is wrong, and no secret', async (t) =
   t.equal(served.err.trimEnd().split('\n').length, 10, 'serve lists the same');
 });
 
-t.test('config check: what only a start would find', async (t) => {
-  const cwd = await temporaryFolder(t);
-  const file = await fileWith(cwd, { rubygems: { enabled: true }, auth: { tokenStore: 'redis' } });
-  const result = await runHere(t, ['config', 'check', file]);
-  t.equal(result.code, 1);
-  t.match(result.err, /^config\.rubygems\.enabled is true, but this release does not serve rubygems yet$/m);
-  t.match(result.err, /^config\.auth\.tokenStore "redis" comes with a later release/m);
-});
-
 t.test('config check: settings that are right one by one, and do not go together', async (t) => {
   const cwd = await temporaryFolder(t);
   const ann = { username: 'ann', password: 'x' };
@@ -115,6 +106,7 @@ t.test('a scope that grants nothing is told of', async (t) => {
     'cargo:crate:serde:write',
     'composer:package:vendor/*:read',
     'pypi:package:a-b:delete',
+    'rubygems:gem:Rails:write',
   ];
   const typos = [
     'npm:package:*:raed',
@@ -124,6 +116,7 @@ t.test('a scope that grants nothing is told of', async (t) => {
     'cargo:package:*:read',
     'composer:package:*:pull',
     'pypi:project:*:read',
+    'rubygems:package:*:read',
     'maven:package:*:read',
   ];
   const file = await fileWith(cwd, {
@@ -143,8 +136,9 @@ t.test('a scope that grants nothing is told of', async (t) => {
       const composer = 'there is composer:package:NAME:read|write|delete';
       const pypi = 'there is pypi:package:NAME:read|write|delete';
       const maven = 'there is maven:artifact:NAME:read|write|delete';
+      const rubygems = 'there is rubygems:gem:NAME:read|write|delete';
       const all = 'protocols are oci, npm, maven, cargo, composer, pypi, rubygems';
-      const instead = { npm, oci, cargo, composer, pypi, maven }[scope.split(':')[0] as string] ?? all;
+      const instead = { npm, oci, maven, cargo, composer, pypi, rubygems }[scope.split(':')[0] as string] ?? all;
       return `smartregistry: warning: The scope "${scope}" grants nothing: ${instead}`;
     }),
   );

@@ -210,11 +210,8 @@ t.test('a configuration file', async (t) => {
     [{ auth: { jwtSecret: variable('NOT_SET') } }, /config\.auth\.jwtSecret needs the environment variable NOT_SET/],
     [{ auth: { users: [{ username: 'a', password: '${SECRET' }] } }, /config\.auth\.users\[0\]\.password has a "\$\{"/],
     [{ nmp: { enabled: true } }, /config\.nmp is unknown; did you mean npm\?/],
-    [
-      { rubygems: { enabled: true } },
-      /config\.rubygems\.enabled is true, but this release does not serve rubygems yet/,
-    ],
-    [{ auth: { tokenStore: 'redis' } }, /config\.auth\.tokenStore "redis" comes with a later release/],
+    [{ auth: { tokenStore: 'redis' } }, /config\.auth\.redis is missing: tokenStore "redis" needs it/],
+    [{ auth: { tokenStore: 'database', database: { url: 'mysql://ann:hidden@h' } } }, /config\.auth\.database\.url/],
     [{ port: '80' }, /config\.port must be a number from 0 to 65535/],
     [{ tls: 'cert.pem' }, /config\.tls must be \{ cert, key \}/],
     [{ storageHooks: {} }, /config\.storageHooks holds code/],

@@ -422,6 +422,19 @@ t.test('a file that ends too early, or does not end in time, breaks the connecti
   t.equal(closed, 3, 'and the files are closed');
 });
 
+t.test('a stream that is longer than its Content-Length is told to stop', async (t) => {
+  const stopped = deferred();
+  const body = () =>
+    new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(Buffer.from('sixteen bytes ...')),
+      cancel: () => stopped.resolve(),
+    });
+  const answer = () => ({ status: 200, headers: { 'Content-Length': '10' }, body: body() });
+  const port = await listenWith(t, toNodeListener(handler(answer)));
+  await t.rejects(ask(port, '/'), { code: 'ECONNRESET' });
+  await within(stopped.promise, 'the stream is cancelled');
+});
+
 t.test('a response that something else in the application ends does not end the process', async (t) => {
   const more = deferred();
   async function* slowly() {

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
@@ -28,6 +28,8 @@ export type TToolName =
   | 'verdaccio'
   | 'versitygw'
   | 'minio'
+  | 'redis-server'
+  | 'postgres'
   | 'crane'
   | 'oras'
   | 'regctl'
@@ -75,7 +77,16 @@ export type TToolName =
   | 'pypiserver'
   | 'cargo'
   | 'composer'
-  | 'composer-2.11';
+  | 'composer-2.11'
+  | 'ruby'
+  | 'gem'
+  | 'bundle'
+  | 'ruby-3.6'
+  | 'gem-3.6'
+  | 'bundle-2.6'
+  | 'ruby-4'
+  | 'gem-4'
+  | 'bundle-4';
 
 interface IToolLayout {
   /** The folder, if it is not called as the tool: some bring several programs. */
@@ -110,6 +121,9 @@ const layouts: Record<TToolName, IToolLayout> = {
   verdaccio: npmTool('verdaccio', 'verdaccio/bin/verdaccio', 'node-22'),
   versitygw: { file: 'versitygw', onPath: 'versitygw' },
   minio: { file: 'minio', onPath: 'minio' },
+  'redis-server': { file: 'bin/redis-server', onPath: 'redis-server' },
+  // beside it is initdb
+  postgres: { file: 'bin/postgres', onPath: 'postgres' },
   crane: { file: 'crane', onPath: 'crane' },
   oras: { file: 'oras', onPath: 'oras' },
   regctl: { file: 'regctl', onPath: 'regctl' },
@@ -164,6 +178,15 @@ const layouts: Record<TToolName, IToolLayout> = {
   pypiserver: { folder: 'pypi-peers', file: 'bin/pypi-server' },
   composer: { file: 'usr/bin/composer', onPath: 'composer' },
   'composer-2.11': { file: 'usr/bin/composer' },
+  ruby: { file: 'bin/ruby', onPath: 'ruby' },
+  gem: { file: 'bin/gem', onPath: 'gem' },
+  bundle: { file: 'bin/bundle', onPath: 'bundle' },
+  'ruby-3.6': { file: 'bin/ruby' },
+  'gem-3.6': { folder: 'ruby-3.6', file: 'bin/gem' },
+  'bundle-2.6': { folder: 'ruby-3.6', file: 'bin/bundle' },
+  'ruby-4': { file: 'bin/ruby' },
+  'gem-4': { folder: 'ruby-4', file: 'bin/gem' },
+  'bundle-4': { folder: 'ruby-4', file: 'bin/bundle' },
 };
 
 export const toolsFolder = (): string =>
@@ -178,8 +201,16 @@ const isProgram = (path: string): boolean => {
   }
 };
 
+/** Where Debian puts the programs of PostgreSQL, the newest version first. */
+const postgresqlFolders = (): string[] => {
+  const versions = '/usr/lib/postgresql';
+  if (!existsSync(versions)) return [];
+  const newestFirst = readdirSync(versions).sort((a, b) => Number(b) - Number(a));
+  return newestFirst.map((version) => join(versions, version, 'bin'));
+};
+
 const onPath = (program: string): string | undefined => {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), join(homedir(), 'go', 'bin')];
+  const folders = [...(process.env.PATH ?? '').split(delimiter), join(homedir(), 'go', 'bin'), ...postgresqlFolders()];
   return folders
     .filter(Boolean)
     .map((folder) => join(folder, program))

@@ -10,6 +10,7 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<string, readonly string[]>
   cargo: { crate: ['read', 'write', 'delete'] },
   composer: { package: ['read', 'write', 'delete'] },
   pypi: { package: ['read', 'write', 'delete'] },
+  rubygems: { gem: ['read', 'write', 'delete'] },
 };
 
 /** What no name in a scope has, by protocol: the protocol asks for the rights of a name in its canonical spelling. */

@@ -18,6 +18,8 @@ export interface IBenchWorld {
   ): Promise<{ request: IClientRequest; artifact: Buffer; path?: string }>;
   /** paths of listings of all packages that clients fetch with each command */
   listings?: string[];
+  /** paths of files about all packages that only grow: clients fetch what is new in them */
+  logs?: string[];
   /** headers of the protocol's usual client for metadata; default: it takes gzip */
   headers?: Record<string, string>;
   /** MB/s that the 50 MB upload and download must reach */

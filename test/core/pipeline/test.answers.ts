@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
 import { DefaultAuthProvider } from '../../../ts/core/auth/classes.defaultauthprovider.js';
-import { createTokenStore } from '../../../ts/core/auth/tokenstores/create.js';
+import { MemoryTokenStore } from '../../../ts/core/auth/tokenstores/classes.memorytokenstore.js';
 import { AuthManager } from '../../../ts/core/classes.authmanager.js';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
 import { AnswerCache } from '../../../ts/core/pipeline/serving/classes.answercache.js';
@@ -386,7 +386,7 @@ t.test('a provider that extends the default one is asked each time', async (t) =
   const storage = new RegistryStorage(new MemoryObjectStore());
   const config = { jwtSecret: 'x'.repeat(40), tokenStore: 'memory' } as const;
   class Mine extends DefaultAuthProvider {}
-  const tokens = createTokenStore('memory', storage);
+  const tokens = new MemoryTokenStore();
   const provider = new Mine(config, { storage, tokens, now: () => new Date() });
   const [mine, own] = [new AuthManager(config, { storage, provider }), new AuthManager(config, { storage })];
   for (const auth of [mine, own]) {

@@ -11,9 +11,19 @@ import { ociModel } from './oci-model.js';
 import { ociOperations } from './oci-operations.js';
 import { pypiModel } from './pypi-model.js';
 import { pypiOperations } from './pypi-operations.js';
+import { rubygemsModel } from './rubygems-model.js';
+import { rubygemsOperations } from './rubygems-operations.js';
 
 /** A protocol is covered by a model and its operations in these two lists. */
-export const models: IProtocolModel[] = [npmModel, ociModel, mavenModel, cargoModel, composerModel, pypiModel];
+export const models: IProtocolModel[] = [
+  npmModel,
+  ociModel,
+  mavenModel,
+  cargoModel,
+  composerModel,
+  pypiModel,
+  rubygemsModel,
+];
 export const operations: IFaultOperation[] = [
   ...npmOperations,
   ...ociOperations,
@@ -21,6 +31,7 @@ export const operations: IFaultOperation[] = [
   ...cargoOperations,
   ...composerOperations,
   ...pypiOperations,
+  ...rubygemsOperations,
 ];
 
 /**

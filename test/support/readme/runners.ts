@@ -4,6 +4,10 @@ import { crateFile } from '../cargo/crates.js';
 import { packageZip } from '../composer/packages.js';
 import { run } from '../program.js';
 import { wheel } from '../pypi/distributions.js';
+import { gemOf } from '../rubygems/gems.js';
+import type { ITokenServer } from '../tokenstores/interfaces.js';
+import { startPostgres } from '../tokenstores/postgres-server.js';
+import { startRedis } from '../tokenstores/redis-server.js';
 import { startLdapServer } from './ldap-server.js';
 
 export interface IRunner {
@@ -13,8 +17,8 @@ export interface IRunner {
   /** the one line that the block is to log */
   logs?: RegExp;
   prepare?(cwd: string): Promise<void>;
-  /** a program that the block talks to: what the block finds in its environment, and the end of it */
-  beside?(): Promise<{ env: Record<string, string>; stop(): Promise<void> }>;
+  /** a program that the block talks to: what the block finds in its environment, and the end of it; null: not here */
+  beside?(): Promise<{ env: Record<string, string>; stop(): Promise<void> } | null>;
   runtime?: 'deno' | 'bun';
 }
 
@@ -72,7 +76,23 @@ ${throughHttp(`'http://127.0.0.1:' + (${server}.address() as any).port + '${base
   expect: served,
 });
 
+/** A block that keeps its tokens in a server, whose URL is in this variable. */
+const withTokens = (variable: string, start: () => Promise<ITokenServer | null>): IRunner => ({
+  tail: `
+await registry.getAuthManager().users.create({ username: 'ann', password: 'a password' });
+const given = await registry.getAuthManager().createNpmToken('ann');
+console.log('token of', (await registry.getAuthManager().validateToken(given))?.userId);
+${destroy}`,
+  expect: /^token of ann$/m,
+  async beside() {
+    const server = await start();
+    return server && { env: { [variable]: await server.fresh() }, stop: () => server.stop() };
+  },
+});
+
 export const runners: Record<string, IRunner> = {
+  redis: withTokens('REDIS_URL', startRedis),
+  database: withTokens('DATABASE_URL', startPostgres),
   'quick-start': { tail: destroy, expect: /^200 \{/ },
   streams: { tail: '', expect: /^9 world$/m },
   publish: { prepare: packed, tail: destroy, expect: /^20[01] 1$/m },
@@ -93,6 +113,11 @@ export const runners: Record<string, IRunner> = {
     prepare: async (cwd) => writeFile(join(cwd, 'hello.zip'), packageZip('acme/hello')),
     tail: destroy,
     expect: /^201 \{"minified":"composer\/2\.0","packages":\{"acme\/hello":\[\{.*"version_normalized":"1\.0\.0\.0"/m,
+  },
+  gems: {
+    prepare: async (cwd) => writeFile(join(cwd, 'my-gem-1.0.0.gem'), gemOf('my-gem', '1.0.0').bytes),
+    tail: destroy,
+    expect: /^200 my-gem 1\.0\.0 [0-9a-f]{32}$/m,
   },
   maven: {
     prepare: async (cwd) => {

@@ -9,6 +9,7 @@ import { ListingKeeper } from './classes.listingkeeper.js';
 import { type INote, NoteWriter } from './classes.notewriter.js';
 import type { ICatalogEntry } from './helpers.rows.js';
 import type {
+  IFollowingLog,
   IListingReadOptions,
   IListingSnapshot,
   IPackageCatalogOptions,
@@ -46,6 +47,7 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
   private readonly documents: ListingDocuments<TDoc, TEntry>;
   private readonly keeper: ListingKeeper<TDoc, TEntry>;
   private readonly pending: PendingMarkers<{ name: string }, ICatalogEntry<TEntry> | null>;
+  private readonly log: IFollowingLog<TDoc> | undefined;
   private readonly writer = new NoteWriter<TEntry>((notes) => this.writeNotes(notes));
   /** markers of publishes under way, with their start */
   private readonly open = new Map<string, number>();
@@ -59,13 +61,15 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
   ) {
     this.keys = listingKeys(options.prefix, options.baseKey);
     this.documents = new ListingDocuments(storage, options);
+    this.log = options.log;
+    this.log?.repairWith(() => this.repairNowAndThen());
     const { keys, documents } = this;
     this.keeper = new ListingKeeper({ storage, keys, documents, repair: () => this.repairNowAndThen() });
     this.pending = storage.pendingMarkers({
       prefix: this.keys.pending,
       what: 'A package listing',
       look: ({ name }) => this.documents.row(name),
-      follow: (_subject, row) => this.follow(row),
+      follow: ({ name }, row) => this.followBoth(name, row),
       isSame: (one, other) => one?.revision === other?.revision,
       label: ({ name }) => markerLabel(name),
       labelled: (label) => ({ name: nameOfSegment(label) as string }),
@@ -107,9 +111,27 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
     const noted = this.documents.rowOf(name, document, revision);
     nameSegment(name); // throws for an impossible name, before it is gathered with the notes of others
     const lingers = marker !== undefined && this.othersPublish(marker);
-    const written = this.writer.add({ noted, marker }, lingers);
+    const { log } = this;
+    const logged = log?.note(name, document);
+    const written = logged
+      ? this.noteBoth(noted, logged, marker, lingers)
+      : this.writer.add({ noted, marker }, lingers);
     if (lingers) this.storage.runBehind('Recording packages in a listing', written);
     else await written;
+    // a log has the change when the publish returns; if that failed, the marker stays
+    await logged;
+  }
+
+  /** Stores the row; the marker stays until the log has the change as well. */
+  private async noteBoth(
+    noted: ICatalogEntry<TEntry>,
+    logged: Promise<void>,
+    marker: string | undefined,
+    lingers: boolean,
+  ): Promise<void> {
+    const outcomes = await Promise.allSettled([this.writer.add({ noted }, lingers), logged]);
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    if (marker !== undefined) await this.unmark(marker);
   }
 
   public async mark(name: string): Promise<string> {
@@ -133,9 +155,10 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
     return this.pending.repair(olderThanMs, forgetAfterMs);
   }
 
-  /** Removes pieces of the base that nothing names; see `RegistryStorage.sweep`. */
-  public sweep(olderThanMs: number): Promise<number> {
-    return this.keeper.sweep(olderThanMs);
+  /** Removes pieces of the base and of the log that nothing names; see `RegistryStorage.sweep`. */
+  public async sweep(olderThanMs: number): Promise<number> {
+    const pieces = await this.keeper.sweep(olderThanMs);
+    return pieces + ((await this.log?.sweep(olderThanMs)) ?? 0);
   }
 
   /**
@@ -147,17 +170,27 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
     let count = 0;
     await this.documents.each(
       async (row) => {
-        if (await this.follow(row)) count++;
+        if (await this.followBoth(row.name, row)) count++;
       },
       { since },
     );
     return count;
   }
 
-  /** Rebuilds the base from the documents alone; see `ListingRebuild`. */
+  /** Rebuilds the base, and the log, from the documents alone; see `ListingRebuild`. */
   public async rebuild(progress?: TRebuildProgress): Promise<number> {
-    if (this.documents.areKnown) return this.keeper.rebuild(progress);
-    throw new RegistryError('unsupported', 'This listing has no way to find its documents');
+    if (!this.documents.areKnown) {
+      throw new RegistryError('unsupported', 'This listing has no way to find its documents');
+    }
+    const count = await this.keeper.rebuild(progress);
+    await this.log?.rebuild(progress);
+    return count;
+  }
+
+  private async followBoth(name: string, row: ICatalogEntry<TEntry> | null): Promise<boolean> {
+    const isNew = await this.follow(row);
+    const isLogged = row !== null && ((await this.log?.follow(name)) ?? false);
+    return isNew || isLogged;
   }
 
   private async follow(row: ICatalogEntry<TEntry> | null): Promise<boolean> {

@@ -25,6 +25,8 @@ export interface IPackageCatalogOptions<TDoc, TEntry> {
    * default: the revision that storage counts. Protocols that delete documents must use the default.
    */
   revision?(document: TDoc): number;
+  /** a log of all changes, which is kept up to date along with the listing */
+  log?: IFollowingLog<TDoc> | undefined;
 }
 
 /** How old a listing may be that is read. */
@@ -56,4 +58,16 @@ export type TRebuildProgress = (documents: number) => void;
 export interface IRebuildable {
   /** Returns the number of documents, including those of deleted packages. */
   rebuild(progress?: TRebuildProgress): Promise<number>;
+}
+
+/** A log that a listing of packages keeps up to date along with itself; `OrderedLog` is one. */
+export interface IFollowingLog<TDoc> extends IRebuildable {
+  /** Adds the changes of a document that was just written. Throws if that is not certain to be stored. */
+  note(name: string, document: TDoc | null): Promise<void>;
+  /** Adds changes of the stored document that are missing. Returns whether there were any. */
+  follow(name: string): Promise<boolean>;
+  /** Sets the function that repairs from markers; it is called before each look at the store. */
+  repairWith(repair: () => Promise<void>): void;
+  /** Removes objects older than this that nothing names. Returns their number. */
+  sweep(olderThanMs: number): Promise<number>;
 }

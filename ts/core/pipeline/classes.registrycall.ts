@@ -27,7 +27,13 @@ import {
   type TAudience,
 } from './serving/classes.answercache.js';
 import { PUBLIC_URL, Rendering } from './serving/classes.rendering.js';
-import { type IServedListing, type IServeListingOptions, serveListing } from './serving/helpers.listing.js';
+import {
+  type IServedListing,
+  type IServeListingOptions,
+  listingRight,
+  serveListing,
+} from './serving/helpers.listing.js';
+import { type IServedLog, type IServeLogOptions, serveLog } from './serving/helpers.log.js';
 import { repeatableOf } from './serving/helpers.repeating.js';
 import { loadExact, serveExact, serveObject, serveRendering } from './serving/helpers.serving.js';
 import type {
@@ -321,11 +327,12 @@ export class RegistryCall {
     listing: IServedListing<TEntry>,
     options: IServeListingOptions<TEntry>,
   ): Promise<IResponse> {
-    const row = typeof this.access === 'object' ? this.access : undefined;
-    const type = options.right?.type ?? row?.type;
-    if (!type) throw new RegistryError('internal', `A listing of ${this.protocol} has no type to filter by`);
-    const action = options.right?.action ?? row?.action ?? 'read';
-    return serveListing(this, listing, { protocol: this.protocol, type, action }, options);
+    return serveListing(this, listing, listingRight(this, options.right), options);
+  }
+
+  /** A log of all packages; lines of packages that the caller may not read are left out. See `serveLog`. */
+  public serveLog(log: IServedLog, options: IServeLogOptions): Promise<IResponse> {
+    return serveLog(this, log, listingRight(this), options);
   }
 
   /**

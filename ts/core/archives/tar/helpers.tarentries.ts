@@ -86,6 +86,10 @@ export async function* tarEntries(extract: tar.Extract, rules: ITarRules): Async
         isRead = true;
         return gather(stream as AsyncIterable<Uint8Array>);
       },
+      content: () => {
+        isRead = true;
+        return stream as AsyncIterable<Uint8Array>;
+      },
     };
     if (!isRead) stream.resume();
   }

@@ -13,7 +13,7 @@ const SMALL_UNPACKED = 512 * 1024;
 const notGzip = ({ noun }: ITarRules, cause?: unknown): RegistryError =>
   invalid(`${noun} is not a gzip file, or it is damaged`, cause);
 
-const notTar = ({ noun }: ITarRules, cause?: unknown): RegistryError =>
+export const notTar = ({ noun }: ITarRules, cause?: unknown): RegistryError =>
   invalid(`${noun} is not a tar archive, or it is damaged`, cause);
 
 const behindGzip = ({ noun }: ITarRules): RegistryError =>
@@ -38,7 +38,7 @@ const unpackSmall = (bytes: Uint8Array, rules: ITarRules): Buffer | undefined =>
 };
 
 /** What the visitor returns. It may not leave before the last entry: the rest would be neither checked nor unpacked. */
-const visitAll = async <T>(extract: tar.Extract, rules: ITarRules, visit: TTarVisitor<T>): Promise<T> => {
+export const visitAll = async <T>(extract: tar.Extract, rules: ITarRules, visit: TTarVisitor<T>): Promise<T> => {
   let ended = false;
   async function* entries() {
     yield* tarEntries(extract, rules);

@@ -30,6 +30,11 @@ export interface ITarEntry {
    * otherwise. Throws `invalid` if there are more than `limit` bytes.
    */
   bytes(limit: number): Promise<Buffer>;
+  /**
+   * The content as it comes, for content that does not fit into memory. Call it instead of `bytes`, and read it to its
+   * end: an iteration that is left early ends the whole archive.
+   */
+  content(): AsyncIterable<Uint8Array>;
 }
 
 /** Reads the entries in order. It has to reach the end, or to throw: its result is used only if the archive is sound. */

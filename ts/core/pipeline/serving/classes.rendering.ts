@@ -24,6 +24,8 @@ export interface IRendered {
    * contains the public URL. Default: computed from the body
    */
   etag?: string;
+  /** of the body, in hex, if it is known already; not allowed if the body contains the public URL */
+  sha256?: string;
   /** headers that depend on the body, e.g. digests of it; not allowed if the body contains the public URL */
   headers?: Readonly<Record<string, string>>;
   /** false: never sent as gzip, for clients that take the ETag for a digest of the decoded body */
@@ -85,11 +87,12 @@ export class Rendering {
 
   private constructor(
     public readonly bytes: Buffer,
-    { contentType, lastModified, etag, headers, compressible = true }: Omit<IRendered, 'body'>,
+    { contentType, lastModified, etag, sha256, headers, compressible = true }: Omit<IRendered, 'body'>,
     /** undefined: the bytes are the same for every public URL */
     private readonly links?: ILinks,
   ) {
     this.hashed = etag;
+    this.digest = sha256;
     this.mayPack = compressible;
     this.contentType = contentType;
     this.lastModified = lastModified;
@@ -101,8 +104,9 @@ export class Rendering {
     const bytes = bytesOf(rendered.body);
     const places = publicUrl === undefined ? [] : linksIn(bytes);
     if (publicUrl === undefined || places.length === 0) return new Rendering(bytes, rendered);
-    if (rendered.etag !== undefined || rendered.headers !== undefined) {
-      throw new RegistryError('internal', 'A rendering with links cannot have an ETag or headers of its own');
+    const { etag, sha256, headers } = rendered;
+    if (etag !== undefined || sha256 !== undefined || headers !== undefined) {
+      throw new RegistryError('internal', 'A rendering with links cannot have an ETag, a digest or headers of its own');
     }
     return new Rendering(bytes, rendered, { url: PUBLIC_URL, places }).linkedTo(publicUrl);
   }

@@ -1,3 +1,4 @@
+import { promisify } from 'node:util';
 import * as plugins from '../../../plugins.js';
 import type { IRight } from '../../auth/classes.rights.js';
 import type { IAuthToken, IVerifiedCaller } from '../../auth/interfaces.auth.js';
@@ -7,6 +8,7 @@ import { RegistryError } from '../../classes.registryerror.js';
 import type { IResponse } from '../../interfaces.core.js';
 import type { IListedPackage, IListingSnapshot } from '../../listing/interfaces.listing.js';
 import { acceptsEncoding, matchesEtag, respond } from '../helpers.http.js';
+import type { TAccess } from '../interfaces.pipeline.js';
 import type { TAudience } from './classes.answercache.js';
 import { Rendering } from './classes.rendering.js';
 
@@ -35,11 +37,25 @@ export interface IListingRender<TEntry> {
   empty?: string;
 }
 
+/** A form of a listing that is not text, or whose beginning depends on all packages. */
+export interface IListingPieces<TEntry> {
+  contentType: string;
+  /** Pure. Others run between two pieces, so each should take less than a millisecond; a piece may be empty. */
+  pieces(packages: readonly IListedPackage<TEntry>[]): Iterable<Uint8Array>;
+  /** the pieces are the content of a gzip file */
+  gzip?: boolean;
+}
+
 /** How a listing is rendered and sent. */
 export interface IServeListingOptions<TEntry> {
   /** name of the representation, e.g. `json` */
   variant: string;
-  render: IListingRender<TEntry>;
+  render: IListingRender<TEntry> | IListingPieces<TEntry>;
+  /**
+   * The ETag is the md5 of the content, also if it is sent compressed, for clients that compare it with what they have
+   * unpacked (Bundler). Against RFC 9110 section 8.8.3, so only for these.
+   */
+  md5Etag?: boolean;
   /** the right that a caller needs to see a package; default: type and action of the route */
   right?: { type: string; action: string };
   headers?: Record<string, string>;
@@ -54,6 +70,17 @@ export interface IListingRequest {
   auth: AuthManager;
   signal?: AbortSignal;
 }
+
+/** The right that a caller needs to see a package in a listing. Default type and action are those of the route. */
+export const listingRight = (
+  { access, protocol }: { access: TAccess; protocol: string },
+  right?: { type: string; action: string },
+): IRight => {
+  const row = typeof access === 'object' ? access : undefined;
+  const type = right?.type ?? row?.type;
+  if (!type) throw new RegistryError('internal', `A listing of ${protocol} has no type to filter by`);
+  return { protocol, type, action: right?.action ?? row?.action ?? 'read' };
+};
 
 /** Names whose rights are checked together: less than a millisecond. */
 const BATCH = 256;
@@ -195,18 +222,55 @@ const readableOf = async <TEntry>(
   return { who: visible.length === packages.length ? 'all' : seen.digest('base64url'), packages: visible };
 };
 
-const renderAll = async <TEntry>(
+const gzip = promisify(plugins.zlib.gzip);
+
+/** The ETag of content that is not in one piece yet. */
+class EtagOf {
+  private readonly hash: plugins.crypto.Hash;
+
+  constructor(private readonly isMd5: boolean) {
+    this.hash = plugins.crypto.createHash(isMd5 ? 'md5' : 'sha256');
+  }
+
+  public add(piece: Uint8Array): void {
+    this.hash.update(piece);
+  }
+
+  public get value(): string {
+    return this.isMd5 ? this.hash.digest('hex') : this.hash.digest('base64url').slice(0, 27);
+  }
+}
+
+const renderPieces = async <TEntry>(
+  packages: readonly IListedPackage<TEntry>[],
+  { contentType, pieces, gzip: isFile }: IListingPieces<TEntry>,
+  etag: EtagOf,
+): Promise<Rendering> => {
+  const slices = new Slices();
+  const made: Uint8Array[] = [];
+  for (const piece of pieces(packages)) {
+    if (!isFile) etag.add(piece);
+    made.push(piece);
+    if (slices.due) await slices.rest();
+  }
+  const content = Buffer.concat(made);
+  if (!isFile) return Rendering.of({ body: content, contentType, etag: etag.value });
+  const body = await gzip(content);
+  etag.add(body);
+  return Rendering.of({ body, contentType, etag: etag.value, compressible: false });
+};
+
+const renderText = async <TEntry>(
   packages: readonly IListedPackage<TEntry>[],
   { contentType, header = '', entry, separator = '', footer = '', empty }: IListingRender<TEntry>,
+  etag: EtagOf,
 ): Promise<Rendering> => {
-  if (packages.length === 0 && empty !== undefined) return Rendering.of({ body: empty, contentType });
   const slices = new Slices();
-  const hash = plugins.crypto.createHash('sha256');
   const pieces: Buffer[] = [];
-  let text = header;
+  let text = packages.length === 0 && empty !== undefined ? '' : header;
   const flush = (): void => {
     const piece = Buffer.from(text);
-    hash.update(piece);
+    etag.add(piece);
     pieces.push(piece);
     text = '';
   };
@@ -222,10 +286,18 @@ const renderAll = async <TEntry>(
     if (text.length >= PIECE) flush();
     if (slices.due) await slices.rest();
   }
-  text += footer;
+  text += packages.length === 0 && empty !== undefined ? empty : footer;
   flush();
   await slices.rest();
-  return Rendering.of({ body: Buffer.concat(pieces), contentType, etag: hash.digest('base64url').slice(0, 27) });
+  return Rendering.of({ body: Buffer.concat(pieces), contentType, etag: etag.value });
+};
+
+const renderAll = <TEntry>(
+  packages: readonly IListedPackage<TEntry>[],
+  { render, md5Etag = false }: IServeListingOptions<TEntry>,
+): Promise<Rendering> => {
+  const etag = new EtagOf(md5Etag);
+  return 'pieces' in render ? renderPieces(packages, render, etag) : renderText(packages, render, etag);
 };
 
 /**
@@ -243,14 +315,14 @@ export const serveListing = async <TEntry>(
   const memory = memoryOf(listing);
   const visible = await memory.visibleTo(request, right, snapshot);
   const rendering = await memory.renders.get(`${options.variant}\n${visible.who}`, snapshot.version, () =>
-    renderAll(visible.packages, options.render),
+    renderAll(visible.packages, options),
   );
   const packed = rendering.compressible && acceptsEncoding(request.header('accept-encoding'), 'gzip');
   const { etag } = rendering;
   const headers: Record<string, string> = {
     'Content-Type': rendering.contentType,
     // two representations have two strong validators (RFC 9110 section 8.8.3)
-    ETag: packed ? `"${etag}-gzip"` : `"${etag}"`,
+    ETag: packed && !options.md5Etag ? `"${etag}-gzip"` : `"${etag}"`,
     'Cache-Control': 'no-cache',
     Vary: 'Accept, Accept-Encoding',
     ...options.headers,

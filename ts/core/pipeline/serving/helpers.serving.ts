@@ -218,7 +218,7 @@ export const serveRendering = async (
   // two representations have two strong validators (RFC 9110 section 8.8.3)
   const plain = rendering.etag;
   const zipped = `${plain}-gzip`;
-  const etags = packed ? [zipped, plain] : [plain, zipped];
+  const etags = packed && !options.oneEtag ? [zipped, plain] : [plain, zipped];
   const validators = { etags, lastModified, isDated: !isFresh(request, lastModified) };
   const all: Record<string, string> = {
     'Content-Type': rendering.contentType,
@@ -227,7 +227,7 @@ export const serveRendering = async (
     Vary: 'Accept, Accept-Encoding',
     ...(validators.isDated && { 'Last-Modified': lastModified.toUTCString() }),
     ...(options.ranges && { 'Accept-Ranges': 'bytes' }),
-    ...(options.reprDigest && !packed && { 'Repr-Digest': digestField(rendering.sha256) }),
+    ...(options.reprDigest && (options.oneEtag || !packed) && { 'Repr-Digest': digestField(rendering.sha256) }),
     ...rendering.headers,
     ...options.headers,
   };

@@ -25,8 +25,13 @@ export interface IServeRenderingOptions {
   headers?: Record<string, string> | undefined;
   /** ranges are allowed (RubyGems' index grows at its end); a range is never sent encoded */
   ranges?: boolean | undefined;
-  /** send `Repr-Digest` with every answer that is not compressed */
+  /** send `Repr-Digest` with every answer that is not compressed, or with every one if `oneEtag` is set */
   reprDigest?: boolean | undefined;
+  /**
+   * The compressed answer has the ETag and the `Repr-Digest` of the unpacked bytes, for clients that compare both with
+   * what they have unpacked (Bundler). Against RFC 9110 section 8.8.3, so only for these.
+   */
+  oneEtag?: boolean | undefined;
 }
 
 /** Whether the same request may be answered without its handler. */

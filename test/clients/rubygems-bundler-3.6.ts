@@ -1,0 +1,4 @@
+import t from 'tap';
+import { bundlerRing } from '../suites/rubygemsring.bundler.js';
+
+await bundlerRing(t, '3.6');

@@ -1,0 +1,193 @@
+import { gzipSync } from 'node:zlib';
+import t from 'tap';
+import { type ITarPart, paxPart, tarGzOf, tarOf } from '../support/archives/tars.js';
+import { gemPart, gemWorld } from '../support/rubygems/actors.js';
+import { checksumsOf, gemOf, type IGemOptions, specOf } from '../support/rubygems/gems.js';
+
+const gem = (options: IGemOptions = {}): Buffer => gemOf('demo', '1.0', options).bytes;
+const good = gem();
+
+/** A gem whose data are this archive. */
+const withFiles = (...parts: (ITarPart | Buffer)[]): Buffer => gem({ data: tarGzOf(...parts) });
+
+const metadata = gzipSync(specOf('demo', '1.0'));
+const data = tarGzOf({ name: 'lib/demo.rb', content: 'x' });
+const checksums = gzipSync(checksumsOf({ 'metadata.gz': metadata, 'data.tar.gz': data }));
+
+const METADATA: ITarPart = { name: 'metadata.gz', content: metadata };
+const DATA: ITarPart = { name: 'data.tar.gz', content: data };
+const CHECKSUMS: ITarPart = { name: 'checksums.yaml.gz', content: checksums };
+
+/** of which only the SHA512 of the metadata is wrong */
+const wrong512 = gzipSync(
+  checksumsOf({ 'metadata.gz': metadata, 'data.tar.gz': data }).replace(/(SHA512:\n {2}metadata.gz: )[0-9a-f]/, '$1z'),
+);
+
+type TCase = [what: string, bytes: Buffer, says: RegExp];
+
+const outer: TCase[] = [
+  ['nothing', Buffer.alloc(0), /has no body|no metadata\.gz/],
+  ['no tar', Buffer.from('<html>this is not a gem</html>'.repeat(50)), /not a tar archive|malformed number|cut short/],
+  ['a tar.gz', gzipSync(good), /The gem/],
+  ['half a gem', good.subarray(0, good.length >> 1), /The gem/],
+  ['no metadata', tarOf(DATA), /has no metadata\.gz/],
+  ['no data', tarOf(METADATA), /has no data\.tar\.gz/],
+  ['metadata twice', tarOf(METADATA, DATA, METADATA), /metadata\.gz twice/],
+  ['data twice', tarOf(METADATA, DATA, DATA), /data\.tar\.gz twice/],
+  ['something else', tarOf(METADATA, DATA, { name: 'evil.sh', content: 'x' }), /"evil\.sh", which is no part of a gem/],
+  ['a path that leads out', tarOf(METADATA, DATA, { name: '../x', content: 'x' }), /leads out of its folder/],
+  ['a link for the data', tarOf(METADATA, { name: 'data.tar.gz', type: '2', linkname: '/etc/passwd' }), /link/],
+  ['a folder', tarOf({ name: 'metadata.gz', type: '5' }, DATA), /no part of a gem/],
+  ['a device', tarOf(METADATA, DATA, { name: 'tty', type: '3' }), /no file, folder or link/],
+  ['many parts', tarOf(...Array.from({ length: 20 }, () => METADATA)), /twice|more than 16/],
+  [
+    'metadata that are no gzip',
+    tarOf({ name: 'metadata.gz', content: specOf('demo', '1.0') }, DATA),
+    /metadata\.gz of the gem is not a gzip file/,
+  ],
+  [
+    'metadata that are a bomb',
+    tarOf({ name: 'metadata.gz', content: gzipSync(Buffer.alloc(5_000_000)) }, DATA),
+    /unpacks to more than/,
+  ],
+  [
+    'checksums of other data',
+    tarOf(METADATA, { name: 'data.tar.gz', content: tarGzOf({ name: 'x', content: 'y' }) }, CHECKSUMS),
+    /SHA256 of data\.tar\.gz in the gem is not the one/,
+  ],
+  [
+    'checksums of other metadata',
+    tarOf({ name: 'metadata.gz', content: gzipSync(specOf('demo', '2.0')) }, DATA, CHECKSUMS),
+    /SHA256 of metadata\.gz/,
+  ],
+  [
+    'a wrong SHA512',
+    tarOf(METADATA, DATA, { name: 'checksums.yaml.gz', content: wrong512 }),
+    /The SHA512 of metadata\.gz/,
+  ],
+  ['checksums without the data', gem({ checksums: '---\nSHA256: {}\n' }), /no SHA256 and no SHA512 of metadata\.gz/],
+  [
+    'checksums of a file that is not there',
+    gem({ checksums: '---\nSHA256:\n  other.gz: aa\n' }),
+    /other\.gz, which the gem does not have/,
+  ],
+  ['checksums that are no YAML', gem({ checksums: '{{{' }), /not valid YAML/],
+];
+
+const inner: TCase[] = [
+  [
+    'a path that leads out',
+    withFiles({ name: '../../etc/cron.d/x', content: 'x' }),
+    /data\.tar\.gz contains a path that leads out/,
+  ],
+  ['an absolute path', withFiles({ name: '/etc/passwd', content: 'x' }), /leads out/],
+  ['a backslash that leads out', withFiles({ name: '..\\x', content: 'x' }), /leads out/],
+  ['a link that leads out', withFiles({ name: 'lib/x', type: '2', linkname: '../../../etc' }), /link that leads out/],
+  ['an absolute link', withFiles({ name: 'lib/x', type: '2', linkname: '/etc/passwd' }), /link that leads out/],
+  ['a hard link that leads out', withFiles({ name: 'lib/x', type: '1', linkname: '../x' }), /link that leads out/],
+  [
+    'a file below a link',
+    withFiles({ name: 'lib', type: '2', linkname: 'ext' }, { name: 'lib/x.rb', content: 'x' }),
+    /below a link/,
+  ],
+  ['a device', withFiles({ name: 'dev', type: '3' }), /no file, folder or link/],
+  ['a pipe', withFiles({ name: 'pipe', type: '6' }), /no file, folder or link/],
+  [
+    'one path twice',
+    withFiles({ name: 'lib/x.rb', content: '1' }, { name: 'lib/x.rb', content: '2' }),
+    /has lib\/x\.rb twice/,
+  ],
+  [
+    'one path twice, with a dot',
+    withFiles({ name: 'lib/x.rb', content: '1' }, { name: './lib//x.rb', content: '2' }),
+    /has lib\/x\.rb twice/,
+  ],
+  ['a name with a control character', withFiles({ name: 'a\u001b[2J', content: 'x' }), /control character/],
+  ['a size in a pax header', withFiles(paxPart({ size: '1' }), { name: 'x', content: 'xx' }), /pax/],
+  ['no gzip', gem({ data: tarOf({ name: 'x', content: 'x' }) }), /not a gzip file/],
+  ['half a tar.gz', gem({ data: data.subarray(0, data.length >> 1) }), /gzip/],
+  ['bytes behind its end', gem({ data: Buffer.concat([data, Buffer.from('x')]) }), /behind the end|not a gzip file/],
+  ['a bomb', gem({ data: tarGzOf({ name: 'x', content: Buffer.alloc(80 * 1024 * 1024) }) }), /times its size/],
+];
+
+const names: TCase[] = [
+  ['a path as the name', gem({ spec: specOf('../demo', '1.0') }), /not a name that a gem can have/],
+  ['a slash in the name', gem({ spec: specOf('a/b', '1.0') }), /not a name/],
+  ['a name for prototypes', gem({ spec: specOf('__proto__', '1.0') }), /not a name/],
+  ['a control character in the name', gem({ spec: specOf('"a\\u0007b"', '1.0') }), /not a name/],
+  ['an absurd version', gem({ spec: specOf('demo', '9'.repeat(10_000)) }), /^.{0,300}\n$/],
+  ['a version that is a path', gem({ spec: specOf('demo', '1.0/../2') }), /not a version/],
+  ['a platform that is a path', gem({ platform: '../java' }), /platform/],
+  ['a foreign tag', gem({ spec: `${specOf('demo', '1.0')}x: !ruby/object:ERB {}\n` }), /class !ruby\/object:ERB/],
+  [
+    'bombs of aliases',
+    gem({ spec: `${specOf('demo', '1.0')}a: &a [x,x,x,x,x,x]\nb: [${Array(101).fill('*a').join(',')}]\n` }),
+    /100 aliases/,
+  ],
+];
+
+t.test('bad gems are refused with a sentence, and leave nothing', async (t) => {
+  const { writer, everything } = await gemWorld(t);
+  const before = await everything();
+  const all = { outer, 'the data': inner, 'the gemspec': names };
+  for (const [where, cases] of Object.entries(all)) {
+    for (const [what, bytes, says] of cases) {
+      const answer = await writer.push({ bytes });
+      t.ok([400, 413].includes(answer.status), `${where}, ${what}: ${answer.status} ${answer.text.slice(0, 200)}`);
+      t.match(answer.text, says, `${where}, ${what}`);
+      t.match(answer.headers['Content-Type'], /^text\/plain/);
+      t.same(await everything(), before, `${where}, ${what}: nothing is stored`);
+    }
+  }
+  t.equal((await writer.push({ bytes: good })).status, 200, 'a good one');
+});
+
+t.test('gems that are odd but sound are accepted', async (t) => {
+  const { writer } = await gemWorld(t);
+  const options = (number: number): IGemOptions & { version: string } => ({ version: `${number}.0` });
+  const sound: [what: string, make: (version: string) => Buffer][] = [
+    ['without checksums, as RubyGems 1 wrote it', (v) => gemOf('demo', v, { checksums: null }).bytes],
+    ['with the data first', (v) => tarOf(DATA, { name: 'metadata.gz', content: gzipSync(specOf('demo', v)) })],
+    [
+      'signed',
+      (v) =>
+        gemOf('demo', v, {
+          more: ['metadata.gz', 'data.tar.gz', 'checksums.yaml.gz'].map((name) => ({
+            name: `${name}.sig`,
+            content: 'signature',
+          })),
+        }).bytes,
+    ],
+    [
+      'with a link inside',
+      (v) =>
+        gemOf('demo', v, {
+          data: tarGzOf(
+            { name: 'README.md', content: 'x' },
+            { name: 'lib/readme', type: '2', linkname: '../README.md' },
+          ),
+        }).bytes,
+    ],
+    ['without any file', (v) => gemOf('demo', v, { data: tarGzOf() }).bytes],
+    ['of 3 MB', (v) => gemOf('demo', v, { files: { 'big.bin': Buffer.alloc(3_000_000, 'random') } }).bytes],
+  ];
+  for (const [at, [what, make]] of sound.entries()) {
+    const answer = await writer.push({ bytes: make(options(at + 1).version) });
+    t.equal(answer.status, 200, `${what}: ${answer.text}`);
+  }
+});
+
+t.test('bad forms', async (t) => {
+  const { writer, everything } = await gemWorld(t);
+  const before = await everything();
+  const part = gemPart(gemOf('demo', '1.0'));
+  for (const [what, parts, says] of [
+    ['no gem', [{ name: 'attestations', value: '[]' }], /no file in the part gem/],
+    ['two gems', [part, part], /two gems/],
+    ['a gem as a field', [{ name: 'gem', value: 'x' }], /no file in the part gem/],
+  ] as const) {
+    const answer = await writer.pushForm([...parts]);
+    t.match(answer, { status: 400, text: says }, what);
+  }
+  t.same(await everything(), before);
+});

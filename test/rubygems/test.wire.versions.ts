@@ -1,0 +1,58 @@
+import t from 'tap';
+import { compareVersions, isPrerelease, isVersion, normalizeVersion } from '../../ts/rubygems/wire/wire.versions.js';
+
+// The cases are those of RubyGems' own tests (test_gem_version.rb).
+
+t.test('versions are ordered as Gem::Version orders them', async (t) => {
+  const later: [string, string][] = [
+    ['1.8.2', '0.0.0'],
+    ['1.8.2', '1.8.2.a'],
+    ['1.8.2.b', '1.8.2.a'],
+    ['1.8.2.a10', '1.8.2.a9'],
+    ['5.x', '5.0.0.rc2'],
+    ['5.0.0.rc2', '5.a'],
+    ['0.0.beta.1', '0.0.beta'],
+    ['1.9.3.1', '1.9.3'],
+    ['1.10', '1.9'],
+    ['2.0', '2.0.pre9'],
+    ['1.0.0', '1.0.0.pre.rc.1'],
+    ['99999999999999999999.1', '99999999999999999998.2'],
+    ['99999999999999999999', '9'],
+  ];
+  for (const [a, b] of later) {
+    t.ok(compareVersions(a, b) > 0, `${a} > ${b}`);
+    t.ok(compareVersions(b, a) < 0, `${b} < ${a}`);
+  }
+  const same: [string, string][] = [
+    ['1.0', '1.0.0'],
+    ['0.beta.1', '0.0.beta.1'],
+    ['1', '1.0.0.0'],
+    ['1.a', '1.0.a.0'],
+    ['00000000000000000000', '0'],
+  ];
+  for (const [a, b] of same) t.equal(compareVersions(a, b), 0, `${a} = ${b}`);
+});
+
+t.test('a version with a letter is a prerelease', async (t) => {
+  for (const version of ['1.0.a', '1.0.0.rc1', '2.9.b', '22.1.50.0.d', '1.0.0.pre.rc.1']) t.ok(isPrerelease(version));
+  for (const version of ['1.2.0', '2.9', '22.1.50.0', '1']) t.notOk(isPrerelease(version));
+});
+
+t.test('what RubyGems takes for a version', async (t) => {
+  for (const version of ['5', '5.2.4', '1.1.rc10', '9.8.7-a', '1.0.0-rc.1', '1.a']) t.ok(isVersion(version), version);
+  const wrong = [
+    '',
+    'junk',
+    '1.0\n2.0',
+    '1..2',
+    '1.2 3.4',
+    '2.3422222.222.222222222.22222.ads0as.dasd0.ddd2222.2.qd3e.',
+    '-1',
+    '1.0/2',
+    'a.1',
+    '1.0+b',
+    '１',
+  ];
+  for (const version of [...wrong, '1'.repeat(129)]) t.notOk(isVersion(version), version.slice(0, 50));
+  t.equal(normalizeVersion('1.0.0-rc.1'), '1.0.0.pre.rc.1');
+});

@@ -1,0 +1,1 @@
+export { RubyGemsRegistry } from './classes.rubygemsregistry.js';
