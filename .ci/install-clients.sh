@@ -61,6 +61,7 @@ pypi-peers|devpi-server==6.20.3 pypiserver==2.4.2 passlib==1.7.4
 UNPACKED_TOOLS='
 docker-20|docker.io containerd runc
 nginx|nginx
+ivy|ivy
 '
 # The Rust toolchain that has the cargo of the tests; rustup installs it.
 RUST_TOOLCHAIN=1.95.0
@@ -74,10 +75,24 @@ composer-2.11|forky sid|composer|all|php -d auto_prepend_file=usr/share/php/php8
 ruby-3.6|trixie|ruby-rubygems ruby-bundler|all|bin/ruby -e "puts Gem::VERSION" && bin/bundle --version
 ruby-4|forky|ruby ruby-bundler|any|bin/ruby -e "puts Gem::VERSION" && bin/bundle --version
 '
+# What Maven's central repository has, fetched by the system's Maven with the user's own settings: Maven itself as an
+# archive, and programs of jars with all that they need: folder | artifact.
+MAVEN_ARCHIVES='
+maven-3.9|org.apache.maven:apache-maven:3.9.16:tar.gz:bin
+maven-3.10|org.apache.maven:apache-maven:3.10.0:tar.gz:bin
+maven-4|org.apache.maven:apache-maven:4.0.0-rc-4:tar.gz:bin
+'
+# SBT_SCALA: the Scala that this sbt itself runs on, which its plugins are compiled by.
+SBT_VERSION=1.11.7 SBT_SCALA=2.12.20
+JAR_TOOLS="
+sbt|org.scala-sbt:sbt-launch:$SBT_VERSION
+coursier|io.get-coursier:coursier-cli_2.13:2.1.24
+"
+MAVEN_DEPENDENCY_PLUGIN=org.apache.maven.plugins:maven-dependency-plugin:3.8.1
 optional='minio'
 # Programs that the system's own packages bring, of the system's version: the program, and its package if that has another
 # name; several packages are joined by a plus sign.
-DEBIAN_TOOLS='skopeo buildah podman mvn=maven composer=composer+php-cli+php-curl+php-zip ruby gem=ruby bundle=ruby-bundler'
+DEBIAN_TOOLS='skopeo buildah podman javac=default-jdk-headless mvn=maven lein=leiningen gradle composer=composer+php-cli+php-curl+php-zip ruby gem=ruby bundle=ruby-bundler redis-server postgres=postgresql'
 
 missing=()
 wanted() {
@@ -329,13 +344,89 @@ unpack_newer_packages() {
   rm -rf "$work"
 }
 
+# install_fetched NAME SPEC FUNCTION…: makes a tool in a new folder, which takes the place of the old one if that went well.
+install_fetched() {
+  local name=$1 spec=$2; shift 2
+  has_stamp "$name" "$spec" && return 0
+  local fresh log; fresh=$(mktemp -d "$TOOLS/.new-$name-XXXXXX") log=$(mktemp)
+  if ("$@" "$fresh") > "$log" 2>&1; then
+    echo "$spec" > "$fresh/.installed"
+    rm -rf "$TOOLS/$name" && mv "$fresh" "$TOOLS/$name"
+    echo "got      $name ($spec)"
+  else
+    give_up "$name" "$spec" "$log"
+    rm -rf "$fresh"
+  fi
+  rm -f "$log"
+}
+
+maven_archive() {
+  local artifact=$1 folder=$2
+  twice 300 mvn -B -q -ntp "$MAVEN_DEPENDENCY_PLUGIN:copy" "-Dartifact=$artifact" "-DoutputDirectory=$folder/archive" || return 1
+  tar -xzf "$folder"/archive/*.tar.gz -C "$folder" --strip-components=1 && rm -r "$folder/archive" \
+    && timeout 60 "$folder/bin/mvn" --version
+}
+
+jar_tool() {
+  local group artifact version folder=$2
+  IFS=: read -r group artifact version <<< "$1"
+  cat > "$folder/pom.xml" <<POM
+<project><modelVersion>4.0.0</modelVersion><groupId>com.example</groupId><artifactId>tool</artifactId><version>1</version>
+<dependencies><dependency><groupId>$group</groupId><artifactId>$artifact</artifactId><version>$version</version></dependency></dependencies></project>
+POM
+  twice 400 mvn -B -q -ntp -f "$folder/pom.xml" "$MAVEN_DEPENDENCY_PLUGIN:copy-dependencies" -DoutputDirectory="$folder/lib"
+}
+
+# A local repository with all plugins that the tests use; the tests take it as their central repository.
+warm_maven() {
+  local source=$1 folder=$2 maven
+  cp -r "$source" "$folder/project"
+  twice 400 mvn -B -q -ntp -f "$folder/project/plain/pom.xml" "-Dmaven.repo.local=$folder/repository" \
+    "-DaltDeploymentRepository=warm::default::file://$folder/deployed" deploy || return 1
+  for maven in mvn "$TOOLS"/maven-3.9/bin/mvn "$TOOLS"/maven-3.10/bin/mvn "$TOOLS"/maven-4/bin/mvn; do
+    twice 400 "$maven" -B -q -ntp -f "$folder/project/pom.xml" "-Dmaven.repo.local=$folder/repository" \
+      "-DaltDeploymentRepository=warm::file://$folder/deployed" clean deploy || return 1
+    find "$folder/project" -name target -prune -exec rm -r {} +
+    rm -r "$folder/deployed" "$folder/repository/com/example"
+  done
+}
+
+# What sbt starts from and compiles with: the tests give it these folders.
+warm_sbt() {
+  local folder=$1
+  mkdir -p "$folder/project/project"
+  echo "sbt.version=$SBT_VERSION" > "$folder/project/project/build.properties"
+  printf '%s\n' 'sbtPlugin := true' "scalaVersion := \"$SBT_SCALA\"" 'organization := "com.example"' > "$folder/project/build.sbt"
+  mkdir -p "$folder/project/src/main/scala"
+  echo 'object Warm' > "$folder/project/src/main/scala/Warm.scala"
+  (cd "$folder/project" && COURSIER_CACHE="$folder/coursier" twice 600 java "-Dsbt.boot.directory=$folder/boot" \
+    "-Dsbt.global.base=$folder/global" "-Dsbt.ivy.home=$folder/ivy" -Dsbt.color=false -Dsbt.server.autostart=false \
+    -jar "$TOOLS/sbt/lib/sbt-launch-$SBT_VERSION.jar" package makePom) || return 1
+  rm -rf "$folder/project"
+}
+
+# Whether the system has this program. Debian keeps the servers of PostgreSQL off PATH.
+has_program() {
+  command -v "$1" > /dev/null || compgen -G "/usr/lib/postgresql/*/bin/$1" > /dev/null
+}
+
+# Runs a command. Packages that it installs start no service meanwhile: the tests start servers of their own.
+without_services() {
+  local policy=/usr/sbin/policy-rc.d code=0
+  [ -e "$policy" ] && { "$@"; return; }
+  printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod 755 "$policy"
+  "$@" || code=$?
+  rm -f "$policy"
+  return "$code"
+}
+
 # Package lists are fetched, and packages installed, once for all that are missing.
 install_debian_tools() {
   local one name needed=() packages=()
   for one in $DEBIAN_TOOLS; do
     name=${one%%=*}
     wanted "$name" "$@" || continue
-    if command -v "$name" > /dev/null; then
+    if has_program "$name"; then
       echo "have     $name"
     else
       needed+=("$name")
@@ -353,11 +444,11 @@ install_debian_tools() {
     local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=60)
     twice 180 "${apt[@]}" update > "$log" 2>&1
     # An installation that was ended half-way has to be brought to its end before the next one can begin.
-    twice 300 sh -c 'dpkg --configure -a && exec "$@"' - "${apt[@]}" install --yes --no-install-recommends \
+    without_services twice 300 sh -c 'dpkg --configure -a && exec "$@"' - "${apt[@]}" install --yes --no-install-recommends \
       "${packages[@]}" >> "$log" 2>&1
   fi
   for name in "${needed[@]}"; do
-    if command -v "$name" > /dev/null; then
+    if has_program "$name"; then
       echo "got      $name"
     else
       echo "MISSING  $name (Debian package):"
@@ -389,6 +480,18 @@ done 3<<< "$UNPACKED_TOOLS"
 while IFS='|' read -r name suites packages architectures proof <&3; do
   [ -n "$name" ] && wanted "$name" "$@" && unpack_newer_packages "$name" "$suites" "$packages" "$architectures" "$proof"
 done 3<<< "$NEWER_TOOLS"
+
+while IFS='|' read -r name artifact <&3; do
+  [ -n "$name" ] && wanted "$name" "$@" && install_fetched "$name" "$artifact" maven_archive "$artifact"
+done 3<<< "$MAVEN_ARCHIVES"
+while IFS='|' read -r name artifact <&3; do
+  [ -n "$name" ] && wanted "$name" "$@" && install_fetched "$name" "$artifact" jar_tool "$artifact"
+done 3<<< "$JAR_TOOLS"
+# built from a copy, whose content and makers are what the stamp says
+warm=$(cd "$(dirname "$0")/maven-warm" && pwd)
+made_by=$(find "$warm" -type f -print0 | sort -z | xargs -0 cat | cat - <(echo "$MAVEN_ARCHIVES") | sha256sum | cut -c 1-16)
+wanted maven-warm "$@" && install_fetched maven-warm "$made_by" warm_maven "$warm"
+wanted sbt-warm "$@" && install_fetched sbt-warm "$SBT_VERSION $SBT_SCALA" warm_sbt
 
 if [ ${#missing[@]} -gt 0 ]; then
   echo "not installed: ${missing[*]}"

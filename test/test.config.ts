@@ -92,7 +92,26 @@ t.test('what is wrong is said by the name of its field', async (t) => {
       { oci: { enabled: true, untaggedManifests: { deleteAfterMs: -1 } } },
     ],
     ['config.logger ', { logger: true }],
+    ['config.logger has no method info()', { logger: { warn() {}, error() {} } }],
     ['config.logger has no method warn()', { logger: { info() {}, error() {} } }],
+    ['config.logger has no method error()', { logger: { info() {}, warn() {} } }],
+    ['config.cargo.defaultIndex ', { cargo: { enabled: true, defaultIndex: 'elsewhere' } }],
+    [
+      'config.auth.users[0].email ',
+      { auth: { jwtSecret: 's', tokenStore: 'memory', users: [{ username: 'a', password: 'b', email: 5 }] } },
+    ],
+    [
+      'config.auth.ociTokens.service ',
+      { auth: { jwtSecret: 's', tokenStore: 'memory', ociTokens: { enabled: true, service: 5 } } },
+    ],
+    ...[
+      'maxArtifactSize',
+      'maxMetadataSize',
+      'maxUnpackedSize',
+      'bodyIdleTimeoutMs',
+      'hookTimeoutMs',
+      'metadataCacheSize',
+    ].map((name): [string, Record<string, unknown>] => [`config.limits.${name} `, { limits: { [name]: 0 } }]),
   ];
   for (const [start, change] of cases) t.ok(problem(change).startsWith(start), `${start}: ${problem(change)}`);
 });
@@ -191,9 +210,11 @@ t.test('an auth provider needs its methods', async (t) => {
   t.same(problems({ authProvider: { ...plain, async authorise() {} } }), [
     'config.authProvider has no method authorize(); is it authorise?',
   ]);
-  t.same(problems({ authProvider: { ...plain, async authorize() {}, permissions: true } }), [
-    'config.authProvider has a permissions that is not a function',
-  ]);
+  for (const name of ['init', 'listTokens', 'createUser', 'getUser', 'permissions', 'destroy']) {
+    t.same(problems({ authProvider: { ...plain, async authorize() {}, [name]: true } }), [
+      `config.authProvider has a ${name} that is not a function`,
+    ]);
+  }
   t.same(problems({ authProvider: Provider }), [
     'config.authProvider must be an object with the methods of IAuthProvider',
   ]);
@@ -216,6 +237,43 @@ t.test('hooks may be methods of an object that has more than hooks', async (t) =
   ]);
   t.same(problems({ storageHooks: { beforePut: true } }), ['config.storageHooks.beforePut must be a function']);
   t.same(problems({ storageHooks: { beforePut: undefined } }), []);
+});
+
+t.test('a token store that is a server needs its URL', async (t) => {
+  const auth = (more: object) => problems({ auth: { jwtSecret: 'x'.repeat(40), ...more } });
+  t.same(auth({ tokenStore: 'redis' }), [
+    'config.auth.redis is missing: tokenStore "redis" needs it, such as { url: "redis://localhost:6379" }',
+  ]);
+  t.match(auth({ tokenStore: 'database', redis: { url: 'redis://localhost' } }), [
+    /^config\.auth\.database is missing/,
+  ]);
+  t.same(auth({ tokenStore: 'redis', redis: {} }), [
+    'config.auth.redis.url is missing: it must be a URL such as "redis://localhost:6379"',
+  ]);
+  t.match(auth({ tokenStore: 'redis', redis: { uri: 'redis://localhost' } }), [
+    'config.auth.redis.uri is unknown; did you mean url?',
+    /^config\.auth\.redis\.url is missing/,
+  ]);
+  const good = {
+    redis: ['redis://localhost', 'rediss://:p%40ss@h:6380/3', 'redis://[::1]:6379'],
+    database: [
+      'postgres://localhost',
+      'postgresql://ann:s@h:5433/name?sslmode=verify-full',
+      'postgres:///name?host=/run/postgresql',
+      'postgres://ann@/name?host=/run/postgresql',
+    ],
+  };
+  for (const [tokenStore, urls] of Object.entries(good)) {
+    for (const url of urls) t.same(auth({ tokenStore, [tokenStore]: { url } }), [], url);
+  }
+  for (const tokenStore of ['redis', 'database']) {
+    for (const url of ['', 'localhost:6379', 'http://ann:hunter2@h', 'hunter2', '//h']) {
+      const found = auth({ tokenStore, [tokenStore]: { url } });
+      t.match(found, [new RegExp(`^config\\.auth\\.${tokenStore}\\.url must be a `)], url);
+      t.notMatch(found.join(), /hunter2/);
+    }
+  }
+  t.same(auth({ tokenStore: 'bucket', redis: { url: 'redis://localhost' } }), [], 'settings of another store may stay');
 });
 
 t.test('every name that the documentation of the interface has is accepted', async (t) => {
@@ -249,20 +307,50 @@ t.test('every name that the documentation of the interface has is accepted', asy
       rubygemsTokens: { enabled: true },
       redis: { url: 'redis://localhost' },
       database: { url: 'postgres://localhost' },
+      anonymousScopes: ['npm:package:*:read'],
+      selfRegistration: true,
+      users: [{ username: 'ann', password: 'correct horse', email: 'ann@example.org', scopes: ['*:*:*:*'] }],
     },
-    oci: npm,
-    npm,
+    cors: { origins: ['https://packages.example.org', '*'] },
+    storageHooks: { async beforePut() {}, async afterPut() {}, async beforeDelete() {}, async afterDelete() {} },
+    oci: {
+      ...npm,
+      features: { delete: true, sparseIndexes: false },
+      absoluteLocations: true,
+      immutableTags: ['v*'],
+      uploadExpiryMs: 1,
+      untaggedManifests: { deleteAfterMs: 0 },
+    },
+    npm: { ...npm, features: { emptyAudit: true, strictNames: true } },
     maven: { ...block('maven'), features: {} },
     cargo: { ...block('cargo'), features: {}, defaultIndex: 'self' },
-    composer: { ...block('composer'), features: {} },
+    composer: { ...block('composer'), features: {}, filterLists: ['malware'], warning: 'a', info: 'b' },
     pypi: { ...block('pypi'), features: {} },
     rubygems: block('rubygems'),
     upstreamProvider: { async resolveUpstreamConfig() {} },
     logger: console,
     trustProxy: false,
-    limits: { maxArtifactSize: Number.POSITIVE_INFINITY },
+    limits: {
+      maxArtifactSize: Number.POSITIVE_INFINITY,
+      maxMetadataSize: 1,
+      maxUnpackedSize: 1,
+      bodyIdleTimeoutMs: 1,
+      hookTimeoutMs: 1,
+      metadataCacheSize: 1,
+    },
   };
   t.same(problems(config), []);
+  const bucket = {
+    ...config.storage,
+    directoryPath: 'folder',
+    type: 's3',
+    sessionToken: 'x',
+    serverSideEncryption: 'AES256',
+    checksums: 'WHEN_REQUIRED',
+    createBucket: true,
+    allowUnconditionalWrites: true,
+  };
+  t.same(problems({ storage: bucket, oci: { enabled: true, untaggedManifests: 'keep' } }), []);
   t.same(problems({ ...config, logger: false, storage: { ...config.storage, port: '443', useSsl: 'true' } }), []);
   t.same(problems({ upstreamProvider: {} }), ['config.upstreamProvider has no method resolveUpstreamConfig()']);
 });

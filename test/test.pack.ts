@@ -44,6 +44,26 @@ t.test('the packed package installs and runs in an empty folder', { timeout: 300
   await writeFile(join(app, 'main.js'), script);
   t.match((await run(process.execPath, ['main.js'], { cwd: app })).stdout, /^200 \{/);
 
+  const packages = await readdir(join(app, 'node_modules'));
+  t.notOk(packages.includes('redis') || packages.includes('pg'), 'optional packages come only if they are asked for');
+  for (const [tokenStore, name, url] of [
+    ['redis', 'redis', 'redis://:hunter2@127.0.0.1:1'],
+    ['database', 'pg', 'postgres://ann:hunter2@127.0.0.1:1/db'],
+  ]) {
+    const auth = JSON.stringify({ jwtSecret: 's'.repeat(40), tokenStore, [tokenStore as string]: { url } });
+    await writeFile(
+      join(app, 'missing.js'),
+      `import { ConfigError, SmartRegistry } from '@push.rocks/smartregistry';
+      const registry = new SmartRegistry({ storage: { directory: 'data' }, auth: ${auth}, npm: { enabled: true } });
+      await registry.init().catch((error) => console.log(error instanceof ConfigError, error.message));`,
+    );
+    const { stdout } = await run(process.execPath, ['missing.js'], { cwd: app });
+    t.equal(
+      stdout,
+      `true config.auth.tokenStore "${tokenStore}" needs the package ${name}, which is not installed: npm install ${name}\n`,
+    );
+  }
+
   const version = JSON.parse(await readFile(join(top, 'package.json'), 'utf8')).version as string;
   const bin = await run(join(app, 'node_modules', '.bin', 'smartregistry'), ['--version'], { cwd: app });
   t.equal(bin.stdout.trim(), version);

@@ -52,6 +52,7 @@ for (const block of blocks.filter(({ language, name }) => language === 'ts' && n
         ]
       : [process.execPath, ['--import=tsx', file]];
     const beside = await runner.beside?.();
+    if (beside === null) return t.pass('not run', { skip: `the server of the block ${block.name} is not installed` });
     if (beside) t.teardown(beside.stop);
     const env = { ...plainEnv(), ...beside?.env };
     const ran = await run(program as string, args as string[], { cwd, timeout: 100_000, env });

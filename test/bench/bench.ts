@@ -1,8 +1,9 @@
-// `pnpm run bench npm|oci|cargo|composer|pypi|rubygems|listing|growth [--quick] [--only WORD] …`: measures a protocol beside a well-known registry on the same machine, or what many packages cost.
+// `pnpm run bench npm|oci|maven|cargo|composer|pypi|rubygems|listing|growth [--quick] [--only WORD] …`: measures a protocol beside a well-known registry on the same machine, or what many packages cost.
 const [name = 'npm', ...args] = process.argv.slice(2);
 const benches: Record<string, () => Promise<{ bench(args: string[]): Promise<void> }>> = {
   npm: () => import('./bench.npm.js'),
   oci: () => import('./bench.oci.js'),
+  maven: () => import('./bench.maven.js'),
   pypi: () => import('./bench.pypi.js'),
   listing: () => import('./bench.listing.js'),
   growth: () => import('./bench.growth.js'),

@@ -238,6 +238,18 @@ t.test('crates that cargo must not unpack: a 4xx with a sentence, and nothing is
   t.same(await everything(), before);
 });
 
+t.test('a crate of 70 MB that unpacks to more than 50 times its size is refused', async (t) => {
+  const { writer, stored } = await cargoWorld(t);
+  const zeros = tarGzOf(
+    { name: 'a-1.0.0/Cargo.toml', content: manifestOf('a', '1.0.0') },
+    { name: 'a-1.0.0/zeros', content: Buffer.alloc(70_000_000) },
+  );
+  const answer = await writer.put(NEW, frameOf(metadataOf('a', '1.0.0'), zeros));
+  t.equal(answer.status, 413);
+  t.match(details(answer)[0], /unpacks to more than 50 times its size/);
+  t.same(await stored(), []);
+});
+
 t.test('crates as other tools write them are accepted', async (t) => {
   const { writer } = await cargoWorld(t);
   const manifest = (more: string) => ({ name: 'a-1.0.0/Cargo.toml', content: manifestOf('a', '1.0.0', more) });

@@ -121,6 +121,16 @@ t.test('a file with other bytes of a version that exists is a failure, and chang
   t.equal((await anon.get('/3/f/fyk')).text, before);
 });
 
+t.test('a file that is larger than a publish can be is refused before it is read', async (t) => {
+  const { registry } = await cargoWorld(t);
+  const open = () => t.fail('it was read') as never;
+  const inspected = registry
+    .getRegistry('cargo')!
+    .importer()!
+    .inspect({ name: 'big.crate', size: 2 ** 32, open });
+  await t.rejects(inspected, { kind: 'tooLarge', message: /larger than a publish can be/ } as never);
+});
+
 t.test('a dependency that names no registry is of the one that the configuration names', async (t) => {
   const manifest = `[package]
 name = "app"

@@ -37,6 +37,9 @@ t.test('owners are users who may write the crate', async (t) => {
   const removed = await dora.delete(OWNERS, body('carl'));
   t.same([removed.status, removed.json()], [200, { ok: true, msg: 'carl removed from the owners of My-Lib' }]);
   t.equal((await carl.publish('My-Lib', '1.2.0')).status, 403);
+
+  t.equal((await dora.put(OWNERS, JSON.stringify({ owners: ['carl', 'carl'] }))).status, 200, 'as old cargo sends it');
+  t.equal((await carl.publish('My-Lib', '1.2.0')).status, 200);
 });
 
 t.test('who may not change owners, and what cannot be changed', async (t) => {

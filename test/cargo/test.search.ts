@@ -1,6 +1,7 @@
 import t from 'tap';
 import { parseSearch } from '../../ts/cargo/wire/wire.search.js';
 import { type CargoActor, cargoWorld, publishes } from '../support/cargo/actors.js';
+import { clockOf } from '../support/clock.js';
 
 interface IFound {
   crates: { name: string; max_version: string; description: string | null }[];
@@ -46,6 +47,18 @@ t.test('the answer has pages', async (t) => {
     { size: 100, from: 200 },
     'a page has at most 100',
   );
+});
+
+t.test('without a text the crates that changed last come first', async (t) => {
+  const { anon, writer, registry } = await cargoWorld(t);
+  const tick = clockOf(registry);
+  for (const name of ['first', 'second', 'third']) {
+    await publishes(t, writer, name, '1.0.0');
+    tick(1000);
+  }
+  t.same(await names(anon, ''), ['third', 'second', 'first']);
+  t.equal((await writer.yank('first', '1.0.0')).status, 200);
+  t.same(await names(anon, ''), ['first', 'third', 'second']);
 });
 
 t.test('a backport does not change what search shows of a crate', async (t) => {

@@ -74,14 +74,6 @@ t.test('config check lists everything that is wrong, and no secret', async (t) =
   t.equal(served.err.trimEnd().split('\n').length, 10, 'serve lists the same');
 });
 
-t.test('config check: what only a start would find', async (t) => {
-  const cwd = await temporaryFolder(t);
-  const file = await fileWith(cwd, { auth: { tokenStore: 'redis' } });
-  const result = await runHere(t, ['config', 'check', file]);
-  t.equal(result.code, 1);
-  t.match(result.err, /^config\.auth\.tokenStore "redis" comes with a later release/m);
-});
-
 t.test('config check: settings that are right one by one, and do not go together', async (t) => {
   const cwd = await temporaryFolder(t);
   const ann = { username: 'ann', password: 'x' };

@@ -35,6 +35,8 @@ t.test('gc: a dry run, the grace period, and what it says on a pipe', async (t) 
   const young = await gc();
   t.match(young, { code: 0, out: /^oci: removed 0 manifests, 0 links, 0 blobs, 0 B$/m });
   t.match(young.out, /^npm: removed 0 tarballs, 0 B$/m);
+  const grace = await gc('--grace', '60s');
+  t.match(grace.out, /^oci: removed 0 manifests, 0 links, 0 blobs, 0 B$/m, 'what is younger than a minute stays');
   const dry = await gc('--dry-run', '--grace', '0');
   t.match(dry, { code: 0, out: new RegExp(`^oci: would remove 0 manifests, 2 links, 2 blobs, ${bytes} B$`, 'm') });
   t.match(dry.err, /^oci: links 2\noci: blobs 2\n/m, 'a line for each phase');

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { oneLine, run, runHere } from '../support/cli.js';
@@ -31,6 +32,15 @@ t.test('wrong usage is one line and opens no store', async (t) => {
     t.equal(result.code, 2, args.join(' '));
     oneLine(t, result, message);
   }
+});
+
+t.test('a protocol that the configuration does not enable has no commands', async (t) => {
+  const cwd = await temporaryFolder(t);
+  await pypiWorld(t, { storage: { directory: join(cwd, 'data') } });
+  await writeFile(join(cwd, 'config.json'), JSON.stringify({ npm: { enabled: true }, storage: { directory: 'data' } }));
+  const result = await runHere(t, ['pypi', 'yank', 'demo', '1.0', '--config', join(cwd, 'config.json')]);
+  t.equal(result.code, 1);
+  oneLine(t, result, /^smartregistry: pypi is not enabled in this configuration$/m);
 });
 
 t.test('the commands of pypi change a store beside a running registry', async (t) => {

@@ -321,4 +321,7 @@ t.test('files that change are found without a signal, and complained of once', {
   t.same(renewals, [second]);
   await new Promise((done) => setTimeout(done, 100));
   t.equal(renewals.length, 1, 'once for the same files');
+  await writeFile(join(cwd, 'key.pem'), 'half a k');
+  await until(() => warnings.length > 1);
+  t.pass('the same trouble is told of again when there was none between');
 });

@@ -28,6 +28,7 @@ t.test('help, version, and what is wrong usage', async (t) => {
   const wrong: [string[], RegExp][] = [
     [[], /A command is missing/],
     [['sing'], /"sing" is not a command/],
+    [['constructor'], /"constructor" is not a command/],
     [['user'], /Which one: user add/],
     [['serve', '--prot', '1'], /Unknown option '--prot'/],
     [['serve', '--port', '99999'], /--port must be/],
@@ -64,7 +65,8 @@ t.test('first start, a user of its own, tokens, while the server runs', async (t
   t.match((await whoami(port, basic('admin', password))).body.toString(), /"admin"/);
   t.equal((await whoami(port, basic('admin', 'wrong'))).status, 401);
 
-  t.match(await run(['user', 'add', 'ann', '--password-stdin'], { cwd, input: 'correct horse\n' }), { code: 0 });
+  const add = ['user', 'add', 'ann', '--password-stdin', '--email', 'ann@example.org'];
+  t.match(await run(add, { cwd, input: 'correct horse\n' }), { code: 0 });
   t.match((await whoami(port, basic('ann', 'correct horse'))).body.toString(), /"ann"/);
   const here = (args: string[], more = {}) => runHere(t, args, { SMARTREGISTRY_DATA: join(cwd, 'data'), ...more });
   const again = await here(['user', 'add', 'ann'], { SMARTREGISTRY_PASSWORD: 'x' });
@@ -72,7 +74,7 @@ t.test('first start, a user of its own, tokens, while the server runs', async (t
   oneLine(t, again, /ann/);
   const listed = await here(['user', 'list']);
   t.match(listed.out, /^admin .*\*:\*:\*:\*/m);
-  t.match(listed.out, /^ann /m);
+  t.match(listed.out, /^ann +ann@example\.org +store /m);
 
   const created = await run(
     ['token', 'create', '--user', 'ann', '--protocol', 'npm', '--expires', '30d', '--name', 'ci'],
@@ -88,6 +90,31 @@ t.test('first start, a user of its own, tokens, while the server runs', async (t
   t.notMatch(tokens.out, token);
 
   t.match(await here(['token', 'revoke', 'ffffffffffff']), { code: 1, err: /no such token/ });
+  t.match(await here(['token', 'list', '--user', 'nobody']), { code: 1, err: /There is no user nobody/ });
+  for (const [time, days] of [
+    ['36h', 1.5],
+    ['2w', 14],
+    ['1y', 365],
+  ] as const) {
+    const typo = ['--scope', 'npm:packages:*:read'];
+    const brief = await here([
+      'token',
+      'create',
+      '--user',
+      'ann',
+      '--protocol',
+      'npm',
+      '--expires',
+      time,
+      '--name',
+      time,
+      ...typo,
+    ]);
+    t.match(brief, { code: 0, err: /"npm:packages:\*:read" grants nothing/ });
+    const row = new RegExp(` (\\S+) +${time} `).exec((await here(['token', 'list', '--user', 'ann'])).out);
+    const left = Date.parse(row?.[1] ?? '') - Date.now();
+    t.ok(Math.abs(left - days * 86_400_000) < 600_000, `${time}: ${row?.[1]}`);
+  }
   t.match(await here(['token', 'revoke', (id as string).slice(0, 12)]), { code: 0 });
   t.notMatch((await here(['token', 'list'])).out, id);
   await new Promise((done) => setTimeout(done, 5_000));
@@ -210,7 +237,8 @@ t.test('a configuration file', async (t) => {
     [{ auth: { jwtSecret: variable('NOT_SET') } }, /config\.auth\.jwtSecret needs the environment variable NOT_SET/],
     [{ auth: { users: [{ username: 'a', password: '${SECRET' }] } }, /config\.auth\.users\[0\]\.password has a "\$\{"/],
     [{ nmp: { enabled: true } }, /config\.nmp is unknown; did you mean npm\?/],
-    [{ auth: { tokenStore: 'redis' } }, /config\.auth\.tokenStore "redis" comes with a later release/],
+    [{ auth: { tokenStore: 'redis' } }, /config\.auth\.redis is missing: tokenStore "redis" needs it/],
+    [{ auth: { tokenStore: 'database', database: { url: 'mysql://ann:hidden@h' } } }, /config\.auth\.database\.url/],
     [{ port: '80' }, /config\.port must be a number from 0 to 65535/],
     [{ tls: 'cert.pem' }, /config\.tls must be \{ cert, key \}/],
     [{ storageHooks: {} }, /config\.storageHooks holds code/],

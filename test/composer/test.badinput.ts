@@ -78,6 +78,20 @@ t.test('what is wrong is a 4xx with a sentence, and nothing is stored', async (t
   t.same(left, [], 'neither in staging nor elsewhere');
 });
 
+t.test(
+  'a zip of 70 MB that unpacks to more than 50 times its size, and a form with two zips, are refused',
+  async (t) => {
+    const { writer, stored } = await composerWorld(t);
+    const zeros = packageZip('acme/lib', '1.0.0', {}, { 'zeros.bin': Buffer.alloc(70_000_000) });
+    t.match(await writer.put('/packages/acme/lib', zeros), { status: 413, text: /more than 50 times its size/ });
+    const file = { name: 'f', filename: 'x.zip', value: packageZip('acme/lib', '1.0.0') };
+    const { bytes, contentType } = multipart([file, file]);
+    const two = await writer.send('POST', '/packages/acme/lib', bytes, { 'content-type': contentType });
+    t.match(two, { status: 400, text: /more than 1 files/ });
+    t.same(await stored(), []);
+  },
+);
+
 t.test('levels that PHP reads are no trouble, up to the answer', async (t) => {
   const { writer, anon } = await composerWorld(t);
   t.equal((await writer.put('/packages/acme/lib', withManifest(deep(480)))).status, 201);

@@ -288,6 +288,21 @@ t.test('a custom provider decides alone', async (t) => {
   );
 });
 
+t.test('a dry run of the garbage collection sweeps nothing, of a protocol of the user’s own neither', async (t) => {
+  let swept = 0;
+  const create: typeof shelf.create = (...given) =>
+    Object.assign(shelf.create(...given), {
+      sweepOrphans: async () => {
+        swept++;
+        return 3;
+      },
+    });
+  const registry = await start(t, { registries: [{ ...shelf, create }] });
+  t.match(await registry.collectGarbage({ dryRun: true }), [{ protocol: 'shelf', removed: {} }]);
+  t.equal(swept, 0);
+  t.match(await registry.collectGarbage(), [{ protocol: 'shelf', removed: { orphans: 3 } }]);
+});
+
 t.test('the life of a registry', async (t) => {
   const directory = await temporaryFolder(t);
   const registry = new SmartRegistry({ storage: { directory }, auth, registries: [shelf], logger: false });

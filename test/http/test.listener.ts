@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import http from 'node:http';
+import http2 from 'node:http2';
 import t from 'tap';
 import { fromIterable, streamOfSource } from '../../ts/core/base/helpers.streams.js';
 import { plainContext } from '../../ts/core/pipeline/helpers.context.js';
@@ -108,7 +109,10 @@ t.test('the registry stands below a path, and what is not its own is left to the
   t.equal(await answer(exact, '/shelf/about'), link(''));
   t.equal(await answer(exact, '/about'), 'the application');
 
-  t.equal(await answer(await below('/packages', false), '/packages/about'), '404', 'a host without `next` has decided');
+  const decided = await below('/packages', false);
+  t.equal(await answer(decided, '/packages/about'), '404', 'a host without `next` has decided');
+  t.equal(await answer(decided, '/packages/shelf/about'), link('/packages'), 'and where the registry begins');
+  t.equal(await answer(decided, '/packages/docs/shelf/about'), '404', 'so no mount is looked for further down');
   const plain = await listenWith(t, toNodeListener(registry));
   t.equal(await answer(plain, '/packages/shelf/about'), link('/packages'), 'Fastify hands over the whole path');
   t.equal(await answer(plain, '/../shelf/about'), '404');
@@ -319,6 +323,31 @@ t.test('a client that goes away before the answer is ready', async (t) => {
   await within(cancelled, 'the body that nobody takes is cancelled');
 });
 
+t.test('a handler that asks for the signal only after its client has gone sees that', async (t) => {
+  const [arrived, gone] = [deferred(), deferred()];
+  let aborted: boolean | undefined;
+  const done = deferred();
+  const listener = toNodeListener(
+    handler(async (context) => {
+      arrived.resolve();
+      await gone.promise;
+      aborted = context.signal?.aborted;
+      done.resolve();
+      return text(200, '');
+    }),
+  );
+  const port = await listenWith(t, (request, response) => {
+    listener(request, response);
+    response.once('close', () => gone.resolve());
+  });
+  const raw = await RawClient.connect(port);
+  raw.head('GET / HTTP/1.1', 'Host: x');
+  await arrived.promise;
+  raw.socket.destroy();
+  await within(done.promise, 'the handler');
+  t.equal(aborted, true);
+});
+
 t.test('an upload that breaks off aborts the signal and fails the body', async (t) => {
   const aborted = deferred();
   const failed = deferred<unknown>();
@@ -422,6 +451,19 @@ t.test('a file that ends too early, or does not end in time, breaks the connecti
   t.equal(closed, 3, 'and the files are closed');
 });
 
+t.test('a stream that is longer than its Content-Length is told to stop', async (t) => {
+  const stopped = deferred();
+  const body = () =>
+    new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(Buffer.from('sixteen bytes ...')),
+      cancel: () => stopped.resolve(),
+    });
+  const answer = () => ({ status: 200, headers: { 'Content-Length': '10' }, body: body() });
+  const port = await listenWith(t, toNodeListener(handler(answer)));
+  await t.rejects(ask(port, '/'), { code: 'ECONNRESET' });
+  await within(stopped.promise, 'the stream is cancelled');
+});
+
 t.test('a response that something else in the application ends does not end the process', async (t) => {
   const more = deferred();
   async function* slowly() {
@@ -513,9 +555,10 @@ t.test('a sender that falls silent after its refusal is cut off', async (t) => {
 t.test('a sender that trickles on after its refusal is cut off in the end', async (t) => {
   const timers: [() => void, number][] = [];
   const { setTimeout: real } = globalThis;
+  let refreshed = 0;
   const fake = (callback: () => void, ms: number) => {
     timers.push([callback, ms]);
-    return { refresh: () => undefined };
+    return { refresh: () => void refreshed++ };
   };
   globalThis.setTimeout = fake as never;
   const request = Object.assign(new EventEmitter(), { destroyed: false, complete: false, resume: () => undefined });
@@ -527,6 +570,7 @@ t.test('a sender that trickles on after its refusal is cut off in the end', asyn
   for (let count = 0; count < 10; count++) request.emit('data', Buffer.from('x'));
   await new Promise((resolve) => setImmediate(resolve));
   t.equal(isOver, false, 'while bytes come it is waited for');
+  t.equal(refreshed, 10, 'each of them begins the time of silence anew');
   const [stop] = timers.sort(([, a], [, b]) => b - a)[0]!;
   t.ok(timers.length === 2 && timers[0]![1] > timers[1]![1], 'but not longer than this');
   stop();
@@ -598,8 +642,23 @@ t.test('a client that takes nothing is cut off', async (t) => {
 });
 
 t.test('an idle connection is not cut off by the time-out of the answer before', async (t) => {
+  const size = 16 * 1024 * 1024;
+  const piece = new Uint8Array(256 * 1024).fill(120);
+  const bodies: Record<string, () => ReadableStream<Uint8Array>> = {
+    '/bytes': () => toReadableStream(new Uint8Array(size).fill(120)),
+    '/stream': () => fromIterable(Array.from({ length: size / piece.byteLength }, () => piece)),
+    '/file': () => {
+      let left = size;
+      const read = async (room: Uint8Array): Promise<number> => {
+        const count = Math.min(left, room.byteLength);
+        left -= count;
+        return room.fill(120, 0, count) && count;
+      };
+      return streamOfSource({ read, close: async () => undefined }, piece.byteLength);
+    },
+  };
   const listener = toNodeListener(
-    handler(() => ({ status: 200, headers: {}, body: toReadableStream(new Uint8Array(16 * 1024 * 1024).fill(120)) })),
+    handler(({ path }) => ({ status: 200, headers: { 'Content-Length': String(size) }, body: bodies[path]!() })),
     { idleTimeoutMs: 150 },
   );
   // Node sets a time-out of its own between requests unless it is told not to
@@ -616,19 +675,26 @@ t.test('an idle connection is not cut off by the time-out of the answer before',
     server.close();
   });
   const { port } = server.address() as { port: number };
-  const raw = await RawClient.connect(port);
-  raw.head('GET / HTTP/1.1', 'Host: x');
-  await until(() => raw.closed || raw.text.length >= 16 * 1024 * 1024);
-  await over;
+  const idle: RawClient[] = [];
+  for (const path of Object.keys(bodies)) {
+    const raw = await RawClient.connect(port);
+    raw.head(`GET ${path} HTTP/1.1`, 'Host: x');
+    await until(() => raw.closed || raw.text.length >= size);
+    await over;
+    idle.push(raw);
+  }
   // whoever takes nothing from then on is cut off by the same time-out
   const stalled = await RawClient.connect(port);
   stalled.socket.pause();
   over = undefined;
-  stalled.head('GET / HTTP/1.1', 'Host: x');
+  stalled.head('GET /bytes HTTP/1.1', 'Host: x');
   await until(() => over !== undefined);
   await over;
   await manyTurns();
-  t.equal(raw.closed, false);
+  t.same(
+    idle.map(({ closed }) => closed),
+    [false, false, false],
+  );
 });
 
 t.test('a body that a parser had read before is passed on as it left it', async (t) => {
@@ -677,6 +743,31 @@ t.test('a handler that does not read on holds its client back', async (t) => {
   t.ok(socket.bytesRead < 1024 * 1024, `${socket.bytesRead} bytes were taken from the socket`);
   gate.resolve();
   t.match(await raw.end(), new RegExp(`${size} bytes$`), 'and all of it arrives when the handler reads');
+});
+
+t.test('over HTTP/2 too, where there is no reason phrase', async (t) => {
+  const warnings: string[] = [];
+  const onWarning = ({ message }: Error) => void warnings.push(message);
+  process.on('warning', onWarning);
+  t.teardown(() => process.off('warning', onWarning));
+  const answer = handler(() => ({ ...text(400, 'body'), statusText: 'File already exists' }));
+  const server = http2.createServer(toNodeListener(answer) as never);
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const session = http2.connect(`http://127.0.0.1:${(server.address() as { port: number }).port}`);
+  t.teardown(() => {
+    session.destroy();
+    server.close();
+  });
+  const stream = session.request({ ':path': '/' });
+  const [headers] = (await within(once(stream, 'response'), 'an answer')) as [http2.IncomingHttpHeaders];
+  t.equal(headers[':status'], 400);
+  let body = '';
+  for await (const chunk of stream) body += chunk;
+  t.equal(body, 'body');
+  await manyTurns();
+  t.same(warnings, []);
 });
 
 t.test('a reason phrase is one line of printable ASCII, whatever a protocol sets', async (t) => {

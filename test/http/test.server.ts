@@ -163,6 +163,18 @@ t.test('what comes after a refusal does not take it back', async (t) => {
   t.match(String(socket.read()), /^HTTP\/1\.1 400 /);
 });
 
+t.test('a client that does not close its side after a refusal is cut off', async (t) => {
+  const timers: (() => void)[] = [];
+  const { setTimeout: real } = globalThis;
+  const socket = new PassThrough();
+  globalThis.setTimeout = ((callback: () => void) => timers.push(callback)) as never;
+  answerClientError(new Error('nonsense'), socket, []);
+  globalThis.setTimeout = real;
+  t.equal(socket.destroyed, false, 'the answer gets some time');
+  for (const expire of timers) expire();
+  t.equal(socket.destroyed, true);
+});
+
 t.test('a parse error does not write into an answer that is under way', async (t) => {
   const more = deferred();
   async function* slowly() {

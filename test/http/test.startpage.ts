@@ -74,7 +74,11 @@ t.test('no browser guesses that an answer of the host is a page', async (t) => {
     ['/npm/nothing', {}, 404],
   ];
   for (const [path, options, status] of cases) {
-    t.match(await ask(port, path, options), { status, headers: { 'x-content-type-options': 'nosniff' } }, path);
+    const { status: told, headers } = await ask(port, path, options);
+    t.equal(told, status, path);
+    t.equal(headers['x-content-type-options'], 'nosniff', path);
+    const isOfHost = path === '/' || path === '/-/health';
+    if (isOfHost) t.equal(headers['cache-control'], 'no-store', `${path}: no cache answers in its place`);
   }
 });
 

@@ -284,7 +284,7 @@ t.test('npm login on the web', async (t) => {
   });
   t.match(page.text, /<form method="post">/);
   const waiting = await anon.get(local(doneUrl));
-  t.match(waiting, { status: 202, headers: { 'Retry-After': /^\d+$/ } });
+  t.match(waiting, { status: 202, headers: { 'Retry-After': /^\d+$/, 'Cache-Control': 'no-store' } });
 
   const wrong = await anon.post(local(loginUrl), form('ann', 'wrong'));
   t.equal(wrong.status, 401);
@@ -311,6 +311,7 @@ t.test('npm login on the web', async (t) => {
   t.equal((await anon.send('HEAD', local(doneUrl))).status, 202);
   const answers = await Promise.all([1, 2, 3].map(() => anon.get(local(doneUrl))));
   t.same(answers.map(({ status }) => status).sort(), [200, 404, 404], 'once');
+  for (const { status, headers } of answers) t.equal(headers['Cache-Control'], 'no-store', `${status}: it is a token`);
   const token = answers.find(({ status }) => status === 200)?.json().token as string;
   t.same((await new Actor(registry, token).get('/-/whoami')).json(), { username: 'ann' });
   t.match(await everything(), [/^npm\/logins\//], 'that it was used, until it ends');
@@ -384,9 +385,17 @@ t.test('wherever npm asks for a password, the address that floods is refused and
         authorization: `Bearer ${writer.token}`,
       }),
   ];
+  const { users } = registry.getAuthManager();
+  await users.create({ username: 'eve', password: PASSWORD });
+  const eve = await registry.getAuthManager().createNpmToken('eve');
+  ways.push((ip, old) =>
+    ask(ip, 'POST', '/npm/-/npm/v1/user', JSON.stringify({ password: { old, new: 'another one' } }), {
+      authorization: `Bearer ${eve}`,
+    }),
+  );
   for (const [index, way] of ways.entries()) {
     const [bad, good] = [`192.0.2.${index}`, `198.51.100.${index}`];
-    for (let n = 0; n < 10; n++) t.equal((await way(bad, `wrong ${n}`)).status, 401);
+    for (let n = 0; n < 10; n++) t.match((await way(bad, `wrong ${n}`)).status, index === 3 ? 403 : 401);
     const refused = await way(bad, 'wrong');
     t.equal(refused.status, 429);
     t.match(refused.headers, { 'Retry-After': /^\d+$/ });

@@ -142,6 +142,15 @@ t.test('if the key is lost there is a new one, and what the old one signed is si
   t.ok(isGood(keys, 'a', '1.0.0', (await anon.packument('a')).versions['1.0.0']!.dist));
 });
 
+t.test('a key that is damaged is an error: what was signed is not served as if it never had been', async (t) => {
+  const storage = { directory: await temporaryFolder(t) };
+  const before = await world(t, storage);
+  await before.writer.publish('a', '1.0.0');
+  await before.registry.getStorage().update(signingKeysKey, () => ({ keys: [] }));
+  const { anon } = await world(t, storage);
+  for (const path of ['/a', '/a/1.0.0', '/-/npm/v1/keys']) t.equal((await anon.get(path)).status, 500, path);
+});
+
 t.test('keys that were replaced are still shown, so that what they signed can be verified', async (t) => {
   const storage = { directory: await temporaryFolder(t) };
   const before = await world(t, storage);

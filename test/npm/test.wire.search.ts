@@ -283,6 +283,9 @@ t.test('the login page trusts nobody', async (t) => {
     [{ origin: 'https://npm.example.org' }, true],
     [{ origin: 'https://evil.example.org' }, false],
     [{ origin: 'null' }, false],
+    // a proxy that passes its own host on
+    [{ host: 'inside:5000', origin: 'https://npm.example.org' }, true],
+    [{ host: 'inside:5000', origin: 'http://npm.example.org' }, false],
   ];
   for (const [headers, own] of cases) t.equal(isOwnForm({ host, publicUrl, ...headers }), own, JSON.stringify(headers));
 });

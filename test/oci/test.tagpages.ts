@@ -19,6 +19,7 @@ import { problemsOf } from '../support/oci/stored.js';
 import { temporaryFolder } from '../support/registry.js';
 import { FaultObjectStore, type IFault } from '../support/store/fault-objectstore.js';
 import { MemoryObjectStore } from '../support/store/memory-objectstore.js';
+import { Gate } from '../support/store/objectstore-directory.js';
 
 type TTags = TPaged<ITagPage>;
 
@@ -336,4 +337,31 @@ t.test('a sealed page that could not be removed is not believed when its tags ha
   t.same((left?.value as ITagPage | undefined)?.names.length, MAX_TAGS_OF_PAGE + 1, 'it is still there');
   t.same((await admin.get(`/a/manifests/${nameOf(5)}`)).bytes, two.bytes);
   t.same((await admin.get(`/a/manifests/${nameOf(6)}`)).bytes, one.bytes);
+});
+
+t.test('a slow process does not bring back a page that was divided again: a tag put there would be lost', async (t) => {
+  const inner = new MemoryObjectStore();
+  const storage = new RegistryStorage(inner);
+  await full['a page']?.(storage);
+  const slow = new FaultObjectStore(inner);
+  const gate = new Gate();
+  let page = '';
+  slow.before = async ({ verb, key }) => {
+    if (verb !== 'put' || !key.startsWith('oci/tagpages/') || !key.endsWith(':0.json')) return;
+    // the first put seals the page, the next one makes the first of those in its place
+    if (page === '') page = key;
+    else if (key !== page) await gate.pass();
+  };
+  const sealing = point(new RepositoryTags(new RegistryStorage(slow), 'a'), 'tag-000000x');
+  await gate.arrived;
+  const others = new RepositoryTags(storage, 'a');
+  await point(others, 'tag-000001x');
+  const late = new RepositoryTags(new RegistryStorage(inner), 'a');
+  t.ok(await late.exists(), 'a third process reads which pages there are');
+  for (let number = 0; number <= MAX_TAGS_OF_PAGE; number++) await point(others, `tag-000002x${nameOf(number)}`);
+  gate.open();
+  await sealing;
+  await point(late, 'tag-000000y');
+  const tags = new Set(await allOf(new RegistryStorage(inner)));
+  for (const tag of ['tag-000000x', 'tag-000000y', 'tag-000001x']) t.ok(tags.has(tag), tag);
 });

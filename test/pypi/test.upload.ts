@@ -228,6 +228,16 @@ t.test('attestations are stored, and announced over https only', async (t) => {
   const other = wheel('demo', '2.0');
   const wrong = await writer.upload(other, { attestations: JSON.stringify(attestations) });
   t.match(wrong, { status: 400, text: /its subject has another sha256/ });
+  const [own] = [attestationOf(other)] as [{ envelope: { statement: string } }];
+  const statement = JSON.parse(Buffer.from(own.envelope.statement, 'base64').toString());
+  statement.subject.push({ name: 'more', digest: { sha256: hex('sha256', 'more') } });
+  own.envelope.statement = Buffer.from(JSON.stringify(statement)).toString('base64');
+  const shared = await writer.upload(other, { attestations: JSON.stringify([own]) });
+  t.match(shared, { status: 400, text: /about another file/ }, 'a statement about two files');
+  const many = (count: number) => JSON.stringify(Array(count).fill(attestationOf(other)));
+  t.match(await writer.upload(other, { attestations: many(17) }), { status: 400, text: /at most 16 attestations/ });
+  t.match(await writer.upload(wheel('demo', '3.0'), { attestations: '[]' }), { status: 200 }, 'a list of none');
+  t.notOk((await stored()).some((key) => key.includes('3.0') && key.endsWith('.attestations')));
   await writer.upload(other);
   t.notOk('provenance' in ((await anon.page('demo')).files[1] as object));
   t.equal((await anon.get(`/pypi/integrity/demo/2.0/${other.filename}/provenance`)).status, 404);

@@ -3,6 +3,9 @@ import t from 'tap';
 import { runtimeSuite } from '../suites/runtime.suite.js';
 import { run } from '../support/client/run.js';
 import { temporaryFolder } from '../support/registry.js';
+import { configOf } from '../support/tokenstores/interfaces.js';
+import { startPostgres } from '../support/tokenstores/postgres-server.js';
+import { startRedis } from '../support/tokenstores/redis-server.js';
 import { findTool, type TToolName } from '../support/tools.js';
 
 const script = (name: string): string => new URL(`serve.${name}.mjs`, import.meta.url).pathname;
@@ -22,6 +25,39 @@ for (const [title, name, args] of others) {
   } else {
     t.test(title, { skip: `${name} is not installed` }, async () => {});
   }
+}
+
+const tokensScript = new URL('tokens.mjs', import.meta.url).pathname;
+const runtimes: [title: string, tool: TToolName | null, args: string[]][] = [
+  ['Node 20', null, [tokensScript]],
+  ['Node 22', 'node-22', [tokensScript]],
+  ['Deno', 'deno', [...deno, tokensScript]],
+  ['Bun', 'bun', ['--no-install', tokensScript]],
+];
+for (const start of [startRedis, startPostgres]) {
+  t.test(`tokens in ${start === startRedis ? 'Redis' : 'PostgreSQL'}, in each runtime`, async (t) => {
+    const server = await start();
+    if (!server) return t.pass('not run', { skip: 'the server is not installed' });
+    t.teardown(() => server.stop());
+    for (const [title, name, args] of runtimes) {
+      const tool = name === null ? { command: [process.execPath] } : findTool(name);
+      if (!tool) {
+        t.pass(title, { skip: `${name} is not installed` });
+        continue;
+      }
+      const folder = await temporaryFolder(t);
+      const tokens = JSON.stringify(configOf(server.kind, await server.fresh()));
+      const env = {
+        ...process.env,
+        NODE_OPTIONS: '',
+        DENO_DIR: join(folder, 'deno'),
+        RUNTIME_DATA: folder,
+        TOKENS: tokens,
+      };
+      const { stdout } = await run([...tool.command, ...args], { cwd: folder, env });
+      t.equal(stdout, '["ann",null] 1\n', title);
+    }
+  });
 }
 
 const denoTool = findTool('deno');

@@ -87,6 +87,14 @@ export const bodiesScenes = async (bench: Bench): Promise<void> => {
         await refuses(t, 'invalid', put, `${sent} bytes where ${said} were said`);
       }
     }
+    for (const said of [9, 11]) {
+      await refuses(
+        t,
+        'invalid',
+        store.put(`${at}new`, bytesOf(10), { size: said }),
+        `10 bytes where ${said} were said`,
+      );
+    }
     let told = false;
     const source = streamOf(20 * MIB, {
       onCancel: () => {

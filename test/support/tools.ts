@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
@@ -28,6 +28,8 @@ export type TToolName =
   | 'verdaccio'
   | 'versitygw'
   | 'minio'
+  | 'redis-server'
+  | 'postgres'
   | 'crane'
   | 'oras'
   | 'regctl'
@@ -49,6 +51,16 @@ export type TToolName =
   | 'dxf'
   | 'oras-py'
   | 'mvn'
+  | 'maven-3.9'
+  | 'maven-3.10'
+  | 'maven-4'
+  | 'maven-warm'
+  | 'sbt'
+  | 'sbt-warm'
+  | 'coursier'
+  | 'lein'
+  | 'ivy'
+  | 'gradle'
   | 'nginx'
   | 'pip'
   | 'uv'
@@ -109,6 +121,9 @@ const layouts: Record<TToolName, IToolLayout> = {
   verdaccio: npmTool('verdaccio', 'verdaccio/bin/verdaccio', 'node-22'),
   versitygw: { file: 'versitygw', onPath: 'versitygw' },
   minio: { file: 'minio', onPath: 'minio' },
+  'redis-server': { file: 'bin/redis-server', onPath: 'redis-server' },
+  // beside it is initdb
+  postgres: { file: 'bin/postgres', onPath: 'postgres' },
   crane: { file: 'crane', onPath: 'crane' },
   oras: { file: 'oras', onPath: 'oras' },
   regctl: { file: 'regctl', onPath: 'regctl' },
@@ -133,6 +148,18 @@ const layouts: Record<TToolName, IToolLayout> = {
   // the interpreter that has the library
   'oras-py': { folder: 'oci-python', file: 'bin/python' },
   mvn: { file: 'bin/mvn', onPath: 'mvn' },
+  'maven-3.9': { file: 'bin/mvn' },
+  'maven-3.10': { file: 'bin/mvn' },
+  'maven-4': { file: 'bin/mvn' },
+  // folders with what the others would have to download: no programs
+  'maven-warm': { file: 'repository' },
+  'sbt-warm': { file: 'boot' },
+  // folders of jars
+  sbt: { file: 'lib' },
+  coursier: { file: 'lib' },
+  ivy: { file: 'usr/share/java/ivy.jar' },
+  lein: { file: 'bin/lein', onPath: 'lein' },
+  gradle: { file: 'bin/gradle', onPath: 'gradle' },
   // its folder has rustc too
   cargo: { file: 'toolchain/bin/cargo' },
   nginx: { file: 'usr/sbin/nginx', onPath: 'nginx' },
@@ -174,8 +201,16 @@ const isProgram = (path: string): boolean => {
   }
 };
 
+/** Where Debian puts the programs of PostgreSQL, the newest version first. */
+const postgresqlFolders = (): string[] => {
+  const versions = '/usr/lib/postgresql';
+  if (!existsSync(versions)) return [];
+  const newestFirst = readdirSync(versions).sort((a, b) => Number(b) - Number(a));
+  return newestFirst.map((version) => join(versions, version, 'bin'));
+};
+
 const onPath = (program: string): string | undefined => {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), join(homedir(), 'go', 'bin')];
+  const folders = [...(process.env.PATH ?? '').split(delimiter), join(homedir(), 'go', 'bin'), ...postgresqlFolders()];
   return folders
     .filter(Boolean)
     .map((folder) => join(folder, program))

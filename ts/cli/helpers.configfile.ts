@@ -2,8 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { isObject } from '../config/helpers.building.js';
 import { problemsOf } from '../config/helpers.problems.js';
-import { createTokenStore } from '../core/auth/tokenstores/create.js';
-import { ConfigError } from '../core/classes.configerror.js';
+import type { ConfigError } from '../core/classes.configerror.js';
 import { CommandError, type TEnvironment } from './helpers.commandline.js';
 import { fileSchema, type TFileConfig } from './helpers.fileschema.js';
 import { substitute } from './helpers.substitution.js';
@@ -18,19 +17,6 @@ const parseJson = (text: string, file: string): unknown => {
     const line = position === undefined ? '' : ` (line ${text.slice(0, Number(position)).split('\n').length})`;
     throw new CommandError(`${file} is not valid JSON${line}`);
   }
-};
-
-/** Problems of a valid configuration that `init()` would refuse. */
-const unserved = (config: TFileConfig): ConfigError[] => {
-  const problems: ConfigError[] = [];
-  try {
-    if (config.auth?.tokenStore)
-      createTokenStore(config.auth.tokenStore, { for: 'the check of its kind only' } as never);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    problems.push(error);
-  }
-  return problems;
 };
 
 export interface IReadConfig {
@@ -58,7 +44,6 @@ export const readConfigFile = async (file: string, env: TEnvironment): Promise<I
   const named = new Set(problems.map(({ field }) => field));
   // a text whose variable is missing has one problem, not two
   problems.push(...problemsOf(fileSchema, config).filter(({ field }) => !named.has(field)));
-  if (problems.length === 0) problems.push(...unserved(config));
   return { config: problems.length === 0 ? withPlaces(config, dirname(file)) : config, problems };
 };
 

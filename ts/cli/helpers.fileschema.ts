@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { auth } from '../config/helpers.authschema.js';
+import { authOfFiles } from '../config/helpers.authschema.js';
 import { maybe, nonEmptyText, refuse, strict } from '../config/helpers.building.js';
 import { codeSettings, settings } from '../config/helpers.schema.js';
 import type { IAuthConfig } from '../core/auth/interfaces.auth.js';
@@ -40,7 +40,7 @@ const fileEntries = {
   ...settings,
   ...serveSettings,
   storage: maybe(settings.storage),
-  auth: maybe(v.partial(auth)),
+  auth: maybe(authOfFiles),
 };
 
 /** The schema of a configuration file without settings that are code, for people and editors. */

@@ -42,3 +42,9 @@ export const maybe = <T extends TSchema>(schema: T) => v.optional(schema);
 
 /** A field that always has this problem. */
 export const refuse = (problem: string) => v.custom<never>(() => false, problem);
+
+/** Where a check of several fields reports the one that is missing. */
+export const placeOf = (object: unknown, field: string) =>
+  [{ type: 'object', origin: 'key', input: object as Record<string, unknown>, key: field, value: undefined }] as [
+    v.ObjectPathItem,
+  ];

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { IS3StorageConfig } from '../core/objectstore/s3/interfaces.s3config.js';
 import type { IDirectoryStorageConfig, IObjectStoreConfig } from '../interfaces.config.js';
-import { flag, isObject, maybe, nonEmptyText, refuse, strict, text } from './helpers.building.js';
+import { flag, isObject, maybe, nonEmptyText, placeOf, refuse, strict, text } from './helpers.building.js';
 import { objectStore } from './helpers.codeschema.js';
 
 const s3 = v.pipe(
@@ -28,15 +28,7 @@ const s3 = v.pipe(
     const [present, missing] = accessKey ? ['accessKey', 'accessSecret'] : ['accessSecret', 'accessKey'];
     addIssue({
       message: `is missing: give it with ${present}, or neither for the credential chain`,
-      path: [
-        {
-          type: 'object',
-          origin: 'key',
-          input: dataset.value as Record<string, unknown>,
-          key: missing,
-          value: undefined,
-        },
-      ],
+      path: placeOf(dataset.value, missing),
     });
   }),
 );

@@ -19,7 +19,7 @@ import type {
 } from './auth/interfaces.auth.js';
 import { SessionTokens } from './auth/sessions/classes.sessiontokens.js';
 import type { IIssuedSessionToken, ISessionClaims, ISessionFormat } from './auth/sessions/interfaces.sessions.js';
-import { createTokenStore } from './auth/tokenstores/create.js';
+import { createTokenStore } from './auth/tokenstores/helpers.createstore.js';
 import type { ITokenStore } from './auth/tokenstores/interfaces.tokenstore.js';
 import { ConfigError } from './classes.configerror.js';
 import { RegistryError } from './classes.registryerror.js';
@@ -60,7 +60,7 @@ export class AuthManager {
     this.#config = config;
     this.#logger = logger;
     this.#now = now;
-    const store = createTokenStore(config.tokenStore, storage);
+    const store = createTokenStore(config, { storage, now });
     this.#store = store;
     const callers = new CallerMemory(() => now().getTime());
     this.#callers = callers;
@@ -75,7 +75,7 @@ export class AuthManager {
     this.#verifier = new Verifier({ config, provider, own, sessions: this.#sessions, callers, now });
   }
 
-  /** @throws ConfigError if this release does not have the token store */
+  /** @throws ConfigError if the package of the token store is not installed */
   public async init(): Promise<void> {
     if (this.#config.jwtSecret.length < SHORT_SECRET) {
       this.#logger?.warn(`config.auth.jwtSecret is shorter than ${SHORT_SECRET} characters: fit for tests only`);

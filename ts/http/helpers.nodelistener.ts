@@ -130,8 +130,7 @@ export const toNodeListener = (registry: IRequestHandler, options: INodeListener
     const exchange: IExchange = { request, response, incoming, idleTimeoutMs };
     try {
       const body = incoming ?? parsedBody(request);
-      const sending = sendResponse(exchange, await registry.handleRequest(contextOf(request, target, body, gone)));
-      if (sending) await sending;
+      await sendResponse(exchange, await registry.handleRequest(contextOf(request, target, body, gone)));
     } catch (error) {
       breakOff(exchange, error);
     }

@@ -24,7 +24,7 @@ export const worldOf = async (protocol: string): Promise<IBenchWorld> =>
 const build = async ({ protocol, directory, packages }: IBuildJob): Promise<IBuildResult> => {
   const begun = performance.now();
   await withoutSync();
-  const { about, sample } = await worldOf(protocol);
+  const { about, sample, sampleName = sample } = await worldOf(protocol);
   const plain = await openStore({ directory });
   await plain.init?.();
   const store = new GrowthStore(plain);
@@ -39,7 +39,7 @@ const build = async ({ protocol, directory, packages }: IBuildJob): Promise<IBui
   const token = await registry.getAuthManager().createToken('bench', protocol);
   const send = sender(registry, (about.credential ?? ((text) => ({ authorization: `Bearer ${text}` })))(token));
   const samples = await sampleOf(store, `${protocol}/`, async () => {
-    const { status, text } = await send(await about.publish(sample, about.version(1)));
+    const { status, text } = await send(await about.publish(sampleName, about.version(1)));
     if (status >= 300) throw new Error(`the sample was not published: ${status} ${text}`);
   });
   // listings are rebuilt from the documents

@@ -5,6 +5,8 @@ export interface IBenchWorld {
   about: IProtocolDescription;
   /** a name that occurs nowhere else in what is stored for it: copies replace it; digits behind it are a name too */
   sample: string;
+  /** the whole name that the sample is part of, if what is stored does not have that in one piece */
+  sampleName?: string;
   /**
    * The upload of an artifact of about this size, which does not get smaller by compression, and its bytes; with its
    * path if that has a digest of the bytes in it.

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { Permissions } from '../../../ts/core/auth/classes.permissions.js';
-import { createTokenStore } from '../../../ts/core/auth/tokenstores/create.js';
+import { MemoryTokenStore } from '../../../ts/core/auth/tokenstores/classes.memorytokenstore.js';
 import {
   DefaultAuthProvider,
   type IAuthProvider,
@@ -100,7 +100,7 @@ class DecidesAgain extends DecidesAfterBulk {
 
 const optionsOf = () => {
   const storage = new RegistryStorage(new MemoryObjectStore());
-  return { storage, tokens: createTokenStore('memory', storage), now: () => new Date() };
+  return { storage, tokens: new MemoryTokenStore(), now: () => new Date() };
 };
 /** whose users may do everything, and anybody may read, unless a subclass decides otherwise */
 const generous = { ...auth, users: usersWith(() => ['*:*:*:*']) };

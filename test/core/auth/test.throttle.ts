@@ -1,6 +1,6 @@
 import t from 'tap';
 import { PasswordThrottle } from '../../../ts/core/auth/passwords/classes.passwordthrottle.js';
-import { createTokenStore } from '../../../ts/core/auth/tokenstores/create.js';
+import { MemoryTokenStore } from '../../../ts/core/auth/tokenstores/classes.memorytokenstore.js';
 import { callerAddress } from '../../../ts/core/pipeline/helpers.http.js';
 import { DefaultAuthProvider, RegistryStorage } from '../../../ts/index.js';
 import { Clock, failure, SECRET, startAuth } from '../../support/auth.js';
@@ -377,7 +377,7 @@ t.test(
     const clock = new Clock();
     const storage = new RegistryStorage(new MemoryObjectStore());
     const config = { jwtSecret: SECRET, tokenStore: 'memory' } as const;
-    const tokens = createTokenStore('memory', storage);
+    const tokens = new MemoryTokenStore();
     const provider = new Directory(config, { storage, tokens, now: clock.now });
     const { auth } = await startAuth({ provider, clock });
     const log = (password: string, from: string) => failure(auth.authenticate({ username: 'ann', password, from }));

@@ -43,6 +43,34 @@ t.test('chores come again, also after a failure, and never two of one kind at on
   t.equal(runs, before, 'nothing is begun after stop');
 });
 
+t.test('a chore that is done comes again when it is due, and one that failed much sooner', async (t) => {
+  const DAY = 24 * 60 * 60_000;
+  const pauses: number[] = [];
+  const { setTimeout: real } = globalThis;
+  t.teardown(() => void Object.assign(globalThis, { setTimeout: real }));
+  for (const fails of [false, true]) {
+    const housekeeper = new Housekeeper(logTo([]), alone(), { firstLookMs: 1, stopMs: 1 });
+    const work = async () => {
+      Object.assign(globalThis, {
+        setTimeout: (callback: () => void, ms: number) => {
+          pauses.push(ms);
+          return real(callback, DAY).unref();
+        },
+      });
+      if (fails) throw new Error('no');
+      return undefined;
+    };
+    const before = pauses.length;
+    housekeeper.add({ name: 'Sweeping', everyMs: 30 * 60_000, work });
+    while (pauses.length === before) await new Promise((resolve) => setImmediate(resolve));
+    Object.assign(globalThis, { setTimeout: real });
+    await housekeeper.stop();
+  }
+  const [done, failed] = pauses as [number, number];
+  t.ok(done > 25 * 60_000 && done < 35 * 60_000, `${done} ms after a success`);
+  t.ok(failed < 15 * 60_000, `${failed} ms after a failure`);
+});
+
 t.test('stop aborts a chore that runs, gives its turn back and does not wait for the work to end', async (t) => {
   const lines: string[] = [];
   const ended: boolean[] = [];

@@ -10,6 +10,14 @@ import { makeDirectory, openStore, textOf } from '../../support/store/objectstor
 const damages: [string, (file: string) => Promise<void>][] = [
   ['is empty', (file) => truncate(file, 0)],
   ['is cut off in its header', (file) => truncate(file, 40)],
+  [
+    'says that its content begins within its header',
+    async (file) => writeFile(file, (await readFile(file, 'latin1')).replace(/^sreg1 \d+/, 'sreg1 000000008')),
+  ],
+  [
+    'has a header without a size',
+    async (file) => writeFile(file, (await readFile(file, 'latin1')).replace('"size":', '"sixe":')),
+  ],
   ['holds other bytes', (file) => writeFile(file, 'no object of this store')],
   [
     'is the file of another key',

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { getEventListeners } from 'node:events';
 import { readdir, readFile, rename, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -200,4 +201,114 @@ t.test('a version that another writer has claimed is refused at once, and waits 
   t.equal(await store.sweep(ANY_AGE), 1);
   await put();
   t.equal(await textOf(store, 'key'), 'y');
+});
+
+t.test('a caller that leaves while the last bytes are written gets no object', async (t) => {
+  const gate = { current: new Gate() };
+  let isHeld = false;
+  const { directory, store } = await setUp(t, {
+    writev: async (fd, chunks, position) => {
+      if (isHeld) await gate.current.pass();
+      await nodeFiles.writev(fd, chunks, position);
+    },
+  });
+  for (const key of ['a', 'b']) await store.put(key, Buffer.alloc(200 * KIB, key), { immutable });
+  isHeld = true;
+  const writes: Record<string, (signal: AbortSignal) => Promise<unknown>> = {
+    put: (signal) => store.put('key', streamOf(200 * KIB), { immutable, signal }),
+    compose: (signal) => store.compose('key', ['a', 'b'], { immutable, signal }),
+  };
+  for (const [name, write] of Object.entries(writes)) {
+    gate.current = new Gate();
+    const abort = new AbortController();
+    const writing = write(abort.signal);
+    await gate.current.arrived;
+    abort.abort(new Error('the client is gone'));
+    gate.current.open();
+    await t.rejects(writing, /client is gone/, name);
+    t.equal(await store.head('key'), null, name);
+    t.same(await readdir(join(directory, 'tmp')), [], name);
+  }
+});
+
+t.test('a signal is not held on to by what has ended', async (t) => {
+  const { store } = await setUp(t);
+  const { signal } = new AbortController();
+  for (const size of [100, 300 * KIB]) {
+    await store.put('key', streamOf(size), { signal });
+    await t.rejects(store.put('key', streamOf(size, { failAt: size / 2 }), { signal }));
+    const found = await store.get('key', { signal });
+    if (found && found !== 'notModified') t.equal((await readAll(found.body)).length, size);
+  }
+  t.equal(getEventListeners(signal, 'abort').length, 0);
+});
+
+t.test('a key that was deleted and written anew has another version in a scan', async (t) => {
+  const { store } = await setUp(t);
+  const versions = async () => {
+    const found: (string | undefined)[] = [];
+    for await (const { version } of store.scan({ prefix: '', versionOf: () => true })) found.push(version);
+    return found;
+  };
+  await store.put('doc', Buffer.from('1'));
+  const before = await versions();
+  t.type(before[0], 'string');
+  const { now } = Date;
+  t.teardown(() => {
+    Date.now = now;
+  });
+  Date.now = () => now() - 60_000;
+  await store.delete('doc');
+  Date.now = now;
+  t.equal(await store.head('doc'), null);
+  t.same(await versions(), [], 'its remains are gone');
+  await store.put('doc', Buffer.from('2'));
+  t.not((await versions())[0], before[0]);
+});
+
+t.test('what a caller does to the metadata that it got changes nothing for others', async (t) => {
+  const { store } = await setUp(t);
+  await store.put('key', Buffer.from('x'), { metadata: { note: 'as stored' } });
+  for (let times = 0; times < 2; times++) {
+    const { metadata = {} } = (await store.head('key'))!;
+    t.same(metadata, { note: 'as stored' });
+    metadata.note = 'changed';
+  }
+});
+
+t.test('a delete of what is deleted writes nothing', async (t) => {
+  const { directory, store } = await setUp(t);
+  await store.put('doc', Buffer.from('x'));
+  await store.delete('doc');
+  const names = await readdir(join(directory, 'objects/doc='));
+  await store.delete('doc');
+  t.same(await readdir(join(directory, 'objects/doc=')), names);
+});
+
+t.test('a system that says of a directory that it must not be unlinked: the document is deleted', async (t) => {
+  const { directory, store } = await setUp(t, {
+    unlink: async (path) => {
+      // macOS; Linux says EISDIR
+      if (path.endsWith('/doc=')) throw Object.assign(new Error('EPERM'), { code: 'EPERM' });
+      await nodeFiles.unlink(path);
+    },
+  });
+  await store.put('doc', Buffer.from('x'));
+  await store.delete('doc', { repeatable: true });
+  t.equal(await (await openStore(directory)).head('doc'), null);
+});
+
+t.test('folders that became empty go although another process has removed the lowest one', async (t) => {
+  const directory = await makeDirectory(t);
+  let isRaced = true;
+  const store = await openStore(directory, {
+    rmdir: async (path) => {
+      if (isRaced) await nodeFiles.rmdir(path);
+      isRaced = false;
+      await nodeFiles.rmdir(path);
+    },
+  });
+  await store.put('a/b/c/key', Buffer.from('x'), { immutable });
+  await store.delete('a/b/c/key');
+  t.same(await readdir(join(directory, 'objects')), []);
 });

@@ -244,3 +244,42 @@ t.test('a new storage directory is ready when the names of its folders are durab
   gate.open();
   t.equal(await opening, 'ready');
 });
+
+t.test('an intermediate result costs no sync', async (t) => {
+  const { store, during } = await watched(t);
+  await store.put('staging/0', bytesOf(10), { immutable: true, temporary: true });
+  for (const size of [10, LARGE]) {
+    const put = () => store.put(`staging/${size}`, streamOf(size), { immutable: true, temporary: true });
+    t.notOk((await during(put)).some((call) => call.startsWith('sync')));
+  }
+});
+
+t.test('a sync that fails is not the answer to a change that came while it was under way', async (t) => {
+  const gate = new Gate();
+  let isHeld = false;
+  const { store, calls } = await watched(t, {
+    fsync: async (fd) => {
+      if (!isHeld) return nodeFiles.fsync(fd);
+      await gate.pass();
+      if (isHeld) {
+        isHeld = false;
+        // a real error, so that it looks as in life: this one cannot be synced
+        const none = await nodeFiles.open('/dev/null', 'r');
+        await nodeFiles.fsync(none).finally(() => nodeFiles.release(none));
+      }
+    },
+  });
+  for (const key of ['f/0', 'f/1', 'f/2']) await store.put(key, bytesOf(10), { immutable: true });
+  calls.length = 0;
+  isHeld = true;
+  const first = store.delete('f/0');
+  await gate.arrived;
+  const second = store.delete('f/1');
+  for (let tries = 0; !calls.includes('unlink objects/f/1=') && tries < 1000; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  for (let n = 0; n < 5; n++) await store.head(`z/${n}`);
+  gate.open();
+  await t.rejects(first, { kind: 'outcomeUnknown' } as never);
+  await t.resolves(second, 'it has a sync of its own');
+});

@@ -137,3 +137,25 @@ t.test('a server that honours one of the two conditions has no conditional write
     await store.destroy();
   }
 });
+
+t.test(
+  'a refusal without an error document may come from a proxy that has passed the write on: it is in doubt',
+  async (t) => {
+    const { server, store } = await setUp(t);
+    server.intercept(({ method }) => (method === 'PUT' ? { status: 403, html: '<h1>Forbidden</h1>' } : undefined));
+    await t.rejects(store.put('key', Buffer.from('x'), { ifNoneMatch: '*' }), ofKind('outcomeUnknown'));
+    const bySdk = server.seen.filter(
+      ({ method, key, headers }) => method === 'PUT' && key === 'key' && headers['user-agent'] !== 'smartregistry',
+    );
+    t.equal(bySdk.length, 0, 'it is not handed to the SDK, which would send it once more');
+  },
+);
+
+t.test('metadata that another program wrote and did not encode are read as they are', async (t) => {
+  const { server, store } = await setUp(t);
+  const headers = { 'x-amz-meta-note': '100%', 'x-amz-meta-write-id': '%zz' };
+  server.objects.set('key', { bytes: Buffer.from('x'), headers });
+  t.same((await store.head('key'))?.metadata, { note: '100%', 'write-id': '%zz' });
+  const object = await store.get('key');
+  t.ok(object && object !== 'notModified');
+});

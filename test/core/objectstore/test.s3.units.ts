@@ -44,7 +44,10 @@ t.test('settings', async (t) => {
     [{ bucketName: '' }, /config\.storage\.bucketName/],
     [{ accessSecret: undefined }, /config\.storage\.accessSecret is missing/],
     [{ accessKey: '' }, /config\.storage\.accessKey is missing/],
+    [{ endpoint: 'https://s3.example.com?x=1' }, /config\.storage\.endpoint must not have a path/],
     [{ port: 'seven' }, /config\.storage\.port/],
+    [{ port: 0 }, /config\.storage\.port/],
+    [{ port: 65_536 }, /config\.storage\.port/],
     [{ directoryPath: '../up' }, /config\.storage\.directoryPath/],
   ];
   for (const [config, message] of wrong) {

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
 import { DefaultAuthProvider } from '../../../ts/core/auth/classes.defaultauthprovider.js';
-import { createTokenStore } from '../../../ts/core/auth/tokenstores/create.js';
+import { MemoryTokenStore } from '../../../ts/core/auth/tokenstores/classes.memorytokenstore.js';
 import { AuthManager } from '../../../ts/core/classes.authmanager.js';
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
 import { AnswerCache } from '../../../ts/core/pipeline/serving/classes.answercache.js';
@@ -386,7 +386,7 @@ t.test('a provider that extends the default one is asked each time', async (t) =
   const storage = new RegistryStorage(new MemoryObjectStore());
   const config = { jwtSecret: 'x'.repeat(40), tokenStore: 'memory' } as const;
   class Mine extends DefaultAuthProvider {}
-  const tokens = createTokenStore('memory', storage);
+  const tokens = new MemoryTokenStore();
   const provider = new Mine(config, { storage, tokens, now: () => new Date() });
   const [mine, own] = [new AuthManager(config, { storage, provider }), new AuthManager(config, { storage })];
   for (const auth of [mine, own]) {
@@ -457,6 +457,26 @@ t.test('memory is bounded: long requests are not kept, and old ones make room', 
   for (let i = 0; i < 5000; i++) answers.keep(`/${i}`, basis);
   t.equal(find('/4999')?.status, 200);
   t.equal(find('/0'), undefined, 'the oldest went');
+  let now = 0;
+  const aging = new AnswerCache(store, renders, () => now);
+  const variant = (language: string, validUntil: number) => ({
+    ...basis,
+    validUntil,
+    headers: [['accept-language', language]] as [string, string][],
+  });
+  const findIn = (language: string) =>
+    aging.find(
+      { method: 'GET', path: '/a', query: {}, headers: { 'accept-language': language } },
+      '/a',
+      () => undefined,
+    );
+  aging.keep('/a', variant('lasting', 1000));
+  for (let i = 0; i < 7; i++) aging.keep('/a', variant(`brief${i}`, 10));
+  now = 10;
+  t.equal(findIn('brief0'), undefined, 'an answer is over at its time');
+  aging.keep('/a', variant('new', 1000));
+  t.equal(findIn('new')?.status, 200);
+  t.equal(findIn('lasting')?.status, 200, 'answers that are over make room first');
   answers.keep('/gone', { ...basis, rendering: { name: 'gone', packed: false } });
   t.equal(find('/gone'), undefined, 'what was thrown out of the cache of renderings is rendered anew');
 });

@@ -23,7 +23,16 @@ t.test('pages of the listed origins read, and see the headers that they need', a
       const { headers } = await writer.get(path, { Origin: PAGE });
       t.equal(headers['Access-Control-Allow-Origin'], PAGE, `${path} ${round}`);
       t.equal(headers['Access-Control-Allow-Credentials'], 'true');
-      t.match(headers['Access-Control-Expose-Headers'], /\bETag\b/);
+      for (const name of [
+        'ETag',
+        'Content-Range',
+        'Link',
+        'Retry-After',
+        'WWW-Authenticate',
+        'Docker-Content-Digest',
+      ]) {
+        t.match(headers['Access-Control-Expose-Headers'], new RegExp(`\\b${name}\\b`));
+      }
       t.match(headers.Vary, /(^|, )Origin$/, 'a cache must not hand it to another origin');
       t.equal(headers.Vary?.match(/Origin/g)?.length, 1, 'said once');
     }
@@ -37,6 +46,10 @@ t.test('pages of the listed origins read, and see the headers that they need', a
   const none = await writer.get('/a');
   t.equal(none.headers['Access-Control-Allow-Origin'], undefined);
   t.match(none.headers.Vary, /Origin/);
+  for (const Origin of [PAGE, 'https://evil.example.org']) {
+    const { headers } = await writer.get('/a', { Origin });
+    t.match(headers.Vary, /Accept-Encoding.*, Origin$/, 'what the answer depends on besides is still said');
+  }
   const elsewhere = await send(registry, 'GET', '/nothing', { headers: { origin: PAGE } });
   t.equal(elsewhere.headers['Access-Control-Allow-Origin'], PAGE, 'a page sees why there is nothing');
 });
@@ -57,6 +70,7 @@ t.test('writes stay closed', async (t) => {
     'Access-Control-Allow-Methods': 'GET, HEAD',
     'Access-Control-Allow-Headers': 'authorization, accept',
     'Access-Control-Max-Age': /^\d+$/,
+    'Cache-Control': 'no-store',
   });
   t.equal((await preflight('HEAD')).headers['Access-Control-Allow-Methods'], 'GET, HEAD');
   const other = await preflight('GET', { Origin: 'https://evil.example.org' });

@@ -136,6 +136,8 @@ t.test('limits on number, size and order', async (t) => {
     ['one more', [file('a'), file('b'), file('c')], { limits: { files: 2 } }, { status: 400, message: /2 files/ }],
     ['a field of just the size', [field('a', 'x'.repeat(10))], { limits: { fieldSize: 10 } }, undefined],
     ['one byte more', [field('a', 'x'.repeat(11))], { limits: { fieldSize: 10 } }, { status: 413, message: /"a"/ }],
+    ['the size is that in bytes', [field('a', 'ä'.repeat(6))], { limits: { fieldSize: 11 } }, { status: 413 }],
+    ['as many bytes as may be', [field('a', 'ä'.repeat(5))], { limits: { fieldSize: 10 } }, undefined],
     ['fields in sum', [field('a', 'xxxxx'), field('b', 'xxxxx')], { limits: { fieldsSize: 11 } }, { status: 413 }],
     ['a file of just the size', [file('a', 'x'.repeat(10))], { limits: { fileSize: 10 } }, undefined],
     ['one byte more', [file('a', 'x'.repeat(11))], { limits: { fileSize: 10 } }, { status: 413, message: /"a"/ }],

@@ -269,6 +269,13 @@ t.test('a document that grows: parts, a digest of the whole, and an ETag of its 
     const { status, headers: told } = await send(registry, 'HEAD', '/depot/index/a', { headers: { Range } });
     t.same([status, told['Content-Length'], told['Content-Range']], [200, '20', undefined], `HEAD: ${Range}`);
   }
+  for (const file of ['1', '2', '3']) {
+    const body = `a\n${file.repeat(500)}\n`;
+    t.equal((await send(registry, 'PUT', '/depot/bare', { headers, body })).status, 201);
+  }
+  const long = await get({ 'Accept-Encoding': 'gzip' });
+  t.equal(long.headers['Content-Encoding'], undefined, 'what a protocol wants sent as it is, is never packed');
+  t.equal(long.text.length, 20 + 3 * 505);
 });
 
 t.test('no date is told, and none believed, while a second change of the same second could be missed', async (t) => {

@@ -177,3 +177,26 @@ t.test('a run that is aborted does not undo the last one that was completed', as
   await ((await open().begin(sweep)) as IChoreTurn).end(false);
   t.match(record(), { lastRun: '2026-01-01T00:00:00.000Z', lease: undefined });
 });
+
+t.test('a turn that has ended leaves no timer', async (t) => {
+  const { open } = replicas();
+  const timers = new Set<unknown>();
+  const { setInterval: set, clearInterval: clear } = globalThis;
+  t.teardown(() => Object.assign(globalThis, { setInterval: set, clearInterval: clear }));
+  Object.assign(globalThis, {
+    setInterval: (...parameters: Parameters<typeof set>) => {
+      const timer = set(...parameters);
+      timers.add(timer);
+      return timer;
+    },
+    clearInterval: (timer: NodeJS.Timeout) => {
+      timers.delete(timer);
+      clear(timer);
+    },
+  });
+  const turn = (await open().begin(sweep)) as IChoreTurn;
+  t.equal(timers.size, 1, 'while it runs, its lease is renewed');
+  for (const timer of timers) t.equal((timer as NodeJS.Timeout).hasRef(), false, 'which keeps no process alive');
+  await turn.end(true);
+  t.equal(timers.size, 0);
+});

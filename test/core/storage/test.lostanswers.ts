@@ -314,3 +314,27 @@ t.test('a user whose creation was answered by silence exists, and is no namesake
   await auth.users.remove('ann');
   t.equal(await auth.users.get('ann'), null);
 });
+
+t.test('a store that fails slowly is not asked for ever: after 20 s the outcome is unknown', async (t) => {
+  const { now } = performance;
+  t.teardown(() => {
+    performance.now = now;
+  });
+  for (const fails of ['everything', 'each write']) {
+    const { store, storage } = memory();
+    await storage.update('list', () => []);
+    let offset = 0;
+    performance.now = () => now.call(performance) + offset;
+    store.reset();
+    store.before = ({ verb }) => {
+      if (verb === 'get' || (verb === 'head' && fails !== 'everything')) return;
+      offset += 25_000;
+      throw lost();
+    };
+    const outcome = await storage.update('list', add('mine')).catch((error: unknown) => error);
+    t.ok(outcome instanceof OutcomeUnknownError, fails);
+    t.equal(store.count('put'), 1, `${fails}: written once`);
+    t.equal(store.count('head'), 1, `${fails}: looked at once`);
+    performance.now = now;
+  }
+});

@@ -73,3 +73,16 @@ t.test('the artifacts of one write are recorded in the order of its plan, whiche
     keys.map((key, at) => `${key} ${toy.sha256(content(['a', 'b', 'c'][at] as string))}`),
   );
 });
+
+t.test('a key that is taken, by an object that cannot be looked at, is an outage and no refusal', async (t) => {
+  const { inner, store, storage } = memory();
+  const key = toy.artifactKey(NAME, '1.0.0');
+  await inner.put(key, content('x'), { immutable: true });
+  store.before = async (call) => {
+    if (call.verb === 'head' && call.key === key) throw new RegistryError('unavailable', 'no answer');
+  };
+  const staged = await storage.stage(content('a'), { hashes: ['sha256'] });
+  const plan = toy.toyPlan(NAME, '1.0.0', [{ staged, key, contentType: 'text/plain' }]);
+  await t.rejects(storage.commit(plan), { kind: 'unavailable' } as unknown as Error);
+  t.same(files(inner), [key], 'nothing was placed');
+});

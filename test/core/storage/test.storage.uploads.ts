@@ -366,3 +366,60 @@ t.test(
     t.notOk(uploads.isFresh(fresh, { owner }), 'nothing can be sent to it any more');
   },
 );
+
+t.test(
+  'a store that has conditions for whole objects, and none for those that it joins: one writer at a time',
+  async (t) => {
+    class Joining extends FaultObjectStore {
+      public readonly conditionalJoins = false;
+      public override put(...[key, body, options]: Parameters<FaultObjectStore['put']>) {
+        if (options?.ifNoneMatch && !(body instanceof Uint8Array)) {
+          throw new RegistryError('unsupported', 'This storage makes large objects only without conditions');
+        }
+        return super.put(key, body, options);
+      }
+    }
+    const uploads = new ResumableUploads(new RegistryStorage(new Joining(new MemoryObjectStore())), 'up');
+    const id = await uploads.begin({ owner });
+    t.equal(await uploads.append(id, streamOf('abc'), { owner, limit }), 3);
+    await t.rejects(uploads.append(id, streamOf('x'), { owner, limit, at: 0 }), kind('rangeInvalid', { size: 3 }));
+    t.equal(await uploads.append(id, streamOf('de'), { owner, limit, at: 3 }), 5);
+    t.equal(await textOf(await uploads.assemble(id, sha('abcde'))), 'abcde');
+  },
+);
+
+t.test('an upload stays for a client that is told to come again, whatever the reason', async (t) => {
+  for (const [failure, stays] of [
+    [new RegistryError('timeout', 'too slow'), true],
+    [new RegistryError('rateLimited', 'too many'), true],
+    [new RegistryError('outcomeUnknown', 'who knows'), true],
+    [new Error('a fault'), true],
+    [new RegistryError('forbidden', 'no'), false],
+    [new RegistryError('tooLarge', 'no'), false],
+    [undefined, false],
+  ] as const) {
+    const { uploads, inner } = setUp();
+    const id = await uploads.begin({ owner });
+    await uploads.append(id, streamOf('abc'), { owner, limit });
+    const staged = await uploads.assemble(id, sha('abc'));
+    await staged.discard(failure);
+    t.equal(inner.keys('up/').length > 0, stays, String(failure));
+  }
+});
+
+t.test('the pieces of an upload are limited together', async (t) => {
+  const { uploads } = setUp();
+  const id = await uploads.begin({ owner });
+  t.equal(await uploads.append(id, streamOf('abc'), { owner, limit: 5 }), 3);
+  await t.rejects(uploads.append(id, streamOf('def'), { owner, limit: 5 }), kind('tooLarge'));
+  await t.rejects(uploads.append(id, streamOf('def'), { owner, limit: 5, size: 3 }), kind('tooLarge'));
+  t.equal(await uploads.append(id, streamOf('de'), { owner, limit: 5 }), 5);
+});
+
+t.test('chunks of no bytes in a body are passed over, wherever they are', async (t) => {
+  const { uploads, inner } = setUp();
+  const id = await uploads.begin({ owner });
+  t.equal(await uploads.append(id, streamOf('', '', 'ab', '', 'c', ''), { owner, limit }), 3);
+  t.equal(await uploads.append(id, streamOf('', ''), { owner, limit }), 3);
+  t.equal(inner.keys('up/').length, 2, 'the start and one piece');
+});

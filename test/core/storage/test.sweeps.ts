@@ -106,6 +106,13 @@ t.test('a document is read again only if it or its artifacts have changed since 
   const { bytes: stored } = inner.objects.get(key)!;
   await inner.put(key, stored, { metadata: { 'full-since': '2025-12-01T00:00:00.000Z' } });
   t.same(await readBy(), ['a', 'b', 'd'], 'after a month all are looked at again');
+  const since = inner.objects.get(key)!.info.metadata;
+  await toy.publishToy(writer, 'd', '3.0.0', bytes);
+  const tomorrow = new RegistryStorage(store, { now: () => new Date('2026-01-04T00:00:00Z') });
+  await toy.sweepToys(tomorrow, {});
+  t.same(inner.objects.get(key)!.info.metadata, since, 'a month from when all were looked at, not from the last sweep');
+  await inner.put(key, inner.objects.get(key)!.bytes, { metadata: { 'full-since': '2027-01-01T00:00:00.000Z' } });
+  t.same(await readBy(), ['a', 'b', 'd'], 'a time to come is that of a clock that was wrong');
 });
 
 t.test(
@@ -199,6 +206,7 @@ t.test('what a document names by the time of the sweep’s own write is spared',
   };
   t.equal(await toy.sweepToys(storage, {}), 0);
   t.ok(await toy.readToy(inner, 'a', '9.9.9'));
+  t.equal((await writer.read(toy.documentKey('a')))?.revision, 1, 'and its document is not written for that');
 });
 
 t.test('a delete of unknown outcome is sent once, and left to the next sweep', async (t) => {
@@ -362,4 +370,42 @@ t.test('an orphan is told of when it is gone, with its size, and not when it cou
   };
   t.equal(await toy.sweepToys(storage, { onOrphan }), 1);
   t.same(told, [[orphan('b'), 3]]);
+});
+
+t.test('a sweep that is aborted while it looks at an orphan does not begin to delete it', async (t) => {
+  const { inner, store, storage } = setUp();
+  await inner.put(orphan('a'), bytes);
+  const controller = new AbortController();
+  store.after = ({ verb, key }) => {
+    if (verb === 'head' && key === orphan('a')) controller.abort();
+  };
+  t.equal(await toy.sweepToys(storage, { signal: controller.signal }), 0);
+  t.same(inner.keys(), [orphan('a')], 'nothing is deleted, and nothing is written');
+});
+
+t.test('thousands of packages without orphans are remembered', async (t) => {
+  const { inner, store, storage } = setUp();
+  for (let n = 0; n < 2500; n++) {
+    const name = `p${n}`;
+    const named = { version: '1.0.0', key: toy.artifactKey(name, '1.0.0'), sha256: toy.sha256(bytes), writeId: '' };
+    await inner.put(named.key, bytes);
+    await inner.put(toy.documentKey(name), Buffer.from(JSON.stringify({ name, revision: 1, versions: [named] })));
+  }
+  t.equal(await toy.sweepToys(storage, {}), 0);
+  t.equal(store.count('get', 'toy/packages/'), 2500);
+  store.reset();
+  t.equal(await toy.sweepToys(storage, {}), 0);
+  t.equal(store.count('get', 'toy/packages/'), 0);
+});
+
+t.test('a sweep over all packages does not displace the documents in use from the cache', async (t) => {
+  const { store, writer } = setUp();
+  await toy.publishToy(writer, 'used', '1.0.0', bytes);
+  for (let n = 0; n < 20; n++) await toy.publishToy(writer, `p${n}`, '1.0.0', bytes);
+  const storage = new RegistryStorage(store, { now: () => NOW, limits: { metadataCacheSize: 8 * 1024 } });
+  await storage.read(toy.documentKey('used'));
+  await toy.sweepToys(storage, {});
+  store.reset();
+  t.ok(await storage.read(toy.documentKey('used')));
+  t.equal(store.count('get'), 0, 'it is still there, parsed');
 });

@@ -1,12 +1,10 @@
 import { expand, type TVersionData } from '../../../ts/composer/wire/wire.minifier.js';
-import { streamToBuffer } from '../../../ts/core/base/helpers.streams.js';
-import type { IObjectStore } from '../../../ts/core/objectstore/interfaces.objectstore.js';
 import { sha1 } from '../composer/packages.js';
 import { FILTER_THING, PACKAGE } from './composer-operations.js';
 import { ABSENT } from './history.js';
 import type { IProtocolModel } from './interfaces.js';
+import { unnamedKeys } from './package-model.js';
 import type { Replica } from './replica.js';
-import { allKeys, type World } from './world.js';
 
 interface IServed {
   packages: Record<string, TVersionData[]>;
@@ -82,23 +80,5 @@ export const composerModel: IProtocolModel = {
     return found;
   },
 
-  async leftovers(_world: World, store: IObjectStore) {
-    const keys = (await allKeys(store)).filter((key) => key.startsWith('composer/'));
-    const named = new Set<string>();
-    for (const key of keys.filter((name) => name.endsWith('/metadata.json'))) {
-      const found = await store.get(key);
-      if (!found || found === 'notModified') continue;
-      // a tombstone of a document need not be JSON
-      for (const [, name] of (await streamToBuffer(found.body)).toString().matchAll(/"(composer\/packages\/[^"]+)"/g)) {
-        named.add(name as string);
-      }
-    }
-    return keys.filter(
-      (key) =>
-        !named.has(key) &&
-        !key.endsWith('/metadata.json') &&
-        // what listings are made of, but none of the notes of writes under way
-        !(key.startsWith('composer/catalog/') && !key.startsWith('composer/catalog/pending/')),
-    );
-  },
+  leftovers: (_world, store) => unnamedKeys(store, 'composer', (key) => key.endsWith('/metadata.json')),
 };

@@ -3,6 +3,8 @@ import { cargoOperations } from './cargo-operations.js';
 import { composerModel } from './composer-model.js';
 import { composerOperations } from './composer-operations.js';
 import type { IFaultOperation, IProtocolModel } from './interfaces.js';
+import { mavenModel } from './maven-model.js';
+import { mavenOperations } from './maven-operations.js';
 import { npmModel } from './npm-model.js';
 import { npmOperations } from './npm-operations.js';
 import { ociModel } from './oci-model.js';
@@ -13,10 +15,19 @@ import { rubygemsModel } from './rubygems-model.js';
 import { rubygemsOperations } from './rubygems-operations.js';
 
 /** A protocol is covered by a model and its operations in these two lists. */
-export const models: IProtocolModel[] = [npmModel, ociModel, cargoModel, composerModel, pypiModel, rubygemsModel];
+export const models: IProtocolModel[] = [
+  npmModel,
+  ociModel,
+  mavenModel,
+  cargoModel,
+  composerModel,
+  pypiModel,
+  rubygemsModel,
+];
 export const operations: IFaultOperation[] = [
   ...npmOperations,
   ...ociOperations,
+  ...mavenOperations,
   ...cargoOperations,
   ...composerOperations,
   ...pypiOperations,

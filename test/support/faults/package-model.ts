@@ -6,7 +6,7 @@ import type { IAnswer as ISuiteAnswer } from '../registry.js';
 import { ABSENT, PRESENT, type TEffects } from './history.js';
 import type { IFaultOperation, IProtocolModel } from './interfaces.js';
 import type { IAnswer, Replica } from './replica.js';
-import { allKeys, type World } from './world.js';
+import { allKeys } from './world.js';
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 const asSuiteAnswer = (answer: IAnswer): ISuiteAnswer => ({
@@ -61,6 +61,33 @@ const download = async (by: Replica, about: IProtocolDescription, version: strin
   return status === 200 ? sha256(bytes) : `broken: listed, but its artifact is ${status}`;
 };
 
+/**
+ * Keys of a protocol that no document names.
+ * @param isDocument which keys are documents, which may stay as tombstones, or made once for good
+ */
+export const unnamedKeys = async (
+  store: IObjectStore,
+  protocol: string,
+  isDocument: (key: string) => boolean,
+): Promise<string[]> => {
+  const keys = (await allKeys(store)).filter((key) => key.startsWith(`${protocol}/`));
+  const named = new Set<string>();
+  for (const key of keys.filter(isDocument)) {
+    const found = await store.get(key);
+    if (!found || found === 'notModified') continue;
+    // a tombstone of a document need not be JSON
+    const text = (await streamToBuffer(found.body)).toString();
+    for (const [, each] of text.matchAll(new RegExp(`"(${protocol}/[^"]+)"`, 'g'))) named.add(each as string);
+  }
+  return keys.filter(
+    (key) =>
+      !named.has(key) &&
+      !isDocument(key) &&
+      // what listings are made of, but none of the notes of writes under way
+      !(key.startsWith(`${protocol}/catalog/`) && !key.startsWith(`${protocol}/catalog/pending/`)),
+  );
+};
+
 export interface IPackageModelOptions {
   /** keys of documents, which may stay as tombstones, and of what is made once for good */
   isDocument(key: string): boolean;
@@ -111,24 +138,7 @@ export const packageModel = (about: IProtocolDescription, options: IPackageModel
       return found;
     },
 
-    async leftovers(_world: World, store: IObjectStore) {
-      const keys = (await allKeys(store)).filter((key) => key.startsWith(`${protocol}/`));
-      const named = new Set<string>();
-      for (const key of keys.filter(isDocument)) {
-        const found = await store.get(key);
-        if (!found || found === 'notModified') continue;
-        // a tombstone of a document need not be JSON
-        const text = (await streamToBuffer(found.body)).toString();
-        for (const [, each] of text.matchAll(new RegExp(`"(${protocol}/[^"]+)"`, 'g'))) named.add(each as string);
-      }
-      return keys.filter(
-        (key) =>
-          !named.has(key) &&
-          !isDocument(key) &&
-          // what listings are made of, but none of the notes of writes under way
-          !(key.startsWith(`${protocol}/catalog/`) && !key.startsWith(`${protocol}/catalog/pending/`)),
-      );
-    },
+    leftovers: (_world, store) => unnamedKeys(store, protocol, isDocument),
   };
 };
 

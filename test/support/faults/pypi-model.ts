@@ -1,12 +1,10 @@
-import { streamToBuffer } from '../../../ts/core/base/helpers.streams.js';
-import type { IObjectStore } from '../../../ts/core/objectstore/interfaces.objectstore.js';
 import { type ISimplePage, JSON_TYPE } from '../pypi/actors.js';
 import { hex } from '../pypi/distributions.js';
 import { ABSENT } from './history.js';
 import type { IProtocolModel } from './interfaces.js';
+import { unnamedKeys } from './package-model.js';
 import { OFFERED, PROJECT, STATUS } from './pypi-operations.js';
 import type { Replica } from './replica.js';
-import { allKeys, type World } from './world.js';
 
 type TFile = ISimplePage['files'][number];
 
@@ -69,21 +67,5 @@ export const pypiModel: IProtocolModel = {
     return isListed === (page !== null) ? [] : [`the project is ${isListed ? '' : 'not '}listed`];
   },
 
-  async leftovers(_world: World, store: IObjectStore) {
-    const keys = (await allKeys(store)).filter((key) => key.startsWith('pypi/'));
-    const named = new Set<string>();
-    for (const key of keys.filter((name) => name.startsWith('pypi/metadata/'))) {
-      const found = await store.get(key);
-      if (!found || found === 'notModified') continue;
-      const text = (await streamToBuffer(found.body)).toString();
-      for (const [, name] of text.matchAll(/"(pypi\/packages\/[^"]+)"/g)) named.add(name as string);
-    }
-    return keys.filter(
-      (key) =>
-        !named.has(key) &&
-        !key.startsWith('pypi/metadata/') &&
-        // what listings are made of, but none of the notes of writes under way
-        !(key.startsWith('pypi/catalog/') && !key.startsWith('pypi/catalog/pending/')),
-    );
-  },
+  leftovers: (_world, store) => unnamedKeys(store, 'pypi', (key) => key.startsWith('pypi/metadata/')),
 };

@@ -5,6 +5,9 @@ import { packageZip } from '../composer/packages.js';
 import { run } from '../program.js';
 import { wheel } from '../pypi/distributions.js';
 import { gemOf } from '../rubygems/gems.js';
+import type { ITokenServer } from '../tokenstores/interfaces.js';
+import { startPostgres } from '../tokenstores/postgres-server.js';
+import { startRedis } from '../tokenstores/redis-server.js';
 import { startLdapServer } from './ldap-server.js';
 
 export interface IRunner {
@@ -14,8 +17,8 @@ export interface IRunner {
   /** the one line that the block is to log */
   logs?: RegExp;
   prepare?(cwd: string): Promise<void>;
-  /** a program that the block talks to: what the block finds in its environment, and the end of it */
-  beside?(): Promise<{ env: Record<string, string>; stop(): Promise<void> }>;
+  /** a program that the block talks to: what the block finds in its environment, and the end of it; null: not here */
+  beside?(): Promise<{ env: Record<string, string>; stop(): Promise<void> } | null>;
   runtime?: 'deno' | 'bun';
 }
 
@@ -73,7 +76,23 @@ ${throughHttp(`'http://127.0.0.1:' + (${server}.address() as any).port + '${base
   expect: served,
 });
 
+/** A block that keeps its tokens in a server, whose URL is in this variable. */
+const withTokens = (variable: string, start: () => Promise<ITokenServer | null>): IRunner => ({
+  tail: `
+await registry.getAuthManager().users.create({ username: 'ann', password: 'a password' });
+const given = await registry.getAuthManager().createNpmToken('ann');
+console.log('token of', (await registry.getAuthManager().validateToken(given))?.userId);
+${destroy}`,
+  expect: /^token of ann$/m,
+  async beside() {
+    const server = await start();
+    return server && { env: { [variable]: await server.fresh() }, stop: () => server.stop() };
+  },
+});
+
 export const runners: Record<string, IRunner> = {
+  redis: withTokens('REDIS_URL', startRedis),
+  database: withTokens('DATABASE_URL', startPostgres),
   'quick-start': { tail: destroy, expect: /^200 \{/ },
   streams: { tail: '', expect: /^9 world$/m },
   publish: { prepare: packed, tail: destroy, expect: /^20[01] 1$/m },
@@ -99,6 +118,16 @@ export const runners: Record<string, IRunner> = {
     prepare: async (cwd) => writeFile(join(cwd, 'my-gem-1.0.0.gem'), gemOf('my-gem', '1.0.0').bytes),
     tail: destroy,
     expect: /^200 my-gem 1\.0\.0 [0-9a-f]{32}$/m,
+  },
+  maven: {
+    prepare: async (cwd) => {
+      const pom =
+        '<project><modelVersion>4.0.0</modelVersion><groupId>com.example</groupId><artifactId>hello</artifactId><version>1.0</version></project>';
+      await writeFile(join(cwd, 'hello-1.0.pom'), pom);
+      await writeFile(join(cwd, 'hello-1.0.jar'), 'bytes of a jar');
+    },
+    tail: destroy,
+    expect: /^201 hello-1\.0\.pom\n201 hello-1\.0\.jar\n<\?xml [\s\S]*<release>1\.0<\/release>/m,
   },
   containers: { tail: destroy, expect: /^201 sha256:[0-9a-f]{64} 0$/m },
   hooks: {

@@ -17,7 +17,7 @@ export interface IS3Server {
   stop(): Promise<void>;
 }
 
-const freePort = (): Promise<number> =>
+export const freePort = (): Promise<number> =>
   new Promise((resolve, reject) => {
     const server = createServer().once('error', reject);
     server.listen(0, '127.0.0.1', () => {
@@ -43,7 +43,7 @@ export const startedListening = async (child: ChildProcess, port: number): Promi
     if (await listens(port)) return true;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error('the S3 server did not start listening within 20 s');
+  throw new Error('the server did not start listening within 20 s');
 };
 
 export const hasEnded = (child: ChildProcess): Promise<void> =>

@@ -154,6 +154,10 @@ export interface IUserConfig {
 export interface IAuthConfig {
   /** signs OCI tokens (HS256) and keys the cache of verified passwords */
   jwtSecret: string;
+  /**
+   * `memory`: for tests; `bucket`: the registry's own storage; `redis` and `database` (PostgreSQL): servers, which need
+   * the optional package `redis` or `pg`
+   */
   tokenStore: 'memory' | 'redis' | 'database' | 'bucket';
   npmTokens?: { enabled: boolean; defaultReadOnly?: boolean } | undefined;
   /**
@@ -171,6 +175,8 @@ export interface IAuthConfig {
   users?: IUserConfig[] | undefined;
   /** lets `npm adduser` create accounts; default false */
   selfRegistration?: boolean | undefined;
+  /** the server of `tokenStore: 'redis'`: `redis://` or, with TLS, `rediss://user:password@host:port/number` */
   redis?: { url: string } | undefined;
+  /** the server of `tokenStore: 'database'`: `postgres://user:password@host:port/name`, with TLS `?sslmode=verify-full` */
   database?: { url: string } | undefined;
 }

@@ -5,10 +5,11 @@
 const isRefusal = ({ name, message }: Error): boolean =>
   name === 'NotCapable' || / run again with the --allow-\w+ flag/.test(message);
 
-/** The flags that each kind of storage needs. The S3 client also reads settings from the environment and from files. */
+/** The flags that each kind of store needs. The clients of servers also read settings from the environment and files. */
 const FLAGS = {
   directory: '--allow-read and --allow-write',
   s3: '--allow-net, --allow-env, --allow-sys and --allow-read',
+  server: '--allow-net, --allow-env, --allow-sys and --allow-read',
 };
 
 /**

@@ -147,12 +147,15 @@ export class ArtifactPlacer {
     return (await this.parts.store.head(key))?.metadata?.[WRITE_ID] === this.stamp.id;
   }
 
-  /** Whether the write that failed with `error` was applied after all. Throws `error` if that cannot be found out. */
+  /**
+   * Whether the write that failed with `error` was applied after all. If that cannot be found out, it throws `error`, or
+   * the failure of the look if `error` says that the key is taken: callers would read that as the client's fault (412).
+   */
   private async isOursDespite(key: string, error: unknown): Promise<boolean> {
     try {
       return await this.isOurs(key);
-    } catch {
-      throw error;
+    } catch (failure) {
+      throw isDoubtful(error) ? error : failure;
     }
   }
 }

@@ -41,7 +41,10 @@ export class MemoryTokenStore implements ITokenStore {
 
   public async listByUser(userId: string): Promise<ITokenRecord[]> {
     const own = [...(this.#byUser.get(userId) ?? [])];
-    return own.map((hash) => this.#records.get(hash)).filter((record) => record !== undefined);
+    return own
+      .map((hash) => this.#records.get(hash))
+      .filter((record) => record !== undefined)
+      .sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
   }
 
   public async *listAll(): AsyncGenerator<ITokenRecord> {
