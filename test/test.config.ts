@@ -252,7 +252,7 @@ t.test('every name that the documentation of the interface has is accepted', asy
     },
     oci: npm,
     npm,
-    maven: block('maven'),
+    maven: { ...block('maven'), features: {} },
     cargo: { ...block('cargo'), features: {}, defaultIndex: 'self' },
     composer: { ...block('composer'), features: {} },
     pypi: { ...block('pypi'), features: {} },

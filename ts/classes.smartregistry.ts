@@ -36,10 +36,11 @@ interface IRegistryClass {
   readonly commands?: readonly IRegistryCommand[];
 }
 
-/** The protocols of this release, each loaded when it is enabled. Only this file knows them all. */
-const LOADERS: Partial<Record<TBuiltInProtocol, () => Promise<IRegistryClass>>> = {
+/** The protocols, each loaded when it is enabled. Only this file knows them all. */
+const LOADERS: Readonly<Record<TBuiltInProtocol, () => Promise<IRegistryClass>>> = {
   oci: async () => (await import('./oci/index.js')).OciRegistry,
   npm: async () => (await import('./npm/index.js')).NpmRegistry,
+  maven: async () => (await import('./maven/index.js')).MavenRegistry,
   cargo: async () => (await import('./cargo/index.js')).CargoRegistry,
   composer: async () => (await import('./composer/index.js')).ComposerRegistry,
   pypi: async () => (await import('./pypi/index.js')).PypiRegistry,
@@ -47,17 +48,11 @@ const LOADERS: Partial<Record<TBuiltInProtocol, () => Promise<IRegistryClass>>> 
 };
 
 /** The built-in protocols that this release can serve. */
-export const availableProtocols = (): TBuiltInProtocol[] => PROTOCOLS.filter((protocol) => LOADERS[protocol]);
+export const availableProtocols = (): TBuiltInProtocol[] => [...PROTOCOLS];
 
 /** The commands of a built-in protocol for the command line. */
 export const commandsOf = async (protocol: TBuiltInProtocol): Promise<readonly IRegistryCommand[]> =>
-  (await LOADERS[protocol]?.())?.commands ?? [];
-
-/** An error for each protocol that a configuration enables and that this release does not serve. */
-export const unservedProtocols = (config: Pick<IRegistryConfig, TBuiltInProtocol>): ConfigError[] =>
-  PROTOCOLS.filter((protocol) => config[protocol]?.enabled && !LOADERS[protocol]).map(
-    (protocol) => new ConfigError(`${protocol}.enabled`, `is true, but this release does not serve ${protocol} yet`),
-  );
+  (await LOADERS[protocol]()).commands ?? [];
 
 const HOUR_MS = 60 * 60 * 1000;
 
@@ -276,13 +271,10 @@ export class SmartRegistry {
   private async startRegistries(services: IRegistryServices): Promise<void> {
     const { config } = this;
     const started: BaseRegistry[] = [];
-    const [unserved] = unservedProtocols(config);
-    if (unserved) throw unserved;
     for (const protocol of PROTOCOLS) {
       const settings = config[protocol];
       if (!settings?.enabled) continue;
-      const load = LOADERS[protocol];
-      if (load) started.push(new (await load())(services, settings));
+      started.push(new (await LOADERS[protocol]())(services, settings));
     }
     for (const { create, ...settings } of config.registries ?? []) {
       if (settings.enabled !== false) started.push(create(services, { ...settings, enabled: true }));

@@ -76,10 +76,9 @@ t.test('config check lists everything that is wrong, and no secret', async (t) =
 
 t.test('config check: what only a start would find', async (t) => {
   const cwd = await temporaryFolder(t);
-  const file = await fileWith(cwd, { maven: { enabled: true }, auth: { tokenStore: 'redis' } });
+  const file = await fileWith(cwd, { auth: { tokenStore: 'redis' } });
   const result = await runHere(t, ['config', 'check', file]);
   t.equal(result.code, 1);
-  t.match(result.err, /^config\.maven\.enabled is true, but this release does not serve maven yet$/m);
   t.match(result.err, /^config\.auth\.tokenStore "redis" comes with a later release/m);
 });
 
@@ -126,6 +125,7 @@ t.test('a scope that grants nothing is told of', async (t) => {
     'composer:package:*:pull',
     'pypi:project:*:read',
     'rubygems:package:*:read',
+    'maven:package:*:read',
   ];
   const file = await fileWith(cwd, {
     auth: {
@@ -143,9 +143,10 @@ t.test('a scope that grants nothing is told of', async (t) => {
       const cargo = 'there is cargo:crate:NAME:read|write|delete';
       const composer = 'there is composer:package:NAME:read|write|delete';
       const pypi = 'there is pypi:package:NAME:read|write|delete';
+      const maven = 'there is maven:artifact:NAME:read|write|delete';
       const rubygems = 'there is rubygems:gem:NAME:read|write|delete';
       const all = 'protocols are oci, npm, maven, cargo, composer, pypi, rubygems';
-      const instead = { npm, oci, cargo, composer, pypi, rubygems }[scope.split(':')[0] as string] ?? all;
+      const instead = { npm, oci, maven, cargo, composer, pypi, rubygems }[scope.split(':')[0] as string] ?? all;
       return `smartregistry: warning: The scope "${scope}" grants nothing: ${instead}`;
     }),
   );
@@ -168,6 +169,7 @@ t.test('a scope whose name is not spelled as the protocol spells it grants nothi
     'pypi:package:My-Pkg:write': projects,
     'pypi:package:my_*:write': projects,
     'pypi:package:lab.pkg:read': projects,
+    'maven:artifact:org/example:lib:read': 'artifacts are GROUP:ARTIFACT, with dots in the group',
   };
   const file = await fileWith(cwd, { auth: { anonymousScopes: [...good, ...Object.keys(wrong)] } });
   const checked = await runHere(t, ['config', 'check', file]);

@@ -210,7 +210,6 @@ t.test('a configuration file', async (t) => {
     [{ auth: { jwtSecret: variable('NOT_SET') } }, /config\.auth\.jwtSecret needs the environment variable NOT_SET/],
     [{ auth: { users: [{ username: 'a', password: '${SECRET' }] } }, /config\.auth\.users\[0\]\.password has a "\$\{"/],
     [{ nmp: { enabled: true } }, /config\.nmp is unknown; did you mean npm\?/],
-    [{ maven: { enabled: true } }, /config\.maven\.enabled is true, but this release does not serve maven yet/],
     [{ auth: { tokenStore: 'redis' } }, /config\.auth\.tokenStore "redis" comes with a later release/],
     [{ port: '80' }, /config\.port must be a number from 0 to 65535/],
     [{ tls: 'cert.pem' }, /config\.tls must be \{ cert, key \}/],

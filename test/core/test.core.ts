@@ -331,7 +331,6 @@ t.test('of two registries that a path lies below, the one with the longer prefix
 t.test('a configuration that only init() can find wrong', async (t) => {
   const directory = await temporaryFolder(t);
   const make = (more: object) => new SmartRegistry({ storage: { directory }, auth, logger: false, ...more }).init();
-  await t.rejects(make({ maven: { enabled: true } }), /^config\.maven\.enabled /);
   await t.rejects(make({ registries: [shelf, shelf] }), /^config\.registries /);
   await t.rejects(
     make({ npm: { enabled: true, basePath: '/shelf' }, registries: [shelf] }),

@@ -38,7 +38,7 @@ t.test('a pushed gem is in the index, and comes down as it went up', async (t) =
 t.test('the index is what Bundler compares digests of', async (t) => {
   const { anon, writer } = await gemWorld(t);
   // longer than a kilobyte, so that it is packed
-  for (let number = 0; number < 20; number++) await writer.push(gemOf('demo', `1.${number}`));
+  for (let number = 0; number < 40; number++) await writer.push(gemOf('demo', `1.${number}`));
   for (const path of ['/info/demo', '/versions']) {
     const plain = await anon.get(path);
     const etag = `"${hash('md5', plain.bytes).toString('hex')}"`;

@@ -150,13 +150,29 @@ t.test('YAML that is a trap', async (t) => {
     `${good}x:\n${Array.from({ length: 200 }, (_, at) => `${' '.repeat(at * 2)}-`).join('\n')}\n`,
     /YAML|deep/,
   );
-  refuses(t, 'many brackets', summary('[]'.repeat(100_000)), /YAML/);
+  refuses(t, 'many brackets', summary('[]'.repeat(10_000)), /YAML/);
+  refuses(t, 'many more brackets', summary('[]'.repeat(100_000)), /more than 30000 words/);
+  refuses(t, 'many wrong escapes', summary(`"${'\\q'.repeat(100_000)}"`), /not valid YAML/);
+  t.equal(
+    parseGemspec(summary(String.raw`"a \\q \" \x41 \u00e4"`)).summary,
+    String.raw`a \q " A ä`,
+    'escapes that are right',
+  );
   refuses(t, 'a key twice', `${good}name: other\n`, /key twice/);
-  refuses(t, 'many values', `${good}x: [${Array(100_001).fill('a').join(',')}]\n`, /more than 100000 values/);
+  refuses(t, 'many values', `${good}x: [${Array(100_001).fill('a').join(',')}]\n`, /more than 30000 words/);
   refuses(t, 'two documents', `${good}--- x\n`, /not valid YAML/);
   refuses(t, 'no object', '--- x\n', /no object/);
   refuses(t, 'nothing', '', /no object/);
   refuses(t, 'binary', '\u0000\u0001\u0002', /YAML|object/);
+});
+
+t.test('a gemspec with many files is read without them', async (t) => {
+  const files = Array.from({ length: 20_000 }, (_, at) => `- lib/some/path/file_${at}.rb`);
+  const odd = ['- "quoted: path"', '- a path that goes', '  on in the next line', "- 'it''s'", '- x: y'];
+  const text = good.replace(/^files:\n/m, () => `files:\n${[...files, ...odd].join('\n')}\n`);
+  t.match(parseGemspec(text), { name: 'demo', licenses: ['MIT'], summary: 'demo of a test' });
+  const unlike = good.replace(/^licenses:\n- MIT/m, () => 'licenses:\n- MIT\n- Ruby');
+  t.same(parseGemspec(unlike).licenses, ['MIT', 'Ruby'], 'other lists are whole');
 });
 
 t.test('fields that no gem may have', async (t) => {

@@ -78,7 +78,7 @@ t.test('platforms are read as Gem::Platform reads them', async (t) => {
   t.equal(platformText(parsePlatform('i686-linux')!), 'x86-linux');
   t.equal(parsePlatform('ruby'), null);
   for (const wrong of ['../x', 'a/b', 'a b', 'a\nb', 'a\0', '-linux', 'x'.repeat(65), 'a|b', 'a,b', 'a:b']) {
-    t.throws(() => parsePlatform(wrong), { kind: 'invalid' }, wrong.slice(0, 20));
+    t.throws(() => parsePlatform(wrong), /The platform of the gem/, wrong.slice(0, 20));
   }
 });
 

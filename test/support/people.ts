@@ -25,7 +25,7 @@ export interface IPeople<TActor> {
 }
 
 interface IPeopleOptions<TActor> {
-  protocol: 'npm' | 'cargo' | 'composer' | 'pypi' | 'rubygems';
+  protocol: 'npm' | 'maven' | 'cargo' | 'composer' | 'pypi' | 'rubygems';
   actor: new (registry: SmartRegistry, token?: string) => TActor;
   /** makes the tokens of ann and root */
   token(auth: AuthManager, userId: string, readonly?: boolean): Promise<string>;

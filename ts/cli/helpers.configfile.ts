@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { unservedProtocols } from '../classes.smartregistry.js';
 import { isObject } from '../config/helpers.building.js';
 import { problemsOf } from '../config/helpers.problems.js';
 import { createTokenStore } from '../core/auth/tokenstores/create.js';
@@ -23,7 +22,7 @@ const parseJson = (text: string, file: string): unknown => {
 
 /** Problems of a valid configuration that `init()` would refuse. */
 const unserved = (config: TFileConfig): ConfigError[] => {
-  const problems = unservedProtocols(config);
+  const problems: ConfigError[] = [];
   try {
     if (config.auth?.tokenStore)
       createTokenStore(config.auth.tokenStore, { for: 'the check of its kind only' } as never);

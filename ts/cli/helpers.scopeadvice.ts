@@ -6,6 +6,7 @@ import type { TFileConfig } from './helpers.fileschema.js';
 const RIGHTS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   npm: { package: ['read', 'write', 'delete'] },
   oci: { repository: ['pull', 'push', 'delete'] },
+  maven: { artifact: ['read', 'write', 'delete'] },
   cargo: { crate: ['read', 'write', 'delete'] },
   composer: { package: ['read', 'write', 'delete'] },
   pypi: { package: ['read', 'write', 'delete'] },
@@ -14,6 +15,7 @@ const RIGHTS: Readonly<Record<string, Readonly<Record<string, readonly string[]>
 
 /** What no name in a scope has, by protocol: the protocol asks for the rights of a name in its canonical spelling. */
 const NEVER_IN_NAMES: Readonly<Record<string, { pattern: RegExp; rule: string }>> = {
+  maven: { pattern: /\//, rule: 'artifacts are GROUP:ARTIFACT, with dots in the group' },
   cargo: { pattern: /[A-Z]/, rule: 'crates are in lower case' },
   composer: { pattern: /[A-Z]/, rule: 'packages are in lower case' },
   pypi: { pattern: /[A-Z_.]/, rule: 'projects are in lower case, with "-" instead of "_" and "."' },

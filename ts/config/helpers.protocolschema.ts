@@ -90,7 +90,7 @@ const composer = strict<IComposerConfig>(WHAT)({
 export const protocolEntries = {
   oci: maybe(oci),
   npm: maybe(protocol(['emptyAudit', 'strictNames'])),
-  maven: maybe(protocol()),
+  maven: maybe(protocol([])),
   cargo: maybe(cargo),
   composer: maybe(composer),
   pypi: maybe(protocol([])),

@@ -41,8 +41,8 @@ const GEM = `${API}/gems/{gem}`;
 
 /**
  * A registry of gems: the compact index, the older files that `gem install` still reads, and the API of `gem push`.
- * @see https://guides.rubygems.org/rubygems-org-compact-index-api/
- * @see https://guides.rubygems.org/rubygems-org-api/
+ * @see the guides of RubyGems, "Compact index API"
+ * @see the guides of RubyGems, "API"
  */
 export class RubyGemsRegistry extends PackageRegistry<IGemDocument> {
   public static readonly commands = RUBYGEMS_COMMANDS;

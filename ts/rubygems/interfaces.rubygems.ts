@@ -1,6 +1,6 @@
 /**
  * A dependency of a gem.
- * @see https://guides.rubygems.org/specification-reference/
+ * @see the guides of RubyGems, "Specification reference"
  */
 export interface IGemDependency {
   name: string;

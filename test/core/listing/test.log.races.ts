@@ -1,5 +1,6 @@
 import t from 'tap';
-import { changesIn, HEAD_KEY, type IJournal, JournalReplica, journalKey, SEGMENTS } from '../../support/journal.js';
+import { changesIn, HEAD_KEY, type IJournal, JournalReplica, SEGMENTS } from '../../support/journal.js';
+import { crowd } from '../../support/journal-crowd.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
 
 const long = (at: number): string => `${at}-${'x'.repeat(60)}`;
@@ -176,52 +177,9 @@ t.test('two replicas rebuild a lost log at once, and others publish', async (t) 
   t.equal(changes.size, 30);
 });
 
-/** A small generator of random numbers with a seed, so that a failure can be repeated. */
-const randomOf = (seed: number) => {
-  let state = seed;
-  return (below: number): number => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-};
-
 t.test('whatever three replicas do at once: each change once, in order, and files only grow or are new', async (t) => {
   for (let seed = 1; seed <= 12; seed++) {
-    const random = randomOf(seed);
     const inner = new MemoryObjectStore();
-    const replicas = [0, 1, 2].map(() => new JournalReplica(inner));
-    const counts = new Map<string, number>();
-    const seen = replicas.map(() => new Map<string, string>());
-    const turns = Array.from({ length: 400 }, () => [random(3), random(100), random(6)] as const);
-    const read = async (index: number) => {
-      const { bytes, generation } = await (replicas[index] as JournalReplica).log.current();
-      const text = bytes.toString();
-      const before = seen[index]?.get(generation) ?? '';
-      if (!text.startsWith(before)) t.fail(`a file shrank or changed (seed ${seed})`);
-      seen[index]?.set(generation, text);
-    };
-    const work = async (index: number) => {
-      for (const [who, what, which] of turns) {
-        if (who !== index) continue;
-        const replica = replicas[index] as JournalReplica;
-        if (what < 70) {
-          const name = `p${which}`;
-          const count = (counts.get(name) ?? 0) + 1;
-          counts.set(name, count);
-          await replica.publish(name, `${name}-${count}-${'x'.repeat(400)}`);
-        } else if (what < 95) await read(index);
-        else if (what < 98) await replica.log.rebuild();
-        else await replica.log.follow(`p${which}`);
-      }
-    };
-    await Promise.all([work(0), work(1), work(2)]);
-    await Promise.all(replicas.map((replica) => replica.settled()));
-    const lines = await new JournalReplica(inner).lines();
-    for (const replica of replicas) t.same(await replica.lines(), lines);
-    const changes = changesIn(lines);
-    for (const name of counts.keys()) {
-      const document = JSON.parse((inner.objects.get(journalKey(name))?.bytes ?? '').toString()) as IJournal;
-      t.same(changes.get(name), document.changes, `seed ${seed}, ${name}`);
-    }
+    await crowd(t, { seed, open: async () => inner, turns: 400 });
   }
 });

@@ -46,7 +46,6 @@ export const rubygemsDescription: IProtocolDescription = {
       title: 'one version as JSON',
       request: (name, version) => get(`/api/v2/rubygems/${name}/versions/${version}.json`),
     },
-    { title: 'owners', request: (name) => get(`/api/v1/gems/${name}/owners.yaml`) },
     { title: 'attestations', request: (name, version) => get(`/api/v1/attestations/${name}-${version}.json`) },
   ],
   writes: [

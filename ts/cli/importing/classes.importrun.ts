@@ -67,7 +67,7 @@ export class ImportRun {
   async #resultOf(file: IFoundFile): Promise<Omit<IImportResult, 'path'> | undefined> {
     if (file.failure !== undefined) return { outcome: 'failed', reason: file.failure };
     const name = basename(file.path);
-    const able = this.#options.targets.filter(({ importer }) => importer.accepts(name));
+    const able = this.#options.targets.filter(({ importer }) => importer.accepts(name, file.below));
     const [target, other] = able;
     if (!target) {
       return file.isNamed ? { outcome: 'failed', reason: 'is no file that can be imported' } : { outcome: 'skipped' };

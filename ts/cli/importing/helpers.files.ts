@@ -7,6 +7,8 @@ import type { IImportFile } from '../../core/pipeline/interfaces.importing.js';
 export interface IFoundFile {
   /** as the user wrote it, or below what the user wrote */
   path: string;
+  /** below the operand, with slashes */
+  below: string;
   /** named on the command line, not found in a folder */
   isNamed: boolean;
   /** bytes */
@@ -16,34 +18,38 @@ export interface IFoundFile {
 
 const reasonOf = (error: unknown): string => `cannot be read: ${(error as NodeJS.ErrnoException).code ?? error}`;
 
-async function* filesBelow(folder: string): AsyncGenerator<IFoundFile> {
+async function* filesBelow(folder: string, below: string): AsyncGenerator<IFoundFile> {
   let entries: Awaited<ReturnType<typeof entriesOf>>;
   try {
     entries = await entriesOf(folder);
   } catch (error) {
-    yield { path: folder, isNamed: true, size: 0, failure: reasonOf(error) };
+    yield { path: folder, below, isNamed: true, size: 0, failure: reasonOf(error) };
     return;
   }
   for (const entry of entries) {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) yield* filesBelow(path);
+    const inside = below === '' ? entry.name : `${below}/${entry.name}`;
+    if (entry.isDirectory()) yield* filesBelow(path, inside);
     // a link to a folder could lead round in a circle
-    else if (entry.isFile() || entry.isSymbolicLink()) yield* fileAt(path, false);
+    else if (entry.isFile() || entry.isSymbolicLink()) yield* fileAt(path, inside);
   }
 }
 
 const entriesOf = async (folder: string) =>
   (await readdir(folder, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1));
 
-async function* fileAt(path: string, isNamed: boolean): AsyncGenerator<IFoundFile> {
+/** @param inside the path below the operand; undefined for the operand itself */
+async function* fileAt(path: string, inside?: string): AsyncGenerator<IFoundFile> {
+  const isNamed = inside === undefined;
+  const file = { path, below: inside ?? basename(path), isNamed };
   try {
     const info = await stat(path);
     if (info.isDirectory()) {
-      if (isNamed) yield* filesBelow(path);
-    } else if (info.isFile()) yield { path, isNamed, size: info.size };
-    else if (isNamed) yield { path, isNamed, size: 0, failure: 'is neither a file nor a folder' };
+      if (isNamed) yield* filesBelow(path, '');
+    } else if (info.isFile()) yield { ...file, size: info.size };
+    else if (isNamed) yield { ...file, size: 0, failure: 'is neither a file nor a folder' };
   } catch (error) {
-    yield { path, isNamed, size: 0, failure: reasonOf(error) };
+    yield { ...file, size: 0, failure: reasonOf(error) };
   }
 }
 
@@ -51,7 +57,7 @@ async function* fileAt(path: string, isNamed: boolean): AsyncGenerator<IFoundFil
 export const findFiles = async (operands: readonly string[]): Promise<IFoundFile[]> => {
   const found = new Map<string, IFoundFile>();
   for (const operand of operands) {
-    for await (const file of fileAt(operand, true)) {
+    for await (const file of fileAt(operand)) {
       const place = resolve(file.path);
       if (!found.has(place)) found.set(place, file);
     }
@@ -59,8 +65,9 @@ export const findFiles = async (operands: readonly string[]): Promise<IFoundFile
   return [...found.values()];
 };
 
-export const importFile = ({ path, size }: IFoundFile): IImportFile => ({
+export const importFile = ({ path, below, size }: IFoundFile): IImportFile => ({
   name: basename(path),
+  path: below,
   size,
   open: (range) => createReadStream(path, range),
 });

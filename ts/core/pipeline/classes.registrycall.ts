@@ -1,4 +1,3 @@
-import type { IRight } from '../auth/classes.rights.js';
 import type { IAuthToken } from '../auth/interfaces.auth.js';
 import type { AuthManager } from '../classes.authmanager.js';
 import { RegistryError } from '../classes.registryerror.js';
@@ -28,9 +27,15 @@ import {
   type TAudience,
 } from './serving/classes.answercache.js';
 import { PUBLIC_URL, Rendering } from './serving/classes.rendering.js';
-import { type IServedListing, type IServeListingOptions, serveListing } from './serving/helpers.listing.js';
+import {
+  type IServedListing,
+  type IServeListingOptions,
+  listingRight,
+  serveListing,
+} from './serving/helpers.listing.js';
 import { type IServedLog, type IServeLogOptions, serveLog } from './serving/helpers.log.js';
-import { loadExact, repeatableUntil, serveExact, serveObject, serveRendering } from './serving/helpers.serving.js';
+import { repeatableOf } from './serving/helpers.repeating.js';
+import { loadExact, serveExact, serveObject, serveRendering } from './serving/helpers.serving.js';
 import type {
   IServeDocumentOptions,
   IServeImmutableOptions,
@@ -286,9 +291,8 @@ export class RegistryCall {
     if (!rendering) return null;
     admitted?.();
     const response = serveExact(this, rendering, options);
-    if (options.repeatable) {
-      this.mayRepeat(response, info, name, repeatableUntil(response, rendering.lastModified, options.validUntil));
-    }
+    const changedAt = options.lastModified ?? rendering.lastModified;
+    this.repeatable = repeatableOf(storage, response, { document: info, name, changedAt }, options);
     return response;
   }
 
@@ -313,10 +317,8 @@ export class RegistryCall {
     if (!made) return null;
     const { name, rendering } = renders.linked(wanted, made, publicUrl);
     const response = await serveRendering(this, rendering, info.lastModified, options);
-    if (options.repeatable) {
-      const changedAt = rendering.lastModified ?? info.lastModified;
-      this.mayRepeat(response, info, name, repeatableUntil(response, changedAt, options.validUntil));
-    }
+    const changedAt = rendering.lastModified ?? info.lastModified;
+    this.repeatable = repeatableOf(storage, response, { document: info, name, changedAt }, options);
     return response;
   }
 
@@ -325,30 +327,12 @@ export class RegistryCall {
     listing: IServedListing<TEntry>,
     options: IServeListingOptions<TEntry>,
   ): Promise<IResponse> {
-    return serveListing(this, listing, this.listingRight(options.right), options);
+    return serveListing(this, listing, listingRight(this, options.right), options);
   }
 
-  /**
-   * A log of all packages: whole or from a position on to a caller that may read all packages, else without the lines of
-   * the others.
-   */
+  /** A log of all packages; lines of packages that the caller may not read are left out. See `serveLog`. */
   public serveLog(log: IServedLog, options: IServeLogOptions): Promise<IResponse> {
-    return serveLog(this, log, this.listingRight(), options);
-  }
-
-  /** The right that a caller needs to see a package in a listing. */
-  private listingRight(right?: { type: string; action: string }): IRight {
-    const row = typeof this.access === 'object' ? this.access : undefined;
-    const type = right?.type ?? row?.type;
-    if (!type) throw new RegistryError('internal', `A listing of ${this.protocol} has no type to filter by`);
-    return { protocol: this.protocol, type, action: right?.action ?? row?.action ?? 'read' };
-  }
-
-  private mayRepeat(response: IResponse, { key, etag }: IDocumentVersion, name: string, validUntil: number): void {
-    // hooks for reads run each time; a part is not what is kept, which is the whole rendering
-    if (this.storage.watchesGets || response.status === 206) return;
-    const packed = response.headers['Content-Encoding'] === 'gzip';
-    this.repeatable = { response, document: { key, etag }, rendering: { name, packed }, validUntil };
+    return serveLog(this, log, listingRight(this), options);
   }
 
   /**

@@ -2,6 +2,11 @@
 export interface IImportFile {
   /** the file's name without its folder */
   name: string;
+  /**
+   * the path below the folder that the operator named, with slashes; the name for a file that was named itself; for
+   * protocols whose files say by their place what they are
+   */
+  path?: string;
   /** bytes */
   size: number;
   /** Reads the file anew, or the bytes from `start` to `end` (inclusive; default: the last one). */
@@ -34,8 +39,11 @@ export interface IImportItem {
 
 /** How the files of a protocol are imported: each is uploaded through the protocol's own routes. */
 export interface IImporter {
-  /** Whether a file with this name may be a package of this protocol. */
-  accepts(fileName: string): boolean;
+  /**
+   * Whether a file with this name may be a package of this protocol.
+   * @param path see `IImportFile`
+   */
+  accepts(fileName: string, path?: string): boolean;
   /** Reads the file for its name and version. @throws RegistryError `invalid` if it is not such a package */
   inspect(file: IImportFile): Promise<IImportItem>;
 }

@@ -45,7 +45,7 @@ export const getApiKey = (call: RegistryCall): Promise<IResponse> => newKey(call
 /**
  * POST /api/v1/api_key: `gem signin`. The answer is the key and nothing else. A key that is only for reading the index
  * is a read-only one.
- * @see https://guides.rubygems.org/rubygems-org-api/#post---apiv1api_key
+ * @see the guides of RubyGems, "API"
  */
 export const createApiKey = async (call: RegistryCall): Promise<IResponse> => {
   const field = await readFields(call, FIELDS);

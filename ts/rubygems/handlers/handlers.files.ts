@@ -15,9 +15,15 @@ const QUICK_TYPE = 'application/octet-stream';
 interface IFound {
   build: IGemBuild;
   document: { key: string; etag: string };
+  /** no document of another gem was looked at: the answer depends on this one only */
+  isCertain: boolean;
 }
 
-const missing = (call: RegistryCall): RegistryError => call.absent(`${(call.params.build as string).slice(0, 300)}`);
+/** The same answer as for a gem that the caller may not see. */
+const missing = (call: RegistryCall): RegistryError => {
+  const build = call.params.build as string;
+  return call.absent(splitBuildName(build)[0]?.name ?? build.slice(0, 300));
+};
 
 /**
  * The listed build in the path. The path can mean builds of several gems (see `splitBuildName`); rights are checked
@@ -27,18 +33,18 @@ const findBuild = async (call: RegistryCall): Promise<IFound> => {
   const choices = splitBuildName(call.params.build as string);
   const [first] = choices;
   if (!first) throw missing(call);
-  let mayReadOne = false;
+  let lookedAt = 0;
   for (const { name, slug } of choices) {
     if (!(await call.can({ type: 'gem', name, action: 'read' }))) continue;
-    mayReadOne = true;
+    lookedAt++;
     const key = documentKey(name);
     const stored = await call.storage.read<IGemDocument>(key);
     const build = buildOf(stored?.value, slug);
     if (!stored || !build || build.yankedAt !== undefined) continue;
     await call.authorize(name);
-    return { build, document: { key, etag: stored.etag } };
+    return { build, document: { key, etag: stored.etag }, isCertain: lookedAt === 1 };
   }
-  if (!mayReadOne) await call.authorize(first.name);
+  if (lookedAt === 0) await call.authorize(first.name);
   throw missing(call);
 };
 
@@ -46,18 +52,20 @@ const aboutOf = ({ spec, slug }: IGemBuild) => ({ kind: 'artifact', packageName:
 
 /** GET /gems/{gem}-{version}[-{platform}].gem. A yanked build is not served: in RubyGems a yank takes a gem back. */
 export const getGem = async (call: RegistryCall, gems: IGemParts): Promise<IResponse> => {
-  const { build, document } = await findBuild(call);
+  const { build, document, isCertain } = await findBuild(call);
   const { key, size, sha256 } = build;
-  const served = await call.serveArtifact(key, {
-    listedBy: document,
-    size,
+  const options = {
     contentType: GEM_TYPE,
     etag: sha256,
     // a yank closes the address
     immutable: !gems.config.allowRepublish,
     reprDigest: sha256,
     about: { ...aboutOf(build), size, digest: `sha256:${sha256}`, contentType: GEM_TYPE },
-  });
+  };
+  // an answer from the cache would not notice that a gem with a longer name was pushed
+  const served = isCertain
+    ? await call.serveArtifact(key, { ...options, listedBy: document, size })
+    : await call.serveObject(key, { ...options, immutable: false });
   if (!served) throw missing(call);
   return served;
 };

@@ -19,7 +19,7 @@ export const gemOf = (call: RegistryCall): string => {
 /**
  * GET /info/{gem}. A gem whose builds are all yanked has a file without lines, because `/versions` still names it and
  * Bundler asks for what that names.
- * @see https://guides.rubygems.org/rubygems-org-compact-index-api/
+ * @see the guides of RubyGems, "Compact index API"
  */
 export const getInfo = async (call: RegistryCall): Promise<IResponse> => {
   const name = gemOf(call);

@@ -85,7 +85,7 @@ const newBuildOf = (spec: IGemSpec, slug: IBuildSlug, [gem, beside]: IPlacedArti
 /**
  * POST /api/v1/gems, with the gem as the whole body or in a form. The same gem again is a success, because clients repeat
  * a request whose answer was lost. `gem push` prints the answer.
- * @see https://guides.rubygems.org/rubygems-org-api/#post---apiv1gems
+ * @see the guides of RubyGems, "API"
  */
 export const push = async (call: RegistryCall, gems: IGemParts): Promise<string> => {
   const received = await receivePush(call);

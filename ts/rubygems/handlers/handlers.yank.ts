@@ -35,7 +35,7 @@ const readChoice = async (call: RegistryCall): Promise<IBuildChoice & { gem: str
 /**
  * DELETE /api/v1/gems/yank and PUT /api/v1/gems/unyank. Without a platform it is about the build for `ruby`. Both succeed
  * if there is nothing to change, because clients repeat requests whose answers were lost.
- * @see https://guides.rubygems.org/rubygems-org-api/#delete---apiv1gemsyank
+ * @see the guides of RubyGems, "API"
  */
 export const yank = async (call: RegistryCall, gems: IGemParts, yanked: boolean): Promise<string> => {
   const { gem, ...choice } = await readChoice(call);

@@ -7,7 +7,7 @@ import { compareVersions } from './wire.versions.js';
 /**
  * Content-addressed gems (RubyGems 4.1): builds of one version and platform for different Rubies. Their files are called
  * after the first digits of their sha256 and not after the platform.
- * @see https://guides.rubygems.org/rubygems-org-compact-index-api/
+ * @see the guides of RubyGems, "Compact index API"
  */
 
 /** hex digits of the address that RubyGems makes */

@@ -4,7 +4,7 @@ import type { IGemBuild, IGemDependency, IGemDocument } from '../interfaces.ruby
 /**
  * The files of the compact index, format 2: bytes as the gem `compact_index` writes them, because clients compare their
  * digests and because `versions` holds the md5 of each `info`.
- * @see https://guides.rubygems.org/rubygems-org-compact-index-api/
+ * @see the guides of RubyGems, "Compact index API"
  */
 
 /** Any version satisfies it, so the file does not mention it. */

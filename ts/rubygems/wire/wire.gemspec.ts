@@ -116,12 +116,30 @@ const specOf = (fields: TFields): IGemSpec => {
   };
 };
 
+/** Fields with the files of a gem, of which some gemspecs have 20,000: the registry does not use them. */
+const FILE_LISTS = /^(?:files|test_files|extra_rdoc_files):$/;
+/** A member of such a list that is one line, and can be nothing else. */
+const FILE = /^- [\w./@+][^:#&*!|>'"%`{}[\],]*$/;
+
+/** The text without the files: the parser takes 30 ms for 1,000 of them. */
+const withoutFiles = (text: string): string => {
+  let isList = false;
+  const lines = text.split('\n');
+  return lines
+    .filter((line, at) => {
+      if (!line.startsWith('- ')) isList = line.startsWith(' ') ? isList : FILE_LISTS.test(line);
+      // a path with spaces can go on in the next line
+      return !(isList && FILE.test(line) && lines[at + 1]?.startsWith(' ') !== true);
+    })
+    .join('\n');
+};
+
 /**
  * Reads the gemspec that `gem build` writes into `metadata.gz`.
- * @see https://guides.rubygems.org/specification-reference/
+ * @see the guides of RubyGems, "Specification reference"
  */
 export const parseGemspec = (text: string): IGemSpec => {
-  const value = parseYaml(text, NOUN);
+  const value = parseYaml(withoutFiles(text), NOUN);
   if (!(value instanceof Map)) throw invalid(`${NOUN} is no object`);
   const spec = specOf(value as TFields);
   if (JSON.stringify(spec).length > MAX_SPEC) {

@@ -3,7 +3,7 @@ import { isPrerelease } from './wire.versions.js';
 
 /**
  * The JSON answers about gems, in the public registry's form. Downloads are not counted, so there are no such fields.
- * @see https://guides.rubygems.org/rubygems-org-api/
+ * @see the guides of RubyGems, "API"
  */
 
 const requirementText = (conditions: readonly string[]): string => conditions.join(', ');

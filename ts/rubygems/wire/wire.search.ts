@@ -1,7 +1,7 @@
 import { wholeNumber } from '../../core/listing/search/helpers.pages.js';
 import type { IGemEntry } from '../interfaces.rubygems.js';
 
-/** `GET /api/v1/search.json`. @see https://guides.rubygems.org/rubygems-org-api/#get---apiv1searchjson */
+/** `GET /api/v1/search.json`. @see the guides of RubyGems, "API" */
 
 /** hits of a page, as on the public registry */
 export const PAGE_SIZE = 30;

@@ -61,7 +61,7 @@ const newestOf = (builds: readonly IListedBuild[], { compare }: IVersionRules): 
 
 /**
  * The builds of a gem that such a file lists. Content-addressed builds are in none: clients that read these files look
- * for the file under the name of its platform (RubyGems.org leaves them out too, pull request 6674).
+ * for the file under the name of its platform (the public registry leaves them out too, its pull request 6674).
  */
 export const buildsFor = (
   kind: TSpecsKind,

@@ -1,6 +1,6 @@
 /**
  * Versions as `Gem::Version` reads and orders them.
- * @see https://guides.rubygems.org/patterns/#semantic-versioning
+ * @see the guides of RubyGems, "Patterns"
  */
 const VERSION = /^[0-9]+(?:\.[0-9A-Za-z]+)*(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$/;
 

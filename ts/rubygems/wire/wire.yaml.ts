@@ -1,4 +1,4 @@
-import { isAlias, isMap, isScalar, isSeq, type Node, parseDocument, type Scalar } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, Lexer, type Node, parseDocument, type Scalar } from 'yaml';
 import { invalid } from '../../core/base/helpers.errors.js';
 import type { RegistryError } from '../../core/classes.registryerror.js';
 
@@ -35,7 +35,7 @@ const NULLS: ReadonlySet<string> = new Set(['', '~', 'null', 'Null', 'NULL']);
 const MAX_DEPTH = 16;
 /** Aliases: old gems write a requirement once and name it again in each dependency. */
 const MAX_ALIASES = 100;
-/** values with those that aliases stand for; the gem with the most files has some 20,000 */
+/** values with those that aliases stand for */
 const MAX_NODES = 100_000;
 /** characters with those that aliases stand for */
 const MAX_EXPANDED = 8 * 1024 * 1024;
@@ -118,19 +118,42 @@ class YamlReader {
   }
 }
 
+/** characters; texts that are longer take too long to look at, whatever is in them */
+const MAX_TEXT = 1024 * 1024;
+/** Words of the parser: it takes half a second for so many, during which nothing else runs. */
+const MAX_WORDS = 30_000;
+
+/** An escape that double quotes do not know: the parser makes an error of each, and a text may have 100,000. */
+const BAD_ESCAPE = /\\[^0abefnrtvLNP_ /\\"xuU\t\r\n]/;
+
+/** Throws for what would keep the parser busy for long; splitting the text into words takes a tenth of parsing it. */
+const assertShort = (text: string, noun: string): void => {
+  if (text.length > MAX_TEXT) throw invalid(`${noun} has more than ${MAX_TEXT} characters`);
+  let words = 0;
+  for (const word of new Lexer().lex(text)) {
+    if (++words > MAX_WORDS) throw invalid(`${noun} has more than ${MAX_WORDS} words`);
+    // an escaped backslash hides what follows it
+    if (word.startsWith('"') && BAD_ESCAPE.test(word.replaceAll('\\\\', '')))
+      throw invalid(`${noun} is not valid YAML`);
+  }
+};
+
 /**
  * Parses the YAML of a gem. All scalars stay texts (`1.10` is no number), and no object is made of them.
  * @param noun how messages call the text, e.g. `The gemspec`
  */
 export const parseYaml = (text: string, noun: string): TYaml => {
+  assertShort(text, noun);
   let document: ReturnType<typeof parseDocument>;
   try {
-    // unique keys are checked by `YamlReader`: the parser compares each key with all before it
     document = parseDocument(text, {
       schema: 'failsafe',
-      logLevel: 'silent',
+      // `silent` would also accept a second document
+      logLevel: 'error',
+      // they are checked by `YamlReader`: the parser compares each key with all before it
       uniqueKeys: false,
-      keepSourceTokens: false,
+      // pretty ones hold a part of the text each
+      prettyErrors: false,
     });
   } catch (cause) {
     // the parser recurses

@@ -60,6 +60,11 @@ export class TarFrame {
     }
   }
 
+  /** Whether an empty block, the end of the archive, has passed. */
+  public get hasEnd(): boolean {
+    return this.ended;
+  }
+
   /** After the last bytes. */
   public finish(): void {
     if (!this.strict) return;

@@ -1,4 +1,5 @@
 import tar from 'tar-stream';
+import { invalid } from '../../base/helpers.errors.js';
 import { RegistryError } from '../../classes.registryerror.js';
 import { TarFrame } from './classes.tarframe.js';
 import { notTar, visitAll } from './helpers.targz.js';
@@ -43,6 +44,8 @@ export async function* inspectTar<T>(
     const outcome = await visited;
     if (failure) throw failure;
     frame.finish();
+    // without compression around it, only its end shows that an archive is whole
+    if (rules.strict && !frame.hasEnd) throw invalid(`${rules.noun} is cut short`);
     onRead((outcome as { result: T }).result);
   } finally {
     extract.destroy();

@@ -31,10 +31,12 @@ export interface IAnswerBasis {
   rendering: { name: string; packed: boolean };
   status: number;
   responseHeaders: Record<string, string>;
+  /** see `IRepeatOptions` */
+  repeated?: ((context: IRequestContext) => void) | undefined;
 }
 
 /** An answer that may be cached, and the document that it was made from. */
-export interface IRepeatable extends Pick<IAnswerBasis, 'document' | 'rendering' | 'validUntil'> {
+export interface IRepeatable extends Pick<IAnswerBasis, 'document' | 'rendering' | 'validUntil' | 'repeated'> {
   response: IResponse;
 }
 
@@ -109,7 +111,9 @@ export class AnswerCache {
         if (!asked) return undefined;
         if (basis.audience !== asked) continue;
       }
-      return this.now() < basis.validUntil ? this.answer(basis) : undefined;
+      const answer = this.now() < basis.validUntil ? this.answer(basis) : undefined;
+      if (answer) basis.repeated?.(context);
+      return answer;
     }
     return undefined;
   }

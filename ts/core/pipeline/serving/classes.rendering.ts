@@ -26,6 +26,8 @@ export interface IRendered {
   etag?: string;
   /** of the body, in hex, if it is known already; not allowed if the body contains the public URL */
   sha256?: string;
+  /** headers that depend on the body, e.g. digests of it; not allowed if the body contains the public URL */
+  headers?: Readonly<Record<string, string>>;
   /** false: never sent as gzip, for clients that take the ETag for a digest of the decoded body */
   compressible?: boolean;
 }
@@ -76,6 +78,7 @@ const bytesOf = (body: IRendered['body']): Buffer =>
 export class Rendering {
   public readonly contentType: string;
   public readonly lastModified: Date | undefined;
+  public readonly headers: Readonly<Record<string, string>> | undefined;
   private hashed: string | undefined;
   private digest: string | undefined;
   private readonly mayPack: boolean;
@@ -84,7 +87,7 @@ export class Rendering {
 
   private constructor(
     public readonly bytes: Buffer,
-    { contentType, lastModified, etag, sha256, compressible = true }: Omit<IRendered, 'body'>,
+    { contentType, lastModified, etag, sha256, headers, compressible = true }: Omit<IRendered, 'body'>,
     /** undefined: the bytes are the same for every public URL */
     private readonly links?: ILinks,
   ) {
@@ -93,6 +96,7 @@ export class Rendering {
     this.mayPack = compressible;
     this.contentType = contentType;
     this.lastModified = lastModified;
+    this.headers = headers;
   }
 
   /** @param publicUrl replaces `PUBLIC_URL` */
@@ -100,8 +104,9 @@ export class Rendering {
     const bytes = bytesOf(rendered.body);
     const places = publicUrl === undefined ? [] : linksIn(bytes);
     if (publicUrl === undefined || places.length === 0) return new Rendering(bytes, rendered);
-    if (rendered.etag !== undefined || rendered.sha256 !== undefined) {
-      throw new RegistryError('internal', 'A rendering with links cannot have an ETag or a digest of its own');
+    const { etag, sha256, headers } = rendered;
+    if (etag !== undefined || sha256 !== undefined || headers !== undefined) {
+      throw new RegistryError('internal', 'A rendering with links cannot have an ETag, a digest or headers of its own');
     }
     return new Rendering(bytes, rendered, { url: PUBLIC_URL, places }).linkedTo(publicUrl);
   }

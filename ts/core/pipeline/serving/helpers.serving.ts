@@ -35,20 +35,10 @@ const digestField = (hex: string): string => `sha-256=:${Buffer.from(hex, 'hex')
 const FRESH_MS = 2_000;
 
 /** ms since 1970, from which on `Last-Modified` is sent for content that last changed at `lastModified` */
-const datedSince = (lastModified: Date): number => lastModified.getTime() + FRESH_MS;
+export const datedSince = (lastModified: Date): number => lastModified.getTime() + FRESH_MS;
 
 const isFresh = (request: IServeRequest, lastModified: Date): boolean =>
   request.storage.now().getTime() < datedSince(lastModified);
-
-/** ms until which an answer may be cached: one without `Last-Modified`, because of a recent change, gets it later. */
-export const repeatableUntil = (
-  { headers }: IResponse,
-  lastModified: Date | undefined,
-  validUntil = Number.POSITIVE_INFINITY,
-): number =>
-  lastModified === undefined || headers['Last-Modified'] !== undefined
-    ? validUntil
-    : Math.min(validUntil, datedSince(lastModified));
 
 /** The time as clients send it back in If-Modified-Since. */
 const wholeSeconds = (date: Date): number => Math.floor(date.getTime() / 1000) * 1000;
@@ -164,12 +154,12 @@ const serveBody = async (
   return { status: 200, headers, body };
 };
 
-const validatorsOf = (request: IServeRequest, info: IObjectInfo, options: IServeObjectOptions): IValidators => ({
-  etags: [options.etag ?? info.etag],
-  lastModified: info.lastModified,
+const validatorsOf = (request: IServeRequest, info: IObjectInfo, options: IServeObjectOptions): IValidators => {
+  const { lastModified = info.lastModified } = options;
   // immutable content has only one version in its second
-  isDated: options.immutable === true || !isFresh(request, info.lastModified),
-});
+  const isDated = options.immutable === true || !isFresh(request, lastModified);
+  return { etags: [options.etag ?? info.etag], lastModified, isDated };
+};
 
 async function* partOf(request: IServeRequest, info: IObjectInfo, range: IByteRange): AsyncGenerator<Uint8Array> {
   const found = await request.storage.open(info.key, { range, signal: request.signal });
@@ -202,9 +192,10 @@ export const loadExact = async (
  */
 export const serveExact = (
   request: IServeRequest,
-  { bytes, contentType, lastModified = new Date(0) }: Rendering,
+  { bytes, contentType, lastModified: storedAt = new Date(0) }: Rendering,
   options: IServeObjectOptions & { etag: string },
 ): IResponse => {
+  const { lastModified = storedAt } = options;
   const isDated = options.immutable !== false || !isFresh(request, lastModified);
   const validators = { etags: [options.etag], lastModified, isDated };
   const headers = baseHeaders({ contentType }, validators, options);
@@ -237,6 +228,7 @@ export const serveRendering = async (
     ...(validators.isDated && { 'Last-Modified': lastModified.toUTCString() }),
     ...(options.ranges && { 'Accept-Ranges': 'bytes' }),
     ...(options.reprDigest && (options.oneEtag || !packed) && { 'Repr-Digest': digestField(rendering.sha256) }),
+    ...rendering.headers,
     ...options.headers,
   };
   if (isUnchanged(request, validators)) return { status: 304, headers: all };

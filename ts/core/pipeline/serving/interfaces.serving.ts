@@ -1,4 +1,5 @@
 import type { ICodec } from '../../classes.registrystorage.js';
+import type { IRequestContext } from '../../interfaces.core.js';
 import type { IStorageHookMetadata } from '../../storage/hooks/interfaces.hooks.js';
 import type { IDocumentVersion } from './classes.answercache.js';
 import type { IRendered } from './classes.rendering.js';
@@ -9,6 +10,8 @@ export interface IServeObjectOptions {
   headers?: Record<string, string> | undefined;
   /** without quotes; default: the store's own */
   etag?: string | undefined;
+  /** when the content was published; default: when its object was stored, which may have been copied since */
+  lastModified?: Date | undefined;
   /** the bytes under this URL never change, so caches may keep them for a year */
   immutable?: boolean | undefined;
   /** for the get hooks: data beside the name that the route was authorised for */
@@ -40,6 +43,8 @@ export interface IRepeatOptions {
   repeatable?: boolean | undefined;
   /** ms since 1970, until which a repeatable answer may be given without the handler */
   validUntil?: number | undefined;
+  /** Called each time a repeatable answer is given without the handler, for protocols that record what was sent. */
+  repeated?: ((context: IRequestContext) => void) | undefined;
 }
 
 /** How a stored document is rendered and sent. */

@@ -1,0 +1,110 @@
+import t from 'tap';
+import { mavenWorld } from '../support/maven/actors.js';
+import { gav, hex, pathOf, pluginJar, pomOf } from '../support/maven/artifacts.js';
+
+interface IListed {
+  groupId: string;
+  artifactId: string;
+  latest: string;
+  release?: string;
+}
+
+const namesIn = (json: Record<string, unknown>): string[] =>
+  (json.artifacts as IListed[]).map(({ groupId, artifactId }) => `${groupId}:${artifactId}`);
+
+t.test('the artifacts that the caller may read, with what their POMs say', async (t) => {
+  const { anon, writer, admin } = await mavenWorld(t, {
+    auth: { anonymousScopes: ['maven:artifact:org.acme:*:read'] },
+  });
+  const about = '<name>Acme Library</name><description>Parses\n  dates</description>';
+  await writer.putPom(gav('org.acme:lib:1.0'), '<name>Old</name>');
+  await writer.putPom(gav('org.acme:lib:1.1'), about);
+  await writer.putPom(gav('org.acme:lib:1.0.1'), '<name>A fix of the old one</name>');
+  await writer.putPom(gav('org.acme:lib:2.0-SNAPSHOT'), about);
+  await writer.putPom(gav('com.secret:lib:1.0'));
+  const plugin = gav('org.acme:hi-maven-plugin:1.0');
+  await writer.put(pathOf(plugin, '.jar'), pluginJar(plugin, 'hi'));
+  const listed = (await anon.get('/maven/-/artifacts')).json();
+  t.same(namesIn(listed), ['org.acme:hi-maven-plugin', 'org.acme:lib']);
+  t.match((listed.artifacts as object[])[0], { latest: '1.0', release: '1.0', versions: 1, pluginPrefix: 'hi' });
+  t.match((listed.artifacts as object[])[1], {
+    latest: '2.0-SNAPSHOT',
+    release: '1.1',
+    versions: 4,
+    packaging: 'jar',
+    name: 'Acme Library',
+    description: 'Parses dates',
+  });
+  t.same(namesIn((await admin.get('/maven/-/artifacts')).json()), [
+    'com.secret:lib',
+    'org.acme:hi-maven-plugin',
+    'org.acme:lib',
+  ]);
+});
+
+t.test('an artifact and a version, with their files', async (t) => {
+  const { anon, writer } = await mavenWorld(t);
+  const lib = gav('org.acme:lib:1.10');
+  await writer.putPom(lib);
+  await writer.putPom({ ...lib, version: '1.9' });
+  await writer.put(pathOf(lib, '.jar'), 'content');
+  const whole = (await anon.get('/maven/-/artifacts/org.acme/lib')).json();
+  t.match(whole, { groupId: 'org.acme', artifactId: 'lib', latest: '1.10' });
+  const versions = whole.versions as { version: string; files: { name: string; url: string }[] }[];
+  t.same(
+    versions.map(({ version }) => version),
+    ['1.9', '1.10'],
+  );
+  const one = (await anon.get('/maven/-/artifacts/org.acme/lib/1.10')).json();
+  t.match(one, { groupId: 'org.acme', artifactId: 'lib', version: '1.10', published: /^\d{4}-.*Z$/ });
+  const files = one.files as { name: string; url: string; size: number; sha256: string }[];
+  t.same(
+    files.map(({ name }) => name),
+    ['lib-1.10.pom', 'lib-1.10.jar'],
+  );
+  t.match(files[1], { size: 7, sha256: hex('sha256', 'content'), md5: hex('md5', 'content') });
+  t.equal(files[1]?.url, 'http://maven.example.org/maven/org/acme/lib/1.10/lib-1.10.jar');
+  t.equal((await anon.get(new URL(files[1]?.url as string).pathname)).text, 'content');
+});
+
+t.test('search', async (t) => {
+  const { anon, writer, admin } = await mavenWorld(t, {
+    auth: { anonymousScopes: ['maven:artifact:org.acme:*:read'] },
+  });
+  const found = async (query: string, who = anon) => namesIn((await who.get(`/maven/-/search?${query}`)).json());
+  await writer.putPom(gav('org.acme:dates:1.0'), '<description>Parses calendars</description>');
+  await writer.putPom(gav('org.acme:other:1.0'), '<description>Needs dates</description>');
+  await writer.putPom(gav('com.secret:dates:1.0'));
+  t.same(await found('q=dates'), ['org.acme:dates', 'org.acme:other'], 'the name comes first');
+  t.same(await found('q=calendars'), ['org.acme:dates']);
+  t.same((await found('q=dates', admin)).sort(), ['com.secret:dates', 'org.acme:dates', 'org.acme:other']);
+  t.equal((await found('q=org.acme:dates'))[0], 'org.acme:dates');
+  t.same(await found('q=dates&per_page=1'), ['org.acme:dates']);
+  t.same(await found('q=dates&per_page=1&page=2'), ['org.acme:other']);
+  t.same((await anon.get('/maven/-/search?q=dates')).json().total, 2);
+  t.same(await found('q=nothing-like-it'), []);
+  t.equal((await found('')).length, 2, 'without a text: all');
+});
+
+t.test('orphans of killed uploads are swept by age, what a document names is not', async (t) => {
+  const { registry, writer, anon, stored } = await mavenWorld(t);
+  const lib = gav('org.acme:lib:1.0');
+  await writer.putPom(lib);
+  const named = await stored();
+  const { store } = registry.getStorage();
+  const folder = 'maven/artifacts/org.acme/lib/1.0';
+  for (const key of [
+    `${folder}/lib-1.0.jar`,
+    `${folder}/lib-1.0.pom.2f6a7a4e-9c3b-4f0d-8f5e-0c8a4e5b6d7f`,
+    'maven/artifacts/a/b/1/c',
+  ]) {
+    await store.put(key, Buffer.from('x'), { immutable: true });
+  }
+  const maven = registry.getRegistry('maven');
+  t.equal(await maven?.sweepOrphans(), 0, 'young ones may be part of an upload under way');
+  t.match(await maven?.collectGarbage({ graceMs: 0 }), { removed: { files: 3 }, bytes: 3 });
+  t.same(await stored(), named);
+  t.equal((await writer.put(pathOf(lib, '.jar'), 'x')).status, 201);
+  t.equal((await anon.get(pathOf(lib, '.jar'))).text, 'x', 'its key was swept, so it lies at another');
+  t.equal((await anon.get(pathOf(lib, '.pom'))).text, pomOf(lib));
+});

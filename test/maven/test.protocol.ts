@@ -1,0 +1,4 @@
+import { protocolSuite } from '../suites/protocol.suite.js';
+import { mavenDescription } from '../support/maven/description.js';
+
+protocolSuite(mavenDescription);

@@ -1,0 +1,1 @@
+export { MavenRegistry } from './classes.mavenregistry.js';
