@@ -120,7 +120,8 @@ const incremental = async ({ station, steps, server }: IBundlerRing): Promise<vo
     for (const version of ['1.2.2', '1.2.3']) {
       t.equal((await server.ask('DELETE', '/api/v1/gems/yank', { gem_name: 'my_leaf', version })).status, 200);
     }
-    steps.succeeds(t, await station.bundle('main', ['lock', '--update']));
+    await station.forgetLock('main');
+    steps.succeeds(t, await station.bundle('main', ['lock']));
   });
 };
 
@@ -192,7 +193,9 @@ const changing = async ({ station, steps, server }: IBundlerRing): Promise<void>
   // nothing is installed in it: what is installed counts for Bundler as if the source had it
   await station.project('locked', `source "${server.source}"`, 'gem "my-app"');
   const isLocked = async (t: Test, version: string): Promise<void> => {
-    steps.succeeds(t, await station.bundle('locked', ['lock', '--update']));
+    // with a lock file, older ones look for a version that is not below the locked one
+    await station.forgetLock('locked');
+    steps.succeeds(t, await station.bundle('locked', ['lock']));
     t.match(await station.text('locked/Gemfile.lock'), `my_leaf (${version})`);
   };
 
@@ -220,6 +223,8 @@ const changing = async ({ station, steps, server }: IBundlerRing): Promise<void>
     for (const file of ['specs.4.8.gz', 'prerelease_specs.4.8.gz', 'quick/Marshal.4.8/my-app-2.0.gemspec.rz']) {
       t.match(to(wire, file), [{ status: 200 }], file);
     }
-    t.same(to(wire, 'versions'), []);
+    // 2.3 looks whether there is a compact index, and does not use it
+    if (station.isFrom('bundle', 2, 6)) t.same(to(wire, 'versions'), []);
+    t.same(to(wire, 'info/my-app'), []);
   });
 };
