@@ -8,7 +8,6 @@ import { RegistryError } from '../../classes.registryerror.js';
 import type { IResponse } from '../../interfaces.core.js';
 import type { IListedPackage, IListingSnapshot } from '../../listing/interfaces.listing.js';
 import { acceptsEncoding, matchesEtag, respond } from '../helpers.http.js';
-import type { TAccess } from '../interfaces.pipeline.js';
 import type { TAudience } from './classes.answercache.js';
 import { Rendering } from './classes.rendering.js';
 
