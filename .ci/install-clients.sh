@@ -309,8 +309,9 @@ adapt_ruby() (
   for program in ruby gem bundle; do
     script=''
     [ "$program" != ruby ] && script="'$place/usr/bin/$program'"
-    printf '#!/bin/sh\nexport RUBYLIB="%s"\nexec %s --disable-gems -rrubygems %s "$@"\n' \
-      "$libraries" "$start" "$script" > "bin/$program"
+    # without the gemspec of this Bundler, that of the Bundler which Ruby itself brings would count for it
+    printf '#!/bin/sh\nexport RUBYLIB="%s" GEM_PATH="${GEM_PATH:+$GEM_PATH:}%s"\nexec %s --disable-gems -rrubygems %s "$@"\n' \
+      "$libraries" "$place/usr/share/rubygems-integration/all" "$start" "$script" > "bin/$program"
     chmod +x "bin/$program"
   done
 )

@@ -241,9 +241,12 @@ t.test('an import goes through the hooks, and needs no right of a provider', asy
     npm: { enabled: true },
     authProvider,
     storageHooks: {
-      beforePut: async ({ metadata, actor }) => {
+      beforePut: async ({ metadata, actor, phase }) => {
         seen.push([metadata?.packageName, actor?.userId]);
-        return metadata?.packageName === 'bad' ? { allowed: false, reason: 'a known virus' } : { allowed: true };
+        // when its content has come
+        return metadata?.packageName === 'bad' && phase === 'commit'
+          ? { allowed: false, reason: 'a known virus' }
+          : { allowed: true };
       },
     },
   });

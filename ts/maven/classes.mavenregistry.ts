@@ -113,7 +113,7 @@ export class MavenRegistry extends PackageRegistry<IMavenDocument> {
   public override clientSetup(url: string): string[] {
     const base = url.replace(/\/+$/, '');
     return [
-      '<!-- in pom.xml; the token goes into settings.xml, as the password of the server with this id -->',
+      '<!-- in pom.xml; the token goes into settings.xml, to the server with this id -->',
       `<repository><id>my-registry</id><url>${base}</url></repository>`,
       `mvn deploy -DaltDeploymentRepository=my-registry::${base}`,
     ];

@@ -8,7 +8,6 @@ import { RegistryError } from '../../classes.registryerror.js';
 import type { IResponse } from '../../interfaces.core.js';
 import type { IListedPackage, IListingSnapshot } from '../../listing/interfaces.listing.js';
 import { acceptsEncoding, matchesEtag, respond } from '../helpers.http.js';
-import type { TAccess } from '../interfaces.pipeline.js';
 import type { TAudience } from './classes.answercache.js';
 import { Rendering } from './classes.rendering.js';
 
@@ -61,6 +60,23 @@ export interface IServeListingOptions<TEntry> {
   headers?: Record<string, string>;
 }
 
+/** A call as far as it says which right its listing needs. */
+interface IListingCall {
+  protocol: string;
+  access: string | { type: string; action?: string };
+}
+
+/** The right that a caller needs to see a package in a listing; default: type and action of the route. */
+export const listingRight = (
+  { protocol, access }: IListingCall,
+  right?: IServeListingOptions<never>['right'],
+): IRight => {
+  const row = typeof access === 'object' ? access : undefined;
+  const type = right?.type ?? row?.type;
+  if (!type) throw new RegistryError('internal', `A listing of ${protocol} has no type to filter by`);
+  return { protocol, type, action: right?.action ?? row?.action ?? 'read' };
+};
+
 /** The parts of a call on which its answer depends. */
 export interface IListingRequest {
   header(name: string): string | undefined;
@@ -70,17 +86,6 @@ export interface IListingRequest {
   auth: AuthManager;
   signal?: AbortSignal;
 }
-
-/** The right that a caller needs to see a package in a listing. Default type and action are those of the route. */
-export const listingRight = (
-  { access, protocol }: { access: TAccess; protocol: string },
-  right?: { type: string; action: string },
-): IRight => {
-  const row = typeof access === 'object' ? access : undefined;
-  const type = right?.type ?? row?.type;
-  if (!type) throw new RegistryError('internal', `A listing of ${protocol} has no type to filter by`);
-  return { protocol, type, action: right?.action ?? row?.action ?? 'read' };
-};
 
 /** Names whose rights are checked together: less than a millisecond. */
 const BATCH = 256;
