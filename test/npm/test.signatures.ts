@@ -142,37 +142,6 @@ t.test('if the key is lost there is a new one, and what the old one signed is si
   t.ok(isGood(keys, 'a', '1.0.0', (await anon.packument('a')).versions['1.0.0']!.dist));
 });
 
-t.test('an answer without signatures is remembered for some seconds only', async (t) => {
-  const storage = { directory: await temporaryFolder(t) };
-  const before = await world(t, storage);
-  await before.writer.publish('a', '1.0.0');
-  const store = before.registry.getStorage();
-  await store.update(signingKeysKey, () => null);
-  await store.update<INpmDocument>(documentKey('a'), (document) => {
-    const { dist, ...manifest } = document!.versions['1.0.0']!;
-    const { signatures: _, ...others } = dist;
-    return { ...document!, versions: { '1.0.0': { ...manifest, dist: others } } } as INpmDocument;
-  });
-  const { anon, registry } = await world(t, storage);
-  let later = 10_000;
-  const now = () => Date.now() + later;
-  const { parts } = registry.getStorage() as unknown as { parts: { now(): Date } };
-  parts.now = () => new Date(now());
-  const { services } = registry.getRegistry('npm') as unknown as { services: { answers: object } };
-  Object.assign(services.answers, { now });
-  const put = registry.getStorage().store.put;
-  registry.getStorage().store.put = async () => {
-    throw new RegistryError('unavailable', 'the disk is full');
-  };
-  const signatures = async () => Object.values(signaturesOf(await anon.packument('a')) as object)[0];
-  for (let count = 0; count < 3; count++) t.equal(await signatures(), undefined);
-  registry.getStorage().store.put = put;
-  later = 60_000;
-  // the memory of answers is asked only of documents that were looked at a moment ago
-  await registry.getStorage().head(documentKey('a'));
-  t.match(await signatures(), [{ keyid: /^SHA256:/ }]);
-});
-
 t.test('a key that is damaged is an error: what was signed is not served as if it never had been', async (t) => {
   const storage = { directory: await temporaryFolder(t) };
   const before = await world(t, storage);
