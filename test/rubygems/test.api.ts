@@ -118,6 +118,9 @@ t.test('signin makes an API key', async (t) => {
   const pushWith = (authorization: string, version: string) =>
     anon.send('POST', '/api/v1/gems', { headers: { authorization }, body: gemOf('demo', version).bytes });
   t.equal((await pushWith(made.text, '1.0')).status, 200);
+  // RubyGems 4 sends the form without its type
+  const untyped = await anon.send('POST', '/api/v1/api_key', { headers: basic(PASSWORD), body: 'name=x&push_rubygem=true' });
+  t.match(untyped.text, /^srt_rubygems_/);
   const reading = await signin('name=x&index_rubygems=true');
   t.equal((await pushWith(reading.text, '2.0')).status, 403, 'a key that is only for reading');
   const old = await anon.get('/api/v1/api_key', basic(PASSWORD));
