@@ -157,8 +157,23 @@ t.test('a push with attestations', async (t) => {
   t.same((await anon.get('/gems/demo-1.0.gem')).bytes, gem.bytes);
   const served = await anon.get('/api/v1/attestations/demo-1.0.json');
   t.equal(served.text, attestations);
-  await writer.push(gemOf('demo', '2.0'));
+  const again = await writer.pushForm([gemPart(gem), { name: 'attestations', value: attestations }]);
+  t.equal(again.status, 200, 'the same again');
+  t.equal((await writer.push(gem)).status, 200, 'the gem alone again');
+  t.equal((await anon.get('/api/v1/attestations/demo-1.0.json')).text, attestations, 'which leaves them');
+  const other = gemOf('demo', '2.0');
+  await writer.push(other);
   t.equal((await anon.get('/api/v1/attestations/demo-2.0.json')).text, '[]', 'a gem without any');
+  // a success would say that they are stored
+  const all = await stored();
+  for (const [which, says] of [
+    [other, /demo 2\.0 is there already without attestations/],
+    [gem, /demo 1\.0 is there already with other attestations/],
+  ] as const) {
+    const value = JSON.stringify([bundleOf(which.sha256), bundleOf(which.sha256)]);
+    t.match(await writer.pushForm([gemPart(which), { name: 'attestations', value }]), { status: 409, text: says });
+    t.same(await stored(), all);
+  }
 });
 
 t.test('a content-addressed gem keeps the name under which it was pushed', async (t) => {
