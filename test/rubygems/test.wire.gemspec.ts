@@ -154,11 +154,11 @@ t.test('YAML that is a trap', async (t) => {
   refuses(t, 'many more brackets', summary('[]'.repeat(100_000)), /more than 30000 words/);
   refuses(t, 'many wrong escapes', summary(`"${'\\q'.repeat(100_000)}"`), /not valid YAML/);
   // the parser makes an error of each, and takes 12 s for a megabyte: it must not be asked
-  for (const escape of ['\\q', '\\xzz', '\\x4\\\\1', '\\uD80', '\\Uffffffff', '\\U00110000', '\\\rx']) {
+  for (const wrong of ['\\q', '\\xzz', '\\x4\\\\1', '\\uD80', '\\Uffffffff', '\\U00110000', '\\\rx']) {
     t.throws(
-      () => parseGemspec(summary(`"${escape.repeat(10)}"`)),
+      () => parseGemspec(summary(`"${wrong.repeat(10)}"`)),
       { message: /not valid YAML/, cause: undefined },
-      `wrong escapes: ${JSON.stringify(escape)}`,
+      `wrong escapes: ${JSON.stringify(wrong)}`,
     );
   }
   refuses(t, 'lines in a text', `${good}x: |\n${'  y\n'.repeat(60_000)}`, /more than 50000 lines/);
