@@ -169,6 +169,11 @@ t.test('YAML that is a trap', async (t) => {
     String.raw`a \q " A ä`,
     'escapes that are right',
   );
+  // Ruby reads them, and so another name than the one that was checked
+  for (const key of ['<<', '"<<"', "'<<'", '!!merge <<'])
+    refuses(t, `a merge key: ${key}`, `${good}${key} : {name: rails}\n`, /merge key|class/);
+  refuses(t, 'a merge key in a version', changed(/^ {2}version: .*$/m, "  <<: {version: '9'}"), /merge key/);
+  refuses(t, 'a second platform', `${good}new_platform: java\n`, /new_platform/);
   refuses(t, 'a key twice', `${good}name: other\n`, /key twice/);
   refuses(t, 'many values', `${good}x: [${Array(100_001).fill('a').join(',')}]\n`, /more than 30000 words/);
   refuses(t, 'two documents', `${good}--- x\n`, /not valid YAML/);

@@ -98,6 +98,8 @@ const dateIn = (fields: TFields): string => {
 };
 
 const specOf = (fields: TFields): IGemSpec => {
+  // no gem tool writes it, and RubyGems from 3.5 on takes it for the platform
+  if (fields.has('new_platform')) throw invalid('The gemspec has the field new_platform: the platform is in platform');
   const name = assertGemName(textIn(fields, 'name') ?? '');
   const version = versionOf(fields);
   const originalPlatform = platformIn(fields);

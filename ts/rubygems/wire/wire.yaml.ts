@@ -79,6 +79,8 @@ class YamlReader {
     for (const { key, value } of node.items) {
       const name = this.read(key, depth + 1);
       if (typeof name !== 'string') throw invalid(`${this.noun} has a key that is no text`);
+      // Ruby puts the keys of another map over those that are here, and would read another name
+      if (name === '<<') throw invalid(`${this.noun} has a merge key, which no gemspec has`);
       if (entries.has(name)) throw invalid(`${this.noun} has a key twice`);
       entries.set(name, this.read(value, depth + 1));
     }
