@@ -79,6 +79,23 @@ t.test('the same gem again is a success, and changes nothing', async (t) => {
   t.same([await stored(), (await anon.get('/info/demo')).text, (await anon.get('/versions')).text], before);
 });
 
+t.test('a push that is repeated after a crash ends with the gem in the log', async (t) => {
+  const [one, other] = [await gemWorld(t), await gemWorld(t)];
+  const gem = gemOf('demo', '1.0');
+  await one.writer.push(gem);
+  // as a process leaves the store that ends between the document and the log
+  const key = 'rubygems/info/demo';
+  const document = await one.registry.getStorage().read<object>(key);
+  await other.writer.push(gemOf('another', '1.0'));
+  await other.registry.getStorage().update(key, () => document?.value ?? null);
+  t.notMatch((await other.anon.get('/versions')).text, /^demo /m);
+  t.equal((await other.writer.push(gem)).status, 200);
+  const md5 = hash('md5', (await other.anon.get('/info/demo')).bytes).toString('hex');
+  t.match((await other.anon.get('/versions')).text.split('\n').slice(-2), [`demo 1.0 ${md5}`, '']);
+  await other.writer.push(gem);
+  t.equal((await other.anon.get('/versions')).text.match(/^demo /gm)?.length, 1, 'once');
+});
+
 t.test('a version has a build for each platform', async (t) => {
   const { anon, writer } = await gemWorld(t);
   const builds = ['ruby', 'java', 'x86_64-linux', 'arm64-darwin-22'].map((platform) =>
