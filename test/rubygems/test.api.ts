@@ -126,6 +126,10 @@ t.test('signin makes an API key', async (t) => {
   t.match(untyped.text, /^srt_rubygems_/);
   const reading = await signin('name=x&index_rubygems=true');
   t.equal((await pushWith(reading.text, '2.0')).status, 403, 'a key that is only for reading');
+  for (const fields of ['name=x&show_dashboard=true', 'name=x&access_webhooks=true', 'name=x&index_rubygems=on']) {
+    const key = await signin(fields);
+    t.equal((await pushWith(key.text, '2.0')).status, 403, `a key for ${fields} is only for reading`);
+  }
   const old = await anon.get('/api/v1/api_key', basic(PASSWORD));
   t.equal((await pushWith(old.text, '2.0')).status, 200, 'GET, as older clients do');
   t.equal((await anon.get('/api/v1/api_key')).status, 401);

@@ -51,6 +51,27 @@ const outer: TCase[] = [
     /unpacks to more than/,
   ],
   [
+    'metadata with a second gzip member, which RubyGems does not read',
+    tarOf({ name: 'metadata.gz', content: Buffer.concat([metadata, gzipSync('x: y\n')]) }, DATA),
+    /metadata\.gz of the gem has bytes behind the end/,
+  ],
+  [
+    'other metadata for those who do not read pax headers',
+    tarOf(
+      paxPart({ path: 'metadata.gz' }),
+      { name: 'foo', content: metadata },
+      DATA,
+      paxPart({ path: 'metadata.gz.sig' }),
+      { name: 'metadata.gz', content: gzipSync(specOf('other', '1.0')) },
+    ),
+    /another name than its own header/,
+  ],
+  [
+    'a GNU long name',
+    tarOf({ name: 'x', type: 'L', content: 'metadata.gz\0' }, { name: 'foo', content: metadata }, DATA),
+    /another name than its own header/,
+  ],
+  [
     'checksums of other data',
     tarOf(METADATA, { name: 'data.tar.gz', content: tarGzOf({ name: 'x', content: 'y' }) }, CHECKSUMS),
     /SHA256 of data\.tar\.gz in the gem is not the one/,
@@ -167,6 +188,11 @@ t.test('gems that are odd but sound are accepted', async (t) => {
             { name: 'lib/readme', type: '2', linkname: '../README.md' },
           ),
         }).bytes,
+    ],
+    [
+      'with times in pax headers, as bsdtar writes them',
+      (v) =>
+        tarOf(paxPart({ mtime: '1700000000.5' }), { name: 'metadata.gz', content: gzipSync(specOf('demo', v)) }, DATA),
     ],
     ['without any file', (v) => gemOf('demo', v, { data: tarGzOf() }).bytes],
     ['of 3 MB', (v) => gemOf('demo', v, { files: { 'big.bin': Buffer.alloc(3_000_000, 'random') } }).bytes],

@@ -79,6 +79,23 @@ t.test('the same gem again is a success, and changes nothing', async (t) => {
   t.same([await stored(), (await anon.get('/info/demo')).text, (await anon.get('/versions')).text], before);
 });
 
+t.test('a push that is repeated after a crash ends with the gem in the log', async (t) => {
+  const [one, other] = [await gemWorld(t), await gemWorld(t)];
+  const gem = gemOf('demo', '1.0');
+  await one.writer.push(gem);
+  // as a process leaves the store that ends between the document and the log
+  const key = 'rubygems/info/demo';
+  const document = await one.registry.getStorage().read<object>(key);
+  await other.writer.push(gemOf('another', '1.0'));
+  await other.registry.getStorage().update(key, () => document?.value ?? null);
+  t.notMatch((await other.anon.get('/versions')).text, /^demo /m);
+  t.equal((await other.writer.push(gem)).status, 200);
+  const md5 = hash('md5', (await other.anon.get('/info/demo')).bytes).toString('hex');
+  t.match((await other.anon.get('/versions')).text.split('\n').slice(-2), [`demo 1.0 ${md5}`, '']);
+  await other.writer.push(gem);
+  t.equal((await other.anon.get('/versions')).text.match(/^demo /gm)?.length, 1, 'once');
+});
+
 t.test('a version has a build for each platform', async (t) => {
   const { anon, writer } = await gemWorld(t);
   const builds = ['ruby', 'java', 'x86_64-linux', 'arm64-darwin-22'].map((platform) =>
@@ -99,21 +116,23 @@ t.test('a version has a build for each platform', async (t) => {
   t.equal((await anon.get('/gems/demo-2.0-x86-linux.gem')).status, 200);
 });
 
-t.test('gems whose file names can mean several gems do not get mixed up', async (t) => {
-  const { anon, writer, stored } = await gemWorld(t);
+t.test('a gem cannot take the file name of a gem with another name', async (t) => {
+  const { anon, writer, tokenOf, stored } = await gemWorld(t);
   const one = gemOf('a', '2', { platform: 'x86-darwin-9' });
   const other = gemOf('a-2-x86-darwin', '9');
   t.equal((await writer.push(one)).status, 200);
+  const before = await stored();
+  // what `gem install a` gets must not be for another author to decide
+  const stranger = await tokenOf({ scopes: ['rubygems:gem:a-2-x86-darwin:*'] });
+  const refused = { status: 409, text: 'The file name a-2-x86-darwin-9.gem is taken by a gem with another name\n' };
+  t.match(await stranger.push(other), refused);
+  t.same(await stored(), before);
   t.same((await anon.get('/gems/a-2-x86-darwin-9.gem')).bytes, one.bytes);
-  t.equal((await writer.push(other)).status, 200);
-  t.same((await anon.get('/gems/a-2-x86-darwin-9.gem')).bytes, other.bytes, 'the longer name first');
-  t.equal((await anon.info('a'))[0]?.requirements.checksum, one.sha256);
-  t.same(await stored(), [
-    'rubygems/gems/a-2-x86-darwin-9.gem',
-    'rubygems/gems/a=2-x86-darwin-9.gem',
-    'rubygems/info/a',
-    'rubygems/info/a-2-x86-darwin',
-  ]);
+  await writer.yank('a', '2', 'x86-darwin-9');
+  t.match(await stranger.push(other), refused, 'a yanked one can be listed again');
+  t.equal((await stranger.push(gemOf('a-2-x86-darwin', '10'))).status, 200, 'another version');
+  t.match(await writer.push(gemOf('a', '2', { platform: 'x86-darwin-10' })), { status: 409 }, 'the other way round');
+  t.same((await stored()).slice(0, 2), ['rubygems/gems/a-2-x86-darwin-10.gem', 'rubygems/gems/a=2-x86-darwin-9.gem']);
 });
 
 t.test('a version with a dash is the one that RubyGems reads', async (t) => {
@@ -157,8 +176,23 @@ t.test('a push with attestations', async (t) => {
   t.same((await anon.get('/gems/demo-1.0.gem')).bytes, gem.bytes);
   const served = await anon.get('/api/v1/attestations/demo-1.0.json');
   t.equal(served.text, attestations);
-  await writer.push(gemOf('demo', '2.0'));
+  const again = await writer.pushForm([gemPart(gem), { name: 'attestations', value: attestations }]);
+  t.equal(again.status, 200, 'the same again');
+  t.equal((await writer.push(gem)).status, 200, 'the gem alone again');
+  t.equal((await anon.get('/api/v1/attestations/demo-1.0.json')).text, attestations, 'which leaves them');
+  const other = gemOf('demo', '2.0');
+  await writer.push(other);
   t.equal((await anon.get('/api/v1/attestations/demo-2.0.json')).text, '[]', 'a gem without any');
+  // a success would say that they are stored
+  const all = await stored();
+  for (const [which, says] of [
+    [other, /demo 2\.0 is there already without attestations/],
+    [gem, /demo 1\.0 is there already with other attestations/],
+  ] as const) {
+    const value = JSON.stringify([bundleOf(which.sha256), bundleOf(which.sha256)]);
+    t.match(await writer.pushForm([gemPart(which), { name: 'attestations', value }]), { status: 409, text: says });
+    t.same(await stored(), all);
+  }
 });
 
 t.test('a content-addressed gem keeps the name under which it was pushed', async (t) => {

@@ -13,7 +13,7 @@ import {
 import { renderQuick } from '../../ts/rubygems/wire/wire.quick.js';
 import {
   buildsFor,
-  renderDependencies,
+  dependencyPieces,
   renderSpecs,
   specsPieces,
   type TSpecsKind,
@@ -191,10 +191,10 @@ for (const ruby of list) {
         dependencies: [dependency('b', ['>= 1', '< 3']), dependency('c', ['= 1'], 'development')],
       }),
     ];
-    t.same(runRuby(ruby, 'out(load(BYTES))', renderDependencies(specs))[1], [
+    t.same(runRuby(ruby, 'out(load(BYTES))', Buffer.concat([...dependencyPieces(specs)]))[1], [
       { name: 'a', number: '1.0', platform: 'ruby', dependencies: [['b', '>= 1, < 3']] },
     ]);
-    t.same(runRuby(ruby, 'out(load(BYTES))', renderDependencies([]))[1], []);
+    t.same(runRuby(ruby, 'out(load(BYTES))', Buffer.concat([...dependencyPieces([])]))[1], []);
   });
 }
 
@@ -237,4 +237,16 @@ t.test('the pieces of a specs file of all gems are the file, and others run in b
   for (const { byteLength } of pieces) t.ok(byteLength < 80_000);
   const tuples = gems.map(({ name }) => ({ name, version: '1.0', platform: 'ruby' }));
   t.same(Buffer.concat(pieces), renderSpecs(tuples));
+});
+
+t.test('the dependencies of many gems are made in pieces, and others run in between', async (t) => {
+  const dependencies = Array.from({ length: 20 }, (_, at) => dependency(`dependency-${at}`, ['>= 1.0', '< 3']));
+  const specs = Array.from({ length: 2000 }, (_, at) => gemSpec('demo', `1.${at}`, { dependencies }));
+  const pieces = [...dependencyPieces(specs)];
+  t.ok(pieces.length > 20, `${pieces.length} pieces`);
+  for (const { byteLength } of pieces) t.ok(byteLength < 80_000);
+  const [ruby] = list;
+  if (!ruby) return;
+  const script = 'v = load(BYTES); out([v.size, v[0][:number], v[-1][:number], v[-1][:dependencies][-1]])';
+  t.same(runRuby(ruby, script, Buffer.concat(pieces))[1], [2000, '1.0', '1.1999', ['dependency-19', '>= 1.0, < 3']]);
 });

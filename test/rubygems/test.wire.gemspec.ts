@@ -153,17 +153,42 @@ t.test('YAML that is a trap', async (t) => {
   refuses(t, 'many brackets', summary('[]'.repeat(10_000)), /YAML/);
   refuses(t, 'many more brackets', summary('[]'.repeat(100_000)), /more than 30000 words/);
   refuses(t, 'many wrong escapes', summary(`"${'\\q'.repeat(100_000)}"`), /not valid YAML/);
+  // the parser makes an error of each, and takes 12 s for a megabyte: it must not be asked
+  for (const wrong of ['\\q', '\\xzz', '\\x4\\\\1', '\\uD80', '\\Uffffffff', '\\U00110000', '\\\rx']) {
+    t.throws(
+      () => parseGemspec(summary(`"${wrong.repeat(10)}"`)),
+      { message: /not valid YAML/, cause: undefined },
+      `wrong escapes: ${JSON.stringify(wrong)}`,
+    );
+  }
+  refuses(t, 'lines in a text', `${good}x: |\n${'  y\n'.repeat(60_000)}`, /more than 50000 lines/);
+  refuses(t, 'lines', '\n'.repeat(300_000), /more than 200000 lines/);
+  refuses(t, 'brackets in brackets', summary('['.repeat(17)), /nested too deeply/);
   t.equal(
     parseGemspec(summary(String.raw`"a \\q \" \x41 \u00e4"`)).summary,
     String.raw`a \q " A ä`,
     'escapes that are right',
   );
+  // Ruby reads them, and so another name than the one that was checked
+  for (const key of ['<<', '"<<"', "'<<'", '!!merge <<'])
+    refuses(t, `a merge key: ${key}`, `${good}${key} : {name: rails}\n`, /merge key|class/);
+  refuses(t, 'a merge key in a version', changed(/^ {2}version: .*$/m, "  <<: {version: '9'}"), /merge key/);
+  refuses(t, 'a second platform', `${good}new_platform: java\n`, /new_platform/);
   refuses(t, 'a key twice', `${good}name: other\n`, /key twice/);
   refuses(t, 'many values', `${good}x: [${Array(100_001).fill('a').join(',')}]\n`, /more than 30000 words/);
   refuses(t, 'two documents', `${good}--- x\n`, /not valid YAML/);
   refuses(t, 'no object', '--- x\n', /no object/);
   refuses(t, 'nothing', '', /no object/);
   refuses(t, 'binary', '\u0000\u0001\u0002', /YAML|object/);
+});
+
+t.test('a day that is none counts as no day', async (t) => {
+  const dateOf = (day: string): string =>
+    parseGemspec(changed(/^date: .*$/m, `date: ${day} 00:00:00.000000000 Z`)).date;
+  for (const day of ['2026-01-03', '1980-01-02', '2024-02-29', '9999-12-31']) t.equal(dateOf(day), day);
+  // Marshal has 16 bits for the years since 1900
+  for (const day of ['1899-12-31', '0000-01-01', '2026-13-01', '2026-02-30', '2026-00-00', '9999-99-99'])
+    t.equal(dateOf(day), '1980-01-02', day);
 });
 
 t.test('a gemspec with many files is read without them', async (t) => {
@@ -192,6 +217,8 @@ t.test('fields that no gem may have', async (t) => {
   refuses(t, 'a dependency with a line break', dependency('"a\\nb"'), /a dependency has it/);
   refuses(t, 'an operator that is none', dependency('a', '=~ 1'), /operator/);
   refuses(t, 'a requirement of no version', dependency('a', '>= one'), /names no version/);
+  refuses(t, 'a requirement with two dashes', dependency('a', '>= 1.0--a'), /names no version/);
+  refuses(t, 'a version with two dashes', specOf('demo', '1.0--a'), /not a version/);
   refuses(t, 'a requirement with a bar', dependency('a', '>= 1|checksum:x'), /names no version/);
   refuses(
     t,

@@ -52,6 +52,11 @@ t.test('what RubyGems takes for a version', async (t) => {
     'a.1',
     '1.0+b',
     '１',
+    // Gem::Version takes them, but not what it makes of them
+    '1--1',
+    '1.0-a-',
+    '1-a.-',
+    `1${'-a'.repeat(60)}`,
   ];
   for (const version of [...wrong, '1'.repeat(129)]) t.notOk(isVersion(version), version.slice(0, 50));
   t.equal(normalizeVersion('1.0.0-rc.1'), '1.0.0.pre.rc.1');

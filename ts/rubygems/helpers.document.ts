@@ -95,6 +95,16 @@ const assertFree = (document: IGemDocument, { slug, spec, contentAddressed }: TN
 const wholeSeconds = (time: string): string => `${time.slice(0, 19)}Z`;
 
 /**
+ * Throws if the same gem is pushed with attestations that are not stored: its success would say that they are. Without
+ * attestations a push leaves those that are there.
+ */
+const assertSameAttestations = (gem: string, same: IGemBuild, { attestations }: TNewBuild): void => {
+  if (!attestations || attestations.sha256 === same.attestations?.sha256) return;
+  const others = same.attestations ? 'with other attestations' : 'without attestations';
+  throw taken(`${buildName(gem, same.slug)} is there already ${others}: they are stored only with its first push`);
+};
+
+/**
  * The document with one more build; `current` itself if the same bytes are listed there. Sha256 decides.
  * @param rules.allowRepublish a yanked build may be replaced
  */
@@ -105,7 +115,10 @@ export const addBuild = (
   stamp: IWriteStamp,
 ): IGemDocument => {
   const same = buildOf(current, build.slug);
-  if (current && same?.yankedAt === undefined && same?.sha256 === build.sha256) return current;
+  if (current && same && same.yankedAt === undefined && same.sha256 === build.sha256) {
+    assertSameAttestations(current.name, same, build);
+    return current;
+  }
   const document: IGemDocument = current ?? {
     name: build.spec.name,
     created: stamp.time,

@@ -31,14 +31,24 @@ const PARTS: ReadonlyMap<string, number | undefined> = new Map([
   ...[METADATA, DATA, CHECKSUMS].map((name): [string, number] => [`${name}.sig`, MAX_SIGNATURE]),
 ]);
 
-const unpacked = (name: string, bytes: Buffer, limit: number): string => {
+const gunzipped = (name: string, bytes: Buffer, limit: number): Buffer => {
   try {
-    return gunzipSync(bytes, { maxOutputLength: limit }).toString('utf8');
+    return gunzipSync(bytes, { maxOutputLength: limit });
   } catch (cause) {
     const isTooLarge = (cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
     if (isTooLarge) throw invalid(`${name} of the gem unpacks to more than ${limit} bytes`);
     throw invalid(`${name} of the gem is not a gzip file, or it is damaged`, cause);
   }
+};
+
+/** The text of a small part. RubyGems reads the first member of a gzip file only, so there must be no other one. */
+const unpacked = (name: string, bytes: Buffer, limit: number): string => {
+  const content = gunzipped(name, bytes, limit);
+  // the file ends with the size of its last member, which is less than that of all
+  if (bytes.readUInt32LE(bytes.length - 4) !== content.length) {
+    throw invalid(`${name} of the gem has bytes behind the end of its content`);
+  }
+  return content.toString('utf8');
 };
 
 type TDigest = { SHA256: string; SHA512: string };
@@ -127,6 +137,8 @@ export const inspectGem = (
     strict: true,
     maxUnpackedSize: maxArtifactSize,
     maxEntries: 16,
+    // RubyGems reads names in the headers of entries only: by a long name, it would find other metadata
+    ownNames: true,
   } as const;
   return inspectTar(content, rules, readParts(maxUnpackedSize), (parts) => onInspected(inspected(parts)));
 };

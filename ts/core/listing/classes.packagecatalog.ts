@@ -122,6 +122,11 @@ export class PackageCatalog<TDoc, TEntry> implements IDerivedListing<TDoc>, IRep
     await logged;
   }
 
+  /** A log has what it lacks of the document when this returns; the listing is repaired from the marker. */
+  public async confirm(name: string, document: TDoc): Promise<void> {
+    await this.log?.note(name, document);
+  }
+
   /** Stores the row; the marker stays until the log has the change as well. */
   private async noteBoth(
     noted: ICatalogEntry<TEntry>,

@@ -14,7 +14,10 @@ const WRITES = [
   'configure_trusted_publishers',
 ];
 
-const FIELDS = ['name', 'index_rubygems', ...WRITES];
+/** The rights that need no more than reading. */
+const READS = ['index_rubygems', 'show_dashboard', 'access_webhooks'];
+
+const FIELDS = ['name', ...READS, ...WRITES];
 
 /** Keys are made for a user name and a password only, so that a stolen key cannot make others that live longer. */
 const userWithPassword = async (call: RegistryCall): Promise<string> => {
@@ -43,13 +46,13 @@ const newKey = async (
 export const getApiKey = (call: RegistryCall): Promise<IResponse> => newKey(call, { name: 'gem signin' });
 
 /**
- * POST /api/v1/api_key: `gem signin`. The answer is the key and nothing else. A key that is only for reading the index
- * is a read-only one.
+ * POST /api/v1/api_key: `gem signin`. The answer is the key and nothing else. A key for which only rights to read are
+ * asked for is a read-only one.
  * @see the guides of RubyGems, "API"
  */
 export const createApiKey = async (call: RegistryCall): Promise<IResponse> => {
   const field = await readFields(call, FIELDS);
-  const isSet = (name: string): boolean => field(name) === 'true';
-  const readonly = isSet('index_rubygems') && !WRITES.some(isSet);
+  const isSet = (name: string): boolean => /^(?:true|on|1)$/i.test(field(name) ?? '');
+  const readonly = READS.some(isSet) && !WRITES.some(isSet);
   return newKey(call, { name: field('name') ?? 'gem signin', readonly });
 };

@@ -1,3 +1,4 @@
+import { mapInSlices, Slices } from '../../core/base/helpers.slices.js';
 import { RegistryError } from '../../core/classes.registryerror.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
@@ -7,7 +8,7 @@ import type { IGemDocument, IGemSpec } from '../interfaces.rubygems.js';
 import { documentKey } from '../keys.rubygems.js';
 import { dependencyRow } from '../wire/wire.json.js';
 import { isGemName } from '../wire/wire.names.js';
-import { renderDependencies } from '../wire/wire.specs.js';
+import { dependencyPieces } from '../wire/wire.specs.js';
 
 const MARSHAL_TYPE = 'application/octet-stream';
 
@@ -41,12 +42,18 @@ const specsOf = async (call: RegistryCall): Promise<IGemSpec[]> => {
  * GET /api/v1/dependencies?gems=…: Bundler asks here if the compact index has no gem. Without gems it is an empty list,
  * with which Bundler finds out whether it may ask.
  */
-export const getDependencies = async (call: RegistryCall): Promise<IResponse> =>
-  respond(200, renderDependencies(await specsOf(call)), {
-    'Content-Type': MARSHAL_TYPE,
-    'Cache-Control': 'no-cache',
-  });
+export const getDependencies = async (call: RegistryCall): Promise<IResponse> => {
+  const slices = new Slices();
+  const pieces: Buffer[] = [];
+  for (const piece of dependencyPieces(await specsOf(call))) {
+    pieces.push(piece);
+    if (slices.due) await slices.rest();
+  }
+  return respond(200, Buffer.concat(pieces), { 'Content-Type': MARSHAL_TYPE, 'Cache-Control': 'no-cache' });
+};
 
 /** GET /api/v1/dependencies.json?gems=…: the same as JSON. */
-export const getDependenciesJson = async (call: RegistryCall): Promise<IResponse> =>
-  respond(200, (await specsOf(call)).map(dependencyRow), { 'Cache-Control': 'no-cache' });
+export const getDependenciesJson = async (call: RegistryCall): Promise<IResponse> => {
+  const rows = await mapInSlices(await specsOf(call), (spec) => JSON.stringify(dependencyRow(spec)));
+  return respond(200, `[${rows.join(',')}]`, { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache' });
+};

@@ -4,7 +4,7 @@ import { assertGemName, isDependencyName, quoted } from './wire.names.js';
 import { parsePlatform, platformText, RUBY } from './wire.platforms.js';
 import { requirementOf, versionIn } from './wire.requirements.js';
 import { isVersion, normalizeVersion } from './wire.versions.js';
-import { parseYaml, type TYaml } from './wire.yaml.js';
+import { hasMoreLines, parseYaml, type TYaml } from './wire.yaml.js';
 
 const NOUN = 'The gemspec';
 
@@ -12,6 +12,8 @@ const NOUN = 'The gemspec';
 const MAX_DEPENDENCIES = 1000;
 /** characters of the stored spec; the largest in public use have some 60,000 */
 const MAX_SPEC = 256 * 1024;
+/** lines with those of the lists of files: 40 ms for so many */
+const MAX_LINES = 200_000;
 /** RubyGems writes this date if the gemspec has none */
 const NO_DATE = '1980-01-02';
 
@@ -87,9 +89,17 @@ const platformIn = (fields: TFields): string => {
   return platformText({ cpu: cpu ?? null, os, version: version ?? null });
 };
 
-const dateIn = (fields: TFields): string => /^\d{4}-\d{2}-\d{2}/.exec(textIn(fields, 'date') ?? '')?.[0] ?? NO_DATE;
+/** The day in the gemspec. One that no calendar has, or that Marshal cannot write, counts as none. */
+const dateIn = (fields: TFields): string => {
+  const [day = ''] = /^(?:19|[2-9]\d)\d{2}-\d{2}-\d{2}/.exec(textIn(fields, 'date') ?? '') ?? [];
+  const time = Date.parse(`${day}T00:00:00Z`);
+  // JavaScript reads the 30th of February as the 1st of March
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(day) ? day : NO_DATE;
+};
 
 const specOf = (fields: TFields): IGemSpec => {
+  // no gem tool writes it, and RubyGems from 3.5 on takes it for the platform
+  if (fields.has('new_platform')) throw invalid('The gemspec has the field new_platform: the platform is in platform');
   const name = assertGemName(textIn(fields, 'name') ?? '');
   const version = versionOf(fields);
   const originalPlatform = platformIn(fields);
@@ -139,6 +149,7 @@ const withoutFiles = (text: string): string => {
  * @see the guides of RubyGems, "Specification reference"
  */
 export const parseGemspec = (text: string): IGemSpec => {
+  if (hasMoreLines(text, MAX_LINES)) throw invalid(`${NOUN} has more than ${MAX_LINES} lines`);
   const value = parseYaml(withoutFiles(text), NOUN);
   if (!(value instanceof Map)) throw invalid(`${NOUN} is no object`);
   const spec = specOf(value as TFields);

@@ -1,5 +1,5 @@
 import type { IGemEntry, IGemSpec, IListedBuild } from '../interfaces.rubygems.js';
-import { dumped, MarshalWriter, RubyHash, RubyShared, RubySymbol } from './wire.marshal.js';
+import { MarshalWriter, RubyHash, RubyShared, RubySymbol } from './wire.marshal.js';
 import { rubyVersion } from './wire.quick.js';
 
 /** One line of a specs file. */
@@ -98,21 +98,29 @@ export function* specsPieces(
   yield writer.taken();
 }
 
-/** `api/v1/dependencies?gems=…`: each build with its runtime dependencies. */
-export const renderDependencies = (specs: readonly IGemSpec[]): Buffer =>
-  dumped(
-    specs.map(
-      ({ name, version, platform, dependencies }) =>
-        new RubyHash([
-          [new RubySymbol('name'), name],
-          [new RubySymbol('number'), version],
-          [new RubySymbol('platform'), platform],
-          [
-            new RubySymbol('dependencies'),
-            dependencies
-              .filter(({ kind }) => kind === 'runtime')
-              .map((dependency) => [dependency.name, dependency.requirements.join(', ')]),
-          ],
-        ]),
-    ),
-  );
+const dependencyHash = ({ name, version, platform, dependencies }: IGemSpec): RubyHash =>
+  new RubyHash([
+    [new RubySymbol('name'), name],
+    [new RubySymbol('number'), version],
+    [new RubySymbol('platform'), platform],
+    [
+      new RubySymbol('dependencies'),
+      dependencies
+        .filter(({ kind }) => kind === 'runtime')
+        .map((dependency) => [dependency.name, dependency.requirements.join(', ')]),
+    ],
+  ]);
+
+/**
+ * `api/v1/dependencies?gems=…`: each build with its runtime dependencies. In pieces, because 50 gems with 200 versions
+ * each take a second.
+ */
+export function* dependencyPieces(specs: readonly IGemSpec[]): Generator<Buffer, void, undefined> {
+  const writer = new MarshalWriter();
+  writer.beginArray(specs.length);
+  for (const spec of specs) {
+    writer.value(dependencyHash(spec));
+    if (writer.size >= PIECE) yield writer.taken();
+  }
+  yield writer.taken();
+}

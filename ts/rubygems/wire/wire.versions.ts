@@ -7,8 +7,13 @@ const VERSION = /^[0-9]+(?:\.[0-9A-Za-z]+)*(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*
 /** characters; the longest versions in public use have some 50 */
 const MAX_VERSION = 128;
 
-/** Whether RubyGems accepts this text as a version. */
-export const isVersion = (text: string): boolean => text.length <= MAX_VERSION && VERSION.test(text);
+const isOfForm = (text: string): boolean => text.length <= MAX_VERSION && VERSION.test(text);
+
+/**
+ * Whether RubyGems accepts this text as a version, and also what it makes of it: `1--a` passes its first check, but it is
+ * kept as `1.pre..pre.a`, which no client reads.
+ */
+export const isVersion = (text: string): boolean => isOfForm(text) && isOfForm(normalizeVersion(text));
 
 /** The version as `Gem::Version` keeps it: a dash begins a prerelease (`1.0.0-rc.1` is `1.0.0.pre.rc.1`). */
 export const normalizeVersion = (text: string): string => text.replaceAll('-', '.pre.');

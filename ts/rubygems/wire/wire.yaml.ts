@@ -79,6 +79,8 @@ class YamlReader {
     for (const { key, value } of node.items) {
       const name = this.read(key, depth + 1);
       if (typeof name !== 'string') throw invalid(`${this.noun} has a key that is no text`);
+      // Ruby puts the keys of another map over those that are here, and would read another name
+      if (name === '<<') throw invalid(`${this.noun} has a merge key, which no gemspec has`);
       if (entries.has(name)) throw invalid(`${this.noun} has a key twice`);
       entries.set(name, this.read(value, depth + 1));
     }
@@ -120,21 +122,40 @@ class YamlReader {
 
 /** characters; texts that are longer take too long to look at, whatever is in them */
 const MAX_TEXT = 1024 * 1024;
+/** Lines, of which the parser looks at each: 0.2 s for so many in one text. */
+const MAX_LINES = 50_000;
 /** Words of the parser: it takes half a second for so many, during which nothing else runs. */
 const MAX_WORDS = 30_000;
 
-/** An escape that double quotes do not know: the parser makes an error of each, and a text may have 100,000. */
-const BAD_ESCAPE = /\\[^0abefnrtvLNP_ /\\"xuU\t\r\n]/;
+/**
+ * An escape that double quotes do not know, or one that names no character. The parser makes an error of each, and a text
+ * may have 200,000 of them.
+ */
+const BAD_ESCAPE =
+  /\\(?:[^0abefnrtvLNP_ /\\"xuU\t\r\n]|\r(?!\n)|x(?![\dA-Fa-f]{2})|u(?![\dA-Fa-f]{4})|U(?!00(?:0[\dA-Fa-f]|10)[\dA-Fa-f]{4}))/;
+
+/** An escaped backslash hides what follows it, and is no digit of the escape before it. */
+const hasBadEscape = (word: string): boolean => BAD_ESCAPE.test(word.replaceAll('\\\\', ' '));
+
+/** Whether a text has more lines than that; it is not looked at to its end if so. */
+export const hasMoreLines = (text: string, most: number): boolean => {
+  let lines = 0;
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) if (++lines > most) return true;
+  return false;
+};
 
 /** Throws for what would keep the parser busy for long; splitting the text into words takes a tenth of parsing it. */
 const assertShort = (text: string, noun: string): void => {
   if (text.length > MAX_TEXT) throw invalid(`${noun} has more than ${MAX_TEXT} characters`);
+  if (hasMoreLines(text, MAX_LINES)) throw invalid(`${noun} has more than ${MAX_LINES} lines`);
   let words = 0;
+  let brackets = 0;
   for (const word of new Lexer().lex(text)) {
     if (++words > MAX_WORDS) throw invalid(`${noun} has more than ${MAX_WORDS} words`);
-    // an escaped backslash hides what follows it
-    if (word.startsWith('"') && BAD_ESCAPE.test(word.replaceAll('\\\\', '')))
-      throw invalid(`${noun} is not valid YAML`);
+    if (word === '[' || word === '{') brackets++;
+    else if (word === ']' || word === '}') brackets--;
+    if (brackets > MAX_DEPTH) throw invalid(`${noun} is nested too deeply`);
+    if (word.startsWith('"') && hasBadEscape(word)) throw invalid(`${noun} is not valid YAML`);
   }
 };
 

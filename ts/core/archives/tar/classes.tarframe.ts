@@ -4,6 +4,7 @@ import {
   assertOneMeaning,
   assertPaxRecords,
   assertReadableSize,
+  renamed,
   strictSize,
   typeOf,
 } from './helpers.headerfields.js';
@@ -37,6 +38,7 @@ export class TarFrame {
   constructor(
     private readonly noun: string,
     private readonly strict = true,
+    private readonly ownNames = false,
   ) {}
 
   /** The next bytes of the unpacked archive. */
@@ -89,6 +91,7 @@ export class TarFrame {
     assertOneMeaning(noun, header, size);
     this.follow(type);
     this.left = Math.ceil(size / BLOCK) * BLOCK;
+    if (this.ownNames && 'LK'.includes(type)) throw renamed(noun);
     if (type !== 'g' && !FORERUNNERS.includes(type)) return;
     if (size > MAX_TEXT) throw invalid(`${noun} has too long a name or pax header`);
     this.forerunner = { type, size, parts: [] };
@@ -115,7 +118,7 @@ export class TarFrame {
     if (!forerunner) return;
     const { type, size, parts } = forerunner;
     const text = Buffer.concat(parts).subarray(0, size);
-    if (type === 'x' || type === 'g') assertPaxRecords(noun, type, text);
+    if (type === 'x' || type === 'g') assertPaxRecords(noun, type, text, this.ownNames);
     // some readers take the name in the entry's own header then
     else if (!text[0]) throw invalid(`${noun} has an entry with an empty name`);
   }

@@ -90,7 +90,12 @@ export const assertOneMeaning = (noun: string, header: Buffer, size: number): vo
 };
 
 /** Fields that say which entry it is, and where its content ends. */
-const DECISIVE = ['path', 'linkpath', 'size'];
+const NAMES = ['path', 'linkpath'];
+const DECISIVE = [...NAMES, 'size'];
+
+/** Of entries whose names must be those in their own headers. */
+export const renamed = (noun: string): RegistryError =>
+  invalid(`${noun} has an entry with another name than its own header says`);
 
 /** records of a pax header, of which tools write some ten; 4 MiB of short ones take seconds to read */
 const MAX_RECORDS = 1000;
@@ -118,12 +123,14 @@ const paxKeys = (noun: string, content: Buffer): Set<string> => {
 /**
  * Throws `invalid` for pax headers that not every reader follows: sparse files, of which some readers know the real
  * name, and names and sizes for all entries that follow.
+ * @param ownNames refuses other names for the next entry too
  */
-export const assertPaxRecords = (noun: string, type: string, content: Buffer): void => {
+export const assertPaxRecords = (noun: string, type: string, content: Buffer, ownNames = false): void => {
   for (const key of paxKeys(noun, content)) {
     if (key.startsWith('GNU.sparse.')) throw invalid(`${noun} contains a sparse file`);
     if (type === 'g' && DECISIVE.includes(key)) {
       throw invalid(`${noun} has a global pax header with a ${key}`);
     }
+    if (ownNames && NAMES.includes(key)) throw renamed(noun);
   }
 };

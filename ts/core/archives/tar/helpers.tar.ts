@@ -16,7 +16,7 @@ export async function* inspectTar<T>(
   onRead: (result: T) => void,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const extract = tar.extract();
-  const frame = new TarFrame(rules.noun, rules.strict);
+  const frame = new TarFrame(rules.noun, rules.strict, rules.ownNames);
   let failure: RegistryError | undefined;
   let wake: () => void = () => undefined;
   const fail = (error: unknown): void => {

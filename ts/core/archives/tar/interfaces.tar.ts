@@ -15,6 +15,11 @@ export interface ITarRules extends IArchiveLimits {
    * the end of the archive or of the gzip file, names with control characters.
    */
   strict: boolean;
+  /**
+   * With `strict`, in `inspectTar`: refuses entries that get another name from a pax header or a GNU long name, for
+   * archives whose unpackers look at the entry's own header only.
+   */
+  ownNames?: boolean | undefined;
 }
 
 /** An entry of a tar file while it passes by. */

@@ -105,7 +105,7 @@ export class CommitRun<T> {
     const current = await documents.current(this.plan.document.key, this.codec);
     this.seenRevision = current.revision;
     const dry = await turns.take(() => this.plan.document.apply(current.value, this.placesToBe(), this.stamp));
-    if (dry === current.value) return dry;
+    if (dry === current.value) return this.confirm(dry);
     this.dryRun = { current: current.value, next: dry };
     let result: IUpdateResult<T>;
     try {
@@ -282,6 +282,17 @@ export class CommitRun<T> {
     await this.tolerate('A listing could not be updated after a write; it will be repaired', () =>
       catalog.note(packageName, value, this.marker, revision),
     );
+  }
+
+  /** The same request again, after one whose answer was lost, has to end as the first one would have. */
+  private async confirm(document: T | null): Promise<T | null> {
+    const { catalog, packageName } = this.plan;
+    if (document !== null) {
+      await this.tolerate('A listing could not be compared with a document; it will be repaired', async () =>
+        catalog?.confirm?.(packageName, document),
+      );
+    }
+    return document;
   }
 
   private async drop(): Promise<void> {

@@ -36,6 +36,11 @@ export interface IDerivedListing<T> {
    * @param revision of the document, as counted by storage
    */
   note(name: string, document: T | null, marker?: string, revision?: number): Promise<void>;
+  /**
+   * Called if a write finds the document as it wants it. The process that wrote it may not have recorded it yet, or may
+   * have ended before.
+   */
+  confirm?(name: string, document: T): Promise<void>;
 }
 
 /**
