@@ -132,5 +132,5 @@ export const groupAt = (folder: string): string | null => {
 export const pathOf = ({ group, artifact, version, file }: IFilePath): string =>
   `/${[...group.split('.'), artifact, version, file].map(encodeURIComponent).join('/')}`;
 
-/** Whether the files of a version may be replaced. @see Maven's `ArtifactUtils.isSnapshot` */
-export const isSnapshot = (version: string): boolean => /(?:^|-)SNAPSHOT$/.test(version);
+/** Whether the files of a version may be replaced: also `1.0.SNAPSHOT`. @see Maven Resolver's `AbstractArtifact.isSnapshot` */
+export const isSnapshot = (version: string): boolean => version.endsWith('SNAPSHOT');
