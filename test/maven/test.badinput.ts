@@ -78,6 +78,11 @@ const cases: TCase[] = [
   ['a checksum of megabytes', put(`${pom}.sha1`, 'a'.repeat(5_000_000)), /larger than/],
   ['a POM of megabytes', put(pom, `<project>${' '.repeat(5_000_000)}</project>`), /larger than/],
   [
+    'a part of a file',
+    put(pathOf(lib, '.jar'), 'x', { 'content-range': 'bytes 100-100/101' }),
+    /A part of a file cannot be uploaded/,
+  ],
+  [
     'an unknown encoding',
     put(pathOf(lib, '.jar'), 'x', { 'content-encoding': 'br' }),
     /Content-Encoding br is not supported/,

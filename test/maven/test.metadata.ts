@@ -49,6 +49,7 @@ t.test(
         await writer.putPom(version(`2.${round}`));
         const second = await reader.get(METADATA);
         t.not(second.text, first.text);
+        t.equal((await anon.send('HEAD', `${METADATA}.sha1`)).status, 200, 'Ivy asks with HEAD first');
         t.equal((await anon.get(`${METADATA}.sha1`)).text, hex('sha1', first.bytes), 'of the first');
         t.equal((await reader.get(`${METADATA}.sha1`)).text, hex('sha1', second.bytes), 'of the second');
         t.equal((await anon.get(`${METADATA}.md5`)).text, hex('md5', first.bytes));

@@ -18,7 +18,7 @@ export type TCallerOf = (context: IRequestContext) => string;
 /**
  * The digests of the `maven-metadata.xml` that each caller got last. Clients ask for the document and its checksum in two
  * requests, and a deploy in between changes both: the checksum must still be that of the document that the caller has.
- * Each digest is returned once.
+ * Each digest is sent once.
  */
 export class HandedOut {
   private readonly entries = new LRUCache<string, { digests: TDigests; left: Set<TAlgorithm>; since: number }>({
@@ -48,10 +48,15 @@ export class HandedOut {
     this.entries.set(caller, { digests, left: new Set(ALGORITHMS), since: this.now().getTime() });
   }
 
-  /** The digest of what the caller has; undefined if it is not known, or was asked for already. */
+  /** The digest of what the caller has; undefined if it is not known, or was taken already. */
   public digestFor(caller: string, algorithm: TAlgorithm): string | undefined {
     const entry = this.entries.get(caller);
     if (!entry || Math.abs(this.now().getTime() - entry.since) > MAX_AGE_MS) return undefined;
-    return entry.left.delete(algorithm) ? entry.digests[algorithm] : undefined;
+    return entry.left.has(algorithm) ? entry.digests[algorithm] : undefined;
+  }
+
+  /** Notes that the caller has got this digest: the next request for it is that of another build. */
+  public taken(caller: string, algorithm: TAlgorithm): void {
+    this.entries.get(caller)?.left.delete(algorithm);
   }
 }

@@ -127,6 +127,8 @@ const compareSidecar = async (
  */
 export const upload = async (call: RegistryCall, maven: IMavenParts): Promise<IResponse> => {
   const path = writePath(call.params);
+  // `curl -C` resumes an upload so (RFC 9110 section 14.5); a release of half a file could not be corrected
+  if (call.header('content-range')) throw invalid('A part of a file cannot be uploaded: send the whole file');
   const sidecar = sidecarOf(path.file);
   if (sidecar) await compareSidecar(call, maven, writePath({ ...call.params, file: sidecar.file }), sidecar);
   else await publish(call, maven, path);
