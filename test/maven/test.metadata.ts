@@ -117,19 +117,6 @@ t.test('a SNAPSHOT without builds, as sbt publishes it', async (t) => {
   t.same(textsIn(text, 'timestamp'), []);
 });
 
-t.test('a SNAPSHOT whose version has a dot before that word is one for Maven too', async (t) => {
-  const { anon, writer } = await mavenWorld(t);
-  const of = version('2.0.SNAPSHOT');
-  const folder = `${folderOf(lib)}/2.0.SNAPSHOT`;
-  await writer.putPom(version('1.0'));
-  for (const text of ['first', 'second']) t.equal((await writer.put(pathOf(of, '.jar'), text)).status, 201, text);
-  const build = `${folder}/lib-2.0.20261128.101112-1.jar`;
-  t.equal((await writer.put(build, 'a build')).status, 201);
-  const xml = await anon.metadata(of);
-  t.same(textsIn(xml, 'value'), ['2.0.20261128.101112-1']);
-  t.same(textsIn(await anon.metadata(lib), 'release'), ['1.0']);
-});
-
 t.test('the metadata of a group list its plugins by their prefixes', async (t) => {
   const { anon, writer, tokenOf } = await mavenWorld(t, {
     auth: { anonymousScopes: ['maven:artifact:org.acme:*:read'] },

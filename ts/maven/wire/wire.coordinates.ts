@@ -136,5 +136,8 @@ export const groupAt = (folder: string): string | null => {
 export const pathOf = ({ group, artifact, version, file }: IFilePath): string =>
   `/${[...group.split('.'), artifact, version, file].map(encodeURIComponent).join('/')}`;
 
-/** Whether the files of a version may be replaced: also `1.0.SNAPSHOT`. @see Maven Resolver's `AbstractArtifact.isSnapshot` */
-export const isSnapshot = (version: string): boolean => version.endsWith('SNAPSHOT');
+/**
+ * Whether the files of a version may be replaced. Maven 3.9 deploys `1.0.SNAPSHOT` to a folder with a time in its name,
+ * which no client finds again, and Maven 4 refuses it.
+ */
+export const isSnapshot = (version: string): boolean => /(?:^|-)SNAPSHOT$/.test(version);
