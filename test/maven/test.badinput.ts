@@ -22,6 +22,11 @@ const cases: TCase[] = [
   ['a POM for another artifact', put(pom, pomOf({ ...lib, artifact: 'other' })), /its artifactId is \\"other\\"/],
   ['a POM for another version', put(pom, pomOf({ ...lib, version: '2.0' })), /its version is \\"2\.0\\"/],
   [
+    'a POM of another version that says so in its file name',
+    put('/maven/org/acme/lib/1.0/lib-2.0.pom', pomOf({ ...lib, version: '2.0' })),
+    /its version is \\"2\.0\\"/,
+  ],
+  [
     'a POM with a document type',
     put(pom, `<!DOCTYPE project SYSTEM "file:///etc/passwd">${pomOf(lib)}`),
     /document type/,
