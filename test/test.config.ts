@@ -326,7 +326,7 @@ t.test('every name that the documentation of the interface has is accepted', asy
     cargo: { ...block('cargo'), features: {}, defaultIndex: 'self' },
     composer: { ...block('composer'), features: {}, filterLists: ['malware'], warning: 'a', info: 'b' },
     pypi: { ...block('pypi'), features: {} },
-    rubygems: block('rubygems'),
+    rubygems: { ...block('rubygems'), features: {} },
     upstreamProvider: { async resolveUpstreamConfig() {} },
     logger: console,
     trustProxy: false,

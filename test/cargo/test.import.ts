@@ -48,6 +48,9 @@ features = ["f"]
 registry-index = "sparse+https://other.example.org/"
 [dependencies.public]
 version = ">= 1.2.3"
+[dependencies.spelled]
+version = "1"
+default_features = false
 [dev-dependencies]
 tester = "1.*"
 [dev_dependencies]
@@ -100,6 +103,7 @@ big = 9223372036854775807
   t.same(line?.deps, [
     dep('alias', '^1.0, <2', { ...foreign, optional: true, default_features: false, features: ['f'] }),
     dep('public', '>=1.2.3', {}),
+    dep('spelled', '^1', { default_features: false }),
     dep('tester', '1.*', { kind: 'dev' }),
     dep('older', '^2', { kind: 'dev' }),
     dep('own', '=1.0.0', { kind: 'build', registry: null }),

@@ -4,7 +4,7 @@ import { type CargoActor, cargoWorld, publishes } from '../support/cargo/actors.
 import { clockOf } from '../support/clock.js';
 
 interface IFound {
-  crates: { name: string; max_version: string; description: string | null }[];
+  crates: { name: string; max_version: string; description: string | null; keywords: string[] }[];
   meta: { total: number };
 }
 
@@ -19,13 +19,14 @@ t.test('search finds crates by name, keyword and description, the name first', a
   const publish = (name: string, metadata: object) => publishes(t, writer, name, '1.0.0', { metadata });
   await publish('http-client', { description: 'talks to servers' });
   await publish('Other_Thing', { description: 'uses http-client inside' });
-  await publish('tagged', { keywords: ['http-client'] });
+  await publish('tagged', { keywords: ['http-client', 'x'.repeat(300)] });
   t.same(await names(anon, 'q=http-client&per_page=10'), ['http-client', 'tagged', 'Other_Thing']);
   t.same(await names(anon, 'q=HTTP_CLIENT'), ['http-client', 'tagged', 'Other_Thing'], 'in any spelling');
   t.same(await names(anon, 'q=other-thing'), ['Other_Thing']);
   t.same(await names(anon, 'q=zzz'), []);
   const { crates, meta } = await find(anon, 'q=http-client');
   t.equal(meta.total, 3);
+  t.same(crates[1]?.keywords, ['http-client', 'x'.repeat(256)], 'a keyword is cut: each search that finds it has it');
   t.match(crates[0], { name: 'http-client', max_version: '1.0.0', description: 'talks to servers' });
 });
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readlink, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { type IImportResult, type IImportTarget, ImportRun } from '../../ts/cli/importing/classes.importrun.js';
@@ -224,6 +224,28 @@ t.test('files that two protocols may take need --protocol', async (t) => {
   t.match(await resultOf(targetOf('pypi', broken)), [{ outcome: 'failed', reason: 'It failed.: the disk is full' }]);
 });
 
+t.test('files that are refused before their content is read are not left open', async (t) => {
+  const { packages, pack } = await prepare(t);
+  for (let index = 0; index < 5; index++) await pack(`p${index}.tgz`, { name: `p${index}`, version: '1.0.0' });
+  const registry = await startRegistry(t, {
+    npm: { enabled: true },
+    storageHooks: { beforePut: async ({ phase }) => ({ allowed: phase !== 'start', reason: 'not today' }) },
+  });
+  const npm = registry.getRegistry('npm') as BaseRegistry;
+  const results: IImportResult[] = [];
+  const { signal } = new AbortController();
+  const targets = [{ registry: npm, importer: npm.importer()! }];
+  const onResult = (result: IImportResult) => void results.push(result);
+  await new ImportRun({ targets, userId: 'ann', signal, onResult }).run(await findFiles([packages]));
+  t.match(results, Array(5).fill({ outcome: 'failed', reason: /not today/ }));
+  if (process.platform !== 'linux') return;
+  const links = (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => ''));
+  t.same(
+    (await Promise.all(links)).filter((path) => path.startsWith(packages)),
+    [],
+  );
+});
+
 t.test('an import goes through the hooks, and needs no right of a provider', async (t) => {
   const { packages, pack } = await prepare(t);
   await pack('a-1.0.0.tgz', { name: 'a', version: '1.0.0' });
@@ -241,9 +263,12 @@ t.test('an import goes through the hooks, and needs no right of a provider', asy
     npm: { enabled: true },
     authProvider,
     storageHooks: {
-      beforePut: async ({ metadata, actor }) => {
+      beforePut: async ({ metadata, actor, phase }) => {
         seen.push([metadata?.packageName, actor?.userId]);
-        return metadata?.packageName === 'bad' ? { allowed: false, reason: 'a known virus' } : { allowed: true };
+        // when its content has come
+        return metadata?.packageName === 'bad' && phase === 'commit'
+          ? { allowed: false, reason: 'a known virus' }
+          : { allowed: true };
       },
     },
   });

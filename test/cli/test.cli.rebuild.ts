@@ -35,9 +35,9 @@ t.test('listings are rebuilt while the server runs', async (t) => {
   const all = await run(['rebuild'], { cwd });
   t.equal(all.code, 0);
   t.match(all.out, /^npm: rebuilt from 2 documents$/m);
-  const wrong = await run(['rebuild', 'maven'], { cwd });
+  const wrong = await run(['rebuild', 'ivy'], { cwd });
   t.equal(wrong.code, 2);
-  oneLine(t, wrong, /"maven" is not enabled; enabled are: oci, npm/);
+  oneLine(t, wrong, /"ivy" is not enabled; enabled are: oci, npm/);
 });
 
 t.test('the library rebuilds them too', async (t) => {

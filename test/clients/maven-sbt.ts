@@ -25,12 +25,18 @@ t.test('sbt publishes and resolves libraries and plugins', { timeout: 600_000 },
       },
     );
   }
+  // ours comes first; what it does not have, sbt takes from what the installer has fetched
+  const repositories = await home.write(
+    'sbt/repositories',
+    `[repositories]\n  local\n  ours: ${server.url}, allowInsecureProtocol\n  maven-central\n`,
+  );
   const sbt = (folder: string, ...commands: string[]) =>
     station.run(
       [
         'java',
         `-Dsbt.boot.directory=${boot}`,
         ...['global.base=global', 'ivy.home=ivy'].map((each) => `-Dsbt.${each.replace('=', `=${home.path('sbt')}/`)}`),
+        ...['-Dsbt.override.build.repos=true', `-Dsbt.repository.config=${repositories}`],
         ...[
           '-Dsbt.color=false',
           '-Dsbt.supershell=false',
@@ -46,7 +52,6 @@ ThisBuild / organization := "${GROUP}"
 ThisBuild / scalaVersion := "${SCALA}"
 ThisBuild / credentials += Credentials("${realm}", "127.0.0.1", "admin", "${token}")
 ThisBuild / publishTo := Some(("ours" at "${server.url}").withAllowInsecureProtocol(true))
-ThisBuild / resolvers += ("ours" at "${server.url}").withAllowInsecureProtocol(true)
 `;
   const properties = { 'project/build.properties': `sbt.version=${SBT}\n` };
 
@@ -57,12 +62,12 @@ ThisBuild / resolvers += ("ours" at "${server.url}").withAllowInsecureProtocol(t
 ThisBuild / version := "1.0"
 ThisBuild / Compile / packageDoc / publishArtifact := false
 lazy val lib = (project in file("lib")).settings(name := "sbt-lib")
-lazy val plugin = (project in file("plugin")).settings(name := "sbt-hello", sbtPlugin := true)
+lazy val plugin = (project in file("plugin")).settings(name := "sbt-hello", sbtPlugin := true, sbtPluginPublishLegacyMavenStyle := true)
 lazy val root = (project in file(".")).aggregate(lib, plugin).settings(publish / skip := true)
 `,
       'lib/src/main/scala/Lib.scala': 'package ring\nobject Lib { def says = "made by sbt" }\n',
       'plugin/src/main/scala/Hello.scala': `package ring
-import sbt._
+import sbt._, Keys._
 object Hello extends AutoPlugin {
   override def trigger = allRequirements
   override def projectSettings = Seq(commands += Command.command("hello") { state => println("hello from the plugin"); state })
@@ -85,7 +90,6 @@ object Hello extends AutoPlugin {
     await home.project('user', {
       ...properties,
       'project/plugins.sbt': `credentials += Credentials("maven", "127.0.0.1", "admin", "${token}")
-resolvers += ("ours" at "${server.url}").withAllowInsecureProtocol(true)
 addSbtPlugin("${GROUP}" % "sbt-hello" % "1.0")
 `,
       'build.sbt': `${settings()}

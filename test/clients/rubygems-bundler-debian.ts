@@ -1,4 +1,4 @@
 import t from 'tap';
 import { bundlerRing } from '../suites/rubygemsring.bundler.js';
 
-await bundlerRing(t, 'debian');
+t.test('Bundler with the compact index', (t) => bundlerRing(t, 'debian'));

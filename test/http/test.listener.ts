@@ -418,6 +418,10 @@ t.test('a body that fails in the middle breaks the connection', async (t) => {
     await t.rejects(ask(port, path), { code: 'ECONNRESET' }, path);
   }
   t.match(logged, [/the disk is gone/, /the disk is gone/, /ended after 5 of 10/, /longer than its Content-Length 10/]);
+  const { body, cancelled } = endless();
+  answers['/endless'] = () => ({ status: 200, headers: { 'Content-Length': '10' }, body });
+  await t.rejects(ask(port, '/endless'), { code: 'ECONNRESET' });
+  await within(cancelled, 'the rest of the body is let go');
 });
 
 t.test('a file that ends too early, or does not end in time, breaks the connection', async (t) => {

@@ -42,6 +42,9 @@ t.test('on a port of its own a registry is where its configuration says, and now
   const { port } = await serveWith(t, await startRegistry(t, { registries: [shelf] }));
   t.equal((await ask(port, '/shelf/about')).status, 200);
   t.equal((await ask(port, '/packages/shelf/about')).status, 404, 'a proxy’s rules for paths can be relied upon');
+  const elsewhere = handler(({ path }) => respond(200, path), { locate: () => ({ prefix: '/packages', path: '/a' }) });
+  const { port: other } = await serveWith(t, elsewhere);
+  t.equal((await ask(other, '/packages/a')).body.toString(), '/packages/a', 'nor does another handler look for one');
 });
 
 t.test('it tells of its health', async (t) => {

@@ -1,6 +1,6 @@
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import t, { type Test } from 'tap';
-import type { IRegistryConfig } from '../../ts/index.js';
+import { type IRegistryConfig, RegistryError } from '../../ts/index.js';
 import type { INpmDocument, INpmSignature } from '../../ts/npm/interfaces.npm.js';
 import { documentKey, signingKeysKey } from '../../ts/npm/keys.npm.js';
 import { type Actor, CORGI, type IPackument, npmWorld } from '../support/npm/actors.js';
@@ -178,7 +178,6 @@ t.test(
   async (t) => {
     const { FaultObjectStore } = await import('../support/store/fault-objectstore.js');
     const { MemoryObjectStore } = await import('../support/store/memory-objectstore.js');
-    const { RegistryError } = await import('../../ts/index.js');
     const store = new FaultObjectStore(new MemoryObjectStore());
     const { anon, writer, registry } = await npmWorld(t, { storage: { objectStore: store }, logger: false });
     await writer.publish('a', '1.0.0');

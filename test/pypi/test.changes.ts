@@ -244,3 +244,12 @@ t.test('a change by a replica whose clock is behind is seen by a client that com
     t.equal((await anon.get(path, { 'if-modified-since': client })).status, 200, path);
   }
 });
+
+t.test('a yank without a reason has none in the JSON API, which is null there and not an empty text', async (t) => {
+  const { writer, anon } = await pypiWorld(t);
+  await writer.upload(wheel('demo', '1.0'));
+  t.match(await writer.json('POST', '/pypi/demo/1.0/yank', {}), { status: 200 });
+  const { info, urls } = (await anon.get('/pypi/demo/1.0/json')).json() as { info: object; urls: object[] };
+  t.match(info, { yanked: true, yanked_reason: null });
+  t.match(urls, [{ yanked: true, yanked_reason: null }]);
+});

@@ -120,7 +120,8 @@ const incremental = async ({ station, steps, server }: IBundlerRing): Promise<vo
     for (const version of ['1.2.2', '1.2.3']) {
       t.equal((await server.ask('DELETE', '/api/v1/gems/yank', { gem_name: 'my_leaf', version })).status, 200);
     }
-    steps.succeeds(t, await station.bundle('main', ['lock', '--update']));
+    await station.forgetLock('main');
+    steps.succeeds(t, await station.bundle('main', ['lock']));
   });
 };
 
@@ -181,7 +182,7 @@ const projects = async ({ station, steps, server }: IBundlerRing): Promise<void>
     await server.stock(leaf('3.0.0.rc1'), gemOf('dashed', '1.0.0-rc.1'));
     await station.project('pre', source, 'gem "my_leaf", ">= 3.0.0.a"', 'gem "dashed", "1.0.0.pre.rc.1"');
     steps.succeeds(t, await station.bundle('pre', ['install']));
-    t.same(await station.vendored('pre'), ['dashed-1.0.0.pre.rc.1', 'my_leaf-3.0.0.rc1']);
+    t.match(await station.vendored('pre'), [/^dashed-1\.0\.0[.-]/, 'my_leaf-3.0.0.rc1']);
     steps.succeeds(t, await station.bundle('main', ['lock', '--update']));
     t.match(await station.text('main/Gemfile.lock'), 'my_leaf (1.2.1)', 'who does not ask for it does not get it');
   });
@@ -189,23 +190,28 @@ const projects = async ({ station, steps, server }: IBundlerRing): Promise<void>
 
 const changing = async ({ station, steps, server }: IBundlerRing): Promise<void> => {
   const form = { gem_name: 'my_leaf', version: '1.2.1' };
+  // nothing is installed in it: what is installed counts for Bundler as if the source had it
+  await station.project('locked', `source "${server.source}"`, 'gem "my-app"');
+  const isLocked = async (t: Test, version: string): Promise<void> => {
+    // with a lock file, older ones look for a version that is not below the locked one
+    await station.forgetLock('locked');
+    steps.succeeds(t, await station.bundle('locked', ['lock']));
+    t.match(await station.text('locked/Gemfile.lock'), `my_leaf (${version})`);
+  };
 
   await steps.step('yank', true, async (t) => {
+    await isLocked(t, '1.2.1');
     t.equal((await server.ask('DELETE', '/api/v1/gems/yank', form)).status, 200);
     server.wire();
-    steps.succeeds(t, await station.bundle('main', ['lock', '--update']));
-    t.match(await station.text('main/Gemfile.lock'), 'my_leaf (1.2.0)');
-    const [versions] = to(server.wire(), 'versions') as [IExchange];
-    t.equal(versions.status, 206, 'a yank is appended as well');
+    await isLocked(t, '1.2.0');
+    t.match(to(server.wire(), 'versions'), [{ status: 206 }], 'a yank is appended as well');
     t.match(await station.cached(server, 'versions'), /^my_leaf -1\.2\.1 [0-9a-f]{32}$/m);
     t.equal(await station.cached(server, 'info/my_leaf'), (await server.ask('GET', '/info/my_leaf')).text);
   });
 
   await steps.step('unyank', true, async (t) => {
     t.equal((await server.ask('PUT', '/api/v1/gems/unyank', form)).status, 200);
-    steps.succeeds(t, await station.bundle('main', ['update']));
-    t.match(await station.text('main/Gemfile.lock'), 'my_leaf (1.2.1)');
-    t.ok((await station.vendored('main')).includes('my_leaf-1.2.1'));
+    await isLocked(t, '1.2.1');
   });
 
   await steps.step('install --full-index', true, async (t) => {
@@ -217,6 +223,8 @@ const changing = async ({ station, steps, server }: IBundlerRing): Promise<void>
     for (const file of ['specs.4.8.gz', 'prerelease_specs.4.8.gz', 'quick/Marshal.4.8/my-app-2.0.gemspec.rz']) {
       t.match(to(wire, file), [{ status: 200 }], file);
     }
-    t.same(to(wire, 'versions'), []);
+    // 2.3 looks whether there is a compact index, and does not use it
+    if (station.isFrom('bundle', 2, 6)) t.same(to(wire, 'versions'), []);
+    t.same(to(wire, 'info/my-app'), []);
   });
 };

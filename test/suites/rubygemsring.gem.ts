@@ -93,8 +93,9 @@ const publishing = async ({ station, steps, server }: IRing): Promise<void> => {
     const path = await station.build('my-app', '2.0', {
       lines: ['s.add_dependency "my_lib", "~> 1.0", ">= 1.0.0"', 's.add_development_dependency "rake"'],
     });
-    // a slash at the end of the host doubles the next one
-    steps.says(t, await station.gem(['push', path, '--host', `${server.source}/`]), /my-app/);
+    // a slash at the end of the host doubles the next one; and gem has no key for a host of this spelling
+    const key = await server.token({ protocol: 'rubygems' });
+    steps.says(t, await keyed(station, key, ['push', path, '--host', `${server.source}/`]), /my-app/);
   });
 
   await steps.step('push refused without a right', true, async (t) => {
@@ -117,7 +118,7 @@ const publishing = async ({ station, steps, server }: IRing): Promise<void> => {
     // `gem` itself looks into the file first, so what is wrong is where it does not look
     const { bytes, filename } = gemOf('evil', '1.0', { data: dataOf({ '../evil.rb': '' }) });
     const path = await station.home.write(`work/${filename}`, bytes);
-    steps.fails(t, await push(path), /data\.tar\.gz.*\.\.\/evil\.rb/);
+    steps.fails(t, await push(path), /data\.tar\.gz contains a path that leads out of its folder/);
     t.equal((await server.ask('GET', '/info/evil')).status, 404, 'nothing is stored');
   });
 
@@ -187,7 +188,6 @@ const reading = async ({ station, steps }: IRing): Promise<void> => {
     const spec = await station.gem(['specification', '-r', 'my-app']);
     steps.says(t, spec, /^name: my-app$/m);
     t.match(spec.output, /^homepage: https:\/\/example\.org$/m);
-    t.match(spec.output, /^- MIT$/m);
     const dependency = await station.gem(['dependency', '-r', 'my-app']);
     steps.says(t, dependency, /my_lib \(~> 1\.0, >= 1\.0\.0\)/);
     t.match(dependency.output, /rake \(>= 0, development\)/);
@@ -245,7 +245,7 @@ const changing = async ({ station, steps, server }: IRing): Promise<void> => {
     const owner = (...args: string[]) => station.gem(['owner', 'my_lib', ...args, ...host]);
     steps.says(t, await owner(), /Owners for gem: my_lib/);
     steps.says(t, await owner('--add', 'carl'), /carl may now push and yank versions of my_lib\nOwners .*\n- carl$/m);
-    steps.says(t, await owner('--add', 'nobody'), /Adding nobody: There is no user nobody/);
+    steps.fails(t, await owner('--add', 'nobody'), /Adding nobody: There is no user nobody/);
     const removed = await owner('--remove', 'carl');
     steps.succeeds(t, removed);
     t.notMatch(removed.output, /^- carl/m);

@@ -1,9 +1,9 @@
 import { globMatches, parseScopes } from '../core/auth/helpers.scopes.js';
-import { PROTOCOLS } from '../helpers.config.js';
+import { PROTOCOLS, type TBuiltInProtocol } from '../helpers.config.js';
 import type { TFileConfig } from './helpers.fileschema.js';
 
-/** What routes ask for, by protocol and type. Protocols of later releases are not checked. */
-const RIGHTS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+/** What routes ask for, by protocol and type. */
+const RIGHTS: Readonly<Record<TBuiltInProtocol, Readonly<Record<string, readonly string[]>>>> = {
   npm: { package: ['read', 'write', 'delete'] },
   oci: { repository: ['pull', 'push', 'delete'] },
   maven: { artifact: ['read', 'write', 'delete'] },
@@ -32,17 +32,15 @@ export const scopeAdvice = (scopes: readonly string[] = []): string[] =>
       return [`The scope "${text}" grants nothing: in scopes, the names of ${spelling.rule}`];
     }
     const protocols = PROTOCOLS.filter((name) => globMatches(scope.protocol, name));
-    const isUseful = protocols.some((name) => {
-      const types = RIGHTS[name];
-      if (!types) return true;
-      return Object.entries(types).some(
+    const isUseful = protocols.some((name) =>
+      Object.entries(RIGHTS[name]).some(
         ([type, actions]) =>
           globMatches(scope.type, type) && actions.some((action) => globMatches(scope.action, action)),
-      );
-    });
+      ),
+    );
     if (isUseful) return [];
     const known = protocols.flatMap((name) =>
-      Object.entries(RIGHTS[name] ?? {}).map(([type, actions]) => `${name}:${type}:NAME:${actions.join('|')}`),
+      Object.entries(RIGHTS[name]).map(([type, actions]) => `${name}:${type}:NAME:${actions.join('|')}`),
     );
     const instead = known.length > 0 ? `there is ${known.join(', ')}` : `protocols are ${PROTOCOLS.join(', ')}`;
     return [`The scope "${text}" grants nothing: ${instead}`];

@@ -1,4 +1,5 @@
 import { Slices } from '../core/base/helpers.slices.js';
+import { ListingSummary } from '../core/listing/classes.listingsummary.js';
 import type { IListingSnapshot } from '../core/listing/interfaces.listing.js';
 import type { IComposerEntry } from './interfaces.composer.js';
 
@@ -9,46 +10,31 @@ export interface INamedEntry {
 }
 
 interface IDigest {
-  version: number;
   filtered: INamedEntry[];
   /** name of a (virtual) package -> packages that provide or replace it */
   providers: Map<string, INamedEntry[]>;
 }
 
-interface ISource {
-  sorted(): Promise<IListingSnapshot<IComposerEntry>>;
-}
-
 /** Questions about all packages, answered without reading all entries again until one changes. */
 export class CatalogDigest {
-  private digest: IDigest | undefined;
-  private making: { version: number; digest: Promise<IDigest> } | undefined;
+  private readonly digest: ListingSummary<IComposerEntry, IDigest>;
 
-  constructor(private readonly source: ISource) {}
+  constructor(source: { sorted(): Promise<IListingSnapshot<IComposerEntry>> }) {
+    this.digest = new ListingSummary(source, make);
+  }
 
   /** The packages with entries in filter lists, in the order of their names. */
   public async filtered(): Promise<readonly INamedEntry[]> {
-    return (await this.current()).filtered;
+    return (await this.digest.current()).filtered;
   }
 
   /** The packages that provide or replace this one, in the order of their names. */
   public async providersOf(name: string): Promise<readonly INamedEntry[]> {
-    return (await this.current()).providers.get(name) ?? [];
-  }
-
-  private async current(): Promise<IDigest> {
-    const snapshot = await this.source.sorted();
-    if (this.digest?.version === snapshot.version) return this.digest;
-    if (this.making?.version !== snapshot.version) {
-      this.making = { version: snapshot.version, digest: make(snapshot) };
-    }
-    const digest = await this.making.digest;
-    if (digest.version >= (this.digest?.version ?? -1)) this.digest = digest;
-    return digest;
+    return (await this.digest.current()).providers.get(name) ?? [];
   }
 }
 
-const make = async ({ version, packages }: IListingSnapshot<IComposerEntry>): Promise<IDigest> => {
+const make = async (packages: IListingSnapshot<IComposerEntry>['packages']): Promise<IDigest> => {
   const slices = new Slices();
   const filtered: INamedEntry[] = [];
   const providers = new Map<string, INamedEntry[]>();
@@ -61,5 +47,5 @@ const make = async ({ version, packages }: IListingSnapshot<IComposerEntry>): Pr
     }
     if (slices.due) await slices.rest();
   }
-  return { version, filtered, providers };
+  return { filtered, providers };
 };

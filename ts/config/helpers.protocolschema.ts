@@ -29,9 +29,7 @@ const registryUrl = v.pipe(
   v.check((value) => !URL.canParse(value) || isPlainUrl(value), 'must be a URL without a query, "#" and credentials'),
 );
 
-/**
- * The switches of a protocol; without `names` (a protocol that this release does not serve yet) any name is allowed.
- */
+/** The switches of a protocol; without `names` (a protocol of the embedder's own) any name is allowed. */
 const switches = (names?: string[]) =>
   names === undefined
     ? v.record(v.string(), flag, 'must be an object')
@@ -47,7 +45,7 @@ const common = (features?: string[]) => ({
 
 const WHAT = 'an object such as { enabled: true }';
 
-export const protocol = (features?: string[]) => strict<IProtocolConfig>(WHAT)(common(features));
+const protocol = (features: string[]) => strict<IProtocolConfig>(WHAT)(common(features));
 
 const deletion = strict<Exclude<NonNullable<IOciConfig['untaggedManifests']>, 'keep'>>(
   "'keep' or { deleteAfterMs: a number of milliseconds }",
@@ -94,7 +92,7 @@ export const protocolEntries = {
   cargo: maybe(cargo),
   composer: maybe(composer),
   pypi: maybe(protocol([])),
-  rubygems: maybe(protocol()),
+  rubygems: maybe(protocol([])),
 };
 
 /** A protocol of the embedder's own. */

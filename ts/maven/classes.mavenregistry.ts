@@ -5,11 +5,10 @@ import type { ICommandInput } from '../core/interfaces.commands.js';
 import type { IProtocolConfig, IResponse } from '../core/interfaces.core.js';
 import { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
 import { SearchIndex } from '../core/listing/search/classes.searchindex.js';
-import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { reasonPhrase, respond } from '../core/pipeline/helpers.http.js';
-import type { IRoute, TTrailingSlash } from '../core/pipeline/helpers.routes.js';
+import { type IRoute, rowsWith, type TTrailingSlash } from '../core/pipeline/helpers.routes.js';
 import type { IImporter } from '../core/pipeline/interfaces.importing.js';
-import type { IRegistryServices, TAccess } from '../core/pipeline/interfaces.pipeline.js';
+import type { IRegistryServices } from '../core/pipeline/interfaces.pipeline.js';
 import { HandedOut } from './classes.handedout.js';
 import { PluginGroups } from './classes.plugingroups.js';
 import { getArtifact, listArtifacts, search } from './handlers/handlers.browse.js';
@@ -53,16 +52,10 @@ export class MavenRegistry extends PackageRegistry<IMavenDocument> {
   }
 
   protected routes(): IRoute[] {
-    const maven = this.parts;
     const ARTIFACT = '/-/artifacts/{group}/{artifact}';
     const METADATA = '/{folder+}/maven-metadata.xml';
     const FILE = '/{group:[^/]+(?:/[^/]+)*}/{artifact}/{version}/{file}';
-    const row = (
-      method: string,
-      path: string,
-      access: TAccess,
-      handle: (call: RegistryCall, maven: IMavenParts) => ReturnType<IRoute['handle']>,
-    ): IRoute => ({ method, path, access, handle: (call) => handle(call, maven) });
+    const row = rowsWith(this.parts);
     return [
       row('GET', '/-/artifacts', readSome, listArtifacts),
       row('GET', ARTIFACT, readNamed, getArtifact),

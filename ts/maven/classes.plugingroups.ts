@@ -1,4 +1,5 @@
 import { Slices } from '../core/base/helpers.slices.js';
+import { ListingSummary } from '../core/listing/classes.listingsummary.js';
 import type { IListingSnapshot } from '../core/listing/interfaces.listing.js';
 import type { IMavenEntry } from './interfaces.maven.js';
 
@@ -9,40 +10,23 @@ export interface IGroupPlugin {
   readonly entry: IMavenEntry;
 }
 
-interface IGroups {
-  version: number;
-  /** group -> its plugins, in the order of their names */
-  groups: Map<string, IGroupPlugin[]>;
-}
-
-interface ISource {
-  sorted(): Promise<IListingSnapshot<IMavenEntry>>;
-}
+type TPackages = IListingSnapshot<IMavenEntry>['packages'];
 
 /** The plugins of all groups, found without reading all entries again until one changes. */
 export class PluginGroups {
-  private known: IGroups | undefined;
-  private making: { version: number; groups: Promise<IGroups> } | undefined;
+  private readonly groups: ListingSummary<IMavenEntry, Map<string, IGroupPlugin[]>>;
 
-  constructor(private readonly source: ISource) {}
-
-  public async of(group: string): Promise<readonly IGroupPlugin[]> {
-    return (await this.current()).groups.get(group) ?? [];
+  constructor(source: { sorted(): Promise<IListingSnapshot<IMavenEntry>> }) {
+    this.groups = new ListingSummary(source, byGroup);
   }
 
-  private async current(): Promise<IGroups> {
-    const snapshot = await this.source.sorted();
-    if (this.known?.version === snapshot.version) return this.known;
-    if (this.making?.version !== snapshot.version) {
-      this.making = { version: snapshot.version, groups: make(snapshot) };
-    }
-    const groups = await this.making.groups;
-    if (groups.version >= (this.known?.version ?? -1)) this.known = groups;
-    return groups;
+  public async of(group: string): Promise<readonly IGroupPlugin[]> {
+    return (await this.groups.current()).get(group) ?? [];
   }
 }
 
-const make = async ({ version, packages }: IListingSnapshot<IMavenEntry>): Promise<IGroups> => {
+/** group -> its plugins, in the order of their names */
+const byGroup = async (packages: TPackages): Promise<Map<string, IGroupPlugin[]>> => {
   const slices = new Slices();
   const groups = new Map<string, IGroupPlugin[]>();
   for (const listed of packages) {
@@ -52,5 +36,5 @@ const make = async ({ version, packages }: IListingSnapshot<IMavenEntry>): Promi
     if (known) known.push(listed);
     else groups.set(listed.entry.group, [listed]);
   }
-  return { version, groups };
+  return groups;
 };

@@ -5,7 +5,7 @@ import type { IProtocolConfig, IResponse } from '../core/interfaces.core.js';
 import { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
 import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { reasonPhrase, respond } from '../core/pipeline/helpers.http.js';
-import type { IRoute } from '../core/pipeline/helpers.routes.js';
+import { type IRoute, rowsWith } from '../core/pipeline/helpers.routes.js';
 import type { IImporter } from '../core/pipeline/interfaces.importing.js';
 import type { IRegistryServices, TAccess, TParams } from '../core/pipeline/interfaces.pipeline.js';
 import { getStatus, putStatus, remove, unyank, yank } from './handlers/handlers.changes.js';
@@ -52,17 +52,11 @@ export class PypiRegistry extends PackageRegistry<IPypiDocument> {
   }
 
   protected routes(): IRoute[] {
-    const pypi = this.parts;
     const FILE = '/packages/{project}/{filename}';
     // hatch looks at `/+simple/{project}/` below an upload URL: that must be 404, not 405
     const PROJECT = '/{project:[A-Za-z0-9][^/]*}';
     const VERSION = `${PROJECT}/{version}`;
-    const row = (
-      method: string,
-      path: string,
-      access: TAccess,
-      handle: (call: RegistryCall, pypi: IPypiParts) => ReturnType<IRoute['handle']>,
-    ): IRoute => ({ method, path, access, handle: (call) => handle(call, pypi) });
+    const row = rowsWith(this.parts);
     return [
       row('GET', '/simple', listing, redirectToList),
       row('GET', '/simple/', listing, listProjects),

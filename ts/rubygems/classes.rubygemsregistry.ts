@@ -6,9 +6,8 @@ import type { IProtocolConfig, IResponse } from '../core/interfaces.core.js';
 import { PackageCatalog } from '../core/listing/classes.packagecatalog.js';
 import { OrderedLog } from '../core/listing/log/classes.orderedlog.js';
 import { SearchIndex } from '../core/listing/search/classes.searchindex.js';
-import type { RegistryCall } from '../core/pipeline/classes.registrycall.js';
 import { respond } from '../core/pipeline/helpers.http.js';
-import type { IRoute } from '../core/pipeline/helpers.routes.js';
+import { type IRoute, rowsWith } from '../core/pipeline/helpers.routes.js';
 import type { IImporter } from '../core/pipeline/interfaces.importing.js';
 import type { IRegistryServices, TAccess } from '../core/pipeline/interfaces.pipeline.js';
 import { getGemJson, getLatest, getVersionJson, listVersions } from './handlers/handlers.api.js';
@@ -76,12 +75,7 @@ export class RubyGemsRegistry extends PackageRegistry<IGemDocument> {
 
   protected routes(): IRoute[] {
     const gems = this.parts;
-    const row = (
-      method: string,
-      path: string,
-      access: TAccess,
-      handle: (call: RegistryCall, gems: IGemParts) => ReturnType<IRoute['handle']>,
-    ): IRoute => ({ method, path, access, handle: (call) => handle(call, gems) });
+    const row = rowsWith(this.parts);
     return [
       row('GET', '/', listing, getRoot),
       row('GET', '/versions', listing, getVersions),

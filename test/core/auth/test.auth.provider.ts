@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import t from 'tap';
-import type { IAuthProvider, IAuthToken, ICredentials, ITokenOptions, TRegistryProtocol } from '../../../ts/index.js';
+import type {
+  IAuthProvider,
+  IAuthToken,
+  ICredentials,
+  ITokenInfo,
+  ITokenOptions,
+  TRegistryProtocol,
+} from '../../../ts/index.js';
 import { failure, startAuth } from '../../support/auth.js';
 import { ofKind } from '../../support/expect.js';
 import { send, startRegistry } from '../../support/registry.js';
@@ -101,6 +108,28 @@ t.test('the provider is asked for everything', async (t) => {
   t.equal(await auth.revokeTokenOf('bob', limited), false);
   t.equal(await auth.revokeTokenOf('ann', limited), true);
   t.same(store.keys(), [], 'nothing of it is in the registry’s own store');
+});
+
+t.test('a user revokes a token by the id under which the provider lists it', async (t) => {
+  class Listing extends LdapAuthProvider {
+    public readonly revoked: string[] = [];
+
+    public async listTokens(userId: string): Promise<ITokenInfo[]> {
+      const rest = { protocol: 'npm', hint: '', scopes: [], readonly: false, createdAt: new Date(0) };
+      return userId === 'ann' ? [{ id: 'number 7', userId, ...rest }] : [];
+    }
+
+    public override async revokeToken(token: string): Promise<void> {
+      this.revoked.push(token);
+    }
+  }
+  const provider = new Listing();
+  const { auth } = await startAuth({ provider });
+  t.equal(await auth.revokeTokenOf('bob', 'number 7'), false);
+  t.equal(await auth.revokeTokenOf('ann', 'number 8'), false);
+  t.same(provider.revoked, []);
+  t.equal(await auth.revokeTokenOf('ann', 'number 7'), true);
+  t.same(provider.revoked, ['number 7']);
 });
 
 t.test('what such a provider does not do is refused clearly', async (t) => {

@@ -318,6 +318,44 @@ t.test('a session token limits also the rights in bulk of a custom provider', as
   t.same((await auth.permissions(session))?.narrow(['oci:*:*:*']), ['oci:repository:a:pull']);
 });
 
+t.test(
+  'a session token of an account is none for a provider of the application, and the other way round',
+  async (t) => {
+    const users = [{ username: 'root', password: PASSWORD, scopes: ['*:*:*:*'] }];
+    const own = await startAuth({ config: { users } });
+    const custom = await startAuth({ provider: new Custom() });
+    const caller = { type: 'oci', userId: 'root', scopes: ['oci:*:*:*'] };
+    const issue = async ({ tokens }: typeof own) =>
+      (await tokens.issue(caller, { scopes: ['oci:repository:a:pull'], catalog: false })).token;
+    const [ofAccount, ofProvider] = [await issue(own), await issue(custom)];
+    t.match(await own.auth.validateToken(ofAccount, 'oci'), { userId: 'root' });
+    t.match(await custom.auth.validateToken(ofProvider, 'oci'), { userId: 'root' });
+    t.equal(await custom.auth.validateToken(ofAccount, 'oci'), null);
+    t.equal(await own.auth.validateToken(ofProvider, 'oci'), null);
+  },
+);
+
+t.test('the bearer of a session token may do what anybody may, in bulk too', async (t) => {
+  const { auth, tokens } = await startAuth({
+    config: {
+      users: [{ username: 'root', password: PASSWORD, scopes: ['*:*:*:*'] }],
+      anonymousScopes: ['oci:repository:open-*:pull'],
+    },
+  });
+  const caller = { type: 'oci', userId: 'root', scopes: ['oci:*:*:*'] };
+  const { token } = await tokens.issue(caller, { scopes: ['oci:repository:a:pull'], catalog: false });
+  const session = await auth.validateToken(token, 'oci');
+  const right = { protocol: 'oci', type: 'repository', action: 'pull' };
+  t.same(await auth.allowedNames(session, right, ['a', 'b', 'open-x']), ['a', 'open-x']);
+  for (const [name, isAllowed] of [
+    ['a', true],
+    ['b', false],
+    ['open-x', true],
+  ] as const) {
+    t.equal(await auth.authorize(session, `oci:repository:${name}`, 'pull'), isAllowed, name);
+  }
+});
+
 t.test('an empty password is put to no provider', async (t) => {
   const provider = lenient({});
   const { auth } = await startAuth({ provider });

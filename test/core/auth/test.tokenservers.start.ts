@@ -67,7 +67,7 @@ for (const server of [redis, database].filter((one): one is ITokenServer => one 
   });
 
   t.test(`${server.kind}: requests that wait for a silent server are limited in number`, async (t) => {
-    const { store, proxy } = await proxiedStore(t, server, { connectMs: 1_000, answerMs: 60_000 });
+    const { store, proxy } = await proxiedStore(t, server, { connectMs: 60_000, answerMs: 60_000 });
     await store.get(numbered(1).hash);
     await proxy.become('silent');
     let refused = 0;

@@ -4,6 +4,7 @@ import t from 'tap';
 import { GatheredBytes } from '../../../ts/core/base/helpers.gathering.js';
 import {
   fromIterable,
+  gather,
   iterate,
   knownBytes,
   responseBytes,
@@ -218,5 +219,15 @@ t.test('what is gathered takes as much memory as it is long, however it was cut'
     t.equal(bytes.length, size * count);
     for (let n = 0; n < count; n++) if (bytes[n * size] !== n % 256) t.fail(`${name}: chunk ${n}`);
     t.equal(gathered.whole().length, 0, 'they are given up');
+  }
+});
+
+t.test('a stream whose reading has begun is read on from there, and not anew', async (t) => {
+  for (const read of [streamToBuffer, async (stream: ReadableStream<Uint8Array>) => gather(iterate(stream))]) {
+    const stream = fromIterable([Buffer.from('a'), Buffer.from('b')]);
+    const reader = stream.getReader();
+    t.equal(String((await reader.read()).value), 'a');
+    reader.releaseLock();
+    t.equal(String(await read(stream)), 'b');
   }
 });

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { type IAnswer, SearchAnswers } from '../../../ts/core/listing/search/classes.searchanswers.js';
 import { SearchIndex } from '../../../ts/core/listing/search/classes.searchindex.js';
 import type { ISearchOptions } from '../../../ts/core/listing/search/interfaces.search.js';
 import { holdLoop } from '../../support/turns.js';
@@ -205,4 +206,43 @@ t.test('an answer that was made while the index changed is not remembered', asyn
   t.ok(meanwhile);
   await meanwhile;
   t.same(await find('word'), ['one', 'three', 'two']);
+});
+
+t.test('of a long query four words count', async (t) => {
+  const { find, source } = start();
+  source.put('first', 'alpha beta gamma delta');
+  source.put('second', 'alpha beta gamma');
+  t.same(await find('alpha beta gamma delta omega'), ['first'], 'the fifth one is not looked for');
+  t.same(await find('alpha alpha alpha alpha delta'), ['first'], 'a word that is repeated is one');
+});
+
+t.test('the memory for answers is bounded, and what is dropped from it frees its place', (t) => {
+  const answers = new SearchAnswers<IEntry>();
+  const answer = (word: string, mebibytes: number): IAnswer<IEntry> => {
+    const count = (mebibytes * 1024 ** 2) / 8;
+    const ranking = { numbers: new Uint32Array(count), scores: new Float32Array(count) };
+    return { words: [word], isFuzzy: false, ranking, best: [] };
+  };
+  answers.keep('first', answer('first', 5));
+  answers.keep('second', answer('second', 5));
+  t.notOk(answers.get('first'), 'there is no room for both');
+  t.ok(answers.get('second'));
+  answers.changed([new Set(['secondary'])]);
+  t.notOk(answers.get('second'), 'a package that begins with its word has changed');
+  answers.keep('third', answer('third', 3));
+  answers.keep('fourth', answer('fourth', 3));
+  t.ok(answers.get('third'), 'there is room for both');
+  t.end();
+});
+
+t.test('hits beyond the first thousands are in order as well', async (t) => {
+  const { source, find } = start();
+  const nameOf = (at: number) => `p${String(at).padStart(5, '0')}`;
+  for (let at = 0; at < 12_000; at++) source.put(nameOf((at * 7919) % 12_000), 'common word');
+  const found = await find('common');
+  t.equal(found.length, 12_000);
+  for (const from of [0, 5000, 10_000]) {
+    const portion = found.slice(from, Math.min(from + 5000, 12_000));
+    t.same(portion, [...portion].sort(), `from ${from}`);
+  }
 });

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
 import express from 'express';
 import t, { type Test } from 'tap';
 import { type ILogger, type IObjectStore, type SmartRegistry, toNodeListener } from '../../../ts/index.js';
@@ -387,6 +388,19 @@ t.test('a form that Express and multer have read before us', async (t) => {
   });
   server.closeAllConnections();
   server.close();
+});
+
+t.test('what runs as the operator, as an import does, frees its body and its staging like a request', async (t) => {
+  const registry = await start(t);
+  const run = (path: string, body: unknown) =>
+    registry.getRegistry('depot')!.runAsOperator({ method: 'PUT', path, body }, { userId: 'import' });
+  await t.rejects(run('/careless', Readable.from([randomBytes(700_000)])), { kind: 'internal' } as never);
+  t.same(await storedKeys(registry), []);
+  const unread = Readable.from([Buffer.from('x')]);
+  await t.rejects(run('/nowhere', unread), { kind: 'notFound' } as never);
+  t.equal(unread.destroyed, true);
+  await run('/bare', Readable.from([Buffer.from('a\nfile\n')]));
+  t.equal((await send(registry, 'GET', '/depot/files/a/file')).text, 'a\nfile\n');
 });
 
 t.test('a document that was never there is told from one that was deleted', async (t) => {

@@ -112,6 +112,11 @@ t.test('beforePut comes before anything is placed, afterPut when it is readable'
 for (const [what, answer, message] of [
   ['refuses', () => ({ allowed: false, reason: 'Quota exceeded' }), /^Quota exceeded$/],
   ['refuses without a reason', () => ({ allowed: false }), /hook/],
+  [
+    'gives as its reason what is no text',
+    () => ({ allowed: false, reason: { code: 7 } }),
+    /^Refused by a storage hook$/,
+  ],
   ['forgets to answer', () => undefined, /hook/],
   ['answers something like true', () => ({ allowed: 'yes' }), /hook/],
   [

@@ -364,3 +364,14 @@ t.test('4 processes x 50 updates of one key, S3', async (t) => {
   t.teardown(() => server.stop());
   await fourProcesses(t, server.config);
 });
+
+t.test('a document that is too large for the cache is not taken for the absent one that it was', async (t) => {
+  const store = new FaultObjectStore(new MemoryObjectStore());
+  const storage = new RegistryStorage(store, { limits: { metadataCacheSize: 1 } });
+  t.equal(await storage.read('list'), null);
+  await storage.update<string[]>('list', () => ['first']);
+  store.reset();
+  await storage.update<string[]>('list', (list) => [...(list ?? []), 'second']);
+  t.equal(store.count('put'), 1, 'no write is made on what is known to be out of date');
+  t.same((await storage.read('list'))?.value, ['first', 'second']);
+});

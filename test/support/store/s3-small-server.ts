@@ -13,14 +13,18 @@ export interface ISmallRequest {
 
 export type TInstead = { status: number } & ({ code: string } | { html: string } | { headers: Record<string, string> });
 
+type TAnswer = TInstead | undefined;
+
 export interface ISmallServer {
   config: IS3StorageConfig;
   objects: Map<string, { bytes: Buffer; headers: Record<string, string> }>;
   seen: ISmallRequest[];
   /** answers in the server's place if it returns a status, with S3's code in an error document or with a page */
-  intercept(answer: (request: ISmallRequest) => TInstead | undefined): void;
+  intercept(answer: (request: ISmallRequest) => TAnswer | Promise<TAnswer>): void;
   /** breaks the connection if it returns something: `call` before the request is applied, `answer` after that */
   lose(decide: (request: ISmallRequest) => 'call' | 'answer' | undefined, meanwhile?: () => Promise<void>): void;
+  /** sets its clock ahead of ours */
+  setClock(aheadMs: number): void;
   stop(): Promise<void>;
 }
 
@@ -49,9 +53,10 @@ export const startSmallServer = async (
   const objects: ISmallServer['objects'] = new Map();
   const seen: ISmallRequest[] = [];
   const uploads = new Map<string, Buffer[]>();
-  let intercept: (request: ISmallRequest) => TInstead | undefined = () => undefined;
+  let intercept: (request: ISmallRequest) => TAnswer | Promise<TAnswer> = () => undefined;
   let lose: (request: ISmallRequest) => 'call' | 'answer' | undefined = () => undefined;
   let meanwhile = async (): Promise<void> => {};
+  let aheadMs = 0;
 
   const refusal = ({ method, key, headers }: ISmallRequest): number | undefined => {
     const found = objects.get(key);
@@ -112,12 +117,13 @@ export const startSmallServer = async (
 
   const server = http.createServer(async (request, reply) => {
     const url = new URL(request.url ?? '/', 'http://localhost');
+    reply.setHeader('date', new Date(Date.now() + aheadMs).toUTCString());
     const key = decodeURIComponent(url.pathname.split('/').slice(2).join('/'));
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const about = { method: request.method ?? '', key, query: url.searchParams, headers: request.headers };
     seen.push(about);
-    const instead = intercept(about);
+    const instead = await intercept(about);
     if (instead && 'html' in instead) {
       reply.writeHead(instead.status, { 'content-type': 'text/html' });
       return reply.end(about.method === 'HEAD' ? undefined : instead.html);
@@ -180,6 +186,9 @@ export const startSmallServer = async (
     lose(decide, work = async () => {}) {
       lose = decide;
       meanwhile = work;
+    },
+    setClock(ms) {
+      aheadMs = ms;
     },
     async stop() {
       server.closeAllConnections();

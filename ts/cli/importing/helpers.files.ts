@@ -65,9 +65,17 @@ export const findFiles = async (operands: readonly string[]): Promise<IFoundFile
   return [...found.values()];
 };
 
+/**
+ * Opens the file with the first read, not earlier: an upload that is refused before its content is read would leave a
+ * descriptor open, and an import of many files that are refused would run out of them.
+ */
+async function* contentOf(path: string, range?: { start: number; end?: number }): AsyncGenerator<Uint8Array> {
+  yield* createReadStream(path, range);
+}
+
 export const importFile = ({ path, below, size }: IFoundFile): IImportFile => ({
   name: basename(path),
   path: below,
   size,
-  open: (range) => createReadStream(path, range),
+  open: (range) => contentOf(path, range),
 });

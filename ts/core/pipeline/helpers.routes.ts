@@ -22,6 +22,16 @@ export interface IRoute {
   handle(call: RegistryCall): Promise<IResponse | object | string | Uint8Array>;
 }
 
+/** Makes rows whose handlers also get the parts of their registry. */
+export const rowsWith =
+  <TParts>(parts: TParts) =>
+  (
+    method: string,
+    path: string,
+    access: TAccess,
+    handle: (call: RegistryCall, parts: TParts) => ReturnType<IRoute['handle']>,
+  ): IRoute => ({ method, path, access, handle: (call) => handle(call, parts) });
+
 interface ICompiledRoute {
   route: IRoute;
   pattern: RegExp;

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
@@ -232,12 +232,16 @@ export class GemStation {
     return readFile(this.home.path('work', name), 'utf8').catch(() => '');
   }
 
+  forgetLock(project: string): Promise<void> {
+    return rm(this.home.path('work', project, 'Gemfile.lock'), { force: true });
+  }
+
   /** Folders of the gems that are installed in a project. */
   async vendored(project: string): Promise<string[]> {
     const top = this.home.path('work', project, 'vendor', 'ruby');
-    if (!existsSync(top)) return [];
-    const [abi = ''] = await readdir(top);
-    return (await readdir(join(top, abi, 'gems'))).sort();
+    const [abi = ''] = existsSync(top) ? await readdir(top) : [];
+    const gems = join(top, abi, 'gems');
+    return existsSync(gems) ? (await readdir(gems)).sort() : [];
   }
 
   /** One of the files that Bundler keeps of an index; undefined if it has none. */

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { mapInParallel } from '../../base/helpers.concurrency.js';
 import { RegistryError } from '../../classes.registryerror.js';
 import type { RegistryStorage } from '../../classes.registrystorage.js';
 import { readIntact } from '../../storage/documents/helpers.readintact.js';
+import { hashToken } from '../helpers.tokens.js';
 import { encodeUserName } from '../helpers.usernames.js';
 import type { ITokenRecord, ITokenStore } from './interfaces.tokenstore.js';
 
@@ -18,7 +18,7 @@ const hashOf = (key: string): string => key.slice(key.lastIndexOf('/') + 1, -'.j
 /** If an entry of this age has no token, no `put` is under way: a crash left it. */
 const ABANDONED_MS = 24 * 60 * 60 * 1000;
 /** the id of a foreign JWT may be any text */
-const revokedKey = (id: string): string => `${REVOKED}${createHash('sha256').update(id).digest('hex')}.json`;
+const revokedKey = (id: string): string => `${REVOKED}${hashToken(id)}.json`;
 
 interface IRevocation {
   id: string;

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { ILogger } from '../../../interfaces.core.js';
+import { hashToken } from '../../helpers.tokens.js';
 import { encodeUserName } from '../../helpers.usernames.js';
 import type { IServerPatience } from '../helpers.servers.js';
 import type { ITokenRecord, ITokenStore } from '../interfaces.tokenstore.js';
@@ -92,12 +92,13 @@ export class DatabaseTokenStore implements ITokenStore {
     return rows.map(({ hash }) => hash as string);
   }
 
+  /** The id of a foreign JWT may be any text, so its hash is stored. */
   public async revoke(id: string, until?: Date): Promise<void> {
-    await this.#connection.change(REVOKE, [hashOfId(id), until ? until.getTime() : null]);
+    await this.#connection.change(REVOKE, [hashToken(id), until ? until.getTime() : null]);
   }
 
   public async isRevoked(id: string): Promise<boolean> {
-    return (await this.#connection.query(IS_REVOKED, [hashOfId(id)])).length > 0;
+    return (await this.#connection.query(IS_REVOKED, [hashToken(id)])).length > 0;
   }
 
   public async sweep(before: Date): Promise<number> {
@@ -122,6 +123,3 @@ const asAscii = (value: unknown): string =>
     /[\u007f-\uffff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
-
-/** the id of a foreign JWT may be any text */
-const hashOfId = (id: string): string => createHash('sha256').update(id).digest('hex');

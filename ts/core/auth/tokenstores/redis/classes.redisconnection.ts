@@ -44,6 +44,8 @@ export class RedisConnection {
   #client: IRedisClient | undefined;
   #connecting: Promise<IRedisClient> | undefined;
   #isClosed = false;
+  /** the package limits only what is not sent yet */
+  #waiting = 0;
 
   constructor(url: string, options: { logger: ILogger; patience?: IServerPatience | undefined }) {
     this.#url = url;
@@ -68,15 +70,17 @@ export class RedisConnection {
 
   /** @throws RegistryError `unavailable` */
   public async send(command: string[]): Promise<unknown> {
+    if (this.#waiting >= MAX_WAITING) throw this.#unreachable(new Error('too many commands are waiting'));
+    this.#waiting++;
     try {
-      return await this.#attempt(command);
-    } catch (error) {
-      if (!this.#isWorthRepeating(error)) throw this.#unreachable(error);
-    }
-    try {
-      return await this.#attempt(command);
+      return await this.#attempt(command).catch((error: unknown) => {
+        if (this.#isWorthRepeating(error)) return this.#attempt(command);
+        throw error;
+      });
     } catch (error) {
       throw this.#unreachable(error);
+    } finally {
+      this.#waiting--;
     }
   }
 
@@ -106,7 +110,6 @@ export class RedisConnection {
       // the newer protocol is unknown to servers before Redis 6, and to some proxies
       RESP: 2,
       disableOfflineQueue: true,
-      commandsQueueMaxLength: MAX_WAITING,
       socket: { connectTimeout: connectMs, reconnectStrategy: false },
     }) as unknown as IRedisClient;
     // without a listener the process would end

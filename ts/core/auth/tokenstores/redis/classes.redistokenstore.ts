@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { ILogger } from '../../../interfaces.core.js';
+import { hashToken } from '../../helpers.tokens.js';
 import { encodeUserName } from '../../helpers.usernames.js';
 import type { IServerPatience } from '../helpers.servers.js';
 import type { ITokenRecord, ITokenStore } from '../interfaces.tokenstore.js';
@@ -148,4 +148,4 @@ const parseRecord = (text: unknown): ITokenRecord | null =>
   typeof text === 'string' ? (JSON.parse(text) as ITokenRecord) : null;
 
 /** the id of a foreign JWT may be any text */
-const revocationOf = (id: string): string => revokedKey(createHash('sha256').update(id).digest('hex'));
+const revocationOf = (id: string): string => revokedKey(hashToken(id));
