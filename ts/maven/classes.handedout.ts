@@ -4,8 +4,10 @@ import { addressOf } from '../core/pipeline/helpers.http.js';
 import { LRUCache } from '../plugins.js';
 import { ALGORITHMS, type TAlgorithm, type TDigests } from './wire/wire.checksums.js';
 
-/** documents that callers have read lately; an entry has some 600 bytes */
-const MAX_ENTRIES = 10_000;
+/** bytes for what callers have read lately: some 10,000 documents. Callers choose their names (`User-Agent`). */
+const MAX_SIZE = 10 * 1024 * 1024;
+/** bytes of an entry without the name of its caller: four digests in hex */
+const ENTRY_SIZE = 600;
 /**
  * ms. Clients ask for the checksum right after the document. A later request is that of another build, which may ask for
  * the checksum alone to find out whether the document has changed.
@@ -22,7 +24,8 @@ export type TCallerOf = (context: IRequestContext) => string;
  */
 export class HandedOut {
   private readonly entries = new LRUCache<string, { digests: TDigests; left: Set<TAlgorithm>; since: number }>({
-    max: MAX_ENTRIES,
+    maxSize: MAX_SIZE,
+    sizeCalculation: (_entry, caller) => ENTRY_SIZE + 2 * caller.length,
   });
 
   constructor(
