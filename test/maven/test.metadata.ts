@@ -141,6 +141,23 @@ t.test('the metadata of a group list its plugins by their prefixes', async (t) =
   t.same(textsIn((await reader.get('/maven/org/acme/other/maven-metadata.xml')).text, 'prefix'), ['x']);
 });
 
+t.test('the prefix of a plugin is that of its highest version', async (t) => {
+  const { anon, writer, admin } = await mavenWorld(t);
+  const prefixes = async () => textsIn((await anon.get('/maven/org/acme/maven-metadata.xml')).text, 'prefix');
+  const put = async (version: string, prefix: string) => {
+    const plugin = { group: 'org.acme', artifact: 'hello-maven-plugin', version };
+    t.equal((await writer.put(pathOf(plugin, '.jar'), pluginJar(plugin, prefix))).status, 201);
+  };
+  await put('1.9', 'old');
+  await put('1.10', 'hello');
+  t.same(await prefixes(), ['hello']);
+  await put('1.9.1', 'old');
+  t.same(await prefixes(), ['hello'], 'a late release of an older line changes nothing');
+  t.equal((await admin.delete('/maven/org/acme/hello-maven-plugin/1.10')).status, 200);
+  await put('1.9.2', 'older');
+  t.same(await prefixes(), ['older'], 'that version is gone');
+});
+
 t.test('a folder that is an artifact and a group at the same time', async (t) => {
   const { anon, writer } = await mavenWorld(t);
   await writer.putPom(gav('org.acme:tools:1.0'));
