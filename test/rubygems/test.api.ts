@@ -118,6 +118,12 @@ t.test('signin makes an API key', async (t) => {
   const pushWith = (authorization: string, version: string) =>
     anon.send('POST', '/api/v1/gems', { headers: { authorization }, body: gemOf('demo', version).bytes });
   t.equal((await pushWith(made.text, '1.0')).status, 200);
+  // RubyGems 4 sends the form without its type
+  const untyped = await anon.send('POST', '/api/v1/api_key', {
+    headers: basic(PASSWORD),
+    body: 'name=x&push_rubygem=true',
+  });
+  t.match(untyped.text, /^srt_rubygems_/);
   const reading = await signin('name=x&index_rubygems=true');
   t.equal((await pushWith(reading.text, '2.0')).status, 403, 'a key that is only for reading');
   const old = await anon.get('/api/v1/api_key', basic(PASSWORD));
@@ -148,7 +154,7 @@ t.test('owners of the default provider', async (t) => {
   await registry.getAuthManager().users.create({ username: 'eve', password: PASSWORD }, { scopes: [] });
   const path = '/api/v1/gems/demo/owners';
   t.match(await admin.form('POST', path, { email: 'eve' }), { status: 200, text: /^Owner added successfully/ });
-  t.match((await anon.get(`${path}.yaml`)).text, /^---\n- id: \d+\n {2}handle: eve\n$/);
+  t.match((await anon.get(`${path}.yaml`)).text, /^---\n- id: \d+\n {2}handle: eve\n {2}role: owner\n$/);
   t.match((await anon.get(`${path}.json`)).json(), [{ handle: 'eve' }]);
   t.match(await admin.form('DELETE', path, { email: 'eve' }), { status: 200, text: /^Owner removed successfully/ });
   t.equal((await anon.get(`${path}.yaml`)).text, '--- []\n');

@@ -128,11 +128,32 @@ for (const place of ['list', 'get', 'put segment', 'put head'] as const) {
   });
 }
 
+t.test(
+  'another replica rebuilds and publishes before a new base is stored: that base is not the last word',
+  async (t) => {
+    const { inner, one, other } = pair();
+    for (const name of ['a', 'b']) for (const text of ['1', '2', '3']) await one.publish(name, text);
+    const isInBetween = once(one, 'put', HEAD_KEY, async () => {
+      await other.publish('a', '4');
+      // the file is shorter afterwards, so positions in it mean nothing in the file before
+      await other.log.rebuild();
+      await other.publish('b', '4');
+    });
+    await one.log.rebuild();
+    t.ok(isInBetween());
+    for (const replica of [one, other, new JournalReplica(inner)]) {
+      t.same(await replica.lines(), ['a 1,2,3,4', 'b 1,2,3,4']);
+    }
+  },
+);
+
 t.test('so many publishes during a rebuild that they are sealed are not lost', async (t) => {
   const { inner, one, other } = pair();
   for (let at = 0; at < 20; at++) await one.publish(`p${at}`, long(0));
   await other.text();
   const isInBetween = once(one, 'put', HEAD_KEY, async () => {
+    // only in what is sealed
+    await other.publish('early', 'late');
     for (let at = 0; at < 500; at++) await other.publish(`p${at % 20}`, long(at + 1));
     await other.settled();
   });
@@ -140,6 +161,8 @@ t.test('so many publishes during a rebuild that they are sealed are not lost', a
   t.ok(isInBetween());
   for (const replica of [one, other, new JournalReplica(inner)]) {
     const changes = changesIn(await replica.lines());
+    t.same(changes.get('early'), ['late']);
+    changes.delete('early');
     t.equal([...changes.values()].flat().length, 520);
     for (const texts of changes.values()) t.equal(new Set(texts).size, 26);
   }

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { changesIn, digestOf, HEAD_KEY, JournalReplica, SEGMENTS } from '../../support/journal.js';
 import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
+import { manyTurns } from '../../support/waiting.js';
 
 /** 60 bytes, so that some 200 changes fill a segment. */
 const long = (at: number): string => `${at}-${'x'.repeat(60)}`;
@@ -80,6 +81,23 @@ t.test('digests are those of all bytes, and what was read stays as it was', asyn
   const { md5, sha256 } = await new JournalReplica(inner).log.current();
   const last = await one.log.current();
   t.same({ md5, sha256 }, { md5: last.md5, sha256: last.sha256 }, 'a process that starts has the same');
+});
+
+t.test('of publishes at the same time, too, each has its line when it returns', async (t) => {
+  const inner = new MemoryObjectStore();
+  const [one, other] = [new JournalReplica(inner), new JournalReplica(inner)];
+  await one.publish('first', '1');
+  // the log answers last, so that it is seen who waits for it
+  one.store.before = async ({ verb, key }) => {
+    if (verb === 'put' && key === HEAD_KEY) await manyTurns();
+  };
+  const names = Array.from({ length: 20 }, (_, at) => `p${at}`);
+  await Promise.all(
+    names.map(async (name) => {
+      await one.publish(name, '1');
+      t.ok((await other.lines()).includes(`${name} 1`), name);
+    }),
+  );
 });
 
 t.test('publishes that wait go out in one write', async (t) => {

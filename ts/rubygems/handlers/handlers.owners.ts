@@ -26,7 +26,7 @@ export const listOwnersYaml = async (call: RegistryCall, gems: IGemParts): Promi
 
 /** GET /api/v1/gems/{gem}/owners.json. */
 export const listOwners = async (call: RegistryCall, gems: IGemParts): Promise<object> =>
-  (await ownersOf(call, gems)).map(({ userId, id }) => ({ id, handle: userId }));
+  (await ownersOf(call, gems)).map(({ userId, id }) => ({ id, handle: userId, role: 'owner' }));
 
 /** The user that is to be added or removed, whom `gem owner` calls by an address: here it is a user's name. */
 const changeOwner = async (

@@ -18,7 +18,9 @@ export const readFields = async (
   names: readonly string[],
 ): Promise<(name: string) => string | undefined> => {
   const limits = { fieldsSize: MAX_FORM, files: 0 };
-  const fields = call.body.exists ? await call.body.form({ fields: names, limits }) : undefined;
+  // `gem signin` of RubyGems 4 sends no Content-Type: its net-http has given up the default
+  const typeIfNone = 'application/x-www-form-urlencoded';
+  const fields = call.body.exists ? await call.body.form({ fields: names, limits, typeIfNone }) : undefined;
   return (name) => (fields?.get(name) ?? call.query(name))?.trim() || undefined;
 };
 

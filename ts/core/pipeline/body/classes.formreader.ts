@@ -194,7 +194,7 @@ export const readForm = async (
   defaults: IFormDefaults,
 ): Promise<IFormFields> => {
   const tally = new FormTally(options, defaults);
-  const parser = await parserFor(contentType, tally);
+  const parser = await parserFor(contentType ?? options.typeIfNone, tally);
   return new FormReader(open(tally.total), parser, tally, options).read();
 };
 

@@ -46,6 +46,8 @@ export interface IFormOptions {
   fields?: readonly string[] | undefined;
   /** names of fields that must come before the first file, because a file cannot be checked without them */
   fieldsBeforeFiles?: readonly string[] | undefined;
+  /** the type of a body that comes without one; default: such a body is refused */
+  typeIfNone?: 'application/x-www-form-urlencoded' | undefined;
   /** if it is absent, a form with a file is refused */
   onFile?(file: IFormFile): Promise<void>;
   limits?: IFormLimits | undefined;
