@@ -22,6 +22,11 @@ const cases: TCase[] = [
   ['a POM for another artifact', put(pom, pomOf({ ...lib, artifact: 'other' })), /its artifactId is \\"other\\"/],
   ['a POM for another version', put(pom, pomOf({ ...lib, version: '2.0' })), /its version is \\"2\.0\\"/],
   [
+    'a POM of another version that says so in its file name',
+    put('/maven/org/acme/lib/1.0/lib-2.0.pom', pomOf({ ...lib, version: '2.0' })),
+    /its version is \\"2\.0\\"/,
+  ],
+  [
     'a POM with a document type',
     put(pom, `<!DOCTYPE project SYSTEM "file:///etc/passwd">${pomOf(lib)}`),
     /document type/,
@@ -29,6 +34,7 @@ const cases: TCase[] = [
   ['a POM with an entity', put(pom, pomOf(lib, '<name>&xxe;</name>')), /refers to the entity/],
   ['a POM that is nested deeply', put(pom, `${'<project>'.repeat(1000)}`), /nested more than 64 levels/],
   ['a POM that is no XML', put(pom, 'no XML'), /not well-formed XML/],
+  ['a POM with a long tag that is not closed', put(pom, `<project><${'a'.repeat(1_000_000)}`), /a tag is not closed/],
   ['a POM of another kind that is no XML', put(pathOf(lib, '-build.pom'), 'no XML'), /not well-formed XML/],
   ['an empty file', put(pathOf(lib, '.jar'), ''), /The body is empty/],
   ['an empty POM', put(pom, ''), /The body is empty/],
@@ -66,11 +72,21 @@ const cases: TCase[] = [
     put('/maven/org/acme/lib/maven-metadata.xml', '<!DOCTYPE a><metadata/>'),
     /document type/,
   ],
+  [
+    'metadata with a long tag that is not closed',
+    put('/maven/org/acme/lib/maven-metadata.xml', `<metadata><${'a'.repeat(1_000_000)}`),
+    /a tag is not closed/,
+  ],
   ['metadata of another kind', put('/maven/org/acme/lib/maven-metadata.xml', '<project/>'), /no element <metadata>/],
   ['empty metadata', put('/maven/org/acme/lib/maven-metadata.xml', ''), /The body is empty/],
   ['a checksum that is none', put(`${pom}.sha1`, 'x'), /has no sha1 digest/],
   ['a checksum of megabytes', put(`${pom}.sha1`, 'a'.repeat(5_000_000)), /larger than/],
   ['a POM of megabytes', put(pom, `<project>${' '.repeat(5_000_000)}</project>`), /larger than/],
+  [
+    'a part of a file',
+    put(pathOf(lib, '.jar'), 'x', { 'content-range': 'bytes 100-100/101' }),
+    /A part of a file cannot be uploaded/,
+  ],
   [
     'an unknown encoding',
     put(pathOf(lib, '.jar'), 'x', { 'content-encoding': 'br' }),

@@ -114,6 +114,16 @@ t.test('a checksum that is uploaded is compared, whenever it comes', async (t) =
   t.equal((await writer.put(`${jar}.sha512`, '')).status, 400);
 });
 
+t.test('the longest names have checksums too', async (t) => {
+  const { anon, writer } = await mavenWorld(t);
+  const path = `/maven/org/acme/lib/1.0/${'f'.repeat(251)}.jar`;
+  t.equal((await writer.put(path, 'content')).status, 201);
+  for (const algorithm of ALGORITHMS) {
+    t.equal((await writer.put(`${path}.${algorithm}`, hex(algorithm, 'content'))).status, 201, algorithm);
+    t.equal((await anon.get(`${path}.${algorithm}`)).text, hex(algorithm, 'content'), algorithm);
+  }
+});
+
 t.test('checksums in the headers of an upload are compared', async (t) => {
   const { anon, writer } = await mavenWorld(t);
   for (const algorithm of ALGORITHMS) {

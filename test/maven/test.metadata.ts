@@ -49,6 +49,7 @@ t.test(
         await writer.putPom(version(`2.${round}`));
         const second = await reader.get(METADATA);
         t.not(second.text, first.text);
+        t.equal((await anon.send('HEAD', `${METADATA}.sha1`)).status, 200, 'Ivy asks with HEAD first');
         t.equal((await anon.get(`${METADATA}.sha1`)).text, hex('sha1', first.bytes), 'of the first');
         t.equal((await reader.get(`${METADATA}.sha1`)).text, hex('sha1', second.bytes), 'of the second');
         t.equal((await anon.get(`${METADATA}.md5`)).text, hex('md5', first.bytes));
@@ -138,6 +139,23 @@ t.test('the metadata of a group list its plugins by their prefixes', async (t) =
   );
   const reader = await tokenOf({ scopes: ['maven:artifact:org.acme.other:*:read'] });
   t.same(textsIn((await reader.get('/maven/org/acme/other/maven-metadata.xml')).text, 'prefix'), ['x']);
+});
+
+t.test('the prefix of a plugin is that of its highest version', async (t) => {
+  const { anon, writer, admin } = await mavenWorld(t);
+  const prefixes = async () => textsIn((await anon.get('/maven/org/acme/maven-metadata.xml')).text, 'prefix');
+  const put = async (version: string, prefix: string) => {
+    const plugin = { group: 'org.acme', artifact: 'hello-maven-plugin', version };
+    t.equal((await writer.put(pathOf(plugin, '.jar'), pluginJar(plugin, prefix))).status, 201);
+  };
+  await put('1.9', 'old');
+  await put('1.10', 'hello');
+  t.same(await prefixes(), ['hello']);
+  await put('1.9.1', 'old');
+  t.same(await prefixes(), ['hello'], 'a late release of an older line changes nothing');
+  t.equal((await admin.delete('/maven/org/acme/hello-maven-plugin/1.10')).status, 200);
+  await put('1.9.2', 'older');
+  t.same(await prefixes(), ['older'], 'that version is gone');
 });
 
 t.test('a folder that is an artifact and a group at the same time', async (t) => {

@@ -26,6 +26,9 @@ t.test('the texts for search are short', async (t) => {
   t.equal(pom.description?.length, 500);
   const named = parsePom(Buffer.from(pomOf(path, `<name>Acme $\{project.artifactId}</name>`)));
   t.equal(named.name, 'Acme lib');
+  const [long, many] = ['a'.repeat(100_000), `$\{pom.artifactId}`.repeat(50_000)];
+  const bomb = parsePom(Buffer.from(pomOf({ ...path, artifact: long }, `<name>${many}</name>`)));
+  t.equal(bomb.name?.length, 500, 'expressions do not unpack to gigabytes');
 });
 
 t.test('encodings, comments, CDATA, prefixes, and entities that Maven knows', async (t) => {
@@ -73,7 +76,10 @@ t.test('XML that is refused', async (t) => {
     ['another root', '<projects/>', /no element <project>/],
     ['deep nesting', `<project>${'<a>'.repeat(100)}${'</a>'.repeat(100)}</project>`, /nested more than 64 levels/],
     ['very deep nesting', '<a>'.repeat(1_000_000), /nested more than 64 levels/],
-    ['very many elements', `<project>${'<a/>'.repeat(300_000)}</project>`, /more than 200000 elements/],
+    ['very many elements', `<project>${'<a/>'.repeat(300_000)}</project>`, /more than 100000 tags/],
+    ['very many comments', `<project>${'<!---->'.repeat(300_000)}</project>`, /more than 100000 tags/],
+    ['a long tag that is not closed', `<project><${'a'.repeat(3_000_000)}`, /a tag is not closed/],
+    ['a name that runs into a quote', `<project><a"b"/></project>`, /a tag is not closed/],
     ['not UTF-8', '', /encoding utf-8/],
     ['an encoding that does not exist', '<?xml version="1.0" encoding="klingon"?><project/>', /encoding klingon/],
     ['no artifact', '<project><groupId>a</groupId><version>1</version></project>', /no <artifactId>/],

@@ -4,8 +4,10 @@ import { addressOf } from '../core/pipeline/helpers.http.js';
 import { LRUCache } from '../plugins.js';
 import { ALGORITHMS, type TAlgorithm, type TDigests } from './wire/wire.checksums.js';
 
-/** documents that callers have read lately; an entry has some 600 bytes */
-const MAX_ENTRIES = 10_000;
+/** bytes for what callers have read lately: some 10,000 documents. Callers choose their names (`User-Agent`). */
+const MAX_SIZE = 10 * 1024 * 1024;
+/** bytes of an entry without the name of its caller: four digests in hex */
+const ENTRY_SIZE = 600;
 /**
  * ms. Clients ask for the checksum right after the document. A later request is that of another build, which may ask for
  * the checksum alone to find out whether the document has changed.
@@ -18,11 +20,12 @@ export type TCallerOf = (context: IRequestContext) => string;
 /**
  * The digests of the `maven-metadata.xml` that each caller got last. Clients ask for the document and its checksum in two
  * requests, and a deploy in between changes both: the checksum must still be that of the document that the caller has.
- * Each digest is returned once.
+ * Each digest is sent once.
  */
 export class HandedOut {
   private readonly entries = new LRUCache<string, { digests: TDigests; left: Set<TAlgorithm>; since: number }>({
-    max: MAX_ENTRIES,
+    maxSize: MAX_SIZE,
+    sizeCalculation: (_entry, caller) => ENTRY_SIZE + 2 * caller.length,
   });
 
   constructor(
@@ -48,10 +51,15 @@ export class HandedOut {
     this.entries.set(caller, { digests, left: new Set(ALGORITHMS), since: this.now().getTime() });
   }
 
-  /** The digest of what the caller has; undefined if it is not known, or was asked for already. */
+  /** The digest of what the caller has; undefined if it is not known, or was taken already. */
   public digestFor(caller: string, algorithm: TAlgorithm): string | undefined {
     const entry = this.entries.get(caller);
     if (!entry || Math.abs(this.now().getTime() - entry.since) > MAX_AGE_MS) return undefined;
-    return entry.left.delete(algorithm) ? entry.digests[algorithm] : undefined;
+    return entry.left.has(algorithm) ? entry.digests[algorithm] : undefined;
+  }
+
+  /** Notes that the caller has got this digest: the next request for it is that of another build. */
+  public taken(caller: string, algorithm: TAlgorithm): void {
+    this.entries.get(caller)?.left.delete(algorithm);
   }
 }

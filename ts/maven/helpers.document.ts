@@ -110,6 +110,16 @@ const aboutOf = ({ about }: IMavenDocument, { version }: IFilePath, pom: IPom): 
   return { version, packaging, ...(name !== undefined && { name }), ...(description !== undefined && { description }) };
 };
 
+/** A plugin's prefix is that of its highest version, although an older line gets a release later, or is imported. */
+const pluginOf = (document: IMavenDocument, { version }: IFilePath, plugin: IMavenPlugin): IMavenPlugin => {
+  const { plugin: known } = document;
+  const isOlder =
+    known?.version !== undefined &&
+    versionOf(document, known.version) !== null &&
+    compareVersions(known.version, version) > 0;
+  return isOlder ? known : { ...plugin, version };
+};
+
 const withMaybe = <T extends object>(rest: T, key: 'expected' | 'deleted', record: Record<string, unknown>): T =>
   Object.keys(record).length > 0 ? { ...rest, [key]: record } : rest;
 
@@ -139,7 +149,7 @@ export const addFile = (current: IMavenDocument | null, upload: IUpload, stamp: 
     ...changed(current, document, version, withMaybe(next, 'deleted', without(deleted, [file])), stamp),
     deleted: without(document.deleted, [version]),
     ...(about && { about }),
-    ...(plugin && { plugin }),
+    ...(plugin && { plugin: pluginOf(document, path, plugin) }),
   };
 };
 

@@ -29,6 +29,8 @@ export type TExpectedDigests = Readonly<Partial<Record<TAlgorithm, string>>>;
 export interface IMavenPlugin {
   prefix: string;
   name?: string;
+  /** of the jar that says so; a client that suggests a prefix names none */
+  version?: string;
 }
 
 /** What the POM of a version says, for search. */

@@ -116,7 +116,11 @@ export const getMetadataSidecar = async (call: RegistryCall, maven: IMavenParts)
   if (!algorithm) throw absentPath();
   const current = await serveFolder(call, maven, () => {});
   await discardBody(current);
-  const known = maven.handedOut.digestFor(maven.handedOut.callersOf(call)(call.context), algorithm);
+  const { handedOut } = maven;
+  const caller = handedOut.callersOf(call)(call.context);
+  const known = handedOut.digestFor(caller, algorithm);
+  // Ivy asks with HEAD whether there is a checksum, and then for it
+  if (call.method === 'GET') handedOut.taken(caller, algorithm);
   const digest = known ?? digestsIn(current.headers)[algorithm];
   return respond(200, digest, { 'Content-Type': TEXT_TYPE, 'Cache-Control': 'no-cache', ETag: `"${digest}"` });
 };

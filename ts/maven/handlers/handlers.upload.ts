@@ -34,15 +34,19 @@ interface IReceived {
 /** 201 for a new file and for a repetition: Maven takes both 200 and 201, and some tools only 201. */
 export const created = (text: string): IResponse => respond(201, `${text}\n`);
 
-/** The POM of its version agrees with the path; others (Maven 4 adds one with the classifier `build`) need not. */
+/**
+ * A POM agrees with its path, whatever its file is called; one with a classifier (Maven 4 adds `build`) need not. Returns
+ * the POM of the version.
+ */
 const checkPom = (bytes: Uint8Array, path: IFilePath): IPom | undefined => {
-  if (parseFileName(path, path.version, path.file)?.classifier !== '') {
+  const name = parseFileName(path, path.version, path.file);
+  if (name && name.classifier !== '') {
     assertPomXml(bytes);
     return undefined;
   }
   const pom = parsePom(bytes);
   assertAgreement(pom, path);
-  return pom;
+  return name ? pom : undefined;
 };
 
 const receivePom = async (call: RegistryCall, path: IFilePath): Promise<IReceived> => {
@@ -127,6 +131,8 @@ const compareSidecar = async (
  */
 export const upload = async (call: RegistryCall, maven: IMavenParts): Promise<IResponse> => {
   const path = writePath(call.params);
+  // `curl -C` resumes an upload so (RFC 9110 section 14.5); a release of half a file could not be corrected
+  if (call.header('content-range')) throw invalid('A part of a file cannot be uploaded: send the whole file');
   const sidecar = sidecarOf(path.file);
   if (sidecar) await compareSidecar(call, maven, writePath({ ...call.params, file: sidecar.file }), sidecar);
   else await publish(call, maven, path);

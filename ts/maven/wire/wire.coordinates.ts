@@ -1,5 +1,6 @@
 import { invalid, notFound } from '../../core/base/helpers.errors.js';
 import type { RegistryError } from '../../core/classes.registryerror.js';
+import { sidecarOf } from './wire.checksums.js';
 
 /** A group and an artifact: what one document is for. */
 export interface IArtifactName {
@@ -30,6 +31,9 @@ const fits = (value: string, pattern: RegExp, longest: number): boolean =>
 
 const shown = (value: string): string => JSON.stringify(value.slice(0, 100));
 
+/** A checksum file has a longer name than the file that it is for, and is not stored. */
+const isFileName = (file: string): boolean => fits(file, FILE, LONGEST.file) && Buffer.byteLength(file) <= LONGEST.file;
+
 /** Why these are no coordinates, as a sentence; null if they are. */
 const faultOf = ({ group, artifact, version, file }: IArtifactName & Partial<IFilePath>): string | null => {
   if (!fits(group, GROUP, LONGEST.group)) {
@@ -41,7 +45,7 @@ const faultOf = ({ group, artifact, version, file }: IArtifactName & Partial<IFi
   if (version !== undefined && !fits(version, VERSION, LONGEST.version)) {
     return `${shown(version)} is no version: it begins with a letter or digit, has letters, digits and ._+~@!=- only, and at most ${LONGEST.version} of them`;
   }
-  if (file !== undefined && (!fits(file, FILE, LONGEST.file) || Buffer.byteLength(file) > LONGEST.file)) {
+  if (file !== undefined && !isFileName(sidecarOf(file)?.file ?? file)) {
     return `${shown(file)} is no name of a file: it begins with a letter or digit, and has at most ${LONGEST.file} bytes`;
   }
   return null;
@@ -132,5 +136,8 @@ export const groupAt = (folder: string): string | null => {
 export const pathOf = ({ group, artifact, version, file }: IFilePath): string =>
   `/${[...group.split('.'), artifact, version, file].map(encodeURIComponent).join('/')}`;
 
-/** Whether the files of a version may be replaced. @see Maven's `ArtifactUtils.isSnapshot` */
+/**
+ * Whether the files of a version may be replaced. Maven 3.9 deploys `1.0.SNAPSHOT` to a folder with a time in its name,
+ * which no client finds again, and Maven 4 refuses it.
+ */
 export const isSnapshot = (version: string): boolean => /(?:^|-)SNAPSHOT$/.test(version);

@@ -60,12 +60,15 @@ export const parseXml = (bytes: Uint8Array, root: string, noun: string): TElemen
   return isRecord(element) ? element : {};
 };
 
-/** The text of a child; undefined if it is absent or empty. Throws `invalid` if there are several, or it is no text. */
+/** characters of a text that are read; names of all kinds are shorter, and of a description only the beginning is shown */
+const MAX_TEXT = 10_000;
+
+/** The text of a child, without what is too long to be used; undefined if it is absent or empty. Throws `invalid` if there are several, or it is no text. */
 export const textOf = (element: TElement, name: string, noun: string): string | undefined => {
   const value = Object.hasOwn(element, name) ? element[name] : undefined;
   if (value === undefined) return undefined;
   if (typeof value !== 'string') throw invalid(`${noun} has an element <${name}> that is not one text`);
-  return resolveReferences(value).trim() || undefined;
+  return resolveReferences(value.trimStart().slice(0, MAX_TEXT)).trim() || undefined;
 };
 
 /** A child with children; undefined if it is absent or has none. Throws `invalid` if there are several. */

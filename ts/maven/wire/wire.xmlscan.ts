@@ -3,11 +3,14 @@ import type { RegistryError } from '../../core/classes.registryerror.js';
 
 /** levels; POMs have some ten */
 const MAX_DEPTH = 64;
-/** a BOM of a thousand dependencies has some 6,000 */
-const MAX_ELEMENTS = 200_000;
+/** tags, comments and other markup; a BOM of a thousand dependencies has some 12,000 tags, the largest ones some 40,000 */
+const MAX_TAGS = 100_000;
 
-/** A tag with its attributes; a `>` in an attribute does not end it. */
-const TAG = /<(\/?)([^\s<>"'/]+)((?:[^<>"']|"[^"<]*"|'[^'<]*')*)>/y;
+/**
+ * A tag with its attributes; a `>` in an attribute does not end it. What follows the name begins with a blank or a slash:
+ * if it could begin with any character, a tag of n characters that is not closed would be tried at n places.
+ */
+const TAG = /<(\/?)([^\s<>"'/]+)((?:[\s/](?:[^<>"']|"[^"<]*"|'[^'<]*')*)?)>/y;
 
 /** Markup that is skipped: start, end. */
 const SKIPPED: [start: string, end: string][] = [
@@ -70,7 +73,7 @@ export const assertPlainXml = (text: string, noun: string): void => {
   const malformed = (why: string) => invalid(`${noun} is not well-formed XML: ${why}`);
   const open: string[] = [];
   let roots = 0;
-  let elements = 0;
+  let tags = 0;
   let end = 0;
   const between = (from: number, to: number): void => {
     const piece = text.slice(from, to);
@@ -79,6 +82,7 @@ export const assertPlainXml = (text: string, noun: string): void => {
   };
   for (let at = text.indexOf('<'); at >= 0; at = text.indexOf('<', end)) {
     between(end, at);
+    if (++tags > MAX_TAGS) throw invalid(`${noun} has more than ${MAX_TAGS} tags and comments`);
     const skipped = skipAt(text, at, malformed);
     if (skipped !== undefined) {
       end = skipped;
@@ -98,7 +102,6 @@ export const assertPlainXml = (text: string, noun: string): void => {
       continue;
     }
     if (open.length === 0 && roots++ > 0) throw malformed('there are two root elements');
-    if (++elements > MAX_ELEMENTS) throw invalid(`${noun} has more than ${MAX_ELEMENTS} elements`);
     if (attributes.endsWith('/')) continue;
     open.push(name);
     if (open.length > MAX_DEPTH) throw invalid(`${noun} is nested more than ${MAX_DEPTH} levels deep`);
