@@ -47,6 +47,7 @@ export type {
   IListingRender,
   IServedListing,
   IServeListingOptions,
+  TListingForm,
 } from './core/pipeline/serving/helpers.listing.js';
 export type { IServedLog, IServeLogOptions } from './core/pipeline/serving/helpers.log.js';
 export { type IReader, readableFilter } from './core/pipeline/serving/helpers.readable.js';

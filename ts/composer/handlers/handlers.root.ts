@@ -21,10 +21,10 @@ export const getRoot = async (call: RegistryCall, { catalog, config }: IComposer
   return call.serveListing(catalog, {
     // whole links: a rendering is for one public URL
     variant: `root ${isLong ? 'patterns' : 'names'} ${publicUrl}`,
-    render: {
+    render: () => ({
       contentType: JSON_TYPE,
       ...rootTexts(publicUrl, { filterLists: announcedLists(config), warning, info }, isLong),
-    },
+    }),
   });
 };
 

@@ -45,11 +45,15 @@ export interface IListingPieces<TEntry> {
   gzip?: boolean;
 }
 
+/** The form of a listing that is sent: text, or pieces of bytes. */
+export type TListingForm<TEntry> = IListingRender<TEntry> | IListingPieces<TEntry>;
+
 /** How a listing is rendered and sent. */
 export interface IServeListingOptions<TEntry> {
   /** name of the representation, e.g. `json` */
   variant: string;
-  render: IListingRender<TEntry> | IListingPieces<TEntry>;
+  /** a function is called only if the listing has to be rendered anew */
+  render: TListingForm<TEntry> | (() => TListingForm<TEntry>);
   /**
    * The ETag is the md5 of the content, also if it is sent compressed, for clients that compare it with what they have
    * unpacked (Bundler). Against RFC 9110 section 8.8.3, so only for these.
@@ -302,7 +306,8 @@ const renderAll = <TEntry>(
   { render, md5Etag = false }: IServeListingOptions<TEntry>,
 ): Promise<Rendering> => {
   const etag = new EtagOf(md5Etag);
-  return 'pieces' in render ? renderPieces(packages, render, etag) : renderText(packages, render, etag);
+  const form = typeof render === 'function' ? render() : render;
+  return 'pieces' in form ? renderPieces(packages, form, etag) : renderText(packages, form, etag);
 };
 
 /**
