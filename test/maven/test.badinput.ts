@@ -72,13 +72,6 @@ const cases: TCase[] = [
     put('/maven/org/acme/lib/maven-metadata.xml', '<!DOCTYPE a><metadata/>'),
     /document type/,
   ],
-  [
-    'metadata with a long tag that is not closed',
-    put('/maven/org/acme/lib/maven-metadata.xml', `<metadata><${'a'.repeat(1_000_000)}`),
-    /a tag is not closed/,
-  ],
-  ['metadata of another kind', put('/maven/org/acme/lib/maven-metadata.xml', '<project/>'), /no element <metadata>/],
-  ['empty metadata', put('/maven/org/acme/lib/maven-metadata.xml', ''), /The body is empty/],
   ['a checksum that is none', put(`${pom}.sha1`, 'x'), /has no sha1 digest/],
   ['a checksum of megabytes', put(`${pom}.sha1`, 'a'.repeat(5_000_000)), /larger than/],
   ['a POM of megabytes', put(pom, `<project>${' '.repeat(5_000_000)}</project>`), /larger than/],

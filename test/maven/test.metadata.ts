@@ -213,6 +213,16 @@ t.test("a client's own metadata are accepted, and their prefixes used where the 
   t.equal((await onlyA.put(METADATA, own)).status, 403, 'metadata of an artifact that the caller may not write');
 });
 
+t.test('metadata that a client sends half or empty fail no deploy', async (t) => {
+  const { anon, writer } = await mavenWorld(t);
+  await writer.putPom(version('1.0'));
+  const before = await anon.metadata(lib);
+  for (const body of ['', '<metadata><vers', `<metadata><${'a'.repeat(1_000_000)}`, '<project/>', 'not XML']) {
+    t.equal((await writer.put(METADATA, body)).status, 201, body.slice(0, 20));
+  }
+  t.equal(await anon.metadata(lib), before, 'and change nothing');
+});
+
 t.test('20 deploys at the same time list 20 versions', async (t) => {
   const { anon, writer } = await mavenWorld(t);
   const versions = Array.from({ length: 20 }, (_, index) => `1.${index}`);

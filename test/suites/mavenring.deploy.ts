@@ -110,7 +110,9 @@ export const deploySteps = async (ring: IMavenRing, name: TToolName): Promise<vo
     const runs = versions.map((version) => {
       const what = ['-Dfile=crowd.jar', `-DgroupId=${GROUP}`, '-DartifactId=crowd', `-Dversion=${version}`];
       const more = ['-Dpackaging=jar', '-Dfiles=crowd.zip', '-Dclassifiers=extra', '-Dtypes=zip'];
-      return mvn('crowd', ['-q', DEPLOY_FILE, ...what, ...more, `-Durl=${server.url}`, '-DrepositoryId=ours']);
+      // as on several machines: Maven 3 sends what another process is just writing to a local repository of both
+      const local = `-Dmaven.repo.local=${home.path(`local-${version}`)}`;
+      return mvn('crowd', ['-q', local, DEPLOY_FILE, ...what, ...more, `-Durl=${server.url}`, '-DrepositoryId=ours']);
     });
     for (const result of await Promise.all(runs)) steps.succeeds(t, result);
     t.same(await server.versions(`${GROUP_PATH}/crowd`), versions, 'every version is listed, in order');

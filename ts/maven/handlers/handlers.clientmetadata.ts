@@ -1,4 +1,4 @@
-import { invalid } from '../../core/base/helpers.errors.js';
+import { RegistryError } from '../../core/classes.registryerror.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { suggestPlugin } from '../helpers.document.js';
@@ -6,7 +6,7 @@ import type { IMavenDocument, IMavenPlugin } from '../interfaces.maven.js';
 import type { IMavenParts } from '../interfaces.parts.js';
 import { documentKeyOf } from '../keys.maven.js';
 import { artifactAt, groupAt, isArtifact, isSnapshot, nameOf, versionAt } from '../wire/wire.coordinates.js';
-import { MAX_METADATA, parseMetadata } from '../wire/wire.metadata.js';
+import { type IClientMetadata, MAX_METADATA, parseMetadata } from '../wire/wire.metadata.js';
 import { created } from './handlers.upload.js';
 
 /** plugins of a group; clients send all that they have read, and their own */
@@ -32,13 +32,27 @@ const suggest = async (
 };
 
 /**
+ * undefined: nothing in it can be used. Maven 3.9 processes that share a local repository send files that another one is
+ * just writing, empty ones too, and a deploy must not fail for a document that is not needed. A document type is
+ * refused all the same: no client writes one.
+ */
+const readable = (bytes: Buffer): IClientMetadata | undefined => {
+  try {
+    return parseMetadata(bytes);
+  } catch (error) {
+    const hasDtd = ['<!DOCTYPE', '<!ENTITY'].some((start) => bytes.includes(start));
+    if (hasDtd || !RegistryError.is(error, 'invalid')) throw error;
+    return undefined;
+  }
+};
+
+/**
  * PUT /{folder}/maven-metadata.xml. The registry generates it from what is stored, so two deploys that overwrite each
  * other's document lose nothing. Prefixes of plugins are used if the plugins have none yet and the caller may write them.
  */
 export const putMetadata = async (call: RegistryCall, maven: IMavenParts): Promise<IResponse> => {
   const bytes = await call.body.bytes({ limit: MAX_METADATA });
-  if (bytes.byteLength === 0) throw invalid('The body is empty: maven-metadata.xml has no content');
-  const { isOfArtifact, plugins } = parseMetadata(bytes);
+  const { isOfArtifact = false, plugins = [] } = readable(bytes) ?? {};
   const folder = call.params.folder as string;
   const version = versionAt(folder);
   const name = version && isSnapshot(version.version) ? version : artifactAt(folder);
