@@ -1,5 +1,5 @@
 import t from 'tap';
 import { faultSuite } from '../suites/faults.suite.js';
 
-// every case runs in memory; one in five is enough to show that the driver tells the same
+// the cases themselves are tried in memory; this shows that the driver tells the same
 faultSuite(t, { kind: 'directory' }, { oneOf: 7 });
