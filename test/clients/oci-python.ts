@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import t from 'tap';
 import { fails, succeeds } from '../support/client/outcomes.js';
-import { noise } from '../support/oci/images.js';
+import { noise } from '../support/noise.js';
 import { openSecureStation, openStation } from '../support/oci/station.js';
 
 t.test('python-dxf: blobs and aliases', async (t) => {

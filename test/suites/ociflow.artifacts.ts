@@ -1,5 +1,6 @@
+import { noise } from '../support/noise.js';
 import type { OciRun } from '../support/oci/flow.js';
-import { digestOf, noise, pushableImage } from '../support/oci/images.js';
+import { digestOf, pushableImage } from '../support/oci/images.js';
 import { watchingProxy } from '../support/oci/proxy.js';
 
 /** Files that belong to an image without being part of it. */

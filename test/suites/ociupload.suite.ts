@@ -1,5 +1,6 @@
 import type { Test } from 'tap';
-import { digestOf, noise } from '../support/oci/images.js';
+import { noise } from '../support/noise.js';
+import { digestOf } from '../support/oci/images.js';
 import { OciProbe } from '../support/oci/probe.js';
 import type { TOciServer } from '../support/oci/server.js';
 import { OciUpload, received } from '../support/oci/upload.js';

@@ -1,10 +1,52 @@
 import type { Test } from 'tap';
-import type { AuthManager, IRegistryConfig, ITokenOptions, IUserConfig, SmartRegistry } from '../../ts/index.js';
-import { startRegistry, storedKeys } from './registry.js';
+import type {
+  AuthManager,
+  IRegistryConfig,
+  IRequestContext,
+  ITokenOptions,
+  IUserConfig,
+  SmartRegistry,
+} from '../../ts/index.js';
+import { type IAnswer, send, startRegistry, storedKeys } from './registry.js';
 
 export const PASSWORD = 'correct horse battery';
 
 export type TMoreConfig = Omit<Partial<IRegistryConfig>, 'auth'> & { auth?: Partial<IRegistryConfig['auth']> };
+
+/** Somebody who talks to a registry, with a token or without. */
+export abstract class Actor {
+  constructor(
+    protected readonly registry: SmartRegistry,
+    public readonly token?: string,
+  ) {}
+
+  /** the name of the host that requests are sent to */
+  protected abstract readonly host: string;
+  /** where the paths of its requests begin */
+  protected readonly root: string = '';
+  /** The header `Authorization`, as the clients of the protocol send it. */
+  protected abstract credential(token: string): string;
+
+  public send(
+    method: string,
+    path: string,
+    { headers = {}, ...more }: Partial<IRequestContext> = {},
+  ): Promise<IAnswer> {
+    const authorization: Record<string, string> = this.token ? { authorization: this.credential(this.token) } : {};
+    return send(this.registry, method, `${this.root}${path}`, {
+      ...more,
+      headers: { host: this.host, ...authorization, ...headers },
+    });
+  }
+
+  public get(path: string, headers: Record<string, string> = {}): Promise<IAnswer> {
+    return this.send('GET', path, { headers });
+  }
+}
+
+/** `Authorization` of HTTP's Basic scheme. */
+export const basicOf = (user: string, password: string): string =>
+  `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
 
 /** A registry, and callers with different rights. */
 export interface IPeople<TActor> {

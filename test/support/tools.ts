@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import type { Test } from 'tap';
 
 /**
  * Finds the foreign programs that the test rings use: package managers, other runtimes, other servers. They are put
@@ -237,4 +238,18 @@ export const findTool = (name: TToolName): ITool | null => {
   }
   console.log(`# no ${name}: neither ${file} nor PATH has it; \`bash .ci/install-clients.sh ${name}\` installs it`);
   return null;
+};
+
+/** The tools by name; `null`, and one skipped test, if one of them is not installed. */
+export const toolsOrSkip = (t: Test, names: readonly TToolName[]): Map<TToolName, ITool> | null => {
+  const tools = new Map<TToolName, ITool>();
+  for (const name of names) {
+    const tool = findTool(name);
+    if (!tool) {
+      t.pass('not run', { skip: `${name} is not installed` });
+      return null;
+    }
+    tools.set(name, tool);
+  }
+  return tools;
 };

@@ -56,17 +56,6 @@ const published = async (count: number) => {
   return { inner, names };
 };
 
-/** Runs `work` once, just before this operation. */
-const once = ({ store }: TReplica, verb: string, prefix: string, work: () => Promise<unknown>) => {
-  let isDone = false;
-  store.before = async (operation) => {
-    if (isDone || operation.verb !== verb || !operation.key.startsWith(prefix)) return;
-    isDone = true;
-    await work();
-  };
-  return () => isDone;
-};
-
 const gate = () => {
   let open = () => {};
   const opened = new Promise<void>((resolve) => {
@@ -80,7 +69,7 @@ t.test('many publishes while a lost listing is rebuilt: no half of it is stored 
   for (const key of inner.keys('toy/catalog/')) await inner.delete(key);
   const one = replica(inner);
   const [reading, held] = [gate(), gate()];
-  once(one, 'get', DOCUMENTS, async () => {
+  one.store.once('get', DOCUMENTS, async () => {
     reading.open();
     await held.opened;
   });
@@ -104,13 +93,13 @@ t.test('a replica that gathers or folds while another rebuilds deletes no entry 
     await one.catalog.entries(FRESH);
     await noteMany(one, 'w', 200);
     const [reached, rebuilt] = [gate(), gate()];
-    const gathers = once(one, 'put', MANIFEST, async () => {
+    const gathers = one.store.once('put', MANIFEST, async () => {
       reached.open();
       await rebuilt.opened;
     });
     let late: string[] = [];
     // the documents have been read, and the base that is made of them is about to be stored
-    once(other, 'put', MANIFEST, async () => {
+    other.store.once('put', MANIFEST, async () => {
       late = await noteMany(one, 'x', 60);
       await one.catalog.entries(FRESH);
       await reached.opened;
@@ -128,7 +117,7 @@ t.test('a replica whose batch is stored behind that of another one reads that to
   const inner = await based(13_000);
   const [one, other] = [replica(inner), replica(inner)];
   for (const { catalog } of [one, other]) await catalog.entries(FRESH);
-  const isOvertaken = once(other, 'put', MANIFEST, async () => {
+  const isOvertaken = other.store.once('put', MANIFEST, async () => {
     await noteMany(one, 'x', 256);
     await one.catalog.entries(FRESH);
     await one.storage.settled();
@@ -145,7 +134,7 @@ t.test('a replica whose batch is stored behind that of another one reads that to
 t.test('a package that is published while a rebuild reads the documents is listed', async (t) => {
   const { inner, names } = await published(20);
   const [one, other] = [replica(inner), replica(inner)];
-  const isSlipped = once(one, 'get', DOCUMENTS, () =>
+  const isSlipped = one.store.once('get', DOCUMENTS, () =>
     publishToy(other.storage, 'new', '1.0.0', Buffer.from('x'), other.catalog),
   );
   await one.catalog.rebuild();
@@ -217,7 +206,7 @@ t.test('a fold that misses a segment leaves no piece that nothing names', async 
 t.test('a note that could not be stored does not keep the next ones from being stored', async (t) => {
   const { inner, names } = await published(2);
   const one = replica(inner);
-  once(one, 'put', ENTRIES, async () => {
+  one.store.once('put', ENTRIES, async () => {
     throw new RegistryError('unavailable', 'down');
   });
   await t.rejects(one.catalog.note('lost', document('lost')));
@@ -257,7 +246,7 @@ t.test('a rebuild that meets a lost piece while others fold reads the documents 
   const { inner, names } = await published(20);
   const [one, other] = [replica(inner), replica(inner)];
   await other.catalog.entries(FRESH);
-  const isSlipped = once(one, 'put', PIECES, async () => {
+  const isSlipped = one.store.once('put', PIECES, async () => {
     // folded, so that the rebuild finds no entry of it; and the piece that has it is lost
     const late = Array.from({ length: 260 }, (_, n) => `q${String(n).padStart(3, '0')}`);
     for (const name of late) await publishToy(other.storage, name, '1.0.0', Buffer.from('x'), other.catalog);
@@ -307,7 +296,7 @@ t.test(
       const inner = await based(count);
       const [one, other] = [replica(inner), replica(inner)];
       await one.catalog.entries(FRESH);
-      const isSeen = once(one, 'put', MANIFEST, async () => {
+      const isSeen = one.store.once('put', MANIFEST, async () => {
         await other.catalog.note('late', document('late'));
         t.ok((await one.catalog.entries(FRESH)).has('late'));
       });
@@ -327,7 +316,7 @@ t.test('of two replicas that mend a listing at once the slower one does not undo
     else await inner.put(MANIFEST, Buffer.from('{'));
     const [one, slow] = [replica(inner), replica(inner)];
     const more: string[] = [];
-    const isOvertaken = once(slow, 'put', MANIFEST, async () => {
+    const isOvertaken = slow.store.once('put', MANIFEST, async () => {
       t.same(await listed(one), names);
       await one.storage.settled();
       more.push(...(await noteMany(one, 'x')));

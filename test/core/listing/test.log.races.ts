@@ -5,17 +5,6 @@ import { MemoryObjectStore } from '../../support/store/memory-objectstore.js';
 
 const long = (at: number): string => `${at}-${'x'.repeat(60)}`;
 
-/** Runs `work` once, just before this operation. */
-const once = ({ store }: JournalReplica, verb: string, prefix: string, work: () => Promise<unknown>) => {
-  let isDone = false;
-  store.before = async (operation) => {
-    if (isDone || operation.verb !== verb || !operation.key.startsWith(prefix)) return;
-    isDone = true;
-    await work();
-  };
-  return () => isDone;
-};
-
 const pair = () => {
   const inner = new MemoryObjectStore();
   return { inner, one: new JournalReplica(inner), other: new JournalReplica(inner) };
@@ -32,7 +21,7 @@ t.test('two replicas append the same change: it is there once', async (t) => {
   await one.publish('p', '1');
   await other.text();
   await one.publishAndDie('p', '2');
-  const isInBetween = once(one, 'put', HEAD_KEY, async () => {
+  const isInBetween = one.store.once('put', HEAD_KEY, async () => {
     t.equal(await other.log.follow('p'), true);
   });
   await one.log.follow('p');
@@ -46,7 +35,7 @@ t.test('two replicas append the same change: it is there once', async (t) => {
 t.test('an older state that arrives late adds nothing after a newer one', async (t) => {
   const { inner, one, other } = pair();
   await one.publish('p', '1');
-  const isInBetween = once(one, 'put', HEAD_KEY, async () => other.log.note('p', stateOf('p', 4)));
+  const isInBetween = one.store.once('put', HEAD_KEY, async () => other.log.note('p', stateOf('p', 4)));
   await one.log.note('p', stateOf('p', 2));
   t.ok(isInBetween());
   await one.log.note('p', stateOf('p', 3));
@@ -94,7 +83,7 @@ t.test('a replica without a view of the log reads it while another one merges wh
   for (let at = 0; at < 600; at++) await one.publish('p', long(at));
   await one.settled();
   const late = new JournalReplica(inner);
-  const isInBetween = once(late, 'get', SEGMENTS, async () => one.catalog.rebuild());
+  const isInBetween = late.store.once('get', SEGMENTS, async () => one.catalog.rebuild());
   const lines = await late.lines();
   t.ok(isInBetween());
   t.same(lines, await one.lines());
@@ -113,7 +102,7 @@ for (const place of ['list', 'get', 'put segment', 'put head'] as const) {
       'put segment': ['put', SEGMENTS],
       'put head': ['put', HEAD_KEY],
     }[place] as [string, string];
-    const isInBetween = once(one, verb, prefix, async () => {
+    const isInBetween = one.store.once(verb, prefix, async () => {
       await other.publish('p000', 'late');
       await other.publish('new', 'late');
     });
@@ -133,7 +122,7 @@ t.test(
   async (t) => {
     const { inner, one, other } = pair();
     for (const name of ['a', 'b']) for (const text of ['1', '2', '3']) await one.publish(name, text);
-    const isInBetween = once(one, 'put', HEAD_KEY, async () => {
+    const isInBetween = one.store.once('put', HEAD_KEY, async () => {
       await other.publish('a', '4');
       // the file is shorter afterwards, so positions in it mean nothing in the file before
       await other.log.rebuild();
@@ -151,7 +140,7 @@ t.test('so many publishes during a rebuild that they are sealed are not lost', a
   const { inner, one, other } = pair();
   for (let at = 0; at < 20; at++) await one.publish(`p${at}`, long(0));
   await other.text();
-  const isInBetween = once(one, 'put', HEAD_KEY, async () => {
+  const isInBetween = one.store.once('put', HEAD_KEY, async () => {
     // only in what is sealed
     await other.publish('early', 'late');
     for (let at = 0; at < 500; at++) await other.publish(`p${at % 20}`, long(at + 1));
@@ -172,7 +161,7 @@ t.test('a process dies right after it stored a new base: the others add what the
   const { inner, one, other } = pair();
   for (const name of ['a', 'b']) await one.publish(name, '1');
   await other.text();
-  once(one, 'put', HEAD_KEY, async () => other.publish('b', '2'));
+  one.store.once('put', HEAD_KEY, async () => other.publish('b', '2'));
   one.store.after = ({ verb, key }) => {
     if (verb !== 'put' || key !== HEAD_KEY) return;
     // everything that this process does from now on is lost

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { crateFile, frameOf, metadataOf, sha256 } from '../cargo/crates.js';
+import { noise } from '../noise.js';
 import { PRESENT } from './history.js';
 import type { IFaultOperation } from './interfaces.js';
 import type { Replica } from './replica.js';
@@ -16,22 +16,12 @@ const LARGE = 300 * 1024;
 const bodies = new Map<string, { body: Buffer; sha: string }>();
 
 /** gzip must not make it small again */
-const noise = (): Buffer => {
-  const blocks: Buffer[] = [];
-  let block: Buffer = createHash('sha256').update('noise').digest();
-  for (let size = 0; size < LARGE; size += block.length) {
-    block = createHash('sha256').update(block).digest();
-    blocks.push(block);
-  }
-  return Buffer.concat(blocks);
-};
-
 /** What cargo sends, made once for each of these. `filler`: other bytes for the same version. */
 const publication = async (name: string, version: string, filler: string): Promise<{ body: Buffer; sha: string }> => {
   const key = `${name} ${version} ${filler}`;
   const known = bodies.get(key);
   if (known) return known;
-  const files = { filler, ...(filler === 'large' && { noise: noise() }) };
+  const files = { filler, ...(filler === 'large' && { noise: noise('large', LARGE) }) };
   const crate = await crateFile(name, version, { files });
   const made = { body: frameOf(metadataOf(name, version), crate), sha: sha256(crate) };
   bodies.set(key, made);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { noise } from '../noise.js';
 import { ABSENT, PRESENT } from './history.js';
 import type { IFaultOperation } from './interfaces.js';
 import type { Replica } from './replica.js';
@@ -20,16 +21,6 @@ export const sha1 = (bytes: Uint8Array | string): string => createHash('sha1').u
 /** over what is kept in memory while it is received, so that it is staged in the store */
 const LARGE = 300 * 1024;
 
-const noise = (): string => {
-  let block = sha1('noise');
-  const blocks: string[] = [];
-  for (let size = 0; size < LARGE; size += block.length) {
-    block = sha1(block);
-    blocks.push(block);
-  }
-  return blocks.join('');
-};
-
 const jar = (version: string): string => `${version}/${ARTIFACT}-${version}.jar`;
 const pomPath = (version: string): string => `${version}/${ARTIFACT}-${version}.pom`;
 const pomOf = (version: string): string =>
@@ -38,7 +29,7 @@ const pomOf = (version: string): string =>
 /** every file that an operation sends */
 const FILES = ['1.0', '2.0', '3.0', '9.0', '9.0-SNAPSHOT'].flatMap((version) => [jar(version), pomPath(version)]);
 
-const put = async (by: Replica, path: string, body: string): Promise<number> => {
+const put = async (by: Replica, path: string, body: string | Buffer): Promise<number> => {
   const thing = fileThing(path);
   const { status, text } = await by.send('PUT', `${FOLDER}/${path}`, { body }, { [thing]: sha1(body) });
   // "exists" is a promise as well
@@ -49,7 +40,7 @@ const put = async (by: Replica, path: string, body: string): Promise<number> => 
 const putJar =
   (version: string, content = 'one') =>
   (by: Replica) =>
-    put(by, jar(version), content === 'large' ? noise() : `jar ${version} ${content}`);
+    put(by, jar(version), content === 'large' ? noise('large', LARGE) : `jar ${version} ${content}`);
 const putPom = (version: string) => (by: Replica) => put(by, pomPath(version), pomOf(version));
 
 const plain = async (by: Replica, path: string, body: string): Promise<number> =>

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { multipart } from '../multipart.js';
+import { noise } from '../noise.js';
 import { contentOf, fieldsOf } from '../pypi/actors.js';
 import { hex, type IDistribution, wheel } from '../pypi/distributions.js';
 import { ABSENT, ANY, PRESENT } from './history.js';
@@ -16,22 +16,12 @@ export const OFFERED = 'offered';
 /** over what is kept in memory while it is received, so that it is staged in the store */
 const LARGE = 300 * 1024;
 
-const noise = (): Buffer => {
-  let block: Buffer = createHash('sha256').update('noise').digest();
-  const blocks: Buffer[] = [];
-  for (let size = 0; size < LARGE; size += block.length) {
-    block = createHash('sha256').update(block).digest();
-    blocks.push(block);
-  }
-  return Buffer.concat(blocks);
-};
-
 const wheels = new Map<string, IDistribution>();
 
 /** @param filler other bytes for the same file name */
 const wheelOf = (version: string, filler: string): IDistribution => {
   const key = `${version} ${filler}`;
-  const files: Record<string, Buffer> = filler === 'large' ? { 'a/noise': noise() } : {};
+  const files: Record<string, Buffer> = filler === 'large' ? { 'a/noise': noise('large', LARGE) } : {};
   const made = wheels.get(key) ?? wheel(PROJECT, version, { description: filler, files });
   wheels.set(key, made);
   return made;

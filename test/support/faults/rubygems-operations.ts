@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { multipart } from '../multipart.js';
+import { noise } from '../noise.js';
 import { bundleOf, gemOf, type IGem } from '../rubygems/gems.js';
 import { ABSENT, PRESENT } from './history.js';
 import type { IFaultOperation } from './interfaces.js';
@@ -14,22 +14,12 @@ export const buildThing = (name: string, slug: string): string => `rubygems:${na
 /** over what is kept in memory while it is received, so that it is staged in the store */
 const LARGE = 300 * 1024;
 
-const noise = (): Buffer => {
-  let block: Buffer = createHash('sha256').update('noise').digest();
-  const blocks: Buffer[] = [];
-  for (let size = 0; size < LARGE; size += block.length) {
-    block = createHash('sha256').update(block).digest();
-    blocks.push(block);
-  }
-  return Buffer.concat(blocks);
-};
-
 const gems = new Map<string, IGem>();
 
 /** @param filler other bytes for the same file name */
 const made = (name: string, version: string, platform: string, filler: string): IGem => {
   const key = `${name} ${version} ${platform} ${filler}`;
-  const files: Record<string, string | Buffer> = filler === 'large' ? { noise: noise() } : { filler };
+  const files: Record<string, string | Buffer> = filler === 'large' ? { noise: noise('large', LARGE) } : { filler };
   const gem = gems.get(key) ?? gemOf(name, version, { platform, files });
   gems.set(key, gem);
   return gem;

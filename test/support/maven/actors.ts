@@ -1,35 +1,16 @@
 import type { Test } from 'tap';
-import type { IRequestContext, SmartRegistry } from '../../../ts/index.js';
-import { type IPeople, peopleOf, type TMoreConfig } from '../people.js';
-import { type IAnswer, send } from '../registry.js';
+import { Actor, basicOf, type IPeople, peopleOf, type TMoreConfig } from '../people.js';
+import type { IAnswer } from '../registry.js';
 import { folderOf, type IGav, pathOf, pomOf, textsIn } from './artifacts.js';
 
 export { PASSWORD } from '../people.js';
 
 /** Somebody who talks to the Maven registry, with a token as password or without one. */
-export class MavenActor {
-  constructor(
-    private readonly registry: SmartRegistry,
-    public readonly token?: string,
-  ) {}
+export class MavenActor extends Actor {
+  protected readonly host = 'maven.example.org';
 
-  /** @param path from the root of the host */
-  public send(
-    method: string,
-    path: string,
-    { headers = {}, ...more }: Partial<IRequestContext> = {},
-  ): Promise<IAnswer> {
-    const authorization: Record<string, string> = this.token
-      ? { authorization: `Basic ${Buffer.from(`ci:${this.token}`).toString('base64')}` }
-      : {};
-    return send(this.registry, method, path, {
-      ...more,
-      headers: { host: 'maven.example.org', ...authorization, ...headers },
-    });
-  }
-
-  public get(path: string, headers: Record<string, string> = {}): Promise<IAnswer> {
-    return this.send('GET', path, { headers });
+  protected credential(token: string): string {
+    return basicOf('ci', token);
   }
 
   public put(path: string, body: Uint8Array | string, headers: Record<string, string> = {}): Promise<IAnswer> {

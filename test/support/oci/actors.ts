@@ -1,5 +1,6 @@
 import type { Test } from 'tap';
 import { type IRegistryConfig, type IRequestContext, SmartRegistry, streamToBuffer } from '../../../ts/index.js';
+import { basicOf } from '../people.js';
 import { type IAnswer, startRegistry, storedKeys, temporaryFolder } from '../registry.js';
 import type { IContent, IImage } from './samples.js';
 
@@ -193,5 +194,4 @@ export const ociWorld = async (t: Pick<Test, 'teardown'>, more: TConfig = {}): P
   };
 };
 
-export const basic = (username: string, password = PASSWORD): string =>
-  `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+export const basic = (username: string, password = PASSWORD): string => basicOf(username, password);

@@ -1,6 +1,7 @@
-import { createCipheriv, createHash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
+import { noise } from '../noise.js';
 
 /** Anything with a digest: a layer, a configuration, a manifest. */
 export interface IContent {
@@ -40,13 +41,6 @@ export const descriptorOf = ({ mediaType, digest, bytes }: IContent): object => 
   digest,
   size: bytes.length,
 });
-
-/** Bytes that no compression makes smaller, the same for the same seed. */
-export const noise = (seed: string, length: number): Buffer<ArrayBuffer> => {
-  const key = createHash('sha256').update(seed).digest();
-  const stream = createCipheriv('aes-256-ctr', key, Buffer.alloc(16));
-  return Buffer.from(stream.update(Buffer.alloc(length)));
-};
 
 const tarOf = async (files: Record<string, Buffer<ArrayBuffer>>): Promise<Buffer<ArrayBuffer>> => {
   const archive = pack();

@@ -6,7 +6,7 @@ import { ClientHome } from '../client/home.js';
 import { type IRun, type IRunOptions, run } from '../client/run.js';
 import { type IServer, spawnServer } from '../client/server.js';
 import { selfSigned } from '../http/host.js';
-import { findTool, type TToolName } from '../tools.js';
+import { type TToolName, toolsOrSkip } from '../tools.js';
 import { type IPushable, pushableImage } from './images.js';
 import { OciProbe } from './probe.js';
 import { startOciServer } from './server.js';
@@ -30,13 +30,8 @@ export const openStation = (t: Test, ...names: TToolName[]): Promise<IStation | 
 export const openSecureStation = (t: Test, ...names: TToolName[]): Promise<IStation | null> => open(t, names, true);
 
 const open = async (t: Test, names: TToolName[], isSecure: boolean): Promise<IStation | null> => {
-  const tools = new Map(names.map((name) => [name, findTool(name)]));
-  for (const [name, tool] of tools) {
-    if (!tool) {
-      t.pass('not run', { skip: `${name} is not installed` });
-      return null;
-    }
-  }
+  const tools = toolsOrSkip(t, names);
+  if (!tools) return null;
   const home = await ClientHome.create(names[0]!);
   t.teardown(() => home.remove());
   const pems = isSecure ? selfSigned() : null;

@@ -1,8 +1,7 @@
 import type { Test } from 'tap';
-import type { IRequestContext, SmartRegistry } from '../../../ts/index.js';
 import { type IPart, multipart } from '../multipart.js';
-import { type IPeople, peopleOf, type TMoreConfig } from '../people.js';
-import { type IAnswer, send } from '../registry.js';
+import { Actor, basicOf, type IPeople, peopleOf, type TMoreConfig } from '../people.js';
+import type { IAnswer } from '../registry.js';
 import { hex, type IDistribution } from './distributions.js';
 
 export { PASSWORD } from '../people.js';
@@ -48,29 +47,11 @@ export interface ISimplePage {
 }
 
 /** Somebody who talks to the PyPI registry, with a token or without. */
-export class PypiActor {
-  constructor(
-    private readonly registry: SmartRegistry,
-    public readonly token?: string,
-  ) {}
+export class PypiActor extends Actor {
+  protected readonly host = 'pypi.example.org';
 
-  /** @param path below the root of the host */
-  public send(
-    method: string,
-    path: string,
-    { headers = {}, ...more }: Partial<IRequestContext> = {},
-  ): Promise<IAnswer> {
-    const authorization: Record<string, string> = this.token
-      ? { authorization: `Basic ${Buffer.from(`__token__:${this.token}`).toString('base64')}` }
-      : {};
-    return send(this.registry, method, path, {
-      ...more,
-      headers: { host: 'pypi.example.org', ...authorization, ...headers },
-    });
-  }
-
-  public get(path: string, headers: Record<string, string> = {}): Promise<IAnswer> {
-    return this.send('GET', path, { headers });
+  protected credential(token: string): string {
+    return basicOf('__token__', token);
   }
 
   public json(method: string, path: string, body?: unknown): Promise<IAnswer> {

@@ -1,8 +1,7 @@
 import type { Test } from 'tap';
-import type { IRequestContext, SmartRegistry } from '../../../ts/index.js';
 import { type IPart, multipart } from '../multipart.js';
-import { type IPeople, peopleOf, type TMoreConfig } from '../people.js';
-import { type IAnswer, send } from '../registry.js';
+import { Actor, type IPeople, peopleOf, type TMoreConfig } from '../people.js';
+import type { IAnswer } from '../registry.js';
 import type { IGem } from './gems.js';
 
 export { PASSWORD } from '../people.js';
@@ -37,27 +36,12 @@ export const infoLines = (text: string): IInfoLine[] =>
 const FORM = 'application/x-www-form-urlencoded';
 
 /** Somebody who talks to the registry as `gem` does, with a key or without. */
-export class GemActor {
-  constructor(
-    private readonly registry: SmartRegistry,
-    public readonly token?: string,
-  ) {}
+export class GemActor extends Actor {
+  protected readonly host = 'gems.example.org';
+  protected override readonly root = '/rubygems';
 
-  /** @param path below `/rubygems` */
-  public send(
-    method: string,
-    path: string,
-    { headers = {}, ...more }: Partial<IRequestContext> = {},
-  ): Promise<IAnswer> {
-    const authorization: Record<string, string> = this.token ? { authorization: this.token } : {};
-    return send(this.registry, method, `/rubygems${path}`, {
-      ...more,
-      headers: { host: 'gems.example.org', ...authorization, ...headers },
-    });
-  }
-
-  public get(path: string, headers: Record<string, string> = {}): Promise<IAnswer> {
-    return this.send('GET', path, { headers });
+  protected credential(token: string): string {
+    return token;
   }
 
   public form(method: string, path: string, fields: Record<string, string>): Promise<IAnswer> {

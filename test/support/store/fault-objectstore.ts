@@ -37,6 +37,17 @@ export class FaultObjectStore implements IObjectStore {
   /** runs after it is done and before it is answered; throwing loses the answer */
   public after: ((operation: IOperation) => Promise<void> | void) | undefined;
 
+  /** Runs `work` once, just before this operation. Returns whether that has happened. */
+  public once(verb: string, prefix: string, work: () => Promise<unknown>): () => boolean {
+    let isDone = false;
+    this.before = async (operation) => {
+      if (isDone || operation.verb !== verb || !operation.key.startsWith(prefix)) return;
+      isDone = true;
+      await work();
+    };
+    return () => isDone;
+  }
+
   /** counts as a `list` */
   public readonly scan: IObjectStore['scan'];
 

@@ -12,7 +12,7 @@ const NOUN = 'The gemspec';
 const MAX_DEPENDENCIES = 1000;
 /** characters of the stored spec; the largest in public use have some 60,000 */
 const MAX_SPEC = 256 * 1024;
-/** lines with those of the lists of files: 40 ms for so many */
+/** all lines of a gemspec, those of its lists of files too; the lists are cut out of so many in 40 ms */
 const MAX_LINES = 200_000;
 /** RubyGems writes this date if the gemspec has none */
 const NO_DATE = '1980-01-02';

@@ -122,9 +122,9 @@ class YamlReader {
 
 /** characters; texts that are longer take too long to look at, whatever is in them */
 const MAX_TEXT = 1024 * 1024;
-/** Lines, of which the parser looks at each: 0.2 s for so many in one text. */
+/** The parser needs 0.2 s for a text with so many lines. */
 const MAX_LINES = 50_000;
-/** Words of the parser: it takes half a second for so many, during which nothing else runs. */
+/** The parser needs half a second for so many words, and nothing else runs meanwhile. */
 const MAX_WORDS = 30_000;
 
 /**

@@ -7,7 +7,7 @@ import type { Test } from 'tap';
 import { ClientHome } from '../../client/home.js';
 import { type IRun, type IRunOptions, run } from '../../client/run.js';
 import { type IServer, startServer } from '../../client/server.js';
-import { findTool, type ITool, type TToolName, toolsFolder } from '../../tools.js';
+import { type ITool, type TToolName, toolsFolder, toolsOrSkip } from '../../tools.js';
 
 const commandLine = fileURLToPath(new URL('../../../../dist_ts/cli/bin.js', import.meta.url));
 
@@ -46,16 +46,8 @@ export class MavenStation {
 
   /** `null`, and one skipped test, if something is not installed. */
   static async open(t: Test, ...names: [TToolName, ...TToolName[]]): Promise<MavenStation | null> {
-    const tools = new Map<TToolName, ITool>();
-    for (const name of names) {
-      const tool = findTool(name);
-      if (!tool) {
-        t.pass('not run', { skip: `${name} is not installed` });
-        return null;
-      }
-      tools.set(name, tool);
-    }
-    return MavenStation.withoutTools(t, names[0], tools);
+    const tools = toolsOrSkip(t, names);
+    return tools && MavenStation.withoutTools(t, names[0], tools);
   }
 
   /** For requests that no client sends. */

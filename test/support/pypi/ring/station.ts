@@ -6,7 +6,7 @@ import type { Test } from 'tap';
 import { ClientHome } from '../../client/home.js';
 import { type IRun, type IRunOptions, run } from '../../client/run.js';
 import { type IServer, startServer } from '../../client/server.js';
-import { findTool, type TToolName } from '../../tools.js';
+import { type ITool, type TToolName, toolsOrSkip } from '../../tools.js';
 import type { IRingFile } from './packages.js';
 
 const commandLine = fileURLToPath(new URL('../../../../dist_ts/cli/bin.js', import.meta.url));
@@ -34,20 +34,13 @@ export class PypiStation {
   private constructor(
     readonly t: Test,
     readonly home: ClientHome,
-    private readonly tools: ReadonlyMap<TToolName, string[]>,
+    private readonly tools: ReadonlyMap<TToolName, ITool>,
   ) {}
 
   /** `null`, and one skipped test, if one of the tools is not installed. */
   static async open(t: Test, ...names: [TToolName, ...TToolName[]]): Promise<PypiStation | null> {
-    const tools = new Map<TToolName, string[]>();
-    for (const name of names) {
-      const tool = findTool(name);
-      if (!tool) {
-        t.pass('not run', { skip: `${name} is not installed` });
-        return null;
-      }
-      tools.set(name, tool.command);
-    }
+    const tools = toolsOrSkip(t, names);
+    if (!tools) return null;
     const home = await ClientHome.create(names[0]);
     t.teardown(() => home.remove());
     return new PypiStation(t, home, tools);
@@ -105,7 +98,7 @@ export class PypiStation {
 
   /** Runs a tool in a folder below `work`. Its own folder comes first on PATH, so that its Python is used. */
   run(name: TToolName, args: string[], { cwd = '.', ...options }: Partial<IRunOptions> = {}): Promise<IRun> {
-    const command = this.tools.get(name) as string[];
+    const command = (this.tools.get(name) as ITool).command;
     const { env } = this.home;
     return run([...command, ...args], {
       timeoutMs: 180_000,

@@ -7,7 +7,7 @@ import { ClientHome } from '../../client/home.js';
 import { type IExchange, startProxy } from '../../client/proxy.js';
 import { type IRun, type IRunOptions, run } from '../../client/run.js';
 import { type IServer, startServer } from '../../client/server.js';
-import { findTool, type TToolName } from '../../tools.js';
+import { type TToolName, toolsOrSkip } from '../../tools.js';
 import type { IGem } from '../gems.js';
 
 const commandLine = fileURLToPath(new URL('../../../../dist_ts/cli/bin.js', import.meta.url));
@@ -65,14 +65,11 @@ export class GemStation {
 
   /** `null`, and one skipped test, if one of the programs is not installed. */
   static async open(t: Test, name: TRuby): Promise<GemStation | null> {
+    const tools = toolsOrSkip(t, Object.values(TOOLS[name]));
+    if (!tools) return null;
     const programs: Partial<Record<TProgram, string[]>> = {};
     for (const [program, tool] of Object.entries(TOOLS[name]) as [TProgram, TToolName][]) {
-      const found = findTool(tool);
-      if (!found) {
-        t.pass('not run', { skip: `${tool} is not installed` });
-        return null;
-      }
-      programs[program] = found.command;
+      programs[program] = tools.get(tool)?.command;
     }
     const home = await ClientHome.create(`ruby-${name}`);
     t.teardown(() => home.remove());

@@ -1,8 +1,6 @@
-import { promisify } from 'node:util';
 import * as plugins from '../../../plugins.js';
+import { gzip } from '../../base/helpers.gzip.js';
 import { RegistryError } from '../../classes.registryerror.js';
-
-const gzip = promisify(plugins.zlib.gzip);
 
 /** For smaller bodies gzip's header and the client's work cost more than it saves. */
 const GZIP_FROM = 1024;

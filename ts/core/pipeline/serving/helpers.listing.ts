@@ -1,7 +1,7 @@
-import { promisify } from 'node:util';
 import * as plugins from '../../../plugins.js';
 import type { IRight } from '../../auth/classes.rights.js';
 import type { IAuthToken, IVerifiedCaller } from '../../auth/interfaces.auth.js';
+import { gzip } from '../../base/helpers.gzip.js';
 import { Slices } from '../../base/helpers.slices.js';
 import type { AuthManager } from '../../classes.authmanager.js';
 import { RegistryError } from '../../classes.registryerror.js';
@@ -230,8 +230,6 @@ const readableOf = async <TEntry>(
   }
   return { who: visible.length === packages.length ? 'all' : seen.digest('base64url'), packages: visible };
 };
-
-const gzip = promisify(plugins.zlib.gzip);
 
 /** The ETag of content that is not in one piece yet. */
 class EtagOf {
