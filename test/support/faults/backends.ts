@@ -87,7 +87,7 @@ export const s3Backend = async (config: IS3StorageConfig, lanes = 6): Promise<IB
         movesClock: false,
         direct: async () => new PrefixedStore(direct, prefix),
         faulty: async () => ({ store: new PrefixedStore(proxied, prefix), gate: proxy.gate(prefix) }),
-        close: async () => {},
+        close: async () => proxy.forget(prefix),
       };
     },
     close: async () => {

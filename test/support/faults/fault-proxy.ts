@@ -77,6 +77,8 @@ export interface IFaultProxy {
   config: IS3StorageConfig;
   /** @param prefix of the keys of one case; requests with other keys pass */
   gate(prefix: string): IFaultGate;
+  /** The case has ended: its gate holds nothing back any more, nor any body. */
+  forget(prefix: string): void;
   stop(): Promise<void>;
 }
 
@@ -138,6 +140,7 @@ export const startFaultProxy = async (config: IS3StorageConfig): Promise<IFaultP
       gates.set(prefix, gate);
       return gate;
     },
+    forget: (prefix) => void gates.delete(prefix),
     async stop() {
       for (const socket of sockets) socket.destroy();
       agent.destroy();

@@ -9,6 +9,7 @@ import { type IServeRequest, serveRendering } from './helpers.serving.js';
 
 /** A log of all packages that can be served; `OrderedLog` is one. */
 export interface IServedLog {
+  /** The log as it is now, with every push in it that has returned. */
   current(): Promise<ILogSnapshot>;
 }
 
