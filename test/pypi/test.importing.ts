@@ -42,3 +42,17 @@ t.test('a folder of wheels and sdists is imported beside a running registry, and
   const other = await run(['import', '--protocol', 'pypi', 'dist/lab_pkg-1.0-py3-none-any.whl'], { cwd });
   t.match(`${other.out}${other.err}`, /The content of this file differs from the published one/);
 });
+
+t.test('the import of a file whose name was deleted says that, and nothing of another content', async (t) => {
+  const cwd = await temporaryFolder(t);
+  const { admin, writer } = await pypiWorld(t, { storage: { directory: join(cwd, 'data') } });
+  const file = wheel('demo', '1.0');
+  await writer.upload(file);
+  await writer.upload(wheel('demo', '2.0'));
+  t.match(await admin.send('DELETE', `/pypi/packages/demo/${file.filename}`), { status: 200 });
+  await writeFile(join(cwd, file.filename), file.bytes);
+  const { code, err } = await run(['import', file.filename], { cwd });
+  t.equal(code, 1);
+  const says = `The file name ${file.filename} was used by a file that was deleted, and cannot be used again: use another version`;
+  t.equal(err, `smartregistry: ${file.filename}: ${says}\n`);
+});

@@ -243,6 +243,67 @@ t.test('attestations are stored, and announced over https only', async (t) => {
   t.equal((await anon.get(`/pypi/integrity/demo/2.0/${other.filename}/provenance`)).status, 404);
 });
 
+t.test('the same file again brings the attestations that it lacked', async (t) => {
+  const { registry, writer, admin, anon, stored } = await pypiWorld(t);
+  const file = wheel('demo', '1.0');
+  const path = `/pypi/integrity/demo/1.0/${file.filename}/provenance`;
+  const late = JSON.stringify([attestationOf(file)]);
+  t.match(await writer.upload(file), { status: 200 });
+  const [before] = (await anon.page('demo')).files;
+  t.equal((await anon.get(path)).status, 404);
+  t.match(await writer.upload(file, { attestations: late }), { status: 200 });
+  t.match((await anon.get(path)).json(), { version: 1, attestation_bundles: [{ attestations: JSON.parse(late) }] });
+  const [after] = (await anon.page('demo')).files;
+  t.same({ ...after, provenance: undefined }, { ...before, provenance: undefined }, 'the file is the same');
+  const all = await stored();
+  t.match(await writer.upload(file, { attestations: late }), { status: 200 }, 'and again');
+  t.match(await writer.upload(file), { status: 200 }, 'the file alone');
+  const others = JSON.stringify([attestationOf(file), attestationOf(file)]);
+  const refused = await writer.upload(file, { attestations: others });
+  t.match(
+    refused,
+    { status: 400, text: /^File already exists: .* It has other attestations/ },
+    'no success without them',
+  );
+  t.same(await stored(), all);
+  t.ok((await anon.get(path)).text.includes(late), 'the first ones stay');
+  t.match(await registry.collectGarbage({ graceMs: 0 }), [{ removed: { files: 0 } }], 'no sweep takes them');
+  t.ok((await anon.get(path)).text.includes(late));
+
+  const archived = wheel('archived', '1.0');
+  t.match(await writer.upload(archived), { status: 200 });
+  await registry.getStorage().update<{ status?: object }>('pypi/metadata/archived/metadata.json', (current) => ({
+    ...current,
+    status: { status: 'archived' },
+  }));
+  const closed = await writer.upload(archived, { attestations: JSON.stringify([attestationOf(archived)]) });
+  t.match(closed, { status: 403, text: /archived and takes no uploads/ });
+  t.match(await writer.upload(archived), { status: 200 }, 'a repetition');
+  t.equal((await admin.get('/pypi/integrity/archived/1.0/archived-1.0-py3-none-any.whl/provenance')).status, 404);
+});
+
+t.test('of two uploads of a file at once, the attestations of the one that has some are stored', async (t) => {
+  const { registry, writer, anon, stored } = await pypiWorld(t);
+  for (let n = 1; n <= 10; n++) {
+    const file = wheel('demo', `${n}.0`);
+    const attestations = JSON.stringify([attestationOf(file)]);
+    const answers = await Promise.all([writer.upload(file), writer.upload(file, { attestations })]);
+    t.same(
+      answers.map(({ status }) => status),
+      [200, 200],
+    );
+    t.equal((await anon.get(`/pypi/integrity/demo/${n}.0/${file.filename}/provenance`)).status, 200);
+  }
+  // the upload that came second may have put its file at a key before it knew
+  await registry.collectGarbage({ graceMs: 0 });
+  const kept = (ending: RegExp) => stored().then((keys) => keys.filter((key) => ending.test(key)).length);
+  t.same([await kept(/\.attestations/), await kept(/\.metadata/), await kept(/\.whl/)], [10, 10, 30], 'once each');
+  for (let n = 1; n <= 10; n++) {
+    const { filename } = wheel('demo', `${n}.0`);
+    t.equal((await anon.get(`/pypi/integrity/demo/${n}.0/${filename}/provenance`)).status, 200);
+  }
+});
+
 t.test('attestations nested as deep as a form allows are served', async (t) => {
   const { writer, anon } = await pypiWorld(t);
   const file = wheel('demo', '1.0');

@@ -130,6 +130,12 @@ t.test('signin makes an API key', async (t) => {
     const key = await signin(fields);
     t.equal((await pushWith(key.text, '2.0')).status, 403, `a key for ${fields} is only for reading`);
   }
+  // RubyGems before 3.6 asks for each right, and sends none if the user only presses Enter
+  for (const fields of ['name=x', 'name=x&mfa=true', 'name=x&push_rubygem=false', 'name=x&push_rubygem=', '']) {
+    const none = await signin(fields);
+    t.equal(none.status, 422, fields);
+    t.match(none.text, /^The key needs at least one right, such as push_rubygem or index_rubygems\n$/, fields);
+  }
   const old = await anon.get('/api/v1/api_key', basic(PASSWORD));
   t.equal((await pushWith(old.text, '2.0')).status, 200, 'GET, as older clients do');
   t.equal((await anon.get('/api/v1/api_key')).status, 401);

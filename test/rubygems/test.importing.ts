@@ -38,7 +38,26 @@ t.test('a folder of gems is imported beside a running registry, and once', async
 
   await writeFile(join(cwd, 'cache', 'lab-gem-1.0.gem'), gemOf('lab-gem', '1.0', { summary: 'other' }).bytes);
   const other = await run(['import', '--protocol', 'rubygems', 'cache/lab-gem-1.0.gem'], { cwd });
-  t.match(`${other.out}${other.err}`, /The content of this file differs from the published one/);
+  t.match(other.err, /use another one\. The content of this file differs from the published one\.\n$/);
+});
+
+t.test('the import of a gem whose place is closed says why, and nothing of another content', async (t) => {
+  const cwd = await temporaryFolder(t);
+  const { writer } = await gemWorld(t, { storage: { directory: join(cwd, 'data') } });
+  await writer.push(gemOf('a', '2', { platform: 'x86-darwin-9' }));
+  await writer.push(gemOf('demo', '1.0'));
+  await writer.yank('demo', '1.0');
+  for (const [gem, says] of [
+    [gemOf('a-2-x86-darwin', '9'), 'The file name a-2-x86-darwin-9.gem is taken by a gem with another name'],
+    [
+      gemOf('demo', '1.0', { summary: 'other' }),
+      'demo 1.0 was yanked, and cannot be pushed again: unyank it, or use another version',
+    ],
+  ] as const) {
+    await writeFile(join(cwd, gem.filename), gem.bytes);
+    const { code, err } = await run(['import', gem.filename], { cwd });
+    t.match({ code, err }, { code: 1, err: `smartregistry: ${gem.filename}: ${says}\n` });
+  }
 });
 
 t.test('an administrator yanks and unyanks on the command line', async (t) => {

@@ -1,3 +1,4 @@
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import type { Test } from 'tap';
 import type { IStorageHookContext, IStorageHooks } from '../../ts/index.js';
 import type { IProtocolDescription } from '../support/protocol/description.js';
@@ -138,6 +139,36 @@ export const protocolWriting = (t: Test, about: IProtocolDescription): void => {
     }
     t.equal((await world.get(about.metadata(name))).status, 404);
     t.ok((await world.publish(name, one)).status < 300, 'and the upload works afterwards');
+  });
+
+  t.test(`${protocol}: a coded body is decoded, or refused in the form of the protocol`, async (t) => {
+    const world = await protocolWorld(t, about);
+    const { method, path, headers, body = '' } = await about.publish(name, one);
+    const bytes = Buffer.from(body as string);
+    const sendAs = (coding: string, coded: Buffer) => {
+      const sent = { 'content-encoding': coding, 'content-length': String(coded.length) };
+      return world.admin({ method, path, headers: { ...headers, ...sent }, body: coded });
+    };
+    const before = await world.stored();
+    for (const [coding, coded] of [
+      ['br', brotliCompressSync(bytes)],
+      ['deflate', deflateSync(bytes)],
+      ['gzip, gzip', gzipSync(gzipSync(bytes))],
+      ['aws-chunked', bytes],
+    ] as const) {
+      const refused = await sendAs(coding, coded);
+      t.equal(refused.status, 415, `${coding}: ${refused.text.slice(0, 200)}`);
+      t.ok(about.isError(refused), refused.text.slice(0, 200));
+      t.ok(refused.text.includes(`Content-Encoding ${coding} is not supported, gzip is`), refused.text.slice(0, 200));
+      t.same(await world.stored(), before, coding);
+    }
+    const half = gzipSync(bytes);
+    const broken = await sendAs('gzip', half.subarray(0, half.length >> 1));
+    t.equal(broken.status, 400, `cut off: ${broken.text.slice(0, 200)}`);
+    t.same(await world.stored(), before, 'cut off');
+    const packed = await sendAs('gzip', half);
+    t.ok(packed.status < 300, `gzip: ${packed.status} ${packed.text.slice(0, 200)}`);
+    t.same((await world.get(about.artifact(name, one))).bytes, await about.artifactOf(name, one));
   });
 
   t.test(`${protocol}: the artifact comes down as it went up, and is listed`, async (t) => {

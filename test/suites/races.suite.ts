@@ -45,7 +45,7 @@ const replicasOn = async (
   };
 };
 
-const told = (answers: IAnswer[]): string => answers.map(({ status }) => status).join(' ');
+const statuses = (answers: IAnswer[]): string => answers.map(({ status }) => status).join(' ');
 const isDone = ({ status }: IAnswer): boolean => status < 300;
 
 /** Races of uploads through two processes on one store: nothing that was acknowledged is lost, and one of two wins. */
@@ -70,7 +70,7 @@ const raceOn = (t: Test, about: IProtocolDescription, storage: TStorage): void =
     const replicas = await replicasOn(t, about, await storage());
     const requests = await Promise.all(numbers.map((n) => about.publish(name, about.version(n))));
     const answers = await Promise.all(requests.map((request, turn) => replicas.at(turn)(request)));
-    t.ok(answers.every(isDone), told(answers));
+    t.ok(answers.every(isDone), statuses(answers));
     for (const send of await replicas.all()) {
       t.same(await intact(t, send, name, () => ''), numbers.map(about.version).sort());
       for (const { path, names: named } of about.listings) t.ok(named(await send({ method: 'GET', path }), name), path);
@@ -82,10 +82,10 @@ const raceOn = (t: Test, about: IProtocolDescription, storage: TStorage): void =
     const requests = await Promise.all(numbers.map((n) => about.publish(name, one, `filler ${n}`)));
     const answers = await Promise.all(requests.map((request, turn) => replicas.at(turn)(request)));
     const winners = answers.flatMap((answer, index) => (isDone(answer) ? [index + 1] : []));
-    t.equal(winners.length, 1, `one winner: ${told(answers)}`);
+    t.equal(winners.length, 1, `one winner: ${statuses(answers)}`);
     t.ok(
       answers.every((answer) => isDone(answer) || answer.status === existsStatus),
-      `the others are told that it exists: ${told(answers)}`,
+      `the others are told that it exists: ${statuses(answers)}`,
     );
     for (const send of await replicas.all()) t.same(await intact(t, send, name, () => `filler ${winners[0]}`), [one]);
   });
@@ -94,10 +94,10 @@ const raceOn = (t: Test, about: IProtocolDescription, storage: TStorage): void =
     const replicas = await replicasOn(t, about, await storage());
     const request = await about.publish(name, one);
     const answers = await Promise.all(numbers.map((turn) => replicas.at(turn)(request)));
-    t.ok(answers.some(isDone), told(answers));
+    t.ok(answers.some(isDone), statuses(answers));
     t.ok(
       answers.every((answer) => isDone(answer) || answer.status === existsStatus),
-      told(answers),
+      statuses(answers),
     );
     for (const send of await replicas.all()) t.same(await intact(t, send, name, () => ''), [one]);
   });
@@ -107,7 +107,7 @@ const raceOn = (t: Test, about: IProtocolDescription, storage: TStorage): void =
     const packages = numbers.map((n) => `${name}${n}`);
     const requests = await Promise.all(packages.map((each) => about.publish(each, one)));
     const answers = await Promise.all(requests.map((request, turn) => replicas.at(turn)(request)));
-    t.ok(answers.every(isDone), told(answers));
+    t.ok(answers.every(isDone), statuses(answers));
     for (const send of await replicas.all()) {
       for (const each of packages) t.same(await intact(t, send, each, () => ''), [one]);
       for (const { path, names: named } of about.listings) {
@@ -121,6 +121,27 @@ const raceOn = (t: Test, about: IProtocolDescription, storage: TStorage): void =
     }
   });
 
+  const { rivals } = about;
+  if (rivals) {
+    t.test(`${MANY} times two packages of which only one may exist`, async (t) => {
+      const replicas = await replicasOn(t, about, await storage());
+      const pairs = await Promise.all(numbers.map((n) => rivals(n)));
+      const uploads = pairs.flatMap((pair, at) => pair.map(({ upload }, side) => ({ upload, turn: at + side })));
+      const answers = await Promise.all(uploads.map(({ upload, turn }) => replicas.at(turn)(upload)));
+      for (const send of await replicas.all()) {
+        for (const [at, pair] of pairs.entries()) {
+          const told = pair.map((_, side) => answers[2 * at + side] as IAnswer);
+          t.same(told.map(isDone).filter(Boolean), [true], `one of pair ${at + 1}: ${statuses(told)}`);
+          for (const [side, { path }] of pair.entries()) {
+            const isThere = (await send({ method: 'GET', path })).status === 200;
+            t.equal(isThere, isDone(told[side] as IAnswer), path);
+            t.ok(isThere || told[side]?.status === existsStatus, statuses(told));
+          }
+        }
+      }
+    });
+  }
+
   const { remove } = about;
   if (!remove) return;
   t.test('uploads while a version is removed', async (t) => {
@@ -132,7 +153,7 @@ const raceOn = (t: Test, about: IProtocolDescription, storage: TStorage): void =
     const answers = await Promise.all(requests.map((request, turn) => replicas.at(turn)(request)));
     const { status, text } = await removing;
     t.ok(status < 500, `${status} ${text}`);
-    t.ok(answers.every(isDone), told(answers));
+    t.ok(answers.every(isDone), statuses(answers));
     const seen = [];
     for (const send of await replicas.all()) seen.push((await intact(t, send, name, () => '')).join(' '));
     t.equal(new Set(seen).size, 1, `all replicas see the same: ${seen.join(' | ')}`);

@@ -2,7 +2,7 @@ import { inspectTarGz } from '../core/archives/tar/helpers.targz.js';
 import { collectTexts } from '../core/archives/tar/helpers.texts.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
-import { digestOf } from '../core/pipeline/helpers.importing.js';
+import { comparedWith, digestOf } from '../core/pipeline/helpers.importing.js';
 import type { IImporter, IImportFile, IImportItem } from '../core/pipeline/interfaces.importing.js';
 import type { ICargoDocument, IPackedIndexes } from './interfaces.cargo.js';
 import { documentKey, foldName } from './keys.cargo.js';
@@ -42,9 +42,9 @@ export const cargoImporter = (
         path: '/api/v1/crates/new',
         body: frameParts(metadata, { size: file.size, content: file.open() }),
       }),
-      isPublished: async () => {
+      published: async () => {
         const versions = (await storage.read<ICargoDocument>(documentKey(name)))?.value.versions ?? {};
-        return Object.hasOwn(versions, version) && versions[version]?.entry.cksum === sha256;
+        return comparedWith(Object.hasOwn(versions, version) ? versions[version]?.entry.cksum : undefined, sha256);
       },
     };
   };

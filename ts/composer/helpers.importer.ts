@@ -1,7 +1,13 @@
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
 import { digestOf } from '../core/pipeline/helpers.importing.js';
-import type { IImporter, IImportFile, IImportItem, IOperatorRequest } from '../core/pipeline/interfaces.importing.js';
+import type {
+  IImporter,
+  IImportFile,
+  IImportItem,
+  IOperatorRequest,
+  TPublished,
+} from '../core/pipeline/interfaces.importing.js';
 import { findVersion, zipsOf } from './helpers.document.js';
 import { inspectPackage } from './helpers.zip.js';
 import type { IComposerDocument } from './interfaces.composer.js';
@@ -30,10 +36,11 @@ export const composerImporter = (storage: RegistryStorage, limits: { maxUnpacked
     }
     const { version, normalized } = checkManifest(manifest, name, inName);
     /** Also if a dev version had this zip before: an import that is repeated must not bring an older one back. */
-    const isPublished = async (): Promise<boolean> => {
+    const published = async (): Promise<TPublished> => {
       const document = await storage.read<IComposerDocument>(documentKey(name));
       const found = findVersion(document?.value, normalized);
-      return found !== undefined && zipsOf(found).some((zip) => zip.sha256 === sha256);
+      if (!found) return 'nothing';
+      return zipsOf(found).some((zip) => zip.sha256 === sha256) ? 'same' : 'other';
     };
     const request = async (): Promise<IOperatorRequest> => ({
       method: 'PUT',
@@ -42,7 +49,7 @@ export const composerImporter = (storage: RegistryStorage, limits: { maxUnpacked
       ...(inName !== undefined && { query: { version: inName } }),
       body: file.open(),
     });
-    return { packageName: name, version, request, isPublished };
+    return { packageName: name, version, request, published };
   };
   return { accepts: (fileName) => fileName.toLowerCase().endsWith('.zip'), inspect };
 };

@@ -1,7 +1,13 @@
 import { invalid } from '../core/base/helpers.errors.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
-import { digestOf } from '../core/pipeline/helpers.importing.js';
-import type { IImporter, IImportFile, IImportItem, IOperatorRequest } from '../core/pipeline/interfaces.importing.js';
+import { comparedWith, digestOf } from '../core/pipeline/helpers.importing.js';
+import type {
+  IImporter,
+  IImportFile,
+  IImportItem,
+  IOperatorRequest,
+  TPublished,
+} from '../core/pipeline/interfaces.importing.js';
 import { fileOf } from './helpers.document.js';
 import type { IMavenDocument } from './interfaces.maven.js';
 import { documentKeyOf } from './keys.maven.js';
@@ -25,12 +31,12 @@ export const mavenImporter = (storage: RegistryStorage): IImporter => {
     const found = fileAt(path);
     if (!found) throw invalid(`${name} is not at the path of an artifact: import the root folder of the repository`);
     const request = async (): Promise<IOperatorRequest> => ({ method: 'PUT', path: pathOf(found), body: open() });
-    const isPublished = async (): Promise<boolean> => {
+    const published = async (): Promise<TPublished> => {
       const document = await storage.read<IMavenDocument>(documentKeyOf(found));
       const stored = fileOf(document?.value, found);
-      return stored !== null && stored.sha256 === (await digestOf(open(), 'sha256')).toString('hex');
+      return stored ? comparedWith(stored.sha256, (await digestOf(open(), 'sha256')).toString('hex')) : 'nothing';
     };
-    return { packageName: nameOf(found), version: found.version, request, isPublished };
+    return { packageName: nameOf(found), version: found.version, request, published };
   };
   return { accepts, inspect };
 };

@@ -2,8 +2,14 @@ import { posix } from 'node:path';
 import semver from 'semver';
 import { isRecord } from '../core/base/helpers.values.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
-import { digestOf } from '../core/pipeline/helpers.importing.js';
-import type { IImporter, IImportFile, IImportItem, IOperatorRequest } from '../core/pipeline/interfaces.importing.js';
+import { comparedWith, digestOf } from '../core/pipeline/helpers.importing.js';
+import type {
+  IImporter,
+  IImportFile,
+  IImportItem,
+  IOperatorRequest,
+  TPublished,
+} from '../core/pipeline/interfaces.importing.js';
 import type { INpmDocument, ITarballFacts } from './interfaces.npm.js';
 import { documentKey } from './keys.npm.js';
 import { encodeBase64 } from './wire/wire.base64.js';
@@ -79,11 +85,11 @@ export const npmImporter = (storage: RegistryStorage, limits: { maxUnpackedSize:
         body: publishDocument(document, attachment),
       };
     };
-    const isPublished = async (): Promise<boolean> => {
+    const publishedContent = async (): Promise<TPublished> => {
       const artifacts = new Map(Object.entries((await current(name))?._registry.artifacts ?? {}));
-      return artifacts.get(version)?.sha512 === sha512.toString('hex');
+      return comparedWith(artifacts.get(version)?.sha512, sha512.toString('hex'));
     };
-    return { packageName: name, version, request, isPublished };
+    return { packageName: name, version, request, published: publishedContent };
   };
 
   return { accepts: (fileName) => fileName.endsWith('.tgz'), inspect };

@@ -3,7 +3,7 @@ import { without } from '../core/base/helpers.values.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import { timeOfChange } from '../core/storage/helpers.changetime.js';
 import type { IWriteStamp } from '../core/storage/interfaces.storage.js';
-import type { IDeletedFile, IProjectStatus, IPypiDocument, IPypiFile } from './interfaces.pypi.js';
+import type { IDeletedFile, IProjectStatus, IPypiDocument, IPypiFile, IPypiSideFile } from './interfaces.pypi.js';
 import { fileIdentity, parseFileName } from './wire/wire.filenames.js';
 import { filesOfVersion } from './wire/wire.files.js';
 
@@ -97,10 +97,12 @@ const assertFree = (document: IPypiDocument, file: TNewFile, { allowRepublish }:
 };
 
 /**
- * Whether the upload is there already, byte for byte: then it is a repetition, and a success. Sha256 decides.
+ * The file if it is there already, byte for byte: then the upload is a repetition, and a success. Sha256 decides.
  */
-const isThere = (document: IPypiDocument | null, { filename, sha256 }: TNewFile): boolean =>
-  fileOf(document, filename)?.sha256 === sha256;
+const sameFile = (document: IPypiDocument | null, { filename, sha256 }: TNewFile): IPypiFile | null => {
+  const there = fileOf(document, filename);
+  return there?.sha256 === sha256 ? there : null;
+};
 
 /** The reason of a release that is yanked with all its files, which a file that comes later inherits. */
 const inheritedYank = (document: IPypiDocument, version: string): string | undefined => {
@@ -108,14 +110,58 @@ const inheritedYank = (document: IPypiDocument, version: string): string | undef
   return files.length > 0 && files.every(({ yanked }) => yanked !== undefined) ? files[0]?.yanked : undefined;
 };
 
-/** The document with one more file; `current` itself if the same file is there. */
+/** Thrown for an upload whose file is there, but without the attestations that the upload has: `addAttestations` adds them. */
+export class AttestationsMissing extends Error {}
+
+/** Throws if attestations that come with a file that is there are not stored: a success would say that they are. */
+const assertAttestations = ({ filename, attestations: stored }: IPypiFile, sent: IPypiSideFile | undefined): void => {
+  if (!sent || sent.sha256 === stored?.sha256) return;
+  if (!stored) throw new AttestationsMissing(filename);
+  throw taken(filename, 'It has other attestations, and those of a file never change.');
+};
+
+/**
+ * The document with the attestations of a file that was uploaded without any; `current` itself if they are there. The
+ * file keeps its upload time.
+ * @param file name and hex sha256
+ */
+export const addAttestations = (
+  current: IPypiDocument | null,
+  { filename, sha256 }: Pick<IPypiFile, 'filename' | 'sha256'>,
+  attestations: IPypiSideFile,
+  project: string,
+  stamp: IWriteStamp,
+): IPypiDocument => {
+  const there = fileOf(current, filename);
+  if (!current || there?.sha256 !== sha256) {
+    // no 409: clients that skip what is there would take it for success
+    throw new RegistryError('unavailable', `${filename} was deleted while it was uploaded; try again`, {
+      headers: { 'Retry-After': '1' },
+    });
+  }
+  if (there.attestations) {
+    assertAttestations(there, attestations);
+    return current;
+  }
+  assertTakesUploads(current, project);
+  return { ...touched(current, stamp), files: withFiles(current, [{ ...there, attestations }]) };
+};
+
+/**
+ * The document with one more file; `current` itself if the same file is there. Throws `AttestationsMissing` if it is there
+ * without its attestations.
+ */
 export const addFile = (
   current: IPypiDocument | null,
   file: TNewFile,
   rules: IUploadRules,
   stamp: IWriteStamp,
 ): IPypiDocument => {
-  if (current && isThere(current, file)) return current;
+  const same = sameFile(current, file);
+  if (current && same) {
+    assertAttestations(same, file.attestations);
+    return current;
+  }
   assertTakesUploads(current, rules.project);
   const document: IPypiDocument = current ?? {
     name: rules.name,

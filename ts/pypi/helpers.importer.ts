@@ -1,7 +1,13 @@
 import { fromIterable } from '../core/base/helpers.streams.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
-import { digestOf } from '../core/pipeline/helpers.importing.js';
-import type { IImporter, IImportFile, IImportItem, IOperatorRequest } from '../core/pipeline/interfaces.importing.js';
+import { comparedWith, digestOf } from '../core/pipeline/helpers.importing.js';
+import type {
+  IImporter,
+  IImportFile,
+  IImportItem,
+  IOperatorRequest,
+  TPublished,
+} from '../core/pipeline/interfaces.importing.js';
 import { inspectDistribution } from './helpers.distribution.js';
 import { fileOf } from './helpers.document.js';
 import type { IInspectedFile, IPypiDocument } from './interfaces.pypi.js';
@@ -33,16 +39,16 @@ export const pypiImporter = (storage: RegistryStorage, limits: { maxUnpackedSize
     const sha256 = (await digestOf(checked, 'sha256')).toString('hex');
     const { name, version } = found as unknown as IInspectedFile;
     const project = normalizeName(name);
-    const isPublished = async (): Promise<boolean> => {
+    const published = async (): Promise<TPublished> => {
       const document = await storage.read<IPypiDocument>(documentKey(project));
-      return fileOf(document?.value, file.name)?.sha256 === sha256;
+      return comparedWith(fileOf(document?.value, file.name)?.sha256, sha256);
     };
     const request = async (): Promise<IOperatorRequest> => {
       const fields = { ':action': 'file_upload', protocol_version: '1', name, version, sha256_digest: sha256 };
       const content = { filename: file.name, [CONTENT]: fromIterable(file.open()) };
       return { method: 'POST', path: '/', body: { ...fields, filetype: parsed.packagetype, ...content } };
     };
-    return { packageName: project, version, request, isPublished };
+    return { packageName: project, version, request, published };
   };
   return { accepts: isDistribution, inspect };
 };

@@ -1,6 +1,6 @@
 import { fromIterable } from '../core/base/helpers.streams.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
-import { digestOf } from '../core/pipeline/helpers.importing.js';
+import { comparedWith, digestOf } from '../core/pipeline/helpers.importing.js';
 import type { IImporter, IImportFile, IImportItem } from '../core/pipeline/interfaces.importing.js';
 import { buildOf } from './helpers.document.js';
 import { inspectGem } from './helpers.gemfile.js';
@@ -35,9 +35,11 @@ export const rubyGemsImporter = (
         path: '/api/v1/gems',
         body: { filename: file.name, [FORM_FIELD]: fromIterable(file.open()) },
       }),
-      isPublished: async () => {
+      published: async () => {
         const document = await storage.read<IGemDocument>(documentKey(name));
-        return buildOf(document?.value, slug)?.sha256 === sha256;
+        const build = buildOf(document?.value, slug);
+        const state = comparedWith(build?.sha256, sha256);
+        return state === 'other' && build?.yankedAt !== undefined ? 'nothing' : state;
       },
     };
   };

@@ -104,6 +104,14 @@ export interface IGemDocument {
   changes: IGemChange[];
 }
 
+/** `rubygems/filenames/{gem}-{slug}`: whose a file name is that gems of several names can have. */
+export interface IFileNameDocument {
+  /** the name of the gem that alone may have it */
+  gem: string;
+  /** ids of the pushes that hold it: of those that succeeded, are under way, or ended without a word; never empty */
+  pushes: string[];
+}
+
 /** A listed build in the entry of its gem. */
 export interface IListedBuild {
   /** without the platform */

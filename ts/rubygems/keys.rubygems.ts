@@ -7,6 +7,7 @@ import { splitBuildName } from './wire/wire.names.js';
  *                                          files and the JSON answers are rendered from it
  *     rubygems/gems/{gem}-{slug}.gem       a .gem file; {slug} is `1.0.0` or `1.0.0-java`
  *     rubygems/gems/{….gem}.attestations   the bundles that were pushed with it
+ *     rubygems/filenames/{gem}-{slug}      whose a file name is that gems of several names can have
  *     rubygems/names, rubygems/catalog/…   the list of all gems (core's PackageCatalog)
  *     rubygems/versions, rubygems/log/…    the ordered log of all pushes and yanks
  *
@@ -17,6 +18,7 @@ import { splitBuildName } from './wire/wire.names.js';
  */
 export const infoPrefix = 'rubygems/info';
 export const gemsPrefix = 'rubygems/gems';
+export const fileNamesPrefix = 'rubygems/filenames';
 export const catalogPrefix = 'rubygems/catalog';
 export const catalogBaseKey = 'rubygems/names';
 export const logPrefix = 'rubygems/log';
@@ -26,6 +28,9 @@ export const documentKey = (gem: string): string => `${infoPrefix}/${gem}`;
 
 /** The gem whose document has this key. */
 export const documentNameOf = (key: string): string => key.slice(infoPrefix.length + 1);
+
+/** The key of the document that says whose a file name is; `file` is without `.gem`. */
+export const fileNameKey = (file: string): string => `${fileNamesPrefix}/${file}`;
 
 /** No name and no version has it. */
 const SEPARATOR = '=';

@@ -1,5 +1,5 @@
 import { indexPath } from '../../../ts/cargo/keys.cargo.js';
-import type { IProtocolDescription } from '../protocol/description.js';
+import type { IProtocolDescription, IRival } from '../protocol/description.js';
 import { crateFile, frameOf, manifestOf, metadataOf } from './crates.js';
 
 const API = '/cargo/api/v1/crates';
@@ -53,6 +53,13 @@ export const cargoDescription: IProtocolDescription = {
       names: (answer, name) => (answer.json().crates as { name: string }[]).some((crate) => crate.name === name),
     },
   ],
+  rivals: async (n) => {
+    const rival = async (name: string): Promise<IRival> => ({
+      upload: await cargoDescription.publish(name, '1.0.0'),
+      path: `${API}/${name}/1.0.0/download`,
+    });
+    return [await rival(`rival-${n}`), await rival(`rival_${n}`)];
+  },
   isError: ({ text, headers }) => {
     const { errors } = JSON.parse(text) as { errors?: { detail: unknown }[] };
     return headers['Content-Type'] === 'application/json' && typeof errors?.[0]?.detail === 'string';

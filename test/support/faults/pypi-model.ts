@@ -3,7 +3,7 @@ import { hex } from '../pypi/distributions.js';
 import { ABSENT } from './history.js';
 import type { IProtocolModel } from './interfaces.js';
 import { unnamedKeys } from './package-model.js';
-import { OFFERED, PROJECT, STATUS } from './pypi-operations.js';
+import { ATTESTED, OFFERED, PROJECT, STATUS } from './pypi-operations.js';
 import type { Replica } from './replica.js';
 
 type TFile = ISimplePage['files'][number];
@@ -29,6 +29,16 @@ const download = async (by: Replica, file: TFile): Promise<string> => {
   return sha256 === file.hashes.sha256 ? sha256 : 'broken: it has other bytes';
 };
 
+/** Whether the attestations of the file can be had. */
+const provenance = async (by: Replica, { filename }: TFile): Promise<string> => {
+  const [, version] = filename.split('-');
+  const { status, text } = await by.get(`/pypi/integrity/${PROJECT}/${version}/${filename}/provenance`);
+  if (status === 404) return ABSENT;
+  return status === 200 && text.includes('"attestations"')
+    ? ATTESTED
+    : `broken: the attestations are ${status} ${text}`;
+};
+
 export const pypiModel: IProtocolModel = {
   protocol: 'pypi',
 
@@ -40,6 +50,7 @@ export const pypiModel: IProtocolModel = {
     const file = page.files.find(({ filename }) => thing.endsWith(filename));
     if (!file) return ABSENT;
     if (thing.includes('@')) return download(by, file);
+    if (thing.includes('^')) return provenance(by, file);
     return file.yanked === false ? OFFERED : String(file.yanked);
   },
 

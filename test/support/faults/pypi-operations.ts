@@ -1,7 +1,7 @@
 import { multipart } from '../multipart.js';
 import { noise } from '../noise.js';
 import { contentOf, fieldsOf } from '../pypi/actors.js';
-import { hex, type IDistribution, wheel } from '../pypi/distributions.js';
+import { attestationOf, hex, type IDistribution, wheel } from '../pypi/distributions.js';
 import { ABSENT, ANY, PRESENT } from './history.js';
 import type { IFaultOperation } from './interfaces.js';
 import type { Replica } from './replica.js';
@@ -10,6 +10,9 @@ export const PROJECT = 'a';
 export const fileThing = (filename: string): string => `pypi:${PROJECT}@${filename}`;
 export const yankThing = (filename: string): string => `pypi:${PROJECT}!${filename}`;
 export const STATUS = `pypi:${PROJECT}#status`;
+export const attestationsThing = (filename: string): string => `pypi:${PROJECT}^${filename}`;
+/** the value of the attestations of a file that has some */
+export const ATTESTED = 'attested';
 /** the value of a file that is not yanked */
 export const OFFERED = 'offered';
 
@@ -29,14 +32,16 @@ const wheelOf = (version: string, filler: string): IDistribution => {
 
 const nameOf = (version: string): string => wheelOf(version, 'one').filename;
 
-const upload = async (by: Replica, version: string, filler = 'one'): Promise<number> => {
+const upload = async (by: Replica, version: string, filler = 'one', isAttested = false): Promise<number> => {
   const file = wheelOf(version, filler);
-  const fields = Object.entries(fieldsOf(file)).map(([name, value]) => ({ name, value }));
+  const more = isAttested ? { attestations: JSON.stringify([attestationOf(file)]) } : {};
+  const fields = Object.entries({ ...fieldsOf(file), ...more }).map(([name, value]) => ({ name, value }));
   const { bytes, contentType } = multipart([...fields, contentOf(file)]);
   const headers = { 'content-type': contentType };
   const { filename } = file;
   // a repeated upload of a yanked file leaves it yanked
   const effects = { [fileThing(filename)]: hex('sha256', file.bytes), [yankThing(filename)]: ANY };
+  if (isAttested) Object.assign(effects, { [attestationsThing(filename)]: ATTESTED });
   const { status, text } = await by.send('POST', '/pypi/', { body: bytes, headers }, effects);
   // "exists" is a promise as well
   if (text.startsWith('File already exists')) by.world.history.observed({ [fileThing(filename)]: PRESENT });
@@ -60,6 +65,7 @@ const unyank = (by: Replica, version: string): Promise<number> =>
 
 const gone = (version: string): Record<string, string> => ({
   [fileThing(nameOf(version))]: ABSENT,
+  [attestationsThing(nameOf(version))]: ABSENT,
   [yankThing(nameOf(version))]: ANY,
 });
 
@@ -129,6 +135,15 @@ const operations: (Omit<IFaultOperation, 'protocol' | 'config'> & Pick<IFaultOpe
       await removeVersion(by, '2.0');
       await upload(by, '2.0', 'fourth bytes');
     },
+    again: [400],
+    refusals: [400],
+  },
+  {
+    name: 'pypi upload, attestations of a file that is there',
+    prepare: two,
+    run: (by) => upload(by, '2.0', 'one', true),
+    interfere: { ...writes, 'the same': (by) => upload(by, '2.0', 'one', true), 'delete project': removeProject },
+    // the name of a deleted file stays used
     again: [400],
     refusals: [400],
   },

@@ -5,11 +5,16 @@ import type { IObjectStore } from '../../../ts/core/objectstore/interfaces.objec
 import { ABSENT } from './history.js';
 import type { IProtocolModel } from './interfaces.js';
 import type { Replica } from './replica.js';
-import { GEM, OTHER } from './rubygems-operations.js';
+import { GEM, OTHER, RIVAL } from './rubygems-operations.js';
 import { allKeys, type World } from './world.js';
+
+const GEMS = [GEM, OTHER, RIVAL];
 
 const digest = (algorithm: string, bytes: Uint8Array | string): string =>
   createHash(algorithm).update(bytes).digest('hex');
+
+/** A short text as Marshal writes it: names begin with the names of others. */
+const marshalled = (text: string): Buffer => Buffer.from(`"${String.fromCharCode(text.length + 5)}${text}`);
 
 interface ILine {
   slug: string;
@@ -111,15 +116,18 @@ export const rubygemsModel: IProtocolModel = {
 
   async contradictions(by, world) {
     const found: string[] = [];
-    for (const name of [GEM, OTHER]) {
+    const files: string[] = [];
+    for (const name of GEMS) {
       const info = await read(by, name);
       if (typeof info === 'string') return [info];
+      files.push(...info.lines.map(({ slug }) => `${name}-${slug}`));
       for (const line of info.lines) {
         const seen = await download(by, name, line);
         if (seen.startsWith('broken')) found.push(`${name} ${line.slug} is ${seen}`);
       }
       if (new Set(info.lines.map(({ slug }) => slug)).size < info.lines.length) found.push('a build has two lines');
     }
+    if (new Set(files).size < files.length) found.push(`two gems have one file name: ${files.join(' ')}`);
     for (const thing of world.history.things('rubygems:')) {
       if (world.history.doubles(thing).length > 0) found.push(`${thing} was acknowledged with different bytes`);
     }
@@ -141,7 +149,7 @@ export const rubygemsModel: IProtocolModel = {
     const names = (await by.get('/rubygems/names')).text.split('\n');
     const files = ['specs.4.8.gz', 'latest_specs.4.8.gz'];
     const specs = await Promise.all(files.map(async (file) => gunzipSync((await by.get(`/rubygems/${file}`)).bytes)));
-    for (const name of [GEM, OTHER]) {
+    for (const name of GEMS) {
       const info = await read(by, name);
       if (typeof info === 'string') return [info];
       const listed = log.gems.get(name) ?? { slugs: new Set(), md5: '' };
@@ -152,14 +160,15 @@ export const rubygemsModel: IProtocolModel = {
       if (info.md5 !== listed.md5) found.push(`the last md5 of ${name} is ${listed.md5}, of its info ${info.md5}`);
       if (names.includes(name) !== slugs.length > 0) found.push(`names disagrees with the info of ${name}`);
       for (const [at, bytes] of specs.entries()) {
-        if (bytes.includes(name) !== slugs.length > 0) found.push(`${files[at]} disagrees with the info of ${name}`);
+        if (bytes.includes(marshalled(name)) !== slugs.length > 0)
+          found.push(`${files[at]} disagrees with the info of ${name}`);
       }
     }
     return found;
   },
 
   async leftovers(_world: World, store: IObjectStore) {
-    const isDocument = (key: string): boolean => key.startsWith('rubygems/info/') || key === LOG;
+    const isDocument = (key: string): boolean => /^rubygems\/(info|filenames)\//.test(key) || key === LOG;
     const keys = (await allKeys(store)).filter((key) => key.startsWith('rubygems/'));
     const named = new Set<string>();
     for (const key of keys.filter(isDocument)) {

@@ -8,6 +8,8 @@ import type { Replica } from './replica.js';
 export const GEM = 'my-gem';
 /** has a document of its own; both have their lines in the one log of all gems */
 export const OTHER = 'other-gem';
+/** Version 9 of it has the same file name as version 2 of `my-gem` for x86-darwin-9, so only one of the two may exist. */
+export const RIVAL = `${GEM}-2-x86-darwin`;
 /** its value is the sha256 of a build that is listed */
 export const buildThing = (name: string, slug: string): string => `rubygems:${name}@${slug}`;
 
@@ -53,8 +55,8 @@ const push = async (by: Replica, version: string, options: IPush = {}): Promise<
   const thing = buildThing(name, slugOf(version, platform));
   const sent = bodyOf(gem, isAttested);
   const { status, text } = await by.send('POST', '/rubygems/api/v1/gems', sent, { [thing]: gem.sha256 });
-  // "exists" is a promise as well, if it is not said of a yanked build
-  if (status === 409 && !/yanked/i.test(text)) by.world.history.observed({ [thing]: PRESENT });
+  // "exists" is a promise as well, if it is not said of a yanked build, or of another gem
+  if (status === 409 && !/yanked|another name/i.test(text)) by.world.history.observed({ [thing]: PRESENT });
   return status;
 };
 
@@ -123,6 +125,20 @@ const operations: Omit<IFaultOperation, 'protocol' | 'config'>[] = [
     run: (by) => push(by, '9.0.0', { isAttested: true }),
     interfere: { 'other version': writes['other version'], ...same },
     ...exists,
+  },
+  {
+    name: 'rubygems push, a file name of two gems',
+    prepare: two,
+    run: (by) => push(by, '2', { platform: 'x86-darwin-9' }),
+    interfere: { rival: (by) => push(by, '9', { name: RIVAL }), 'other gem': writes['other gem'] },
+    ...exists,
+  },
+  {
+    // whatever became of the first push, the name is held for its gem
+    name: 'rubygems push, a file name of two gems of which one exists',
+    prepare: two,
+    run: (by) => push(by, '2', { platform: 'x86-darwin-9' }),
+    interfere: { 'other gem': writes['other gem'] },
   },
   {
     name: 'rubygems yank',

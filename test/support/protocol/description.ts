@@ -10,6 +10,13 @@ export interface IClientRequest {
   body?: Uint8Array | string;
 }
 
+/** One of two packages of which only one may exist. */
+export interface IRival {
+  upload: IClientRequest;
+  /** answers 200 if the package is there */
+  path: string;
+}
+
 /** A request about one package. */
 export interface IPackageRequest {
   title: string;
@@ -54,6 +61,8 @@ export interface IProtocolDescription {
   isError(answer: IAnswer): boolean;
   /** all absolute URLs of this registry in the metadata of a package; default: none is expected */
   urlsIn?(answer: IAnswer): string[];
+  /** The n-th pair of packages of which only one may exist, because their names or their files would be taken for each other. */
+  rivals?(n: number): Promise<[IRival, IRival]>;
   /** the header with a token; default Bearer */
   credential?(token: string): Record<string, string>;
 }

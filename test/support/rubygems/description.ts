@@ -63,6 +63,20 @@ export const rubygemsDescription: IProtocolDescription = {
       names: (answer, name) => lines(answer).some((line) => line.startsWith(`${name} `)),
     },
   ],
+  // both are a-2-x86-darwin-9.gem
+  rivals: async (n) => {
+    const [name, os] = [`rival${n}`, 'x86-darwin'];
+    const upload = (gem: IGem): IClientRequest => ({
+      method: 'POST',
+      path: '/rubygems/api/v1/gems',
+      headers: { 'content-type': 'application/octet-stream' },
+      body: gem.bytes,
+    });
+    return [
+      { upload: upload(gemOf(name, '2', { platform: `${os}-9` })), path: `/rubygems/info/${name}` },
+      { upload: upload(gemOf(`${name}-2-${os}`, '9')), path: `/rubygems/info/${name}-2-${os}` },
+    ];
+  },
   isError: ({ text, headers }) =>
     headers['Content-Type']?.startsWith('text/plain') === true &&
     text.endsWith('\n') &&

@@ -92,18 +92,20 @@ export class ImportRun {
     const { userId, signal } = this.#options;
     if (signal.aborted) return undefined;
     // a repetition then reads the files once and sends none, also if the route would take the same content again
-    if (await item.isPublished?.()) return { outcome: 'present' };
+    if ((await item.published?.()) === 'same') return { outcome: 'present' };
     try {
       await registry.runAsOperator(await item.request(), { userId, signal });
       return { outcome: 'imported' };
     } catch (error) {
       if (!RegistryError.is(error, 'alreadyExists')) throw error;
       // by somebody else meanwhile
-      if ((await item.isPublished?.()) ?? true) return { outcome: 'present' };
-      return {
-        outcome: 'failed',
-        reason: `${reasonOf(error)} The content of this file differs from the published one.`,
-      };
+      const published = (await item.published?.()) ?? 'same';
+      if (published === 'same') return { outcome: 'present' };
+      const reason = reasonOf(error);
+      // the names of deleted versions and files are taken as well, and then there is nothing to differ from
+      if (published === 'nothing') return { outcome: 'failed', reason };
+      const sentence = reason.replace(/\.?$/, '.');
+      return { outcome: 'failed', reason: `${sentence} The content of this file differs from the published one.` };
     }
   }
 

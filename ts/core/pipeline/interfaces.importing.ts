@@ -23,6 +23,9 @@ export interface IOperatorRequest {
   body?: unknown;
 }
 
+/** What is published in the place of a file: its content, other content, or nothing (also if that was deleted). */
+export type TPublished = 'same' | 'other' | 'nothing';
+
 /** A file whose package is known. */
 export interface IImportItem {
   /** the name of the package; the files of one package are uploaded one after the other */
@@ -31,10 +34,10 @@ export interface IImportItem {
   /** Makes the request. Called when no other file of the package is on its way, so it may read what is published. */
   request(): Promise<IOperatorRequest>;
   /**
-   * Whether what is published is the content of this file. Called before the request, and once more if the registry
-   * refuses that with `alreadyExists`; without this function the refusal counts as yes.
+   * Compares what is published with this file. Called before the request, and once more if the registry refuses that with
+   * `alreadyExists`; without this function the refusal counts as `same`.
    */
-  isPublished?(): Promise<boolean>;
+  published?(): Promise<TPublished>;
 }
 
 /** How the files of a protocol are imported: each is uploaded through the protocol's own routes. */

@@ -32,27 +32,37 @@ const userWithPassword = async (call: RegistryCall): Promise<string> => {
   throw new RegistryError('unauthenticated', 'An API key is made for a user name and a password');
 };
 
-const newKey = async (
-  call: RegistryCall,
-  options: { name?: string | undefined; readonly?: boolean },
-): Promise<IResponse> => {
-  const userId = await userWithPassword(call);
+interface IKeyOptions {
+  name: string;
+  readonly?: boolean;
+}
+
+const newKey = async (call: RegistryCall, userId: string, options: IKeyOptions): Promise<IResponse> => {
   // a HEAD has no body, and nobody would ever know this key
   const key = call.method === 'HEAD' ? '' : await call.auth.createToken(userId, call.protocol, options);
   return respond(200, key, { 'Cache-Control': 'no-store' });
 };
 
 /** GET /api/v1/api_key: `gem signin` before RubyGems 3.2. The answer is the key. */
-export const getApiKey = (call: RegistryCall): Promise<IResponse> => newKey(call, { name: 'gem signin' });
+export const getApiKey = async (call: RegistryCall): Promise<IResponse> =>
+  newKey(call, await userWithPassword(call), { name: 'gem signin' });
 
 /**
  * POST /api/v1/api_key: `gem signin`. The answer is the key and nothing else. A key for which only rights to read are
- * asked for is a read-only one.
+ * asked for is a read-only one. If no right is asked for, as by gem when its user says no to each, there is no key:
+ * `unprocessable`, as the public registry answers.
  * @see the guides of RubyGems, "API"
  */
 export const createApiKey = async (call: RegistryCall): Promise<IResponse> => {
   const field = await readFields(call, FIELDS);
+  const userId = await userWithPassword(call);
   const isSet = (name: string): boolean => /^(?:true|on|1)$/i.test(field(name) ?? '');
-  const readonly = READS.some(isSet) && !WRITES.some(isSet);
-  return newKey(call, { name: field('name') ?? 'gem signin', readonly });
+  const mayWrite = WRITES.some(isSet);
+  if (!mayWrite && !READS.some(isSet)) {
+    throw new RegistryError(
+      'unprocessable',
+      'The key needs at least one right, such as push_rubygem or index_rubygems',
+    );
+  }
+  return newKey(call, userId, { name: field('name') ?? 'gem signin', readonly: !mayWrite });
 };

@@ -1,18 +1,17 @@
 import { invalid } from '../../core/base/helpers.errors.js';
 import { iterate } from '../../core/base/helpers.streams.js';
-import { RegistryError } from '../../core/classes.registryerror.js';
 import type { IFormFile } from '../../core/pipeline/body/interfaces.form.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { droppedKeys } from '../../core/storage/commit/helpers.dropped.js';
-import type { IArtifactPlan, IPlacedArtifact } from '../../core/storage/commit/interfaces.plans.js';
+import type { IArtifactPlan, ICommitPlan, IPlacedArtifact } from '../../core/storage/commit/interfaces.plans.js';
 import { addBuild, buildOf, namedKeys, type TNewBuild } from '../helpers.document.js';
+import { holdingFileName } from '../helpers.filenames.js';
 import { inspectGem } from '../helpers.gemfile.js';
 import type { IGemParts } from '../interfaces.parts.js';
 import type { IGemDocument, IGemSpec } from '../interfaces.rubygems.js';
 import * as keys from '../keys.rubygems.js';
 import { type IBuildSlug, slugOf } from '../wire/wire.addresses.js';
 import { checkAttestations } from '../wire/wire.attestations.js';
-import { splitBuildName } from '../wire/wire.names.js';
 
 /** The parts of a multipart push: `gem push --attestation FILE`. */
 const GEM = 'gem';
@@ -85,22 +84,6 @@ const newBuildOf = (spec: IGemSpec, slug: IBuildSlug, [gem, beside]: IPlacedArti
 };
 
 /**
- * Throws if another gem has a build whose file is called the same: `a-2-x86-darwin` 9 and `a` 2 for `x86-darwin-9`.
- * Clients would get one of the two for both, and those that compare no checksums would install it.
- */
-const assertFreeFileName = async (call: RegistryCall, gem: string, slug: string): Promise<void> => {
-  const file = `${gem}-${slug}`;
-  for (const other of splitBuildName(file)) {
-    if (other.name === gem) continue;
-    const document = await call.storage.read<IGemDocument>(keys.documentKey(other.name));
-    // its name is not said: the caller may not be allowed to see it
-    if (buildOf(document?.value, other.slug)) {
-      throw new RegistryError('alreadyExists', `The file name ${file}.gem is taken by a gem with another name`);
-    }
-  }
-};
-
-/**
  * POST /api/v1/gems, with the gem as the whole body or in a form. The same gem again is a success, because clients repeat
  * a request whose answer was lost. `gem push` prints the answer.
  * @see the guides of RubyGems, "API"
@@ -111,9 +94,8 @@ export const push = async (call: RegistryCall, gems: IGemParts): Promise<string>
   const { name } = spec;
   await call.authorize(name);
   const slug = slugOf(spec, content.digests.sha256 as string, filename);
-  await assertFreeFileName(call, name, slug.slug);
   const rules = { allowRepublish: gems.config.allowRepublish ?? false };
-  await call.storage.commit<IGemDocument>({
+  const plan: ICommitPlan<IGemDocument> = {
     packageName: name,
     version: slug.slug,
     place: await plansOf(call, received, slug.slug),
@@ -125,6 +107,7 @@ export const push = async (call: RegistryCall, gems: IGemParts): Promise<string>
     // a yanked build that is replaced leaves its file
     drop: droppedKeys(namedKeys),
     catalog: gems.catalog,
-  });
+  };
+  await holdingFileName(call.storage, { name, slug: slug.slug }, () => call.storage.commit(plan));
   return `Successfully registered gem: ${name} (${slug.slug})\n`;
 };
