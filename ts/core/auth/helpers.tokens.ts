@@ -27,6 +27,10 @@ export const newTokenSecret = (protocol: TRegistryProtocol): string => {
 /** Whether the text has the form of a secret of `newTokenSecret`; if not, no look-up is needed. */
 export const looksLikeOpaqueToken = (text: string): boolean => UUID.test(text) || PREFIXED.test(text);
 
+/** The protocol that such a secret names; undefined for npm's and for any other text. */
+export const protocolNamedIn = (secret: string): string | undefined =>
+  PREFIXED.test(secret) ? secret.slice('srt_'.length, secret.lastIndexOf('_')) : undefined;
+
 /** sha256, hex. The secrets have 122 random bits and more, so a plain hash cannot be searched. */
 export const hashToken = (secret: string): string => createHash('sha256').update(secret).digest('hex');
 
