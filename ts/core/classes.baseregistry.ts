@@ -1,5 +1,5 @@
 import { isOperator, operatorToken } from './auth/helpers.operator.js';
-import { protocolNamedIn } from './auth/helpers.tokens.js';
+import { otherProtocolIn } from './auth/helpers.tokens.js';
 import type { TPresentedCredential } from './auth/interfaces.auth.js';
 import type { IChore } from './base/classes.housekeeper.js';
 import { RegistryError } from './classes.registryerror.js';
@@ -242,10 +242,8 @@ export abstract class BaseRegistry {
   private otherProtocol(credential: TPresentedCredential | null): string {
     if (!credential) return '';
     const secret = credential.kind === 'token' ? credential.token : credential.password || credential.username;
-    const named = protocolNamedIn(secret);
-    return named === undefined || named === this.protocol
-      ? ''
-      : `: this is a token for ${named}, not for ${this.protocol}`;
+    const other = otherProtocolIn(secret, this.protocol);
+    return other === undefined ? '' : `: this is a token for ${other}, not for ${this.protocol}`;
   }
 
   private remember(call: RegistryCall, response: IResponse): void {

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import t from 'tap';
-import { hashToken } from '../../../ts/core/auth/helpers.tokens.js';
+import { hashToken, newTokenSecret, otherProtocolIn } from '../../../ts/core/auth/helpers.tokens.js';
 import { type AuthManager, DefaultAuthProvider, RegistryError, type TRegistryProtocol } from '../../../ts/index.js';
 import { Clock, failure, startAuth } from '../../support/auth.js';
 import { cpuSince } from '../../support/cpu.js';
@@ -639,4 +639,5 @@ t.test('a token of another protocol is refused, and the error says whose it is',
   for (const authorization of [`Bearer ${revoked}`, 'Bearer srt_cargo_short', basic('ann', 'wrong')]) {
     t.match(await upload(authorization), /^The credentials are not valid\s*$/);
   }
+  t.equal(otherProtocolIn(newTokenSecret('My Snippets'), 'My Snippets'), undefined, 'a protocol of the host');
 });
