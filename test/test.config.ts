@@ -179,6 +179,21 @@ t.test('a name that is not known is an error at every level, and the nearest kno
   for (const [message, change] of cases) t.same(problems(change), [message]);
 });
 
+t.test('a misspelt field that says which kind of storage it is', async (t) => {
+  const first = (storage: Record<string, unknown>) => problems({ storage })[0];
+  t.equal(first({ directroy: './data' }), 'config.storage.directroy is unknown; did you mean directory?');
+  t.equal(first({ objectstore: {} }), 'config.storage.objectstore is unknown; did you mean objectStore?');
+  const bucketName = 'c';
+  const others = { endpoint: 's3.example.com' };
+  t.equal(
+    first({ ...others, bucketname: bucketName }),
+    'config.storage.bucketname is unknown; did you mean bucketName?',
+  );
+  for (const storage of [{}, { folder: 'x' }, others, { ...others, directoryPath: 'x' }]) {
+    t.equal(first(storage), 'config.storage needs bucketName (with an S3 endpoint), directory or objectStore');
+  }
+});
+
 t.test('everything that is wrong is told at once, what is misspelt first', async (t) => {
   t.same(problems({ auth: { jwtsecret: 'x', tokenStore: 'memory' }, limits: { maxMetadataSize: 0 } }), [
     'config.auth.jwtsecret is unknown; did you mean jwtSecret?',

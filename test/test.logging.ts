@@ -1,5 +1,14 @@
 import t, { type Test } from 'tap';
-import { createLogger, type IRegistryConfig, SmartRegistry, toFetchHandler } from '../ts/index.js';
+import {
+  BaseRegistry,
+  createLogger,
+  type IAuthProvider,
+  type IRegistryConfig,
+  type RegistryError,
+  respond,
+  SmartRegistry,
+  toFetchHandler,
+} from '../ts/index.js';
 import { ask } from './support/http/client.js';
 import { serveWith } from './support/http/host.js';
 import { send, temporaryFolder } from './support/registry.js';
@@ -64,4 +73,59 @@ t.test('what only the host sees to fail goes to the same logger', async (t) => {
   const fetch = { logger, handleRequest: () => Promise.reject(new Error('the disk is gone')) };
   t.equal((await toFetchHandler(fetch)(new Request('http://localhost/npm/a'))).status, 500);
   t.match(seen(), [{ level: 'error', error: /the disk is gone/ }]);
+});
+
+t.test('a scope of the configuration that grants nothing is told of at the start', async (t) => {
+  const warnings = async (change: Partial<IRegistryConfig>): Promise<string[]> => {
+    const lines: string[] = [];
+    const logger = { info() {}, warn: (line: string) => void lines.push(line), error() {} };
+    const registry = new SmartRegistry({
+      storage: { directory: await temporaryFolder(t) },
+      auth: {
+        jwtSecret: 'a long random text that nobody can guess',
+        tokenStore: 'memory',
+        anonymousScopes: ['oci:repository:*:read', 'snippets:snippet:*:read', '*:*:*:read'],
+        users: [{ username: 'ann', password: 'x', scopes: ['npm:packages:@ann/*:write', 'npm:package:*:read'] }],
+      },
+      oci: { enabled: true },
+      logger,
+      ...change,
+    });
+    await registry.init();
+    await registry.destroy();
+    return lines;
+  };
+  const repository = 'The scope "oci:repository:*:read" grants nothing: there is oci:repository:NAME:pull|push|delete';
+  const packages = 'The scope "npm:packages:@ann/*:write" grants nothing: there is npm:package:NAME:read|write|delete';
+  const told = await warnings({});
+  t.same([told[0], told.at(-1)], [repository, packages]);
+  t.match(told[1], /^The scope "snippets:snippet:\*:read" grants nothing: protocols are oci, npm/);
+  t.equal(told.length, 3);
+
+  class Snippets extends BaseRegistry {
+    readonly protocol = 'snippets';
+    protected routes() {
+      return [];
+    }
+    protected renderError(error: RegistryError) {
+      return respond(error.status, {});
+    }
+  }
+  const registries = [
+    {
+      protocol: 'snippets',
+      basePath: '/s',
+      create: (...parts: ConstructorParameters<typeof Snippets>) => new Snippets(...parts),
+    },
+  ];
+  t.same(await warnings({ registries }), [repository, packages], 'a protocol of the host has scopes of its own');
+
+  const authProvider: IAuthProvider = {
+    authenticate: async () => null,
+    validateToken: async () => null,
+    createToken: async () => '',
+    revokeToken: async () => undefined,
+    authorize: async () => false,
+  };
+  t.same(await warnings({ authProvider }), [], 'a provider of the host gives its scopes the meaning that it likes');
 });

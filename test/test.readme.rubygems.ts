@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { run, top } from './support/program.js';
@@ -17,7 +17,11 @@ t.test('readme: the first gem, typed as a new user would; then an administrator'
   const { home, data, env, type } = await startSession(t);
   // gems of the machine are none of a new user's
   Object.assign(env, { GEM_HOME: join(home, 'gems'), BUNDLE_SILENCE_ROOT_WARNING: '1' });
+  // as the session with npm has left it
+  await mkdir(join(home, 'first', 'app'), { recursive: true });
   const output = await type(shellBlock(blocks, 'gem push'));
+  t.same(await readdir(join(home, 'first', 'app')), [], 'each session has folders of its own');
+  t.notOk((await readdir(join(home, 'first', 'hello-gem'))).includes('Gemfile'), 'the gem is used in another folder');
   t.match(output, /^hello from a gem$/m);
   t.match(output, /^hello_gem \(1\.0\.0\)$/m);
 

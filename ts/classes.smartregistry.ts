@@ -29,6 +29,7 @@ import { ChoreRecords } from './core/storage/upkeep/classes.chores.js';
 import type { IGarbageOptions, IGarbageReport } from './core/storage/upkeep/interfaces.garbage.js';
 import { checkConfig, PROTOCOLS, type TBuiltInProtocol } from './helpers.config.js';
 import { explained, openStore } from './helpers.openstore.js';
+import { configAdvice } from './helpers.scopeadvice.js';
 import type { IRegistryConfig } from './interfaces.config.js';
 
 interface IRegistryClass {
@@ -216,6 +217,7 @@ export class SmartRegistry {
 
   private async start(): Promise<void> {
     const { config, logger } = this;
+    for (const advice of configAdvice(config)) logger.warn(advice);
     if (config.upstreamProvider)
       logger.warn('config.upstreamProvider is not asked: this release has no upstream layer yet');
     const limits = { ...DEFAULT_LIMITS, ...config.limits };

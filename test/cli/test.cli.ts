@@ -248,6 +248,12 @@ t.test('a configuration file', async (t) => {
     [{ auth: 1 }, /config\.auth must be an object/],
     ['[]', /must hold one JSON object/],
     ['{\n "auth": {\n "jwtSecret": "hidden" "x"', /not valid JSON \(line 3\)$/m],
+    // the engine names no position here, and quotes the text
+    ['{\n "auth": {\n "jwtSecret": "hidden",\n "users": nobody }\n}', /not valid JSON \(line 4\)$/m],
+    ['{ "auth": hidden,\n "port": 5000 }', /not valid JSON \(line 1\)$/m],
+    ['{ "auth": hidden }', /not valid JSON( \(line 1\))?$/m],
+    ['[[0, , 1],\n[0, , 1],\n[0, , 1]]', /not valid JSON( \(line 1\))?$/m],
+    ['{ "auth":\n\n', /not valid JSON: it ends too early$/m],
   ];
   for (const [config, pattern] of wrong) {
     await write(config);

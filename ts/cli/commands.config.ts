@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
+import { configAdvice } from '../helpers.scopeadvice.js';
 import { type ICommand, parseCommand } from './helpers.commandline.js';
 import { readConfigFile } from './helpers.configfile.js';
-import { configAdvice, warnOf } from './helpers.scopeadvice.js';
+import { warnOf } from './helpers.log.js';
 import { refusedAtStart } from './helpers.trialstart.js';
 
 export const configCheck: ICommand = {

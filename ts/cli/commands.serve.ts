@@ -17,7 +17,6 @@ import type { IServeSettings } from './helpers.fileschema.js';
 import { createFirstAdmin } from './helpers.firstadmin.js';
 import { requestLogger } from './helpers.log.js';
 import { openForService } from './helpers.opening.js';
-import { configAdvice } from './helpers.scopeadvice.js';
 import { watchSignals } from './helpers.signals.js';
 import { keepTlsRenewed, readTls } from './helpers.tlsfiles.js';
 
@@ -133,7 +132,6 @@ export const serve: ICommand = {
     const { config, server: settings } = await loadServeConfig(values, env);
     const files = tlsFilesOf(values, settings);
     const tls = files && (await readTls(files));
-    for (const advice of configAdvice(config)) logger.warn(advice);
     const registry = await openForService(config, logger);
     const signals = watchSignals();
     const server = createNodeServer(registry, {

@@ -1,6 +1,7 @@
 import { availableProtocols } from '../classes.smartregistry.js';
 import type { ITokenInfo } from '../core/auth/interfaces.auth.js';
 import type { AuthManager } from '../core/classes.authmanager.js';
+import { scopeAdvice } from '../helpers.scopeadvice.js';
 import { loadConfig } from './helpers.cliconfig.js';
 import {
   CommandError,
@@ -13,8 +14,8 @@ import {
   type TEnvironment,
   UsageError,
 } from './helpers.commandline.js';
+import { warnOf } from './helpers.log.js';
 import { openForAdministration } from './helpers.opening.js';
-import { scopeAdvice, warnOf } from './helpers.scopeadvice.js';
 
 const PLACE = `  --data DIRECTORY   the store (SMARTREGISTRY_DATA, default ./data)
   --config FILE      the configuration that says where the store is (SMARTREGISTRY_CONFIG)

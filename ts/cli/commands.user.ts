@@ -1,9 +1,10 @@
 import type { AuthManager } from '../core/classes.authmanager.js';
+import { scopeAdvice } from '../helpers.scopeadvice.js';
 import { loadConfig } from './helpers.cliconfig.js';
 import { formatTable, type ICommand, parseCommand, STORE_OPTIONS, type TEnvironment } from './helpers.commandline.js';
+import { warnOf } from './helpers.log.js';
 import { openForAdministration } from './helpers.opening.js';
 import { readPassword } from './helpers.password.js';
-import { scopeAdvice, warnOf } from './helpers.scopeadvice.js';
 
 const PLACE = `  --data DIRECTORY   the store (SMARTREGISTRY_DATA, default ./data)
   --config FILE      the configuration that says where the store is (SMARTREGISTRY_CONFIG)

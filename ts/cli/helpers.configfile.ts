@@ -7,14 +7,31 @@ import { CommandError, type TEnvironment } from './helpers.commandline.js';
 import { fileSchema, type TFileConfig } from './helpers.fileschema.js';
 import { substitute } from './helpers.substitution.js';
 
-const parseJson = (text: string, file: string): unknown => {
+/** Characters that V8 quotes on each side of the one it does not expect. */
+const QUOTED = 10;
+
+/** Where JSON.parse stopped; undefined if its message gives no position and what it quotes does not tell. */
+const stoppedAt = (message: string, text: string): number | undefined => {
+  const position = /position (\d+)/.exec(message)?.[1];
+  if (position !== undefined) return Number(position);
+  const [, token, cut, quote = '', rest] =
+    /^Unexpected token '([\s\S]+?)', (\.\.\.)?"([\s\S]*)"(\.\.\.)? is not valid JSON$/.exec(message) ?? [];
+  if (token === undefined || text.indexOf(quote) !== text.lastIndexOf(quote)) return undefined;
+  const found = cut ? text.indexOf(quote) + QUOTED : rest && quote.length - QUOTED;
+  return typeof found === 'number' && text.startsWith(token, found) ? found : undefined;
+};
+
+const parseJson = (content: string, file: string): unknown => {
+  // some editors write a byte order mark at the beginning
+  const text = content.replace(/^\ufeff/, '');
   try {
-    // some editors write a byte order mark at the beginning
-    return JSON.parse(text.replace(/^\ufeff/, '')) as unknown;
+    return JSON.parse(text) as unknown;
   } catch (error) {
     // the engine's own message may quote the text, which may contain a secret
-    const position = /position (\d+)/.exec((error as Error).message)?.[1];
-    const line = position === undefined ? '' : ` (line ${text.slice(0, Number(position)).split('\n').length})`;
+    const { message } = error as Error;
+    if (message.startsWith('Unexpected end')) throw new CommandError(`${file} is not valid JSON: it ends too early`);
+    const position = stoppedAt(message, text);
+    const line = position === undefined ? '' : ` (line ${text.slice(0, position).split('\n').length})`;
     throw new CommandError(`${file} is not valid JSON${line}`);
   }
 };

@@ -32,3 +32,8 @@ export const requestLogger =
       userAgent: report.userAgent,
     });
   };
+
+/** Prints advice beside the result of a command. */
+export const warnOf = (advice: readonly string[]): void => {
+  for (const line of advice) process.stderr.write(`smartregistry: warning: ${line}\n`);
+};

@@ -3,6 +3,7 @@ import type { IS3StorageConfig } from '../core/objectstore/s3/interfaces.s3confi
 import type { IDirectoryStorageConfig, IObjectStoreConfig } from '../interfaces.config.js';
 import { flag, isObject, maybe, nonEmptyText, placeOf, refuse, strict, text } from './helpers.building.js';
 import { objectStore } from './helpers.codeschema.js';
+import { nearestName } from './helpers.names.js';
 
 const s3 = v.pipe(
   strict<IS3StorageConfig>()({
@@ -37,14 +38,22 @@ const directory = strict<IDirectoryStorageConfig>()({ directory: nonEmptyText })
 const driver = strict<IObjectStoreConfig>()({ objectStore });
 
 const KINDS = { directory, objectStore: driver, bucketName: s3 };
+const FIELDS = Object.keys(KINDS) as (keyof typeof KINDS)[];
+
+/** The kind whose field is misspelt; a right field of S3, such as `directoryPath`, is no misspelling. */
+const misspeltKind = (value: Record<string, unknown>) => {
+  const unknown = Object.keys(value).filter((name) => !Object.hasOwn(s3.entries, name));
+  const near = new Set(unknown.map((name) => nearestName(name, FIELDS)));
+  return FIELDS.find((field) => near.has(field));
+};
 
 /** Each kind of storage has a field of its own, which determines the allowed other fields. */
 const kindOf = (value: unknown) => {
   if (!isObject(value)) {
     return refuse('must be an object: an S3 descriptor with bucketName, { directory } or { objectStore }');
   }
-  const kinds = Object.keys(KINDS).filter((field) => value[field] !== undefined) as (keyof typeof KINDS)[];
-  const [kind] = kinds;
+  const kinds = FIELDS.filter((field) => value[field] !== undefined);
+  const kind = kinds[0] ?? misspeltKind(value);
   if (kind === undefined) return refuse('needs bucketName (with an S3 endpoint), directory or objectStore');
   if (kinds.length > 1) return refuse(`has both ${kinds.join(' and ')}: choose one`);
   return KINDS[kind];

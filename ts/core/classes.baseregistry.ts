@@ -1,4 +1,5 @@
 import { isOperator, operatorToken } from './auth/helpers.operator.js';
+import { otherProtocolIn } from './auth/helpers.tokens.js';
 import type { TPresentedCredential } from './auth/interfaces.auth.js';
 import type { IChore } from './base/classes.housekeeper.js';
 import { RegistryError } from './classes.registryerror.js';
@@ -237,6 +238,14 @@ export abstract class BaseRegistry {
     return credential?.kind === 'basic' ? { from: call.address, ...credential } : credential;
   }
 
+  /** What to add if the secret itself says that it is of another protocol; nothing is looked up. */
+  private otherProtocol(credential: TPresentedCredential | null): string {
+    if (!credential) return '';
+    const secret = credential.kind === 'token' ? credential.token : credential.password || credential.username;
+    const other = otherProtocolIn(secret, this.protocol);
+    return other === undefined ? '' : `: this is a token for ${other}, not for ${this.protocol}`;
+  }
+
   private remember(call: RegistryCall, response: IResponse): void {
     const basis = call.basisOf(response);
     if (basis) this.services.answers.keep(answerNameOf(call), basis);
@@ -269,10 +278,12 @@ export abstract class BaseRegistry {
   private async authenticateCall(call: RegistryCall, access: TAccess): Promise<void> {
     // set by `runAsOperator` alone
     if (isOperator(call.token)) return;
-    const caller = await this.services.auth.verify(this.presented(call), this.protocol);
+    const presented = this.presented(call);
+    const caller = await this.services.auth.verify(presented, this.protocol);
     if (!caller) {
       call.isCredentialInvalid = true;
-      throw new RegistryError('unauthenticated', 'The credentials are not valid', { detail: neededFor(access, call) });
+      const text = `The credentials are not valid${this.otherProtocol(presented)}`;
+      throw new RegistryError('unauthenticated', text, { detail: neededFor(access, call) });
     }
     call.token = caller.token;
     call.audience = caller;

@@ -1,10 +1,11 @@
 import { inspect } from 'node:util';
 import t from 'tap';
-import { hashToken } from '../../../ts/core/auth/helpers.tokens.js';
+import { hashToken, newTokenSecret, otherProtocolIn } from '../../../ts/core/auth/helpers.tokens.js';
 import { type AuthManager, DefaultAuthProvider, RegistryError, type TRegistryProtocol } from '../../../ts/index.js';
 import { Clock, failure, startAuth } from '../../support/auth.js';
 import { cpuSince } from '../../support/cpu.js';
 import { MemoryObjectStore } from '../../support/memory-store.js';
+import { send, startRegistry } from '../../support/registry.js';
 
 const PUBLISH = ['*:*:*:read', '*:*:*:pull', '*:*:*:write', '*:*:*:push'];
 const users = [
@@ -617,4 +618,26 @@ t.test('a seal is good for its text, its purpose and the secret of the registry'
   t.not(here.auth.seal('login', 'b'), seal);
   t.not(here.auth.seal('mail', 'a'), seal);
   t.not(other.auth.seal('login', 'a'), seal);
+});
+
+t.test('a token of another protocol is refused, and the error says whose it is', async (t) => {
+  const registry = await startRegistry(t, {
+    auth: { jwtSecret: 'a-secret-of-the-tests', tokenStore: 'memory', users: [{ username: 'ann', password: 'x' }] },
+    cargo: { enabled: true },
+    pypi: { enabled: true },
+  });
+  const token = await registry.getAuthManager().createCargoToken('ann');
+  const refused = 'The credentials are not valid: this is a token for cargo, not for pypi';
+  const upload = async (authorization: string) =>
+    (await send(registry, 'POST', '/pypi/', { headers: { authorization } })).text;
+  const basic = (user: string, password: string) => `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+  for (const authorization of [`Bearer ${token}`, basic('__token__', token), basic(token, '')]) {
+    t.match(await upload(authorization), refused);
+  }
+  const revoked = await registry.getAuthManager().createPypiToken('ann');
+  await registry.getAuthManager().revokeToken(revoked);
+  for (const authorization of [`Bearer ${revoked}`, 'Bearer srt_cargo_short', basic('ann', 'wrong')]) {
+    t.match(await upload(authorization), /^The credentials are not valid\s*$/);
+  }
+  t.equal(otherProtocolIn(newTokenSecret('My Snippets'), 'My Snippets'), undefined, 'a protocol of the host');
 });

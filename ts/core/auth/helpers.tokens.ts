@@ -16,16 +16,26 @@ const randomBase62 = (): string => {
   return text;
 };
 
+/** A protocol's name as its secrets have it. */
+const nameInSecrets = (protocol: TRegistryProtocol): string => protocol.toLowerCase().replace(/[^a-z0-9]+/g, '-');
+
 /**
  * A new secret: a UUID for npm, for the others `srt_{protocol}_{43 characters}`, which secret scanners can recognise.
  */
 export const newTokenSecret = (protocol: TRegistryProtocol): string => {
   if (protocol === 'npm') return randomUUID();
-  return `srt_${protocol.toLowerCase().replace(/[^a-z0-9]+/g, '-')}_${randomBase62()}`;
+  return `srt_${nameInSecrets(protocol)}_${randomBase62()}`;
 };
 
 /** Whether the text has the form of a secret of `newTokenSecret`; if not, no look-up is needed. */
 export const looksLikeOpaqueToken = (text: string): boolean => UUID.test(text) || PREFIXED.test(text);
+
+/** The protocol that such a secret names, if it is another one; secrets of npm name none. */
+export const otherProtocolIn = (secret: string, protocol: TRegistryProtocol): string | undefined => {
+  if (!PREFIXED.test(secret)) return undefined;
+  const named = secret.slice('srt_'.length, secret.lastIndexOf('_'));
+  return named === nameInSecrets(protocol) ? undefined : named;
+};
 
 /** sha256, hex. The secrets have 122 random bits and more, so a plain hash cannot be searched. */
 export const hashToken = (secret: string): string => createHash('sha256').update(secret).digest('hex');

@@ -1,6 +1,6 @@
-import { globMatches, parseScopes } from '../core/auth/helpers.scopes.js';
-import { PROTOCOLS, type TBuiltInProtocol } from '../helpers.config.js';
-import type { TFileConfig } from './helpers.fileschema.js';
+import { globMatches, parseScopes } from './core/auth/helpers.scopes.js';
+import { PROTOCOLS, type TBuiltInProtocol } from './helpers.config.js';
+import type { IRegistryConfig } from './interfaces.config.js';
 
 /** What routes ask for, by protocol and type. */
 const RIGHTS: Readonly<Record<TBuiltInProtocol, Readonly<Record<string, readonly string[]>>>> = {
@@ -46,9 +46,18 @@ export const scopeAdvice = (scopes: readonly string[] = []): string[] =>
     return [`The scope "${text}" grants nothing: ${instead}`];
   });
 
-export const configAdvice = ({ auth }: Pick<TFileConfig, 'auth'>): string[] =>
-  scopeAdvice([...(auth?.anonymousScopes ?? []), ...(auth?.users ?? []).flatMap(({ scopes }) => scopes ?? [])]);
+type TScoped = { auth?: Pick<IRegistryConfig['auth'], 'anonymousScopes' | 'users'> | undefined } & Pick<
+  IRegistryConfig,
+  'authProvider' | 'registries'
+>;
 
-export const warnOf = (advice: readonly string[]): void => {
-  for (const line of advice) process.stderr.write(`smartregistry: warning: ${line}\n`);
+/** The same for a configuration. Protocols of a host's own and its own `authProvider` have rules of their own. */
+export const configAdvice = ({ auth, authProvider, registries = [] }: TScoped): string[] => {
+  if (authProvider) return [];
+  const scopes = [...(auth?.anonymousScopes ?? []), ...(auth?.users ?? []).flatMap(({ scopes = [] }) => scopes)];
+  return scopeAdvice(
+    scopes.filter((text) =>
+      parseScopes([text]).every(({ protocol }) => !registries.some((own) => globMatches(protocol, own.protocol))),
+    ),
+  );
 };
