@@ -93,11 +93,11 @@ const measure = async (world: IWorld): Promise<void> => {
   await meter.step('PUT of a build', times, (at) => putFile(SNAPSHOT, '.jar', 100_001 + at));
   await meter.step('GET of a file', times, (at) => get(pathFor(`2.1.${at}`, '.jar')));
   const folder = folderOf(gav(`${ARTIFACT}:0`));
-  await meter.step('metadata, changed', times, async (at) => {
+  await meter.step('PUT and metadata', times, async (at) => {
     await putFile(`2.3.${at}`, '.pom');
     await get(`${folder}/maven-metadata.xml`);
   });
-  await meter.step('snapshot, changed', times, async (at) => {
+  await meter.step('PUT and snapshot', times, async (at) => {
     await putFile(SNAPSHOT, '.jar', 200_001 + at);
     await get(`${folder}/${SNAPSHOT}/maven-metadata.xml`);
   });

@@ -4,7 +4,7 @@ import { newestTime, timeIn } from '../helpers.files.js';
 import type { IMavenDocument, IMavenEntry, IMavenPlugin, IMavenVersion } from '../interfaces.maven.js';
 import { ALGORITHMS, type TDigests } from './wire.checksums.js';
 import { isSnapshot } from './wire.coordinates.js';
-import { compareBuilds, type IFileName, parseFileName } from './wire.snapshots.js';
+import { compareBuilds, fileNameParser, type IFileName } from './wire.snapshots.js';
 import { compareOrdered, type IOrderedVersion } from './wire.versions.js';
 import { childOf, childrenOf, escapeXml, parseXml, textOf } from './wire.xml.js';
 
@@ -112,8 +112,9 @@ interface IBuild {
 /** The newest file for each extension and classifier. Builds with a time in their names come before those without. */
 const newestOf = (document: IMavenDocument, version: string, { files }: IMavenVersion): IBuild[] => {
   const newest = new Map<string, IBuild>();
+  const parse = fileNameParser(document, version);
   for (const [file, record] of Object.entries(files)) {
-    const name = parseFileName(document, version, file);
+    const name = parse(file);
     if (!name) continue;
     const key = `${name.classifier}\n${name.extension}`;
     const known = newest.get(key);
