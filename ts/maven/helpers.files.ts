@@ -5,7 +5,7 @@ import type { IFilePath } from './wire/wire.coordinates.js';
 
 /**
  * A stored file in the document of its artifact is one short text, because a document may have tens of thousands of
- * files and is written with each of them. As an object, with digests in hex and the whole key, it took 2.5 times as much.
+ * files and is written with each of them. As an object, with digests in hex and the whole key, it took twice as much.
  *
  *     {ms, base 36} {bytes} {base64 of md5, sha1, sha256, sha512 and the id of the write}{key without the layout key}
  *
