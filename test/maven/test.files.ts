@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
+import { fileOf } from '../../ts/maven/helpers.document.js';
+import { recordOf } from '../../ts/maven/helpers.files.js';
+import type { IMavenDocument } from '../../ts/maven/interfaces.maven.js';
 import { MavenActor, mavenWorld } from '../support/maven/actors.js';
 import { ALGORITHMS, gav, hex, jarOf, pathOf, pomOf } from '../support/maven/artifacts.js';
 
@@ -198,12 +201,11 @@ t.test('Last-Modified is the time of publication', async (t) => {
   await writer.putPom(lib);
   const path = pathOf(lib, '.pom');
   const key = 'maven/metadata/org.acme/lib/metadata.json';
-  await registry
-    .getStorage()
-    .update<{ versions: Record<string, { files: Record<string, object> }> }>(key, (document) => {
-      const file = { ...document!.versions['1.0']!.files['lib-1.0.pom'], time: '2020-02-03T04:05:06.789Z' };
-      return { ...document!, versions: { '1.0': { ...document!.versions['1.0'], files: { 'lib-1.0.pom': file } } } };
-    });
+  await registry.getStorage().update<IMavenDocument>(key, (document) => {
+    const of = { ...lib, file: 'lib-1.0.pom' };
+    const record = recordOf(of, { ...fileOf(document, of)!, time: '2020-02-03T04:05:06.789Z' });
+    return { ...document!, versions: { '1.0': { ...document!.versions['1.0']!, files: { [of.file]: record } } } };
+  });
   const date = 'Mon, 03 Feb 2020 04:05:06 GMT';
   for (const each of [path, `${path}.sha1`]) {
     for (const method of ['GET', 'HEAD']) {

@@ -1,7 +1,5 @@
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
-import { droppedKeys } from '../core/storage/commit/helpers.dropped.js';
-import { remove, type TSelection, wasRemovedBy } from './helpers.document.js';
-import { namedKeys } from './helpers.orphans.js';
+import { droppedKeys, remove, type TSelection, wasRemovedBy } from './helpers.document.js';
 import type { IMavenDocument } from './interfaces.maven.js';
 import type { IMavenParts } from './interfaces.parts.js';
 import { documentKeyOf } from './keys.maven.js';
@@ -32,7 +30,7 @@ export const removeFiles = async (place: IChangePlace, selection: TSelection): P
       apply: (current, _placed, stamp) => remove(current, name, selection, stamp),
       applied: wasRemovedBy,
     },
-    drop: droppedKeys(namedKeys),
+    drop: droppedKeys,
     catalog,
   });
 };

@@ -4,11 +4,12 @@ import { RegistryError } from '../core/classes.registryerror.js';
 import type { IPlacedArtifact } from '../core/storage/commit/interfaces.plans.js';
 import { timeOfChange } from '../core/storage/helpers.changetime.js';
 import type { IWriteStamp } from '../core/storage/interfaces.storage.js';
-import type { IMavenDocument, IMavenFile, IMavenPlugin, IMavenVersion } from './interfaces.maven.js';
+import { fileIn, keyIn, recordOf } from './helpers.files.js';
+import type { IMavenDocument, IMavenFile, IMavenPlugin, IMavenVersion, TFileRecord } from './interfaces.maven.js';
 import { ALGORITHMS, type ISidecar, type TDigests, wrongDigest } from './wire/wire.checksums.js';
 import { type IArtifactName, type IFilePath, isSnapshot, nameOf } from './wire/wire.coordinates.js';
 import type { IPom } from './wire/wire.pom.js';
-import { compareVersions } from './wire/wire.versions.js';
+import { compareVersions, type IOrderedVersion, parseVersion } from './wire/wire.versions.js';
 
 /**
  * Changes of a stored document, as pure functions: arguments are frozen and stay unchanged, results are new. No member
@@ -23,26 +24,78 @@ const KEPT_REMOVALS = 32;
 const own = <T>(record: Readonly<Record<string, T>> | undefined, key: string): T | undefined =>
   record && Object.hasOwn(record, key) ? record[key] : undefined;
 
-const hasFiles = ({ files }: IMavenVersion): boolean => Object.keys(files).length > 0;
+/**
+ * Versions by their records, parsed; null for one that has no file. The next form of a document shares all records but
+ * one, so after an upload only that one is looked at.
+ */
+const known = new WeakMap<IMavenVersion, IOrderedVersion | null>();
+
+const listed = (version: string, record: IMavenVersion): IOrderedVersion | null => {
+  const found = known.get(record);
+  if (found !== undefined) return found;
+  const hasFiles = Object.keys(record.files).length > 0;
+  const order = hasFiles ? { version, parsed: parseVersion(version) } : null;
+  known.set(record, order);
+  return order;
+};
 
 /** The versions that have files, in the order of their first ones. */
-export const versionsOf = ({ versions }: IMavenDocument): string[] =>
-  Object.keys(versions).filter((version) => hasFiles(versions[version] as IMavenVersion));
+export const versionsOf = ({ versions }: IMavenDocument): IOrderedVersion[] =>
+  Object.entries(versions).flatMap(([version, record]) => listed(version, record) ?? []);
 
 /** A version that has files. */
 export const versionOf = (document: IMavenDocument | null | undefined, version: string): IMavenVersion | null => {
   const found = own(document?.versions, version);
-  return found && hasFiles(found) ? found : null;
+  return found && listed(version, found) ? found : null;
 };
 
 /** A stored file; null if there is none. */
 export const fileOf = (
   document: IMavenDocument | null | undefined,
   { version, file }: Pick<IFilePath, 'version' | 'file'>,
-): IMavenFile | null => own(own(document?.versions, version)?.files, file) ?? null;
+): IMavenFile | null => {
+  const record = own(own(document?.versions, version)?.files, file);
+  return document && record !== undefined ? fileIn({ ...document, version, file }, record) : null;
+};
 
 /** Whether no version has a file: then the artifact is not in the registry. */
-export const isEmpty = (document: IMavenDocument): boolean => versionsOf(document).length === 0;
+export const isEmpty = ({ versions }: IMavenDocument): boolean =>
+  !Object.entries(versions).some(([version, record]) => listed(version, record));
+
+/** The keys of all files that the document of an artifact names. */
+export const namedKeys = ({ group, artifact, versions }: IMavenDocument): string[] =>
+  Object.entries(versions).flatMap(([version, { files }]) =>
+    Object.entries(files).map(([file, record]) => keyIn({ group, artifact, version, file }, record)),
+  );
+
+/** The key of the file that an upload has replaced, or none. Each upload asks, so nothing else is looked at. */
+export const replacedKeys = (
+  before: IMavenDocument | null,
+  after: IMavenDocument | null,
+  path: IFilePath,
+): string[] => {
+  const [replaced, left] = [fileOf(before, path), fileOf(after, path)];
+  return replaced && replaced.key !== left?.key ? [replaced.key] : [];
+};
+
+/** The keys that the document named before a removal and no longer names. */
+export const droppedKeys = (before: IMavenDocument | null, after: IMavenDocument | null): string[] => {
+  const keys: string[] = [];
+  if (!before) return keys;
+  const { group, artifact, versions } = before;
+  for (const [version, { files }] of Object.entries(versions)) {
+    const left = own(after?.versions, version)?.files;
+    if (files === left) continue;
+    for (const file of Object.keys(files)) {
+      const [record, next] = [files[file] as TFileRecord, own(left, file)];
+      if (record === next) continue;
+      // a key names its version and file, so no other file has it
+      const keyOf = (one: TFileRecord): string => keyIn({ group, artifact, version, file }, one);
+      if (next === undefined || keyOf(next) !== keyOf(record)) keys.push(keyOf(record));
+    }
+  }
+  return keys;
+};
 
 /** What a change of an artifact that is not there begins with. */
 const documentOf = (current: IMavenDocument | null, { group, artifact }: IArtifactName, stamp: IWriteStamp) =>
@@ -97,8 +150,7 @@ const assertFree = (document: IMavenDocument, { path, allowRepublish }: IUpload)
   if (isUsed) throw taken(path, 'was deleted and cannot be published again: use another version');
 };
 
-/** The file as it is recorded. */
-export const recordOf = ({ key, size, digests }: IPlacedArtifact, { id, time }: IWriteStamp): IMavenFile => {
+const storedFile = ({ key, size, digests }: IPlacedArtifact, { id, time }: IWriteStamp): IMavenFile => {
   const { md5, sha1, sha256, sha512 } = digests as TDigests;
   return { key, size, md5, sha1, sha256, sha512, time, writeId: id };
 };
@@ -134,15 +186,11 @@ export const addFile = (current: IMavenDocument | null, upload: IUpload, stamp: 
   if (current && fileOf(current, path)?.sha256 === placed.digests.sha256) return current;
   const document = documentOf(current, path, stamp);
   assertFree(document, upload);
-  const {
-    expected = {},
-    deleted = {},
-    ...before
-  } = own(document.versions, version) ?? { created: stamp.time, files: {} };
+  const { expected = {}, deleted = {}, files: before = {} } = own(document.versions, version) ?? {};
   const wrong = wrongDigest(placed.digests as TDigests, own(expected, file) ?? {});
   if (wrong) throw mismatch(file, wrong, 'that was uploaded before the file');
-  const created = hasFiles(before) ? before.created : stamp.time;
-  const files = { ...before.files, [file]: recordOf(placed, stamp) };
+  const created = versionOf(document, version)?.created ?? stamp.time;
+  const files = { ...before, [file]: recordOf(path, storedFile(placed, stamp)) };
   const next = withMaybe({ created, files }, 'expected', without(expected, [file]));
   const about = pom && aboutOf(document, path, pom);
   return {

@@ -11,12 +11,15 @@ export interface IMavenFile extends Readonly<Record<TAlgorithm, string>> {
   writeId: string;
 }
 
+/** A file as its document has it (helpers.files.ts). Some documents from before 0.6.0 was released have the object. */
+export type TFileRecord = string | IMavenFile;
+
 /** A version: a folder of the repository. */
 export interface IMavenVersion {
   /** ISO time of its first file */
   created: string;
   /** by name; names come from outside, so they are read with `Object.hasOwn` */
-  files: Readonly<Record<string, IMavenFile>>;
+  files: Readonly<Record<string, TFileRecord>>;
   /** digests that were uploaded before their files, by the names of these */
   expected?: Readonly<Record<string, TExpectedDigests>>;
   /** files that were deleted and cannot be published again, with the ISO time */

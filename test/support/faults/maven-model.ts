@@ -1,3 +1,5 @@
+import { namedKeys } from '../../../ts/maven/helpers.document.js';
+import type { IMavenDocument } from '../../../ts/maven/interfaces.maven.js';
 import { ABSENT } from './history.js';
 import type { IProtocolModel } from './interfaces.js';
 import { ARTIFACT, FOLDER, fileThing, GROUP_FOLDER, PREFIX, sha1 } from './maven-operations.js';
@@ -25,6 +27,10 @@ const download = async (by: Replica, path: string): Promise<string> => {
   const sum = await by.get(`${FOLDER}/${path}.sha1`);
   return sum.text === sha1(bytes) ? sum.text : `broken: its sum is ${sum.status} ${sum.text.slice(0, 100)}`;
 };
+
+/** A tombstone has no versions. */
+const namedIn = (text: string): string[] =>
+  namedKeys({ versions: {}, ...(JSON.parse(text) as Partial<IMavenDocument>) } as IMavenDocument);
 
 const pathOf = (thing: string): string => thing.slice(fileThing('').length);
 
@@ -60,5 +66,5 @@ export const mavenModel: IProtocolModel = {
     return [`the prefix is ${seen}, allowed: ${world.history.allowed(PREFIX).join(' or ')}`];
   },
 
-  leftovers: (_world, store) => unnamedKeys(store, 'maven', (key) => key.startsWith('maven/metadata/')),
+  leftovers: (_world, store) => unnamedKeys(store, 'maven', (key) => key.startsWith('maven/metadata/'), namedIn),
 };

@@ -61,14 +61,19 @@ const download = async (by: Replica, about: IProtocolDescription, version: strin
   return status === 200 ? sha256(bytes) : `broken: listed, but its artifact is ${status}`;
 };
 
+const keysIn = (protocol: string, text: string): string[] =>
+  [...text.matchAll(new RegExp(`"(${protocol}/[^"]+)"`, 'g'))].map(([, key]) => key as string);
+
 /**
  * Keys of a protocol that no document names.
  * @param isDocument which keys are documents, which may stay as tombstones, or made once for good
+ * @param namedIn the keys that a document or tombstone with this text names; default: all that stand in it in full
  */
 export const unnamedKeys = async (
   store: IObjectStore,
   protocol: string,
   isDocument: (key: string) => boolean,
+  namedIn = (text: string): string[] => keysIn(protocol, text),
 ): Promise<string[]> => {
   const keys = (await allKeys(store)).filter((key) => key.startsWith(`${protocol}/`));
   const named = new Set<string>();
@@ -77,7 +82,7 @@ export const unnamedKeys = async (
     if (!found || found === 'notModified') continue;
     // a tombstone of a document need not be JSON
     const text = (await streamToBuffer(found.body)).toString();
-    for (const [, each] of text.matchAll(new RegExp(`"(${protocol}/[^"]+)"`, 'g'))) named.add(each as string);
+    for (const each of namedIn(text)) named.add(each);
   }
   return keys.filter(
     (key) =>

@@ -3,11 +3,9 @@ import type { StagedObject } from '../../core/classes.registrystorage.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { respond } from '../../core/pipeline/helpers.http.js';
-import { droppedKeys } from '../../core/storage/commit/helpers.dropped.js';
 import type { IPlacedArtifact } from '../../core/storage/commit/interfaces.plans.js';
-import { addFile, assertAnnounced, expectDigest, fileOf } from '../helpers.document.js';
+import { addFile, assertAnnounced, expectDigest, fileOf, replacedKeys } from '../helpers.document.js';
 import { mayBePlugin, watchJar } from '../helpers.jars.js';
-import { namedKeys } from '../helpers.orphans.js';
 import type { IMavenDocument, IMavenPlugin } from '../interfaces.maven.js';
 import type { IMavenParts } from '../interfaces.parts.js';
 import { documentKeyOf, fileKey } from '../keys.maven.js';
@@ -95,8 +93,9 @@ const publish = async (call: RegistryCall, { catalog, config }: IMavenParts, pat
       apply: (current, [placed], stamp) =>
         addFile(current, { path, placed: placed as IPlacedArtifact, pom, plugin, allowRepublish }, stamp),
       applied: (current, { id }) => fileOf(current, path)?.writeId === id,
+      names: (current, key) => fileOf(current, path)?.key === key,
     },
-    drop: droppedKeys(namedKeys),
+    drop: (before, after) => replacedKeys(before, after, path),
     catalog,
   });
 };

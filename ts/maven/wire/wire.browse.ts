@@ -1,8 +1,9 @@
-import { digestsOf, versionsOf } from '../helpers.document.js';
+import { digestsOf, versionOf, versionsOf } from '../helpers.document.js';
+import { fileIn } from '../helpers.files.js';
 import type { IMavenDocument, IMavenEntry, IMavenFile } from '../interfaces.maven.js';
 import { pathOf } from './wire.coordinates.js';
 import { entryOf } from './wire.metadata.js';
-import { sortVersions } from './wire.versions.js';
+import { compareOrdered } from './wire.versions.js';
 
 /** The JSON of `/-/artifacts` and `/-/search`: this registry's own, because Maven has no listing. */
 
@@ -28,9 +29,10 @@ const renderVersion = (document: IMavenDocument, version: string, publicUrl: str
   return {
     version,
     published: created,
-    files: Object.entries(files).map(([file, stored]) =>
-      renderFile(stored, file, publicUrl + pathOf({ group, artifact, version, file })),
-    ),
+    files: Object.entries(files).map(([file, record]) => {
+      const path = { group, artifact, version, file };
+      return renderFile(fileIn(path, record), file, publicUrl + pathOf(path));
+    }),
   };
 };
 
@@ -38,13 +40,14 @@ const renderVersion = (document: IMavenDocument, version: string, publicUrl: str
 export const renderArtifact = (document: IMavenDocument, publicUrl: string): object | null => {
   const entry = entryOf(document);
   if (!entry) return null;
-  const versions = sortVersions(versionsOf(document)).map((version) => renderVersion(document, version, publicUrl));
+  const sorted = versionsOf(document).sort(compareOrdered);
+  const versions = sorted.map(({ version }) => renderVersion(document, version, publicUrl));
   return { ...renderEntry(entry), versions };
 };
 
 /** One version with its files; null if it has none. */
 export const renderOneVersion = (document: IMavenDocument, version: string, publicUrl: string): object | null => {
-  if (!versionsOf(document).includes(version)) return null;
+  if (!versionOf(document, version)) return null;
   const { group, artifact } = document;
   return { groupId: group, artifactId: artifact, ...renderVersion(document, version, publicUrl) };
 };

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { versionOf, versionsOf } from '../helpers.document.js';
+import { newestTime, timeIn } from '../helpers.files.js';
 import type { IMavenDocument, IMavenEntry, IMavenPlugin, IMavenVersion } from '../interfaces.maven.js';
 import { ALGORITHMS, type TDigests } from './wire.checksums.js';
 import { isSnapshot } from './wire.coordinates.js';
-import { compareBuilds, type IFileName, parseFileName } from './wire.snapshots.js';
-import { sortVersions } from './wire.versions.js';
+import { compareBuilds, fileNameParser, type IFileName } from './wire.snapshots.js';
+import { compareOrdered, type IOrderedVersion } from './wire.versions.js';
 import { childOf, childrenOf, escapeXml, parseXml, textOf } from './wire.xml.js';
 
 /**
@@ -35,13 +36,22 @@ const documentOf = (children: TLines, attributes = ''): string =>
 /** An ISO time as metadata write it: `20261128101112`. */
 const stamp = (iso: string): string => iso.replace(/\D/g, '').slice(0, 14);
 
-/** The highest version, and the highest that is no SNAPSHOT. */
-export const highestOf = (sorted: readonly string[]): { latest: string; release?: string } => {
-  const release = sorted.findLast((version) => !isSnapshot(version));
-  return { latest: sorted[sorted.length - 1] as string, ...(release !== undefined && { release }) };
+type TSome<T> = readonly [T, ...T[]];
+
+const isSome = <T>(items: readonly T[]): items is TSome<T> => items.length > 0;
+
+/** The highest version, and the highest that is no SNAPSHOT. Not by sorting, because each upload asks. */
+const highestOf = (versions: TSome<IOrderedVersion>): { latest: string; release?: string } => {
+  let [latest] = versions;
+  let release: IOrderedVersion | undefined;
+  for (const each of versions) {
+    if (compareOrdered(each, latest) > 0) latest = each;
+    if (!isSnapshot(each.version) && (!release || compareOrdered(each, release) > 0)) release = each;
+  }
+  return { latest: latest.version, ...(release && { release: release.version }) };
 };
 
-const artifactLines = (document: IMavenDocument, sorted: readonly string[]): TLines => {
+const artifactLines = (document: IMavenDocument, sorted: TSome<IOrderedVersion>): TLines => {
   const { group, artifact, modified } = document;
   const { latest, release } = highestOf(sorted);
   return [
@@ -52,7 +62,7 @@ const artifactLines = (document: IMavenDocument, sorted: readonly string[]): TLi
       ...(release === undefined ? [] : [element('release', release)]),
       ...nested(
         'versions',
-        sorted.map((version) => element('version', version)),
+        sorted.map(({ version }) => element('version', version)),
       ),
       element('lastUpdated', stamp(modified)),
     ]),
@@ -87,8 +97,8 @@ export const renderFolder = (
   group: string,
   plugins: readonly IListedPlugin[],
 ): string | null => {
-  const sorted = document ? sortVersions(versionsOf(document)) : [];
-  const lines = document && sorted.length > 0 ? artifactLines(document, sorted) : [element('groupId', group)];
+  const sorted = document ? versionsOf(document).sort(compareOrdered) : [];
+  const lines = document && isSome(sorted) ? artifactLines(document, sorted) : [element('groupId', group)];
   if (sorted.length === 0 && plugins.length === 0) return null;
   return documentOf([...lines, ...pluginLines(plugins)]);
 };
@@ -102,12 +112,14 @@ interface IBuild {
 /** The newest file for each extension and classifier. Builds with a time in their names come before those without. */
 const newestOf = (document: IMavenDocument, version: string, { files }: IMavenVersion): IBuild[] => {
   const newest = new Map<string, IBuild>();
-  for (const [file, { time }] of Object.entries(files)) {
-    const name = parseFileName(document, version, file);
+  const parse = fileNameParser(document, version);
+  for (const [file, record] of Object.entries(files)) {
+    const name = parse(file);
     if (!name) continue;
     const key = `${name.classifier}\n${name.extension}`;
     const known = newest.get(key);
-    if (!known || compareBuilds(known.name, name) <= 0) newest.set(key, { name, updated: name.timestamp ?? time });
+    if (!known || compareBuilds(known.name, name) <= 0)
+      newest.set(key, { name, updated: name.timestamp ?? timeIn(record) });
   }
   return [...newest.values()];
 };
@@ -127,7 +139,6 @@ export const renderSnapshot = (document: IMavenDocument, version: string): strin
   const builds = newestOf(document, version, found);
   const [newest] = builds.map(({ name }) => name).sort((a, b) => compareBuilds(b, a));
   const { timestamp, buildNumber } = newest ?? {};
-  const updated = Object.values(found.files).map(({ time }) => time);
   const snapshot =
     timestamp === undefined || buildNumber === undefined
       ? []
@@ -138,7 +149,7 @@ export const renderSnapshot = (document: IMavenDocument, version: string): strin
     element('version', version),
     ...nested('versioning', [
       ...snapshot,
-      element('lastUpdated', stamp(updated.sort()[updated.length - 1] as string)),
+      element('lastUpdated', stamp(newestTime(Object.values(found.files)))),
       ...nested('snapshotVersions', builds.flatMap(buildLines)),
     ]),
   ];
@@ -183,15 +194,15 @@ export const isPrefix = (prefix: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._-]
 
 /** The entry of an artifact in listings; null if it has no files. */
 export const entryOf = (document: IMavenDocument): IMavenEntry | null => {
-  const sorted = sortVersions(versionsOf(document));
-  if (sorted.length === 0) return null;
+  const versions = versionsOf(document);
+  if (!isSome(versions)) return null;
   const { group, artifact, modified, about, plugin } = document;
   const { version: _version, ...facts } = about ?? { version: '' };
   return {
     group,
     artifact,
-    ...highestOf(sorted),
-    versions: sorted.length,
+    ...highestOf(versions),
+    versions: versions.length,
     modified,
     ...facts,
     ...(plugin && { plugin }),

@@ -33,8 +33,17 @@ const endingOf = (rest: string): Pick<IFileName, 'classifier' | 'extension'> | n
 const BUILD = /^(\d{8}\.\d{6})-(\d{1,9})(?=[.-])/;
 
 /** The parts of a file's name; null for a file that does not begin with its artifact and version. */
-export const parseFileName = ({ artifact }: IArtifactName, version: string, file: string): IFileName | null => {
-  for (const name of baseNames(artifact)) {
+export const parseFileName = ({ artifact }: IArtifactName, version: string, file: string): IFileName | null =>
+  parseNamed(baseNames(artifact), version, file);
+
+/** Like `parseFileName`, for the many files of a version. */
+export const fileNameParser = ({ artifact }: IArtifactName, version: string): ((file: string) => IFileName | null) => {
+  const names = baseNames(artifact);
+  return (file) => parseNamed(names, version, file);
+};
+
+const parseNamed = (names: readonly string[], version: string, file: string): IFileName | null => {
+  for (const name of names) {
     if (!file.startsWith(`${name}-`)) continue;
     const rest = file.slice(name.length + 1);
     if (rest.startsWith(version)) {

@@ -114,9 +114,19 @@ export const compareParsed = (a: TParsedVersion, b: TParsedVersion): number => {
 
 export const compareVersions = (a: string, b: string): number => compareParsed(parseVersion(a), parseVersion(b));
 
+/** A version with what its order depends on. */
+export interface IOrderedVersion {
+  version: string;
+  parsed: TParsedVersion;
+}
+
 /** In ascending order; equal versions in the order of their characters, so that all replicas have the same order. */
+export const compareOrdered = (a: IOrderedVersion, b: IOrderedVersion): number =>
+  compareParsed(a.parsed, b.parsed) || compareText(a.version, b.version);
+
+/** In the order of `compareOrdered`. */
 export const sortVersions = (versions: readonly string[]): string[] =>
   versions
     .map((version) => ({ version, parsed: parseVersion(version) }))
-    .sort((a, b) => compareParsed(a.parsed, b.parsed) || compareText(a.version, b.version))
+    .sort(compareOrdered)
     .map(({ version }) => version);

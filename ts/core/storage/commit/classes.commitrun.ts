@@ -238,9 +238,11 @@ export class CommitRun<T> {
     }
   }
 
-  /** Whether the document names a key that is to be deleted, in whatever form its codec writes it. */
+  /** Whether the document names a key that is to be deleted. By default in whatever form its codec writes it. */
   private isNamed(document: T | null, key: string): boolean {
-    return document !== null && textNames(encode(this.codec.serialize(document)), key);
+    if (document === null) return false;
+    const { names } = this.plan.document;
+    return names ? names(document, key) : textNames(encode(this.codec.serialize(document)), key);
   }
 
   /**

@@ -66,6 +66,11 @@ export interface ICommitPlan<T> {
      * was lost and others have written so often since that the object's metadata do not show it.
      */
     applied?(current: T, stamp: IWriteStamp): boolean;
+    /**
+     * Whether `current` names the artifact of this plan at this key. Default: its text is searched for the key. Needed
+     * if the document does not have its keys in full.
+     */
+    names?(current: T, key: string): boolean;
   };
   /**
    * Keys that the new document no longer names. They are recorded as spent in the same write and deleted afterwards. If
