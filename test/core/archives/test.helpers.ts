@@ -30,7 +30,7 @@ t.test('the segments of a name', async (t) => {
 });
 
 t.test('names that unpackers read in different ways', async (t) => {
-  for (const name of ['a', 'a:b', '1:/x', 'ab:/x', ' ~', 'ü']) t.doesNotThrow(() => assertPlainName('x', name), name);
+  for (const name of ['a', 'ab:c', '1:/x', 'ab:/x', ' ~', 'ü']) t.doesNotThrow(() => assertPlainName('x', name), name);
   for (const name of ['C:', 'c:/x', 'z:x', 'a\u0000', '\u001f', 'a\u007f', 'a\tb']) {
     t.throws(() => assertPlainName('x', name), ofKind('invalid'), JSON.stringify(name));
   }
@@ -165,8 +165,8 @@ t.test('the other numbers of a tar header', async (t) => {
       t.throws(() => assertNumbers('x', header(at, text)), ofKind('invalid'), `${at} ${text}`);
     }
   }
-  t.throws(() => assertNumbers('x', header(343, 'x')), ofKind('invalid'), 'the last byte counts');
-  t.throws(() => assertNumbers('x', header(147, 'x')), ofKind('invalid'));
+  t.throws(() => assertNumbers('x', header(337, '0000000x')), ofKind('invalid'), 'the last byte counts');
+  t.throws(() => assertNumbers('x', header(136, '00000000000x')), ofKind('invalid'));
 });
 
 t.test('the records of a pax header', async (t) => {

@@ -57,7 +57,7 @@ t.test('the name of a user, and its segment of a key', async (t) => {
     null,
     undefined,
   ]) {
-    t.equal(toUserName(name), null, String(name));
+    t.equal(toUserName(name), null, encodeURI(String(name)));
     t.throws(() => requireUserName(name), { kind: 'invalid', message: /1 to 200 bytes/ } as never);
   }
   t.equal(requireUserName('ann'), 'ann');

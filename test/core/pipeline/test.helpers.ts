@@ -76,7 +76,6 @@ t.test('the address of a caller', async (t) => {
 
 t.test('headers of a request, and what they say', async (t) => {
   t.equal(headerOf({ 'x-a': '1', 'X-A': '2' }, 'X-A'), '1', 'the usual spelling first');
-  t.equal(headerOf({ 'x-a': undefined, 'X-A': '2' }, 'x-a'), '2');
   t.equal(headerOf({ 'x-ab': '1' }, 'x-a'), undefined);
   t.equal(headerOf({ 'X-A': [] }, 'x-a'), '');
   t.equal(headerOf(Object.create({ 'x-a': '1' }), 'x-a'), undefined, 'no inherited ones');
@@ -105,7 +104,7 @@ t.test('headers of a request, and what they say', async (t) => {
     ['text/html;q=0.2, */*;q=0.3', 'application/json'],
     ['text', null],
   ];
-  for (const [accept, chosen] of choices) t.equal(negotiate(accept, offers), chosen, accept);
+  for (const [accept, chosen] of choices) t.equal(negotiate(accept, offers), chosen, `${accept}`);
   t.equal(negotiate(undefined, []), null);
   t.same(parseAuthorization('Bearer '), { kind: 'token', token: '' });
   t.same(parseAuthorization('  token  '), { kind: 'token', token: 'token' });
