@@ -174,8 +174,9 @@ export const startSmallRedis = async (): Promise<Omit<ITokenServer, 'stored'>> =
     const answer = (words: string[]): TReply => {
       const [command = '', ...others] = words;
       const name = command.toUpperCase();
-      if (name === 'AUTH') {
-        isKnown = others.at(-1) === decodeURIComponent(password);
+      // a client of the newer protocol sends its password with HELLO
+      if (name === 'AUTH' || name === 'HELLO') {
+        isKnown = others.includes(decodeURIComponent(password));
         return isKnown ? 'OK' : new Error('WRONGPASS invalid username-password pair or user is disabled.');
       }
       if (!isKnown) return new Error('NOAUTH Authentication required.');
