@@ -1,17 +1,20 @@
 import { EventEmitter } from 'node:events';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { PassThrough } from 'node:stream';
 import t from 'tap';
 import { hasBody, IncomingBody } from '../../ts/http/classes.incomingbody.js';
+import { RequestReports } from '../../ts/http/classes.requestreports.js';
 import { giveBuffer, takeBuffer } from '../../ts/http/helpers.buffers.js';
 import { answerClientError, refusalText } from '../../ts/http/helpers.clienterror.js';
 import { declaredLength, failureAnswer, hostAnswer, isBodyless } from '../../ts/http/helpers.failures.js';
 import { baseUrlOf } from '../../ts/http/helpers.origin.js';
 import { cutTarget, parseQuery, splitTarget } from '../../ts/http/helpers.requesttarget.js';
+import { checkTls } from '../../ts/http/helpers.tls.js';
 import { dropRest, leavesLargeRest } from '../../ts/http/helpers.unreadbody.js';
-import { withHealth } from '../../ts/http/index.js';
+import { createNodeServer, withHealth } from '../../ts/http/index.js';
+import type { INodeServerOptions, IResponseReport } from '../../ts/http/interfaces.http.js';
 import { RegistryError, respond, streamToBuffer } from '../../ts/index.js';
-import { handler } from '../support/http/host.js';
+import { handler, selfSigned } from '../support/http/host.js';
 
 t.test('the answers of the host itself', async (t) => {
   const answer = hostAnswer(418, { a: 'ü' }, { Vary: 'Accept' });
@@ -242,4 +245,133 @@ t.test('health beside a registry, which keeps what it knows', async (t) => {
   t.same(healthy.locate?.('/-/health'), { prefix: '', path: '/-/health' });
   t.equal(healthy.locate?.('/p/a'), located);
   t.equal(healthy.locate?.('/x'), undefined);
+});
+
+t.test('the limits of a server that is told none, and of one that is', async (t) => {
+  const limitsOf = (options: INodeServerOptions) => {
+    const { server, settings } = createNodeServer(
+      handler(() => respond(200, '')),
+      options,
+    ) as unknown as { server: Server & { connectionsCheckingInterval?: number }; settings: Record<string, unknown> };
+    const { headersTimeout, requestTimeout, keepAliveTimeout, maxHeadersCount } = server;
+    return { headersTimeout, requestTimeout, keepAliveTimeout, maxHeadersCount, ...settings };
+  };
+  const usual = {
+    headersTimeout: 30_000,
+    requestTimeout: 0,
+    keepAliveTimeout: 65_000,
+    maxHeadersCount: 201,
+    host: '127.0.0.1',
+    port: 5000,
+    maxHeaderSize: 32_768,
+    maxHeaderCount: 200,
+    headersTimeoutMs: 30_000,
+    keepAliveTimeoutMs: 65_000,
+    idleTimeoutMs: 60_000,
+    shutdownTimeoutMs: 30_000,
+  };
+  t.same(limitsOf({}), usual);
+  t.match(limitsOf({ port: undefined, host: undefined }), usual, 'undefined is not a wish');
+  t.match(limitsOf({ port: 0, maxHeaderCount: 5, headersTimeoutMs: 7, keepAliveTimeoutMs: 9 }), {
+    port: 0,
+    maxHeadersCount: 6,
+    headersTimeout: 7,
+    keepAliveTimeout: 9,
+  });
+});
+
+t.test('the report of a request: its id, its path, and what is trusted', async (t) => {
+  const reported = (request: object, trustProxy = false) => {
+    const reports: IResponseReport[] = [];
+    const response = Object.assign(new EventEmitter(), {
+      headersSent: true,
+      statusCode: 201,
+      writableFinished: true,
+      setHeader: (name: string, value: string) => void sent.push([name, value]),
+    });
+    const sent: [string, string][] = [];
+    const socket = { bytesWritten: 100, remoteAddress: '::ffff:10.0.0.1' };
+    const one = {
+      socket,
+      headers: {},
+      method: 'PUT',
+      url: '/a?token=secret',
+      ...request,
+    } as unknown as IncomingMessage;
+    const follower = new RequestReports((report) => void reports.push(report), trustProxy, undefined);
+    follower.follow(one, response as unknown as ServerResponse);
+    const trace = follower.traceOf(one);
+    Object.assign(trace as object, { userId: 'ann', protocol: 'npm' });
+    socket.bytesWritten = 350;
+    response.emit('close');
+    response.emit('close');
+    t.equal(reports.length, 1);
+    t.same(sent, [['X-Request-Id', reports[0]?.id]]);
+    return reports[0] as IResponseReport;
+  };
+  t.match(reported({}), {
+    id: /^[0-9a-f-]{36}$/,
+    method: 'PUT',
+    path: '/a',
+    status: 201,
+    bytes: 250,
+    aborted: false,
+    ip: '10.0.0.1',
+    userAgent: undefined,
+    userId: 'ann',
+    protocol: 'npm',
+  });
+  const headers = { 'x-request-id': 'Proxy.7:a+/=-_', 'x-forwarded-for': '1.1.1.1', 'user-agent': 'npm' };
+  t.match(reported({ headers }, true), { id: 'Proxy.7:a+/=-_', ip: '1.1.1.1', userAgent: 'npm' });
+  t.match(reported({ headers }), { id: /^[0-9a-f-]{36}$/, ip: '10.0.0.1' });
+  const idOf = (id: string | string[]) => reported({ headers: { 'x-request-id': id } }, true).id;
+  t.equal(idOf('x'.repeat(128)), 'x'.repeat(128));
+  for (const id of ['x'.repeat(129), '', 'a b', 'a\n', 'ü', ['a', 'b']]) t.match(idOf(id), /^[0-9a-f-]{36}$/);
+  const paths: [url: string | undefined, path: string][] = [
+    ['http://ann:pw@host/a?b', '/a'],
+    ['HTTP://host', '/'],
+    ['*', '*'],
+    ['//host/a', '//host/a'],
+    [undefined, '/'],
+  ];
+  for (const [url, path] of paths) t.equal(reported({ url }).path, path, `${url}`);
+  t.equal(reported({ method: undefined }).method, 'GET');
+});
+
+t.test('a callback that fails after the answer is logged, and ends nothing', async (t) => {
+  const logged: unknown[] = [];
+  const logger = {
+    info() {},
+    warn() {},
+    error: (message: string, fields?: object) => void logged.push([message, fields]),
+  };
+  const callbacks = [
+    () => {
+      throw new Error('at once');
+    },
+    async () => {
+      throw new Error('later');
+    },
+  ];
+  for (const onResponse of callbacks) {
+    const response = Object.assign(new EventEmitter(), { setHeader: () => undefined });
+    const request = { socket: {}, headers: {} } as unknown as IncomingMessage;
+    new RequestReports(onResponse, false, logger).follow(request, response as unknown as ServerResponse);
+    response.emit('close');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  t.match(logged, [
+    ['onResponse failed after the request was answered', { id: /^[0-9a-f-]{36}$/, error: 'Error: at once' }],
+    ['onResponse failed after the request was answered', { error: 'Error: later' }],
+  ]);
+});
+
+t.test('a certificate and a key that belong together', async (t) => {
+  const [one, other] = [selfSigned(), selfSigned()];
+  if (!one || !other) return t.pass('not run', { skip: 'there is no openssl to make a certificate' });
+  t.doesNotThrow(() => checkTls(one));
+  t.throws(() => checkTls({ ...one, cert: 'x' }), /^the certificate cannot be read: /);
+  t.throws(() => checkTls({ ...one, key: '' }), /^the key cannot be read: /);
+  t.throws(() => checkTls({ cert: one.cert, key: other.key }), /^the key does not belong to the certificate$/);
+  t.throws(() => checkTls({ cert: `${one.cert}\n-----BEGIN CERTIFICATE-----\nx`, key: one.key }));
 });
