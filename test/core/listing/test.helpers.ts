@@ -31,6 +31,8 @@ import {
   newGatheredName,
   parseEntryKey,
 } from '../../../ts/core/listing/keys.listing.js';
+import { LogFolder } from '../../../ts/core/listing/log/classes.logfolder.js';
+import { type ILogParts, type LogState, LostSegmentError } from '../../../ts/core/listing/log/classes.logstate.js';
 import {
   BASE_SEGMENT,
   DAMAGED_HEAD,
@@ -49,6 +51,7 @@ import { lastSerialIn, placesIn, recordOf, serializeRecords } from '../../../ts/
 import { parseSearchPage, wholeNumber } from '../../../ts/core/listing/search/helpers.pages.js';
 import { joinScores, ranked } from '../../../ts/core/listing/search/helpers.ranking.js';
 import { prefixEnd, similarWords, wordPosition, wordsOf } from '../../../ts/core/listing/search/helpers.words.js';
+import { OutcomeUnknownError } from '../../../ts/core/storage/documents/helpers.conditionalwrite.js';
 import { RegistryError } from '../../../ts/index.js';
 import { ofKind } from '../../support/expect.js';
 
@@ -429,6 +432,66 @@ t.test('sixteen adjacent segments of one size are merged', async (t) => {
     ids([...of(20, 4_194_304), ...of(16, 5)]),
     of(16, 5).map(({ id }) => id),
   );
+});
+
+t.test('segments of a log that are joined, or not because another replica was faster', async (t) => {
+  const sixteen = Array.from({ length: 16 }, (_, at) => logSegment(`${at}`));
+  /** Folds a log of which the stored head is another one than this process knows. */
+  const fold = async (known: ILogHead, stored: ILogHead | null, failure?: Error, lost?: string) => {
+    const dropped: string[] = [];
+    const written: [text: string, records: number][] = [];
+    let made: ILogHead | undefined;
+    const parts = {
+      storage: {
+        update: async (key: string, change: (current: ILogHead | null) => ILogHead | undefined) => {
+          t.equal(key, 'head');
+          made = change(stored);
+          if (failure) throw failure;
+          return { value: made ?? stored };
+        },
+      },
+      segments: {
+        read: async ({ id }: ILogSegment) => (id === lost ? null : Buffer.from(`${id};`)),
+        write: async (bytes: Buffer, records: number) => {
+          written.push([`${bytes}`, records]);
+          return logSegment('new', 300_000, records);
+        },
+        drop: async (segments: readonly ILogSegment[]) => void dropped.push(...segments.map(({ id }) => id)),
+      },
+    } as unknown as ILogParts;
+    const folder = new LogFolder(parts, { headKey: 'head' } as LogState);
+    const outcome = await folder.fold(known).then(
+      () => 'done',
+      (error: Error) => error,
+    );
+    return { outcome, dropped, written, made, isDue: folder.isDue(known) };
+  };
+  const idsOf = (head: ILogHead | undefined) => head?.segments.map(({ id }) => id);
+  const all = sixteen.map(({ id }) => id);
+  const known = headOf({ segments: sixteen });
+  const joined = await fold(known, headOf({ segments: [...sixteen, logSegment('later')] }));
+  t.match(joined, { outcome: 'done', isDue: true, dropped: all, written: [[all.map((id) => `${id};`).join(''), 32]] });
+  t.same(idsOf(joined.made), ['new', 'later']);
+  for (const stored of [headOf({ segments: sixteen.slice(1) }), headOf({}), DAMAGED_HEAD, null]) {
+    const late = await fold(known, stored);
+    t.match(late, { outcome: 'done', made: undefined });
+    t.same(late.dropped, ['new'], 'only its own: others may be named');
+  }
+  t.match(await fold(known, known, new Error('refused')), { outcome: { message: 'refused' }, dropped: ['new'] });
+  const unknown = await fold(known, known, new OutcomeUnknownError('perhaps'));
+  t.ok(unknown.outcome instanceof OutcomeUnknownError);
+  t.same(unknown.dropped, [], 'the head may name the new one, or the old ones');
+  const missed = await fold(known, known, undefined, '3');
+  t.ok(missed.outcome instanceof LostSegmentError);
+  t.match(missed, { outcome: { id: '3' }, written: [], dropped: [] });
+
+  const tail = (bytes: number) => ['x'.repeat(bytes - 1)];
+  t.match(await fold(headOf({ tail: tail(16_383) }), known), { isDue: false, written: [], dropped: [] });
+  const full = headOf({ tail: tail(16_384) });
+  const sealed = await fold(full, headOf({ tail: [...full.tail, 'more'] }));
+  t.match(sealed, { outcome: 'done', isDue: true, written: [[`${full.tail[0]}\n`, 1]], dropped: [] });
+  t.same([idsOf(sealed.made), sealed.made?.tail], [['new'], ['more']]);
+  t.same((await fold(full, headOf({ segments: sixteen }))).dropped, ['new'], 'another one has sealed it');
 });
 
 t.test('the records of a log', async (t) => {
