@@ -305,7 +305,11 @@ t.test('a body is as long as it says, and no longer than it may be', async (t) =
   const wrong = { status: 400, message: /not as long as its Content-Length says/ };
   const tooLong = { status: 413, message: /larger than the 10 bytes/ };
   const noNumber = { status: 400, message: /not a number of bytes/ };
-  const cases: [sent: number, contentLength: string | undefined, refusal: object | undefined][] = [
+  const cases: [
+    sent: number,
+    contentLength: string | undefined,
+    refusal: { status: number; message: RegExp } | undefined,
+  ][] = [
     [10, undefined, undefined],
     [11, undefined, tooLong],
     [10, '10', undefined],

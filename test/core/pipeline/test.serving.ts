@@ -94,6 +94,16 @@ t.test('a rendering: its headers, and what changes them', async (t) => {
   t.equal((await ranged('bytes=0-1', { 'if-range': CHANGED })).status, 206);
   t.equal((await ranged('bytes=0-1', { 'if-range': 'Wed, 31 Dec 2025 23:00:11 GMT' })).status, 200);
   t.equal((await ranged('bytes=0-1', { 'if-range': 'nonsense' })).status, 200);
+  const { ETag: whole = '' } = (await ranged('bytes=0-1')).headers;
+  for (const [ifRange, status] of [
+    [whole, 206],
+    [` ${whole} `, 206],
+    [`W/${whole}`, 200],
+    [whole.replace(/"$/, '-gzip"'), 200],
+    [`${whole}, "other"`, 200],
+  ] as const) {
+    t.equal((await ranged('bytes=0-1', { 'if-range': ifRange })).status, status, ifRange);
+  }
   await t.rejects(ranged('bytes=2000-'), { kind: 'rangeInvalid' } as never);
 });
 
