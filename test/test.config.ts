@@ -369,3 +369,158 @@ t.test('every name that the documentation of the interface has is accepted', asy
   t.same(problems({ ...config, logger: false, storage: { ...config.storage, port: '443', useSsl: 'true' } }), []);
   t.same(problems({ upstreamProvider: {} }), ['config.upstreamProvider has no method resolveUpstreamConfig()']);
 });
+
+t.test('each field has its type', async (t) => {
+  const auth = (more: object) => ({ auth: { jwtSecret: 's', tokenStore: 'memory', ...more } });
+  const s3 = (more: object) => ({ storage: { bucketName: 'b', endpoint: 'e', ...more } });
+  const TEXT = 'must be text';
+  const FLAG = 'must be true or false';
+  const NAME = 'must be a non-empty string';
+  const URL_WANTED = 'must be an absolute http or https URL';
+  const PATH = 'must be a path that begins with "/"';
+  const table: [field: string, message: string, change: Record<string, unknown>][] = [
+    ...['region', 'directoryPath', 'sessionToken', 'serverSideEncryption', 'accessKey'].map(
+      (name): [string, string, Record<string, unknown>] => [
+        `storage.${name}`,
+        TEXT,
+        s3({ accessKey: 'a', accessSecret: 'b', [name]: 5 }),
+      ],
+    ),
+    ...['createBucket', 'allowUnconditionalWrites'].map((name): [string, string, Record<string, unknown>] => [
+      `storage.${name}`,
+      FLAG,
+      s3({ [name]: 'yes' }),
+    ]),
+    ['storage.type', 'must be s3 or smartstorage', s3({ type: 'gcs' })],
+    ['storage.port', 'must be a number', s3({ port: '80a' })],
+    ['storage.useSsl', FLAG, s3({ useSsl: 'yes' })],
+    ['storage.checksums', 'must be WHEN_SUPPORTED or WHEN_REQUIRED', s3({ checksums: 'x' })],
+    ['storage.bucketName', NAME, { storage: { bucketName: '', endpoint: 'e' } }],
+    [
+      'storage',
+      'must be an object: an S3 descriptor with bucketName, { directory } or { objectStore }',
+      { storage: 'x' },
+    ],
+    ['storage', 'needs bucketName (with an S3 endpoint), directory or objectStore', { storage: { endpoint: 'e' } }],
+    ['storage', 'has both directory and bucketName: choose one', { storage: { bucketName: 'b', directory: 'd' } }],
+    ...['mavenTokens', 'cargoTokens', 'composerTokens', 'pypiTokens', 'rubygemsTokens', 'npmTokens', 'ociTokens'].map(
+      (name): [string, string, Record<string, unknown>] => [
+        `auth.${name}.enabled`,
+        FLAG,
+        auth({ [name]: { enabled: 1 } }),
+      ],
+    ),
+    ['auth.npmTokens.defaultReadOnly', FLAG, auth({ npmTokens: { enabled: true, defaultReadOnly: 1 } })],
+    ['auth.ociTokens.realm', TEXT, auth({ ociTokens: { enabled: true, realm: 1 } })],
+    ['auth.ociTokens.issuer', TEXT, auth({ ociTokens: { enabled: true, issuer: 1 } })],
+    ['auth.users', 'must be a list', auth({ users: {} })],
+    ['auth.users[0].username', NAME, auth({ users: [{ username: '', password: 'x' }] })],
+    ['auth.tokenStore', 'must be one of memory, redis, database, bucket', { auth: { jwtSecret: 's', tokenStore: 1 } }],
+    ['npm.allowRepublish', FLAG, { npm: { enabled: true, allowRepublish: 'x' } }],
+    ['npm.features', 'must be an object', { npm: { enabled: true, features: 5 } }],
+    ['npm.features.strictNames', FLAG, { npm: { enabled: true, features: { strictNames: 5 } } }],
+    ['oci.features.delete', FLAG, { oci: { enabled: true, features: { delete: 5 } } }],
+    ['oci.features.sparseIndexes', FLAG, { oci: { enabled: true, features: { sparseIndexes: 5 } } }],
+    ['oci.immutableTags[0]', TEXT, { oci: { enabled: true, immutableTags: [5] } }],
+    [
+      'composer.filterLists',
+      'must be a list of names such as "malware"',
+      { composer: { enabled: true, filterLists: 5 } },
+    ],
+    ['composer.filterLists[0]', NAME, { composer: { enabled: true, filterLists: [''] } }],
+    ['composer.warning', NAME, { composer: { enabled: true, warning: '' } }],
+    ['composer.info', NAME, { composer: { enabled: true, info: 5 } }],
+    ['trustProxy', FLAG, { trustProxy: 1 }],
+    ['limits', 'must be an object', { limits: 5 }],
+    ['cors', 'must be an object with origins', { cors: 5 }],
+    ['registries', 'must be a list', { registries: {} }],
+    ['registries[0].protocol', NAME, { registries: [{ protocol: '', basePath: '/p', create() {} }] }],
+    ['registries[0].create', 'must be a function', { registries: [{ protocol: 'p', basePath: '/p', create: 5 }] }],
+    ['registries[0].enabled', FLAG, { registries: [{ protocol: 'p', basePath: '/p', create() {}, enabled: 5 }] }],
+    ['storageHooks', 'must be an object with hooks such as beforePut', { storageHooks: [] }],
+    ...['npm', '/a b', '/a?b', '/a#b', ''].map((basePath): [string, string, Record<string, unknown>] => [
+      'npm.basePath',
+      PATH,
+      { npm: { enabled: true, basePath } },
+    ]),
+    ...['/a/./b', '/%2e%2E', '/a"'].map((basePath): [string, string, Record<string, unknown>] => [
+      'npm.basePath',
+      'must be a path that clients send as it is: no "..", no "//"',
+      { npm: { enabled: true, basePath } },
+    ]),
+    ...['ftp://a', 'https:///a', 'https:// a', 'https:a', '//a', 5].map(
+      (registryUrl): [string, string, Record<string, unknown>] => [
+        'npm.registryUrl',
+        URL_WANTED,
+        { npm: { enabled: true, registryUrl } },
+      ],
+    ),
+    ...['https://a/?', 'https://a/#', 'https://a/#b', 'https://ann@a', 'https://:pw@a'].map(
+      (registryUrl): [string, string, Record<string, unknown>] => [
+        'npm.registryUrl',
+        'must be a URL without a query, "#" and credentials',
+        { npm: { enabled: true, registryUrl } },
+      ],
+    ),
+    ...['other', 'http://', 'sparse+ftp://a', 'selfish', 'xhttps://a', 'https://a b'].map(
+      (defaultIndex): [string, string, Record<string, unknown>] => [
+        'cargo.defaultIndex',
+        'must be "self" or the URL of an index',
+        { cargo: { enabled: true, defaultIndex } },
+      ],
+    ),
+    ...['x.example.org', 'https://x/', 'https://X', 'https://x:443', 'https://*', 'null', '', 'ftp//'].map(
+      (origin): [string, string, Record<string, unknown>] => [
+        'cors.origins[0]',
+        'must be an origin such as "https://packages.example.org", or "*"',
+        { cors: { origins: [origin] } },
+      ],
+    ),
+  ];
+  for (const [field, message, change] of table) t.equal(problems(change)[0], `config.${field} ${message}`, field);
+  t.same(problems(s3({ accessSecret: 's' })), [
+    'config.storage.accessKey is missing: give it with accessSecret, or neither for the credential chain',
+  ]);
+  t.same(problems(s3({ accessKey: 'k', accessSecret: '' })), [
+    'config.storage.accessSecret is missing: give it with accessKey, or neither for the credential chain',
+  ]);
+  const accepted: Record<string, unknown>[] = [
+    s3({ port: '', useSsl: '0', type: 'smartstorage', checksums: 'WHEN_SUPPORTED' }),
+    s3({ useSsl: '1', port: 9000 }),
+    s3({ useSsl: 'false', accessKey: '', accessSecret: '' }),
+    { npm: { enabled: true, basePath: '/' } },
+    { npm: { enabled: true, basePath: '/a/' } },
+    { npm: { enabled: true, registryUrl: 'http://a' } },
+    { cargo: { enabled: true, defaultIndex: 'sparse+https://a/' } },
+    { cargo: { enabled: true, defaultIndex: 'http://a' } },
+    { cors: { origins: ['http://127.0.0.1:8080'] } },
+    { limits: { hookTimeoutMs: Number.POSITIVE_INFINITY } },
+    { oci: { enabled: true, uploadExpiryMs: 0.5, immutableTags: [''] } },
+    { registries: [{ protocol: 'p', basePath: '/p', create() {}, features: { any: true } }] },
+    {
+      storageHooks: Object.fromEntries(
+        ['beforePut', 'afterPut', 'beforeDelete', 'afterDelete', 'beforeGet', 'afterGet', 'afterAbort'].map((name) => [
+          name,
+          () => undefined,
+        ]),
+      ),
+    },
+  ];
+  for (const change of accepted) t.same(problems(change), [], JSON.stringify(change));
+});
+
+t.test('a store of the embedder needs its methods, and what it may have besides are methods too', async (t) => {
+  const names = ['head', 'get', 'put', 'compose', 'delete', 'list'];
+  const whole = Object.fromEntries(names.map((name) => [name, () => undefined]));
+  const store = (objectStore: object) => problems({ storage: { objectStore } });
+  t.same(store({ ...whole, init() {}, destroy() {}, other: 5 }), []);
+  for (const name of names) {
+    const { [name]: _, ...rest } = whole;
+    t.match(store(rest), [new RegExp(`^config\\.storage\\.objectStore has no method ${name}\\(\\)`)], name);
+  }
+  for (const name of [...names, 'init', 'destroy']) {
+    t.same(store({ ...whole, [name]: 5 }), [`config.storage.objectStore has a ${name} that is not a function`]);
+  }
+  t.throws(() => checkConfig(null as unknown as IRegistryConfig), TypeError);
+  t.throws(() => checkConfig([] as unknown as IRegistryConfig), TypeError);
+});

@@ -5,6 +5,8 @@ import { flag, isObject, maybe, nonEmptyText, placeOf, refuse, strict, text } fr
 import { objectStore } from './helpers.codeschema.js';
 import { nearestName } from './helpers.names.js';
 
+const PORT = 'must be a number';
+
 const s3 = v.pipe(
   strict<IS3StorageConfig>()({
     endpoint: nonEmptyText,
@@ -12,7 +14,7 @@ const s3 = v.pipe(
     accessKey: maybe(text),
     accessSecret: maybe(text),
     // the descriptor allows text, because hosts pass on environment variables
-    port: maybe(v.union([v.number(), v.pipe(v.string(), v.regex(/^\d*$/))], 'must be a number')),
+    port: maybe(v.union([v.number(), v.pipe(v.string(), v.regex(/^\d*$/, PORT))], PORT)),
     useSsl: maybe(v.union([v.boolean(), v.picklist(['true', 'false', '1', '0'])], 'must be true or false')),
     region: maybe(text),
     directoryPath: maybe(text),

@@ -414,3 +414,12 @@ t.test('what is believed for a while', async (t) => {
   await late;
   t.equal(cache.peek('k'), undefined, 'age counts from the question');
 });
+
+t.test('an e-mail address has at most 254 characters', async (t) => {
+  const { auth } = await startAuth();
+  const create = (username: string, length: number) =>
+    auth.users.create({ username, password: 'correct horse' }, { email: 'x'.repeat(length) });
+  t.equal((await create('ann', 254)).email?.length, 254);
+  await t.rejects(create('bob', 255), { kind: 'invalid', message: /at most 254 characters/ });
+  t.equal(await auth.users.get('bob'), null);
+});

@@ -183,3 +183,47 @@ t.test('with a custom provider an error says where owners are managed', async (t
     });
   }
 });
+
+t.test('an owner may get other rights than reading and writing', async (t) => {
+  const { auth, clock } = await startAuth({ config: { anonymousScopes: [] } });
+  const options = { protocol: 'cargo', type: 'crate', actions: ['yank'], now: () => clock.ms } as const;
+  const owners = new PackageOwners(auth, options);
+  await addUser(auth, 'ann', ['cargo:crate:foo:read', 'cargo:crate:foo:write']);
+  const change = async (scopes: string[]) =>
+    owners.authorizeChange(await callerOf(auth, 'ann', { scopes }), 'foo').then(
+      () => 'allowed',
+      ({ kind }) => kind,
+    );
+  t.equal(await change(['cargo:*:*:*']), 'forbidden', 'it lacks a right of owners');
+  await owners.add('foo', ['ann']);
+  const all = ['cargo:crate:foo:read', 'cargo:crate:foo:write', 'cargo:crate:foo:yank'];
+  t.same((await auth.users.get('ann'))?.scopes, all);
+  t.equal(await change(['cargo:*:*:*']), 'allowed');
+  t.equal(await change(['cargo:crate:foo:yank']), 'forbidden', 'it must write, too');
+  t.equal(await change(['cargo:crate:foo:write']), 'forbidden');
+  t.same(await owners.list('foo'), [{ userId: 'ann', id: 1234263565 }], 'the number is that of every release');
+  await owners.remove('foo', ['ann']);
+  t.same((await auth.users.get('ann'))?.scopes, all.slice(0, 2), 'only what it gives');
+  t.same(await names(owners, 'foo'), ['ann']);
+});
+
+t.test('a change that fails half-way is seen as far as it came', async (t) => {
+  const { auth, clock } = await startAuth();
+  await addUser(auth, 'ann', []);
+  await addUser(auth, 'bob', []);
+  let changes = 0;
+  const users = {
+    get: (name: string) => auth.users.get(name),
+    list: () => auth.users.list(),
+    requireChangeable: (name: string) => auth.users.requireChangeable(name),
+    changeScopes: async (...given: Parameters<typeof auth.users.changeScopes>) => {
+      if (++changes > 1) throw new Error('The store failed');
+      return auth.users.changeScopes(...given);
+    },
+  };
+  const broken = { users, authorize: async () => true, allowsAll: async () => true };
+  const owners = new PackageOwners(broken, { protocol: 'cargo', type: 'crate', now: () => clock.ms });
+  t.same(await names(owners, 'foo'), []);
+  await t.rejects(owners.add('foo', ['ann', 'bob']), /The store failed/);
+  t.same(await names(owners, 'foo'), ['ann']);
+});

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { jsonCodec } from '../../../ts/core/base/helpers.codec.js';
+import { deepFreeze, encode, freezeFor, type ICodec, jsonCodec } from '../../../ts/core/base/helpers.codec.js';
+import { ofKind } from '../../support/expect.js';
 
 const written = (value: unknown): string => jsonCodec.serialize(value) as string;
 const many = (member: (n: number) => unknown, count = 300): Record<string, unknown> =>
@@ -72,4 +73,86 @@ t.test('a member that is not frozen is looked at each time', async (t) => {
 
 t.test('bytes that are not UTF-8 are refused, not read as other letters', async (t) => {
   t.throws(() => jsonCodec.parse(Buffer.from([0x22, 0xff, 0x22])), TypeError);
+});
+
+t.test('the revision is the last member of an object, and no part of its value', async (t) => {
+  const stamp = { revision: 7, id: 'x' };
+  const table: [value: unknown, text: string][] = [
+    [{}, '{"$revision":7}'],
+    [{ a: 1 }, '{"a":1,"$revision":7}'],
+    [[1], '[1]'],
+    ['{', '"{"'],
+    [5, '5'],
+    [null, 'null'],
+  ];
+  for (const [value, text] of table) {
+    t.equal(jsonCodec.serialize(value, stamp), text);
+    t.same(jsonCodec.parse(Buffer.from(text)), value);
+  }
+  t.throws(() => jsonCodec.serialize({ $revision: 1 }, stamp), ofKind('internal'));
+  t.equal(jsonCodec.serialize({ $revision: 1 }), '{"$revision":1}', 'without a stamp nothing is added');
+  t.equal(jsonCodec.contentType, 'application/json');
+  t.same(encode('ü'), Buffer.from('ü'));
+  const bytes = new Uint8Array(3);
+  t.equal(encode(bytes), bytes);
+});
+
+t.test('a value is frozen, and it is known whether its text would be parsed to the same', async (t) => {
+  class Own {
+    public a = 1;
+  }
+  const exact = [
+    {},
+    { a: [1, 'x', true, null, { b: {} }] },
+    [],
+    'x',
+    5,
+    true,
+    false,
+    null,
+    -1.5,
+    Object.freeze({ a: undefined }),
+  ];
+  const sparse: unknown[] = [];
+  sparse[2] = 1;
+  const others = [
+    undefined,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    -0,
+    1n,
+    Symbol('x'),
+    () => 1,
+    { a: undefined },
+    { a: { b: Number.NaN } },
+    [undefined],
+    sparse,
+    new Own(),
+    { a: new Date(0) },
+    Object.create(null),
+    { [Symbol('x')]: 1 },
+    { a: new Uint8Array(2) },
+    Object.assign([1], { more: 2 }),
+    new (class extends Array {})(),
+  ];
+  for (const value of exact) t.equal(freezeFor(jsonCodec, value), true, JSON.stringify(value));
+  for (const [at, value] of others.entries()) t.equal(freezeFor(jsonCodec, value), false, `other ${at}`);
+  const value = { a: { b: [{ c: 1 }] }, bytes: new Uint8Array(1) };
+  freezeFor(jsonCodec, value);
+  for (const part of [value, value.a, value.a.b, value.a.b[0]]) t.ok(Object.isFrozen(part));
+  const deep = { a: { b: [{ c: 1 }] }, bytes: new Uint8Array(1), map: new Map([[1, {}]]) };
+  t.equal(deepFreeze(deep), deep);
+  for (const part of [deep, deep.a, deep.a.b, deep.a.b[0], deep.map]) t.ok(Object.isFrozen(part));
+  t.notOk(Object.isFrozen(deep.map.get(1)), 'what is in a Map stays');
+  t.equal(deepFreeze('x'), 'x');
+  const inner = { changing: 1 };
+  deepFreeze(Object.freeze({ inner }));
+  t.notOk(Object.isFrozen(inner), 'a frozen part is taken to be frozen throughout');
+  const plain = { parse: () => ({}), serialize: () => '', contentType: 'a/b' } as unknown as ICodec<object>;
+  const own = { a: {} };
+  t.equal(freezeFor(plain, own), false);
+  t.ok(Object.isFrozen(own.a));
+  const open = { a: 1 };
+  t.equal(freezeFor({ ...plain, immutableValues: true }, open), true);
+  t.notOk(Object.isFrozen(open));
 });

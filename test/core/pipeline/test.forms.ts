@@ -170,6 +170,67 @@ t.test('limits on number, size and order', async (t) => {
   t.same(fields.names(), ['a'], 'fields that nobody asked for are dropped');
 });
 
+t.test('limits that hold if a protocol sets none', async (t) => {
+  const field = (name: string, value = 'v'): IPart => ({ name, value });
+  const file = (name: string, value = 'x'): IPart => ({ name, filename: name, value });
+  const urlencoded = (count: number) => {
+    const contentType = 'application/x-www-form-urlencoded';
+    const text = Array.from({ length: count }, (_, at) => `f${at}`).join('&');
+    return new RequestBody(text, { ...OPTIONS, contentType });
+  };
+  t.equal((await readForm(urlencoded(5000))).fields.names().length, 5000);
+  await t.rejects(readForm(urlencoded(5001)), { message: /5000 fields/ } as never);
+  const files = (count: number) => bodyOf(Array.from({ length: count }, (_, at) => file(`f${at}`)));
+  t.equal((await readForm(files(16))).files.length, 16);
+  await t.rejects(readForm(files(17)), { status: 400, message: /16 files/ } as never);
+  const open = (parts: IPart[], more: object) => {
+    const { bytes, contentType } = multipart(parts);
+    return new RequestBody(bytes, { ...OPTIONS, contentType, ...more });
+  };
+  for (const [what, parts, more, isAllowed] of [
+    ['names and values', [field('ab', 'cde')], { defaultLimit: 5 }, true],
+    ['one byte more', [field('ab', 'cdef')], { defaultLimit: 5 }, false],
+    ['a file', [file('a', 'x'.repeat(9))], { fileLimit: 9 }, true],
+    ['one byte more', [file('a', 'x'.repeat(10))], { fileLimit: 9 }, false],
+  ] as const) {
+    const read = readForm(open([...parts], more));
+    if (isAllowed) await t.resolves(read, what);
+    else await t.rejects(read, what);
+  }
+  const named = (length: number) => {
+    const contentType = 'application/x-www-form-urlencoded';
+    return readForm(new RequestBody(`${'n'.repeat(length)}=x`, { ...OPTIONS, contentType }));
+  };
+  t.equal((await named(1024)).fields.names()[0]?.length, 1024);
+  await t.rejects(named(1025), { status: 400, message: /overlong name/ } as never);
+  const long = { status: 400, message: `The form has a file ("${'n'.repeat(100)}…"), and none is expected here` };
+  await t.rejects(open([file('n'.repeat(101))], {}).form(), long as never);
+  const type = { typeIfNone: 'application/x-www-form-urlencoded' } as const;
+  const untyped = new RequestBody('a=1', OPTIONS);
+  t.equal((await readForm(untyped, type)).fields.get('a'), '1', 'a protocol may know the type of its forms');
+  const typed = new RequestBody('a=1', { ...OPTIONS, contentType: 'application/json' });
+  await t.rejects(readForm(typed, type), { status: 415 } as never);
+  const nested = (depth: number) => JSON.parse(`${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`) as object;
+  const parsed = (body: object) => readForm(new RequestBody(body, OPTIONS));
+  t.same((await parsed(nested(8))).fields.names(), [`a${'[a]'.repeat(7)}`]);
+  await t.rejects(parsed(nested(9)), ofKind('invalid'));
+});
+
+t.test('a parsed form without the name or the type of a file', async (t) => {
+  const file = { fieldname: 'content', buffer: Buffer.from('bytes') };
+  const request = { httpVersion: '1.1', readableDidRead: true, [Symbol.asyncIterator]() {}, body: {}, file };
+  t.match((await readForm(new RequestBody(request, OPTIONS))).files, [
+    { field: 'content', filename: undefined, contentType: 'application/octet-stream', text: 'bytes' },
+  ]);
+  const data = new FormData();
+  data.append('content', new Blob(['bytes']));
+  t.match((await readForm(new RequestBody(data, OPTIONS))).files, [{ contentType: 'application/octet-stream' }]);
+  for (const lacking of [{ httpVersion: undefined }, { readableDidRead: false }, { body: undefined }]) {
+    const other = { ...request, ...lacking };
+    t.equal(new RequestBody(other, OPTIONS).parsed, undefined, 'no request whose body a parser has read');
+  }
+});
+
 t.test('a file that grows past its limit is refused while it comes in', async (t) => {
   let sent = 0;
   const { head, contentType } = multipart([]);

@@ -300,3 +300,77 @@ t.test('of a body that comes byte by byte the bytes are kept, and not the chunks
   framed.dispose();
   t.ok(Math.max(...alive) < 100, `${alive} chunks were alive at the end`);
 });
+
+t.test('a body is as long as it says, and no longer than it may be', async (t) => {
+  const wrong = { status: 400, message: /not as long as its Content-Length says/ };
+  const tooLong = { status: 413, message: /larger than the 10 bytes/ };
+  const noNumber = { status: 400, message: /not a number of bytes/ };
+  const cases: [
+    sent: number,
+    contentLength: string | undefined,
+    refusal: { status: number; message: RegExp } | undefined,
+  ][] = [
+    [10, undefined, undefined],
+    [11, undefined, tooLong],
+    [10, '10', undefined],
+    [9, '10', wrong],
+    [10, '9', wrong],
+    [0, '1', wrong],
+    [0, '0', undefined],
+    [1, '0', wrong],
+    [0, '', undefined],
+    [10, '11', tooLong],
+    [10, '-1', noNumber],
+    [10, '1.5', noNumber],
+    [10, 'ten', noNumber],
+    [10, '1e99', noNumber],
+  ];
+  for (const [sent, contentLength, refusal] of cases) {
+    const pieces = async function* (): AsyncGenerator<Uint8Array> {
+      for (let at = 0; at < sent; at++) yield Buffer.from('x');
+    };
+    for (const body of [pieces(), Buffer.alloc(sent, 'x'), 'x'.repeat(sent)]) {
+      const read = async () => new RequestBody(body, { ...OPTIONS, contentLength }).bytes({ limit: 10 });
+      const name = `${sent} of ${contentLength}`;
+      if (refusal) await t.rejects(read(), refusal, name);
+      else t.equal((await read()).byteLength, sent, name);
+    }
+  }
+  const of = (size: number) => new RequestBody(Buffer.alloc(size, 'x'), { ...OPTIONS, defaultLimit: 10 });
+  t.equal((await of(10).text()).length, 10);
+  for (const read of [() => of(11).text(), () => of(11).bytes(), () => of(11).json()]) await t.rejects(read(), tooLong);
+  await t.rejects(of(10).json(), { status: 400, message: /not valid JSON/ });
+  for (const contentEncoding of ['gzip', 'X-GZIP', ' gzip ']) {
+    const packed = (size: number) => new RequestBody(gzipSync('x'.repeat(size)), { ...OPTIONS, contentEncoding });
+    t.equal((await packed(10).bytes({ limit: 10 })).byteLength, 10, contentEncoding);
+    await t.rejects(packed(11).bytes({ limit: 10 }), tooLong);
+  }
+  t.equal((await new RequestBody('xy', { ...OPTIONS, contentEncoding: 'Identity' }).bytes()).byteLength, 2);
+  const broken = Buffer.concat([gzipSync('x'.repeat(100)).subarray(0, 15), Buffer.alloc(20, 0xff)]);
+  await t.rejects(new RequestBody(broken, { ...OPTIONS, contentEncoding: 'gzip' }).bytes(), {
+    status: 400,
+    message: /not valid gzip/,
+  });
+});
+
+t.test('whether there may be a body', async (t) => {
+  for (const [body, contentLength, exists] of [
+    [undefined, undefined, false],
+    [null, '5', false],
+    ['', '0', false],
+    ['', undefined, true],
+    ['x', '1', true],
+    [{}, undefined, true],
+  ] as const) {
+    t.equal(new RequestBody(body, { ...OPTIONS, contentLength }).exists, exists, `${body} ${contentLength}`);
+  }
+});
+
+t.test('a body is read once', async (t) => {
+  const body = new RequestBody('x', OPTIONS);
+  t.equal(await body.text(), 'x');
+  await t.rejects(body.text(), { kind: 'internal', message: /read twice/ });
+  const parsed = new RequestBody({ a: 1 }, OPTIONS);
+  t.same([await parsed.json(), await parsed.json()], [{ a: 1 }, { a: 1 }], 'what is parsed may be read again');
+  await t.rejects(parsed.bytes(), { status: 400, message: /exact bytes/ });
+});

@@ -7,6 +7,7 @@ import { freePort } from '../store/s3-server.js';
 import { findTool } from '../tools.js';
 import type { IServerOptions, ITokenServer } from './interfaces.js';
 import { serverProcess } from './process.js';
+import { startSmallRedis } from './small-redis.js';
 
 /** databases of one server */
 const DATABASES = 64;
@@ -24,10 +25,13 @@ const dump = async (url: string): Promise<string> => {
   return lines.join('\n');
 };
 
-/** A real Redis that writes each change to disk; `null`, with the reason printed, if it is not installed. */
+/**
+ * A real Redis that writes each change to disk. If it is not installed, a small one of our own; `null`, with the reason
+ * printed, if that one will not do because TLS is wanted.
+ */
 export const startRedis = async (options: IServerOptions = {}): Promise<ITokenServer | null> => {
   const tool = findTool('redis-server');
-  if (!tool) return null;
+  if (!tool) return options.tls ? null : { ...(await startSmallRedis()), stored: dump };
   const folder = await mkdtemp(join(tmpdir(), 'redis-'));
   const port = await freePort();
   const password = `p%40ss-${randomBytes(9).toString('hex')}`;
