@@ -182,6 +182,15 @@ t.test('a tag is deleted alone, a manifest with its tags', async (t) => {
   t.same((await admin.get('/a/manifests/v1')).bytes, one.bytes);
 });
 
+t.test('a repository goes with its last manifest, whatever those have whose names begin with its own', async (t) => {
+  const { admin } = await ociWorld(t);
+  for (const name of ['a', 'a/sha', 'a/sha256', 'ab']) await admin.pushImage(name, 'v1', one);
+  t.equal((await admin.delete(`/a/manifests/${one.digest}`)).status, 202);
+  t.equal((await admin.get('/a/tags/list')).status, 404);
+  t.same((await admin.get('/_catalog')).json(), { repositories: ['a/sha', 'a/sha256', 'ab'] });
+  for (const name of ['a/sha', 'a/sha256', 'ab']) t.equal((await admin.get(`/${name}/manifests/v1`)).status, 200, name);
+});
+
 t.test('immutable tags are neither moved nor deleted', async (t) => {
   const { admin } = await ociWorld(t, { oci: { immutableTags: ['v*', 'stable'] } });
   await admin.pushImage('a', 'v1', one);

@@ -191,6 +191,29 @@ t.test('what older clients list by the fallback tag is listed too, once, if it i
   t.same(await digestsOf(writer, '?artifactType=x/old'), [old.digest]);
 });
 
+t.test('those of the fallback tag and those of the list come in one order, page by page', async (t) => {
+  const { writer } = await ociWorld(t, { storage: { objectStore: new MemoryObjectStore() } });
+  const all = Array.from({ length: 12 }, (_, at) => referrer(`number ${at}`));
+  const old = all.filter((_, at) => at % 2 === 0);
+  for (const one of old) await writer.pushImage('a', one.digest, one);
+  const { store } = writer.registry.getStorage();
+  await store.delete(`oci/referrers/a/${subject.digest}.json`);
+  for (const one of all.filter((pushed) => !old.includes(pushed))) await writer.pushImage('a', one.digest, one);
+  await writer.pushManifest('a', subject.digest.replace(':', '-'), index(old));
+  const sorted = all.map(({ digest }) => digest).sort();
+  t.same(
+    (await listOf(writer)).map(({ digest }) => digest),
+    sorted,
+  );
+  for (const [at, digest] of sorted.entries()) {
+    t.same(
+      (await listOf(writer, `?last=${digest}`)).map((one) => one.digest),
+      sorted.slice(at + 1),
+      `behind ${at}`,
+    );
+  }
+});
+
 t.test('a deleted referrer is no longer listed, by tag or by digest', async (t) => {
   const { admin, stored } = await ociWorld(t);
   const [one, two] = [referrer('one'), referrer('two')];
