@@ -130,11 +130,19 @@ t.test('manifests, tags and deletes', async (t) => {
     { hook: 'beforePut', key: 'oci/tags/a/tags.json', version: 'v1' },
   );
   heard();
+  t.equal((await admin.pushManifest('a', 'v1', one)).status, 201);
+  t.same(heard(), [], 'what is there already');
+  t.equal((await admin.pushManifest('a', `${one.digest}?tag=v1&tag=v2`, one)).status, 201);
+  t.same(heard(), ['beforePut commit oci/tags/a/tags.json', 'afterPut commit oci/tags/a/tags.json'], 'a further tag');
+  t.equal((await admin.delete('/a/manifests/v2')).status, 202);
+  t.match(told[0], { hook: 'beforeDelete', version: 'v2' });
+  heard();
   const tagged = image('tagged');
   await admin.pushImage('a', 'tagged', tagged);
   heard();
   await admin.delete(`/a/manifests/${tagged.digest}`);
   t.match(told[0], { hook: 'beforeDelete', packageName: 'a', digest: tagged.digest, kind: 'artifact' });
+  t.match(told[0], { version: tagged.digest, size: tagged.bytes.byteLength });
   t.match(told[1], { hook: 'beforeDelete', key: 'oci/tags/a/tags.json', packageName: 'a', version: tagged.digest });
   heard();
   await admin.delete('/a/manifests/v1');
