@@ -242,6 +242,7 @@ t.test('a new user is advised to set up a project, not the whole computer', asyn
     'npm config set @your-scope:registry http://npm.example.org/npm/ --location=project',
     'npm login --registry http://npm.example.org/npm/',
   ]);
+  t.same(registry.getRegistry('npm')?.clientSetup('http://npm.example.org/npm//'), lines, 'one slash at the end');
 });
 
 t.test('npm audit', async (t) => {

@@ -259,17 +259,22 @@ t.test('bodies of what is about users are small', async (t) => {
 });
 
 t.test('a provider that cannot list tokens: npm does not try again', async (t) => {
+  const revoked: string[] = [];
   const authProvider: IAuthProvider = {
     authenticate: async () => 'eve',
     validateToken: async () => ({ userId: 'eve', scopes: ['npm:*:*:*'] }),
     createToken: async () => 'made',
-    revokeToken: async () => {},
+    revokeToken: async (secret) => void revoked.push(secret),
     authorize: async () => true,
   };
   const registry = await startRegistry(t, { npm: { enabled: true }, authProvider });
   const eve = new Actor(registry, 'x');
   t.equal((await eve.get('/-/npm/v1/tokens')).status, 422);
   t.match((await eve.post('/-/npm/v1/tokens', { password: 'p' })).json(), { token: 'made', key: 'made' });
+  revoked.length = 0;
+  t.equal((await eve.delete('/-/user/token/a%2Fb+c%3D')).status, 200, 'the secret of a provider may hold a slash');
+  t.equal((await eve.delete('/-/npm/v1/tokens/token/d%2Fe')).status, 200);
+  t.same(revoked, ['a/b+c=', 'd/e']);
 });
 
 t.test('the pages of a web login: their headers, their words, and fields of any origin', async (t) => {

@@ -407,6 +407,7 @@ t.test('the login page trusts nobody', async (t) => {
   t.notMatch(page, /<script|<b>/);
   t.match(page, '&quot;&gt;&lt;script&gt;');
   t.notMatch(loginForm({ host: '<script>.example.org', create: true }), /<script/);
+  t.match(loginForm({ host: 'x', username: `a&b'c"d<e>f`, create: false }), 'value="a&amp;b&#39;c&quot;d&lt;e&gt;f"');
   const publicUrl = 'https://npm.example.org/npm';
   const host = 'npm.example.org';
   const cases: [object, boolean][] = [

@@ -142,3 +142,22 @@ t.test('chunks together are no larger than a blob may be', async (t) => {
     t.equal(refusal(sent), '413 SIZE_INVALID');
   }
 });
+
+t.test('a new user is advised by the host, with or without TLS', async (t) => {
+  const { registry } = await ociWorld(t);
+  const oci = registry.getRegistry('oci')!;
+  t.same(oci.clientSetup('https://images.example.org/oci'), [
+    'podman login images.example.org',
+    'podman push localhost/my-image images.example.org/my-image:1.0',
+  ]);
+  t.same(oci.clientSetup('http://images.example.org:5000/v2'), [
+    'podman login --tls-verify=false images.example.org:5000',
+    'podman push --tls-verify=false localhost/my-image images.example.org:5000/my-image:1.0',
+  ]);
+});
+
+t.test('the base path may be the one that clients use anyway', async (t) => {
+  const { writer } = await ociWorld(t, { oci: { basePath: '/v2' } });
+  t.equal((await writer.pushImage('a', 'v1', one)).status, 201);
+  t.same(await writer.at('/v2/v2').tags('a'), ['v1']);
+});
