@@ -46,6 +46,24 @@ t.test(
   },
 );
 
+t.test('a delete that ended before it removed the empty repository: sent again, it does', async (t) => {
+  const inner = new MemoryObjectStore();
+  const store = new FaultObjectStore(inner);
+  const { admin } = await ociWorld(t, { storage: { objectStore: store } });
+  const { admin: there } = await ociWorld(t, { storage: { objectStore: inner } });
+  await admin.pushImage('a', one.digest, one);
+  store.after = ({ verb, key }) => {
+    if (verb === 'delete' && key.startsWith('oci/manifests/')) store.fault = { at: 1, when: 'before', lasting: true };
+  };
+  t.equal((await admin.delete(`/a/manifests/${one.digest}`)).status, 503);
+  t.same((await there.get('/_catalog')).json(), { repositories: ['a'] });
+  t.equal(refusal(await there.delete(`/a/manifests/${one.digest}`)), '404 MANIFEST_UNKNOWN');
+  t.same((await there.get('/_catalog')).json(), { repositories: [] });
+  t.equal((await there.pushImage('a', 'v1', one)).status, 201);
+  t.equal(refusal(await there.delete(`/a/manifests/${signature.digest}`)), '404 MANIFEST_UNKNOWN');
+  t.same(await there.tags('a'), ['v1'], 'a repository with a manifest stays');
+});
+
 t.test('a list of referrers that names a manifest of which only the object is left is repaired', async (t) => {
   const { inner, admin } = await withLeftObject(t, true);
   for (const key of inner.keys('oci/pending/')) inner.objects.delete(key);
