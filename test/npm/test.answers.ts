@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { IAuthProvider, IStorageHookContext } from '../../ts/index.js';
-import { Actor, CORGI, npmWorld, PASSWORD } from '../support/npm/actors.js';
+import { Actor, npmWorld, PASSWORD } from '../support/npm/actors.js';
 import { bundleOf, bytesOf, type IPublishDocument, publishOf } from '../support/npm/packages.js';
 import { send, startRegistry } from '../support/registry.js';
 
@@ -33,24 +33,7 @@ t.test('each write says what it has written, with the revision that the package 
   const again = await admin.delete(`/a/-/a-1.1.0.tgz/-rev/${await rev()}`);
   t.same(again.json(), { ok: true, id: 'a', rev: await rev() }, 'the file of a version that is gone');
   const all = await admin.delete(`/a/-rev/${await rev()}`);
-  t.match(all.json(), { ok: true, id: 'a', rev: /^8-/ });
-});
-
-t.test('each version has the time of its publish, which stays', async (t) => {
-  const { registry, writer, anon } = await npmWorld(t);
-  let now = Date.parse('2026-01-01T00:00:00.000Z');
-  Object.defineProperty(registry.getStorage(), 'now', { value: () => new Date(now) });
-  const timeOf = (day: number) => `2026-01-0${day}T00:00:00.000Z`;
-  for (const version of ['1.0.0', '1.1.0']) {
-    await writer.publish('a', version);
-    now += 24 * 3_600_000;
-  }
-  await writer.put('/-/package/a/dist-tags/next', '"1.0.0"');
-  const { time } = await anon.packument('a');
-  t.same(time, { created: timeOf(1), modified: timeOf(3), '1.0.0': timeOf(1), '1.1.0': timeOf(2) });
-  t.equal((await anon.get('/a', { accept: CORGI })).json().modified, timeOf(3));
-  const found = (await anon.get('/-/v1/search?text=a')).json() as { objects: { package: { date: string } }[] };
-  t.equal(found.objects[0]?.package.date, timeOf(2));
+  t.match(all.json(), { ok: true, id: 'a', rev: /^9-/ });
 });
 
 t.test('of several versions in one document, the highest is the latest if no tag says otherwise', async (t) => {
@@ -306,9 +289,9 @@ t.test('the pages of a web login: their headers, their words, and fields of any 
   }
   const long = await post(loginUrl, { username: 'u'.repeat(300), password: 'x' });
   t.match(long.text, `value="${'u'.repeat(200)}"`);
-  const short = await post(adding.loginUrl, { username: 'eve', password: 'x', email: 'eve@example.org' });
-  t.equal(short.status, 400, 'a password that is too short');
-  t.match(short.text, /role="alert"[\s\S]*<form/);
+  const odd = await post(adding.loginUrl, { username: 'a/b', password: 'a long password', email: 'eve@example.org' });
+  t.equal(odd.status, 400, 'a name that no user can have');
+  t.match(odd.text, /role="alert"[\s\S]*<form/);
   const refused = await post(adding.loginUrl, { username: 'ann', password: 'not that of ann', email: '' });
   t.equal(refused.status, 401);
   t.match(refused.text, 'the name is taken');
