@@ -14,6 +14,7 @@ t.test('HEAD and GET of a blob', async (t) => {
     'Docker-Content-Digest': blob.digest,
     'Accept-Ranges': 'bytes',
     ETag: `"${blob.digest}"`,
+    'Cache-Control': /immutable/,
   };
   const head = await anon.head(path);
   t.match(head, { status: 200, headers: expected });
