@@ -319,6 +319,7 @@ t.test('the layout of 0.2.0 is brought into this one, also by a process that end
     for (const blob of [one.config, ...one.layers]) {
       await inner.put(`oci/blobs/sha256/${blob.digest.slice(7)}`, blob.bytes);
       await inner.put(`oci/links/sha256/${blob.digest.slice(7)}:a:b`, Buffer.from('{}'));
+      await inner.put(`oci/links/sha256/${blob.digest.slice(7)}:a:b:c:d`, Buffer.from('{}'));
     }
     await inner.put(`oci/links/sha256/${hex}:${cut.slice(0, room - 1)}~/${cut.slice(room - 1)}`, Buffer.from('{}'));
     await inner.put(`oci/collecting/sha256/${hex}`, new Uint8Array());
@@ -329,7 +330,8 @@ t.test('the layout of 0.2.0 is brought into this one, also by a process that end
   const check = async (inner: MemoryObjectStore, what: string): Promise<void> => {
     const { admin } = await ociWorld(t, { storage: { objectStore: inner } });
     t.ok(await isThere(admin, '/a/b/manifests/v1'), what);
-    for (const name of ['a/b', long]) t.ok(await isThere(admin, layerOf(name, one)), `${what}: ${name.slice(0, 5)}`);
+    for (const name of ['a/b', 'a/b/c/d', long])
+      t.ok(await isThere(admin, layerOf(name, one)), `${what}: ${name.slice(0, 5)}`);
     t.same(
       inner.keys('oci/links/').filter((key) => /^oci\/links\/\w+\/\w+:/.test(key)),
       [],

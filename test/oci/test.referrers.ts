@@ -319,6 +319,35 @@ t.test('push and delete of a referrer at once: the list says what is so', async 
   }
 });
 
+t.test('a push and a delete of one referrer cross: the list says what is so in the end', async (t) => {
+  const inner = new MemoryObjectStore();
+  const store = new FaultObjectStore(inner);
+  const { admin } = await ociWorld(t, { storage: { objectStore: store } });
+  const { admin: there } = await ociWorld(t, { storage: { objectStore: inner } });
+  const [one, two] = [referrer('one'), referrer('two')];
+  for (const pushed of [one, two]) {
+    await admin.pushImage('a', pushed.digest, pushed);
+  }
+  t.equal((await admin.delete(`/a/manifests/${two.digest}`)).status, 202);
+  // each time when this process has looked for the manifest, and is about to write the list
+  const isDeleted = store.once('put', 'oci/referrers/', async () => {
+    t.equal((await there.delete(`/a/manifests/${two.digest}`)).status, 202);
+  });
+  await admin.pushManifest('a', two.digest, two);
+  t.ok(isDeleted());
+  t.same(await digestsOf(there), [one.digest], 'what is gone is not listed');
+  store.before = undefined;
+  t.equal((await admin.pushManifest('a', two.digest, two)).status, 201);
+  const isPushed = store.once('put', 'oci/referrers/', async () => {
+    t.equal((await there.pushManifest('a', two.digest, two)).status, 201);
+  });
+  t.equal((await admin.delete(`/a/manifests/${two.digest}`)).status, 202);
+  store.before = undefined;
+  t.ok(isPushed());
+  const exists = (await there.head(`/a/manifests/${two.digest}`)).status === 200;
+  t.same(await digestsOf(there), exists ? [one.digest, two.digest].sort() : [one.digest]);
+});
+
 t.test('markers of releases up to 0.2.0 are understood', async (t) => {
   const inner = new MemoryObjectStore();
   const { admin, registry } = await ociWorld(t, { storage: { objectStore: inner } });
