@@ -355,6 +355,19 @@ t.test('the layout of 0.2.0 is brought into this one, also by a process that end
   }
 });
 
+t.test('a store of this layout, or of a later one, is left as it is', async (t) => {
+  for (const version of [2, 3]) {
+    const inner = new MemoryObjectStore();
+    const key = `oci/links/sha256/${one.layers[0]!.digest.slice(7)}:a`;
+    await inner.put(key, Buffer.from('{}'));
+    const layout = JSON.stringify({ version });
+    await inner.put('oci/layout.json', Buffer.from(layout));
+    await ociWorld(t, { storage: { objectStore: inner } });
+    t.ok(inner.objects.has(key), `${version}`);
+    t.equal(Buffer.from(inner.objects.get('oci/layout.json')!.bytes).toString(), layout);
+  }
+});
+
 t.test('bringing links into the new layout leaves each repository one, whichever process is ahead', async (t) => {
   const [layer] = one.layers as [(typeof one.layers)[0]];
   const hex = layer.digest.slice(7);
