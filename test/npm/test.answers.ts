@@ -244,7 +244,7 @@ t.test('bodies of what is about users are small', async (t) => {
 t.test('a provider that cannot list tokens: npm does not try again', async (t) => {
   const revoked: string[] = [];
   const authProvider: IAuthProvider = {
-    authenticate: async () => 'eve',
+    authenticate: async ({ password }) => (password === 'of mallory' ? 'mallory' : 'eve'),
     validateToken: async () => ({ userId: 'eve', scopes: ['npm:*:*:*'] }),
     createToken: async () => 'made',
     revokeToken: async (secret) => void revoked.push(secret),
@@ -254,6 +254,7 @@ t.test('a provider that cannot list tokens: npm does not try again', async (t) =
   const eve = new Actor(registry, 'x');
   t.equal((await eve.get('/-/npm/v1/tokens')).status, 422);
   t.match((await eve.post('/-/npm/v1/tokens', { password: 'p' })).json(), { token: 'made', key: 'made' });
+  t.equal((await eve.post('/-/npm/v1/tokens', { password: 'of mallory' })).status, 401, 'the password of another user');
   revoked.length = 0;
   t.equal((await eve.delete('/-/user/token/a%2Fb+c%3D')).status, 200, 'the secret of a provider may hold a slash');
   t.equal((await eve.delete('/-/user/token/a/b')).status, 200, 'however it is sent');

@@ -106,6 +106,42 @@ t.test('a manifest that is damaged while the collector runs may name any blob of
   t.equal((await admin.get(`/a/blobs/${loose.digest}`)).status, 200);
 });
 
+t.test('untaggedManifests: an image that is tagged in the middle keeps its signatures', async (t) => {
+  const inner = new MemoryObjectStore();
+  const store = new FaultObjectStore(inner);
+  const oci = { untaggedManifests: { deleteAfterMs: 0 } };
+  const { admin } = await ociWorld(t, { storage: { objectStore: store }, oci });
+  const { admin: there } = await ociWorld(t, { storage: { objectStore: inner }, oci });
+  for (const pushed of [one, signature]) await admin.pushImage('a', pushed.digest, pushed);
+  let writes = 0;
+  store.before = async ({ verb, key }) => {
+    // the third write of a guard: both are condemned, and the first is about to be given up
+    if (verb !== 'put' || !key.startsWith('oci/copies/manifests/') || ++writes !== 3) return;
+    t.equal((await there.pushManifest('a', 'v1', one)).status, 201);
+  };
+  const [report] = await admin.registry.collectGarbage(ANY_AGE);
+  store.before = undefined;
+  t.ok(writes >= 3);
+  t.equal(report?.removed.manifests, 0);
+  for (const kept of [one, signature]) t.equal((await there.get(`/a/manifests/${kept.digest}`)).status, 200);
+  t.same(await problemsOf(there.registry.getStorage()), []);
+});
+
+t.test('a manifest comes when the repository without one is about to go: the repository stays', async (t) => {
+  const inner = new MemoryObjectStore();
+  const store = new FaultObjectStore(inner);
+  const { admin } = await ociWorld(t, { storage: { objectStore: store } });
+  const { admin: there } = await ociWorld(t, { storage: { objectStore: inner } });
+  await admin.pushImage('a', one.digest, one);
+  const other = image('one', { annotations: { a: 'b' } });
+  const isPushed = store.once('put', 'oci/tags/', () => there.pushManifest('a', other.digest, other));
+  t.equal((await admin.delete(`/a/manifests/${one.digest}`)).status, 202);
+  store.before = undefined;
+  t.ok(isPushed());
+  t.equal((await there.get(`/a/manifests/${other.digest}`)).status, 200);
+  t.same((await there.get('/_catalog')).json(), { repositories: ['a'] });
+});
+
 for (const count of [1, 400]) {
   t.test(`an immutable tag comes while its manifest is deleted, beside ${count} others: both stay`, async (t) => {
     let push: (() => Promise<unknown>) | undefined;

@@ -202,6 +202,9 @@ t.test('immutable tags are neither moved nor deleted', async (t) => {
   t.equal(refusal(refused), '403 DENIED');
   t.match(refused.text, /immutable/);
   t.equal(refusal(await admin.pushManifest('a', `${two.digest}?tag=free&tag=v1`, two)), '403 DENIED');
+  const other = image('one', { annotations: { a: 'b' } });
+  t.equal(refusal(await admin.pushManifest('a', 'v1', other)), '403 DENIED');
+  t.equal((await admin.get(`/a/manifests/${other.digest}`)).status, 404, 'nothing of it is stored');
   t.equal(refusal(await admin.delete('/a/manifests/v1')), '403 DENIED');
   t.equal(refusal(await admin.delete(`/a/manifests/${one.digest}`)), '403 DENIED');
   t.same(await admin.tags('a'), ['latest', 'v1'], 'a refused push sets none of its tags');

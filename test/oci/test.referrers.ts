@@ -148,6 +148,7 @@ t.test('the last referrer of many goes: the list is empty, and begins anew', asy
   const [last] = await digestsOf(admin);
   t.equal((await admin.delete(`/a/manifests/${last}`)).status, 202);
   t.same(await digestsOf(admin), []);
+  for await (const { key } of registry.getStorage().listDocuments({ prefix: 'oci/referrer' })) t.fail(`${key} is left`);
   const again = referrer('pushed', { annotations: { number: 'again' } });
   t.equal((await admin.pushImage('a', again.digest, again)).status, 201);
   t.same(await digestsOf(admin), [again.digest]);

@@ -46,6 +46,18 @@ t.test('each path of a repository needs exactly its own right, for exactly this 
   for (const [, method, path] of NEEDED) t.equal((await other.send(method, path)).status, 403, `${method} ${path}`);
 });
 
+t.test('a token for everything that its user may do', async (t) => {
+  const { admin, registry } = await ociWorld(t);
+  await admin.pushImage('a', 'v1', one);
+  const { token } = (await new Actor(registry, basic('root')).get('/token?scope=repository:a:*')).json();
+  const all = new Actor(registry, `Bearer ${token}`);
+  t.equal((await all.pushManifest('a', 'v2', one)).status, 201);
+  t.equal((await all.get('/a/manifests/v2')).status, 200);
+  t.equal((await all.delete('/a/manifests/v2')).status, 202);
+  t.equal(refusal(await all.get('/b/tags/list')), '404 NAME_UNKNOWN', 'and what anybody may');
+  t.equal(refusal(await all.send('POST', '/b/blobs/uploads/')), '401 UNAUTHORIZED');
+});
+
 t.test('a mount asks for the right to pull only if there is one', async (t) => {
   const { anon } = await ociWorld(t, { auth: { anonymousScopes: [] } });
   const scopeOf = async (query: string) => {
