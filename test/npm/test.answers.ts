@@ -196,6 +196,7 @@ t.test('the answer to a login, a profile and a new token, in full', async (t) =>
     ...{ name: 'D\\ann', password: 'a long password', email: 'a@example.org' },
   });
   t.equal(withRev.status, 201, 'the second round of a user of a Windows domain');
+  t.equal((await anon.put(path, { password: PASSWORD })).status, 201, 'the path has the name');
   const wrong = { name: 'ann', password: 'wrong' };
   t.equal((await anon.put(path, wrong)).json().error, 'Wrong user name or password');
   t.match((await anon.put(path, { ...wrong, email: 'x@example.org' })).json(), { error: /made by the administrator/ });
