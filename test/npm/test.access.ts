@@ -83,6 +83,7 @@ t.test('a private registry says nothing to strangers', async (t) => {
     '/a/-/a-1.0.0.tgz',
     '/-/package/a/dist-tags',
     '/-/v1/search?text=a',
+    '/-/user/ann/package',
     '/-/package/a/visibility',
   ]) {
     for (const method of ['GET', 'HEAD']) {

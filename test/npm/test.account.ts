@@ -98,7 +98,12 @@ t.test('npm adduser where people may register themselves', async (t) => {
   const made = await anon.put('/-/user/org.couchdb.user:eve', couch('eve', 'a long password', { email }));
   t.equal(made.status, 201);
   const eve = new Actor(registry, made.json().token as string);
-  t.match((await eve.get('/-/npm/v1/user')).json(), { name: 'eve', email, tfa: false });
+  const profile = (await eve.get('/-/npm/v1/user')).json();
+  const created = profile.created as string;
+  t.match(created, /^\d{4}-.*Z$/);
+  const rest = { email_verified: false, tfa: false, fullname: '' };
+  t.same(profile, { name: 'eve', email, ...rest, created, updated: created });
+  t.match((await eve.get('/-/user/org.couchdb.user:eve')).json(), { email, date: created, type: 'user', roles: [] });
   t.equal(
     (await anon.put('/-/user/org.couchdb.user:eve', couch('eve', 'another', { email }))).status,
     401,
@@ -242,6 +247,7 @@ t.test('a new user is advised to set up a project, not the whole computer', asyn
     'npm config set @your-scope:registry http://npm.example.org/npm/ --location=project',
     'npm login --registry http://npm.example.org/npm/',
   ]);
+  t.same(registry.getRegistry('npm')?.clientSetup('http://npm.example.org/npm//'), lines, 'one slash at the end');
 });
 
 t.test('npm audit', async (t) => {

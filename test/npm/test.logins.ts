@@ -48,6 +48,29 @@ t.test('a login ends after ten minutes and is swept away', async (t) => {
   t.equal((await keysOf(storage)).length, 1, 'only the new one is left');
 });
 
+t.test('a login lasts for exactly ten minutes, counted from the next full second', async (t) => {
+  const begun = Date.parse('2026-01-01T00:00:00Z');
+  let now = begun + 1;
+  const storage = new RegistryStorage(new DirectoryObjectStore(await temporaryFolder(t)), { now: () => new Date(now) });
+  await storage.init();
+  t.teardown(() => storage.destroy());
+  const logins = new LoginSessions({ storage, seal });
+  const { id, secret } = logins.begin(false);
+  now = begun + 601_000 - 1;
+  t.same(await logins.find(id), { create: false, isDone: false });
+  t.equal(await logins.collect(secret), 'waiting');
+  t.equal(await logins.approve(id, 'ann'), true);
+  now += 1;
+  t.equal(await logins.find(id), null);
+  t.equal(await logins.approve(id, 'eve'), false);
+  t.equal(await logins.collect(secret), null);
+  // a login that has not ended is not swept away by another one
+  const [first, second] = [logins.begin(false), logins.begin(true)];
+  for (const login of [first, second]) t.equal(await logins.approve(login.id, 'ann'), true);
+  await storage.settled();
+  t.same(await logins.collect(first.secret), { userId: 'ann' });
+});
+
 t.test('of several that approve or collect at once one does', async (t) => {
   const storage = new RegistryStorage(new DirectoryObjectStore(await temporaryFolder(t)), {});
   await storage.init();

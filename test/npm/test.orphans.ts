@@ -1,5 +1,6 @@
 import t from 'tap';
 import { documentKey, ownerOf, tarballKey } from '../../ts/npm/keys.npm.js';
+import { npmWorld } from '../support/npm/actors.js';
 import { startRegistry, storedKeys } from '../support/registry.js';
 
 t.test('a key tells its package', async (t) => {
@@ -31,4 +32,13 @@ t.test('what a killed publish left behind is swept by age, what a document names
   t.equal((await storedKeys(registry)).length, 5, 'a dry run deletes nothing');
   t.equal(await registry.getRegistry('npm')?.sweepOrphans({ olderThanMs: 0 }), 3);
   t.same((await storedKeys(registry)).sort(), named.sort());
+});
+
+t.test('a chore lists packages whose listing was missed', async (t) => {
+  const { registry, writer } = await npmWorld(t);
+  await writer.publish('a', '1.0.0');
+  await registry.getStorage().settled();
+  const [chore, ...others] = registry.getRegistry('npm')!.chores();
+  t.same([chore?.name, others], ['Listing packages whose listing was missed', []]);
+  t.same(await chore?.work({ signal: new AbortController().signal }), { packages: 0 }, 'none was');
 });

@@ -478,6 +478,11 @@ t.test('hooks are told all about a tarball, when it comes and when it goes out',
   t.match(told[0], ['beforePut', 'start', { ...known, contentType }]);
   t.match(told[1], ['beforePut', 'commit', tarball]);
   t.match(told[2], ['beforePut', 'commit', { ...known, digest: `sha512:${sha('sha512', Buffer.from(bundle))}` }]);
+  t.match(told[2]?.[2], {
+    contentType: 'application/vnd.dev.sigstore.bundle+json',
+    kind: 'artifact',
+    size: Buffer.byteLength(bundle),
+  });
 
   told.length = 0;
   t.equal((await anon.get('/@s/a/-/a-1.0.0.tgz')).status, 200);

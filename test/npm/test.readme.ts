@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
+import { RegistryError } from '../../ts/index.js';
 import { type Actor, npmWorld } from '../support/npm/actors.js';
 import { publishOf } from '../support/npm/packages.js';
+import { FaultObjectStore } from '../support/store/fault-objectstore.js';
+import { MemoryObjectStore } from '../support/store/memory-objectstore.js';
 
 const MIB = 1024 * 1024;
 
@@ -163,3 +166,26 @@ t.test('a tarball is unpacked once, whatever ranges ask for its version at the s
   // two are read at once, before either is remembered
   t.ok(reads <= 2, `${reads} reads`);
 });
+
+t.test(
+  'an outage of the store is not taken for a tarball without a readme; one that is too large now is',
+  async (t) => {
+    const store = new FaultObjectStore(new MemoryObjectStore());
+    const { anon, writer } = await npmWorld(t, { storage: { objectStore: store } });
+    const files = { ...filesOf('1.0.0'), 'package/x': 'x'.repeat(50_000) };
+    await writer.publish('a', '1.0.0', { files });
+    await writer.publish('a', '2.0.0');
+    store.before = ({ verb, key }) => {
+      if (verb === 'get' && key.endsWith('.tgz')) throw new RegistryError('unavailable', 'The store is down');
+    };
+    t.equal((await anon.get('/a/1.0.0')).status, 503);
+    t.equal((await writer.put('/-/package/a/dist-tags/latest', '"1.0.0"')).status, 503);
+    t.equal((await anon.packument('a'))['dist-tags'].latest, '2.0.0');
+    store.before = undefined;
+    t.equal((await anon.get('/a/1.0.0')).json().readme, '# of 1.0.0');
+
+    const smaller = { limits: { maxUnpackedSize: 10_000 }, storage: { objectStore: store } };
+    const answer = await (await npmWorld(t, smaller)).anon.get('/a/1.0.0');
+    t.same([answer.status, answer.json().readme], [200, undefined]);
+  },
+);

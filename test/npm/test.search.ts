@@ -24,6 +24,7 @@ t.test('npm search finds what was published, at once', async (t) => {
   const found = await find(anon, 'text=express&size=20&from=0&quality=0.65&popularity=0.98&maintenance=0.5');
   t.same(names(found), ['express', 'express-session']);
   t.equal(found.total, 2);
+  t.ok(Math.abs(Date.parse(found.time) - Date.now()) < 60_000);
   t.match(found.objects[0], {
     package: {
       name: 'express',

@@ -57,10 +57,10 @@ const parse = (document: IPublishDocument, name = document.name) =>
 const add = async (
   current: INpmDocument | null,
   document: IPublishDocument,
-  more: { allowRepublish?: boolean; publisher?: string } = {},
+  more: { allowRepublish?: boolean; publisher?: string; time?: string } = {},
 ) => {
   const publication = parse(document);
-  const mark = stamp();
+  const mark = stamp(more.time);
   const artifacts = publication.versions.map(({ version }): [string, INpmArtifact] => [
     version,
     { key: `key-${version}`, size: 1, sha1: 'a', sha512: 'b', writeId: mark.id },
@@ -333,6 +333,22 @@ t.test('each change moves the time of the last change, and no other', async (t) 
     t.same([created, modified], [one.time.created, later.time]);
     t.ok(Object.values(versions).every((time) => time === one.time['1.0.0']));
   }
+});
+
+t.test('each version has the time of its publish, which stays', async (t) => {
+  const [first, second, third] = ['2026-01-01', '2026-02-02', '2026-03-03'].map((day) => `${day}T00:00:00.000Z`);
+  const one = await add(null, await publishOf('a', '1.0.0'), { time: first });
+  const two = await add(one, await publishOf('a', '1.1.0'), { time: second });
+  t.same(one.time, { created: first, modified: first, '1.0.0': first });
+  t.same(two.time, { created: first, modified: second, '1.0.0': first, '1.1.0': second });
+  const tagged = documents.setTag(two, 'next', '1.0.0', stamp(third));
+  t.same(tagged.time, { ...two.time, modified: third });
+  t.equal(searchEntryOf(tagged)?.date, second);
+  t.equal(renderAbbreviated(tagged, URL).modified, third);
+  t.same(renderFull(tagged, URL).time, tagged.time);
+  const left = documents.removeVersions(two, ['1.0.0'], stamp(third));
+  t.same(left.time, { created: first, modified: third, '1.1.0': second });
+  t.same(left._registry.deleted, { '1.0.0': third });
 });
 
 t.test('only the deprecation of a version changes', async (t) => {

@@ -182,13 +182,85 @@ t.test('qualifiers narrow a search', async (t) => {
     ['scope:@s', true],
     ['scope:t', false],
     ['maintainer:ann', true],
+    ['maintainer:ann@example.org', true],
     ['maintainer:eve', false],
+    ['keyword:b', true],
+    ['keyword:x', false],
+    ['keywords:-', true],
+    ['keywords:,', true],
+    ['keywords:b,-c', false],
+    ['keywords:-x', true],
+    ['is:insecure', false],
+    ['not:insecure', true],
+    ['is:unstable', false],
+    ['not:stable', true],
   ];
   for (const [text, expected] of fits) t.equal(qualifies(item, parseSearchText(text)), expected, text);
+  const both = entry('a', { version: '0.1.0', deprecated: true });
+  for (const [text, expected] of [
+    ['is:unstable,deprecated', true],
+    ['is:deprecated,insecure', false],
+    ['not:deprecated', false],
+    ['not:insecure,unstable', false],
+  ] as const) {
+    t.equal(qualifies(both, parseSearchText(text)), expected, text);
+  }
+  t.equal(qualifies(entry('a', { version: '10.0.0' }), parseSearchText('is:unstable')), false);
+  for (const [text, exact] of [
+    ['x', true],
+    ['x boost-exact:false', false],
+    ['x boost-exact:true', true],
+    ['x boost-exact:', true],
+  ] as const) {
+    t.same([parseSearchText(text).boostExact, parseSearchText(text).text], [exact, 'x'], text);
+  }
+  t.equal(parseSearchText(`${'x'.repeat(510)} y z`).text, `${'x'.repeat(510)} y`, 'what is behind 512 characters');
+  t.same(parsePage('5000', '250'), { from: 5000, size: 250 });
+  t.same(parsePage('5001', '251'), { from: 5000, size: 250 });
   t.same(parsePage('5', '1000'), { from: 5, size: 250 });
   t.same(parsePage('20001', '20'), { from: 5000, size: 20 }, 'nobody pages that far');
   t.same(parsePage('x', '-1'), { from: 0, size: 20 });
   t.same(parsePage(undefined, '0'), { from: 0, size: 0 });
+});
+
+t.test('without words, the newest package comes first', async (t) => {
+  const source = new Source();
+  const index = indexOf(source);
+  const dated = (name: string, day: number) => entry(name, { date: `2026-01-0${day}T00:00:00.000Z` });
+  source.put(dated('b', 2), dated('d', 4), dated('a', 1), dated('c', 3));
+  t.same(await names(index, ''), ['d', 'c', 'b', 'a']);
+  t.equal(byDate(dated('x', 1), dated('y', 1)), 0);
+});
+
+t.test('how well a name fits what was typed', async (t) => {
+  for (const [name, text, expected] of [
+    ['express', 'express', 100],
+    ['@scope/express', '@scope/express', 100],
+    ['@scope/express', 'express', 10],
+    ['@scope/express', 'scope express', 10],
+    ['@express/other', 'express', 1],
+    ['express-session', 'express', 1 + 7 / 15],
+    ['@scope/expresso', 'express', 1 + 7 / 8],
+    ['other', 'express', 1],
+  ] as const) {
+    t.equal(closeness(name, text), expected, `${name} for ${text}`);
+  }
+});
+
+t.test('people are found by their names', async (t) => {
+  const source = new Source();
+  const index = indexOf(source);
+  const [author, publisher, other] = ['Wilhelmina', 'Bartholomew', 'Maximiliane'].map((name) => ({ name }));
+  source.put(
+    entry('by', { author, maintainers: [] }),
+    entry('from', { publisher, maintainers: [] }),
+    entry('kept', { maintainers: [{ name: 'x' }, other!] }),
+  );
+  t.same(await names(index, 'wilhelmina'), ['by']);
+  t.same(await names(index, 'bartholomew'), ['from']);
+  t.same(await names(index, 'maximiliane'), ['kept']);
+  source.put(entry('described', { description: 'wilhelmina', maintainers: [] }));
+  t.same(await names(index, 'wilhelmina'), ['described', 'by'], 'behind what it is described by');
 });
 
 t.test('a hit has the shape that npm and pnpm can read', async (t) => {
@@ -202,6 +274,31 @@ t.test('a hit has the shape that npm and pnpm can read', async (t) => {
     },
     score: { final: 0.5, detail: { quality: Number, popularity: Number, maintenance: Number } },
     searchScore: 0.5,
+  });
+  const whole = entry('a', {
+    description: 'd',
+    keywords: ['k'],
+    license: 'MIT',
+    links: { homepage: 'https://example.org' },
+    author: { name: 'Jo' },
+    publisher: { name: 'ann', email: 'ann@example.org' },
+  });
+  t.same(renderHit({ entry: whole, score: 0.25 }), {
+    package: {
+      name: 'a',
+      scope: 'unscoped',
+      version: '1.0.0',
+      description: 'd',
+      keywords: ['k'],
+      date: '2026-01-01T00:00:00.000Z',
+      license: 'MIT',
+      links: { homepage: 'https://example.org' },
+      author: { name: 'Jo' },
+      publisher: { username: 'ann', email: 'ann@example.org' },
+      maintainers: [{ username: 'ann', email: 'ann@example.org' }],
+    },
+    score: { final: 0.25, detail: { quality: 0.25, popularity: 0.25, maintenance: 0.25 } },
+    searchScore: 0.25,
   });
   const bare = JSON.parse(JSON.stringify(renderHit({ entry: entry('a', { maintainers: [] }), score: 1 })));
   t.notOk(Object.hasOwn(bare.package, 'publisher'), 'pnpm refuses an empty publisher');
@@ -231,6 +328,25 @@ t.test('a token keeps every restriction that was asked for', async (t) => {
     [{ packages_and_scopes_permission: 'read-only' }, { readonly: true }],
     [{ packages_and_scopes_permission: 'no-access' }, { scopes: [] }],
     [{ cidr_whitelist: [], orgs: [] }, {}],
+    [{ cidr_whitelist: null, orgs: null, packages: null, scopes: null, expires: null }, { scopes: undefined }],
+    [{ packages: 'a' }, { scopes: ['npm:package:a:*'] }],
+    [{ packages: Array(200).fill('a') }, { scopes: Array(200).fill('npm:package:a:*') }],
+    [{ packages: ['a'], scopes: ['s'] }, { scopes: ['npm:package:a:*', 'npm:package:@s/*:*'] }],
+    [
+      { packages: ['a'], readonly: true, packages_and_scopes_permission: 'read-only' },
+      { scopes: ['npm:package:a:read'], readonly: true },
+    ],
+    [
+      { packages: ['a'], packages_and_scopes_permission: null },
+      { scopes: ['npm:package:a:*'], readonly: undefined },
+    ],
+    [{ packages_all: 'yes', packages: ['a'] }, { scopes: ['npm:package:a:*'] }],
+    [{ packages: ['a'], packages_and_scopes_permission: 'no-access' }, { scopes: [] }],
+    [{ readonly: 'true' }, { readonly: undefined }],
+    [{ name: '', description: 'robot' }, { name: 'robot' }],
+    [{ name: 'ci', description: 'robot' }, { name: 'ci' }],
+    [{ name: 5, description: '' }, { name: undefined }],
+    [{ expires: 1 }, { expiresIn: 86_400 }],
   ];
   for (const [body, expected] of cases)
     t.match(parseTokenRequest({ password, ...body }), expected, JSON.stringify(body));
@@ -249,7 +365,13 @@ t.test('a token keeps every restriction that was asked for', async (t) => {
     { password, scopes: ['*'] },
     { password, scopes: ['@s/a'] },
     { password, expires: 0 },
+    { password, expires: -1 },
+    { password, expires: 1.5 },
     { password, expires: '1' },
+    { password, cidr_whitelist: '10.0.0.0/8' },
+    { password, orgs: 'o' },
+    { password, packages: Array(201).fill('a') },
+    { password, packages_and_scopes_permission: '' },
     { password, packages_and_scopes_permission: 'read-write-stage-only' },
   ];
   for (const body of bad) t.throws(() => parseTokenRequest(body), refusal('invalid'), JSON.stringify(body));
@@ -265,6 +387,19 @@ t.test('a token keeps every restriction that was asked for', async (t) => {
     }),
     { token: 'abcdef', key: 'k', readonly: true, created: '1970-01-01T00:00:00.000Z', cidr_whitelist: null },
   );
+  const info = { id: 'k', userId: 'ann', protocol: 'npm', hint: 'h', scopes: [], readonly: false } as const;
+  const times = { createdAt: new Date(0), expiresAt: new Date(1000) };
+  t.same(renderToken({ ...info, scopes: [], ...times, name: 'ci' }), {
+    token: 'h',
+    key: 'k',
+    cidr_whitelist: null,
+    readonly: false,
+    created: '1970-01-01T00:00:00.000Z',
+    updated: '1970-01-01T00:00:00.000Z',
+    name: 'ci',
+    expires: '1970-01-01T00:00:01.000Z',
+  });
+  t.notOk('expires' in renderToken({ ...info, scopes: [], createdAt: new Date(0) }));
 });
 
 t.test('the login page trusts nobody', async (t) => {
@@ -272,6 +407,7 @@ t.test('the login page trusts nobody', async (t) => {
   t.notMatch(page, /<script|<b>/);
   t.match(page, '&quot;&gt;&lt;script&gt;');
   t.notMatch(loginForm({ host: '<script>.example.org', create: true }), /<script/);
+  t.match(loginForm({ host: 'x', username: `a&b'c"d<e>f`, create: false }), 'value="a&amp;b&#39;c&quot;d&lt;e&gt;f"');
   const publicUrl = 'https://npm.example.org/npm';
   const host = 'npm.example.org';
   const cases: [object, boolean][] = [

@@ -122,6 +122,23 @@ t.test('bad input: the code and status of the specification, and the store is as
   t.equal((await admin.pushManifest('a', 'v2', pushed)).status, 201);
 });
 
+t.test('a refusal names what was asked for, cut to a length that can be shown', async (t) => {
+  const { admin } = await ociWorld(t);
+  await admin.pushImage('a', 'v1', pushed);
+  const detailOf = async (method: string, path: string, options?: ISendOptions) =>
+    ((await admin.send(method, path, options)).json().errors as { detail: unknown }[])[0]?.detail;
+  t.same(await detailOf('GET', `/a/blobs/${nowhere}`), { digest: nowhere });
+  t.same(await detailOf('DELETE', `/a/blobs/${nowhere}`), { digest: nowhere });
+  t.same(await detailOf('GET', '/a/manifests/v9'), { reference: 'v9' });
+  t.same(await detailOf('GET', `/a/manifests/${'x'.repeat(300)}`), { reference: 'x'.repeat(200) });
+  t.same(await detailOf('DELETE', `/a/manifests/${nowhere}`), { reference: nowhere });
+  t.same(await detailOf('GET', '/b/tags/list'), { name: 'b' });
+  t.same(await detailOf('GET', `/${'a'.repeat(400)}/tags/list`), { name: 'a'.repeat(300) });
+  t.same(await detailOf('PUT', `/a/manifests/.${'x'.repeat(300)}`, { body: pushed.bytes }), {
+    tag: `.${'x'.repeat(199)}`,
+  });
+});
+
 t.test('strangers are told nothing by their mistakes', async (t) => {
   const { registry } = await ociWorld(t, { auth: { anonymousScopes: [] } });
   for (const [, method, target, options] of table) {

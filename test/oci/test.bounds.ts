@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import jsonwebtoken from 'jsonwebtoken';
 import t from 'tap';
 import { Actor, basic, ociWorld, refusal } from '../support/oci/actors.js';
-import { content, digestOf, image, MANIFEST } from '../support/oci/samples.js';
+import { content, descriptorOf, digestOf, image, index, MANIFEST } from '../support/oci/samples.js';
 import { MemoryObjectStore } from '../support/store/memory-objectstore.js';
 
 const one = image('one');
@@ -31,7 +31,15 @@ t.test('lists are asked for again each time, and hold a thousand repositories at
   t.equal(first.headers.Link, `</v2/_catalog?last=${nameOf(999)}&n=1000>; rel="next"`);
   const last = await admin.get(`/_catalog?n=100000&last=${nameOf(999)}`);
   t.same([last.json().repositories, last.headers.Link], [[nameOf(1000), nameOf(1001)], undefined]);
-  for (const answer of [first, await admin.get('/r0000/tags/list')]) {
+  const usual = await admin.get('/_catalog');
+  t.equal((usual.json().repositories as string[]).length, 100, 'if the client says nothing');
+  t.equal(usual.headers.Link, `</v2/_catalog?last=${nameOf(99)}&n=100>; rel="next"`);
+  for (const odd of ['R0099', '..', 'v2/r0099', '']) {
+    t.same((await admin.get(`/_catalog?last=${odd}`)).json(), usual.json(), `behind ${odd}, which is no repository`);
+  }
+  t.equal((await admin.get('/_catalog?n=1000')).headers.Link, first.headers.Link);
+  t.equal(((await admin.get('/_catalog?n=999')).json().repositories as string[]).length, 999);
+  for (const answer of [first, usual, await admin.get('/r0000/tags/list')]) {
     t.equal(answer.headers['Cache-Control'], 'no-cache');
   }
 });
@@ -58,6 +66,24 @@ t.test('of what a manifest names and the repository lacks, the answer names twen
   t.equal(refusal(answer), '400 MANIFEST_BLOB_UNKNOWN');
   const { errors } = answer.json() as { errors: [{ detail: { digests: string[] } }] };
   t.equal(errors[0].detail.digests.length, 20);
+});
+
+t.test('of a fallback index, a thousand entries are looked up', async (t) => {
+  const { admin } = await ociWorld(t, {
+    storage: { objectStore: new MemoryObjectStore() },
+    oci: { features: { sparseIndexes: true } },
+  });
+  const referrers = ['in', 'out'].map((text) => image(text, { subject: descriptorOf(MANIFEST, one) }));
+  for (const pushed of referrers) await admin.pushImage('a', pushed.digest, pushed);
+  await admin.registry.getStorage().store.delete(`oci/referrers/a/${one.digest}.json`);
+  const [inside, outside] = referrers as [(typeof referrers)[0], (typeof referrers)[0]];
+  const absent = Array.from({ length: 999 }, (_, at) => image(`absent ${at}`));
+  await admin.pushManifest('a', one.digest.replace(':', '-'), index([...absent, inside, outside]));
+  const { manifests } = (await admin.get(`/a/referrers/${one.digest}`)).json() as { manifests: { digest: string }[] };
+  t.same(
+    manifests.map(({ digest }) => digest),
+    [inside.digest],
+  );
 });
 
 t.test('an algorithm that is a name of every JavaScript object is none', async (t) => {

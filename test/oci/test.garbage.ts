@@ -69,6 +69,9 @@ t.test(
     const report = await collect(admin);
     t.equal(report.removed.manifests, 3);
     t.equal(dry.removed.manifests, 3);
+    const blobs = [...one.layers, ...orphan.layers, ...two.layers];
+    t.equal(report.bytes, bytesOf(one, orphan, two, ...blobs));
+    t.equal(dry.bytes, bytesOf(one, orphan, two), 'a dry run does not know yet which blobs they keep');
     for (const kept of [child, signature, onSignature, list]) t.ok(await isThere(admin, `/a/manifests/${kept.digest}`));
     for (const lost of [one, orphan]) t.notOk(await isThere(admin, `/a/manifests/${lost.digest}`));
     t.notOk(await isThere(admin, layerOf('a', orphan)), 'their blobs as well');
@@ -79,6 +82,44 @@ t.test(
     t.equal((await collect(admin)).removed.manifests, 4, 'without the tag everything goes');
   },
 );
+
+t.test('untaggedManifests: a manifest stays for as long as the configuration says, whatever the grace', async (t) => {
+  const hour = 3_600_000;
+  let now = Date.now() - 3 * hour;
+  const inner = new MemoryObjectStore({ now: () => new Date(now) });
+  const { admin } = await ociWorld(t, {
+    storage: { objectStore: inner },
+    oci: { untaggedManifests: { deleteAfterMs: 2 * hour } },
+  });
+  await admin.pushImage('a', one.digest, one);
+  now = Date.now() - hour;
+  await admin.pushImage('a', two.digest, two);
+  now = Date.now();
+  t.equal((await collect(admin, { graceMs: 4 * hour })).removed.manifests, 0, 'the grace counts as well');
+  t.equal((await collect(admin)).removed.manifests, 1);
+  t.notOk(await isThere(admin, `/a/manifests/${one.digest}`));
+  t.ok(await isThere(admin, `/a/manifests/${two.digest}`));
+});
+
+t.test('untaggedManifests: a repository with a damaged manifest keeps all of them, another one does not', async (t) => {
+  const warnings: string[] = [];
+  const inner = new MemoryObjectStore();
+  const logger = { info: () => {}, warn: (message: string) => void warnings.push(message), error: () => {} };
+  const { admin } = await ociWorld(t, {
+    storage: { objectStore: inner },
+    oci: { untaggedManifests: { deleteAfterMs: 0 } },
+    logger,
+  });
+  const three = image('three');
+  for (const pushed of [one, two]) await admin.pushImage('a', pushed.digest, pushed);
+  await admin.pushImage('b', three.digest, three);
+  await inner.put(`oci/manifests/a/${one.digest}`, Buffer.from('{'), { contentType: MANIFEST });
+  t.same((await collect(admin)).removed, { manifests: 1, links: 2, blobs: 1 });
+  t.ok(await isThere(admin, `/a/manifests/${two.digest}`));
+  t.ok(await isThere(admin, layerOf('a', one)), 'what the damaged one may have named');
+  t.notOk(await isThere(admin, `/b/manifests/${three.digest}`));
+  t.match(warnings, [/cannot be read/]);
+});
 
 t.test('untaggedManifests: a hook may refuse, and hears of what goes', async (t) => {
   const told: string[] = [];
@@ -141,6 +182,21 @@ t.test('young links and young bytes stay: a client pushes blobs first', async (t
   t.equal(refusal(answer), '400 MANIFEST_BLOB_UNKNOWN', 'too late');
 });
 
+t.test('a link is renewed when half of the grace period is over, and not before', async (t) => {
+  for (const [hours, links] of [
+    [11, 1],
+    [13, 2],
+  ] as const) {
+    let now = Date.now() - hours * 3_600_000;
+    const inner = new MemoryObjectStore({ now: () => new Date(now) });
+    const { admin } = await ociWorld(t, { storage: { objectStore: inner } });
+    await admin.pushBlob('a', one.layers[0]!);
+    now = Date.now();
+    t.equal((await admin.head(layerOf('a', one))).status, 200);
+    t.equal(inner.keys('oci/links/').length, links, `${hours} hours`);
+  }
+});
+
 t.test('a HEAD by who may push renews an old link, one by who may only pull does not', async (t) => {
   let now = Date.now() - 20 * 3_600_000;
   const inner = new MemoryObjectStore({ now: () => new Date(now) });
@@ -179,7 +235,10 @@ t.test('a copy of a manifest that a push is about to make the current one stays 
   await inner.put(copy, one.bytes, { contentType: MANIFEST });
   t.equal((await collect(admin, { graceMs: 3_600_000 })).removed.manifests, 0);
   t.ok(inner.objects.has(copy));
-  t.equal((await collect(admin)).removed.manifests, 1);
+  const dry = await collect(admin, { dryRun: true });
+  t.ok(inner.objects.has(copy), 'a dry run deletes nothing');
+  t.same(dry, { protocol: 'oci', removed: { manifests: 1, links: 0, blobs: 0 }, bytes: one.bytes.byteLength });
+  t.same(await collect(admin), dry);
   t.notOk(inner.objects.has(copy));
   t.ok(await isThere(admin, '/a/manifests/v1'));
 });
@@ -260,6 +319,7 @@ t.test('the layout of 0.2.0 is brought into this one, also by a process that end
     for (const blob of [one.config, ...one.layers]) {
       await inner.put(`oci/blobs/sha256/${blob.digest.slice(7)}`, blob.bytes);
       await inner.put(`oci/links/sha256/${blob.digest.slice(7)}:a:b`, Buffer.from('{}'));
+      await inner.put(`oci/links/sha256/${blob.digest.slice(7)}:a:b:c:d`, Buffer.from('{}'));
     }
     await inner.put(`oci/links/sha256/${hex}:${cut.slice(0, room - 1)}~/${cut.slice(room - 1)}`, Buffer.from('{}'));
     await inner.put(`oci/collecting/sha256/${hex}`, new Uint8Array());
@@ -270,7 +330,8 @@ t.test('the layout of 0.2.0 is brought into this one, also by a process that end
   const check = async (inner: MemoryObjectStore, what: string): Promise<void> => {
     const { admin } = await ociWorld(t, { storage: { objectStore: inner } });
     t.ok(await isThere(admin, '/a/b/manifests/v1'), what);
-    for (const name of ['a/b', long]) t.ok(await isThere(admin, layerOf(name, one)), `${what}: ${name.slice(0, 5)}`);
+    for (const name of ['a/b', 'a/b/c/d', long])
+      t.ok(await isThere(admin, layerOf(name, one)), `${what}: ${name.slice(0, 5)}`);
     t.same(
       inner.keys('oci/links/').filter((key) => /^oci\/links\/\w+\/\w+:/.test(key)),
       [],
@@ -291,6 +352,19 @@ t.test('the layout of 0.2.0 is brought into this one, also by a process that end
       () => true,
     );
     await check(inner, `after step ${at}`);
+  }
+});
+
+t.test('a store of this layout, or of a later one, is left as it is', async (t) => {
+  for (const version of [2, 3]) {
+    const inner = new MemoryObjectStore();
+    const key = `oci/links/sha256/${one.layers[0]!.digest.slice(7)}:a`;
+    await inner.put(key, Buffer.from('{}'));
+    const layout = JSON.stringify({ version });
+    await inner.put('oci/layout.json', Buffer.from(layout));
+    await ociWorld(t, { storage: { objectStore: inner } });
+    t.ok(inner.objects.has(key), `${version}`);
+    t.equal(Buffer.from(inner.objects.get('oci/layout.json')!.bytes).toString(), layout);
   }
 });
 

@@ -91,6 +91,7 @@ t.test('a blob: its digest, size, repository and who pushes it, once, whatever t
   await writer.patch(location, blob.bytes.subarray(0, 5), '0-4');
   await writer.patch(location, blob.bytes.subarray(5), `5-${blob.bytes.byteLength - 1}`);
   t.match(told, [{ hook: 'beforePut', phase: 'start', packageName: 'a/b', digest: undefined }], 'the beginning only');
+  t.match(told[0], { key: /^oci\/uploads\//, contentType: 'application/octet-stream', size: 5, kind: 'artifact' });
   heard();
   await writer.finish(location, blob.digest);
   t.match(told[0], { hook: 'beforePut', phase: 'commit', ...about }, 'chunks');
@@ -127,14 +128,28 @@ t.test('manifests, tags and deletes', async (t) => {
   });
   t.match(
     told.find(({ kind }) => kind === 'document'),
-    { hook: 'beforePut', key: 'oci/tags/a/tags.json', version: 'v1' },
+    {
+      hook: 'beforePut',
+      key: 'oci/tags/a/tags.json',
+      version: 'v1',
+      packageName: 'a',
+      contentType: 'application/json',
+    },
   );
+  heard();
+  t.equal((await admin.pushManifest('a', 'v1', one)).status, 201);
+  t.same(heard(), [], 'what is there already');
+  t.equal((await admin.pushManifest('a', `${one.digest}?tag=v1&tag=v2`, one)).status, 201);
+  t.same(heard(), ['beforePut commit oci/tags/a/tags.json', 'afterPut commit oci/tags/a/tags.json'], 'a further tag');
+  t.equal((await admin.delete('/a/manifests/v2')).status, 202);
+  t.match(told[0], { hook: 'beforeDelete', version: 'v2' });
   heard();
   const tagged = image('tagged');
   await admin.pushImage('a', 'tagged', tagged);
   heard();
   await admin.delete(`/a/manifests/${tagged.digest}`);
   t.match(told[0], { hook: 'beforeDelete', packageName: 'a', digest: tagged.digest, kind: 'artifact' });
+  t.match(told[0], { version: tagged.digest, size: tagged.bytes.byteLength });
   t.match(told[1], { hook: 'beforeDelete', key: 'oci/tags/a/tags.json', packageName: 'a', version: tagged.digest });
   heard();
   await admin.delete('/a/manifests/v1');

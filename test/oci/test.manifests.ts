@@ -158,7 +158,8 @@ t.test('a tag is deleted alone, a manifest with its tags', async (t) => {
   for (const tag of ['v1', 'v1.0', 'old']) await admin.pushImage('a', tag, one);
   await admin.pushImage('a', 'v2', two);
   t.equal(refusal(await writer.delete('/a/manifests/v1')), '403 DENIED');
-  t.equal((await admin.delete('/a/manifests/old')).status, 202);
+  const untagged = await admin.delete('/a/manifests/old');
+  t.same([untagged.status, untagged.headers['Content-Length']], [202, '0']);
   t.equal((await admin.get(`/a/manifests/${one.digest}`)).status, 200);
   t.equal(refusal(await admin.delete('/a/manifests/old')), '404 MANIFEST_UNKNOWN');
   t.equal((await admin.delete(`/a/manifests/${one.digest}`)).status, 202);
@@ -182,6 +183,15 @@ t.test('a tag is deleted alone, a manifest with its tags', async (t) => {
   t.same((await admin.get('/a/manifests/v1')).bytes, one.bytes);
 });
 
+t.test('a repository goes with its last manifest, whatever those have whose names begin with its own', async (t) => {
+  const { admin } = await ociWorld(t);
+  for (const name of ['a', 'a/sha', 'a/sha256', 'ab']) await admin.pushImage(name, 'v1', one);
+  t.equal((await admin.delete(`/a/manifests/${one.digest}`)).status, 202);
+  t.equal((await admin.get('/a/tags/list')).status, 404);
+  t.same((await admin.get('/_catalog')).json(), { repositories: ['a/sha', 'a/sha256', 'ab'] });
+  for (const name of ['a/sha', 'a/sha256', 'ab']) t.equal((await admin.get(`/${name}/manifests/v1`)).status, 200, name);
+});
+
 t.test('immutable tags are neither moved nor deleted', async (t) => {
   const { admin } = await ociWorld(t, { oci: { immutableTags: ['v*', 'stable'] } });
   await admin.pushImage('a', 'v1', one);
@@ -192,6 +202,9 @@ t.test('immutable tags are neither moved nor deleted', async (t) => {
   t.equal(refusal(refused), '403 DENIED');
   t.match(refused.text, /immutable/);
   t.equal(refusal(await admin.pushManifest('a', `${two.digest}?tag=free&tag=v1`, two)), '403 DENIED');
+  const other = image('one', { annotations: { a: 'b' } });
+  t.equal(refusal(await admin.pushManifest('a', 'v1', other)), '403 DENIED');
+  t.equal((await admin.get(`/a/manifests/${other.digest}`)).status, 404, 'nothing of it is stored');
   t.equal(refusal(await admin.delete('/a/manifests/v1')), '403 DENIED');
   t.equal(refusal(await admin.delete(`/a/manifests/${one.digest}`)), '403 DENIED');
   t.same(await admin.tags('a'), ['latest', 'v1'], 'a refused push sets none of its tags');

@@ -34,7 +34,7 @@ const digestsOf = async (actor: Actor, query = '', name?: string): Promise<strin
 t.test('of what nobody refers to, and of what does not exist, an empty index', async (t) => {
   const { anon } = await ociWorld(t);
   const answer = await anon.get(`/a/referrers/${nowhere}`);
-  t.match(answer, { status: 200, headers: { 'Content-Type': INDEX } });
+  t.match(answer, { status: 200, headers: { 'Content-Type': INDEX, 'Cache-Control': 'no-cache' } });
   t.same(answer.json(), { schemaVersion: 2, mediaType: INDEX, manifests: [] });
   for (const bad of ['sha256:abc', 'latest', 'md5:00']) {
     t.equal(refusal(await anon.get(`/a/referrers/${bad}`)), '400 DIGEST_INVALID', bad);
@@ -148,6 +148,7 @@ t.test('the last referrer of many goes: the list is empty, and begins anew', asy
   const [last] = await digestsOf(admin);
   t.equal((await admin.delete(`/a/manifests/${last}`)).status, 202);
   t.same(await digestsOf(admin), []);
+  for await (const { key } of registry.getStorage().listDocuments({ prefix: 'oci/referrer' })) t.fail(`${key} is left`);
   const again = referrer('pushed', { annotations: { number: 'again' } });
   t.equal((await admin.pushImage('a', again.digest, again)).status, 201);
   t.same(await digestsOf(admin), [again.digest]);
@@ -189,6 +190,29 @@ t.test('what older clients list by the fallback tag is listed too, once, if it i
   await writer.pushManifest('a', subject.digest.replace(':', '-'), index([old, old, stranger, known]));
   t.same(await digestsOf(writer), [known.digest, old.digest].sort());
   t.same(await digestsOf(writer, '?artifactType=x/old'), [old.digest]);
+});
+
+t.test('those of the fallback tag and those of the list come in one order, page by page', async (t) => {
+  const { writer } = await ociWorld(t, { storage: { objectStore: new MemoryObjectStore() } });
+  const all = Array.from({ length: 12 }, (_, at) => referrer(`number ${at}`));
+  const old = all.filter((_, at) => at % 2 === 0);
+  for (const one of old) await writer.pushImage('a', one.digest, one);
+  const { store } = writer.registry.getStorage();
+  await store.delete(`oci/referrers/a/${subject.digest}.json`);
+  for (const one of all.filter((pushed) => !old.includes(pushed))) await writer.pushImage('a', one.digest, one);
+  await writer.pushManifest('a', subject.digest.replace(':', '-'), index(old));
+  const sorted = all.map(({ digest }) => digest).sort();
+  t.same(
+    (await listOf(writer)).map(({ digest }) => digest),
+    sorted,
+  );
+  for (const [at, digest] of sorted.entries()) {
+    t.same(
+      (await listOf(writer, `?last=${digest}`)).map((one) => one.digest),
+      sorted.slice(at + 1),
+      `behind ${at}`,
+    );
+  }
 });
 
 t.test('a deleted referrer is no longer listed, by tag or by digest', async (t) => {
@@ -294,6 +318,35 @@ t.test('push and delete of a referrer at once: the list says what is so', async 
     const exists = (await admin.head(`/a/manifests/${one.digest}`)).status === 200;
     t.same(await digestsOf(admin), exists ? [one.digest] : [], `round ${round}`);
   }
+});
+
+t.test('a push and a delete of one referrer cross: the list says what is so in the end', async (t) => {
+  const inner = new MemoryObjectStore();
+  const store = new FaultObjectStore(inner);
+  const { admin } = await ociWorld(t, { storage: { objectStore: store } });
+  const { admin: there } = await ociWorld(t, { storage: { objectStore: inner } });
+  const [one, two] = [referrer('one'), referrer('two')];
+  for (const pushed of [one, two]) {
+    await admin.pushImage('a', pushed.digest, pushed);
+  }
+  t.equal((await admin.delete(`/a/manifests/${two.digest}`)).status, 202);
+  // each time when this process has looked for the manifest, and is about to write the list
+  const isDeleted = store.once('put', 'oci/referrers/', async () => {
+    t.equal((await there.delete(`/a/manifests/${two.digest}`)).status, 202);
+  });
+  await admin.pushManifest('a', two.digest, two);
+  t.ok(isDeleted());
+  t.same(await digestsOf(there), [one.digest], 'what is gone is not listed');
+  store.before = undefined;
+  t.equal((await admin.pushManifest('a', two.digest, two)).status, 201);
+  const isPushed = store.once('put', 'oci/referrers/', async () => {
+    t.equal((await there.pushManifest('a', two.digest, two)).status, 201);
+  });
+  t.equal((await admin.delete(`/a/manifests/${two.digest}`)).status, 202);
+  store.before = undefined;
+  t.ok(isPushed());
+  const exists = (await there.head(`/a/manifests/${two.digest}`)).status === 200;
+  t.same(await digestsOf(there), exists ? [one.digest, two.digest].sort() : [one.digest]);
 });
 
 t.test('markers of releases up to 0.2.0 are understood', async (t) => {

@@ -31,6 +31,27 @@ t.test('a further tag for a manifest lists no links and reads no bytes', async (
   t.same(await admin.tags('a'), ['v1', 'v2', 'v3']);
 });
 
+t.test('after a minute the bytes of the manifest are compared anew', async (t) => {
+  const { admin, store } = await onCounted(t);
+  await admin.pushImage('a', 'v1', one);
+  await admin.pushManifest('a', 'v2', one);
+  const { now } = performance;
+  t.teardown(() => {
+    performance.now = now;
+  });
+  for (const [ms, reads] of [
+    [50_000, 0],
+    [70_000, 1],
+  ] as const) {
+    performance.now = () => now.call(performance) + ms;
+    // the cache asks for the time once in a millisecond
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    store.reset();
+    t.equal((await admin.pushManifest('a', `after-${ms}`, one)).status, 201);
+    t.equal(store.count('get', 'oci/manifests/'), reads, `${ms} ms`);
+  }
+});
+
 t.test('a blob that was deleted since is missed all the same, and pushed again heals the image', async (t) => {
   const { admin, registry } = await onCounted(t);
   await admin.pushImage('a', 'v1', one);

@@ -317,6 +317,38 @@ t.test('a token is never exchanged for one with all rights of its user', async (
   }
 });
 
+t.test('the catalog of a provider that decides name by name: no more than the presented token may pull', async (t) => {
+  const scopesOf: Record<string, string[]> = {
+    root: ['*:*:*:*'],
+    robot: ['oci:repository:mine:pull', 'oci:repository:mine:push', 'npm:package:*:read'],
+  };
+  const asked: (string[] | undefined)[] = [];
+  const authProvider: IAuthProvider = {
+    authenticate: async ({ username }) => username,
+    validateToken: async (secret) => (scopesOf[secret] ? { userId: 'ann', scopes: scopesOf[secret] } : null),
+    revokeToken: async () => undefined,
+    authorize: async (token, resource, action) => {
+      asked.push(token?.scopes);
+      return (
+        token?.scopes.some((scope) => ['*:*:*:*', `oci:repository:*:pull`, `${resource}:${action}`].includes(scope)) ??
+        false
+      );
+    },
+    createToken: async () => 'made',
+  };
+  const registry = await startRegistry(t, { ...configOf(), authProvider });
+  const root = new Actor(registry, 'Bearer root');
+  for (const name of ['mine', 'other']) await root.pushImage(name, 'v1', image('x'));
+  const listed = async (credential: string) => {
+    const { token } = (await new Actor(registry, credential).get('/token?scope=registry:catalog:*')).json();
+    return (await new Actor(registry, `Bearer ${token}`).get('/_catalog')).json().repositories;
+  };
+  asked.length = 0;
+  t.same(await listed('Bearer robot'), ['mine']);
+  t.match(asked.at(-1), ['oci:repository:mine:pull'], 'a right to push lists nothing');
+  t.same(await listed('Bearer root'), ['mine', 'other']);
+});
+
 t.test('a form that a host has parsed into what is no text is no fault of the registry', async (t) => {
   const registry = await startRegistry(t, configOf());
   const body = JSON.parse('{"grant_type":"password","username":"x","password":"y","scope":{"toString":1}}');

@@ -293,6 +293,22 @@ t.test('unfinished uploads expire by the age of their last chunk', async (t) => 
   t.equal(store.keys('oci/uploads/').length, 3);
 });
 
+t.test('an upload without a chunk for a day is given up, if the configuration says nothing else', async (t) => {
+  const hour = 3_600_000;
+  const store = new MemoryObjectStore();
+  const { registry, writer } = await ociWorld(t, { storage: { objectStore: store } });
+  const uploads = [await writer.begin('a'), await writer.begin('a')];
+  for (const [key, held] of store.objects) {
+    const hours = key.includes(uploads[0]!.split('/').at(-1)!) ? 25 : 23;
+    if (key.startsWith('oci/uploads/')) held.info = { ...held.info, lastModified: new Date(Date.now() - hours * hour) };
+  }
+  const chores = registry.getRegistry('oci')!.chores();
+  const chore = chores.find(({ name }) => /upload/.test(name))!;
+  t.equal(chore.everyMs, hour);
+  t.same(await chore.work({ signal: new AbortController().signal }), { uploads: 1 });
+  t.same(await Promise.all(uploads.map(async (at) => (await writer.get(at)).status)), [404, 204]);
+});
+
 t.test('chunks that come when the upload was given up do not get into a blob that is being placed', async (t) => {
   for (const [size, count] of [
     [10, 1],

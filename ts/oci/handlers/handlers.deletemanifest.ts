@@ -76,7 +76,11 @@ const deleteByDigest = async (call: RegistryCall, oci: IOciParts, name: string, 
   const tags = new RepositoryTags(storage, name);
   const own = await tags.of(digest.text);
   // if there are tags without a manifest, an earlier delete ended before it removed tags that came meanwhile
-  if (!found && own.length === 0) throw unknownManifest(digest.text);
+  if (!found && own.length === 0) {
+    // or it ended before it removed the repository, whose last manifest this was
+    await dropIfEmpty(storage, name);
+    throw unknownManifest(digest.text);
+  }
   if (found) assertMovable(own, oci);
   const reference = found ? await referenceOf(manifests, name, digest, found.info.key) : undefined;
   const artifact: IHookSubject = {
