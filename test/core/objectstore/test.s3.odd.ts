@@ -118,18 +118,40 @@ t.test('a server that refuses the headers of conditions is used without them', a
 });
 
 t.test('a bucket that another replica makes at the same time', async (t) => {
+  for (const [code, isStarted] of [
+    ['BucketAlreadyOwnedByYou', true],
+    ['BucketAlreadyExists', true],
+    ['OperationAborted', true],
+    ['AccessDenied', false],
+  ] as const) {
+    const server = await startSmallServer({ conditions: true });
+    t.teardown(() => server.stop());
+    let made = 0;
+    server.intercept(({ method, key }) => {
+      if (key !== '') return undefined;
+      if (method === 'PUT') return { status: 409, code: made++ === 0 ? code : 'no' };
+      return made === 0 ? { status: 404, code: 'NoSuchBucket' } : undefined;
+    });
+    const store = new S3ObjectStore({ ...server.config, createBucket: true });
+    const starting = store.init();
+    if (isStarted) await starting;
+    else await t.rejects(starting, { kind: 'unavailable', message: /AccessDenied/ } as unknown as Error);
+    t.equal(made, 1, code);
+    await store.destroy();
+  }
   const server = await startSmallServer({ conditions: true });
   t.teardown(() => server.stop());
-  let made = 0;
-  server.intercept(({ method, key }) => {
-    if (key !== '') return undefined;
-    if (method === 'PUT') return { status: 409, code: made++ === 0 ? 'BucketAlreadyOwnedByYou' : 'no' };
-    return made === 0 ? { status: 404, code: 'NoSuchBucket' } : undefined;
-  });
-  const store = new S3ObjectStore({ ...server.config, createBucket: true });
-  await store.init();
-  t.equal(made, 1);
-  await store.destroy();
+  server.intercept(({ key }) => (key === '' ? { status: 404, code: 'NoSuchBucket' } : undefined));
+  const another = { status: 409, code: 'BucketAlreadyExists' };
+  server.intercept(({ method, key }) =>
+    key !== '' ? undefined : method === 'PUT' ? another : { status: 404, code: 'NoSuchBucket' },
+  );
+  const store = new S3ObjectStore(server.config);
+  await t.rejects(
+    store.init(),
+    { kind: 'unavailable', message: /NoSuchBucket/ } as unknown as Error,
+    'it is another’s',
+  );
 });
 
 t.test('a range behind the end, of a server that does not tell the size', async (t) => {
@@ -218,4 +240,102 @@ t.test('sources of a join that are other objects by now', async (t) => {
   await t.rejects(store.compose('other', names, { sizes }), ofKind('notFound'));
   await t.rejects(store.compose('other', names), ofKind('notFound'), 'also if their sizes are not known');
   t.notOk(server.objects.has('other'));
+});
+
+t.test('a start removes uploads that were left a day ago, and no younger ones', async (t) => {
+  const server = await startSmallServer({ conditions: true, multipart: true });
+  t.teardown(() => server.stop());
+  const now = Date.now();
+  const upload = (key: string, ageMs: number) =>
+    `<Upload><Key>${key}</Key><UploadId>${key}</UploadId><Initiated>${new Date(now - ageMs).toISOString()}</Initiated></Upload>`;
+  const day = 24 * 60 * 60 * 1000;
+  const page = (uploads: string[], more: string) =>
+    `<?xml version="1.0"?><ListMultipartUploadsResult>${more}${uploads.join('')}</ListMultipartUploadsResult>`;
+  const pages: Record<string, string> = {
+    '': page(
+      [upload('a', day + 1000), upload('b', day - 60_000)],
+      '<IsTruncated>true</IsTruncated><NextKeyMarker>b</NextKeyMarker>',
+    ),
+    b: page([upload('c', day + 1000)], '<IsTruncated>false</IsTruncated><NextKeyMarker>c</NextKeyMarker>'),
+  };
+  server.intercept((request) => {
+    if (request.method !== 'GET' || !request.query.has('uploads')) return undefined;
+    return { status: 200, html: pages[request.query.get('key-marker') ?? ''] as string };
+  });
+  const store = new S3ObjectStore(server.config);
+  await store.init();
+  const aborted = server.seen.filter((request) => isAbort(request) && /^[abc]$/.test(request.key));
+  t.same(
+    aborted.map(({ key }) => key),
+    ['a', 'c'],
+  );
+  await store.destroy();
+});
+
+t.test('many small parts are joined, whether or not their sizes are known', async (t) => {
+  const { server, store } = await setUp(t, { conditions: true, ranges: true });
+  const names = Array.from({ length: 40 }, (_, n) => `part-${n}`);
+  for (const name of names) await store.put(name, Buffer.from(`${name};`));
+  await store.compose('whole', names);
+  const whole = names.map((name) => `${name};`).join('');
+  t.equal(server.objects.get('whole')?.bytes.toString(), whole);
+  await store.compose('again', names, { sizes: names.map(({ length }) => length + 1) });
+  t.equal(server.objects.get('again')?.bytes.toString(), whole);
+});
+
+t.test('a body that is announced with more bytes than parts of the usual size hold gets larger parts', async (t) => {
+  for (const [size, part] of [
+    [8 * MIB * 10_000, 8 * MIB],
+    [8 * MIB * 10_000 + 1, 8 * MIB + 1],
+    [undefined, 8 * MIB],
+  ] as const) {
+    const asked: number[] = [];
+    class Asked extends UploadBudget {
+      public override part(bytes: number): Promise<Buffer> {
+        asked.push(bytes);
+        return Promise.reject(new Error('no room'));
+      }
+    }
+    const server = await startSmallServer({ conditions: true, multipart: true });
+    const store = new S3ObjectStore(server.config, { uploadBudget: new Asked({ beginnings: 0 }) });
+    t.teardown(async () => {
+      await store.destroy();
+      await server.stop();
+    });
+    await store.init();
+    await t.rejects(store.put('key', streamOf(MIB), { size }), /no room/);
+    t.same(asked, [part], `${size}`);
+  }
+});
+
+t.test('which refusals of a write are final, and which the SDK may handle', async (t) => {
+  const { server, store } = await setUp(t);
+  for (const [status, code, bySdk] of [
+    [404, 'NoSuchBucket', 0],
+    [409, 'OperationAborted', 0],
+    [412, 'PreconditionFailed', 0],
+    [429, 'TooManyRequests', 0],
+    [500, 'InternalError', 0],
+    [400, 'ExpiredToken', 1],
+    [403, 'RequestTimeTooSkewed', 1],
+  ] as const) {
+    server.seen.length = 0;
+    server.intercept(({ method, key }) => (method === 'DELETE' && key === 'key' ? { status, code } : undefined));
+    await t.rejects(store.delete('key').then(() => Promise.reject(new Error('done'))));
+    const sent = server.seen.filter(({ method }) => method === 'DELETE');
+    t.equal(sent.filter(({ headers }) => headers['user-agent'] !== 'smartregistry').length, bySdk, code);
+    t.equal(sent.length, 1 + bySdk, code);
+  }
+});
+
+t.test('what the server says is read as far as S3 itself would say it', async (t) => {
+  const { server, store } = await setUp(t);
+  // a page without end is no error document
+  const html = `<Error><Code>NoSuchKey</Code></Error>${' '.repeat(70_000)}`;
+  server.intercept(({ method, headers }) =>
+    method === 'DELETE' && headers['user-agent'] === 'smartregistry' ? { status: 404, html } : undefined,
+  );
+  await store.put('key', Buffer.from('x'));
+  await t.rejects(store.delete('key'), ofKind('outcomeUnknown'));
+  t.ok(server.objects.has('key'));
 });

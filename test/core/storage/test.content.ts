@@ -5,6 +5,7 @@ import { RegistryError, type TErrorKind } from '../../../ts/core/classes.registr
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
 import type { IListOptions, IObjectInfo, IObjectPrefix } from '../../../ts/core/objectstore/interfaces.objectstore.js';
 import { ContentCollector, type ICollectPlan } from '../../../ts/core/storage/content/classes.contentcollector.js';
+import { readLinkKey } from '../../../ts/core/storage/content/classes.contentlinks.js';
 import { ContentStore } from '../../../ts/core/storage/content/classes.contentstore.js';
 import type { IContentDigest } from '../../../ts/core/storage/content/interfaces.content.js';
 import { persist } from '../../../ts/core/storage/helpers.persist.js';
@@ -730,4 +731,62 @@ t.test('a link that is replaced while a reader lists the links is not taken for 
   }) as MemoryObjectStore;
   t.same(await processOn(store).get('a', SMALL), SMALL);
   t.ok(isReplaced);
+});
+
+t.test('a push whose copy is taken again and again begins anew, four times in all', async (t) => {
+  for (const [times, isStored] of [
+    [3, true],
+    [4, false],
+  ] as const) {
+    const { put, get, store, other } = start(t);
+    const digest = digestOf(SMALL);
+    let taken = 0;
+    store.before = async ({ verb, key }) => {
+      if (verb !== 'put' || !key.startsWith('c/links/') || taken === times) return;
+      taken++;
+      // the bytes are there, the link is not
+      const { copy = '' } = readLinkKey('c/links', key)!;
+      const guard = other.content.guard(digest);
+      t.ok(copy === '' ? await guard.giveUp('') : await guard.retire(copy));
+    };
+    const pushing = put('a', SMALL);
+    if (isStored) await pushing;
+    else await t.rejects(pushing, { kind: 'unavailable', headers: { 'Retry-After': '1' } } as unknown as Error);
+    t.equal(taken, times);
+    store.before = undefined;
+    t.same(await get('a', SMALL), isStored ? SMALL : null);
+  }
+});
+
+t.test('bytes that fit in memory are compared one by one, others by their number', async (t) => {
+  for (const [size, isFound] of [
+    [64 * 1024, true],
+    [64 * 1024 + 1, false],
+  ] as const) {
+    const { put, get, inner } = start(t);
+    const bytes = Buffer.alloc(size, 'x');
+    await put('a', bytes);
+    const damaged = Buffer.from(bytes);
+    damaged[size - 1] = 0;
+    await inner.put(`c/bytes/sha256/${digestOf(bytes).hex}`, damaged);
+    await put('a', bytes);
+    t.same((await get('a', bytes))?.equals(bytes), isFound, `${size}`);
+  }
+});
+
+t.test('more links than are decided together are removed once each', async (t) => {
+  const { put, inner, content, collect } = start(t);
+  await put('o/0', SMALL);
+  for (let n = 1; n < 1001; n++) await content.links.put(`o/${n}`, digestOf(SMALL), '');
+  let asked = 0;
+  const collected = await collect({
+    isNamed: (owner) => owner === 'o/7',
+    namedNow: async (_owner, digests) => {
+      asked += digests.length;
+      return new Set();
+    },
+  });
+  t.same([collected.links, asked, collected.copies], [1000, 1000, 0]);
+  t.match(inner.keys('c/links/'), [/\/o:7\//]);
+  t.equal(inner.keys('c/links/').length, 1);
 });
