@@ -14,6 +14,7 @@ import { relativeFolder, relativePath } from '../../../ts/core/objectstore/direc
 import { isDirectoryStore } from '../../../ts/core/objectstore/directory/files/helpers.presence.js';
 import { plainId } from '../../../ts/core/objectstore/directory/reading/classes.versionreader.js';
 import { resolveRange } from '../../../ts/core/objectstore/directory/reading/helpers.body.js';
+import { keySegments } from '../../../ts/core/objectstore/helpers.keys.js';
 import type { IObject } from '../../../ts/core/objectstore/interfaces.objectstore.js';
 import { ofKind } from '../../support/expect.js';
 import { ANY_AGE, Gate, makeDirectory, openStore, textOf, tree } from '../../support/store/objectstore-directory.js';
@@ -284,6 +285,19 @@ t.test('long segments are cut behind 200 characters', async (t) => {
   t.equal(relativePath(x(401)), `${x(200)}~/${x(200)}~/x=`);
   t.equal(relativeFolder(`a/${x(201)}/`), `a/${x(200)}~/x`);
   t.equal(relativeFolder(`a./B/`), 'a%2e/!b');
+});
+
+t.test('a key has 1024 bytes at most, whatever its characters', async (t) => {
+  for (const [char, most] of [
+    ['x', 1024],
+    ['ü', 512],
+    ['日', 341],
+    ['🚀', 256],
+  ] as const) {
+    t.same(keySegments(char.repeat(most)), [char.repeat(most)]);
+    t.throws(() => keySegments(char.repeat(most + 1)), ofKind('invalid'), char);
+  }
+  t.same(keySegments('a/b./...'), ['a', 'b.', '...']);
 });
 
 t.test('each mark of a file tells it from another one', async (t) => {

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import t, { type Test } from 'tap';
 import { S3ObjectStore } from '../../../ts/core/objectstore/s3/classes.s3objectstore.js';
 import { UploadBudget } from '../../../ts/core/objectstore/s3/writing/classes.uploadbudget.js';
@@ -338,4 +339,148 @@ t.test('what the server says is read as far as S3 itself would say it', async (t
   await store.put('key', Buffer.from('x'));
   await t.rejects(store.delete('key'), ofKind('outcomeUnknown'));
   t.ok(server.objects.has('key'));
+});
+
+t.test('a signal is not held on to by what has ended', async (t) => {
+  const { store } = await setUp(t, { conditions: true, multipart: true, ranges: true });
+  const { signal } = new AbortController();
+  for (const [size, announced] of [
+    [100, 100],
+    [2 * MIB, 2 * MIB],
+    [20 * MIB, undefined],
+  ] as const) {
+    await store.put('key', streamOf(size), { size: announced, signal });
+    await t.rejects(store.put('key', streamOf(size, { failAt: size / 2 }), { size: announced, signal }), /broke/);
+    const found = await store.get('key', { signal });
+    if (found && found !== 'notModified') t.equal((await readAll(found.body)).length, size);
+    t.equal(getEventListeners(signal, 'abort').length, 0, `${size} bytes`);
+  }
+  await store.put('part', Buffer.from('x'));
+  await store.compose('joined', ['part', 'part'], { signal });
+  t.equal(getEventListeners(signal, 'abort').length, 0);
+});
+
+t.test('a part that fails ends the upload although the source is silent', { timeout: 30_000 }, async (t) => {
+  const { server, store, budget } = await setUp(t);
+  server.intercept((request) => (isPart(request) ? FORBIDDEN : undefined));
+  let sent = 0;
+  const told: unknown[] = [];
+  const source = new ReadableStream<Uint8Array>({
+    pull: (controller) => {
+      if (sent >= 9 * MIB) return new Promise<void>(() => {});
+      sent += MIB;
+      controller.enqueue(new Uint8Array(MIB));
+    },
+    cancel: (reason) => void told.push(reason),
+  });
+  await t.rejects(store.put('key', source), ofKind('unavailable'));
+  t.equal(told.length, 1);
+  t.equal(budget.held, 0);
+});
+
+t.test('bodies of more than one request carry no checksum of the SDK, and wait for no leave to send', async (t) => {
+  const { server, store } = await setUp(t);
+  await store.put('streamed', streamOf(3 * MIB), { size: 3 * MIB });
+  const streamed = server.seen.find(({ method, key }) => method === 'PUT' && key === 'streamed');
+  t.equal(streamed?.headers.expect, undefined);
+  t.match(streamed?.headers['x-amz-trailer'], /checksum/, 'but one behind a stream, which makes it safe');
+  await store.put('parts', streamOf(20 * MIB));
+  const parts = server.seen.filter(isPart);
+  t.equal(parts.length, 3);
+  for (const { headers } of parts) {
+    t.equal(headers.expect, undefined);
+    t.same(
+      Object.keys(headers).filter((name) => name.includes('checksum')),
+      [],
+    );
+  }
+});
+
+t.test('what is left to the SDK is sent as it would have been', async (t) => {
+  const server = await startSmallServer({ conditions: true, deleteConditions: true, ranges: true });
+  const store = new S3ObjectStore({ ...server.config, serverSideEncryption: 'AES256', directoryPath: 'f' });
+  t.teardown(async () => {
+    await store.destroy();
+    await server.stop();
+  });
+  await store.init();
+  const { etag } = await store.put('key', Buffer.from('12345'));
+  const isOwn = ({ headers }: ISmallRequest) => headers['user-agent'] === 'smartregistry';
+  // a refusal that the SDK might have an answer to, of reads and of writes
+  server.intercept((request) => (isOwn(request) ? { status: 400, code: 'ExpiredToken' } : undefined));
+  const NAMES = [
+    'range',
+    'if-match',
+    'if-none-match',
+    'content-type',
+    'x-amz-server-side-encryption',
+    'x-amz-meta-note',
+  ];
+  const about = ({ method, key, query, headers }: ISmallRequest) => ({
+    method,
+    key,
+    query: [...query].filter(([name]) => name !== 'x-id').sort(),
+    headers: NAMES.map((name) => headers[name]),
+  });
+  const list = async () => {
+    for await (const _ of store.list({ prefix: 'p/', after: 'p/a', delimiter: '/', limit: 7 }));
+  };
+  const asks: [string, () => Promise<unknown>][] = [
+    ['get', () => store.get('key')],
+    ['a range', () => store.get('key', { range: { start: 1, end: 3 } })],
+    ['another version', () => store.get('key', { ifNoneMatch: 'another' })],
+    ['head', () => store.head('key')],
+    ['put', () => store.put('key', Buffer.from('x'), { ifMatch: etag, contentType: 'a/b', metadata: { note: 'a b' } })],
+    ['new', () => store.put('new', Buffer.from('x'), { ifNoneMatch: '*' })],
+    ['list', list],
+    ['delete', async () => store.delete('key', { ifMatch: (await store.head('key'))?.etag as string })],
+  ];
+  for (const [name, ask] of asks) {
+    server.seen.length = 0;
+    const found = await ask();
+    if (found && typeof found === 'object' && 'body' in found) await (found.body as ReadableStream).cancel();
+    const own = server.seen.filter(isOwn).at(-1) as ISmallRequest;
+    const again = server.seen.filter((request) => !isOwn(request)).at(-1) as ISmallRequest;
+    t.same(about(again), about(own), name);
+  }
+  const seen = server.seen.at(-1);
+  t.equal(seen?.method, 'DELETE');
+  t.type(seen?.headers['if-match'], 'string');
+});
+
+t.test('of a range, the size is that of the whole object', async (t) => {
+  const { store } = await setUp(t, { conditions: true, ranges: true });
+  await store.put('key', Buffer.from('12345'));
+  const found = await store.get('key', { range: { start: 1, end: 3 } });
+  if (!found || found === 'notModified') return t.fail('not there');
+  t.match([found.info.size, found.range], [5, { start: 1, end: 3 }]);
+  t.equal((await readAll(found.body)).toString(), '234');
+});
+
+t.test('keys and folders come in one order, and a listing ends where the server says so', async (t) => {
+  const { server, store } = await setUp(t);
+  const names = ['p/a', 'p/\uffff', 'p/\u{10000}'];
+  const contents = names.map((key) => `<Contents><Key>${key}</Key><Size>1</Size></Contents>`).join('');
+  const folders = ['p/Z/', 'p/m/'].map((name) => `<CommonPrefixes><Prefix>${name}</Prefix></CommonPrefixes>`).join('');
+  let more = '';
+  server.intercept(({ query }) => {
+    if (!query.has('list-type')) return undefined;
+    return {
+      status: 200,
+      html: `<?xml version="1.0"?><ListBucketResult>${more}${contents}${folders}</ListBucketResult>`,
+    };
+  });
+  for (more of [
+    '<IsTruncated>false</IsTruncated><NextContinuationToken>x</NextContinuationToken>',
+    '<IsTruncated>true</IsTruncated>',
+  ]) {
+    server.seen.length = 0;
+    const found: string[] = [];
+    for await (const item of store.list({ prefix: 'p/', delimiter: '/' })) {
+      found.push('key' in item ? item.key : item.prefix);
+      if (found.length > 9) break;
+    }
+    t.same(found, ['p/Z/', 'p/a', 'p/m/', ...names.slice(1)], more);
+    t.equal(server.seen.length, 1, more);
+  }
 });

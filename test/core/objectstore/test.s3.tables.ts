@@ -31,6 +31,8 @@ import {
 } from '../../../ts/core/objectstore/s3/connection/helpers.request.js';
 import { readSettings } from '../../../ts/core/objectstore/s3/connection/helpers.settings.js';
 import type { IS3Session } from '../../../ts/core/objectstore/s3/connection/interfaces.session.js';
+import { ByteSource, toReadable } from '../../../ts/core/objectstore/s3/writing/classes.bytesource.js';
+import { UploadBudget } from '../../../ts/core/objectstore/s3/writing/classes.uploadbudget.js';
 import { conditions, requireCompleteConditions } from '../../../ts/core/objectstore/s3/writing/helpers.creation.js';
 import { contradicts } from '../../../ts/core/objectstore/s3/writing/helpers.write.js';
 import { ofKind } from '../../support/expect.js';
@@ -396,4 +398,130 @@ t.test('how long a server is waited for, unless the application says otherwise',
   await store.init();
   const delays = await timersOf(t, () => store.head('key'));
   t.ok(delays.includes(30_000 * 4.5), `${delays}`);
+});
+
+/** A source of these chunks, and what became of it. */
+const sourceOf = (chunks: number[], end: 'close' | 'fail' | 'silence' = 'close', size?: number) => {
+  const left = [...chunks];
+  const told: unknown[] = [];
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      pull: (controller) => {
+        const next = left.shift();
+        if (next !== undefined) controller.enqueue(new Uint8Array(next).fill(next));
+        else if (end === 'close') controller.close();
+        else if (end === 'fail') controller.error(new Error('the source broke'));
+        return next === undefined && end === 'silence' ? new Promise<void>(() => {}) : undefined;
+      },
+      cancel: (reason) => void told.push(reason),
+    },
+    { highWaterMark: 0 },
+  );
+  return { source: new ByteSource(stream, size), told };
+};
+
+t.test('the bytes of an upload, as they are taken', async (t) => {
+  const KIB = 1024;
+  const small = sourceOf([40 * KIB, 0, 30 * KIB, 64 * KIB, 1]).source;
+  const sizes: (number | undefined)[] = [];
+  for (let n = 0; n < 4; n++) sizes.push((await small.next())?.byteLength);
+  t.same(sizes, [70 * KIB, 64 * KIB, 1, undefined], 'gathered to chunks that S3 takes');
+  t.equal(small.total, 134 * KIB + 1);
+
+  const { source } = sourceOf([3, 4, 5]);
+  t.same([...(await source.take(5))], [3, 3, 3, 4, 4]);
+  t.notOk(source.drained);
+  const room = Buffer.alloc(9);
+  const rest = await source.take(9, room);
+  t.same([...rest], [4, 4, 5, 5, 5, 5, 5]);
+  t.equal(rest.buffer, room.buffer);
+  t.ok(source.drained);
+  const whole = sourceOf([3, 4]).source;
+  await whole.take(7);
+  t.ok(whole.drained, 'the end is known together with the last byte');
+  t.equal((await whole.take(7)).byteLength, 0);
+
+  for (const [chunks, size] of [
+    [[5, 1], 5],
+    [[6], 5],
+    [[4], 5],
+    [[], 1],
+  ] as const) {
+    const { source: wrong, told } = sourceOf([...chunks], 'close', size);
+    await t.rejects(wrong.take(size), ofKind('invalid'), `${chunks} instead of ${size}`);
+    t.match(wrong.failure?.reason, ofKind('invalid'));
+    t.notOk(wrong.drained);
+    await t.rejects(wrong.next(), ofKind('invalid'), 'again');
+    t.equal(told.length, chunks.length > 0 && chunks.reduce<number>((sum, one) => sum + one, 0) > size ? 1 : 0);
+  }
+  await sourceOf([2, 3], 'close', 5).source.take(5);
+
+  const broken = sourceOf([3], 'fail').source;
+  await t.rejects(broken.take(5), /the source broke/);
+  t.match(broken.failure, { reason: /the source broke/ });
+
+  const silent = sourceOf([3], 'silence');
+  const waiting = silent.source.next();
+  const reason = new Error('the client is gone');
+  silent.source.fail(reason);
+  silent.source.fail(new Error('a later one'));
+  await t.rejects(waiting, reason);
+  t.same(silent.told, [reason]);
+  const over = sourceOf([]);
+  await over.source.next();
+  over.source.fail(reason);
+  t.equal(over.source.failure, undefined, 'what has ended cannot fail');
+});
+
+t.test('whose turn it is while a stream is sent, and a source that fails', async (t) => {
+  const turns: boolean[] = [];
+  const readable = toReadable(sourceOf([1, 2]).source, t.fail, (waiting) => turns.push(waiting));
+  let bytes = 0;
+  for await (const chunk of readable) bytes += (chunk as Buffer).byteLength;
+  t.equal(bytes, 3);
+  t.same(turns.slice(0, 2), [false, true]);
+  t.equal(turns.at(-1), true);
+  let failed = () => {};
+  const failure = new Promise<void>((resolve) => {
+    failed = resolve;
+  });
+  const bad = toReadable(sourceOf([], 'fail').source, failed, () => {});
+  bad.on('error', () => t.fail('nobody would hear it'));
+  bad.resume();
+  await failure;
+});
+
+t.test('who waits for memory is served in order, and an idle process keeps none', async (t) => {
+  const budget = new UploadBudget({ parts: 100 });
+  const [first, second] = [await budget.part(60), await budget.part(30)];
+  const granted: string[] = [];
+  const waiting = [
+    budget.part(60).then((room) => {
+      granted.push('large');
+      return room;
+    }),
+    budget.part(10).then((room) => {
+      granted.push('small');
+      return room;
+    }),
+  ];
+  budget.endPart(second, true);
+  await new Promise((resolve) => setImmediate(resolve));
+  t.same(granted, [], 'a small one does not pass a large one');
+  budget.endPart(first, true);
+  const rooms = await Promise.all(waiting);
+  t.same(granted, ['large', 'small']);
+  for (const room of rooms) budget.endPart(room, true);
+  t.not(await budget.part(60), rooms[0]);
+
+  const full = new UploadBudget({ parts: 1 });
+  const only = await full.part(1);
+  let next: Promise<Buffer> | undefined;
+  const delays = await timersOf(t, async () => {
+    next = full.part(1);
+  });
+  t.same(delays, [30_000]);
+  full.endPart(only, false);
+  full.endPart((await next) as Buffer, false);
+  t.equal(full.held, 0);
 });

@@ -325,6 +325,7 @@ t.test('two pushes of what was given up: one copy becomes the current one, and b
   await put('a', SMALL);
   t.same([await get('a', SMALL), await get('b', SMALL)], [SMALL, SMALL]);
   t.equal(inner.keys('c/bytes/').length, 1, 'the other copy is taken away at once');
+  t.equal(inner.keys('c/links/').length, 2, 'with the link that names it');
   await collect();
   t.same([await get('a', SMALL), await get('b', SMALL)], [SMALL, SMALL]);
 });
@@ -778,6 +779,8 @@ t.test('more links than are decided together are removed once each', async (t) =
   const { put, inner, content, collect } = start(t);
   await put('o/0', SMALL);
   for (let n = 1; n < 1001; n++) await content.links.put(`o/${n}`, digestOf(SMALL), '');
+  const dry = await collect({ ...nobody, dryRun: true });
+  t.same([dry.links, dry.copies], [1001, 1]);
   let asked = 0;
   const collected = await collect({
     isNamed: (owner) => owner === 'o/7',
@@ -789,4 +792,130 @@ t.test('more links than are decided together are removed once each', async (t) =
   t.same([collected.links, asked, collected.copies], [1000, 1000, 0]);
   t.match(inner.keys('c/links/'), [/\/o:7\//]);
   t.equal(inner.keys('c/links/').length, 1);
+});
+
+t.test('a link goes before its marks: nobody takes it for one without a mark', async (t) => {
+  const { put, store, inner, content, collect } = start(t);
+  for (const remove of [() => collect(nobody), () => content.unlink('a', digestOf(SMALL))]) {
+    await put('a', SMALL);
+    const [link] = await content.links.of('a', digestOf(SMALL));
+    await content.links.mark(link!);
+    let marks = 0;
+    store.before = async ({ verb, key }) => {
+      if (verb !== 'delete' || !key.includes('~')) return;
+      marks++;
+      t.equal(await inner.head(link!.key), null);
+    };
+    await remove();
+    store.before = undefined;
+    t.ok(marks > 0);
+    t.same(inner.keys('c/links/'), []);
+  }
+});
+
+t.test('objects of others in the folder of the bytes are no copies', async (t) => {
+  const { put, inner, content, collect } = start(t);
+  await put('a', SMALL);
+  await content.unlink('a', digestOf(SMALL));
+  const other = `${content.key(digestOf(SMALL))}.sig`;
+  await inner.put(other, Buffer.from('x'));
+  t.equal((await collect()).copies, 1);
+  t.same(inner.keys('c/bytes/'), [other]);
+});
+
+t.test('the guard: a copy that was replaced or given up never comes back', async (t) => {
+  const { content } = start(t);
+  const guard = content.guard(digestOf(SMALL));
+  const copy = (number: number) => `${number}-${randomUUID()}`;
+  t.same(await guard.read(), { copy: '', floor: -1 });
+  t.ok(await guard.keep(''));
+  t.notOk(await guard.keep(copy(1)));
+  t.notOk(await guard.replace(null, copy(1)), 'it is not what was seen');
+  const [third, fifth] = [copy(3), copy(5)];
+  t.ok(await guard.replace('', third));
+  t.same(await guard.read(), { copy: third, floor: 0 });
+  t.notOk(await guard.replace(third, ''));
+  t.ok(await guard.replace(third, fifth));
+  t.same(await guard.read(), { copy: fifth, floor: 3 });
+  t.notOk(await guard.replace(fifth, copy(2)), 'a number that was passed');
+  t.notOk(await guard.retire(fifth), 'the current copy');
+  t.ok(await guard.retire(third));
+  t.same(await guard.read(), { copy: fifth, floor: 3 }, 'nothing to write');
+  t.ok(await guard.retire(copy(4)));
+  t.same(await guard.read(), { copy: fifth, floor: 4 });
+
+  t.notOk(await guard.condemn(third, 'a'));
+  t.ok(await guard.condemn(fifth, 'a'));
+  await guard.spare(fifth, 'b');
+  await guard.spare(third, 'a');
+  t.notOk(await guard.doom(fifth, 'b'), 'condemned by another one');
+  t.notOk(await guard.doom(third, 'a'));
+  t.same(await guard.read(), { copy: fifth, floor: 4, condemned: 'a' });
+  await guard.spare(fifth, 'a');
+  t.same(await guard.read(), { copy: fifth, floor: 4 });
+  t.notOk(await guard.doom(fifth, 'a'), 'it was spared');
+  t.ok(await guard.condemn(fifth, 'a'));
+  t.ok(await guard.condemn(fifth, 'b'), 'the later collector takes it over');
+  t.notOk(await guard.doom(fifth, 'a'));
+  t.ok(await guard.doom(fifth, 'b'));
+  t.same(await guard.read(), { copy: null, floor: 5 });
+  t.notOk(await guard.doom(fifth, 'b'), 'once');
+  t.notOk(await guard.giveUp(fifth));
+  t.notOk(await guard.replace(null, fifth));
+  const sixth = copy(6);
+  t.ok(await guard.replace(null, sixth));
+  t.ok(await guard.giveUp(sixth));
+  t.same(await guard.read(), { copy: null, floor: 6 });
+});
+
+t.test('a mark whose link is gone goes when its owner gives the content up', async (t) => {
+  const { put, inner, content } = start(t);
+  await put('a', SMALL);
+  const [link] = await content.links.of('a', digestOf(SMALL));
+  await content.links.mark(link!);
+  await inner.delete(link!.key);
+  await content.unlink('a', digestOf(SMALL));
+  t.same(inner.keys('c/links/'), []);
+});
+
+t.test('a push whose body is spent when the copy that counts is not there is told to come again', async (t) => {
+  const { put, get, store, content, other } = start(t);
+  const digest = digestOf(LARGE);
+  const isDone = store.once('put', 'c/links/', async () => {
+    const guard = other.content.guard(digest);
+    t.ok(await guard.giveUp(''));
+    t.ok(await guard.replace(null, `1-${randomUUID()}`));
+  });
+  await t.rejects(put('a', LARGE), { kind: 'unavailable', headers: { 'Retry-After': '1' } } as unknown as Error);
+  t.ok(isDone());
+  t.equal((await content.guard(digest).read()).copy, null, 'that copy is given up');
+  t.equal(await content.has('a', digest), false);
+  await put('a', LARGE);
+  t.same(await get('a', LARGE), LARGE);
+});
+
+t.test('a link to a copy that was given up is no reason for another link', async (t) => {
+  const { put, inner, content } = start(t);
+  const digest = digestOf(SMALL);
+  await put('a', SMALL);
+  await content.guard(digest).giveUp('');
+  const before = inner.keys();
+  t.equal(await content.assure('a', digest), false);
+  t.same(inner.keys(), before);
+});
+
+t.test('pieces that another object has kept from being joined are joined to a new copy', async (t) => {
+  const { inner, store, get, content } = start(t);
+  const { algorithm, hex } = digestOf(LARGE);
+  const half = LARGE.byteLength / 2;
+  const keys = ['staging/1', 'staging/2'];
+  const etags: string[] = [];
+  for (const [at, key] of keys.entries()) {
+    etags.push((await inner.put(key, LARGE.subarray(at * half, (at + 1) * half))).etag);
+  }
+  const upload = new StagedObject(store, { keys, sizes: [half, half], etags }, LARGE.byteLength, { [algorithm]: hex });
+  const isDone = store.once('compose', 'c/bytes/', () => inner.put(content.key(digestOf(LARGE)), SMALL));
+  await content.put('a', digestOf(LARGE), upload);
+  t.ok(isDone());
+  t.same(await get('a', LARGE), LARGE);
 });
