@@ -187,7 +187,11 @@ export const listingScenes = async (bench: Bench): Promise<void> => {
       all.slice(4),
       'behind a key the order is that of every listing',
     );
-    t.same((await listed({ prefix: at, limit: 100, inAnyOrder: true })).length, all.length, 'without a delimiter, keys');
+    t.same(
+      (await listed({ prefix: at, limit: 100, inAnyOrder: true })).length,
+      all.length,
+      'without a delimiter, keys',
+    );
   });
 
   await scene('a scan has the keys of a listing', async (t, at) => {
