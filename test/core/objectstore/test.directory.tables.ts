@@ -81,7 +81,7 @@ t.test(
       t.equal(await textOf(store, 'key'), '4', `conditional put, ${code}`);
     }
     for (const [verb, ask] of [
-      ['rename', (store: DirectoryObjectStore) => store.put('key', bytes('2'), { immutable })],
+      ['rename', async (store: DirectoryObjectStore) => void (await store.put('key', bytes('2'), { immutable }))],
       ['unlink', (store: DirectoryObjectStore) => store.delete('key')],
     ] as const) {
       const { store, fail } = await failingOnce(t);

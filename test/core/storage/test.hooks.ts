@@ -600,7 +600,8 @@ t.test('a publish that finds its work done by another process is told as aborted
 t.test('a replacement asks about what it puts, what it drops, and the document as one that is put', async (t) => {
   const { hooks, told } = recorder();
   const { storage, plain } = setUp(hooks);
-  const old = (await publishToy(plain, NAME, '1.0.0', BYTES)).versions[0]?.key;
+  await publishToy(plain, NAME, '1.0.0', BYTES);
+  const old = (await publishToy(plain, NAME, '1.0.0', BYTES, undefined, true)).versions[0]?.key;
   const made = (await publishToy(storage, NAME, '1.0.0', BYTES, undefined, true)).versions[0]?.key;
   const asked = artifactKey(NAME, '1.0.0');
   t.not(made, old);
