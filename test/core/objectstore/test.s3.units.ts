@@ -213,6 +213,21 @@ t.test('a claim that is given up while it is being renewed is not renewed any mo
   t.equal(server.seen.filter(isRenewal).length, 0);
 });
 
+t.test('a replica that has lost its claim says so once, and looks no more', async (t) => {
+  const server = await startSmallServer();
+  t.teardown(() => server.stop());
+  const errors: string[] = [];
+  const logger = { info() {}, warn() {}, error: (message: string) => void errors.push(message) };
+  const store = new S3ObjectStore(server.config, { logger, replicaBeatMs: 30 });
+  await store.init();
+  server.objects.set('staging/replica', { bytes: Buffer.from('{"id":"another","beat":1}'), headers: {} });
+  await until(() => errors.length > 0);
+  server.seen.length = 0;
+  await delay(150);
+  t.same([errors.length, server.seen.length], [1, 0]);
+  await store.destroy();
+});
+
 t.test('a listing begins behind `after`, also if the server returns a folder that begins before it', async (t) => {
   const server = await startSmallServer({ conditions: true });
   t.teardown(() => server.stop());
