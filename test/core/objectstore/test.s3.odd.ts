@@ -415,6 +415,7 @@ t.test('what is left to the SDK is sent as it would have been', async (t) => {
     'content-type',
     'x-amz-server-side-encryption',
     'x-amz-meta-note',
+    'x-amz-checksum-mode',
   ];
   const about = ({ method, key, query, headers }: ISmallRequest) => ({
     method,
