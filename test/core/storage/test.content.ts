@@ -919,3 +919,72 @@ t.test('pieces that another object has kept from being joined are joined to a ne
   t.ok(isDone());
   t.same(await get('a', LARGE), LARGE);
 });
+
+t.test('links and bytes are collected at the age that was asked for', async (t) => {
+  for (const [before, expected] of [
+    [999, [0, 0]],
+    [1000, [1, 1]],
+  ] as const) {
+    const { put, inner, collect } = start(t);
+    await put('a', SMALL);
+    for (const [key, held] of inner.objects) {
+      const metadata = held.info.metadata && { ...held.info.metadata, 'placed-at': new Date(1000).toISOString() };
+      inner.objects.set(key, { ...held, info: { ...held.info, lastModified: new Date(1000), metadata } });
+    }
+    const steps: string[] = [];
+    const { links, copies } = await collect({ ...nobody, before, step: (phase) => void steps.push(phase) });
+    t.same([links, copies], expected, `${before}`);
+    t.same([...new Set(steps)], ['links', 'blobs']);
+  }
+});
+
+t.test('spare links are taken away at that age, too', async (t) => {
+  for (const [before, left] of [
+    [999, 2],
+    [1000, 1],
+  ] as const) {
+    const { put, inner, collect } = start(t);
+    for (let n = 0; n < 2; n++) await put('a', SMALL);
+    for (const key of inner.keys('c/links/')) {
+      const held = inner.objects.get(key)!;
+      inner.objects.set(key, { ...held, info: { ...held.info, lastModified: new Date(1000) } });
+    }
+    await collect({ before });
+    t.equal(inner.keys('c/links/').length, left, `${before}`);
+  }
+});
+
+t.test('what is stored says what it is, and each owner has a folder of its own', async (t) => {
+  const { put, inner, content } = start(t);
+  await put('a/b/c', SMALL);
+  const { info } = inner.objects.get(content.key(digestOf(SMALL)))!;
+  t.equal(info.contentType, 'a/b');
+  t.match(info.metadata?.['write-id'], /^[0-9a-f-]{36}$/);
+  t.ok(Math.abs(Date.parse(info.metadata?.['placed-at'] ?? '') - Date.now()) < 60_000);
+  const folder = `c/links/sha256/${digestOf(SMALL).hex}/a:b:c`;
+  t.equal(content.links.folder('a/b/c', digestOf(SMALL)), folder);
+  t.ok(inner.keys('c/links/')[0]?.startsWith(`${folder}/`));
+  t.same(await content.links.owners(digestOf(SMALL), 10), ['a/b/c']);
+  await content.guard(digestOf(SMALL)).giveUp('');
+  t.same(inner.keys('c/guards/'), [`c/guards/sha256/${digestOf(SMALL).hex}.json`]);
+});
+
+t.test('what a client has sent learns why it was not stored', async (t) => {
+  const { store, content, inner } = start(t);
+  const { algorithm, hex } = digestOf(SMALL);
+  const told: unknown[] = [];
+  class Told extends StagedObject {
+    public override async discard(failure?: unknown): Promise<void> {
+      told.push(failure);
+    }
+  }
+  const staged = () => new Told(inner, { bytes: SMALL }, SMALL.byteLength, { [algorithm]: hex });
+  const refused = new RegistryError('forbidden', 'no');
+  store.before = ({ verb, key }) => {
+    if (verb === 'put' && key.startsWith('c/bytes/')) throw refused;
+  };
+  await t.rejects(content.put('a', digestOf(SMALL), staged()), refused);
+  store.before = undefined;
+  await content.put('a', digestOf(SMALL), staged());
+  t.same(told, [refused, undefined]);
+});

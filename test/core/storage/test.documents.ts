@@ -94,6 +94,9 @@ t.test('a listing of documents leaves tombstones out, and looks only at what has
   t.equal(store.count('head'), 21);
   t.same(await list({ limit: 3 }), ['01', '03', '05'], 'the limit counts documents');
   t.same(await list({ after: 'docs/35', limit: 2 }), ['37', '39']);
+  store.reset();
+  t.same(await list({ limit: 1 }), ['01']);
+  t.equal(store.count('head'), 1, 'no further than that');
   t.same(await list({ after: 'docs/37' }), ['39', 'x']);
   store.before = ({ verb }) => {
     if (verb === 'head') throw new RegistryError('unavailable', 'down');
