@@ -182,6 +182,16 @@ export const listingScenes = async (bench: Bench): Promise<void> => {
       all.filter((item) => item.startsWith(`${at}g5`)),
     );
     t.same(await listed({ prefix: `${at}none/`, delimiter: '/', limit: 100, inAnyOrder: true }), []);
+    t.same(
+      await listed({ prefix: at, delimiter: '/', limit: 100, inAnyOrder: true, after: all[3]!.replace('*', '') }),
+      all.slice(4),
+      'behind a key the order is that of every listing',
+    );
+    t.same(
+      (await listed({ prefix: at, limit: 100, inAnyOrder: true })).length,
+      all.length,
+      'without a delimiter, keys',
+    );
   });
 
   await scene('a scan has the keys of a listing', async (t, at) => {

@@ -256,3 +256,33 @@ t.test('a flow that is broken off', async (t) => {
   );
   t.ok(await freed(3), 'also of a later one');
 });
+
+t.test('a body of more bytes than were promised is broken', async (t) => {
+  const { open } = await setUp(t, (socket) => {
+    socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nsome more\r\n0\r\n\r\n');
+  });
+  const broken = { kind: 'unavailable', message: /broke off after 9 of 4 bytes/ } as unknown as Error;
+  await t.rejects(readAll((await open({ expected: 4 })).body), broken);
+  await t.rejects(flowAll((await open({ expected: 4 })).body), broken, 'in a flow too');
+});
+
+t.test('a flow ends when its last buffer is taken', async (t) => {
+  const { open } = await setUp(t, (socket) => void socket.write(`${head(4)}some`));
+  let isTaken = false;
+  await flowAll((await open()).body, () =>
+    delay(30).then(() => {
+      isTaken = true;
+    }),
+  );
+  t.ok(isTaken);
+});
+
+t.test('a body that is opened for a caller who has left is not read', async (t) => {
+  const { open, freed } = await setUp(
+    t,
+    half(() => {}),
+  );
+  const { body } = await open({ signal: AbortSignal.abort(new Error('the client is gone')) });
+  await t.rejects(readAll(body), { message: 'the client is gone' });
+  t.ok(await freed());
+});

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import t, { type Test } from 'tap';
 import { S3ObjectStore } from '../../../ts/core/objectstore/s3/classes.s3objectstore.js';
 import { UploadBudget } from '../../../ts/core/objectstore/s3/writing/classes.uploadbudget.js';
@@ -118,18 +119,40 @@ t.test('a server that refuses the headers of conditions is used without them', a
 });
 
 t.test('a bucket that another replica makes at the same time', async (t) => {
+  for (const [code, isStarted] of [
+    ['BucketAlreadyOwnedByYou', true],
+    ['BucketAlreadyExists', true],
+    ['OperationAborted', true],
+    ['AccessDenied', false],
+  ] as const) {
+    const server = await startSmallServer({ conditions: true });
+    t.teardown(() => server.stop());
+    let made = 0;
+    server.intercept(({ method, key }) => {
+      if (key !== '') return undefined;
+      if (method === 'PUT') return { status: 409, code: made++ === 0 ? code : 'no' };
+      return made === 0 ? { status: 404, code: 'NoSuchBucket' } : undefined;
+    });
+    const store = new S3ObjectStore({ ...server.config, createBucket: true });
+    const starting = store.init();
+    if (isStarted) await starting;
+    else await t.rejects(starting, { kind: 'unavailable', message: /AccessDenied/ } as unknown as Error);
+    t.equal(made, 1, code);
+    await store.destroy();
+  }
   const server = await startSmallServer({ conditions: true });
   t.teardown(() => server.stop());
-  let made = 0;
-  server.intercept(({ method, key }) => {
-    if (key !== '') return undefined;
-    if (method === 'PUT') return { status: 409, code: made++ === 0 ? 'BucketAlreadyOwnedByYou' : 'no' };
-    return made === 0 ? { status: 404, code: 'NoSuchBucket' } : undefined;
-  });
-  const store = new S3ObjectStore({ ...server.config, createBucket: true });
-  await store.init();
-  t.equal(made, 1);
-  await store.destroy();
+  server.intercept(({ key }) => (key === '' ? { status: 404, code: 'NoSuchBucket' } : undefined));
+  const another = { status: 409, code: 'BucketAlreadyExists' };
+  server.intercept(({ method, key }) =>
+    key !== '' ? undefined : method === 'PUT' ? another : { status: 404, code: 'NoSuchBucket' },
+  );
+  const store = new S3ObjectStore(server.config);
+  await t.rejects(
+    store.init(),
+    { kind: 'unavailable', message: /NoSuchBucket/ } as unknown as Error,
+    'it is another’s',
+  );
 });
 
 t.test('a range behind the end, of a server that does not tell the size', async (t) => {
@@ -218,4 +241,247 @@ t.test('sources of a join that are other objects by now', async (t) => {
   await t.rejects(store.compose('other', names, { sizes }), ofKind('notFound'));
   await t.rejects(store.compose('other', names), ofKind('notFound'), 'also if their sizes are not known');
   t.notOk(server.objects.has('other'));
+});
+
+t.test('a start removes uploads that were left a day ago, and no younger ones', async (t) => {
+  const server = await startSmallServer({ conditions: true, multipart: true });
+  t.teardown(() => server.stop());
+  const now = Date.now();
+  const upload = (key: string, ageMs: number) =>
+    `<Upload><Key>${key}</Key><UploadId>${key}</UploadId><Initiated>${new Date(now - ageMs).toISOString()}</Initiated></Upload>`;
+  const day = 24 * 60 * 60 * 1000;
+  const page = (uploads: string[], more: string) =>
+    `<?xml version="1.0"?><ListMultipartUploadsResult>${more}${uploads.join('')}</ListMultipartUploadsResult>`;
+  const pages: Record<string, string> = {
+    '': page(
+      [upload('a', day + 1000), upload('b', day - 60_000)],
+      '<IsTruncated>true</IsTruncated><NextKeyMarker>b</NextKeyMarker>',
+    ),
+    b: page([upload('c', day + 1000)], '<IsTruncated>false</IsTruncated><NextKeyMarker>c</NextKeyMarker>'),
+  };
+  server.intercept((request) => {
+    if (request.method !== 'GET' || !request.query.has('uploads')) return undefined;
+    return { status: 200, html: pages[request.query.get('key-marker') ?? ''] as string };
+  });
+  const store = new S3ObjectStore(server.config);
+  await store.init();
+  const aborted = server.seen.filter((request) => isAbort(request) && /^[abc]$/.test(request.key));
+  t.same(
+    aborted.map(({ key }) => key),
+    ['a', 'c'],
+  );
+  await store.destroy();
+});
+
+t.test('many small parts are joined, whether or not their sizes are known', async (t) => {
+  const { server, store } = await setUp(t, { conditions: true, ranges: true });
+  const names = Array.from({ length: 40 }, (_, n) => `part-${n}`);
+  for (const name of names) await store.put(name, Buffer.from(`${name};`));
+  await store.compose('whole', names);
+  const whole = names.map((name) => `${name};`).join('');
+  t.equal(server.objects.get('whole')?.bytes.toString(), whole);
+  await store.compose('again', names, { sizes: names.map(({ length }) => length + 1) });
+  t.equal(server.objects.get('again')?.bytes.toString(), whole);
+});
+
+t.test('a body that is announced with more bytes than parts of the usual size hold gets larger parts', async (t) => {
+  for (const [size, part] of [
+    [8 * MIB * 10_000, 8 * MIB],
+    [8 * MIB * 10_000 + 1, 8 * MIB + 1],
+    [undefined, 8 * MIB],
+  ] as const) {
+    const asked: number[] = [];
+    class Asked extends UploadBudget {
+      public override part(bytes: number): Promise<Buffer> {
+        asked.push(bytes);
+        return Promise.reject(new Error('no room'));
+      }
+    }
+    const server = await startSmallServer({ conditions: true, multipart: true });
+    const store = new S3ObjectStore(server.config, { uploadBudget: new Asked({ beginnings: 0 }) });
+    t.teardown(async () => {
+      await store.destroy();
+      await server.stop();
+    });
+    await store.init();
+    await t.rejects(store.put('key', streamOf(MIB), { size }), /no room/);
+    t.same(asked, [part], `${size}`);
+  }
+});
+
+t.test('which refusals of a write are final, and which the SDK may handle', async (t) => {
+  const { server, store } = await setUp(t);
+  for (const [status, code, bySdk] of [
+    [404, 'NoSuchBucket', 0],
+    [409, 'OperationAborted', 0],
+    [412, 'PreconditionFailed', 0],
+    [429, 'TooManyRequests', 0],
+    [500, 'InternalError', 0],
+    [400, 'ExpiredToken', 1],
+    [403, 'RequestTimeTooSkewed', 1],
+  ] as const) {
+    server.seen.length = 0;
+    server.intercept(({ method, key }) => (method === 'DELETE' && key === 'key' ? { status, code } : undefined));
+    await t.rejects(store.delete('key').then(() => Promise.reject(new Error('done'))));
+    const sent = server.seen.filter(({ method }) => method === 'DELETE');
+    t.equal(sent.filter(({ headers }) => headers['user-agent'] !== 'smartregistry').length, bySdk, code);
+    t.equal(sent.length, 1 + bySdk, code);
+  }
+});
+
+t.test('what the server says is read as far as S3 itself would say it', async (t) => {
+  const { server, store } = await setUp(t);
+  // a page without end is no error document
+  const html = `<Error><Code>NoSuchKey</Code></Error>${' '.repeat(70_000)}`;
+  server.intercept(({ method, headers }) =>
+    method === 'DELETE' && headers['user-agent'] === 'smartregistry' ? { status: 404, html } : undefined,
+  );
+  await store.put('key', Buffer.from('x'));
+  await t.rejects(store.delete('key'), ofKind('outcomeUnknown'));
+  t.ok(server.objects.has('key'));
+});
+
+t.test('a signal is not held on to by what has ended', async (t) => {
+  const { store } = await setUp(t, { conditions: true, multipart: true, ranges: true });
+  const { signal } = new AbortController();
+  for (const [size, announced] of [
+    [100, 100],
+    [2 * MIB, 2 * MIB],
+    [20 * MIB, undefined],
+  ] as const) {
+    await store.put('key', streamOf(size), { size: announced, signal });
+    await t.rejects(store.put('key', streamOf(size, { failAt: size / 2 }), { size: announced, signal }), /broke/);
+    const found = await store.get('key', { signal });
+    if (found && found !== 'notModified') t.ok((await readAll(found.body)).length >= size);
+    t.equal(getEventListeners(signal, 'abort').length, 0, `${size} bytes`);
+  }
+  await store.put('part', Buffer.from('x'));
+  await store.compose('joined', ['part', 'part'], { signal });
+  t.equal(getEventListeners(signal, 'abort').length, 0);
+});
+
+t.test('a part that fails ends the upload although the source is silent', { timeout: 30_000 }, async (t) => {
+  const { server, store, budget } = await setUp(t);
+  server.intercept((request) => (isPart(request) ? FORBIDDEN : undefined));
+  let sent = 0;
+  const told: unknown[] = [];
+  const source = new ReadableStream<Uint8Array>({
+    pull: (controller) => {
+      if (sent >= 9 * MIB) return new Promise<void>(() => {});
+      sent += MIB;
+      controller.enqueue(new Uint8Array(MIB));
+    },
+    cancel: (reason) => void told.push(reason),
+  });
+  await t.rejects(store.put('key', source), ofKind('unavailable'));
+  t.equal(told.length, 1);
+  t.equal(budget.held, 0);
+});
+
+t.test('bodies of more than one request carry no checksum of the SDK, and wait for no leave to send', async (t) => {
+  const { server, store } = await setUp(t);
+  await store.put('streamed', streamOf(3 * MIB), { size: 3 * MIB });
+  const streamed = server.seen.find(({ method, key }) => method === 'PUT' && key === 'streamed');
+  t.equal(streamed?.headers.expect, undefined);
+  t.match(streamed?.headers['x-amz-trailer'], /checksum/, 'but one behind a stream, which makes it safe');
+  await store.put('parts', streamOf(20 * MIB));
+  const parts = server.seen.filter(isPart);
+  t.equal(parts.length, 3);
+  for (const { headers } of parts) {
+    t.equal(headers.expect, undefined);
+    t.same(
+      Object.keys(headers).filter((name) => name.includes('checksum')),
+      [],
+    );
+  }
+});
+
+t.test('what is left to the SDK is sent as it would have been', async (t) => {
+  const server = await startSmallServer({ conditions: true, deleteConditions: true, ranges: true });
+  const store = new S3ObjectStore({ ...server.config, serverSideEncryption: 'AES256', directoryPath: 'f' });
+  t.teardown(async () => {
+    await store.destroy();
+    await server.stop();
+  });
+  await store.init();
+  const { etag } = await store.put('key', Buffer.from('12345'));
+  const isOwn = ({ headers }: ISmallRequest) => headers['user-agent'] === 'smartregistry';
+  // a refusal that the SDK might have an answer to, of reads and of writes
+  server.intercept((request) => (isOwn(request) ? { status: 400, code: 'ExpiredToken' } : undefined));
+  const NAMES = [
+    'range',
+    'if-match',
+    'if-none-match',
+    'content-type',
+    'x-amz-server-side-encryption',
+    'x-amz-meta-note',
+    'x-amz-checksum-mode',
+  ];
+  const about = ({ method, key, query, headers }: ISmallRequest) => ({
+    method,
+    key,
+    query: [...query].filter(([name]) => name !== 'x-id').sort(),
+    headers: NAMES.map((name) => headers[name]),
+  });
+  const list = async () => {
+    for await (const _ of store.list({ prefix: 'p/', after: 'p/a', delimiter: '/', limit: 7 }));
+  };
+  const asks: [string, () => Promise<unknown>][] = [
+    ['get', () => store.get('key')],
+    ['a range', () => store.get('key', { range: { start: 1, end: 3 } })],
+    ['another version', () => store.get('key', { ifNoneMatch: 'another' })],
+    ['head', () => store.head('key')],
+    ['put', () => store.put('key', Buffer.from('x'), { ifMatch: etag, contentType: 'a/b', metadata: { note: 'a b' } })],
+    ['new', () => store.put('new', Buffer.from('x'), { ifNoneMatch: '*' })],
+    ['list', list],
+    ['delete', async () => store.delete('key', { ifMatch: (await store.head('key'))?.etag as string })],
+  ];
+  for (const [name, ask] of asks) {
+    server.seen.length = 0;
+    const found = await ask();
+    if (found && typeof found === 'object' && 'body' in found) await (found.body as ReadableStream).cancel();
+    const own = server.seen.filter(isOwn).at(-1) as ISmallRequest;
+    const again = server.seen.filter((request) => !isOwn(request)).at(-1) as ISmallRequest;
+    t.same(about(again), about(own), name);
+  }
+  const seen = server.seen.at(-1);
+  t.equal(seen?.method, 'DELETE');
+  t.type(seen?.headers['if-match'], 'string');
+});
+
+t.test('of a range, the size is that of the whole object', async (t) => {
+  const { store } = await setUp(t, { conditions: true, ranges: true });
+  await store.put('key', Buffer.from('12345'));
+  const found = await store.get('key', { range: { start: 1, end: 3 } });
+  if (!found || found === 'notModified') return t.fail('not there');
+  t.match([found.info.size, found.range], [5, { start: 1, end: 3 }]);
+  t.equal((await readAll(found.body)).toString(), '234');
+});
+
+t.test('keys and folders come in one order, and a listing ends where the server says so', async (t) => {
+  const { server, store } = await setUp(t);
+  const names = ['p/a', 'p/\uffff', 'p/\u{10000}'];
+  const contents = names.map((key) => `<Contents><Key>${key}</Key><Size>1</Size></Contents>`).join('');
+  const folders = ['p/Z/', 'p/m/'].map((name) => `<CommonPrefixes><Prefix>${name}</Prefix></CommonPrefixes>`).join('');
+  let more = '';
+  server.intercept(({ query }) => {
+    if (!query.has('list-type')) return undefined;
+    return {
+      status: 200,
+      html: `<?xml version="1.0"?><ListBucketResult>${more}${contents}${folders}</ListBucketResult>`,
+    };
+  });
+  for (more of [
+    '<IsTruncated>false</IsTruncated><NextContinuationToken>x</NextContinuationToken>',
+    '<IsTruncated>true</IsTruncated>',
+  ]) {
+    server.seen.length = 0;
+    const found: string[] = [];
+    for await (const item of store.list({ prefix: 'p/', delimiter: '/' })) {
+      found.push('key' in item ? item.key : item.prefix);
+      if (found.length > 9) break;
+    }
+    t.same(found, ['p/Z/', 'p/a', 'p/m/', ...names.slice(1)], more);
+    t.equal(server.seen.length, 1, more);
+  }
 });

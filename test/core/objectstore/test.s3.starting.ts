@@ -80,6 +80,14 @@ t.test('a server that forbids multipart uploads is found out at the start, one t
   await store.destroy();
 });
 
+t.test('a server that refuses a copy at the start says why', async (t) => {
+  const server = await serverFor(t, { conditions: true, multipart: true });
+  server.intercept(({ headers }) => (headers['x-amz-copy-source'] ? { status: 403, code: 'AccessDenied' } : undefined));
+  const store = new S3ObjectStore(server.config);
+  await t.rejects(store.init(), { kind: 'unavailable', message: /AccessDenied: the credentials/ } as unknown as Error);
+  t.same([...server.objects.keys()], [], 'the object that tried it out is gone');
+});
+
 t.test('a clock that goes wrong while the store is open: it goes on by the clock of the server', async (t) => {
   const server = await serverFor(t);
   const store = new S3ObjectStore(server.config);

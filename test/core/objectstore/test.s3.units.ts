@@ -195,6 +195,39 @@ t.test('a claim that could not be renewed once is renewed again', async (t) => {
   await store.destroy();
 });
 
+t.test('a claim that is given up while it is being renewed is not renewed any more', async (t) => {
+  const server = await startSmallServer();
+  t.teardown(() => server.stop());
+  const store = new S3ObjectStore(server.config, { replicaBeatMs: 40 });
+  await store.init();
+  const isRenewal = ({ method, key }: { method: string; key: string }) => method === 'GET' && key === 'staging/replica';
+  let leaving: Promise<void> | undefined;
+  server.intercept(async (request) => {
+    if (isRenewal(request) && !leaving) leaving = store.destroy();
+    return undefined;
+  });
+  await until(() => leaving !== undefined);
+  await leaving;
+  server.seen.length = 0;
+  await delay(120);
+  t.equal(server.seen.filter(isRenewal).length, 0);
+});
+
+t.test('a replica that has lost its claim says so once, and looks no more', async (t) => {
+  const server = await startSmallServer();
+  t.teardown(() => server.stop());
+  const errors: string[] = [];
+  const logger = { info() {}, warn() {}, error: (message: string) => void errors.push(message) };
+  const store = new S3ObjectStore(server.config, { logger, replicaBeatMs: 30 });
+  await store.init();
+  server.objects.set('staging/replica', { bytes: Buffer.from('{"id":"another","beat":1}'), headers: {} });
+  await until(() => errors.length > 0);
+  server.seen.length = 0;
+  await delay(150);
+  t.same([errors.length, server.seen.length], [1, 0]);
+  await store.destroy();
+});
+
 t.test('a listing begins behind `after`, also if the server returns a folder that begins before it', async (t) => {
   const server = await startSmallServer({ conditions: true });
   t.teardown(() => server.stop());
@@ -233,8 +266,8 @@ t.test('a server with too much to do', async (t) => {
   };
   t.ok((await tries(() => store.head('absent'))) >= 3, 'HEAD is asked again, and is not "absent"');
   t.ok((await tries(() => store.get('key'))) >= 3);
-  t.ok((await tries(() => store.put('key', Buffer.from('new')))) >= 3);
-  t.ok((await tries(() => store.put('key', Buffer.from('new'), { ifNoneMatch: '*' }))) >= 3);
+  t.equal(await tries(() => store.put('key', Buffer.from('new'))), 5, 'a write is sent five times');
+  t.equal(await tries(() => store.put('key', Buffer.from('new'), { ifNoneMatch: '*' })), 5);
   t.ok((await tries(async () => store.list({ prefix: '' })[Symbol.asyncIterator]().next())) >= 3);
   t.equal(await tries(() => store.delete('key')), 1, 'a delete is sent once');
 

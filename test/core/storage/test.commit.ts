@@ -125,6 +125,10 @@ t.test('a commit that finds its work done by another process leaves no artifact 
     t.same(await toy.readToy(inner, NAME, '1.0.0'), content('a', size));
     t.same(inner.keys('staging/'), []);
     t.not(document?.versions[0]?.key, KEY, 'it is the one of the process that was quicker to commit');
+    const isSpent = await new Promise<boolean>((resolve) => {
+      void new RegistryStorage(inner).update(DOCUMENT, (_current, about) => void resolve(about.isSpent(KEY)));
+    });
+    t.ok(isSpent, 'its delete may arrive late, so nothing is put there again');
     await toy.sweepToys(other);
     t.same(await toy.readToy(inner, NAME, '1.0.0'), content('a', size));
   }
@@ -488,4 +492,31 @@ t.test('a large artifact that a sweep took for an orphan is moved, S3', async (t
   if (!server) return t.plan(0, 'no S3 server is installed');
   t.teardown(() => server.stop());
   await moveLargeArtifact(t, server.config);
+});
+
+t.test('a write that has nothing to write asks the listing whether it knows the document', async (t) => {
+  const { storage } = memory();
+  await toy.publishToy(storage, NAME, '1.0.0', content('a'));
+  const told: string[] = [];
+  const note = (what: string) => async () => void told.push(what);
+  const catalog = {
+    mark: async () => 'id',
+    unmark: note('unmark'),
+    note: note('note'),
+    confirm: async (name: string, { versions }: toy.IToyDocument) => {
+      told.push(`confirm ${name} ${versions.length}`);
+      throw new Error('no listing');
+    },
+  };
+  const same = (apply: (current: toy.IToyDocument | null) => toy.IToyDocument | null) =>
+    storage.commit<toy.IToyDocument>({ packageName: NAME, document: { key: DOCUMENT, apply }, catalog });
+  t.match(
+    await same((current) => current),
+    { versions: [{ version: '1.0.0' }] },
+    'and a listing that fails is no matter',
+  );
+  t.same(told.splice(0), [`confirm ${NAME} 1`]);
+  await storage.update(DOCUMENT, () => null);
+  t.equal(await same((current) => current), null);
+  t.same(told, [], 'of nothing, nothing is known');
 });

@@ -5,6 +5,7 @@ import { RegistryError, type TErrorKind } from '../../../ts/core/classes.registr
 import { RegistryStorage } from '../../../ts/core/classes.registrystorage.js';
 import type { IListOptions, IObjectInfo, IObjectPrefix } from '../../../ts/core/objectstore/interfaces.objectstore.js';
 import { ContentCollector, type ICollectPlan } from '../../../ts/core/storage/content/classes.contentcollector.js';
+import { readLinkKey } from '../../../ts/core/storage/content/classes.contentlinks.js';
 import { ContentStore } from '../../../ts/core/storage/content/classes.contentstore.js';
 import type { IContentDigest } from '../../../ts/core/storage/content/interfaces.content.js';
 import { persist } from '../../../ts/core/storage/helpers.persist.js';
@@ -730,4 +731,260 @@ t.test('a link that is replaced while a reader lists the links is not taken for 
   }) as MemoryObjectStore;
   t.same(await processOn(store).get('a', SMALL), SMALL);
   t.ok(isReplaced);
+});
+
+t.test('a push whose copy is taken again and again begins anew, four times in all', async (t) => {
+  for (const [times, isStored] of [
+    [3, true],
+    [4, false],
+  ] as const) {
+    const { put, get, store, inner, other } = start(t);
+    const digest = digestOf(SMALL);
+    let taken = 0;
+    store.before = async ({ verb, key }) => {
+      if (verb !== 'put' || !key.startsWith('c/links/') || taken === times) return;
+      taken++;
+      // the bytes are there, the link is not
+      const { copy = '' } = readLinkKey('c/links', key)!;
+      const guard = other.content.guard(digest);
+      t.ok(copy === '' ? await guard.giveUp('') : await guard.retire(copy));
+    };
+    const pushing = put('a', SMALL);
+    if (isStored) await pushing;
+    else await t.rejects(pushing, { kind: 'unavailable', headers: { 'Retry-After': '1' } } as unknown as Error);
+    t.equal(taken, times);
+    store.before = undefined;
+    t.same(await get('a', SMALL), isStored ? SMALL : null);
+    t.equal(inner.keys('c/links/').length, isStored ? 1 : 0, 'no link of an attempt that failed stays');
+  }
+});
+
+t.test('bytes that fit in memory are compared one by one, others by their number', async (t) => {
+  for (const [size, isFound] of [
+    [64 * 1024, true],
+    [64 * 1024 + 1, false],
+  ] as const) {
+    const { put, get, inner } = start(t);
+    const bytes = Buffer.alloc(size, 'x');
+    await put('a', bytes);
+    const damaged = Buffer.from(bytes);
+    damaged[size - 1] = 0;
+    await inner.put(`c/bytes/sha256/${digestOf(bytes).hex}`, damaged);
+    await put('a', bytes);
+    t.same((await get('a', bytes))?.equals(bytes), isFound, `${size}`);
+  }
+});
+
+t.test('more links than are decided together are removed once each', async (t) => {
+  const { put, inner, content, collect } = start(t);
+  await put('o/0', SMALL);
+  for (let n = 1; n < 1001; n++) await content.links.put(`o/${n}`, digestOf(SMALL), '');
+  const dry = await collect({ ...nobody, dryRun: true });
+  t.same([dry.links, dry.copies], [1001, 1]);
+  let asked = 0;
+  const collected = await collect({
+    isNamed: (owner) => owner === 'o/7',
+    namedNow: async (_owner, digests) => {
+      asked += digests.length;
+      return new Set();
+    },
+  });
+  t.same([collected.links, asked, collected.copies], [1000, 1000, 0]);
+  t.match(inner.keys('c/links/'), [/\/o:7\//]);
+  t.equal(inner.keys('c/links/').length, 1);
+});
+
+t.test('a link goes before its marks: nobody takes it for one without a mark', async (t) => {
+  const { put, store, inner, content, collect } = start(t);
+  for (const remove of [() => collect(nobody), () => content.unlink('a', digestOf(SMALL))]) {
+    await put('a', SMALL);
+    const [link] = await content.links.of('a', digestOf(SMALL));
+    await content.links.mark(link!);
+    let marks = 0;
+    store.before = async ({ verb, key }) => {
+      if (verb !== 'delete' || !key.includes('~')) return;
+      marks++;
+      t.equal(await inner.head(link!.key), null);
+    };
+    await remove();
+    store.before = undefined;
+    t.ok(marks > 0);
+    t.same(inner.keys('c/links/'), []);
+  }
+});
+
+t.test('objects of others in the folder of the bytes are no copies', async (t) => {
+  const { put, inner, content, collect } = start(t);
+  await put('a', SMALL);
+  await content.unlink('a', digestOf(SMALL));
+  const others = ['1-part', '5', 'sig'].map((ending) => `${content.key(digestOf(SMALL))}.${ending}`);
+  for (const other of others) await inner.put(other, Buffer.from('x'));
+  t.equal((await collect()).copies, 1);
+  t.same(inner.keys('c/bytes/'), others);
+});
+
+t.test('the guard: a copy that was replaced or given up never comes back', async (t) => {
+  const { content } = start(t);
+  const guard = content.guard(digestOf(SMALL));
+  const copy = (number: number) => `${number}-${randomUUID()}`;
+  t.same(await guard.read(), { copy: '', floor: -1 });
+  t.ok(await guard.keep(''));
+  t.notOk(await guard.keep(copy(1)));
+  t.notOk(await guard.replace(null, copy(1)), 'it is not what was seen');
+  const [third, fifth] = [copy(3), copy(5)];
+  t.ok(await guard.replace('', third));
+  t.same(await guard.read(), { copy: third, floor: 0 });
+  t.notOk(await guard.replace(third, ''));
+  t.ok(await guard.replace(third, fifth));
+  t.same(await guard.read(), { copy: fifth, floor: 3 });
+  t.notOk(await guard.replace(fifth, copy(2)), 'a number that was passed');
+  t.notOk(await guard.retire(fifth), 'the current copy');
+  t.ok(await guard.retire(third));
+  t.same(await guard.read(), { copy: fifth, floor: 3 }, 'nothing to write');
+  t.ok(await guard.retire(copy(4)));
+  t.same(await guard.read(), { copy: fifth, floor: 4 });
+
+  t.notOk(await guard.condemn(third, 'a'));
+  t.ok(await guard.condemn(fifth, 'a'));
+  await guard.spare(fifth, 'b');
+  await guard.spare(third, 'a');
+  t.notOk(await guard.doom(fifth, 'b'), 'condemned by another one');
+  t.notOk(await guard.doom(third, 'a'));
+  t.same(await guard.read(), { copy: fifth, floor: 4, condemned: 'a' });
+  await guard.spare(fifth, 'a');
+  t.same(await guard.read(), { copy: fifth, floor: 4 });
+  t.notOk(await guard.doom(fifth, 'a'), 'it was spared');
+  t.ok(await guard.condemn(fifth, 'a'));
+  t.ok(await guard.condemn(fifth, 'b'), 'the later collector takes it over');
+  t.notOk(await guard.doom(fifth, 'a'));
+  t.ok(await guard.doom(fifth, 'b'));
+  t.same(await guard.read(), { copy: null, floor: 5 });
+  t.notOk(await guard.doom(fifth, 'b'), 'once');
+  t.notOk(await guard.giveUp(fifth));
+  t.notOk(await guard.replace(null, fifth));
+  const sixth = copy(6);
+  t.ok(await guard.replace(null, sixth));
+  t.ok(await guard.giveUp(sixth));
+  t.same(await guard.read(), { copy: null, floor: 6 });
+});
+
+t.test('a mark whose link is gone goes when its owner gives the content up', async (t) => {
+  const { put, inner, content } = start(t);
+  await put('a', SMALL);
+  const [link] = await content.links.of('a', digestOf(SMALL));
+  await content.links.mark(link!);
+  await inner.delete(link!.key);
+  await content.unlink('a', digestOf(SMALL));
+  t.same(inner.keys('c/links/'), []);
+});
+
+t.test('a push whose body is spent when the copy that counts is not there is told to come again', async (t) => {
+  const { put, get, store, content, other } = start(t);
+  const digest = digestOf(LARGE);
+  const isDone = store.once('put', 'c/links/', async () => {
+    const guard = other.content.guard(digest);
+    t.ok(await guard.giveUp(''));
+    t.ok(await guard.replace(null, `1-${randomUUID()}`));
+  });
+  await t.rejects(put('a', LARGE), { kind: 'unavailable', headers: { 'Retry-After': '1' } } as unknown as Error);
+  t.ok(isDone());
+  t.equal((await content.guard(digest).read()).copy, null, 'that copy is given up');
+  t.equal(await content.has('a', digest), false);
+  await put('a', LARGE);
+  t.same(await get('a', LARGE), LARGE);
+});
+
+t.test('a link to a copy that was given up is no reason for another link', async (t) => {
+  const { put, inner, content } = start(t);
+  const digest = digestOf(SMALL);
+  await put('a', SMALL);
+  await content.guard(digest).giveUp('');
+  const before = inner.keys();
+  t.equal(await content.assure('a', digest), false);
+  t.same(inner.keys(), before);
+});
+
+t.test('pieces that another object has kept from being joined are joined to a new copy', async (t) => {
+  const { inner, store, get, content } = start(t);
+  const { algorithm, hex } = digestOf(LARGE);
+  const half = LARGE.byteLength / 2;
+  const keys = ['staging/1', 'staging/2'];
+  const etags: string[] = [];
+  for (const [at, key] of keys.entries()) {
+    etags.push((await inner.put(key, LARGE.subarray(at * half, (at + 1) * half))).etag);
+  }
+  const upload = new StagedObject(store, { keys, sizes: [half, half], etags }, LARGE.byteLength, { [algorithm]: hex });
+  const isDone = store.once('compose', 'c/bytes/', () => inner.put(content.key(digestOf(LARGE)), SMALL));
+  await content.put('a', digestOf(LARGE), upload);
+  t.ok(isDone());
+  t.same(await get('a', LARGE), LARGE);
+});
+
+t.test('links and bytes are collected at the age that was asked for', async (t) => {
+  for (const [before, expected] of [
+    [999, [0, 0]],
+    [1000, [1, 1]],
+  ] as const) {
+    const { put, inner, collect } = start(t);
+    await put('a', SMALL);
+    for (const [key, held] of inner.objects) {
+      const metadata = held.info.metadata && { ...held.info.metadata, 'placed-at': new Date(1000).toISOString() };
+      inner.objects.set(key, { ...held, info: { ...held.info, lastModified: new Date(1000), metadata } });
+    }
+    const steps: string[] = [];
+    const { links, copies } = await collect({ ...nobody, before, step: (phase) => void steps.push(phase) });
+    t.same([links, copies], expected, `${before}`);
+    t.same([...new Set(steps)], ['links', 'blobs']);
+  }
+});
+
+t.test('spare links are taken away at that age, too', async (t) => {
+  for (const [before, left] of [
+    [999, 2],
+    [1000, 1],
+  ] as const) {
+    const { put, inner, collect } = start(t);
+    for (let n = 0; n < 2; n++) await put('a', SMALL);
+    for (const key of inner.keys('c/links/')) {
+      const held = inner.objects.get(key)!;
+      inner.objects.set(key, { ...held, info: { ...held.info, lastModified: new Date(1000) } });
+    }
+    await collect({ before });
+    t.equal(inner.keys('c/links/').length, left, `${before}`);
+  }
+});
+
+t.test('what is stored says what it is, and each owner has a folder of its own', async (t) => {
+  const { put, inner, content } = start(t);
+  await put('a/b/c', SMALL);
+  const { info } = inner.objects.get(content.key(digestOf(SMALL)))!;
+  t.equal(info.contentType, 'a/b');
+  t.match(info.metadata?.['write-id'], /^[0-9a-f-]{36}$/);
+  t.ok(Math.abs(Date.parse(info.metadata?.['placed-at'] ?? '') - Date.now()) < 60_000);
+  const folder = `c/links/sha256/${digestOf(SMALL).hex}/a:b:c`;
+  t.equal(content.links.folder('a/b/c', digestOf(SMALL)), folder);
+  t.ok(inner.keys('c/links/')[0]?.startsWith(`${folder}/`));
+  t.same(await content.links.owners(digestOf(SMALL), 10), ['a/b/c']);
+  await content.guard(digestOf(SMALL)).giveUp('');
+  t.same(inner.keys('c/guards/'), [`c/guards/sha256/${digestOf(SMALL).hex}.json`]);
+});
+
+t.test('what a client has sent learns why it was not stored', async (t) => {
+  const { store, content, inner } = start(t);
+  const { algorithm, hex } = digestOf(SMALL);
+  const told: unknown[] = [];
+  class Told extends StagedObject {
+    public override async discard(failure?: unknown): Promise<void> {
+      told.push(failure);
+    }
+  }
+  const staged = () => new Told(inner, { bytes: SMALL }, SMALL.byteLength, { [algorithm]: hex });
+  const refused = new RegistryError('forbidden', 'no');
+  store.before = ({ verb, key }) => {
+    if (verb === 'put' && key.startsWith('c/bytes/')) throw refused;
+  };
+  await t.rejects(content.put('a', digestOf(SMALL), staged()), refused);
+  store.before = undefined;
+  await content.put('a', digestOf(SMALL), staged());
+  t.same(told, [refused, undefined]);
 });

@@ -94,6 +94,9 @@ t.test('a listing of documents leaves tombstones out, and looks only at what has
   t.equal(store.count('head'), 21);
   t.same(await list({ limit: 3 }), ['01', '03', '05'], 'the limit counts documents');
   t.same(await list({ after: 'docs/35', limit: 2 }), ['37', '39']);
+  store.reset();
+  t.same(await list({ limit: 1 }), ['01']);
+  t.equal(store.count('head'), 1, 'no further than that');
   t.same(await list({ after: 'docs/37' }), ['39', 'x']);
   store.before = ({ verb }) => {
     if (verb === 'head') throw new RegistryError('unavailable', 'down');
@@ -206,6 +209,29 @@ t.test('the last writes are known by their ids', async (t) => {
     metadata: metadataOf(last, idOf(12), false),
   };
   t.same(headOf(info), { ...last, lastModified: new Date(0) }, 'the metadata of the object holds all of it');
+});
+
+t.test('what a tombstone says of its document', async (t) => {
+  const { inner, storage } = memory();
+  await storage.update('doc', () => ({ n: 1 }));
+  const tombstone = () => inner.objects.get('doc')?.info.metadata?.tombstone;
+  t.equal(tombstone(), undefined);
+  await storage.update('doc', () => null);
+  t.equal(tombstone(), '1');
+  t.equal(await storage.presence('doc'), 'deleted');
+  const text = { ...jsonCodec, contentType: 'text/plain' };
+  await storage.update('doc', () => ({ n: 1 }), { codec: text });
+  t.equal(inner.objects.get('doc')?.info.contentType, 'text/plain');
+  await storage.update('doc', () => null, { codec: text });
+  t.equal(inner.objects.get('doc')?.info.contentType, 'application/json', 'it is not what the document was');
+  const never = { ...NEVER_WRITTEN, spent: '', swept: 0 };
+  const nothing = { value: null, spent: 'abcdef01', swept: 1 };
+  const orphans = nextHead(never, idOf(1), nothing);
+  t.equal(orphans.existed, false, 'only orphans were there');
+  t.match(metadataOf(orphans, idOf(1), true), { tombstone: '0', swept: '1', spent: 'abcdef01', revision: '1' });
+  const made = nextHead(orphans, idOf(2), { ...nothing, value: {} });
+  t.equal(made.existed, true);
+  t.equal(nextHead(made, idOf(3), nothing).existed, true, 'it was there once');
 });
 
 t.test('a list of spent keys is bounded: beyond it every layout key is spent', async (t) => {

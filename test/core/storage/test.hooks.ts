@@ -529,11 +529,11 @@ t.test('afterPut gets the key where the artifact lies, and the one that was aske
   await inner.put(key, Buffer.from('of a publish that broke off'));
   const { versions } = await publishToy(storage, NAME, '1.0.0', BYTES);
   t.not(versions[0]?.key, key);
-  t.match(
-    calls.filter(({ hook }) => hook === 'afterPut'),
+  t.same(
+    calls.filter(({ hook }) => hook === 'afterPut').map((call) => [call.key, call.askedKey]),
     [
-      { key: versions[0]?.key, askedKey: key },
-      { key: documentKey(NAME), askedKey: documentKey(NAME) },
+      [versions[0]?.key, key],
+      [documentKey(NAME), documentKey(NAME)],
     ],
   );
 });
@@ -594,5 +594,43 @@ t.test('a publish that finds its work done by another process is told as aborted
     inner.keys().filter((at) => at.includes('/pending/')),
     [],
     'and its marker is gone',
+  );
+});
+
+t.test('a replacement asks about what it puts, what it drops, and the document as one that is put', async (t) => {
+  const { hooks, told } = recorder();
+  const { storage, plain } = setUp(hooks);
+  await publishToy(plain, NAME, '1.0.0', BYTES);
+  const old = (await publishToy(plain, NAME, '1.0.0', BYTES, undefined, true)).versions[0]?.key;
+  const made = (await publishToy(storage, NAME, '1.0.0', BYTES, undefined, true)).versions[0]?.key;
+  const asked = artifactKey(NAME, '1.0.0');
+  t.not(made, old);
+  t.same(told(), [
+    `beforePut ${asked}`,
+    `beforeDelete ${old}`,
+    `beforePut ${documentKey(NAME)}`,
+    `afterPut ${made}`,
+    `afterPut ${documentKey(NAME)}`,
+    `afterDelete ${old}`,
+  ]);
+});
+
+t.test('of a removal the hooks get the digest that its plan knows', async (t) => {
+  const { hooks, calls } = recorder();
+  const { storage, plain } = setUp(hooks);
+  await publishToy(plain, NAME, '1.0.0', BYTES);
+  await storage.commit<{ versions: { key: string }[] }>({
+    packageName: NAME,
+    document: { key: documentKey(NAME), apply: (current) => ({ ...current!, versions: [] }) },
+    drop: (before) => (before?.versions ?? []).map(({ key }) => key),
+    digest: 'sha256:abc',
+  });
+  const artifacts = calls.filter(({ metadata }) => metadata?.kind === 'artifact');
+  t.same(
+    artifacts.map(({ hook, metadata }) => [hook, metadata?.digest, metadata?.size]),
+    [
+      ['beforeDelete', 'sha256:abc', BYTES.byteLength],
+      ['afterDelete', 'sha256:abc', BYTES.byteLength],
+    ],
   );
 });

@@ -356,3 +356,37 @@ t.test('a document that was written reads back as its codec makes it', async (t)
   t.equal(found.info.contentType, 'text/x-map');
   t.same(await streamToJson(found.body), [['__proto__', 1]]);
 });
+
+t.test('stage: the failure of the source is told, not what the store makes of it', async (t) => {
+  const { inner, storage } = memory();
+  const real = inner.put.bind(inner);
+  inner.put = (key, body, options) =>
+    real(key, body, options).catch(() => {
+      throw new Error('the request was aborted');
+    });
+  const failure = new Error('the client is gone');
+  await t.rejects(storage.stage(chunked(bytesOf(MIB), 100_000, failure), { hashes: [] }), failure);
+  await t.rejects(storage.stage(chunked(bytesOf(MIB), 100_000), { hashes: [], limit: MIB - 1 }), kind('tooLarge'));
+  t.same(inner.keys(), []);
+});
+
+t.test('stage: a store that has not read the whole body has not stored it', async (t) => {
+  const { inner, storage } = memory();
+  inner.put = async () => ({ etag: 'e' });
+  await t.rejects(storage.stage(chunked(bytesOf(MIB), 100_000), { hashes: [] }), kind('internal'));
+});
+
+t.test('stage: a caller who leaves is not waited for, also if the body is small', async (t) => {
+  const { storage } = memory();
+  const abort = new AbortController();
+  let sent = 0;
+  async function* slow() {
+    for (; sent < 9; sent++) {
+      if (sent === 2) abort.abort(new Error('the client is gone'));
+      yield bytesOf(10);
+    }
+  }
+  const view = storage.for({ protocol: 'toy', signal: abort.signal });
+  await t.rejects(view.stage(slow(), { hashes: [] }), /the client is gone/);
+  t.equal(sent, 2, 'and no more is read');
+});

@@ -423,3 +423,28 @@ t.test('chunks of no bytes in a body are passed over, wherever they are', async 
   t.equal(await uploads.append(id, streamOf('', ''), { owner, limit }), 3);
   t.equal(inner.keys('up/').length, 2, 'the start and one piece');
 });
+
+t.test('a client that goes on where this process stopped is looked at all the same', async (t) => {
+  const { uploads, elsewhere, inner } = setUp();
+  const id = await uploads.begin({ owner });
+  await uploads.append(id, streamOf('abc'), { owner, limit });
+  await t.rejects(uploads.append(id, streamOf('d'), { owner: 'other', limit, at: 3 }), kind('notFound'));
+  t.equal(await uploads.append(id, streamOf('d'), { owner, limit, at: 3 }), 4);
+  await elsewhere().remove(id);
+  await t.rejects(uploads.append(id, streamOf('e'), { owner, limit, at: 4 }), kind('notFound'));
+  t.same(inner.keys('up/'), [], 'nothing is put for an upload that was given up');
+});
+
+t.test('whoever sends a wrong chunk is told so, whatever the store says of its broken source', async (t) => {
+  const { uploads, inner } = setUp();
+  const id = await uploads.begin({ owner });
+  const real = inner.put.bind(inner);
+  inner.put = (key, body, options) =>
+    real(key, body, options).catch((error: unknown) => {
+      if (body instanceof Uint8Array) throw error;
+      throw new RegistryError('outcomeUnknown', 'the request was aborted');
+    });
+  await t.rejects(uploads.append(id, streamOf('ab', 'cd'), { owner, limit, size: 3 }), kind('invalid'));
+  await t.rejects(uploads.append(id, streamOf('ab', 'cd'), { owner, limit: 3 }), kind('tooLarge'));
+  t.equal(await uploads.size(id, { owner }), 0);
+});

@@ -75,3 +75,35 @@ t.test('an artifact that cannot be placed leaves no marker', async (t) => {
     [],
   );
 });
+
+t.test('a large artifact that has to be moved: the answer to that is lost, and it is moved all the same', async (t) => {
+  const inner = new MemoryObjectStore();
+  const store = new FaultObjectStore(inner);
+  const storage = new RegistryStorage(store);
+  // a driver that copies: what is joined stays where it was
+  const compose = inner.compose.bind(inner);
+  inner.compose = async (target, parts, options) => {
+    const kept = parts.map((part) => [part, inner.objects.get(part)] as const);
+    const made = await compose(target, parts, options);
+    for (const [part, held] of kept) if (held) inner.objects.set(part, held);
+    return made;
+  };
+  const sweeping = new FaultObjectStore(inner);
+  sweeping.before = ({ verb }) => {
+    if (verb === 'delete') throw new RegistryError('outcomeUnknown', 'it will arrive in an hour');
+  };
+  const isSwept = store.once('put', DOCUMENT, () =>
+    toy.sweepToys(new RegistryStorage(sweeping), { olderThanMs: -1000 }),
+  );
+  let lost = 0;
+  store.after = ({ verb, key }) => {
+    if (verb !== 'compose' || !key.startsWith(`${KEY}.`) || lost++ > 0) return;
+    throw new RegistryError('outcomeUnknown', 'lost');
+  };
+  const document = await toy.publishToy(storage, NAME, '1.0.0', Buffer.alloc(LARGE, 'a'));
+  t.ok(isSwept());
+  t.equal(lost, 1);
+  t.match(document.versions[0]?.key, /\.bin\.[0-9a-f-]{36}$/);
+  await inner.delete(KEY);
+  t.same(await toy.readToy(inner, NAME, '1.0.0'), Buffer.alloc(LARGE, 'a'));
+});

@@ -120,7 +120,12 @@ export const startSmallServer = async (
     reply.setHeader('date', new Date(Date.now() + aheadMs).toUTCString());
     const key = decodeURIComponent(url.pathname.split('/').slice(2).join('/'));
     const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
+    try {
+      for await (const chunk of request) chunks.push(chunk as Buffer);
+    } catch {
+      // the client has broken off: nothing is stored
+      return reply.destroy();
+    }
     const about = { method: request.method ?? '', key, query: url.searchParams, headers: request.headers };
     seen.push(about);
     const instead = await intercept(about);
