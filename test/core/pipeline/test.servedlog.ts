@@ -75,6 +75,7 @@ t.test('the headers of a log, whole or filtered', async (t) => {
       'Last-Modified': 'Wed, 31 Dec 2025 23:00:10 GMT',
     },
   });
+  t.equal((await get()).headers['Content-Type'], 'text/plain', 'as another route sends it');
   const text = `${HEAD}a 1\na 2\n`;
   const part = await get({ range: 'bytes=0-3' }, { options, readable: ['a'] });
   t.match(part, { status: 200, text });
