@@ -4,11 +4,11 @@ import { oneOf, parseCommand, parseDuration, parsePort, required } from '../../t
 import { fileSchema } from '../../ts/cli/helpers.fileschema.js';
 import { fileJsonSchema } from '../../ts/cli/helpers.jsonschema.js';
 import { progressLine } from '../../ts/cli/helpers.progress.js';
-import { configAdvice, scopeAdvice } from '../../ts/cli/helpers.scopeadvice.js';
 import { substitute } from '../../ts/cli/helpers.substitution.js';
 import { didYouMean, nearestName } from '../../ts/config/helpers.names.js';
 import { fieldOf } from '../../ts/config/helpers.problems.js';
 import { kindsOf, unknownNames } from '../../ts/config/helpers.walk.js';
+import { configAdvice, scopeAdvice } from '../../ts/helpers.scopeadvice.js';
 
 t.test('a duration is a number and a unit', async (t) => {
   const units = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800, y: 31_536_000 };

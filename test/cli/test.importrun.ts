@@ -1,7 +1,7 @@
 import t from 'tap';
 import { type IImportResult, type IImportTarget, ImportRun } from '../../ts/cli/importing/classes.importrun.js';
 import type { IFoundFile } from '../../ts/cli/importing/helpers.files.js';
-import type { IImportItem } from '../../ts/core/pipeline/interfaces.importing.js';
+import type { IImportItem, TPublished } from '../../ts/core/pipeline/interfaces.importing.js';
 import { RegistryError } from '../../ts/index.js';
 import { manyTurns } from '../support/waiting.js';
 
@@ -58,17 +58,17 @@ t.test('what becomes of a file', async (t) => {
   const present = { ...at, label, outcome: 'present' };
   let sent = 0;
   const upload = async () => void sent++;
-  t.same(await one({ item: { version, isPublished: async () => true }, upload }), present);
+  t.same(await one({ item: { version, published: async () => 'same' as const }, upload }), present);
   t.equal(sent, 0, 'it is not sent');
   t.same(await one({ item: { version }, upload: taken }), present, 'nobody can tell');
   let asked = 0;
-  const later = (answer: boolean) => async () => ++asked % 2 === 0 && answer;
+  const later = (answer: TPublished) => async () => (++asked % 2 === 0 ? answer : 'nothing');
   t.same(
-    await one({ item: { version, isPublished: later(true) }, upload: taken }),
+    await one({ item: { version, published: later('same') }, upload: taken }),
     present,
     'by somebody else meanwhile',
   );
-  t.same(await one({ item: { version, isPublished: later(false) }, upload: taken }), {
+  t.same(await one({ item: { version, published: later('other') }, upload: taken }), {
     ...at,
     label,
     outcome: 'failed',

@@ -20,11 +20,11 @@ t.test('the files of npm pack: what npm would have sent for each', async (t) => 
   const bring = async (manifest: object, files = {}) => {
     const bytes = await tarball(manifest, files);
     const item = await importer.inspect(fileOf(bytes));
-    t.equal(await item.isPublished?.(), false);
+    t.equal(await item.published?.(), 'nothing');
     const request = await item.request();
     t.match(request, { method: 'PUT', headers: { 'content-type': 'application/json' } });
     await npm.runAsOperator(request, { userId: 'import' });
-    t.equal(await item.isPublished?.(), true);
+    t.equal(await item.published?.(), 'same');
     return { bytes, item, request };
   };
   const scoped = await bring({ name: ' @team/tool ', version: 'v1.0.0', bin: './lib//cli.js' });
@@ -54,7 +54,7 @@ t.test('the files of npm pack: what npm would have sent for each', async (t) => 
   t.same((await anon.packument('early'))['dist-tags'], { latest: '0.9.0' }, 'a stable one before any pre-release');
 
   const changed = await importer.inspect(fileOf(await tarball({ name: 'plain', version: '1.0.0', changed: true })));
-  t.equal(await changed.isPublished?.(), false, 'other bytes');
+  t.equal(await changed.published?.(), 'other', 'other bytes');
   for (const manifest of [
     { version: '1.0.0' },
     { name: 5, version: '1.0.0' },
