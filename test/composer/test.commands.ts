@@ -32,7 +32,14 @@ t.test('an administrator keeps the filter lists from the command line', async (t
   t.same((await anon.get('/filter.json')).json(), {
     filter: { malware: { 'acme/lib': '1.1.0' }, typo: { 'acme/lib': '<1.0' } },
   });
+  const both = ['--reason', 'why', '--url', 'https://example.org/2'];
+  await says(['add', 'acme/lib', '1.0.0', ...both], 'acme/lib 1.0.0 is in the filter list malware\n');
   await says(['remove', 'acme/lib', '1.1.0'], 'acme/lib 1.1.0 is no longer in the filter list malware\n');
+  const rest = 'typo: <1.0  https://example.org\nmalware: 1.0.0  why  https://example.org/2\n';
+  await says(['list', 'acme/lib'], rest);
+  t.match(await run(['composer', 'filter', 'remove', 'acme/lib', '9.9'], { cwd }), { code: 1 });
+  await says(['list', 'acme/lib'], rest);
+  await says(['remove', 'acme/lib'], 'acme/lib is no longer in the filter list malware\n');
   await says(['remove', 'acme/lib', '--list', 'typo'], 'acme/lib is no longer in the filter list typo\n');
   t.equal(await filter(), undefined);
   await says(['list', 'acme/lib'], '');

@@ -300,6 +300,28 @@ t.test('hooks are asked once for each object, and may refuse', async (t) => {
   t.same(await stored(), before);
 });
 
+t.test('hooks are told what each object is', async (t) => {
+  const told: object[] = [];
+  const { writer } = await pypiWorld(t, {
+    storageHooks: {
+      beforePut: async ({ phase, metadata }) => {
+        const { contentType, kind, version } = metadata ?? {};
+        told.push([phase, kind, version, contentType?.split(';')[0]]);
+        return { allowed: true };
+      },
+    },
+  });
+  const file = wheel('Demo', '1.0');
+  await writer.upload(file, { attestations: JSON.stringify([attestationOf(file)]) });
+  t.same(told, [
+    ['start', 'artifact', undefined, 'application/octet-stream'],
+    ['commit', 'artifact', '1.0', 'application/octet-stream'],
+    ['commit', 'artifact', '1.0', 'text/plain'],
+    ['commit', 'artifact', '1.0', 'application/json'],
+    ['commit', 'document', '1.0', 'application/json'],
+  ]);
+});
+
 t.test('who may not upload to a project is refused before the first byte of the file is kept', async (t) => {
   const announced: string[] = [];
   const { tokenOf } = await pypiWorld(t, {
