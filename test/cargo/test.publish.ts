@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import t from 'tap';
 import { cargoWorld, details, type IIndexLine } from '../support/cargo/actors.js';
 import { crateFile, dependencyOf, frameOf, metadataOf, sha256 } from '../support/cargo/crates.js';
@@ -247,13 +248,27 @@ t.test('hooks are asked before the file comes, and once for each object', async 
   const other = await tokenOf({ scopes: ['cargo:crate:other:write'] });
   t.equal((await other.publish('Fyk', '1.0.0')).status, 403);
   t.same(asked, [], 'who may not publish the crate sends it in vain');
-  const crate = await crateFile('Fyk', '1.0.0');
-  t.equal((await writer.publish('Fyk', '1.0.0', { crate })).status, 200);
-  const key = 'cargo/crates/Fyk/Fyk-1.0.0.crate';
-  t.same(asked, [`start ${key}`, `commit ${key}`, 'commit cargo/index/3/f/fyk']);
-  const of = { packageName: 'Fyk', version: '1.0.0' };
-  const artifact = { ...of, kind: 'artifact', contentType: 'application/gzip' };
-  t.match(about, [artifact, { ...artifact, digest: `sha256:${sha256(crate)}` }, { ...of, kind: 'document' }]);
+  const files = { noise: randomBytes(1_200_000) };
+  const key = (version: string) => `commit cargo/crates/Fyk/Fyk-${version}.crate`;
+  const document = 'commit cargo/index/3/f/fyk';
+  for (const version of ['1.0.0', '2.0.0']) {
+    asked.length = about.length = 0;
+    const crate = await crateFile('Fyk', version, version === '1.0.0' ? {} : { files });
+    t.equal((await writer.publish('Fyk', version, { crate })).status, 200);
+    const of = { packageName: 'Fyk', version };
+    const artifact = { ...of, kind: 'artifact', contentType: 'application/gzip', size: crate.length };
+    const whole = [
+      { ...artifact, digest: `sha256:${sha256(crate)}` },
+      { ...of, kind: 'document' },
+    ];
+    if (version === '1.0.0') {
+      t.same(asked, [key(version), document]);
+      t.match(about, whole);
+    } else {
+      t.same(asked, [key(version).replace('commit', 'start'), key(version), document], 'a large one');
+      t.match(about, [artifact, ...whole]);
+    }
+  }
 });
 
 t.test('names of 64 characters, and metadata of very many values, are no trouble', async (t) => {

@@ -56,12 +56,6 @@ t.test('the commands of pypi change a store beside a running registry', async (t
   t.same(await yanked(), ['broken', 'broken', false]);
   await says(['unyank', 'demo', '--file', 'demo-1.0.tar.gz'], 'demo-1.0.tar.gz is not yanked\n');
   t.same(await yanked(), ['broken', false, false]);
-  await says(['unyank', 'demo', 'v1.0.0'], 'demo v1.0.0 is not yanked\n');
-  t.same(await yanked(), [false, false, false]);
-  await says(['yank', 'demo', '--file', 'demo-1.0.tar.gz'], 'demo-1.0.tar.gz is yanked\n');
-  t.same(await yanked(), [false, true, false]);
-  await says(['yank', 'demo', '2.0'], 'demo 2.0 is yanked\n');
-  t.same(await yanked(), [false, true, true], 'without a reason');
 
   await says(['status', 'demo'], 'demo is active\n');
   await says(['status', 'demo', 'quarantined', '--reason', 'malware'], 'demo is quarantined: malware\n');
