@@ -76,6 +76,8 @@ t.test('who may do what', async (t) => {
     ['index', (who) => who.get('/3/f/fyk'), { anon: 401, npm: 401, bob: 404, reader: 200, writer: 200, admin: 200 }],
     ['no index', (who) => who.get('/3/x/xxx'), { anon: 401, npm: 401, bob: 404, reader: 404, writer: 404 }],
     ['download', (who) => who.download('fyk', '1.0.0'), { anon: 401, npm: 401, bob: 404, reader: 200, writer: 200 }],
+    ['owners', (who) => who.get('/api/v1/crates/fyk/owners'), { anon: 401, npm: 401, bob: 404, reader: 200 }],
+    ['readme', (who) => who.get('/api/v1/crates/fyk/1.0.0/readme'), { anon: 401, npm: 401, bob: 404, reader: 404 }],
     ['search', (who) => who.get('/api/v1/crates?q=fyk'), { anon: 401, npm: 401, bob: 200, reader: 200, writer: 200 }],
     ['yank', (who) => who.yank('fyk', '1.0.0'), { anon: 401, npm: 401, bob: 403, reader: 403, writer: 200 }],
     ['unyank', (who) => who.unyank('fyk', '1.0.0'), { anon: 401, npm: 401, bob: 403, reader: 403, writer: 200 }],

@@ -30,6 +30,14 @@ t.test('search finds crates by name, keyword and description, the name first', a
   t.match(crates[0], { name: 'http-client', max_version: '1.0.0', description: 'talks to servers' });
 });
 
+t.test('the crate of exactly this name comes first, then those with shorter names', async (t) => {
+  const { anon, writer } = await cargoWorld(t);
+  for (const name of ['log', 'log-x', 'log-log-log-log', 'x-log-and-more']) await publishes(t, writer, name, '1.0.0');
+  const found = await names(anon, 'q=log');
+  t.same([found[0], found.length], ['log', 4]);
+  t.equal((await names(anon, 'q=log_x'))[0], 'log-x');
+});
+
 t.test('the answer has pages', async (t) => {
   const { anon, writer } = await cargoWorld(t);
   for (let at = 10; at < 25; at++) await publishes(t, writer, `crate-${at}`, '1.0.0');

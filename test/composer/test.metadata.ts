@@ -215,7 +215,11 @@ t.test('a private registry asks for credentials, and takes them in each form', a
   t.notOk(Object.hasOwn((await anon.get('/packages.json')).json(), 'warning'), 'Composer asks, and prints nothing');
   const forbidden = (await writer.delete('/packages/acme/lib')).json();
   t.match(forbidden, { status: 'error', message: /delete on package acme\/lib/, warning: forbidden.message });
-  for (const path of ['/packages.json', '/p2/acme/lib.json', '/search.json', '/packages/list.json']) {
+  const [{ dist }] = (await writer.versions('acme/lib')) as [{ dist: { reference: string } }];
+  for (const path of [
+    ...['/packages.json', '/p2/acme/lib.json', '/p2/acme/lib~dev.json', `/dists/acme/lib/${dist.reference}.zip`],
+    ...['/search.json', '/packages/list.json', '/filter.json', '/providers/acme/lib.json', '/security-advisories'],
+  ]) {
     t.match(await anon.get(path), { status: 401, headers: { 'WWW-Authenticate': 'Basic realm="composer"' } }, path);
     t.equal((await anon.get(path, { authorization: 'Bearer wrong' })).status, 401, 'never 400');
     const basic = (user: string, password: string) => ({

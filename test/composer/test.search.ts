@@ -50,6 +50,15 @@ interface ISearch {
   next?: string;
 }
 
+t.test('the package of exactly this name comes first', async (t) => {
+  const { writer, anon } = await composerWorld(t);
+  for (const name of ['acme/log', 'log/log-log', 'acme/log-log-log']) await writer.publish(name, '1.0.0');
+  const found = async (query: string) =>
+    ((await anon.get(`/search.json?q=${query}`)).json() as unknown as ISearch).results.map(({ name }) => name);
+  for (const query of ['log', 'acme/log', 'acme%20log']) t.equal((await found(query))[0], 'acme/log', query);
+  t.equal((await found('log')).length, 3);
+});
+
 t.test('search and providers show only what the caller may read', async (t) => {
   const { writer, anon } = await composerWorld(t, { auth: { anonymousScopes: ['composer:package:open/*:read'] } });
   await writer.publish('open/log', '1.0.0', { provide: { 'psr/log-implementation': '1.0' } });

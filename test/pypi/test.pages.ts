@@ -284,8 +284,15 @@ t.test('a private index asks for credentials everywhere, and leaks nothing', asy
     '/simple/secret/',
     '/simple/Secret',
     '/simple/absent/',
+    '/simple/secret',
     '/pypi/secret/json',
+    '/pypi/secret/1.0/json',
+    '/pypi/pypi/secret/json',
+    '/pypi/pypi/secret/1.0/json',
+    '/pypi/secret/status',
     '/pypi/packages/secret/secret-1.0-py3-none-any.whl',
+    '/pypi/packages/secret/secret-1.0-py3-none-any.whl.metadata',
+    '/pypi/integrity/secret/1.0/secret-1.0-py3-none-any.whl/provenance',
     '/pypi/packages/absent/absent-1.0-py3-none-any.whl',
   ]) {
     t.match(await anon.get(path), { status: 401, headers: { 'WWW-Authenticate': 'Basic realm="pypi"' } }, path);

@@ -204,6 +204,13 @@ t.test('names as older tools write them are listed as they were sent', async (t)
   }
 });
 
+t.test('the metadata decide how a name and a version are spelled, not the form', async (t) => {
+  const { writer, anon } = await pypiWorld(t);
+  t.match(await writer.upload(wheel('Lab.Pkg', '1.0'), { name: 'LAB_PKG', version: 'v1.0.0' }), { status: 200 });
+  t.same((await anon.page('lab-pkg')).versions, ['1.0']);
+  t.same((await anon.get('/simple/', { accept: JSON_TYPE })).json().projects, [{ name: 'Lab.Pkg' }]);
+});
+
 t.test('attestations are stored, and announced over https only', async (t) => {
   const { registry, writer, anon, stored } = await pypiWorld(t);
   const file = wheel('demo', '1.0');
