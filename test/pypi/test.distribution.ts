@@ -98,19 +98,19 @@ t.test('an sdist: what is beside its metadata, and what is refused', async (t) =
   const old = { name: Buffer.from('any-folder/caf\xe9', 'latin1'), content: 'x', utf8: false };
   t.match(await zip(info, beside, old), { name: 'foo-bar', version: '1.0' });
   const wrongCase = { name: 'any-folder/pkg-info', content: 'x' };
-  const cases: [answer: Promise<unknown>, message: RegExp][] = [
-    [tar(beside), /^The sdist has no PKG-INFO in its folder$/],
-    [zip(beside), /^The sdist has no PKG-INFO in its folder$/],
-    [tar(info, wrongCase), /^The file has any-folder\/pkg-info, whose name is in the wrong case$/],
-    [zip(info, wrongCase), /^The file has any-folder\/pkg-info, whose name is in the wrong case$/],
-    [tar(info, { name: 'other/x' }), /^The sdist /],
-    [zip(info, { name: 'other/x', content: '' }), /^The sdist /],
-    [tar(info, { ...link, linkname: '../../x' }), /^The sdist /],
-    [zip(info, { name: 'any-folder/l', content: 'x', mode: 0o120777 }), /^The sdist /],
-    [tar(info, { name: 'any-folder/d', type: '3' }), /^The sdist /],
-    [tar({ ...info, content: 'Name: x\n' }), /^PKG-INFO has no field Metadata-Version$/],
+  const cases: [inspect: () => Promise<unknown>, message: RegExp][] = [
+    [() => tar(beside), /^The sdist has no PKG-INFO in its folder$/],
+    [() => zip(beside), /^The sdist has no PKG-INFO in its folder$/],
+    [() => tar(info, wrongCase), /^The file has any-folder\/pkg-info, whose name is in the wrong case$/],
+    [() => zip(info, wrongCase), /^The file has any-folder\/pkg-info, whose name is in the wrong case$/],
+    [() => tar(info, { name: 'other/x' }), /^The sdist /],
+    [() => zip(info, { name: 'other/x', content: '' }), /^The sdist /],
+    [() => tar(info, { ...link, linkname: '../../x' }), /^The sdist /],
+    [() => zip(info, { name: 'any-folder/l', content: 'x', mode: 0o120777 }), /^The sdist /],
+    [() => tar(info, { name: 'any-folder/d', type: '3' }), /^The sdist /],
+    [() => tar({ ...info, content: 'Name: x\n' }), /^PKG-INFO has no field Metadata-Version$/],
   ];
-  for (const [answer, message] of cases) await t.rejects(answer, refusal('invalid', { message }));
+  for (const [inspect, message] of cases) await t.rejects(inspect(), refusal('invalid', { message }));
   await t.rejects(inspected('foo-bar-1.0.tar.gz', tarGzOf(info), 20), refusal('tooLarge'));
   await t.rejects(inspected('foo-bar-1.0.zip', zipOf([info]), 20), refusal('tooLarge'));
 });

@@ -95,7 +95,8 @@ t.test(
     ];
     for (const [from, Location] of redirects) {
       const headers = { Location, 'Cache-Control': 'no-cache' };
-      t.match(await anon.get(from), { status: 301, headers }, from);
+      const text = 'The page is at its normalised address\n';
+      t.match(await anon.get(from), { status: 301, headers, text }, from);
       t.match(await anon.send('HEAD', from), { status: 301, headers: { Location } }, `HEAD ${from}`);
       t.equal((await anon.get(Location)).status, 200);
     }
