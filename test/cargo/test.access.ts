@@ -76,6 +76,8 @@ t.test('who may do what', async (t) => {
     ['index', (who) => who.get('/3/f/fyk'), { anon: 401, npm: 401, bob: 404, reader: 200, writer: 200, admin: 200 }],
     ['no index', (who) => who.get('/3/x/xxx'), { anon: 401, npm: 401, bob: 404, reader: 404, writer: 404 }],
     ['download', (who) => who.download('fyk', '1.0.0'), { anon: 401, npm: 401, bob: 404, reader: 200, writer: 200 }],
+    ['owners', (who) => who.get('/api/v1/crates/fyk/owners'), { anon: 401, npm: 401, bob: 404, reader: 200 }],
+    ['readme', (who) => who.get('/api/v1/crates/fyk/1.0.0/readme'), { anon: 401, npm: 401, bob: 404, reader: 404 }],
     ['search', (who) => who.get('/api/v1/crates?q=fyk'), { anon: 401, npm: 401, bob: 200, reader: 200, writer: 200 }],
     ['yank', (who) => who.yank('fyk', '1.0.0'), { anon: 401, npm: 401, bob: 403, reader: 403, writer: 200 }],
     ['unyank', (who) => who.unyank('fyk', '1.0.0'), { anon: 401, npm: 401, bob: 403, reader: 403, writer: 200 }],
@@ -126,4 +128,32 @@ t.test('scopes are for names in lower case', async (t) => {
   t.equal((await limited.publish('other', '1.0.0')).status, 403);
   t.equal((await limited.yank('MY-LIB', '1.0.0')).status, 200);
   t.equal((await writer.index('/my/-l/my-lib')).length, 1);
+});
+
+t.test('a right to read is for the name in lower case too', async (t) => {
+  const { writer, tokenOf } = await cargoWorld(t, { auth: { anonymousScopes: [] } });
+  await publishes(t, writer, 'My-Lib', '1.0.0');
+  const limited = await tokenOf({ scopes: ['cargo:crate:my-lib:read'] });
+  for (const path of ['/my/-l/my-lib', '/api/v1/crates/My-Lib/1.0.0/download', '/api/v1/crates/MY-LIB/owners']) {
+    t.equal((await limited.get(path)).status, 200, path);
+  }
+});
+
+t.test('the page for people without a token, and the start page', async (t) => {
+  const { anon, registry } = await cargoWorld(t);
+  const page = await anon.get('/me');
+  t.match(page.headers, { 'Content-Type': /^text\/plain/, 'Cache-Control': 'no-cache' });
+  t.match(page.text, /smartregistry token create --user NAME --protocol cargo\n/);
+  t.match(page.text, /cargo login --registry NAME\n\nThe index .*: sparse\+http:\/\/cargo\.example\.org\/cargo\/\n$/);
+  t.equal((await anon.get('/config.json')).headers['Cache-Control'], 'no-cache');
+  for (const url of ['https://x.example.org/cargo', 'https://x.example.org/cargo//']) {
+    t.same(registry.getRegistry('cargo')?.clientSetup(url), [
+      '# in .cargo/config.toml:',
+      '[registries.my-registry]',
+      'index = "sparse+https://x.example.org/cargo/"',
+      'credential-provider = "cargo:token"',
+      '# then:',
+      'cargo login --registry my-registry',
+    ]);
+  }
 });

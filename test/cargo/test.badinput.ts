@@ -158,6 +158,7 @@ t.test('frames that lie: a 4xx with a sentence, and nothing is stored', async (t
     ['metadata that are no UTF-8', frameOf(Buffer.from([0xff, 0xfe]), crate), 400],
     ['a length of 4 GiB', frameOf(metadata, crate, { metadata: 0xffff_ffff }), 413],
     ['a crate of 4 GiB', frameOf(metadata, crate, { crate: 0xffff_ffff }), 413],
+    ['metadata above their limit', frameOf({ ...metadata, other: 'x'.repeat(200_000) }, crate), 413],
     ['metadata too short', frameOf(metadata, crate, { metadata: length - 1 }), 400],
     ['metadata too long', frameOf(metadata, crate, { metadata: length + 1 }), 400],
     ['a crate shorter than announced', frameOf(metadata, crate, { crate: crate.length + 1 }), 400],

@@ -4,6 +4,7 @@ import t from 'tap';
 import { type IImportResult, ImportRun } from '../../ts/cli/importing/classes.importrun.js';
 import { findFiles } from '../../ts/cli/importing/helpers.files.js';
 import type { SmartRegistry } from '../../ts/index.js';
+import { tarGzOf } from '../support/archives/tars.js';
 import { cargoWorld } from '../support/cargo/actors.js';
 import { crateFile, manifestOf } from '../support/cargo/crates.js';
 import { temporaryFolder } from '../support/registry.js';
@@ -133,6 +134,40 @@ t.test('a file that is larger than a publish can be is refused before it is read
     .importer()!
     .inspect({ name: 'big.crate', size: 2 ** 32, open });
   await t.rejects(inspected, { kind: 'tooLarge', message: /larger than a publish can be/ } as never);
+});
+
+t.test('a file tells its crate: the manifest is the one in its top folder', async (t) => {
+  const { registry } = await cargoWorld(t);
+  const importer = registry.getRegistry('cargo')!.importer()!;
+  const inspect = (bytes: Buffer, size = bytes.length) => {
+    const open = async function* () {
+      yield bytes;
+    };
+    return importer.inspect({ name: 'any.crate', size, open });
+  };
+  const vendored = { 'vendor/x/Cargo.toml': manifestOf('x', '9.0.0'), 'Cargo.toml.orig': 'no TOML' };
+  const crate = await crateFile('Foo_Bar', '1.0.0', { files: vendored });
+  const item = await inspect(crate, 2 ** 32 - 1);
+  t.match(item, { packageName: 'foo-bar', version: '1.0.0' }, 'spellings of one name come one after the other');
+  t.equal(await item.isPublished?.(), false);
+  t.match(await item.request(), { method: 'PUT', path: '/api/v1/crates/new' });
+  const none = await inspect(tarGzOf({ name: 'a-1.0.0/vendor/Cargo.toml', content: manifestOf('a', '1.0.0') })).then(
+    () => '',
+    (error: Error) => error.message,
+  );
+  t.equal(none, 'The crate has no Cargo.toml in its top folder');
+  for (const [part, message] of [
+    [{ name: 'b-1.0.0/x' }, /outside its folder/],
+    [{ name: 'a-1.0.0/x', type: '2', linkname: 'y' }, /contains a link/],
+    [{ name: 'a-1.0.0/x', type: '3' }, /no file, folder or link/],
+  ] as const) {
+    const manifest = { name: 'a-1.0.0/Cargo.toml', content: manifestOf('a', '1.0.0') };
+    await t.rejects(inspect(tarGzOf(manifest, part)), { kind: 'invalid', message } as never);
+  }
+  t.same(
+    ['a.crate', 'a.crate.zip', 'crate'].map((name) => importer.accepts(name)),
+    [true, false, false],
+  );
 });
 
 t.test('a dependency that names no registry is of the one that the configuration names', async (t) => {

@@ -32,3 +32,11 @@ t.test('what a killed publish left behind is swept by age, what a document names
   await publishes(t, writer, 'Foo_Bar', '2.0.0');
   t.equal((await anon.download('Foo_Bar', '2.0.0')).status, 200, 'its key was swept, so it lies at another');
 });
+
+t.test('once a day the listing is compared with the documents', async (t) => {
+  const { registry, writer } = await cargoWorld(t);
+  await publishes(t, writer, 'fyk', '1.0.0');
+  const [chore] = registry.getRegistry('cargo')?.chores() ?? [];
+  t.match(chore, { name: 'Listing crates whose listing was missed', everyMs: 86_400_000 });
+  t.same(await chore?.work({ signal: new AbortController().signal }), { crates: 0 });
+});

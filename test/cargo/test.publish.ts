@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import t from 'tap';
 import { cargoWorld, details, type IIndexLine } from '../support/cargo/actors.js';
 import { crateFile, dependencyOf, frameOf, metadataOf, sha256 } from '../support/cargo/crates.js';
@@ -197,6 +198,7 @@ t.test('a field of a newer cargo reaches the index, those of the registry do not
     [false, undefined, false, false],
   );
   t.match(line?.cksum, /^[0-9a-f]{64}$/);
+  t.match(line?.pubtime, /^\d{4}-/);
 });
 
 t.test('lists that are null in the publish are empty in the index', async (t) => {
@@ -229,4 +231,54 @@ t.test('a Cargo.toml without a version is one of 0.0.0, as cargo reads it', asyn
     (await anon.index('/3/f/fyk')).map(({ vers }) => vers),
     ['0.0.0'],
   );
+});
+
+t.test('hooks are asked before the file comes, and once for each object', async (t) => {
+  const asked: string[] = [];
+  const about: object[] = [];
+  const { writer, tokenOf } = await cargoWorld(t, {
+    storageHooks: {
+      beforePut: async ({ key, phase, metadata }) => {
+        asked.push(`${phase} ${key}`);
+        about.push(metadata ?? {});
+        return { allowed: true };
+      },
+    },
+  });
+  const other = await tokenOf({ scopes: ['cargo:crate:other:write'] });
+  t.equal((await other.publish('Fyk', '1.0.0')).status, 403);
+  t.same(asked, [], 'who may not publish the crate sends it in vain');
+  const files = { noise: randomBytes(1_200_000) };
+  const key = (version: string) => `commit cargo/crates/Fyk/Fyk-${version}.crate`;
+  const document = 'commit cargo/index/3/f/fyk';
+  for (const version of ['1.0.0', '2.0.0']) {
+    asked.length = about.length = 0;
+    const crate = await crateFile('Fyk', version, version === '1.0.0' ? {} : { files });
+    t.equal((await writer.publish('Fyk', version, { crate })).status, 200);
+    const of = { packageName: 'Fyk', version };
+    const artifact = { ...of, kind: 'artifact', contentType: 'application/gzip', size: crate.length };
+    const whole = [
+      { ...artifact, digest: `sha256:${sha256(crate)}` },
+      { ...of, kind: 'document' },
+    ];
+    if (version === '1.0.0') {
+      t.same(asked, [key(version), document]);
+      t.match(about, whole);
+    } else {
+      t.same(asked, [key(version).replace('commit', 'start'), key(version), document], 'a large one');
+      t.match(about, [artifact, ...whole]);
+    }
+  }
+});
+
+t.test('names of 64 characters, and metadata of very many values, are no trouble', async (t) => {
+  const { anon, writer } = await cargoWorld(t);
+  const name = `a${'b'.repeat(63)}`;
+  t.equal((await writer.publish(name, '1.0.0')).status, 200);
+  t.equal((await anon.index(`/ab/bb/${name}`))[0]?.name, name);
+  const crate = await crateFile('fyk', '1.0.0');
+  // the object, its members, the list, and its values
+  const values = (count: number) => frameOf({ name: 'fyk', vers: '1.0.0', authors: Array(count).fill(1) }, crate);
+  t.equal((await writer.put('/api/v1/crates/new', values(199_997))).status, 413);
+  t.equal((await writer.put('/api/v1/crates/new', values(199_996))).status, 200);
 });

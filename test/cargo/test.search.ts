@@ -30,6 +30,14 @@ t.test('search finds crates by name, keyword and description, the name first', a
   t.match(crates[0], { name: 'http-client', max_version: '1.0.0', description: 'talks to servers' });
 });
 
+t.test('the crate of exactly this name comes first, then those with shorter names', async (t) => {
+  const { anon, writer } = await cargoWorld(t);
+  for (const name of ['log', 'log-x', 'log-log-log-log', 'x-log-and-more']) await publishes(t, writer, name, '1.0.0');
+  const found = await names(anon, 'q=log');
+  t.same([found[0], found.length], ['log', 4]);
+  t.equal((await names(anon, 'q=log_x'))[0], 'log-x');
+});
+
 t.test('the answer has pages', async (t) => {
   const { anon, writer } = await cargoWorld(t);
   for (let at = 10; at < 25; at++) await publishes(t, writer, `crate-${at}`, '1.0.0');
@@ -87,3 +95,44 @@ t.test('search shows what the caller may read', async (t) => {
   t.equal(counts.get('cargo'), 4);
   t.same((await names(writer, 'q=open')).sort(), ['Open-A', 'open-b', 'open-c', 'open_d'], 'also after a rebuild');
 });
+
+t.test('a crate says when it was made and when it changed, and is found by each of its keywords', async (t) => {
+  const { anon, writer, registry } = await cargoWorld(t);
+  const tick = clockOf(registry);
+  await publishes(t, writer, 'Fyk', '1.0.0', {
+    metadata: { keywords: ['one', 'two'], homepage: 'https://example.org' },
+  });
+  tick(60_000);
+  await publishes(t, writer, 'Fyk', '1.1.0', { metadata: { keywords: ['two', 'three'] } });
+  t.same((await find(anon, 'q=three')).crates, [
+    {
+      id: 'Fyk',
+      name: 'Fyk',
+      max_version: '1.1.0',
+      description: null,
+      keywords: ['two', 'three'],
+      homepage: null,
+      documentation: null,
+      repository: null,
+      created_at: '2026-01-01T00:00:00.000Z',
+      updated_at: '2026-01-01T00:01:00.000Z',
+    },
+  ]);
+  t.same(await names(anon, 'q=two'), ['Fyk']);
+  t.same(await names(anon, 'q=one'), [], 'of the highest version');
+});
+
+t.test('a publish that was interrupted is repaired under the one name that its crate has', async (t) => {
+  const { anon, writer, registry } = await cargoWorld(t);
+  await publishes(t, writer, 'Foo_Bar', '1.0.0');
+  const { listing, catalog } = (registry.getRegistry('cargo') as unknown as { parts: IParts }).parts;
+  const marker = await listing.mark('Foo_Bar');
+  t.equal(await catalog.repair(0), 0, 'its row is there already');
+  t.equal((await find(anon, 'q=foo')).meta.total, 1);
+  await listing.unmark(marker);
+});
+
+interface IParts {
+  listing: { mark(name: string): Promise<string>; unmark(id: string): Promise<void> };
+  catalog: { repair(olderThanMs: number): Promise<number> };
+}

@@ -120,6 +120,8 @@ t.test('the readme of a version is the one in its crate', async (t) => {
   t.equal(shown.headers['X-Content-Type-Options'], 'nosniff');
   t.equal((await publish('1.1.0', 'readme = "./docs/TEXT"', { 'docs/TEXT': 'text' })).text, 'text');
   t.equal((await publish('1.2.0', 'readme = true', { 'README.md': 'yes' })).text, 'yes');
+  const longest = await publish('1.3.0', 'readme = "README.md"', { 'README.md': 'x'.repeat(2 * 1024 * 1024) });
+  t.equal(longest.text.length, 2 * 1024 * 1024);
   for (const [version, readme, files] of [
     ['2.0.0', '', { 'README.md': 'not named' }],
     ['2.1.0', 'readme = false', {}],
@@ -131,6 +133,50 @@ t.test('the readme of a version is the one in its crate', async (t) => {
     t.same([none.status, details(none)], [404, [`fyk ${version} has no readme in this registry`]]);
   }
   t.equal((await anon.get('/api/v1/crates/fyk/9.9.9/readme')).status, 404);
+  t.match(await anon.get('/api/v1/crates/a.b/1.0.0/readme'), { status: 404 });
+  t.match(details(await anon.get('/api/v1/crates/none/1.0.0/readme')), ['none is not in this registry']);
+});
+
+t.test('the readme is that of the very crate, and as old as its version', async (t) => {
+  const { anon, writer, registry } = await cargoWorld(t);
+  const tick = clockOf(registry);
+  const crate = await crateFile('foo-bar', '1.0.0', {
+    manifest: manifestOf('foo-bar', '1.0.0', 'readme = "README.md"'),
+    files: { 'README.md': 'hello' },
+  });
+  await publishes(t, writer, 'foo-bar', '1.0.0', { crate });
+  tick(3_600_000);
+  await publishes(t, writer, 'foo-bar', '1.1.0');
+  const { headers, text } = await anon.get('/api/v1/crates/Foo-Bar/1.0.0/readme');
+  t.same([text, headers['Last-Modified']], ['hello', 'Thu, 01 Jan 2026 00:00:00 GMT']);
+  const other = await anon.get('/api/v1/crates/foo_bar/1.0.0/readme');
+  t.same([other.status, details(other)], [404, ['foo_bar is not in this registry']], 'another name is another crate');
+});
+
+t.test('hooks are told what is read, and caches how long it may be kept', async (t) => {
+  const told: object[] = [];
+  const { anon, writer } = await cargoWorld(t, {
+    storageHooks: { afterGet: async ({ key, metadata }) => void told.push({ key, ...metadata }) },
+  });
+  const crate = await crateFile('Fyk', '1.0.0');
+  await publishes(t, writer, 'Fyk', '1.0.0', { crate });
+  t.equal((await anon.download('fyk', '1.0.0')).status, 200);
+  t.equal((await anon.get('/3/f/fyk')).status, 200);
+  t.match(told, [
+    {
+      key: 'cargo/crates/Fyk/Fyk-1.0.0.crate',
+      kind: 'artifact',
+      packageName: 'Fyk',
+      version: '1.0.0',
+      size: crate.length,
+      digest: `sha256:${sha256(crate)}`,
+      contentType: 'application/gzip',
+    },
+    { key: 'cargo/index/3/f/fyk', kind: 'document', packageName: 'fyk', contentType: 'text/plain; charset=utf-8' },
+  ]);
+  const again = await cargoWorld(t, { cargo: { enabled: true, allowRepublish: true } });
+  await publishes(t, again.writer, 'fyk', '1.0.0');
+  t.equal((await again.anon.download('fyk', '1.0.0')).headers['Cache-Control'], 'no-cache');
 });
 
 t.test('a change by a replica whose clock is behind is seen by a client that compares dates', async (t) => {
@@ -158,12 +204,18 @@ t.test('the readme of a very large crate is not unpacked', async (t) => {
   const path = '/api/v1/crates/fyk/1.0.0/readme';
   t.equal((await anon.get(path)).status, 200);
   // the size that the document states decides, so the crate need not be that large
-  await registry.getStorage().update<{ versions: Record<string, object> }>('cargo/index/3/f/fyk', (document) => ({
-    ...document,
-    versions: { '1.0.0': { ...document?.versions['1.0.0'], size: 32 * 1024 * 1024 + 1 } },
-  }));
-  t.equal((await anon.get(path)).status, 404);
+  for (const [size, status] of [
+    [32 * 1024 * 1024, 200],
+    [32 * 1024 * 1024 + 1, 404],
+  ] as const) {
+    await registry.getStorage().update<{ versions: Record<string, object> }>('cargo/index/3/f/fyk', (document) => ({
+      ...document,
+      versions: { '1.0.0': { ...document?.versions['1.0.0'], size } },
+    }));
+    t.equal((await anon.get(path)).status, status, `${size}`);
+  }
 });
+
 t.test(
   'a crate is unpacked once for its readme, whatever spelling is asked for, and once if it has none',
   async (t) => {

@@ -67,7 +67,7 @@ t.test('hooks see the name of the crate, in whatever spelling it is yanked', asy
   const { writer } = await cargoWorld(t, {
     storageHooks: {
       beforePut: async ({ metadata }) => {
-        names.push(metadata?.packageName);
+        names.push(`${metadata?.packageName} ${metadata?.version}`);
         return { allowed: true };
       },
     },
@@ -76,7 +76,7 @@ t.test('hooks see the name of the crate, in whatever spelling it is yanked', asy
   names.length = 0;
   t.equal((await writer.yank('fYK', '1.0.0')).status, 200);
   t.ok(names.length > 0);
-  t.same([...new Set(names)], ['Fyk']);
+  t.same([...new Set(names)], ['Fyk 1.0.0']);
 });
 
 t.test('a yank that changes nothing writes nothing', async (t) => {
@@ -90,4 +90,16 @@ t.test('a yank that changes nothing writes nothing', async (t) => {
   t.same(seen, ['cargo/index/3/f/fyk']);
   await writer.yank('fyk', '1.0.0');
   t.equal(seen.length, 1);
+});
+
+t.test('search shows a crate once after a yank, in whatever spelling of its name', async (t) => {
+  const { anon, writer } = await cargoWorld(t);
+  for (const version of ['1.0.0', '2.0.0']) await publishes(t, writer, 'Foo_Bar', version);
+  const found = async () => (await anon.get('/api/v1/crates?q=foo')).json() as { crates: object[] };
+  for (const name of ['Foo_Bar', 'FOO_BAR']) {
+    t.equal((await writer.yank(name, '2.0.0')).status, 200);
+    t.match(await found(), { crates: [{ name: 'Foo_Bar', max_version: '1.0.0' }], meta: { total: 1 } });
+    t.equal((await writer.unyank(name, '2.0.0')).status, 200);
+    t.match(await found(), { crates: [{ name: 'Foo_Bar', max_version: '2.0.0' }], meta: { total: 1 } });
+  }
 });

@@ -58,3 +58,32 @@ t.test('the help of the commands', async (t) => {
   for (const name of ['filter add PACKAGE CONSTRAINT', 'filter remove PACKAGE', 'filter list PACKAGE'])
     t.match(out, name);
 });
+
+t.test('an entry is removed by its constraint, or all of a list', async (t) => {
+  const { registry, writer, anon } = await composerWorld(t, {
+    composer: { enabled: true, filterLists: ['malware', 'typo'] },
+  });
+  await writer.publish('acme/lib', '1.0.0');
+  const says = async (name: string, operands: (string | undefined)[], options: Record<string, string> = {}) => {
+    const lines: string[] = [];
+    const input = { operands: ['Acme/Lib', ...operands], options, print: (line: string) => void lines.push(line) };
+    await registry.getRegistry('composer')?.runCommand(name, input);
+    return lines.join('\n');
+  };
+  const about = { reason: 'why', url: 'https://example.org/1' };
+  await says('filter add', ['1.0.0'], about);
+  await says('filter add', ['2.0.0']);
+  await says('filter add', ['*'], { list: 'typo' });
+  t.same((await anon.get('/p2/acme/lib.json')).json().filter, {
+    malware: [{ constraint: '1.0.0', ...about }, { constraint: '2.0.0' }],
+    typo: [{ constraint: '*' }],
+  });
+  t.equal(await says('filter remove', ['2.0.0']), 'acme/lib 2.0.0 is no longer in the filter list malware');
+  t.equal(await says('filter list', []), 'malware: 1.0.0  why  https://example.org/1\ntypo: *');
+  await t.rejects(says('filter remove', ['2.0.0']), { kind: 'notFound' } as never);
+  t.equal(await says('filter remove', [undefined]), 'acme/lib is no longer in the filter list malware');
+  t.equal(await says('filter list', []), 'typo: *');
+  await t.rejects(says('filter forget', []), { message: 'composer has no command "filter forget"' } as never);
+  t.equal((await registry.getRegistry('composer')!.listings()[0]!.rebuild()) > 0, true);
+  t.same((await anon.get('/filter.json')).json(), { filter: { typo: { 'acme/lib': '*' } } });
+});

@@ -15,7 +15,17 @@ t.test('an administrator blocks a version at every client, and allows it again',
   const entry = { constraint: '1.1.0', reason: 'It mines coins', url: 'https://example.org/1' };
   t.equal((await anon.put(path, entry)).status, 401);
   t.equal((await writer.put(path, entry)).status, 403, 'blocking takes what deleting takes');
-  t.equal((await admin.put(path, JSON.stringify(entry))).status, 200);
+  const blocked = await admin.put(path, JSON.stringify(entry));
+  t.same(
+    [blocked.status, blocked.json()],
+    [200, { status: 'success', name: 'acme/lib', filter: [{ list: 'malware', ...entry }] }],
+  );
+  for (const [who, status] of [
+    [anon, 401],
+    [writer, 403],
+  ] as const) {
+    t.equal((await who.delete(path)).status, status, 'and so does allowing');
+  }
   for (const file of ['lib.json', 'lib~dev.json']) {
     const answer = await anon.get(`/p2/acme/${file}`, { 'if-modified-since': client });
     t.same(answer.json().filter, { malware: [entry] }, file);
@@ -29,13 +39,22 @@ t.test('an administrator blocks a version at every client, and allows it again',
   t.same((await anon.get('/filter.json')).json(), {
     filter: { malware: { 'acme/lib': '<1.0 || 1.1.0' }, typo: { 'acme/lib': '*' } },
   });
-  t.match(await admin.delete(`${path}?constraint=1.1.0`), { status: 200 });
+  const allowed = await admin.delete(`${path}?constraint=1.1.0`);
+  const rest = [
+    { list: 'malware', constraint: '<1.0' },
+    { list: 'typo', constraint: '*' },
+  ];
+  t.same([allowed.status, allowed.json()], [200, { status: 'success', name: 'acme/lib', filter: rest }]);
   t.same((await anon.get('/filter.json')).json(), {
     filter: { malware: { 'acme/lib': '<1.0' }, typo: { 'acme/lib': '*' } },
   });
   t.equal((await admin.delete(`${path}?constraint=1.1.0`)).status, 404);
   t.equal((await admin.delete(path)).status, 200);
-  t.equal((await admin.delete('/packages/acme/lib/filter/typo')).status, 200);
+  t.same((await admin.delete('/packages/Acme/Lib/filter/typo')).json(), {
+    status: 'success',
+    name: 'acme/lib',
+    filter: [],
+  });
   t.same((await anon.get('/filter.json')).json(), { filter: {} });
   t.notOk(Object.hasOwn((await anon.get('/p2/acme/lib.json')).json(), 'filter'));
 });

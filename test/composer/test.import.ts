@@ -62,3 +62,43 @@ t.test('smartregistry import brings zips', async (t) => {
   t.match((await importing()).out, /0 imported, 4 already there, 3 failed/);
   t.match(await anon.versions('acme/lib', true), [{ description: 'newer' }], 'a newer upload of a branch stays');
 });
+
+t.test('a zip tells its package', async (t) => {
+  const { registry, writer } = await composerWorld(t);
+  const importer = registry.getRegistry('composer')!.importer()!;
+  const inspect = (bytes: Buffer, name: string) => {
+    const open = async function* () {
+      yield bytes;
+    };
+    return importer.inspect({ name, size: bytes.length, open });
+  };
+  const zip = packageZip('Acme/LIB', 'v1.0');
+  const item = await inspect(zip, 'other-9.9.zip');
+  t.match(item, { packageName: 'acme/lib', version: 'v1.0' }, 'composer.json decides');
+  const { query, headers, ...request } = await item.request();
+  t.match(request, { method: 'PUT', path: '/packages/acme/lib' });
+  t.same(
+    [query, headers?.['content-length'], headers?.['content-type']],
+    [undefined, `${zip.length}`, 'application/zip'],
+  );
+  t.equal(await item.isPublished?.(), false);
+  t.equal((await writer.put('/packages/acme/lib', zip)).status, 201);
+  t.equal(await item.isPublished?.(), true);
+  const other = await inspect(packageZip('acme/lib', '1.0.0', { description: 'x' }), 'x.zip');
+  t.equal(await other.isPublished?.(), false, 'another zip of this version');
+
+  const named = await inspect(packageZip('acme/lib'), 'acme-lib-1.2.zip');
+  t.match(named, { packageName: 'acme/lib', version: '1.2' });
+  t.same((await named.request()).query, { version: '1.2' });
+  const wrong: [zip: Buffer, message: RegExp][] = [
+    [packageZip('acme/lib'), /^neither composer\.json nor the name of the file/],
+    [zipOf({ 'composer.json': { version: '1.0' } }), /vendor\/package/],
+    [zipOf({ 'composer.json': { name: 'acme/lib', version: 'x' } }), /Invalid version string/],
+  ];
+  for (const [bytes, message] of wrong)
+    await t.rejects(inspect(bytes, 'lib.zip'), { kind: 'invalid', message } as never);
+  t.same(
+    ['a.zip', 'A.ZIP', 'a.zip.txt', 'zip'].map((name) => importer.accepts(name)),
+    [true, true, false, false],
+  );
+});

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import t from 'tap';
 import { clockOf, composerWorld } from '../support/composer/actors.js';
@@ -160,6 +161,35 @@ t.test('the zip: ranges, 304, immutable', async (t) => {
   ]) {
     t.equal((await anon.get(other)).status, 404, other);
   }
+  const message = async (name: string) => (await anon.get(`/dists/${name}.zip`)).json().message;
+  t.equal(await message('acme/lib/ffff'), 'acme/lib ffff.zip is not in this registry');
+  t.equal(await message(`acme/lib/${'f'.repeat(65)}`), `acme/lib ${'f'.repeat(64)}.zip is not in this registry`);
+  t.equal(await message('acme/other/ffff'), 'acme/other is not in this registry');
+});
+
+t.test('hooks are told what is read', async (t) => {
+  const told: object[] = [];
+  const { writer, anon } = await composerWorld(t, {
+    storageHooks: { afterGet: async ({ key, metadata }) => void told.push({ key, ...metadata }) },
+  });
+  const [one, two] = [1, 2].map((a) => packageZip('acme/lib', 'dev-main', { a })) as [Buffer, Buffer];
+  for (const zip of [one, two]) await writer.put('/packages/acme/lib', zip);
+  const paths = [`dists/acme/lib/${sha1(two)}.zip`, `dists/acme/lib/${sha1(one)}.zip`, 'p2/acme/lib.json'];
+  for (const path of paths) t.equal((await anon.get(`/${path}`)).status, 200);
+  const about = (zip: Buffer) => ({
+    key: `composer/packages/acme/lib/${sha1(zip)}.zip`,
+    kind: 'artifact',
+    packageName: 'acme/lib',
+    size: zip.length,
+    digest: `sha256:${createHash('sha256').update(zip).digest('hex')}`,
+    contentType: 'application/zip',
+  });
+  const document = { kind: 'document', packageName: 'acme/lib', contentType: 'application/json' };
+  t.same(told, [
+    { ...about(two), version: 'dev-main' },
+    about(one),
+    { key: 'composer/packages/acme/lib/metadata.json', ...document },
+  ]);
 });
 
 t.test('a name that must not be seen and one that is not there are the same plain 404', async (t) => {
@@ -182,7 +212,14 @@ t.test('a name that must not be seen and one that is not there are the same plai
 t.test('a private registry asks for credentials, and takes them in each form', async (t) => {
   const { writer, anon, registry } = await composerWorld(t, { auth: { anonymousScopes: [] } });
   await writer.publish('acme/lib', '1.0.0');
-  for (const path of ['/packages.json', '/p2/acme/lib.json', '/search.json', '/packages/list.json']) {
+  t.notOk(Object.hasOwn((await anon.get('/packages.json')).json(), 'warning'), 'Composer asks, and prints nothing');
+  const forbidden = (await writer.delete('/packages/acme/lib')).json();
+  t.match(forbidden, { status: 'error', message: /delete on package acme\/lib/, warning: forbidden.message });
+  const [{ dist }] = (await writer.versions('acme/lib')) as [{ dist: { reference: string } }];
+  for (const path of [
+    ...['/packages.json', '/p2/acme/lib.json', '/p2/acme/lib~dev.json', `/dists/acme/lib/${dist.reference}.zip`],
+    ...['/search.json', '/packages/list.json', '/filter.json', '/providers/acme/lib.json', '/security-advisories'],
+  ]) {
     t.match(await anon.get(path), { status: 401, headers: { 'WWW-Authenticate': 'Basic realm="composer"' } }, path);
     t.equal((await anon.get(path, { authorization: 'Bearer wrong' })).status, 401, 'never 400');
     const basic = (user: string, password: string) => ({

@@ -37,3 +37,11 @@ t.test('the listing is made anew from the documents', async (t) => {
   t.same(await registry.rebuildListings(), new Map([['composer', 2]]));
   t.same(await listings(), before);
 });
+
+t.test('once a day the listing is compared with the documents', async (t) => {
+  const { registry, writer } = await composerWorld(t);
+  await writer.publish('acme/lib', '1.0.0');
+  const [chore] = registry.getRegistry('composer')?.chores() ?? [];
+  t.match(chore, { name: 'Listing packages whose listing was missed', everyMs: 86_400_000 });
+  t.same(await chore?.work({ signal: new AbortController().signal }), { packages: 0 });
+});

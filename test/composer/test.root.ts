@@ -85,7 +85,13 @@ t.test('with many packages, packages.json has a pattern for each vendor', async 
   const names = ['a-b', 'a', 'a.b', 'z'].flatMap((vendor) =>
     Array.from({ length: Math.ceil((MAX_LISTED + 1) / 4) }, (_, at) => `${vendor}/p${at}`),
   );
-  await Promise.all(names.map((name) => catalog.note(name, { ...document, name }, undefined, 1)));
+  const note = (some: string[]) =>
+    Promise.all(some.map((name) => catalog.note(name, { ...document, name }, undefined, 1)));
+  await note(names.slice(0, MAX_LISTED));
+  const list = (await anon.get('/packages.json')).json();
+  t.equal((list['available-packages'] as string[]).length, 2000, 'as many as that are named');
+  t.notOk(Object.hasOwn(list, 'available-package-patterns'));
+  await note(names.slice(MAX_LISTED));
   const root = (await anon.get('/packages.json')).json();
   t.same(root['available-package-patterns'], ['a-b/*', 'a.b/*', 'a/*', 'z/*']);
   t.notOk(Object.hasOwn(root, 'available-packages'));
@@ -117,6 +123,20 @@ t.test('notices of the configuration, and lists that are announced', async (t) =
   });
 });
 
+t.test('the start page says how to use the registry', async (t) => {
+  const { registry } = await composerWorld(t);
+  const lines = (url: string) => registry.getRegistry('composer')?.clientSetup(url);
+  t.same(lines('http://x.example.org:8080/php//'), [
+    'composer config secure-http false',
+    'composer config repositories.private composer http://x.example.org:8080/php',
+    'composer config --auth http-basic.x.example.org:8080 token YOUR-TOKEN',
+  ]);
+  t.same(lines('https://x.example.org/php'), [
+    'composer config repositories.private composer https://x.example.org/php',
+    'composer config --auth http-basic.x.example.org token YOUR-TOKEN',
+  ]);
+});
+
 t.test('fields of the configuration are checked', async (t) => {
   const wrong: [object, RegExp][] = [
     [{ filterlists: ['malware'] }, /composer\.filterlists is unknown; did you mean filterLists/],
@@ -144,5 +164,15 @@ t.test('packages/list.json: filter and vendor', async (t) => {
   t.same(await names('?filter=ACME/APP'), ['acme/app']);
   t.same(await names('?filter=lib'), []);
   t.same(await names(`?filter=${'*a'.repeat(100)}`), [], 'many stars take no time');
-  t.equal((await anon.get(`/packages/list.json?filter=${'*a'.repeat(1000)}`)).status, 400);
+  t.same(await names('?vendor=ACME'), ['acme/app', 'acme/lib']);
+  t.same(await names('?vendor=acm'), []);
+  for (const query of ['?vendor=', '?filter=', '?vendor=&filter='])
+    t.equal(((await names(query)) as string[]).length, 4, query);
+  for (const name of ['vendor', 'filter']) {
+    t.same(await names(`?${name}=${'a'.repeat(256)}`), []);
+    const answer = await anon.get(`/packages/list.json?${name}=${'a'.repeat(257)}`);
+    t.equal(answer.status, 400);
+    t.match(answer.json(), { message: `The query parameter "${name}" is longer than 256 characters` });
+  }
+  t.equal((await anon.get('/packages/list.json')).headers['Content-Type'], 'application/json');
 });

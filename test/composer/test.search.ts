@@ -23,6 +23,7 @@ t.test('search finds names, descriptions and keywords, of a type, page by page',
     (await find('q=logger&type=project')).results.map(({ name }) => name),
     ['acme/app'],
   );
+  t.equal((await find('q=logger&type=PROJECT')).total, 1, 'types have no case');
   await writer.publish('acme/app', '1.0.1', { description: 'An app with a logger', type: 'project', abandoned: false });
   t.notOk('abandoned' in ((await find('q=acme/app')).results[0] as object), 'Composer takes any value for a warning');
   t.match((await find('q=old')).results, [{ name: 'acme/old', abandoned: 'acme/logger' }]);
@@ -49,6 +50,15 @@ interface ISearch {
   next?: string;
 }
 
+t.test('the package of exactly this name comes first', async (t) => {
+  const { writer, anon } = await composerWorld(t);
+  for (const name of ['acme/log', 'log/log-log', 'acme/log-log-log']) await writer.publish(name, '1.0.0');
+  const found = async (query: string) =>
+    ((await anon.get(`/search.json?q=${query}`)).json() as unknown as ISearch).results.map(({ name }) => name);
+  for (const query of ['log', 'acme/log', 'acme%20log']) t.equal((await found(query))[0], 'acme/log', query);
+  t.equal((await found('log')).length, 3);
+});
+
 t.test('search and providers show only what the caller may read', async (t) => {
   const { writer, anon } = await composerWorld(t, { auth: { anonymousScopes: ['composer:package:open/*:read'] } });
   await writer.publish('open/log', '1.0.0', { provide: { 'psr/log-implementation': '1.0' } });
@@ -63,8 +73,20 @@ t.test('search and providers show only what the caller may read', async (t) => {
   ]);
   t.match(await providers(writer, 'psr/log-implementation'), [{ name: 'closed/log' }, { name: 'open/log' }]);
   t.match(await providers(writer, 'old/name'), [{ name: 'closed/log' }]);
+  t.match(await providers(writer, 'OLD/Name'), [{ name: 'closed/log' }], 'names have no case');
   t.same(await providers(writer, 'ext-redis'), []);
   t.same(await providers(writer, '__proto__'), []);
+  await writer.publish('open/plugin', '1.0.0', { type: 'Composer-Plugin', description: null, provide: { 'x/y': '1' } });
+  t.same(await providers(anon, 'x/y'), [{ name: 'open/plugin', description: '', type: 'composer-plugin' }]);
+});
+
+t.test('a page of a search has 15 hits', async (t) => {
+  const { writer, anon } = await composerWorld(t);
+  for (let at = 10; at < 26; at++) await writer.publish(`acme/p${at}`, '1.0.0');
+  const { results, total, next } = (await anon.get('/search.json?q=acme')).json() as unknown as ISearch;
+  t.same([results.length, total], [15, 16]);
+  t.match(next, /\?q=acme&page=2$/);
+  t.equal(((await anon.get(`/search.json?${next?.split('?')[1]}`)).json() as unknown as ISearch).results.length, 1);
 });
 
 t.test('what listings show is from the newest stable version', async (t) => {

@@ -39,6 +39,13 @@ const upload =
 
 const good = wheel('demo', '1.0');
 
+const sdistOf = (...parts: Parameters<typeof tarGzOf>): IDistribution => ({
+  ...good,
+  filename: 'demo-1.0.tar.gz',
+  filetype: 'sdist',
+  bytes: tarGzOf(...parts),
+});
+
 const fieldCases: TCase[] = [
   ['no name', upload(good, { name: undefined }), /The field name is missing/],
   ['an empty name', upload(good, { name: ' ' }), /The field name is missing/],
@@ -58,6 +65,11 @@ const fieldCases: TCase[] = [
   ['another version', upload(good, { version: '2.0' }), /the METADATA in the file says 1\.0/],
   ['a file name of another project', upload({ ...good, filename: 'other-1.0-py3-none-any.whl' }), /of another wheel/],
   ['a file name of another version', upload({ ...good, filename: 'demo-2.0-py3-none-any.whl' }), /of another wheel/],
+  [
+    'an sdist of another version',
+    upload({ ...sdistOf(sdistFile), filename: 'demo-2.0.tar.gz' }),
+    /The file name demo-2\.0\.tar\.gz is not one of demo 1\.0/,
+  ],
   ['a file name with blanks', upload({ ...good, filename: 'demo 1.0.tar.gz' }), /holds other characters/],
   ['an egg', upload({ ...good, filename: 'demo-1.0-py3.11.egg' }), /no distribution that this index takes/],
   ['attestations that are none', upload(good, { attestations: '{}' }), /attestations is not an array/],
@@ -117,13 +129,6 @@ const archiveCases: TCase[] = [
 ];
 
 const bomb = Buffer.alloc(80 * 1024 * 1024);
-
-const sdistOf = (...parts: Parameters<typeof tarGzOf>): IDistribution => ({
-  ...good,
-  filename: 'demo-1.0.tar.gz',
-  filetype: 'sdist',
-  bytes: tarGzOf(...parts),
-});
 
 const sdistCases: TCase[] = [
   ['no tar', upload({ ...sdistOf(), bytes: gzipSync('x'.repeat(1000)) }), /sdist/],

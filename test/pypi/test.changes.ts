@@ -61,8 +61,12 @@ t.test('files, releases and projects are deleted, and their names stay used', as
   for (const file of [wheel('demo', '1.0'), source, wheel('demo', '2.0'), wheel('demo', '3.0')]) {
     await writer.upload(file);
   }
-  t.match(await writer.send('DELETE', `/pypi/packages/demo/${source.filename}`), { status: 403 });
-  t.match(await admin.send('DELETE', `/pypi/packages/demo/${source.filename}`), { status: 200 });
+  for (const path of [`packages/demo/${source.filename}`, 'demo/1.0', 'demo']) {
+    t.match(await writer.send('DELETE', `/pypi/${path}`), { status: 403 }, path);
+    t.match(await anon.send('DELETE', `/pypi/${path}`), { status: 401 }, path);
+  }
+  const removed = await admin.send('DELETE', `/pypi/packages/demo/${source.filename}`);
+  t.same([removed.status, removed.json()], [200, { deleted: true }]);
   t.match(await admin.send('DELETE', `/pypi/packages/demo/${source.filename}`), { status: 404 });
   t.match(await admin.send('DELETE', '/pypi/demo/2.0.0'), { status: 200 });
   t.same((await anon.page('demo')).versions, ['1.0', '3.0']);
@@ -136,7 +140,11 @@ t.test('the status of a project and its effects', async (t) => {
       t.equal((await admin.send(method, `/pypi/packages/demo/${path}`)).status, 403, `${method} ${path}`);
     }
   }
-  t.match((await anon.get(`/pypi/packages/demo/${FILE}`)).text, 'its files are closed: malware');
+  t.equal(
+    (await anon.get(`/pypi/packages/demo/${FILE}`)).text,
+    'The project demo is quarantined, and its files are closed: malware\n',
+  );
+  t.equal((await anon.get(`/pypi/integrity/demo/1.0/${FILE}/provenance`)).status, 403);
   t.match((await anon.get('/pypi/demo/json')).json(), { info: { name: 'demo' }, releases: {}, urls: [] });
   t.same((await anon.get('/pypi/demo/1.0/json')).json().urls, []);
   t.match(await writer.upload(wheel('demo', '2.0')), { status: 403, text: /quarantined/ });
@@ -154,6 +162,7 @@ t.test('a quarantine is set and lifted by those who may write every project', as
   t.match(await put(owner, 'archived'), { status: 200 });
   t.match(await put(owner, 'quarantined'), { status: 403 });
   t.match(await put(admin, 'quarantined'), { status: 200 });
+  t.match(await put(owner, 'quarantined'), { status: 200 }, 'nothing changes');
   t.match(await put(owner, 'active'), { status: 403, text: /sets or lifts a quarantine/ });
   t.match((await admin.get('/pypi/demo/status')).json(), { status: 'quarantined' });
   t.match(await put(admin, 'active'), { status: 200 });
@@ -207,20 +216,61 @@ t.test('changes that cannot be made', async (t) => {
   t.same(await anon.page('demo'), before);
 });
 
+t.test('who may only read changes nothing', async (t) => {
+  const { anon, reader, writer } = await pypiWorld(t);
+  await writer.upload(wheel('demo', '1.0'));
+  for (const path of [
+    'demo/1.0/yank',
+    'demo/1.0/unyank',
+    `packages/demo/${FILE}/yank`,
+    `packages/demo/${FILE}/unyank`,
+  ]) {
+    t.equal((await reader.json('POST', `/pypi/${path}`)).status, 403, path);
+    t.equal((await anon.json('POST', `/pypi/${path}`)).status, 401, path);
+    t.equal((await writer.json('POST', `/pypi/${path}`)).status, 200, path);
+  }
+  t.equal((await anon.json('PUT', '/pypi/demo/status', { status: 'archived' })).status, 401);
+});
+
+t.test('the body of a change: JSON of any type, parsed by the host, blank, or none', async (t) => {
+  const { registry, writer } = await pypiWorld(t);
+  await writer.upload(wheel('demo', '1.0'));
+  const yanked = async (body?: unknown, headers = {}) =>
+    (await writer.send('POST', '/pypi/demo/1.0/yank', { body, headers })).json();
+  t.same(await yanked({ reason: 'parsed' }), { yanked: true, reason: 'parsed' });
+  t.same(await yanked('{"reason":" typed "}', { 'content-type': 'text/plain' }), { yanked: true, reason: 'typed' });
+  t.same(await yanked(' \n'), { yanked: true, reason: '' });
+  t.same(await yanked(), { yanked: true, reason: '' });
+  const limit = 64 * 1024;
+  t.same(await yanked('{}'.padEnd(limit)), { yanked: true, reason: '' });
+  t.equal((await writer.send('POST', '/pypi/demo/1.0/yank', { body: '{}'.padEnd(limit + 1) })).status, 413);
+  t.match(await writer.send('POST', '/pypi/demo/1.0/yank', { body: '{' }), {
+    status: 400,
+    text: 'The body is not JSON\n',
+  });
+  t.ok(registry);
+});
+
 t.test('hooks see deletes and yanks', async (t) => {
   const seen: string[] = [];
   const { admin } = await pypiWorld(t, {
     storageHooks: {
-      afterPut: async ({ key }) => void seen.push(`put ${key}`),
+      afterPut: async ({ key, metadata }) =>
+        void seen.push(`put ${key} ${metadata?.packageName} ${metadata?.version ?? ''}`.trim()),
       afterDelete: async ({ key, metadata }) => void seen.push(`delete ${key} ${metadata?.version ?? ''}`.trim()),
     },
   });
   await admin.upload(wheel('demo', '1.0'));
   seen.length = 0;
   await admin.json('POST', '/pypi/demo/1.0/yank');
-  t.same(seen, ['put pypi/metadata/demo/metadata.json']);
+  const put = 'put pypi/metadata/demo/metadata.json demo';
+  t.same(seen, [`${put} 1.0`]);
   await admin.json('POST', '/pypi/demo/1.0/yank');
   t.equal(seen.length, 1, 'a yank that changes nothing writes nothing');
+  await admin.json('POST', `/pypi/packages/demo/${FILE}/unyank`);
+  await admin.json('PUT', '/pypi/demo/status', { status: 'archived' });
+  await admin.json('PUT', '/pypi/demo/status', { status: 'archived' });
+  t.same(seen.slice(1), [put, put]);
   seen.length = 0;
   await admin.send('DELETE', '/pypi/demo/1.0');
   t.same(seen, [

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
 import { pypiWorld } from '../support/pypi/actors.js';
-import { hex, sdist, wheel } from '../support/pypi/distributions.js';
+import { attestationOf, hex, sdist, wheel } from '../support/pypi/distributions.js';
 
 t.test('files with HEAD, all ranges and conditions, small and large', async (t) => {
   const { anon, writer } = await pypiWorld(t);
@@ -64,6 +64,58 @@ t.test('a file is found under every spelling of its project', async (t) => {
   }
 });
 
+t.test('hooks are told what is read, and errors name it', async (t) => {
+  const told: object[] = [];
+  const { anon, writer } = await pypiWorld(t, {
+    storageHooks: { afterGet: async ({ key, metadata }) => void told.push({ key, ...metadata }) },
+  });
+  const file = wheel('Demo', '1.0');
+  await writer.upload(file, { attestations: JSON.stringify([attestationOf(file)]) });
+  const path = `/pypi/packages/demo/${file.filename}`;
+  const provenance = `/pypi/integrity/demo/1.0/${file.filename}/provenance`;
+  for (const one of [path, `${path}.metadata`, provenance, '/simple/demo/', '/pypi/demo/json', '/pypi/demo/1.0/json']) {
+    t.equal((await anon.get(one)).status, 200, one);
+  }
+  const { filename, bytes, metadata } = file;
+  const key = `pypi/packages/demo/${filename}`;
+  const of = { kind: 'artifact', packageName: 'demo', version: '1.0' };
+  const about = (text: Buffer | string, contentType: string) => ({
+    ...of,
+    size: Buffer.byteLength(text),
+    digest: `sha256:${hex('sha256', text)}`,
+    contentType,
+  });
+  const document = { key: 'pypi/metadata/demo/metadata.json', kind: 'document', packageName: 'demo' };
+  t.match(told, [
+    { key, ...about(bytes, 'application/octet-stream') },
+    { key: `${key}.metadata`, ...about(metadata, 'text/plain; charset=utf-8') },
+    { key: `${key}.attestations`, ...of },
+    { ...document, contentType: 'text/html; charset=utf-8' },
+    { ...document, contentType: 'application/json' },
+    { ...document, version: '1.0', contentType: 'application/json' },
+  ]);
+  t.equal(told.length, 6);
+  t.equal((await anon.get(provenance)).headers['Content-Type'], 'application/json');
+  const { headers } = await anon.get(`${path}.metadata`);
+  t.match(headers, { ETag: `"${hex('sha256', metadata)}"`, 'Cache-Control': /immutable/ });
+  const message = async (one: string) => (await anon.get(one)).text;
+  t.equal(await message('/pypi/packages/demo/x.whl'), 'demo has no file x.whl\n');
+  t.equal(await message(`/pypi/packages/demo/${'x'.repeat(301)}`), `demo has no file ${'x'.repeat(300)}\n`);
+  t.equal(await message('/pypi/integrity/demo/1.0/x.whl/provenance'), 'demo has no file x.whl\n');
+  await writer.upload(wheel('demo', '2.0'));
+  const none = 'demo-2.0-py3-none-any.whl';
+  t.equal(await message(`/pypi/integrity/demo/2.0/${none}/provenance`), `${none} has no provenance\n`);
+  t.equal(await message('/pypi/packages/none/x.whl'), 'none is not in this registry\n');
+});
+
+t.test('an answer whose metadata are gone from the store is an outage, and no absence', async (t) => {
+  const { anon, writer, registry } = await pypiWorld(t);
+  await writer.upload(wheel('demo', '1.0'));
+  await registry.getStorage().store.delete('pypi/packages/demo/demo-1.0-py3-none-any.whl.metadata');
+  const answer = await anon.get('/pypi/demo/json');
+  t.match(answer, { status: 503, text: /The metadata of demo-1\.0-py3-none-any\.whl cannot be read/ });
+});
+
 t.test('only wheels have metadata to be fetched', async (t) => {
   const { anon, writer } = await pypiWorld(t);
   const files = [wheel('demo', '1.0'), await sdist('demo', '1.0')];
@@ -97,4 +149,17 @@ t.test('a stored file that no document names does not exist, and is swept', asyn
     'pypi/packages/demo/demo-1.0-py3-none-any.whl.metadata',
   ]);
   t.equal((await anon.get('/pypi/packages/demo/demo-1.0-py3-none-any.whl')).status, 200);
+});
+
+t.test('once a day the list of projects is compared with the documents, and it can be made anew', async (t) => {
+  const { registry, writer, admin, anon } = await pypiWorld(t);
+  for (const name of ['Demo', 'gone']) await writer.upload(wheel(name, '1.0'));
+  await admin.send('DELETE', '/pypi/gone');
+  const [chore] = registry.getRegistry('pypi')?.chores() ?? [];
+  t.match(chore, { name: 'Listing projects whose listing was missed', everyMs: 86_400_000 });
+  t.same(await chore?.work({ signal: new AbortController().signal }), { projects: 0 });
+  const before = (await anon.get('/simple/')).text;
+  t.match(before, '<a href="demo/">demo</a>');
+  await registry.rebuildListings();
+  t.equal((await anon.get('/simple/')).text, before);
 });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
@@ -55,4 +56,39 @@ t.test('the import of a file whose name was deleted says that, and nothing of an
   t.equal(code, 1);
   const says = `The file name ${file.filename} was used by a file that was deleted, and cannot be used again: use another version`;
   t.equal(err, `smartregistry: ${file.filename}: ${says}\n`);
+});
+
+t.test('a file tells its project', async (t) => {
+  const { registry, writer } = await pypiWorld(t);
+  const importer = registry.getRegistry('pypi')!.importer()!;
+  const inspect = ({ filename, bytes }: { filename: string; bytes: Buffer }) => {
+    const open = async function* () {
+      yield bytes;
+    };
+    return importer.inspect({ name: filename, size: bytes.length, open });
+  };
+  const files = [wheel('Lab.Pkg', '1.0'), await sdist('Lab.Pkg', '1.0')];
+  for (const file of files) {
+    const item = await inspect(file);
+    t.match(item, { packageName: 'lab-pkg', version: '1.0' });
+    const { method, path, body } = await item.request();
+    t.same([method, path], ['POST', '/']);
+    t.match(body, {
+      ':action': 'file_upload',
+      protocol_version: '1',
+      name: 'Lab.Pkg',
+      version: '1.0',
+      filetype: file.filetype,
+      filename: file.filename,
+      sha256_digest: createHash('sha256').update(file.bytes).digest('hex'),
+    });
+    t.equal(await item.published?.(), 'nothing');
+    t.equal((await writer.upload(file)).status, 200);
+    t.equal(await item.published?.(), 'same');
+  }
+  t.equal(await (await inspect(wheel('Lab.Pkg', '1.0', { description: 'other' }))).published?.(), 'other');
+  const accepted = ['a-1.whl', 'a-1-py3-none-any.whl', 'a-1.tar.gz', 'a-1.zip', 'a-1.tgz'].map((name) =>
+    importer.accepts(name),
+  );
+  t.same(accepted, [false, true, true, true, false]);
 });

@@ -204,6 +204,13 @@ t.test('names as older tools write them are listed as they were sent', async (t)
   }
 });
 
+t.test('the metadata decide how a name and a version are spelled, not the form', async (t) => {
+  const { writer, anon } = await pypiWorld(t);
+  t.match(await writer.upload(wheel('Lab.Pkg', '1.0'), { name: 'LAB_PKG', version: 'v1.0.0' }), { status: 200 });
+  t.same((await anon.page('lab-pkg')).versions, ['1.0']);
+  t.same((await anon.get('/simple/', { accept: JSON_TYPE })).json().projects, [{ name: 'Lab.Pkg' }]);
+});
+
 t.test('attestations are stored, and announced over https only', async (t) => {
   const { registry, writer, anon, stored } = await pypiWorld(t);
   const file = wheel('demo', '1.0');
@@ -359,6 +366,28 @@ t.test('hooks are asked once for each object, and may refuse', async (t) => {
   const before = await stored();
   t.match(await writer.upload(wheel('demo', '6.6.6')), { status: 403, text: /an evil version/ });
   t.same(await stored(), before);
+});
+
+t.test('hooks are told what each object is', async (t) => {
+  const told: object[] = [];
+  const { writer } = await pypiWorld(t, {
+    storageHooks: {
+      beforePut: async ({ phase, metadata }) => {
+        const { contentType, kind, version } = metadata ?? {};
+        told.push([phase, kind, version, contentType?.split(';')[0]]);
+        return { allowed: true };
+      },
+    },
+  });
+  const file = wheel('Demo', '1.0');
+  await writer.upload(file, { attestations: JSON.stringify([attestationOf(file)]) });
+  t.same(told, [
+    ['start', 'artifact', undefined, 'application/octet-stream'],
+    ['commit', 'artifact', '1.0', 'application/octet-stream'],
+    ['commit', 'artifact', '1.0', 'text/plain'],
+    ['commit', 'artifact', '1.0', 'application/json'],
+    ['commit', 'document', '1.0', 'application/json'],
+  ]);
 });
 
 t.test('who may not upload to a project is refused before the first byte of the file is kept', async (t) => {

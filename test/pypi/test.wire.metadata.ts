@@ -28,6 +28,27 @@ t.test('line ends of every system, a byte order mark, and folded lines', async (
     ],
   );
   t.equal(windows.description, 'body\n');
+  const folded = parseMetadata(bytes('License: one\n\ttwo\n three\n\t \nVersion: 1.0\n'));
+  t.same(
+    [...folded.fields],
+    [
+      ['license', ['one\n\ttwo\n three\n\t ']],
+      ['version', ['1.0']],
+    ],
+    'a line may be folded with a tab',
+  );
+  t.same(parseMetadata(bytes('A: \t x \n')).fields.get('a'), ['x '], 'blanks before a value are not part of it');
+  const early = parseMetadata(bytes(' folded\nName: demo\n'));
+  t.same([early.fields.size, early.description], [0, ' folded\nName: demo\n'], 'there is nothing to continue');
+});
+
+t.test('names of fields', async (t) => {
+  for (const name of ['!', '9', ';', '~', 'x-y', 'a.b']) {
+    t.same(parseMetadata(bytes(`${name}: x\n`)).fields.get(name), ['x'], name);
+  }
+  for (const name of ['', 'a b', 'é', 'a\u007f', 'a\u0001']) {
+    t.equal(parseMetadata(bytes(`${name}: x\n`)).fields.size, 0, JSON.stringify(name));
+  }
 });
 
 t.test('a description in a field, as older tools wrote it', async (t) => {
@@ -35,6 +56,12 @@ t.test('a description in a field, as older tools wrote it', async (t) => {
   t.equal(bar.description, 'One\ntwo\n  three');
   const blanks = parseMetadata(bytes('Name: demo\nDescription: One\n        two\n          three\nVersion: 1\n'));
   t.equal(blanks.description, 'One\ntwo\n  three');
+  const seven = parseMetadata(bytes('Description: One\n       two\n         |three\n'));
+  t.equal(seven.description, 'One\n       two\n |three', 'eight blanks, or seven and a bar');
+  const both = parseMetadata(bytes('Description: in a field\n\nbehind the fields\n'));
+  t.equal(both.description, 'behind the fields\n');
+  t.equal(parseMetadata(bytes('Description: in a field\n\n \n')).description, 'in a field');
+  t.equal(parseMetadata(bytes('Description:  \n')).description, undefined);
   t.same(blanks.fields.get('version'), ['1']);
   t.equal(parseMetadata(bytes('Name: demo\n\n\n')).description, undefined, 'an empty one is none');
 });
@@ -78,6 +105,7 @@ t.test('metadata of every version are accepted, with fields that nobody knows', 
     );
   }
   t.notOk('requiresPython' in inspectMetadata(valid('Requires-Python:\n'), 'METADATA'));
+  t.equal(inspectMetadata(bytes('Metadata-Version: 2.123\nName: a\nVersion: 1\n'), 'PKG-INFO').name, 'a');
 });
 
 t.test('what the index relies on has to be right', async (t) => {
@@ -89,6 +117,13 @@ t.test('what the index relies on has to be right', async (t) => {
     ['Metadata-Version: 2.1\nName: demo\nVersion: 1\nVersion: 2\n', /the field Version twice/],
     ['Metadata-Version: 3.0\nName: demo\nVersion: 1\n', /unknown Metadata-Version/],
     ['Metadata-Version: x\nName: demo\nVersion: 1\n', /unknown Metadata-Version/],
+    ...['2', '2.', '2.1234', '12.1', '2.1.1', 'v2.1', '0.1'].map((version): [string, RegExp] => [
+      `Metadata-Version: ${version}\nName: demo\nVersion: 1\n`,
+      /^METADATA has an unknown Metadata-Version$/,
+    ]),
+    ['Metadata-Version: 2.1\nMetadata-Version: 2.1\nName: demo\nVersion: 1\n', /the field Metadata-Version twice/],
+    ['Metadata-Version: 2.1\nName: UNKNOWN\nVersion: 1\n', /no field Name/],
+    [`Metadata-Version: 2.1\nName: demo\nVersion: ${'x'.repeat(101)}\n`, /: "x{100}"$/],
     ['Metadata-Version: 2.1\nName: <b>demo</b>\nVersion: 1\n', /not the name of a project/],
     ['Metadata-Version: 2.1\nName: demo\nVersion: <script>\n', /not a version as PEP 440 defines it: "<script>"/],
     [`Metadata-Version: 2.1\nName: demo\nVersion: ${'1'.repeat(100_000)}\n`, /^.{0,300}$/],
@@ -110,6 +145,9 @@ t.test('a million lines are refused before the description, and cost little in i
   for (const line of [' x\n', 'A:\n', 'Description: x\n        y\n']) {
     t.throws(() => inspectMetadata(valid(`Summary: x\n${line.repeat(150_000)}`), 'METADATA'), refusal('invalid'));
   }
+  const lines = (count: number) => bytes(`A: x\n${' x\n'.repeat(count - 1)}\nbody`);
+  t.equal(parseMetadata(lines(100_000)).description, 'body');
+  t.throws(() => parseMetadata(lines(100_001)), refusal('invalid', { message: /more than 100000 lines before/ }));
   const text = 'line\r\n'.repeat(300_000);
   const { description } = parseMetadata(bytes(`Name: demo\r\n\r\n${text}`));
   t.equal(description, text.replaceAll('\r', ''));

@@ -23,7 +23,13 @@ t.test('names that no project can have', async (t) => {
     t.throws(() => assertNewName(name), refusal('invalid'), name);
     t.throws(() => assertReadableName(name), refusal('notFound'), name);
   }
-  for (const name of ['a', '0', 'constructor', 'x'.repeat(150)]) t.equal(assertNewName(name), name);
+  for (const name of ['a', '0', '0a', 'a0', 'constructor', 'x'.repeat(150)]) {
+    t.equal(assertNewName(name), name);
+    t.equal(assertReadableName(name), name);
+  }
+  for (const name of ['a_', 'a.', '.a', 'a\u212a', '\u017fa', 'a~b'])
+    t.throws(() => assertNewName(name), refusal('invalid'), name);
+  t.equal(assertReadableName('simple'), 'simple', 'nobody can have uploaded it');
 });
 
 t.test('projects that would hide a path of the index are refused', async (t) => {
@@ -76,6 +82,11 @@ t.test('file names of sdists, in whatever spelling', async (t) => {
     t.notOk(isFileNameOf(file, 'other', version), filename);
   }
   t.notOk(isFileNameOf(parseFileName('foo-1.0.tar.gz'), 'foo-1-0', '1.0'));
+  t.notOk(isFileNameOf(parseFileName('1.0.tar.gz'), '1-0', '1.0'));
+  const long = `demo-1.0+${'a'.repeat(255 - 'demo-1.0+.tar.gz'.length)}.tar.gz`;
+  t.equal(parseFileName(long).filename.length, 255);
+  t.throws(() => parseFileName(`a${long}`), refusal('invalid', { message: /at most 255 characters/ }));
+  t.equal(parseFileName('a._+!-9.zip').stem, 'a._+!-9');
   t.notOk(isFileNameOf(parseFileName('foo-1.0.tar.gz'), 'foo', 'no version'));
 });
 
@@ -101,6 +112,15 @@ t.test('file names that are refused', async (t) => {
     'demo-1.0-x-py3-none-any.whl',
     'demo-1.0-1-2-py3-none-any.whl',
     'demo--py3-none-any.whl',
+    'demo-1.0-py3--any.whl',
+    'demo-1.0-py3-none-any.WHL',
+    'demo-1.0.ZIP',
+    'demo-1.0.tgz',
+    '-1.0.zip',
+    '!demo-1.0.zip',
+    'demo-1.0\n.zip',
+    'demo-1.0.zip\n',
+    'demo-1.0~1.zip',
     'demo-x-py3-none-any.whl',
     '_demo-1.0-py3-none-any.whl',
     `demo-1.0${'+a'.repeat(200)}.tar.gz`,
@@ -118,12 +138,25 @@ t.test('two spellings of one file have one identity', async (t) => {
     identity('foo_bar-1.0.0-py3.py2-none-any.whl', '1.0.0'),
     'a set of tags has no order',
   );
+  t.equal(
+    identity('a-1-CP39-abi3.None-linux_1.ANY.whl', '1'),
+    identity('a-1-cp39-none.abi3-any.Linux_1.whl', '1'),
+    'each of the three, in any case',
+  );
+  t.equal(identity('a-1-2-py3-none-any.whl', '1'), 'wheel 1 2 py3 none any');
+  t.equal(identity('a-1.zip', '1.0'), 'sdist 1');
   const different = [
     ['demo-1.0-py3-none-any.whl', '1.0'],
     ['demo-1.0-1-py3-none-any.whl', '1.0'],
     ['demo-1.0-2-py3-none-any.whl', '1.0'],
     ['demo-1.0-py2-none-any.whl', '1.0'],
     ['demo-1.0-cp39-abi3-any.whl', '1.0'],
+    ['demo-1.0-1a-py3-none-any.whl', '1.0'],
+    ['demo-1.0-1A-py3-none-any.whl', '1.0'],
+    ['demo-1.0-1a.b-py3-none-any.whl', '1.0'],
+    ['demo-1.0-1b.a-py3-none-any.whl', '1.0'],
+    ['demo-1.0-py3-abi3-any.whl', '1.0'],
+    ['demo-1.0-py3-none-linux_x86_64.whl', '1.0'],
     ['demo-1.0.post1-py3-none-any.whl', '1.0.post1'],
     ['demo-1.0.tar.gz', '1.0'],
   ] as const;

@@ -120,6 +120,22 @@ t.test('what PEP 440 does not allow is no version', async (t) => {
   }
 });
 
+t.test('a version has 200 characters at most', async (t) => {
+  const long = `1.0+${'a'.repeat(196)}`;
+  t.ok(parseVersion(long));
+  t.equal(parseVersion(`${long}a`), null);
+  for (const [text, parts] of [
+    ['1!2.0.0', { epoch: '1', release: ['2'], local: [] }],
+    ['0', { epoch: '0', release: ['0'], local: [] }],
+    ['0.0', { epoch: '0', release: ['0'], local: [] }],
+    ['1.0.2.0', { epoch: '0', release: ['1', '0', '2'], local: [] }],
+    ['v1a.post.dev+X.01', { epoch: '0', release: ['1'], pre: ['a', '0'], post: '0', dev: '0', local: ['x', '1'] }],
+    ['1-0', { epoch: '0', release: ['1'], post: '0', local: [] }],
+  ] as const) {
+    t.same(parseVersion(text), parts, text);
+  }
+});
+
 t.test('an absurd text is no version, however much of it is one', async (t) => {
   for (const text of ['1'.repeat(100_000), '1.'.repeat(50_000), '-_.'.repeat(33_000), '1a'.repeat(50_000)]) {
     t.equal(parseVersion(text), null);
@@ -132,6 +148,31 @@ t.test('pre-releases and development releases are told from releases', async (t)
 });
 
 t.test('Requires-Python is a set of specifiers', async (t) => {
+  for (const operator of ['~=', '==', '!=', '<=', '>=', '<', '>', '===']) {
+    t.ok(isSpecifierSet(`${operator}3.8`), operator);
+    t.ok(isSpecifierSet(` ${operator}  3.8 ,${operator}3`), operator);
+  }
+  for (const text of ['===a.b_c*!+-9', ',', ' ', '>=3,,<4', '>=3.8 , ', '>=1!2', '>=3.8rc1'])
+    t.ok(isSpecifierSet(text), text);
+  for (const text of [
+    '=3',
+    '~3',
+    '><3',
+    '<>3',
+    '==*',
+    '>=*.3',
+    '===a b',
+    '===a/b',
+    '>=3;',
+    '>=3..1',
+    '3,>=3',
+    '>=3.*.*',
+  ]) {
+    t.notOk(isSpecifierSet(text), text);
+  }
+  const limit = `>=3${','.repeat(997)}`;
+  t.ok(isSpecifierSet(limit), '1,000 characters');
+  t.notOk(isSpecifierSet(`${limit},`));
   const right = ['>=3.8', '>=3.8,<4', '~=3.9', '!=3.0.*, >=2.7', '==3.*', '===3.11', '>= 3.6', '>=3.6.*', '>=3.6,', ''];
   for (const text of right) t.ok(isSpecifierSet(text), text);
   const wrong = [
