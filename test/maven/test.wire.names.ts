@@ -175,7 +175,7 @@ t.test('characters of coordinates', async (t) => {
     group: ['a', 'A1', '_a', 'a-b_c', '9', 'org/acme_x/b-1'],
     artifact: ['a', 'A.b', '_a', '9', 'a_2.13', 'a-b', 'a.'],
     version: ['1', 'A', '1.0', '1_0', '1+b', '1~b', '1@b', '1!b', '1=b', '1-b', '9.'],
-    file: ['a', '_a', '9', 'a b', 'a+b', 'ä.jar'.replace('ä', 'aä'), 'a:b', 'a?b', 'a.b.c'],
+    file: ['a', '_a', '9', 'a b', 'a+b', 'aä.jar', 'a:b', 'a?b', 'a.b.c'],
   };
   const refused = {
     group: ['', '-a', 'a/-b', 'a b', 'a:b', 'ä', 'a//b', 'a/', '/a', 'a.b', '.a', 'a+b', '__proto__', 'a\n'],
