@@ -212,3 +212,63 @@ t.test('Last-Modified is the time of publication', async (t) => {
     t.equal((await anon.get(each, { 'if-modified-since': date })).status, 304);
   }
 });
+
+t.test('how long a file may be kept, and by what its content is known', async (t) => {
+  const { anon, writer } = await mavenWorld(t, { maven: { enabled: true, allowRepublish: true } });
+  await writer.put(pathOf(lib, '.jar'), 'x');
+  const { headers } = await anon.get(pathOf(lib, '.jar'));
+  t.match(headers, { 'Cache-Control': 'no-cache', ETag: `"${hex('sha256', 'x')}"` }, 'it may be published again');
+  const sidecar = await anon.get(`${pathOf(lib, '.jar')}.md5`);
+  t.match(sidecar.headers, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-cache' });
+});
+
+t.test('files of one name in two versions have checksums of their own', async (t) => {
+  const { anon, writer } = await mavenWorld(t);
+  for (const version of ['1.0', '2.0']) await writer.put(`/maven/org/acme/lib/${version}/notes.txt`, version);
+  for (const version of ['1.0', '2.0', '1.0']) {
+    const path = `/maven/org/acme/lib/${version}/notes.txt`;
+    t.equal((await anon.get(path)).text, version);
+    for (const algorithm of ALGORITHMS) {
+      t.equal((await anon.get(`${path}.${algorithm}`)).text, hex(algorithm, version), `${version} ${algorithm}`);
+    }
+  }
+});
+
+t.test('what is not there is named as far as the caller knows it', async (t) => {
+  const { anon, writer, admin } = await mavenWorld(t);
+  await writer.putPom(lib);
+  const gone = gav('org.acme:gone:1.0');
+  await writer.putPom(gone);
+  await admin.delete('/maven/org/acme/gone');
+  const nothing = 'There is nothing at this path\n';
+  for (const [path, says] of [
+    [pathOf(lib, '.jar'), 'lib-1.0.jar of org.acme:lib:1.0 is not in this registry\n'],
+    [pathOf(lib, '.jar.sha1'), 'lib-1.0.jar.sha1 of org.acme:lib:1.0 is not in this registry\n'],
+    [pathOf({ ...lib, version: '2.0' }, '.jar'), 'lib-2.0.jar of org.acme:lib:2.0 is not in this registry\n'],
+    [pathOf(gav('org.acme:none:1.0'), '.jar'), 'org.acme:none is not in this registry\n'],
+    [pathOf(gav('org.acme:none:1.0'), '.jar.sha1'), 'org.acme:none is not in this registry\n'],
+    [pathOf(gone, '.pom'), 'org.acme:gone is not in this registry\n'],
+    [pathOf(gone, '.pom.sha1'), 'org.acme:gone is not in this registry\n'],
+    ['/maven/org/acme/none/maven-metadata.xml', 'org.acme:none is not in this registry\n'],
+    ['/maven/org/acme/lib/2.0-SNAPSHOT/maven-metadata.xml', 'org.acme:lib is not in this registry\n'],
+    ['/maven/-/artifacts/org.acme/none', 'org.acme:none is not in this registry\n'],
+    ['/maven/-/artifacts/org.acme/gone', 'org.acme:gone is not in this registry\n'],
+    ['/maven/-/artifacts/org.acme/gone/1.0', 'org.acme:gone is not in this registry\n'],
+    ['/maven/-/artifacts/org.acme/lib/2.0', 'org.acme:lib:2.0 is not in this registry\n'],
+    ['/maven/org/acme/lib/1.0/.hidden', nothing],
+    ['/maven/org', nothing],
+    ['/maven/maven-metadata.xml', nothing],
+    ['/maven/org/acme/lib/maven-metadata.xml.sha3', nothing],
+  ] as const) {
+    t.match(await anon.get(path), { status: 404, text: says }, path);
+  }
+});
+
+t.test('how users are told to use the repository', async (t) => {
+  const { registry } = await mavenWorld(t);
+  const lines = registry.getRegistry('maven')?.clientSetup('http://maven.example.org/maven//');
+  t.same(lines?.slice(1), [
+    '<repository><id>my-registry</id><url>http://maven.example.org/maven</url></repository>',
+    'mvn deploy -DaltDeploymentRepository=my-registry::http://maven.example.org/maven',
+  ]);
+});

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { CaseClock } from '../support/faults/clock.js';
-import { mavenWorld } from '../support/maven/actors.js';
+import { MavenActor, mavenWorld } from '../support/maven/actors.js';
 import { ALGORITHMS, folderOf, gav, hex, jarOf, pathOf, pluginJar, textsIn } from '../support/maven/artifacts.js';
 
 const lib = { group: 'org.acme', artifact: 'lib' };
@@ -240,4 +240,119 @@ t.test('20 deploys at the same time list 20 versions', async (t) => {
   );
   t.same([...new Set(answers.map(({ status }) => status))], [201]);
   t.same(await anon.versions(lib), versions);
+});
+
+t.test('asking with HEAD is not reading', async (t) => {
+  const { anon, writer } = await mavenWorld(t);
+  await writer.putPom(version('1.0'));
+  const first = await anon.get(METADATA);
+  await writer.putPom(version('2.0'));
+  t.equal((await anon.send('HEAD', METADATA)).status, 200);
+  t.equal((await anon.get(`${METADATA}.sha1`)).text, hex('sha1', first.bytes), 'of the document that the caller has');
+});
+
+t.test('the checksum of metadata is text that no cache may keep', async (t) => {
+  const { anon, writer } = await mavenWorld(t);
+  await writer.putPom(version('1.0'));
+  const { bytes } = await anon.get(METADATA);
+  t.match(await anon.get(`${METADATA}.sha256`), {
+    status: 200,
+    headers: {
+      'Content-Type': 'text/plain; charset=utf-8',
+      'Cache-Control': 'no-cache',
+      ETag: `"${hex('sha256', bytes)}"`,
+    },
+  });
+});
+
+t.test('each SNAPSHOT has metadata of its own, a release has none', async (t) => {
+  const { anon, writer } = await mavenWorld(t);
+  for (const of of ['1.0-SNAPSHOT', '2.0-SNAPSHOT', '3.0']) await writer.putPom(version(of));
+  for (const of of ['1.0-SNAPSHOT', '2.0-SNAPSHOT', '1.0-SNAPSHOT']) {
+    t.same(textsIn(await anon.metadata(version(of)), 'value'), [of]);
+  }
+  t.equal((await anon.get(`${folderOf(lib)}/3.0/maven-metadata.xml`)).status, 404);
+});
+
+t.test('of a folder that is an artifact and a group, each caller sees what it may read', async (t) => {
+  const { registry, writer, tokenOf } = await mavenWorld(t, { auth: { anonymousScopes: [] } });
+  await writer.putPom(gav('org.acme:tools:1.0'));
+  for (const artifact of ['b-maven-plugin', 'a-maven-plugin', 'c-maven-plugin']) {
+    const plugin = { group: 'org.acme.tools', artifact, version: '1.0' };
+    await writer.put(pathOf(plugin, '.jar'), pluginJar(plugin, artifact.slice(0, 1)));
+  }
+  const path = '/maven/org/acme/tools/maven-metadata.xml';
+  const seen = async (...names: string[]) => {
+    const reader = await tokenOf({ scopes: names.map((name) => `maven:artifact:${name}:read`) });
+    const { text, status, headers } = await reader.get(path);
+    if (status === 200) t.equal(headers['X-Checksum-Sha1'], hex('sha1', text));
+    return [status, textsIn(text, 'version'), textsIn(text, 'prefix')];
+  };
+  t.same(await seen('org.acme:tools', 'org.acme.tools:*'), [200, ['1.0'], ['a', 'b', 'c']]);
+  t.same(await seen('org.acme.tools:*'), [200, [], ['a', 'b', 'c']]);
+  t.same(await seen('org.acme:tools'), [200, ['1.0'], []]);
+  t.same(await seen('org.acme:tools', 'org.acme.tools:b-maven-plugin'), [200, ['1.0'], ['b']]);
+  t.same(await seen('org.acme:other'), [404, [], []]);
+  t.equal((await new MavenActor(registry).get(path)).status, 401);
+});
+
+t.test('the metadata of a group are as old as the last change in it', async (t) => {
+  const clock = new CaseClock();
+  await clock.run(async () => {
+    const { anon, writer } = await mavenWorld(t);
+    await writer.putPom(gav('org.acme:tools:1.0'));
+    const path = '/maven/org/acme/tools/maven-metadata.xml';
+    const plugins = ['a-maven-plugin', 'b-maven-plugin'].map((artifact) => gav(`org.acme.tools:${artifact}:1.0`));
+    for (const plugin of plugins) await writer.put(pathOf(plugin, '.jar'), pluginJar(plugin, 'p'));
+    const changes = [gav('org.acme:tools:2.0'), ...plugins.map((plugin) => ({ ...plugin, version: '2.0' }))];
+    for (const of of changes) {
+      clock.advance(60_000);
+      await writer.putPom(of);
+      clock.advance(10_000);
+      const now = Date.now();
+      const { headers } = await anon.get(path);
+      const age = now - Date.parse(headers['Last-Modified'] as string);
+      t.ok(age >= 9000 && age < 30_000, `${of.group}:${of.artifact}: ${age} ms`);
+      t.equal((await anon.get(path, { 'if-modified-since': headers['Last-Modified'] as string })).status, 304);
+    }
+  });
+});
+
+t.test('which of the prefixes that a client sends are used', async (t) => {
+  const { anon, writer } = await mavenWorld(t);
+  const own = gav('org.acme:own-maven-plugin:1.0');
+  await writer.put(pathOf(own, '.jar'), pluginJar(own, 'own'));
+  for (const artifact of ['x-maven-plugin', 'y-maven-plugin']) await writer.putPom({ ...own, artifact });
+  const plugin = (artifact: string, prefix: string) =>
+    `<plugin><prefix>${prefix}</prefix><artifactId>${artifact}</artifactId></plugin>`;
+  const path = '/maven/org/acme/maven-metadata.xml';
+  const send = async (...plugins: string[]) => {
+    const body = `<metadata><plugins>${plugins.join('')}</plugins></metadata>`;
+    t.equal((await writer.put(path, body)).status, 201);
+    return textsIn((await anon.get(path)).text, 'prefix');
+  };
+  t.same(await send(plugin('own-maven-plugin', 'other')), ['own'], 'the jar itself has named one');
+  t.same(await send(plugin('a b', 'odd'), plugin('x-maven-plugin', 'x')), ['own', 'x']);
+  t.same(await send(plugin('x-maven-plugin', 'z')), ['own', 'x'], 'the first one stays');
+  const many = Array.from({ length: 1000 }, () => plugin('a b', 'odd'));
+  t.same(await send(...many, plugin('y-maven-plugin', 'y')), ['own', 'x'], 'the 1001st is not looked at');
+  t.same(await send(...many.slice(1), plugin('y-maven-plugin', 'y')), ['own', 'x', 'y']);
+});
+
+t.test('metadata that declare entities are refused, whatever else is wrong with them', async (t) => {
+  const { writer } = await mavenWorld(t);
+  for (const body of ['<!DOCTYPE m><m', '<metadata><!ENTITY a "b">', '<metadata a="<"/><!ENTITY a "b">']) {
+    t.equal((await writer.put(METADATA, body)).status, 400, body);
+  }
+});
+
+t.test('metadata are for those who may write the artifact', async (t) => {
+  const { tokenOf } = await mavenWorld(t);
+  const other = await tokenOf({ scopes: ['maven:artifact:org.acme:other:write'] });
+  const own = await tokenOf({ scopes: ['maven:artifact:org.acme:lib:write'] });
+  const body = '<metadata><groupId>org.acme</groupId><artifactId>lib</artifactId></metadata>';
+  for (const path of [METADATA, `${folderOf(lib)}/1.0-SNAPSHOT/maven-metadata.xml`]) {
+    t.equal((await other.put(path, body)).status, 403, path);
+    t.equal((await own.put(path, body)).status, 201, path);
+  }
 });

@@ -95,7 +95,38 @@ t.test('smartregistry maven delete', async (t) => {
   t.same(await anon.versions(lib), ['2.0']);
   t.match(await tell('org.acme:lib'), { code: 1, err: /Give a VERSION, or --all/ });
   t.match(await tell('lib', '1.0'), { code: 1, err: /is no artifact|is no group/ });
+  for (const args of [
+    ['--file', 'x'],
+    ['--file', 'x', '--all'],
+  ]) {
+    t.match(await tell('org.acme:lib', ...args), { code: 1, err: /Give a VERSION, or --all for all versions/ });
+  }
+  t.match(await tell('org.acme:lib', '2.0', '--all'), { code: 1, err: /Give a VERSION or --all, not both/ });
+  t.match(await tell('org.acme:lib:2.0'), { code: 1, err: /not of the form GROUP:ARTIFACT/ });
+  t.same(await anon.versions(lib), ['2.0']);
   t.match(await tell('org.acme:lib', '9.0'), { code: 1, err: /org\.acme:lib:9\.0 is not in this registry/ });
   t.match(await tell('org.acme:lib', '--all'), { code: 0, out: 'org.acme:lib is deleted\n' });
   t.same(await anon.versions(lib), []);
+});
+
+t.test('what a deleted thing is called', async (t) => {
+  const { writer, admin } = await mavenWorld(t);
+  for (const of of ['1.0', '2.0']) await writer.putPom(version(of));
+  t.same((await admin.delete(pathOf(version('1.0'), '.pom'))).json(), { deleted: 'lib-1.0.pom of org.acme:lib:1.0' });
+  await writer.putPom(version('3.0'));
+  t.same((await admin.delete('/maven/-/artifacts/org.acme/lib/2.0')).json(), { deleted: 'org.acme:lib:2.0' });
+  t.same((await admin.delete('/maven/-/artifacts/org.acme/lib')).json(), { deleted: 'org.acme:lib' });
+});
+
+t.test('of what a path can be, a caller deletes only what it may', async (t) => {
+  const { writer, anon, tokenOf } = await mavenWorld(t);
+  const [inner, outer] = [gav('org.acme.lib:tools:1.0'), gav('org.acme:lib:tools')];
+  for (const of of [inner, outer]) await writer.putPom(of);
+  const path = '/maven/org/acme/lib/tools';
+  const may = (name: string) => tokenOf({ scopes: [`maven:artifact:${name}:delete`] });
+  t.equal((await (await may('org.acme:other')).delete(path)).status, 403);
+  t.match((await (await may('org.acme.lib:tools')).delete(path)).json(), { deleted: 'org.acme.lib:tools' });
+  t.same(await anon.versions(outer), ['tools'], 'that of another artifact stays');
+  t.equal((await (await may('org.acme.lib:tools')).delete(path)).status, 404, 'and is not told of');
+  t.match((await (await may('org.acme:lib')).delete(path)).json(), { deleted: 'org.acme:lib:tools' });
 });
