@@ -259,7 +259,7 @@ t.test('parts of a gem at their limits', async (t) => {
     const line = `- ${'f'.repeat(97)}\n`;
     const spec = specOf('demo', `${++version}`);
     const rest = size - spec.length;
-    const lines = line.repeat(Math.floor(rest / 100) - 1) + `- ${'f'.repeat((rest % 100) + 97)}\n`;
+    const lines = `${line.repeat(Math.floor(rest / 100) - 1)}- ${'f'.repeat((rest % 100) + 97)}\n`;
     const text = spec.replace(/^files:\n/m, `files:\n${lines}`);
     t.equal(text.length, size);
     return statusOf(tarOf({ name: 'metadata.gz', content: gzipSync(text) }, DATA));
