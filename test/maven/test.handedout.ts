@@ -51,7 +51,7 @@ t.test('callers are told apart', async (t) => {
   interface IAsked {
     path?: string;
     token?: object | null;
-    agent?: string | undefined;
+    agent?: string | null;
     ip?: string | undefined;
     forwarded?: string;
     trusted?: boolean;
@@ -64,7 +64,7 @@ t.test('callers are told apart', async (t) => {
     forwarded,
     trusted,
   }: IAsked) => {
-    const call = { path, token, header: (name: string) => (name === 'user-agent' ? agent : undefined) };
+    const call = { path, token, header: (name: string) => (name === 'user-agent' ? (agent ?? undefined) : undefined) };
     const headers = forwarded === undefined ? {} : { 'x-forwarded-for': forwarded };
     const context = { method: 'GET', path, headers, query: {}, ...(ip !== undefined && { actor: { ip } }) };
     return new HandedOut(() => new Date(), trusted ?? false).callersOf(call as never)(context as never);
@@ -81,7 +81,7 @@ t.test('callers are told apart', async (t) => {
     { token: { userId: 'ann', tokenId: '1' } },
     { token: { userId: 'ann', tokenId: '2' } },
     { agent: 'gradle' },
-    { agent: undefined },
+    { agent: null },
     { ip: '192.0.2.1' },
     { ip: '192.0.2.2' },
     { forwarded: '192.0.2.3', trusted: true },

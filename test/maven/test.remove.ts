@@ -1,6 +1,6 @@
 import t from 'tap';
 import { run } from '../support/cli.js';
-import { mavenWorld } from '../support/maven/actors.js';
+import { MavenActor, mavenWorld } from '../support/maven/actors.js';
 import { folderOf, gav, jarOf, pathOf, pluginJar } from '../support/maven/artifacts.js';
 import { temporaryFolder } from '../support/registry.js';
 
@@ -95,15 +95,6 @@ t.test('smartregistry maven delete', async (t) => {
   t.same(await anon.versions(lib), ['2.0']);
   t.match(await tell('org.acme:lib'), { code: 1, err: /Give a VERSION, or --all/ });
   t.match(await tell('lib', '1.0'), { code: 1, err: /is no artifact|is no group/ });
-  for (const args of [
-    ['--file', 'x'],
-    ['--file', 'x', '--all'],
-  ]) {
-    t.match(await tell('org.acme:lib', ...args), { code: 1, err: /Give a VERSION, or --all for all versions/ });
-  }
-  t.match(await tell('org.acme:lib', '2.0', '--all'), { code: 1, err: /Give a VERSION or --all, not both/ });
-  t.match(await tell('org.acme:lib:2.0'), { code: 1, err: /not of the form GROUP:ARTIFACT/ });
-  t.same(await anon.versions(lib), ['2.0']);
   t.match(await tell('org.acme:lib', '9.0'), { code: 1, err: /org\.acme:lib:9\.0 is not in this registry/ });
   t.match(await tell('org.acme:lib', '--all'), { code: 0, out: 'org.acme:lib is deleted\n' });
   t.same(await anon.versions(lib), []);
@@ -119,14 +110,42 @@ t.test('what a deleted thing is called', async (t) => {
 });
 
 t.test('of what a path can be, a caller deletes only what it may', async (t) => {
-  const { writer, anon, tokenOf } = await mavenWorld(t);
+  const { writer, anon, registry } = await mavenWorld(t);
   const [inner, outer] = [gav('org.acme.lib:tools:1.0'), gav('org.acme:lib:tools')];
   for (const of of [inner, outer]) await writer.putPom(of);
   const path = '/maven/org/acme/lib/tools';
-  const may = (name: string) => tokenOf({ scopes: [`maven:artifact:${name}:delete`] });
+  const may = async (name: string) => {
+    const scopes = [`maven:artifact:${name}:delete`];
+    return new MavenActor(registry, await registry.getAuthManager().createToken('root', 'maven', { scopes }));
+  };
   t.equal((await (await may('org.acme:other')).delete(path)).status, 403);
   t.match((await (await may('org.acme.lib:tools')).delete(path)).json(), { deleted: 'org.acme.lib:tools' });
   t.same(await anon.versions(outer), ['tools'], 'that of another artifact stays');
   t.equal((await (await may('org.acme.lib:tools')).delete(path)).status, 404, 'and is not told of');
   t.match((await (await may('org.acme:lib')).delete(path)).json(), { deleted: 'org.acme:lib:tools' });
+});
+
+t.test('what a command deletes', async (t) => {
+  const { registry, writer, anon } = await mavenWorld(t);
+  for (const of of ['1.0', '2.0']) await writer.putPom(version(of));
+  const maven = registry.getRegistry('maven');
+  const tell = async (operands: string[], options: Record<string, string | true> = {}, name = 'delete') => {
+    const lines: string[] = [];
+    await maven?.runCommand(name, { operands, options, print: (line) => lines.push(line) });
+    return lines;
+  };
+  for (const [operands, options, says] of [
+    [['org.acme:lib'], {}, 'Give a VERSION, or --all for all versions'],
+    [['org.acme:lib'], { file: 'x' }, 'Give a VERSION, or --all for all versions'],
+    [['org.acme:lib'], { file: 'x', all: true }, 'Give a VERSION, or --all for all versions'],
+    [['org.acme:lib', '2.0'], { all: true }, 'Give a VERSION or --all, not both'],
+    [['org.acme:lib:2.0'], { all: true }, '"org.acme:lib:2.0" is not of the form GROUP:ARTIFACT'],
+  ] as [string[], Record<string, string | true>, string][]) {
+    await t.rejects(tell(operands, options), { kind: 'invalid', message: says });
+  }
+  await t.rejects(tell([], {}, 'other'), { kind: 'unsupported', message: 'maven has no command "other"' });
+  t.same(await anon.versions(lib), ['1.0', '2.0']);
+  t.same(await tell(['org.acme:lib', '1.0'], { file: 'lib-1.0.pom' }), ['lib-1.0.pom of org.acme:lib:1.0 is deleted']);
+  t.same(await anon.versions(lib), ['2.0']);
+  t.same(await tell(['org.acme:lib'], { all: true }), ['org.acme:lib is deleted']);
 });

@@ -50,7 +50,7 @@ t.test('the descriptor of a plugin is found in a jar, and the bytes stay the sam
     ['among others', [{ name: 'META-INF/' }, class_, own, { name: 'B.class', content: 'y' }], found],
     ['stored', [{ ...own, stored: true }], found],
     ['behind a link', [{ name: 'link', content: 'A.class', mode: 0o120777 }, own], found],
-    ['behind names that are no paths', [{ name: 'a:b?.class', content: 'x' }, own], found],
+    ['behind a name in an old code page', [{ name: Buffer.from('\u00e4.class', 'latin1'), utf8: false }, own], found],
     ['of the largest size', [{ name: DESCRIPTOR, content: full(2 * MIB) }], found],
     ['of a larger size', [{ name: DESCRIPTOR, content: full(2 * MIB + 1) }], {}],
     ['in another folder', [{ ...own, name: `x/${DESCRIPTOR}` }], {}],
@@ -118,9 +118,11 @@ t.test('which POM describes its version', async (t) => {
 });
 
 t.test('sizes at their limits', async (t) => {
-  const { anon, writer } = await mavenWorld(t, { limits: { maxArtifactSize: 1000 } });
+  const { anon, writer } = await mavenWorld(t);
+  const narrow = await mavenWorld(t, { limits: { maxArtifactSize: 1000 } });
   const jar = pathOf(lib, '.jar');
-  t.equal((await writer.put(jar, 'x'.repeat(1001))).status, 413);
+  t.equal((await narrow.writer.put(jar, 'x'.repeat(1001))).status, 413);
+  t.equal((await narrow.writer.put(jar, 'x'.repeat(1000))).status, 201);
   t.equal((await writer.put(jar, 'x'.repeat(1000))).status, 201);
   const digest = hex('md5', 'x'.repeat(1000));
   const sidecar = (size: number) => writer.put(`${jar}.md5`, `${digest} ${'n'.repeat(size - digest.length - 1)}`);
@@ -131,7 +133,7 @@ t.test('sizes at their limits', async (t) => {
     return writer.put(pathOf(lib, '.pom'), text.replace('</project>', `${' '.repeat(size - text.length)}</project>`));
   };
   t.equal((await pom(4 * MIB + 1)).status, 413);
-  t.equal((await pom(4 * MIB)).status, 201, 'a POM is not limited as other files are');
+  t.equal((await pom(4 * MIB)).status, 201);
   for (const name of ['maven-metadata.xml', 'maven-metadata.xml.asc']) {
     const path = `${folderOf(lib)}/${name}`;
     t.equal((await writer.put(path, Buffer.alloc(4 * MIB + 1, ' '))).status, 413, name);

@@ -52,7 +52,7 @@ t.test('a key is made once, and only for a name and a password', async (t) => {
   t.equal(await keys(), before, 'nobody would know the key of a HEAD');
   for (const authorization of [writer.token, `Bearer ${writer.token}`, basicOf('ann', writer.token as string)]) {
     const refused = await ask('GET', authorization as string);
-    t.match(refused, { status: 401, text: /made for a user name and a password/ }, authorization);
+    t.match(refused, { status: 401, text: /made for a user name and a password/ }, `${authorization}`);
   }
   t.equal(await keys(), before);
   t.match(await ask('GET', ann.replace('Basic ', 'bASIC   ')), { status: 200, text: /^srt_rubygems_/ });

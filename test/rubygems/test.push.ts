@@ -288,7 +288,7 @@ t.test('how a push may come', async (t) => {
   ]);
   const send = (type: string, body: Buffer) =>
     writer.send('POST', '/api/v1/gems', { headers: { 'content-type': type }, body });
-  t.equal((await send(` ${contentType.replace('multipart/form-data', 'Multipart/Form-Data')}`, bytes)).status, 200);
+  t.equal((await send(contentType.replace('multipart/form-data', 'Multipart/Form-Data'), bytes)).status, 200);
   t.equal((await stored()).length, 2, 'other files of the form are not stored');
   t.equal((await send('text/plain', gemOf('demo', '2.0').bytes)).status, 200, 'any other type is the gem itself');
   t.match(await writer.send('POST', '/api/v1/gems'), {

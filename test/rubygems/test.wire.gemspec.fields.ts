@@ -7,9 +7,9 @@ const good = specOf('demo', '1.0');
 
 /** The gemspec with these lines in the place of a field, which may have more lines below it. */
 const withField = (name: string, lines: string): string => {
-  const text = good.replace(new RegExp(`^${name}:.*\\n(?:[ -].*\\n)*`, 'm'), () => (lines === '' ? '' : `${lines}\n`));
-  if (text === good) throw new Error(`there is no field ${name}`);
-  return text;
+  const field = new RegExp(`^${name}:.*\\n(?:[ -].*\\n)*`, 'm');
+  if (!field.test(good)) throw new Error(`there is no field ${name}`);
+  return good.replace(field, () => (lines === '' ? '' : `${lines}\n`));
 };
 
 t.test('each field, as it may be written', async (t) => {
