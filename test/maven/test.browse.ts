@@ -160,3 +160,21 @@ t.test('the same artifact at two addresses of the registry has links of each', a
     }
   }
 });
+
+t.test('the JSON of an artifact is as old as its last change', async (t) => {
+  const { anon, writer } = await mavenWorld(t);
+  const clock = new CaseClock();
+  await clock.run(async () => {
+    const path = '/maven/-/artifacts/org.acme/lib';
+    for (const version of ['1.0', '2.0']) {
+      await writer.putPom(gav(`org.acme:lib:${version}`));
+      const published = Date.now();
+      clock.advance(60_000);
+      for (const each of [path, `${path}/1.0`]) {
+        const { headers } = await anon.get(each);
+        t.match(headers, { 'Content-Type': 'application/json' });
+        t.ok(Math.abs(Date.parse(headers['Last-Modified'] as string) - published) < 30_000, each);
+      }
+    }
+  });
+});

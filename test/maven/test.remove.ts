@@ -126,7 +126,15 @@ t.test('of what a path can be, a caller deletes only what it may', async (t) => 
 });
 
 t.test('what a command deletes', async (t) => {
-  const { registry, writer, anon } = await mavenWorld(t);
+  const protocols = new Set<string>();
+  const { registry, writer, anon } = await mavenWorld(t, {
+    storageHooks: {
+      beforeDelete: async ({ protocol }) => {
+        protocols.add(protocol);
+        return { allowed: true };
+      },
+    },
+  });
   for (const of of ['1.0', '2.0']) await writer.putPom(version(of));
   const maven = registry.getRegistry('maven');
   const tell = async (operands: string[], options: Record<string, string | true> = {}, name = 'delete') => {
@@ -148,4 +156,5 @@ t.test('what a command deletes', async (t) => {
   t.same(await tell(['org.acme:lib', '1.0'], { file: 'lib-1.0.pom' }), ['lib-1.0.pom of org.acme:lib:1.0 is deleted']);
   t.same(await anon.versions(lib), ['2.0']);
   t.same(await tell(['org.acme:lib'], { all: true }), ['org.acme:lib is deleted']);
+  t.same([...protocols], ['maven'], 'hooks know the protocol of a command');
 });

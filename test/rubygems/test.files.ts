@@ -148,3 +148,17 @@ t.test('a gem stands in info where it was pushed first', async (t) => {
   t.equal((await anon.get('/info/demo')).headers['Content-Type'], 'text/plain; charset=utf-8');
   t.equal((await anon.get('/versions')).headers['Content-Type'], 'text/plain; charset=utf-8');
 });
+
+t.test('a name that no gem can have is not looked up', async (t) => {
+  const { anon, writer, registry } = await gemWorld(t);
+  await writer.push(gemOf('demo', '1.0'));
+  const storage = registry.getStorage();
+  const document = (await storage.read<object>('rubygems/info/demo'))?.value ?? null;
+  for (const name of ['-demo', '123', 'd'.repeat(129)]) {
+    await storage.update(`rubygems/info/${name}`, () => document);
+    for (const path of [`/info/${name}`, `/api/v1/gems/${name}.json`, `/api/v1/gems/${name}/owners.json`]) {
+      t.equal((await anon.get(path)).status, 404, path);
+    }
+    t.equal((await anon.get(`/gems/${name}-1.0.gem`)).status, 404, name);
+  }
+});

@@ -91,7 +91,15 @@ t.test('which files of a folder are gems, and what they are', async (t) => {
 });
 
 t.test('what a command yanks', async (t) => {
-  const { registry, anon, writer } = await gemWorld(t);
+  const protocols = new Set<string>();
+  const { registry, anon, writer } = await gemWorld(t, {
+    storageHooks: {
+      beforePut: async ({ protocol }) => {
+        protocols.add(protocol);
+        return { allowed: true };
+      },
+    },
+  });
   for (const platform of ['ruby', 'x86-linux']) await writer.push(gemOf('demo', '1.0-rc1', { platform }));
   const gems = registry.getRegistry('rubygems');
   const tell = async (name: string, operands: string[], options: Record<string, string> = {}) => {
@@ -99,6 +107,7 @@ t.test('what a command yanks', async (t) => {
     await gems?.runCommand(name, { operands, options, print: (line) => lines.push(line) });
     return [...lines, ...(await anon.info('demo')).map(({ slug }) => slug)];
   };
+  protocols.clear();
   const linux = '1.0.pre.rc1-x86-linux';
   t.same(await tell('yank', ['demo', '1.0-rc1']), ['demo 1.0.pre.rc1 is yanked', linux]);
   t.same(await tell('unyank', ['demo', '1.0-rc1']), ['demo 1.0.pre.rc1 is listed', '1.0.pre.rc1', linux]);
@@ -114,5 +123,6 @@ t.test('what a command yanks', async (t) => {
   ] as [string[], string, string][]) {
     await t.rejects(tell('yank', operands), { kind, message: says });
   }
+  t.same([...protocols], ['rubygems'], 'hooks know the protocol of a command');
   await t.rejects(tell('other', ['demo', '1']), { kind: 'unsupported', message: 'rubygems has no command "other"' });
 });
