@@ -142,6 +142,7 @@ t.test('a checksum that comes before its file', async (t) => {
     message: 'The SHA-1 checksum that was uploaded before the file is not that of lib-1.0.jar',
   });
   const more = expect(two, 3, '1.0', 'lib-1.0.pom', right);
+  t.same(Object.keys(more.versions['1.0']!.expected!), ['lib-1.0.jar', 'lib-1.0.pom']);
   const came = add(more, 4, ['1.0', 'lib-1.0.jar', 'a']);
   t.same(came.versions['1.0']!.expected, { 'lib-1.0.pom': { sha1: right } }, 'that of another file still waits');
   t.equal(came.versions['1.0']!.created, stampOf(4).time, 'a version begins with its first file');

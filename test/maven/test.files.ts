@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
+import type { IMavenDocument } from '../../ts/maven/interfaces.maven.js';
 import { MavenActor, mavenWorld } from '../support/maven/actors.js';
 import { ALGORITHMS, gav, hex, jarOf, pathOf, pomOf } from '../support/maven/artifacts.js';
 
@@ -76,7 +77,7 @@ t.test('files of a SNAPSHOT are replaced, and its builds are kept', async (t) =>
 });
 
 t.test('a checksum that is uploaded is compared, whenever it comes', async (t) => {
-  const { anon, writer } = await mavenWorld(t);
+  const { anon, writer, registry } = await mavenWorld(t);
   const jar = pathOf(lib, '.jar');
   const wrong = '0'.repeat(40);
   t.equal((await writer.put(`${jar}.sha1`, hex('sha1', 'content'))).status, 201, 'before the file');
@@ -110,6 +111,9 @@ t.test('a checksum that is uploaded is compared, whenever it comes', async (t) =
   t.equal((await writer.put(pathOf(lib, '.jar.asc'), 'a signature')).status, 201);
   t.equal((await writer.put(`${pathOf(lib, '.jar.md5')}.asc`, 'a signature of a checksum')).status, 201);
   t.equal((await writer.put(`${jar}.sha1.md5`, hex('md5', 'x'))).status, 201, 'the checksum of a checksum');
+  const key = 'maven/metadata/org.acme/lib/metadata.json';
+  const document = await registry.getStorage().read<IMavenDocument>(key);
+  t.notOk('expected' in (document?.value.versions['1.0'] ?? {}), 'which waits for no file');
   t.equal((await writer.put(`${jar}.sha256`, 'no digest')).status, 400);
   t.equal((await writer.put(`${jar}.sha512`, '')).status, 400);
 });
@@ -147,6 +151,9 @@ t.test('what is not there is 404 as plain text, whatever it is', async (t) => {
     '/maven/org/acme/lib/1.0/__proto__',
     '/maven/org/acme/lib/constructor/lib-1.0.pom',
     '/maven/org/acme/lib/1.0/',
+    '/maven/org/acme/lib/1.0/lib-1.0.pom/',
+    '/maven/org/acme/lib/maven-metadata.xml/',
+    '/maven/-/artifacts/',
     '/maven/org/acme/lib/1.0',
     '/maven/org/acme/lib/',
     '/maven/org/acme/lib',
@@ -186,6 +193,7 @@ t.test('a private repository challenges, HEAD too, in the realm that sbt and Ivy
     t.match(answer, { status: 401, headers: { 'WWW-Authenticate': 'Basic realm="maven"' } }, method);
   }
   t.equal((await new MavenActor(registry, 'wrong').get(path)).status, 401);
+  t.equal((await anon.get('/maven/org/acme')).status, 404, 'a folder is nothing for anybody');
   const reader = await tokenOf({ scopes: ['maven:artifact:org.acme:*:read'] });
   t.equal((await reader.get(path)).status, 200);
   const hidden = await reader.get(pathOf(gav('org.acme.hidden:lib:1.0'), '.pom'));

@@ -131,9 +131,25 @@ t.test('which of the prefixes that a client sends are used', async (t) => {
     return textsIn((await anon.get(path)).text, 'prefix');
   };
   t.same(await send(plugin('own-maven-plugin', 'other')), ['own'], 'the jar itself has named one');
-  t.same(await send(plugin('a b', 'odd'), plugin('x-maven-plugin', 'x')), ['own', 'x']);
+  t.same(await send(plugin('a b', 'odd'), plugin('../x', 'odd'), plugin('x-maven-plugin', 'x')), ['own', 'x']);
   t.same(await send(plugin('x-maven-plugin', 'z')), ['own', 'x'], 'the first one stays');
   const many = Array.from({ length: 1000 }, () => plugin('a b', 'odd'));
   t.same(await send(...many, plugin('y-maven-plugin', 'y')), ['own', 'x'], 'the 1001st is not looked at');
   t.same(await send(...many.slice(1), plugin('y-maven-plugin', 'y')), ['own', 'x', 'y']);
+});
+
+t.test('a hook that refuses an artifact refuses its metadata in the folder of a group too', async (t) => {
+  let refused = '';
+  const { anon, writer } = await mavenWorld(t, {
+    storageHooks: {
+      beforeGet: async ({ metadata }) => ({ allowed: metadata?.packageName !== refused, reason: 'not today' }),
+    },
+  });
+  await writer.putPom(gav('org.acme:tools:1.0'));
+  const plugin = gav('org.acme.tools:hi-maven-plugin:1.0');
+  await writer.put(pathOf(plugin, '.jar'), pluginJar(plugin, 'hi'));
+  const path = '/maven/org/acme/tools/maven-metadata.xml';
+  t.equal((await anon.get(path)).status, 200);
+  refused = 'org.acme:tools';
+  t.match(await anon.get(path), { status: 403, text: /not today/ });
 });

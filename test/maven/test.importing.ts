@@ -116,5 +116,8 @@ t.test('a file of a local repository says by its path what it is', async (t) => 
   t.equal(await item.isPublished?.(), true);
   t.equal(await (await inspect('org/acme/lib/1.0/lib-1.0.jar', 'y')).isPublished?.(), false, 'other content');
   t.equal(await (await inspect('org/acme/lib/1.0/lib-1.0.pom', 'x')).isPublished?.(), false, 'another file');
+  const odd = await inspect('org/Acme_x/Lib.b/1.0+c/Lib.b-1.0+c.jar', 'x');
+  t.match(odd, { packageName: 'org.Acme_x:Lib.b', version: '1.0+c' });
+  t.match(await odd.request(), { path: '/org/Acme_x/Lib.b/1.0%2Bc/Lib.b-1.0%2Bc.jar' });
   await t.rejects(inspect('lib-1.0.jar', 'x'), { kind: 'invalid', message: /^lib-1\.0\.jar is not at the path/ });
 });

@@ -221,3 +221,24 @@ t.test('metadata are for those who may write the artifact', async (t) => {
     t.equal((await own.put(path, body)).status, 201, path);
   }
 });
+
+t.test('callers behind a proxy are told apart if the proxy is trusted', async (t) => {
+  for (const trustProxy of [true, false]) {
+    const { anon, writer } = await mavenWorld(t, { trustProxy });
+    const from = (address: string, path: string) => anon.get(path, { 'x-forwarded-for': address });
+    await writer.putPom(version('1.0'));
+    const first = await from('192.0.2.1', METADATA);
+    await writer.putPom(version('2.0'));
+    const second = await from('192.0.2.2', METADATA);
+    const { text } = await from('192.0.2.1', `${METADATA}.sha1`);
+    t.equal(text, hex('sha1', (trustProxy ? first : second).bytes), `trusted: ${trustProxy}`);
+  }
+});
+
+t.test('nobody sends checksums of metadata without a right to write', async (t) => {
+  const { anon, reader } = await mavenWorld(t);
+  for (const suffix of ['.sha1', '.asc', '']) {
+    t.equal((await anon.put(`${METADATA}${suffix}`, 'x')).status, 401, suffix);
+    t.equal((await reader.put(`${METADATA}${suffix}`, 'x')).status, 403, suffix);
+  }
+});

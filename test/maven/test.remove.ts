@@ -31,6 +31,7 @@ t.test('a file, a version and an artifact are deleted by their paths', async (t)
   t.equal((await writer.putPom(version('3.0-SNAPSHOT'))).status, 201, 'a SNAPSHOT may');
 
   t.match((await admin.delete(folderOf(lib))).json(), { deleted: 'org.acme:lib' });
+  t.match(await admin.delete(folderOf(lib)), { status: 404, text: 'There is nothing at this path\n' });
   t.equal((await anon.get(`${folderOf(lib)}/maven-metadata.xml`)).status, 404);
   t.same(await stored(), ['maven/metadata/org.acme/lib/metadata.json'], 'only what was used is still recorded');
   t.equal((await writer.putPom(version('1.0'))).status, 409);

@@ -68,8 +68,9 @@ t.test('the metadata of a group, and of a folder that is both', async (t) => {
 t.test('the metadata of a SNAPSHOT', async (t) => {
   const document = mavenDocument({
     '1-SNAPSHOT': {
-      'lib-1-20261128.101112-10.jar': '2026-11-28T10:20:00.000Z',
       'lib-1-20261128.101112-9.jar': '2026-11-28T10:30:00.000Z',
+      'lib-1-20261128.101112-10.jar': '2026-11-28T10:20:00.000Z',
+      'lib-1-20261128.101112-8.jar': '2026-11-28T10:05:00.000Z',
       'lib-1-20261127.101112-11-sources.jar': '2026-11-28T10:25:00.000Z',
       'lib-1-SNAPSHOT.pom': '2026-11-28T10:15:16.000Z',
       'notes.txt': '2026-11-28T10:10:00.000Z',
@@ -153,6 +154,8 @@ t.test('the entry of an artifact in listings', async (t) => {
   };
   t.same(entryOf(document), { ...plain, packaging: 'war', name: 'N', description: 'D', plugin: document.plugin });
   t.same(entryOf(jars('1.10', '1.9', '2-SNAPSHOT')), plain);
+  const some = mavenDocument({ '1.0': {}, '1.1': { 'lib-1.1.jar': AT } });
+  t.match(entryOf(some), { latest: '1.1', versions: 1 }, 'a version of which only checksums came does not count');
   t.equal(entryOf(mavenDocument({ '1.0': {} })), null, 'without files');
 });
 
@@ -166,7 +169,7 @@ t.test("what is used of a client's own metadata", async (t) => {
   });
   const several = [
     '<prefix>q</prefix><artifactId>b</artifactId>',
-    '<prefix>no artifact</prefix>',
+    '<prefix>no-artifact</prefix>',
     '<artifactId>no-prefix</artifactId>',
     '<prefix>a:b</prefix><artifactId>odd-prefix</artifactId>',
     `<name>${'n'.repeat(201)}</name><prefix>r</prefix><artifactId>c</artifactId>`,

@@ -75,7 +75,7 @@ t.test('the parts of a file name', async (t) => {
     ],
     ['1.0-SNAPSHOT', 'lib-1.0-20261128.101112-1234567890.jar', null],
   ];
-  for (const [version, file, expected] of cases) t.same(parseFileName(lib, version, file), expected, file);
+  for (const [version, file, expected] of cases) t.strictSame(parseFileName(lib, version, file), expected, file);
   const plugin = { group: 'org.acme', artifact: 'sbt-x_2.12_1.0' };
   t.match(parseFileName(plugin, '1.0', 'sbt-x-1.0.pom'), { value: '1.0', extension: 'pom' }, 'a plugin of older sbt');
   t.match(parseFileName(plugin, '1.0', 'sbt-x_2.12_1.0-1.0.jar'), { value: '1.0', extension: 'jar' });
@@ -93,7 +93,13 @@ t.test('paths and keys', async (t) => {
   }
   t.equal(documentKey('org.acme:lib'), documentKeyOf(lib));
   t.equal(documentNameOf(documentKeyOf(lib)), 'org.acme:lib');
-  t.equal(documentNameOf('maven/metadata/org.acme/metadata.json'), undefined);
+  for (const key of [
+    'maven/metadata/org.acme/metadata.json',
+    'maven/metadata/org.acme/lib/metadata.JSON',
+    'other/metadata/org.acme/lib/metadata.json',
+  ]) {
+    t.equal(documentNameOf(key), undefined, key);
+  }
   t.equal(ownerOf(fileKey(file)), documentKeyOf(lib));
   t.equal(ownerOf(`${fileKey(file)}.2f6a7a4e-9c3b-4f0d-8f5e-0c8a4e5b6d7f`), documentKeyOf(lib));
   t.same(parseName('org.acme:lib'), lib);

@@ -168,6 +168,7 @@ t.test('expressions for what the POM itself says', async (t) => {
 
 t.test('texts at their limits', async (t) => {
   const shown = (name: string) => parsePom(Buffer.from(pomOf(path, `<name>${name}</name>`))).name;
+  t.equal(shown('a  b\n\n\tc'), 'a b c');
   t.equal(shown('x'.repeat(500)), 'x'.repeat(500));
   t.equal(shown('x'.repeat(501)), 'x'.repeat(500));
   t.equal(shown(`${'x'.repeat(499)} y`), 'x'.repeat(499), 'no blank at the end');

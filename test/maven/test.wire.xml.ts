@@ -72,7 +72,7 @@ t.test('encodings', async (t) => {
     ['Latin-1 in double quotes', latin1('<?xml version="1.0" encoding="ISO-8859-1"?>')],
     ['Latin-1 in single quotes', latin1("<?xml version='1.0' encoding = 'iso-8859-1'?>")],
     ['the mark comes before the declaration', Buffer.from(`\ufeff${xml('<?xml encoding="ISO-8859-1"?>')}`)],
-    ['a comment that looks like a declaration', Buffer.from(xml('<!-- encoding="ISO-8859-1" -->'))],
+    ['a comment with a declaration', Buffer.from(xml('<!-- <?xml version="1.0" encoding="ISO-8859-1"?> -->'))],
   ] as const) {
     t.equal(text(bytes), '\u00e4', what);
   }
@@ -158,6 +158,8 @@ t.test('XML that is refused', async (t) => {
     ['<r/></r>', '</r> closes another element'],
     ['<r><![CDATA[</r>', '<![CDATA[ is not closed'],
     ['<r><!-- ></r>', '<!-- is not closed'],
+    ['<r><!--></r>', '<!-- is not closed'],
+    ['<r><?></r>', '<? is not closed'],
     ['<r><? ></r>', '<? is not closed'],
     ['<r', 'a tag is not closed: "<r"'],
     ['<r><a b="</r>', 'a tag is not closed: "<a b=\\"</r>"'],

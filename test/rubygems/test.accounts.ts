@@ -57,6 +57,8 @@ t.test('a key is made once, and only for a name and a password', async (t) => {
   t.equal(await keys(), before);
   t.match(await ask('GET', ann.replace('Basic ', 'bASIC   ')), { status: 200, text: /^srt_rubygems_/ });
   t.match(await ask('POST', ann, 'push_rubygem=true'), { status: 200, text: /^srt_rubygems_/ });
+  await auth.users.create({ username: 'eve', password: 'with: a colon:' }, { scopes: [] });
+  t.equal((await ask('GET', basicOf('eve', 'with: a colon:'))).status, 200, 'a password with colons');
   const names = (await auth.listTokens('ann')).map(({ name }) => name);
   t.equal(names.filter((name) => name === 'gem signin').length, 2, 'a key without a name');
   t.equal((await ask('POST', ann, `name=${'x'.repeat(16 * 1024)}`)).status, 413, 'a form of megabytes');

@@ -28,8 +28,10 @@ t.test('each build has a quick file of its own, as old as the build', async (t) 
   const clock = new CaseClock();
   await clock.run(async () => {
     const { anon, writer } = await gemWorld(t);
+    // longer than a kilobyte, so that it would be packed
+    const noise = Array.from({ length: 100 }, (_, at) => createHash('sha256').update(`${at}`).digest('hex')).join('');
     for (const platform of ['ruby', 'java']) {
-      await writer.push(gemOf('demo', '1.0', { platform, summary: `for ${platform}` }));
+      await writer.push(gemOf('demo', '1.0', { platform, summary: `for ${platform}`, metadata: { noise } }));
       clock.advance(60_000);
     }
     const get = (slug: string) => anon.get(`${QUICK}/demo-${slug}.gemspec.rz`, { 'accept-encoding': 'gzip' });

@@ -29,7 +29,7 @@ t.test('a file name can mean builds of several gems', async (t) => {
   t.same(choices('a-1.0-12345678'), ['a-1.0 12345678', 'a 1.0-12345678']);
   t.same(choices('a-1.0-78be552b'), ['a 1.0-78be552b']);
   t.same(choices('rails'), []);
-  t.same(choices('-1.0'), []);
+  for (const odd of ['-1.0', '_a-1.0', '123-1.0', 'a b-1.0']) t.same(choices(odd), [], odd);
   t.equal(splitBuildName(`a${'-1'.repeat(100)}`).length, 8, 'not one look-up for each dash of a long name');
 });
 
@@ -52,6 +52,8 @@ t.test('a key says whose artifact it is, whatever the names are', async (t) => {
   const keys = gems.map(([gem, slug]) => gemKey(gem, slug));
   t.equal(new Set(keys).size, keys.length, 'no two have one key');
   t.equal(gemKey('rails', '7.0.1'), 'rubygems/gems/rails-7.0.1.gem');
+  t.equal(gemKey('a-2-x86-darwin', '9'), 'rubygems/gems/a-2-x86-darwin-9.gem', 'the longer name has the plain key');
+  t.equal(gemKey('a', '2-x86-darwin-9'), 'rubygems/gems/a=2-x86-darwin-9.gem');
 });
 
 t.test('platforms are read as Gem::Platform reads them', async (t) => {
@@ -243,6 +245,7 @@ t.test('which gems are built for one Ruby', async (t) => {
   const message = 'The file is called after its content, but the gem is for every platform or every Ruby: call it ';
   t.throws(() => slug(['~> 3.4.0'], ['>= 0'], 'ruby', 'x-1.0-78be552b.gem'), { message: `${message}x-1.0.gem` });
   t.throws(() => slug(['>= 0'], ['>= 0'], 'java', 'x-1.0-78be552b.gem'), { message: `${message}x-1.0-java.gem` });
+  t.throws(() => slug(['~> 3.4.0'], ['>= 0'], 'java', 'x-1.0-00000000.gem'), { message: /begins with 00000000, but/ });
   for (const filename of ['y-1.0-78be552b.gem', 'x-1.0-78be552b.zip', 'x-1.1-78be552b.gem', 'x-1.0-78be55.gem', '']) {
     t.same(slug(['~> 3.4.0'], ['>= 0'], undefined, filename), plain, filename);
   }

@@ -12,7 +12,19 @@ const RULES = { compare: compareVersions, isPrerelease };
 
 t.test('values are read as they were written', async (t) => {
   const numbers = [0, 1, -1, 122, 123, -123, -124, 255, 256, -256, -257, 65_535, 65_536, -65_536, -65_537];
-  const values: TRuby[] = [null, true, false, '', 'ä€😀', 'x'.repeat(70_000), ...numbers, 2 ** 30 - 1, -(2 ** 30), []];
+  const values: TRuby[] = [
+    null,
+    true,
+    false,
+    '',
+    'ä€😀',
+    'x'.repeat(70_000),
+    'y'.repeat(300_000),
+    ...numbers,
+    2 ** 30 - 1,
+    -(2 ** 30),
+    [],
+  ];
   t.same(unmarshal(dumped(values)), values);
   const shared = new RubyShared('twice');
   // an object with variables gets its number after them, so a link behind it shows whether they are counted
@@ -164,6 +176,9 @@ t.test('specs files', async (t) => {
   );
   t.same(tuplesIn(renderSpecs([])), []);
   const many = Array.from({ length: 3000 }, (_, at) => entryOf(`gem-${at}`, [`1.${at}`, at % 2 ? 'ruby' : 'java']));
+  const twice = entryOf('only-once', ['1.0', 'x86-linux'], ['2.0', 'x86-linux']);
+  const text = Buffer.concat([...specsPieces('specs', [twice, entryOf('a', ['1', 'x86-linux'])], RULES)]).toString();
+  for (const one of ['only-once', 'x86-linux']) t.equal(text.split(one).length, 2, `${one}: clients hold it once`);
   t.same(
     tuplesIn(Buffer.concat([...specsPieces('specs', many, RULES)])),
     many.map(({ name }, at) => [name, `1.${at}`, at % 2 ? 'ruby' : 'java']),

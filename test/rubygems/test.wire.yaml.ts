@@ -157,6 +157,7 @@ t.test('depth at its limit', async (t) => {
   t.equal(fault(inBrackets(17, ['[', ']'])), 'The file is nested too deeply');
   t.equal(fault(inBrackets(15, ['{x: ', '}'])), 'it is accepted');
   t.equal(fault(inBrackets(16, ['{x: ', '}'])), 'The file is nested too deeply');
+  for (const open of ['[', '{']) t.equal(fault(`x: ${open.repeat(17)}`), 'The file is nested too deeply', open);
   t.equal(fault(blocks(16)), 'it is accepted');
   t.equal(fault(blocks(17)), 'The file is nested too deeply');
   t.equal(fault(`x: [${Array(50).fill('[], {}').join(', ')}]`), 'it is accepted', 'one beside the other');

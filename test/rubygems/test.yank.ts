@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import t from 'tap';
 import { CaseClock } from '../support/faults/clock.js';
+import { multipart } from '../support/multipart.js';
 import { gemWorld } from '../support/rubygems/actors.js';
 import { gemOf } from '../support/rubygems/gems.js';
 
@@ -118,6 +119,13 @@ t.test('what a yank is for is read as gem writes it', async (t) => {
   const headers = { 'content-type': 'application/x-www-form-urlencoded' };
   t.equal((await own.send('DELETE', path, { headers, body: form(1000) })).status, 404);
   t.equal((await own.send('DELETE', path, { headers, body: form(16 * 1024) })).status, 413);
+  const { bytes, contentType } = multipart([
+    { name: 'gem_name', value: 'demo' },
+    { name: 'version', value: '1.0.0-rc1' },
+    { name: 'file', value: 'x', filename: 'x' },
+  ]);
+  const withFile = await own.send('DELETE', path, { headers: { 'content-type': contentType }, body: bytes });
+  t.ok(withFile.status === 400 || withFile.status === 413, `a form with a file: ${withFile.status}`);
 });
 
 t.test('a yank changes the time of the answers', async (t) => {
