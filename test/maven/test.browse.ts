@@ -179,3 +179,20 @@ t.test('the JSON of an artifact is as old as its last change', async (t) => {
     }
   });
 });
+
+t.test('the list of artifacts is made anew from the documents', async (t) => {
+  const { anon, writer, admin, registry } = await mavenWorld(t);
+  const plugin = gav('org.acme:hi-maven-plugin:1.0');
+  await writer.put(pathOf(plugin, '.jar'), pluginJar(plugin, 'hi'));
+  for (const artifact of ['a', 'b']) await writer.putPom(gav(`org.acme:${artifact}:1.0`));
+  await admin.delete('/maven/org/acme/b');
+  const maven = registry.getRegistry('maven');
+  const before = (await anon.get('/maven/-/artifacts')).text;
+  const counts = await Promise.all((maven?.listings() ?? []).map((listing) => listing.rebuild()));
+  t.same(counts, [3], 'documents, also that of an artifact without files');
+  t.equal((await anon.get('/maven/-/artifacts')).text, before);
+  t.match((await anon.get('/maven/org/acme/maven-metadata.xml')).text, '<prefix>hi</prefix>');
+  t.same(namesIn((await anon.get('/maven/-/search?q=a')).json()), ['org.acme:a']);
+  const [chore] = maven?.chores() ?? [];
+  t.same(await chore?.work(), { artifacts: 0 });
+});

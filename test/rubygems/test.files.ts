@@ -164,3 +164,39 @@ t.test('a name that no gem can have is not looked up', async (t) => {
     t.equal((await anon.get(`/gems/${name}-1.0.gem`)).status, 404, name);
   }
 });
+
+t.test('the lists of gems are made anew from the documents', async (t) => {
+  const { anon, writer, registry } = await gemWorld(t);
+  for (const name of ['demo', 'other']) await writer.push(gemOf(name, '1.0'));
+  await writer.push(gemOf('demo', '2.0.a', { summary: 'about wheels' }));
+  await writer.yank('other', '1.0');
+  const gems = registry.getRegistry('rubygems');
+  const counts = await Promise.all((gems?.listings() ?? []).map((listing) => listing.rebuild()));
+  t.same(counts, [2], 'documents, also that of a gem without a build');
+  t.equal((await anon.get('/names')).text, '---\ndemo\n');
+  t.match((await anon.get('/versions')).text, /---\ndemo 1\.0,2\.0\.a [0-9a-f]{32}\n$/);
+  t.match((await anon.get('/api/v1/search.json?query=demo')).text, '"name":"demo"');
+  const [chore] = gems?.chores() ?? [];
+  t.same(await chore?.work(), { gems: 0 });
+});
+
+t.test('orphans of pushes that were killed are swept', async (t) => {
+  const { anon, writer, registry, stored } = await gemWorld(t);
+  const gem = gemOf('demo', '1.0');
+  await writer.push(gem);
+  const before = await stored();
+  const { store } = registry.getStorage();
+  for (const key of [
+    'rubygems/gems/none-1.0.gem',
+    'rubygems/gems/demo-2.0.gem',
+    'rubygems/gems/demo-1.0.gem.attestations',
+    'rubygems/gems/demo-1.0.gem.2f6a7a4e-9c3b-4f0d-8f5e-0c8a4e5b6d7f',
+  ]) {
+    await store.put(key, Buffer.from('x'), { immutable: true });
+  }
+  const gems = registry.getRegistry('rubygems');
+  t.equal(await gems?.sweepOrphans(), 0, 'young ones may be part of a push under way');
+  t.match(await gems?.collectGarbage({ graceMs: 0 }), { removed: { gems: 4 }, bytes: 4 });
+  t.same(await stored(), before);
+  t.same((await anon.get('/gems/demo-1.0.gem')).bytes, gem.bytes);
+});
