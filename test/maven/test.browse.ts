@@ -1,4 +1,5 @@
 import t from 'tap';
+import { CaseClock } from '../support/faults/clock.js';
 import { mavenWorld } from '../support/maven/actors.js';
 import { gav, hex, pathOf, pluginJar, pomOf } from '../support/maven/artifacts.js';
 
@@ -107,4 +108,91 @@ t.test('orphans of killed uploads are swept by age, what a document names is not
   t.equal((await writer.put(pathOf(lib, '.jar'), 'x')).status, 201);
   t.equal((await anon.get(pathOf(lib, '.jar'))).text, 'x', 'its key was swept, so it lies at another');
   t.equal((await anon.get(pathOf(lib, '.pom'))).text, pomOf(lib));
+});
+
+t.test('the list of artifacts is one document', async (t) => {
+  const { anon, writer } = await mavenWorld(t);
+  t.match(await anon.get('/maven/-/artifacts'), {
+    status: 200,
+    text: '{"artifacts":[\n\n]}\n',
+    headers: { 'Content-Type': 'application/json' },
+  });
+  for (const artifact of ['b', 'a']) await writer.putPom(gav(`org.acme:${artifact}:1.0`));
+  const lines = (await anon.get('/maven/-/artifacts')).text.split('\n');
+  t.match(lines, ['{"artifacts":[', /"artifactId":"a".*\},$/, /"artifactId":"b".*[^,]$/, ']}', '']);
+});
+
+t.test('a page of a search without a text has 20 artifacts, the newest first', async (t) => {
+  const { anon, writer } = await mavenWorld(t);
+  const clock = new CaseClock();
+  await clock.run(async () => {
+    for (let at = 10; at < 31; at++) {
+      await writer.putPom(gav(`org.acme:lib${at}:1.0`));
+      clock.advance(1000);
+    }
+    const page = async (query: string) => {
+      const { total, artifacts } = (await anon.get(`/maven/-/search${query}`)).json();
+      return [total, (artifacts as IListed[]).map(({ artifactId }) => artifactId)];
+    };
+    const all = Array.from({ length: 21 }, (_, at) => `lib${30 - at}`);
+    t.same(await page(''), [21, all.slice(0, 20)]);
+    t.same(await page('?page=2'), [21, all.slice(20)]);
+    t.same(await page('?page=3'), [21, []]);
+    await writer.putPom(gav('org.acme:lib10:1.1'));
+    t.same(await page('?per_page=2'), [21, ['lib10', 'lib30']]);
+  });
+});
+
+t.test('an artifact whose files are all deleted is in no list', async (t) => {
+  const { anon, writer, admin } = await mavenWorld(t);
+  for (const artifact of ['a', 'b']) await writer.putPom(gav(`org.acme:${artifact}:1.0`));
+  t.same(namesIn((await anon.get('/maven/-/artifacts')).json()), ['org.acme:a', 'org.acme:b']);
+  t.equal((await admin.delete('/maven/-/artifacts/org.acme/a')).status, 200);
+  t.same(namesIn((await anon.get('/maven/-/artifacts')).json()), ['org.acme:b']);
+  t.same(namesIn((await anon.get('/maven/-/search?q=a')).json()), []);
+});
+
+t.test('the same artifact at two addresses of the registry has links of each', async (t) => {
+  const { anon, writer } = await mavenWorld(t);
+  await writer.putPom(gav('org.acme:lib:1.0'));
+  for (const host of ['one.example.org', 'two.example.org']) {
+    for (const path of ['/maven/-/artifacts/org.acme/lib/1.0', '/maven/-/artifacts/org.acme/lib']) {
+      t.match((await anon.get(path, { host })).text, `"url":"http://${host}/maven/org/acme/lib/1.0/lib-1.0.pom"`);
+    }
+  }
+});
+
+t.test('the JSON of an artifact is as old as its last change', async (t) => {
+  const { anon, writer } = await mavenWorld(t);
+  const clock = new CaseClock();
+  await clock.run(async () => {
+    const path = '/maven/-/artifacts/org.acme/lib';
+    for (const version of ['1.0', '2.0']) {
+      await writer.putPom(gav(`org.acme:lib:${version}`));
+      const published = Date.now();
+      clock.advance(60_000);
+      for (const each of [path, `${path}/1.0`]) {
+        const { headers } = await anon.get(each);
+        t.match(headers, { 'Content-Type': 'application/json' });
+        t.ok(Math.abs(Date.parse(headers['Last-Modified'] as string) - published) < 30_000, each);
+      }
+    }
+  });
+});
+
+t.test('the list of artifacts is made anew from the documents', async (t) => {
+  const { anon, writer, admin, registry } = await mavenWorld(t);
+  const plugin = gav('org.acme:hi-maven-plugin:1.0');
+  await writer.put(pathOf(plugin, '.jar'), pluginJar(plugin, 'hi'));
+  for (const artifact of ['a', 'b']) await writer.putPom(gav(`org.acme:${artifact}:1.0`));
+  await admin.delete('/maven/org/acme/b');
+  const maven = registry.getRegistry('maven');
+  const before = (await anon.get('/maven/-/artifacts')).text;
+  const counts = await Promise.all((maven?.listings() ?? []).map((listing) => listing.rebuild()));
+  t.same(counts, [3], 'documents, also that of an artifact without files');
+  t.equal((await anon.get('/maven/-/artifacts')).text, before);
+  t.match((await anon.get('/maven/org/acme/maven-metadata.xml')).text, '<prefix>hi</prefix>');
+  t.same(namesIn((await anon.get('/maven/-/search?q=a')).json()), ['org.acme:a']);
+  const [chore] = maven?.chores() ?? [];
+  t.same(await chore?.work(), { artifacts: 0 });
 });

@@ -79,7 +79,7 @@ t.test('files of a SNAPSHOT are replaced, and its builds are kept', async (t) =>
 });
 
 t.test('a checksum that is uploaded is compared, whenever it comes', async (t) => {
-  const { anon, writer } = await mavenWorld(t);
+  const { anon, writer, registry } = await mavenWorld(t);
   const jar = pathOf(lib, '.jar');
   const wrong = '0'.repeat(40);
   t.equal((await writer.put(`${jar}.sha1`, hex('sha1', 'content'))).status, 201, 'before the file');
@@ -113,6 +113,9 @@ t.test('a checksum that is uploaded is compared, whenever it comes', async (t) =
   t.equal((await writer.put(pathOf(lib, '.jar.asc'), 'a signature')).status, 201);
   t.equal((await writer.put(`${pathOf(lib, '.jar.md5')}.asc`, 'a signature of a checksum')).status, 201);
   t.equal((await writer.put(`${jar}.sha1.md5`, hex('md5', 'x'))).status, 201, 'the checksum of a checksum');
+  const key = 'maven/metadata/org.acme/lib/metadata.json';
+  const document = await registry.getStorage().read<IMavenDocument>(key);
+  t.notOk('expected' in (document?.value.versions['1.0'] ?? {}), 'which waits for no file');
   t.equal((await writer.put(`${jar}.sha256`, 'no digest')).status, 400);
   t.equal((await writer.put(`${jar}.sha512`, '')).status, 400);
 });
@@ -150,6 +153,9 @@ t.test('what is not there is 404 as plain text, whatever it is', async (t) => {
     '/maven/org/acme/lib/1.0/__proto__',
     '/maven/org/acme/lib/constructor/lib-1.0.pom',
     '/maven/org/acme/lib/1.0/',
+    '/maven/org/acme/lib/1.0/lib-1.0.pom/',
+    '/maven/org/acme/lib/maven-metadata.xml/',
+    '/maven/-/artifacts/',
     '/maven/org/acme/lib/1.0',
     '/maven/org/acme/lib/',
     '/maven/org/acme/lib',
@@ -189,6 +195,7 @@ t.test('a private repository challenges, HEAD too, in the realm that sbt and Ivy
     t.match(answer, { status: 401, headers: { 'WWW-Authenticate': 'Basic realm="maven"' } }, method);
   }
   t.equal((await new MavenActor(registry, 'wrong').get(path)).status, 401);
+  t.equal((await anon.get('/maven/org/acme')).status, 404, 'a folder is nothing for anybody');
   const reader = await tokenOf({ scopes: ['maven:artifact:org.acme:*:read'] });
   t.equal((await reader.get(path)).status, 200);
   const hidden = await reader.get(pathOf(gav('org.acme.hidden:lib:1.0'), '.pom'));
@@ -213,4 +220,64 @@ t.test('Last-Modified is the time of publication', async (t) => {
     }
     t.equal((await anon.get(each, { 'if-modified-since': date })).status, 304);
   }
+});
+
+t.test('how long a file may be kept, and by what its content is known', async (t) => {
+  const { anon, writer } = await mavenWorld(t, { maven: { enabled: true, allowRepublish: true } });
+  await writer.put(pathOf(lib, '.jar'), 'x');
+  const { headers } = await anon.get(pathOf(lib, '.jar'));
+  t.match(headers, { 'Cache-Control': 'no-cache', ETag: `"${hex('sha256', 'x')}"` }, 'it may be published again');
+  const sidecar = await anon.get(`${pathOf(lib, '.jar')}.md5`);
+  t.match(sidecar.headers, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-cache' });
+});
+
+t.test('files of one name in two versions have checksums of their own', async (t) => {
+  const { anon, writer } = await mavenWorld(t);
+  for (const version of ['1.0', '2.0']) await writer.put(`/maven/org/acme/lib/${version}/notes.txt`, version);
+  for (const version of ['1.0', '2.0', '1.0']) {
+    const path = `/maven/org/acme/lib/${version}/notes.txt`;
+    t.equal((await anon.get(path)).text, version);
+    for (const algorithm of ALGORITHMS) {
+      t.equal((await anon.get(`${path}.${algorithm}`)).text, hex(algorithm, version), `${version} ${algorithm}`);
+    }
+  }
+});
+
+t.test('what is not there is named as far as the caller knows it', async (t) => {
+  const { anon, writer, admin } = await mavenWorld(t);
+  await writer.putPom(lib);
+  const gone = gav('org.acme:gone:1.0');
+  await writer.putPom(gone);
+  await admin.delete('/maven/org/acme/gone');
+  const nothing = 'There is nothing at this path\n';
+  for (const [path, says] of [
+    [pathOf(lib, '.jar'), 'lib-1.0.jar of org.acme:lib:1.0 is not in this registry\n'],
+    [pathOf(lib, '.jar.sha1'), 'lib-1.0.jar.sha1 of org.acme:lib:1.0 is not in this registry\n'],
+    [pathOf({ ...lib, version: '2.0' }, '.jar'), 'lib-2.0.jar of org.acme:lib:2.0 is not in this registry\n'],
+    [pathOf(gav('org.acme:none:1.0'), '.jar'), 'org.acme:none is not in this registry\n'],
+    [pathOf(gav('org.acme:none:1.0'), '.jar.sha1'), 'org.acme:none is not in this registry\n'],
+    [pathOf(gone, '.pom'), 'org.acme:gone is not in this registry\n'],
+    [pathOf(gone, '.pom.sha1'), 'org.acme:gone is not in this registry\n'],
+    ['/maven/org/acme/none/maven-metadata.xml', 'org.acme:none is not in this registry\n'],
+    ['/maven/org/acme/lib/2.0-SNAPSHOT/maven-metadata.xml', 'org.acme:lib is not in this registry\n'],
+    ['/maven/-/artifacts/org.acme/none', 'org.acme:none is not in this registry\n'],
+    ['/maven/-/artifacts/org.acme/gone', 'org.acme:gone is not in this registry\n'],
+    ['/maven/-/artifacts/org.acme/gone/1.0', 'org.acme:gone is not in this registry\n'],
+    ['/maven/-/artifacts/org.acme/lib/2.0', 'org.acme:lib:2.0 is not in this registry\n'],
+    ['/maven/org/acme/lib/1.0/.hidden', nothing],
+    ['/maven/org', nothing],
+    ['/maven/maven-metadata.xml', nothing],
+    ['/maven/org/acme/lib/maven-metadata.xml.sha3', nothing],
+  ] as const) {
+    t.match(await anon.get(path), { status: 404, text: says }, path);
+  }
+});
+
+t.test('how users are told to use the repository', async (t) => {
+  const { registry } = await mavenWorld(t);
+  const lines = registry.getRegistry('maven')?.clientSetup('http://maven.example.org/maven//');
+  t.same(lines?.slice(1), [
+    '<repository><id>my-registry</id><url>http://maven.example.org/maven</url></repository>',
+    'mvn deploy -DaltDeploymentRepository=my-registry::http://maven.example.org/maven',
+  ]);
 });

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import t from 'tap';
+import { mavenImporter } from '../../ts/maven/helpers.importer.js';
 import { run } from '../support/cli.js';
 import { mavenWorld } from '../support/maven/actors.js';
 import { gav, jarOf, pathOf, pomOf, textsIn } from '../support/maven/artifacts.js';
@@ -60,4 +61,63 @@ t.test('a folder that is not the root of a repository is told of by its POMs', a
   const { err, code } = await run(['import', 'm2/org'], { cwd });
   t.equal(code, 1);
   t.match(err, /its groupId is "org\.acme", its path is that of acme:lib:1\.0/);
+});
+
+t.test('which files of a local repository are published', async (t) => {
+  const { registry } = await mavenWorld(t);
+  const importer = mavenImporter(registry.getStorage());
+  const folder = 'org/acme/lib/1.0';
+  const accepts = (name: string) => importer.accepts(name, `${folder}/${name}`);
+  for (const name of ['lib-1.0.jar', 'lib-1.0.pom', 'lib-1.0-sources.jar', 'lib-1.0.jar.asc', 'lib-1.0.part.jar']) {
+    t.ok(accepts(name), name);
+  }
+  for (const name of [
+    '_remote.repositories',
+    '_lib-1.0.jar',
+    'maven-metadata.xml',
+    'maven-metadata-central.xml',
+    'resolver-status.properties',
+    'lib-1.0.jar.lastUpdated',
+    'lib-1.0.jar.part',
+    'lib-1.0.jar.lock',
+    'lib-1.0.jar.tmp',
+    'lib-1.0.jar.md5',
+    'lib-1.0.jar.sha1',
+    'lib-1.0.jar.sha256',
+    'lib-1.0.jar.sha512',
+    'other-1.0.jar',
+    'lib-2.0.jar',
+    'notes.txt',
+  ]) {
+    t.notOk(accepts(name), name);
+  }
+  t.notOk(importer.accepts('lib-1.0.jar'), 'a file that was named itself has no path');
+  t.notOk(importer.accepts('lib-1.0.jar', 'lib/1.0/lib-1.0.jar'));
+  t.ok(importer.accepts('lib-1.0-20261128.101112-1.jar', 'org/acme/lib/1.0-SNAPSHOT/lib-1.0-20261128.101112-1.jar'));
+});
+
+t.test('a file of a local repository says by its path what it is', async (t) => {
+  const { registry, writer } = await mavenWorld(t);
+  const importer = mavenImporter(registry.getStorage());
+  const inspect = (path: string, content: string) =>
+    importer.inspect({
+      name: path.slice(path.lastIndexOf('/') + 1),
+      path,
+      size: content.length,
+      open: async function* () {
+        yield Buffer.from(content);
+      },
+    });
+  const item = await inspect('org/acme/lib/1.0/lib-1.0.jar', 'x');
+  t.match(item, { packageName: 'org.acme:lib', version: '1.0' });
+  t.match(await item.request(), { method: 'PUT', path: '/org/acme/lib/1.0/lib-1.0.jar' });
+  t.equal(await item.isPublished?.(), false, 'nothing is there');
+  await writer.put(pathOf(gav('org.acme:lib:1.0'), '.jar'), 'x');
+  t.equal(await item.isPublished?.(), true);
+  t.equal(await (await inspect('org/acme/lib/1.0/lib-1.0.jar', 'y')).isPublished?.(), false, 'other content');
+  t.equal(await (await inspect('org/acme/lib/1.0/lib-1.0.pom', 'x')).isPublished?.(), false, 'another file');
+  const odd = await inspect('org/Acme_x/Lib.b/1.0+c/Lib.b-1.0+c.jar', 'x');
+  t.match(odd, { packageName: 'org.Acme_x:Lib.b', version: '1.0+c' });
+  t.match(await odd.request(), { path: '/org/Acme_x/Lib.b/1.0%2Bc/Lib.b-1.0%2Bc.jar' });
+  await t.rejects(inspect('lib-1.0.jar', 'x'), { kind: 'invalid', message: /^lib-1\.0\.jar is not at the path/ });
 });

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { CaseClock } from '../support/faults/clock.js';
 import { mavenWorld } from '../support/maven/actors.js';
-import { ALGORITHMS, folderOf, gav, hex, jarOf, pathOf, pluginJar, textsIn } from '../support/maven/artifacts.js';
+import { ALGORITHMS, folderOf, hex, pathOf, textsIn } from '../support/maven/artifacts.js';
 
 const lib = { group: 'org.acme', artifact: 'lib' };
 const version = (of: string) => ({ ...lib, version: of });
@@ -117,76 +117,6 @@ t.test('a SNAPSHOT without builds, as sbt publishes it', async (t) => {
   t.same(textsIn(text, 'timestamp'), []);
 });
 
-t.test('the metadata of a group list its plugins by their prefixes', async (t) => {
-  const { anon, writer, tokenOf } = await mavenWorld(t, {
-    auth: { anonymousScopes: ['maven:artifact:org.acme:*:read'] },
-  });
-  const hello = gav('org.acme:hello-maven-plugin:1.0');
-  t.equal((await writer.put(pathOf(hello, '.jar'), pluginJar(hello, 'hi', 'Hello &amp; Co'))).status, 201);
-  await writer.put(pathOf(gav('org.acme:lib:1.0'), '.jar'), jarOf({ 'A.class': 'x' }));
-  const other = gav('org.acme.other:x-maven-plugin:1.0');
-  await writer.put(pathOf(other, '.jar'), pluginJar(other, 'x'));
-  const xml = (await anon.get('/maven/org/acme/maven-metadata.xml')).text;
-  t.same(textsIn(xml, 'prefix'), ['hi']);
-  t.same(textsIn(xml, 'artifactId'), ['hello-maven-plugin']);
-  t.same(textsIn(xml, 'name'), ['Hello &amp; Co']);
-  t.same(textsIn(xml, 'groupId'), ['org.acme'], 'coursier needs it');
-  t.equal((await anon.get('/maven/org/acme/maven-metadata.xml.sha1')).text, hex('sha1', xml));
-  t.equal(
-    (await anon.get('/maven/org/acme/other/maven-metadata.xml')).status,
-    404,
-    'a group that the caller may not read',
-  );
-  const reader = await tokenOf({ scopes: ['maven:artifact:org.acme.other:*:read'] });
-  t.same(textsIn((await reader.get('/maven/org/acme/other/maven-metadata.xml')).text, 'prefix'), ['x']);
-});
-
-t.test('the prefix of a plugin is that of its highest version', async (t) => {
-  const { anon, writer, admin } = await mavenWorld(t);
-  const prefixes = async () => textsIn((await anon.get('/maven/org/acme/maven-metadata.xml')).text, 'prefix');
-  const put = async (version: string, prefix: string) => {
-    const plugin = { group: 'org.acme', artifact: 'hello-maven-plugin', version };
-    t.equal((await writer.put(pathOf(plugin, '.jar'), pluginJar(plugin, prefix))).status, 201);
-  };
-  await put('1.9', 'old');
-  await put('1.10', 'hello');
-  t.same(await prefixes(), ['hello']);
-  await put('1.9.1', 'old');
-  t.same(await prefixes(), ['hello'], 'a late release of an older line changes nothing');
-  t.equal((await admin.delete('/maven/org/acme/hello-maven-plugin/1.10')).status, 200);
-  await put('1.9.2', 'older');
-  t.same(await prefixes(), ['older'], 'that version is gone');
-});
-
-t.test('a folder that is an artifact and a group at the same time', async (t) => {
-  const { anon, writer } = await mavenWorld(t);
-  await writer.putPom(gav('org.acme:tools:1.0'));
-  t.notMatch((await anon.get('/maven/org/acme/tools/maven-metadata.xml')).text, /plugins/);
-  const plugin = gav('org.acme.tools:hi-maven-plugin:1.0');
-  await writer.put(pathOf(plugin, '.jar'), pluginJar(plugin, 'hi'));
-  // the next second: see LISTING_AGE_MS
-  const clock = new CaseClock();
-  await clock.run(async () => {
-    clock.advance(2000);
-    const { text } = await anon.get('/maven/org/acme/tools/maven-metadata.xml');
-    t.same(textsIn(text, 'version'), ['1.0']);
-    t.same(textsIn(text, 'prefix'), ['hi']);
-  });
-});
-
-t.test('a jar that is no zip, or has the descriptor of another plugin, is stored and names no prefix', async (t) => {
-  const { anon, writer } = await mavenWorld(t);
-  const plugin = gav('org.acme:hello-maven-plugin:1.0');
-  const script = Buffer.concat([Buffer.from('#!/bin/sh\nexec java -jar $0\n'), pluginJar(plugin, 'hi')]);
-  const jars = [script, pluginJar(gav('org.other:shaded:1.0'), 'hi'), Buffer.from('PK\x03\x04')];
-  for (const [at, bytes] of jars.entries()) {
-    const path = pathOf({ ...plugin, version: `1.${at}` }, '.jar');
-    t.equal((await writer.put(path, bytes)).status, 201);
-    t.ok((await anon.get(path)).bytes.equals(bytes));
-  }
-  t.equal((await anon.get('/maven/org/acme/maven-metadata.xml')).status, 404);
-});
-
 t.test("a client's own metadata are accepted, and their prefixes used where the caller may write", async (t) => {
   const { anon, writer, tokenOf } = await mavenWorld(t);
   await writer.putPom(version('1.0'));
@@ -240,4 +170,75 @@ t.test('20 deploys at the same time list 20 versions', async (t) => {
   );
   t.same([...new Set(answers.map(({ status }) => status))], [201]);
   t.same(await anon.versions(lib), versions);
+});
+
+t.test('asking with HEAD is not reading', async (t) => {
+  const { anon, writer } = await mavenWorld(t);
+  await writer.putPom(version('1.0'));
+  const first = await anon.get(METADATA);
+  await writer.putPom(version('2.0'));
+  t.equal((await anon.send('HEAD', METADATA)).status, 200);
+  t.equal((await anon.get(`${METADATA}.sha1`)).text, hex('sha1', first.bytes), 'of the document that the caller has');
+});
+
+t.test('the checksum of metadata is text that no cache may keep', async (t) => {
+  const { anon, writer } = await mavenWorld(t);
+  await writer.putPom(version('1.0'));
+  const { bytes } = await anon.get(METADATA);
+  t.match(await anon.get(`${METADATA}.sha256`), {
+    status: 200,
+    headers: {
+      'Content-Type': 'text/plain; charset=utf-8',
+      'Cache-Control': 'no-cache',
+      ETag: `"${hex('sha256', bytes)}"`,
+    },
+  });
+});
+
+t.test('each SNAPSHOT has metadata of its own, a release has none', async (t) => {
+  const { anon, writer } = await mavenWorld(t);
+  for (const of of ['1.0-SNAPSHOT', '2.0-SNAPSHOT', '3.0']) await writer.putPom(version(of));
+  for (const of of ['1.0-SNAPSHOT', '2.0-SNAPSHOT', '1.0-SNAPSHOT']) {
+    t.same(textsIn(await anon.metadata(version(of)), 'value'), [of]);
+  }
+  t.equal((await anon.get(`${folderOf(lib)}/3.0/maven-metadata.xml`)).status, 404);
+});
+
+t.test('metadata that declare entities are refused, whatever else is wrong with them', async (t) => {
+  const { writer } = await mavenWorld(t);
+  for (const body of ['<!DOCTYPE m><m', '<metadata><!ENTITY a "b">', '<metadata a="<"/><!ENTITY a "b">']) {
+    t.equal((await writer.put(METADATA, body)).status, 400, body);
+  }
+});
+
+t.test('metadata are for those who may write the artifact', async (t) => {
+  const { tokenOf } = await mavenWorld(t);
+  const other = await tokenOf({ scopes: ['maven:artifact:org.acme:other:write'] });
+  const own = await tokenOf({ scopes: ['maven:artifact:org.acme:lib:write'] });
+  const body = '<metadata><groupId>org.acme</groupId><artifactId>lib</artifactId></metadata>';
+  for (const path of [METADATA, `${folderOf(lib)}/1.0-SNAPSHOT/maven-metadata.xml`]) {
+    t.equal((await other.put(path, body)).status, 403, path);
+    t.equal((await own.put(path, body)).status, 201, path);
+  }
+});
+
+t.test('callers behind a proxy are told apart if the proxy is trusted', async (t) => {
+  for (const trustProxy of [true, false]) {
+    const { anon, writer } = await mavenWorld(t, { trustProxy });
+    const from = (address: string, path: string) => anon.get(path, { 'x-forwarded-for': address });
+    await writer.putPom(version('1.0'));
+    const first = await from('192.0.2.1', METADATA);
+    await writer.putPom(version('2.0'));
+    const second = await from('192.0.2.2', METADATA);
+    const { text } = await from('192.0.2.1', `${METADATA}.sha1`);
+    t.equal(text, hex('sha1', (trustProxy ? first : second).bytes), `trusted: ${trustProxy}`);
+  }
+});
+
+t.test('nobody sends checksums of metadata without a right to write', async (t) => {
+  const { anon, reader } = await mavenWorld(t);
+  for (const suffix of ['.sha1', '.asc', '']) {
+    t.equal((await anon.put(`${METADATA}${suffix}`, 'x')).status, 401, suffix);
+    t.equal((await reader.put(`${METADATA}${suffix}`, 'x')).status, 403, suffix);
+  }
 });

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { run } from '../support/cli.js';
-import { mavenWorld } from '../support/maven/actors.js';
+import { MavenActor, mavenWorld } from '../support/maven/actors.js';
 import { folderOf, gav, jarOf, pathOf, pluginJar } from '../support/maven/artifacts.js';
 import { temporaryFolder } from '../support/registry.js';
 
@@ -31,6 +31,7 @@ t.test('a file, a version and an artifact are deleted by their paths', async (t)
   t.equal((await writer.putPom(version('3.0-SNAPSHOT'))).status, 201, 'a SNAPSHOT may');
 
   t.match((await admin.delete(folderOf(lib))).json(), { deleted: 'org.acme:lib' });
+  t.match(await admin.delete(folderOf(lib)), { status: 404, text: 'There is nothing at this path\n' });
   t.equal((await anon.get(`${folderOf(lib)}/maven-metadata.xml`)).status, 404);
   t.same(await stored(), ['maven/metadata/org.acme/lib/metadata.json'], 'only what was used is still recorded');
   t.equal((await writer.putPom(version('1.0'))).status, 409);
@@ -98,4 +99,63 @@ t.test('smartregistry maven delete', async (t) => {
   t.match(await tell('org.acme:lib', '9.0'), { code: 1, err: /org\.acme:lib:9\.0 is not in this registry/ });
   t.match(await tell('org.acme:lib', '--all'), { code: 0, out: 'org.acme:lib is deleted\n' });
   t.same(await anon.versions(lib), []);
+});
+
+t.test('what a deleted thing is called', async (t) => {
+  const { writer, admin } = await mavenWorld(t);
+  for (const of of ['1.0', '2.0']) await writer.putPom(version(of));
+  t.same((await admin.delete(pathOf(version('1.0'), '.pom'))).json(), { deleted: 'lib-1.0.pom of org.acme:lib:1.0' });
+  await writer.putPom(version('3.0'));
+  t.same((await admin.delete('/maven/-/artifacts/org.acme/lib/2.0')).json(), { deleted: 'org.acme:lib:2.0' });
+  t.same((await admin.delete('/maven/-/artifacts/org.acme/lib')).json(), { deleted: 'org.acme:lib' });
+});
+
+t.test('of what a path can be, a caller deletes only what it may', async (t) => {
+  const { writer, anon, registry } = await mavenWorld(t);
+  const [inner, outer] = [gav('org.acme.lib:tools:1.0'), gav('org.acme:lib:tools')];
+  for (const of of [inner, outer]) await writer.putPom(of);
+  const path = '/maven/org/acme/lib/tools';
+  const may = async (name: string) => {
+    const scopes = [`maven:artifact:${name}:delete`];
+    return new MavenActor(registry, await registry.getAuthManager().createToken('root', 'maven', { scopes }));
+  };
+  t.equal((await (await may('org.acme:other')).delete(path)).status, 403);
+  t.match((await (await may('org.acme.lib:tools')).delete(path)).json(), { deleted: 'org.acme.lib:tools' });
+  t.same(await anon.versions(outer), ['tools'], 'that of another artifact stays');
+  t.equal((await (await may('org.acme.lib:tools')).delete(path)).status, 404, 'and is not told of');
+  t.match((await (await may('org.acme:lib')).delete(path)).json(), { deleted: 'org.acme:lib:tools' });
+});
+
+t.test('what a command deletes', async (t) => {
+  const protocols = new Set<string>();
+  const { registry, writer, anon } = await mavenWorld(t, {
+    storageHooks: {
+      beforeDelete: async ({ protocol }) => {
+        protocols.add(protocol);
+        return { allowed: true };
+      },
+    },
+  });
+  for (const of of ['1.0', '2.0']) await writer.putPom(version(of));
+  const maven = registry.getRegistry('maven');
+  const tell = async (operands: string[], options: Record<string, string | true> = {}, name = 'delete') => {
+    const lines: string[] = [];
+    await maven?.runCommand(name, { operands, options, print: (line) => lines.push(line) });
+    return lines;
+  };
+  for (const [operands, options, says] of [
+    [['org.acme:lib'], {}, 'Give a VERSION, or --all for all versions'],
+    [['org.acme:lib'], { file: 'x' }, 'Give a VERSION, or --all for all versions'],
+    [['org.acme:lib'], { file: 'x', all: true }, 'Give a VERSION, or --all for all versions'],
+    [['org.acme:lib', '2.0'], { all: true }, 'Give a VERSION or --all, not both'],
+    [['org.acme:lib:2.0'], { all: true }, '"org.acme:lib:2.0" is not of the form GROUP:ARTIFACT'],
+  ] as [string[], Record<string, string | true>, string][]) {
+    await t.rejects(tell(operands, options), { kind: 'invalid', message: says });
+  }
+  await t.rejects(tell([], {}, 'other'), { kind: 'unsupported', message: 'maven has no command "other"' });
+  t.same(await anon.versions(lib), ['1.0', '2.0']);
+  t.same(await tell(['org.acme:lib', '1.0'], { file: 'lib-1.0.pom' }), ['lib-1.0.pom of org.acme:lib:1.0 is deleted']);
+  t.same(await anon.versions(lib), ['2.0']);
+  t.same(await tell(['org.acme:lib'], { all: true }), ['org.acme:lib is deleted']);
+  t.same([...protocols], ['maven'], 'hooks know the protocol of a command');
 });

@@ -1,9 +1,11 @@
 import t from 'tap';
-import { assertAgreement, parsePom } from '../../ts/maven/wire/wire.pom.js';
+import { assertAgreement, assertPomXml, baseNames, parsePom } from '../../ts/maven/wire/wire.pom.js';
 import { pomOf } from '../support/maven/artifacts.js';
 
 const project = (inner: string): Buffer => Buffer.from(`<project>${inner}</project>`);
 const path = { group: 'org.acme', artifact: 'lib', version: '1.0', file: 'lib-1.0.pom' };
+/** An expression. */
+const set = (name: string): string => `$\{${name}}`;
 
 t.test('group and version that a POM lacks are those of its parent', async (t) => {
   const parent = '<parent><groupId>org.acme</groupId><artifactId>parent</artifactId><version>1.0</version></parent>';
@@ -131,11 +133,115 @@ t.test('a POM agrees with its path', async (t) => {
   t.doesNotThrow(check({ artifactId: 'sbt-x' }, { artifact: 'sbt-x_2.12_1.0' }), 'a plugin of older sbt');
   t.throws(check({ artifactId: 'sbt-y' }, { artifact: 'sbt-x_2.12_1.0' }));
   t.throws(check({ artifactId: 'sbt-x' }, { artifact: 'sbt-x_2.12' }), 'a library for Scala is no such plugin');
-  const set = (name: string) => `$\{${name}}`;
   for (const version of [set('revision'), `1${set('minor')}`, `${set('major')}.0`, `${set('a')}.${set('b')}`]) {
     t.doesNotThrow(check({ version }), `${version}: set when the build runs`);
   }
   for (const version of [`2${set('minor')}`, `${set('major')}.1`, `1.0${set('x')}.1`, `${set('a')}-${set('b')}`]) {
     t.throws(check({ version }), version);
   }
+});
+
+t.test('expressions for what the POM itself says', async (t) => {
+  const shown = (name: string) => parsePom(Buffer.from(pomOf(path, `<name>${name}</name>`))).name;
+  for (const [text, expected] of [
+    [set('project.groupId'), 'org.acme'],
+    [set('project.artifactId'), 'lib'],
+    [set('project.version'), '1.0'],
+    [set('pom.groupId'), 'org.acme'],
+    [set('pom.artifactId'), 'lib'],
+    [set('pom.version'), '1.0'],
+    [`A ${set('pom.version')} ${set('project.version')}`, 'A 1.0 1.0'],
+    [set('project.name'), set('project.name')],
+    [set('version'), set('version')],
+  ] as const) {
+    t.equal(shown(text), expected, text);
+  }
+  const described = pomOf(path, `<description>of ${set('project.artifactId')}</description><packaging>war</packaging>`);
+  t.same(parsePom(Buffer.from(described)), {
+    groupId: 'org.acme',
+    artifactId: 'lib',
+    version: '1.0',
+    packaging: 'war',
+    description: 'of lib',
+  });
+});
+
+t.test('texts at their limits', async (t) => {
+  const shown = (name: string) => parsePom(Buffer.from(pomOf(path, `<name>${name}</name>`))).name;
+  t.equal(shown('a  b\n\n\tc'), 'a b c');
+  t.equal(shown('x'.repeat(500)), 'x'.repeat(500));
+  t.equal(shown('x'.repeat(501)), 'x'.repeat(500));
+  t.equal(shown(`${'x'.repeat(499)} y`), 'x'.repeat(499), 'no blank at the end');
+  for (const nothing of ['', ' \n ']) t.equal(shown(nothing), undefined);
+});
+
+t.test('what a POM lacks is said', async (t) => {
+  for (const [inner, says] of [
+    ['<groupId>a</groupId><version>1</version>', 'The POM has no <artifactId>'],
+    ['<artifactId>a</artifactId><version>1</version>', 'The POM has no <groupId>, and its parent has none'],
+    ['<groupId>a</groupId><artifactId>a</artifactId>', 'The POM has no <version>, and its parent has none'],
+    [
+      '<parent><groupId>g</groupId><artifactId>p</artifactId><version>1</version></parent>',
+      'The POM has no <artifactId>',
+    ],
+  ] as const) {
+    t.throws(() => parsePom(project(inner)), { kind: 'invalid', message: says }, inner);
+  }
+  t.throws(() => assertPomXml(Buffer.from('<projects/>')), { kind: 'invalid', message: /no element <project>/ });
+  t.doesNotThrow(() => assertPomXml(Buffer.from('<project/>')));
+});
+
+t.test('the names of plugins for sbt', async (t) => {
+  for (const [artifact, names] of [
+    ['sbt-x_2.12_1.0', ['sbt-x_2.12_1.0', 'sbt-x']],
+    ['sbt_x_2.12_1.0-M1', ['sbt_x_2.12_1.0-M1', 'sbt_x']],
+    ['x_2.12', ['x_2.12']],
+    ['x_a_1.0', ['x_a_1.0']],
+    ['x_2.12_a', ['x_2.12_a']],
+    ['_2.12_1.0', ['_2.12_1.0']],
+    ['lib', ['lib']],
+  ] as const) {
+    t.same(baseNames(artifact), names, artifact);
+  }
+});
+
+t.test('expressions that can be the wanted value', async (t) => {
+  const [a, b] = [set('a'), set('b')];
+  const agrees = (version: string, wanted: string): boolean => {
+    const pom = { groupId: 'org.acme', artifactId: 'lib', version, packaging: 'jar' };
+    try {
+      assertAgreement(pom, { ...path, version: wanted });
+      return true;
+    } catch (error) {
+      t.match(error, { kind: 'invalid' });
+      return false;
+    }
+  };
+  for (const [version, wanted, expected] of [
+    [a, '1.0', true],
+    [`1${a}`, '1', true],
+    [`1${a}`, '2', false],
+    [`1${a}`, '01', false],
+    [`${a}1`, '01', true],
+    [`${a}1`, '10', false],
+    [`1${a}1`, '1', false],
+    [`1${a}1`, '11', true],
+    [`${a}.${b}`, '1.0', true],
+    [`${a}.${b}`, '10', false],
+    [`1.${a}.${b}.2`, '1.x.y.2', true],
+    [`1.${a}.${b}.2`, '1.x.2', false],
+    [`${a}-1-${b}-1`, 'x-1-1', false],
+    [`${a}-1-${b}-1`, 'x-1-y-1', true],
+    ['$a', '$a', true],
+    ['1.0-20261128.101112-3', '1.0', false],
+    ['1.0-20261128.101112-3', '1.0-SNAPSHOT', true],
+    ['1.0-2026112.101112-3', '1.0-SNAPSHOT', false],
+    ['1.0-20261128.101112-3-x', '1.0-SNAPSHOT', false],
+    ['1.1-20261128.101112-3', '1.0-SNAPSHOT', false],
+  ] as const) {
+    t.equal(agrees(version, wanted), expected, `${version} for ${wanted}`);
+  }
+  const fits = { groupId: set('g'), artifactId: `${set('x')}-lib`, version: '1.0', packaging: 'jar' };
+  t.doesNotThrow(() => assertAgreement(fits, { ...path, artifact: 'my-lib' }));
+  t.throws(() => assertAgreement(fits, path), { message: /its artifactId is/ });
 });

@@ -1,6 +1,9 @@
+import { gunzipSync } from 'node:zlib';
 import t from 'tap';
-import { gemWorld, PASSWORD } from '../support/rubygems/actors.js';
+import { streamToBuffer } from '../../ts/index.js';
+import { gemPart, gemWorld, PASSWORD } from '../support/rubygems/actors.js';
 import { gemOf } from '../support/rubygems/gems.js';
+import { unmarshal } from '../support/rubygems/unmarshal.js';
 
 t.test('the JSON answers about a gem', async (t) => {
   const { anon, writer } = await gemWorld(t);
@@ -168,4 +171,129 @@ t.test('owners of the default provider', async (t) => {
   t.match((await anon.get(`${path}.json`)).json(), [{ handle: 'eve' }]);
   t.match(await admin.form('DELETE', path, { email: 'eve' }), { status: 200, text: /^Owner removed successfully/ });
   t.equal((await anon.get(`${path}.yaml`)).text, '--- []\n');
+});
+
+t.test('how the JSON answers are sent', async (t) => {
+  const { anon, writer } = await gemWorld(t);
+  await writer.push(gemOf('demo', '1.0.0-rc1'));
+  for (const path of [
+    '/api/v1/gems/demo.json',
+    '/api/v1/versions/demo.json',
+    '/api/v1/versions/demo/latest.json',
+    '/api/v2/rubygems/demo/versions/1.0.0-rc1.json',
+    '/api/v2/rubygems/demo/versions/1.0.0.pre.rc1.json',
+  ]) {
+    const answer = await anon.get(path);
+    t.equal(answer.headers['Content-Type'], 'application/json; charset=utf-8', path);
+    t.match(answer.text, '1.0.0.pre.rc1', path);
+    t.equal((await anon.get(path, { 'if-none-match': answer.headers.ETag as string })).status, 304, path);
+  }
+  t.same((await anon.get('/api/v1/versions/demo/latest.json')).json(), { version: '1.0.0.pre.rc1' });
+  t.match(await anon.get('/'), { status: 200, text: 'gem install --source http://gems.example.org/rubygems/ GEM\n' });
+});
+
+t.test('one version that has several builds', async (t) => {
+  const { anon, writer } = await gemWorld(t);
+  const linux = gemOf('demo', '1.0', { platform: 'x86_64-linux', requiredRuby: ['~> 3.4.0'] });
+  const address = linux.sha256.slice(0, 8);
+  await writer.pushForm([gemPart({ ...linux, filename: `demo-1.0-${address}.gem` })]);
+  await writer.push(gemOf('demo', '1.0', { platform: 'java' }));
+  const platform = async (query: string) => {
+    const { status, text } = await anon.get(`/api/v2/rubygems/demo/versions/1.0.json${query}`);
+    return status === 200 ? (JSON.parse(text) as { platform: string }).platform : status;
+  };
+  t.equal(await platform(''), 'x86_64-linux', 'without one for ruby the first one');
+  await writer.push(gemOf('demo', '1.0'));
+  t.equal(await platform(''), 'ruby');
+  t.equal(await platform('?platform=java'), 'java');
+  t.equal(await platform(`?platform=${address}`), 'x86_64-linux', 'by the content address');
+  t.equal(await platform('?platform=x86_64-linux'), 'x86_64-linux');
+  t.equal(await platform(`?platform=${'x'.repeat(100)}`), 404);
+  t.equal(await platform(`?platform=${'x'.repeat(101)}`), 404);
+  await writer.yank('demo', '1.0');
+  t.equal(await platform(''), 'x86_64-linux', 'a yanked one is not shown');
+  t.equal(await platform('?platform=ruby'), 404);
+});
+
+t.test('the specs files over the wire', async (t) => {
+  const { anon, writer } = await gemWorld(t);
+  const skinny = gemOf('skinny', '1.0', { platform: 'x86_64-linux', requiredRuby: ['~> 3.4.0'] });
+  await writer.pushForm([gemPart({ ...skinny, filename: `skinny-1.0-${skinny.sha256.slice(0, 8)}.gem` })]);
+  for (const version of ['1.9', '1.10', '2.0.a']) await writer.push(gemOf('demo', version));
+  for (const [path, versions] of [
+    ['/specs.4.8.gz', ['1.9', '1.10']],
+    ['/latest_specs.4.8.gz', ['1.10']],
+    ['/prerelease_specs.4.8.gz', ['2.0.a']],
+  ] as const) {
+    const { bytes, headers } = await anon.get(path, { 'accept-encoding': 'gzip' });
+    t.match(headers, { 'Content-Type': 'application/octet-stream', 'Content-Encoding': undefined }, path);
+    const tuples = unmarshal(gunzipSync(bytes)) as [string, { data: string[] }, string][];
+    t.same(
+      tuples.map(([name, version, platform]) => [name, version.data[0], platform]),
+      versions.map((version) => ['demo', version, 'ruby']),
+      path,
+    );
+  }
+});
+
+t.test('which gems the dependency list has', async (t) => {
+  const { anon, writer, registry } = await gemWorld(t, { auth: { anonymousScopes: ['rubygems:gem:a*:read'] } });
+  for (const name of ['a1', 'a2', 'b']) await writer.push(gemOf(name, '1.0'));
+  await writer.push(gemOf('a1', '2.0'));
+  await writer.yank('a1', '1.0');
+  const skinny = gemOf('a2', '2.0', { platform: 'x86_64-linux', requiredRuby: ['~> 3.4.0'] });
+  await writer.pushForm([gemPart({ ...skinny, filename: `a2-2.0-${skinny.sha256.slice(0, 8)}.gem` })]);
+  const list = async (query: string, who = anon) => {
+    const json = await who.get(`/api/v1/dependencies.json?${query}`);
+    t.match(json, { status: 200, headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache' } });
+    const rows = (json.json() as unknown as { name: string; number: string }[]).map(
+      (row) => `${row.name} ${row.number}`,
+    );
+    const { bytes, headers } = await who.get(`/api/v1/dependencies?${query}`);
+    t.match(headers, { 'Content-Type': 'application/octet-stream', 'Cache-Control': 'no-cache' });
+    t.same(
+      (unmarshal(bytes) as string[][][]).map(([name, number]) => `${name?.[1]} ${number?.[1]}`),
+      rows,
+    );
+    return rows;
+  };
+  t.same(await list('gems=a1,a2,b'), ['a1 2.0', 'a2 1.0']);
+  t.same(await list('gems=a1,a2,b', writer), ['a1 2.0', 'a2 1.0', 'b 1.0']);
+  t.same(await list('gems=%20a2%20,a1,a2,,-odd'), ['a2 1.0', 'a1 2.0']);
+  t.same(await list('gems=none'), []);
+  t.same(await list('other=a1'), []);
+  const several = await registry.handleRequest({
+    method: 'GET',
+    path: '/rubygems/api/v1/dependencies.json',
+    headers: {},
+    query: { gems: ['a1', 'a2,b'] },
+  });
+  const rows = JSON.parse((await streamToBuffer(several.body)).toString()) as { name: string }[];
+  t.same(
+    rows.map(({ name }) => name),
+    ['a1', 'a2'],
+    'several parameters',
+  );
+  const most = Array.from({ length: 199 }, (_, at) => `gem${at}`).join(',');
+  t.same(await list(`gems=${most},a1`), ['a1 2.0'], '200 of them');
+  t.equal((await anon.get(`/api/v1/dependencies.json?gems=${most},a1,a2`)).status, 422);
+  t.same(await list(`gems=${most},a1,a1`), ['a1 2.0'], 'one that is named twice counts once');
+});
+
+t.test('a page of a search has 30 gems', async (t) => {
+  const { anon, writer } = await gemWorld(t);
+  const names = Array.from({ length: 31 }, (_, at) => `gem-${at + 10}`);
+  await Promise.all(names.map((name) => writer.push(gemOf(name, '1.0'))));
+  const page = async (query: string) => {
+    const { headers, text } = await anon.get(`/api/v1/search.json${query}`);
+    t.match(headers, { 'Cache-Control': 'no-cache', 'Content-Type': 'application/json' });
+    return (JSON.parse(text) as { name: string }[]).map(({ name }) => name);
+  };
+  t.same(await page(''), names.slice(0, 30), 'without a text in the order of the names');
+  t.same(await page('?page=2'), ['gem-40']);
+  t.same(await page('?page=3'), []);
+  await writer.yank('gem-10', '1.0');
+  t.same(await page('?query=gem&page=2'), []);
+  const [first] = JSON.parse((await anon.get('/api/v1/search.json?query=gem-11')).text) as unknown[];
+  t.same(first, (await anon.get('/api/v1/gems/gem-11.json')).json());
 });

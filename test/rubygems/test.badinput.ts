@@ -217,3 +217,67 @@ t.test('bad forms', async (t) => {
   }
   t.same(await everything(), before);
 });
+
+t.test('parts of a gem at their limits', async (t) => {
+  const { writer } = await gemWorld(t);
+  const KIB = 1024;
+  const statusOf = async (bytes: Buffer): Promise<[number, string]> => {
+    const { status, text } = await writer.push({ bytes });
+    return [status, text];
+  };
+  const tooLarge = (what: RegExp, [status, text]: [number, string]) => {
+    t.ok(status === 400 || status === 413, `${status} ${text}`);
+    t.match(text, what);
+  };
+  let version = 0;
+  const withSignature = (name: string, size: number) =>
+    statusOf(gemOf('demo', `${++version}`, { more: [{ name, content: Buffer.alloc(size) }] }).bytes);
+  for (const name of ['metadata.gz.sig', 'data.tar.gz.sig', 'checksums.yaml.gz.sig']) {
+    t.equal((await withSignature(name, 64 * KIB))[0], 200, name);
+    tooLarge(/\.sig/, await withSignature(name, 64 * KIB + 1));
+  }
+  // a comment fills the text
+  const withChecksums = (size: number) => {
+    const gem = gemOf('demo', `${++version}`);
+    const spec = gzipSync(gem.spec);
+    const files = tarGzOf({ name: 'x', content: 'x' });
+    const text = checksumsOf({ 'metadata.gz': spec, 'data.tar.gz': files });
+    return statusOf(
+      tarOf(
+        { name: 'metadata.gz', content: spec },
+        { name: 'data.tar.gz', content: files },
+        { name: 'checksums.yaml.gz', content: gzipSync(`${text}#${'c'.repeat(size - text.length - 1)}`) },
+      ),
+    );
+  };
+  t.equal((await withChecksums(64 * KIB))[0], 200);
+  tooLarge(/checksums\.yaml\.gz of the gem unpacks to more than 65536 bytes/, await withChecksums(64 * KIB + 1));
+  const noise = Buffer.alloc(64 * KIB + 1, 'random');
+  tooLarge(/checksums\.yaml\.gz/, await statusOf(tarOf(METADATA, DATA, { name: 'checksums.yaml.gz', content: noise })));
+  // the list of files is cut out before anything else is counted
+  const withFiles_ = (size: number) => {
+    const line = `- ${'f'.repeat(97)}\n`;
+    const spec = specOf('demo', `${++version}`);
+    const rest = size - spec.length;
+    const lines = `${line.repeat(Math.floor(rest / 100) - 1)}- ${'f'.repeat((rest % 100) + 97)}\n`;
+    const text = spec.replace(/^files:\n/m, `files:\n${lines}`);
+    t.equal(text.length, size);
+    return statusOf(tarOf({ name: 'metadata.gz', content: gzipSync(text) }, DATA));
+  };
+  t.equal((await withFiles_(4 * KIB * KIB))[0], 200);
+  tooLarge(/metadata\.gz of the gem unpacks to more than 4194304 bytes/, await withFiles_(4 * KIB * KIB + 1));
+});
+
+t.test('limits of the registry', async (t) => {
+  const files = { 'big.txt': 'x'.repeat(100_000) };
+  const gem = gemOf('demo', '1.0', { files });
+  const { writer } = await gemWorld(t, { limits: { maxArtifactSize: gem.bytes.length } });
+  t.equal((await writer.push({ bytes: Buffer.concat([gem.bytes, Buffer.alloc(1)]) })).status, 413);
+  t.equal((await writer.push(gem)).status, 200, 'a gem of the largest size');
+  const narrow = await gemWorld(t, { limits: { maxUnpackedSize: 50_000 } });
+  t.match(await narrow.writer.push(gem), { status: 413, text: /data\.tar\.gz/ });
+  t.equal((await narrow.writer.push(gemOf('demo', '1.0', { files: { 'a.txt': 'x'.repeat(40_000) } }))).status, 200);
+  // the outer archive is not unpacked: it may be larger than what a gem unpacks to
+  const signed = gemOf('demo', '2.0', { more: [{ name: 'metadata.gz.sig', content: Buffer.alloc(60_000) }] });
+  t.equal((await narrow.writer.push(signed)).status, 200);
+});

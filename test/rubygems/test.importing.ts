@@ -1,10 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
+import { rubyGemsImporter } from '../../ts/rubygems/helpers.importer.js';
 import { run } from '../support/cli.js';
 import { temporaryFolder } from '../support/registry.js';
 import { gemWorld } from '../support/rubygems/actors.js';
-import { gemOf } from '../support/rubygems/gems.js';
+import { gemOf, type IGem } from '../support/rubygems/gems.js';
 
 t.test('a folder of gems is imported beside a running registry, and once', async (t) => {
   const cwd = await temporaryFolder(t);
@@ -77,4 +78,70 @@ t.test('an administrator yanks and unyanks on the command line', async (t) => {
   );
   t.match(await run(['rubygems', 'yank', 'demo', '9'], { cwd }), { code: 1, err: /demo 9 is not in this registry/ });
   t.match(await run(['rubygems', 'yank', '../demo', '9'], { cwd }), { code: 1, err: /not a name that a gem can have/ });
+});
+
+t.test('which files of a folder are gems, and what they are', async (t) => {
+  const { registry, writer } = await gemWorld(t);
+  const limits = { maxUnpackedSize: 1_000_000, maxArtifactSize: 1_000_000 };
+  const importer = rubyGemsImporter(registry.getStorage(), limits);
+  t.ok(importer.accepts('demo-1.0.gem'));
+  for (const name of ['demo-1.0.gem.part', 'demo-1.0gem', 'gem', 'demo-1.0.GEM']) t.notOk(importer.accepts(name), name);
+  const inspect = ({ filename, bytes }: IGem) =>
+    importer.inspect({
+      name: filename,
+      size: bytes.length,
+      open: async function* () {
+        yield bytes;
+      },
+    });
+  const gem = gemOf('demo', '1.0', { platform: 'java' });
+  const item = await inspect({ ...gem, filename: 'odd.gem' });
+  t.match(item, { packageName: 'demo', version: '1.0-java' });
+  t.match(await item.request(), { method: 'POST', path: '/api/v1/gems', body: { filename: 'odd.gem' } });
+  t.equal(await item.isPublished?.(), false);
+  await writer.push(gem);
+  t.equal(await item.isPublished?.(), true);
+  t.equal(await (await inspect(gemOf('demo', '1.0'))).isPublished?.(), false, 'another build');
+  const changed = await inspect(gemOf('demo', '1.0', { platform: 'java', summary: 'other' }));
+  t.equal(await changed.isPublished?.(), false, 'other content');
+  const skinny = gemOf('skinny', '1.0', { platform: 'java', requiredRuby: ['~> 3.4.0'] });
+  const address = skinny.sha256.slice(0, 8);
+  t.match(await inspect({ ...skinny, filename: `skinny-1.0-${address}.gem` }), { version: `1.0-${address}` });
+});
+
+t.test('what a command yanks', async (t) => {
+  const protocols = new Set<string>();
+  const { registry, anon, writer } = await gemWorld(t, {
+    storageHooks: {
+      beforePut: async ({ protocol }) => {
+        protocols.add(protocol);
+        return { allowed: true };
+      },
+    },
+  });
+  for (const platform of ['ruby', 'x86-linux']) await writer.push(gemOf('demo', '1.0-rc1', { platform }));
+  const gems = registry.getRegistry('rubygems');
+  const tell = async (name: string, operands: string[], options: Record<string, string> = {}) => {
+    const lines: string[] = [];
+    await gems?.runCommand(name, { operands, options, print: (line) => lines.push(line) });
+    return [...lines, ...(await anon.info('demo')).map(({ slug }) => slug)];
+  };
+  protocols.clear();
+  const linux = '1.0.pre.rc1-x86-linux';
+  t.same(await tell('yank', ['demo', '1.0-rc1']), ['demo 1.0.pre.rc1 is yanked', linux]);
+  t.same(await tell('unyank', ['demo', '1.0-rc1']), ['demo 1.0.pre.rc1 is listed', '1.0.pre.rc1', linux]);
+  t.same(await tell('yank', ['demo', '1.0-rc1'], { platform: 'i686-linux' }), [
+    `demo ${linux} is yanked`,
+    '1.0.pre.rc1',
+  ]);
+  for (const [operands, kind, says] of [
+    [['demo', '1'], 'notFound', 'demo 1 is not in this registry'],
+    [['demo', 'x y'], 'invalid', '"x y" is not a version'],
+    [['-demo', '1'], 'invalid', '"-demo" is not a name that a gem can have'],
+    [[], 'invalid', '"" is not a name that a gem can have'],
+  ] as [string[], string, string][]) {
+    await t.rejects(tell('yank', operands), { kind, message: says });
+  }
+  t.same([...protocols], ['rubygems'], 'hooks know the protocol of a command');
+  await t.rejects(tell('other', ['demo', '1']), { kind: 'unsupported', message: 'rubygems has no command "other"' });
 });

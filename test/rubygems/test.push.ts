@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import t from 'tap';
+import { multipart } from '../support/multipart.js';
 import { GemActor, gemPart, gemWorld } from '../support/rubygems/actors.js';
 import { gemOf } from '../support/rubygems/gems.js';
 
@@ -259,4 +260,69 @@ t.test('pushing again what was yanked', async (t) => {
   t.same((await open.anon.get('/gems/demo-1.0.gem')).bytes, other.bytes);
   t.equal((await open.stored()).length, 2, 'the former file is gone');
   t.equal((await open.writer.push(gem)).status, 409, 'a listed one is never replaced');
+});
+
+t.test('a gem in the form that an embedder has parsed', async (t) => {
+  const { registry, writer, anon } = await gemWorld(t);
+  const skinny = gemOf('skinny', '1.0', { platform: 'x86_64-linux', requiredRuby: ['~> 3.4.0'] });
+  const filename = `skinny-1.0-${skinny.sha256.slice(0, 8)}.gem`;
+  const send = (body: object) =>
+    registry.handleRequest({
+      method: 'POST',
+      path: '/rubygems/api/v1/gems',
+      headers: { authorization: writer.token as string },
+      query: {},
+      body,
+    });
+  t.equal((await send({ filename, gem: new Blob([skinny.bytes as BlobPart]).stream() })).status, 200);
+  t.equal((await anon.get(`/gems/${filename}`)).status, 200, 'the name of the file is that in the form');
+  t.equal((await send({ gem: new Blob([gemOf('plain', '1.0').bytes as BlobPart]).stream() })).status, 200);
+  t.equal((await anon.get('/gems/plain-1.0.gem')).status, 200);
+});
+
+t.test('how a push may come', async (t) => {
+  const { writer, stored } = await gemWorld(t);
+  const { bytes, contentType } = multipart([
+    { name: 'other', value: 'x', filename: 'x' },
+    gemPart(gemOf('demo', '1.0')),
+  ]);
+  const send = (type: string, body: Buffer) =>
+    writer.send('POST', '/api/v1/gems', { headers: { 'content-type': type }, body });
+  t.equal((await send(contentType.replace('multipart/form-data', 'Multipart/Form-Data'), bytes)).status, 200);
+  t.equal((await stored()).length, 2, 'other files of the form are not stored');
+  t.equal((await send('text/plain', gemOf('demo', '2.0').bytes)).status, 200, 'any other type is the gem itself');
+  t.match(await writer.send('POST', '/api/v1/gems'), {
+    status: 400,
+    text: 'The request has no body: a gem is expected\n',
+  });
+});
+
+t.test('a part of a form names the file, and that of a push alone says nothing', async (t) => {
+  const { writer } = await gemWorld(t);
+  const skinny = gemOf('skinny', '1.0', { platform: 'java', requiredRuby: ['~> 3.4.0'] });
+  const address = `1.0-${skinny.sha256.slice(0, 8)}`;
+  t.match((await writer.push(skinny)).text, 'skinny (1.0-java)');
+  const named = await writer.pushForm([gemPart({ ...skinny, filename: `skinny-${address}.gem` })]);
+  t.match(named.text, `skinny (${address})`);
+});
+
+t.test('hooks are told of which build a push and a yank are', async (t) => {
+  const seen: (string | undefined)[][] = [];
+  const { writer } = await gemWorld(t, {
+    storageHooks: {
+      beforePut: async ({ key, metadata }) => {
+        if (metadata?.packageName) seen.push([key, metadata.packageName, metadata.version]);
+        return { allowed: true };
+      },
+    },
+  });
+  const gem = gemOf('demo', '1.0', { platform: 'java' });
+  await writer.pushForm([gemPart(gem), { name: 'attestations', value: JSON.stringify([bundleOf(gem.sha256)]) }]);
+  t.ok(seen.some(([key]) => key === 'rubygems/gems/demo-1.0-java.gem'));
+  t.ok(seen.some(([key]) => key === 'rubygems/gems/demo-1.0-java.gem.attestations'));
+  for (const [, ...about] of seen) t.same(about, ['demo', '1.0-java']);
+  seen.length = 0;
+  await writer.yank('demo', '1.0', 'java');
+  for (const one of seen) t.same(one, ['rubygems/info/demo', 'demo', '1.0-java']);
+  t.ok(seen.length > 0);
 });

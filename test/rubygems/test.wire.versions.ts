@@ -61,3 +61,34 @@ t.test('what RubyGems takes for a version', async (t) => {
   for (const version of [...wrong, '1'.repeat(129)]) t.notOk(isVersion(version), version.slice(0, 50));
   t.equal(normalizeVersion('1.0.0-rc.1'), '1.0.0.pre.rc.1');
 });
+
+t.test('numbers are compared exactly, and letters come before them', async (t) => {
+  for (const [older, newer] of [
+    ['9007199254740992', '9007199254740993'],
+    ['999999999999999', '1000000000000000'],
+    ['1.0.a', '1.0'],
+    ['1.0.a', '1.0.a.1'],
+    ['1.0.a.a', '1.0.a'],
+    ['1.0.A', '1.0.a'],
+    ['1.0.a1', '1.0.b'],
+  ] as const) {
+    t.ok(compareVersions(older, newer) < 0, `${older} < ${newer}`);
+    t.ok(compareVersions(newer, older) > 0, `${newer} > ${older}`);
+  }
+  t.equal(compareVersions('1.0.0', '1'), 0);
+  t.equal(compareVersions('1.0.a.0.0', '1.0.a'), 0);
+  t.equal(compareVersions('1.00', '1.0'), 0);
+});
+
+t.test('versions at their limits', async (t) => {
+  t.ok(isVersion('1'.repeat(128)));
+  t.ok(isVersion(`1-${'a'.repeat(122)}`));
+  t.notOk(isVersion(`1-${'a'.repeat(123)}`), 'what becomes of it counts');
+  for (const version of ['1.A', '1.0.RC1', '1-a', '1-a-b', '1.0-1', '01', '1-a.b']) t.ok(isVersion(version), version);
+  for (const version of ['1.', '1-', '.1', '1_0', '1.0-', '1.0-.a', '1.0\n', ' 1', '1.ä', 'v1']) {
+    t.notOk(isVersion(version), JSON.stringify(version));
+  }
+  t.equal(normalizeVersion('1-a-b'), '1.pre.a.pre.b');
+  t.ok(isPrerelease('1.0.A'));
+  t.ok(isPrerelease('1.Z'));
+});

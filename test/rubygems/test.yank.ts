@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import t from 'tap';
+import { CaseClock } from '../support/faults/clock.js';
+import { multipart } from '../support/multipart.js';
 import { gemWorld } from '../support/rubygems/actors.js';
 import { gemOf } from '../support/rubygems/gems.js';
 
@@ -84,4 +86,61 @@ t.test('what a yank names', async (t) => {
     200,
     'fields in the query',
   );
+});
+
+t.test('what a yank is for is read as gem writes it', async (t) => {
+  const { writer, anon, tokenOf } = await gemWorld(t);
+  for (const name of ['demo', 'other']) {
+    for (const platform of ['ruby', 'x86-linux']) await writer.push(gemOf(name, '1.0.0-rc1', { platform }));
+  }
+  const path = '/api/v1/gems/yank';
+  const own = await tokenOf({ scopes: ['rubygems:gem:demo:write'] });
+  t.equal((await own.yank('other', '1.0.0-rc1')).status, 403);
+  t.match(await own.form('DELETE', path, { gem_name: ' demo ', version: ' 1.0.0-rc1 ', platform: ' i686-linux ' }), {
+    status: 200,
+    text: 'Successfully yanked gem: demo (1.0.0.pre.rc1-x86-linux)\n',
+  });
+  t.match(
+    await own.form('DELETE', `${path}?gem_name=other&version=2`, { gem_name: 'demo', version: '1.0.0.pre.rc1' }),
+    {
+      status: 200,
+      text: 'Successfully yanked gem: demo (1.0.0.pre.rc1)\n',
+    },
+  );
+  t.match(await own.form('PUT', '/api/v1/gems/unyank', { gem_name: 'demo', version: '1.0.0-rc1', platform: ' ' }), {
+    status: 200,
+    text: 'Successfully unyanked gem: demo (1.0.0.pre.rc1)\n',
+  });
+  t.same(
+    (await anon.info('demo')).map(({ slug }) => slug),
+    ['1.0.0.pre.rc1'],
+  );
+  const form = (size: number) => `gem_name=demo&version=1&x=${'y'.repeat(size)}`;
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+  t.equal((await own.send('DELETE', path, { headers, body: form(1000) })).status, 404);
+  t.equal((await own.send('DELETE', path, { headers, body: form(16 * 1024) })).status, 413);
+  const { bytes, contentType } = multipart([
+    { name: 'gem_name', value: 'demo' },
+    { name: 'version', value: '1.0.0-rc1' },
+    { name: 'file', value: 'x', filename: 'x' },
+  ]);
+  const withFile = await own.send('DELETE', path, { headers: { 'content-type': contentType }, body: bytes });
+  t.ok(withFile.status === 400 || withFile.status === 413, `a form with a file: ${withFile.status}`);
+});
+
+t.test('a yank changes the time of the answers', async (t) => {
+  const clock = new CaseClock();
+  await clock.run(async () => {
+    const { writer, anon } = await gemWorld(t);
+    for (const version of ['1.0', '2.0']) await writer.push(gemOf('demo', version));
+    const modified = async (path: string) => {
+      clock.advance(10_000);
+      return Date.parse((await anon.get(path)).headers['Last-Modified'] as string);
+    };
+    const paths = ['/info/demo', '/api/v1/gems/demo.json', '/api/v1/versions/demo.json'];
+    const before = await Promise.all(paths.map(modified));
+    clock.advance(60_000);
+    await writer.yank('demo', '1.0');
+    for (const [at, path] of paths.entries()) t.ok((await modified(path)) - (before[at] as number) >= 60_000, path);
+  });
 });

@@ -88,7 +88,8 @@ class YamlReader {
   }
 
   private scalar(node: Scalar): string | null {
-    const text = String(node.value ?? '');
+    // not the value: the parser makes numbers, days and bytes of what has a tag of YAML's own
+    const text = node.source ?? '';
     this.grow(0, text.length);
     if (node.type === 'PLAIN' && NULLS.has(text)) return null;
     return BINARY.has(node.tag ?? '') ? Buffer.from(text, 'base64').toString('utf8') : text;
