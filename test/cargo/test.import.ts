@@ -149,7 +149,7 @@ t.test('a file tells its crate: the manifest is the one in its top folder', asyn
   const crate = await crateFile('Foo_Bar', '1.0.0', { files: vendored });
   const item = await inspect(crate, 2 ** 32 - 1);
   t.match(item, { packageName: 'foo-bar', version: '1.0.0' }, 'spellings of one name come one after the other');
-  t.equal(await item.isPublished?.(), false);
+  t.equal(await item.published?.(), 'nothing');
   t.match(await item.request(), { method: 'PUT', path: '/api/v1/crates/new' });
   const none = await inspect(tarGzOf({ name: 'a-1.0.0/vendor/Cargo.toml', content: manifestOf('a', '1.0.0') })).then(
     () => '',

@@ -81,11 +81,11 @@ t.test('a zip tells its package', async (t) => {
     [query, headers?.['content-length'], headers?.['content-type']],
     [undefined, `${zip.length}`, 'application/zip'],
   );
-  t.equal(await item.isPublished?.(), false);
+  t.equal(await item.published?.(), 'nothing');
   t.equal((await writer.put('/packages/acme/lib', zip)).status, 201);
-  t.equal(await item.isPublished?.(), true);
+  t.equal(await item.published?.(), 'same');
   const other = await inspect(packageZip('acme/lib', '1.0.0', { description: 'x' }), 'x.zip');
-  t.equal(await other.isPublished?.(), false, 'another zip of this version');
+  t.equal(await other.published?.(), 'other', 'another zip of this version');
 
   const named = await inspect(packageZip('acme/lib'), 'acme-lib-1.2.zip');
   t.match(named, { packageName: 'acme/lib', version: '1.2' });

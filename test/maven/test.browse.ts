@@ -194,5 +194,5 @@ t.test('the list of artifacts is made anew from the documents', async (t) => {
   t.match((await anon.get('/maven/org/acme/maven-metadata.xml')).text, '<prefix>hi</prefix>');
   t.same(namesIn((await anon.get('/maven/-/search?q=a')).json()), ['org.acme:a']);
   const [chore] = maven?.chores() ?? [];
-  t.same(await chore?.work(), { artifacts: 0 });
+  t.same(await chore?.work({ signal: new AbortController().signal }), { artifacts: 0 });
 });

@@ -9,7 +9,7 @@ import {
   fileOf,
   type IUpload,
   isEmpty,
-  recordOf,
+  namedKeys,
   remove,
   suggestPlugin,
   type TSelection,
@@ -17,26 +17,30 @@ import {
   versionsOf,
   wasRemovedBy,
 } from '../../ts/maven/helpers.document.js';
-import { namedKeys } from '../../ts/maven/helpers.orphans.js';
-import type { IMavenDocument } from '../../ts/maven/interfaces.maven.js';
+import { recordOf } from '../../ts/maven/helpers.files.js';
+import type { IMavenDocument, IMavenFile } from '../../ts/maven/interfaces.maven.js';
+import { fileKey } from '../../ts/maven/keys.maven.js';
 import type { IPom } from '../../ts/maven/wire/wire.pom.js';
 import { ALGORITHMS, hex } from '../support/maven/artifacts.js';
-import { stampOf } from '../support/stamps.js';
+import { stampOf, writeIdOf } from '../support/stamps.js';
 
 const lib = { group: 'org.acme', artifact: 'lib' };
 const digests = (content: string) =>
   Object.fromEntries(ALGORITHMS.map((algorithm) => [algorithm, hex(algorithm, content)]));
 
-const placed = (content: string): IPlacedArtifact => ({
-  key: `at/${content}`,
+const at = (version: string, file: string) => ({ ...lib, version, file });
+
+/** The key of a file with this content: one of its own, beside the layout key. */
+const keyAt = (version: string, file: string, content: string) => `${fileKey(at(version, file))}.${content}`;
+
+const placed = (version: string, file: string, content: string): IPlacedArtifact => ({
+  key: keyAt(version, file, content),
   size: content.length,
   digests: digests(content),
   contentType: 'x/y',
 });
 
 type TMore = Partial<Pick<IUpload, 'pom' | 'plugin' | 'allowRepublish'>>;
-
-const at = (version: string, file: string) => ({ ...lib, version, file });
 
 /** The document after an upload by the write with this number. */
 const add = (
@@ -47,7 +51,7 @@ const add = (
 ): IMavenDocument =>
   addFile(
     current,
-    { path: at(version, file), placed: placed(content), allowRepublish: false, ...more },
+    { path: at(version, file), placed: placed(version, file, content), allowRepublish: false, ...more },
     stampOf(number),
   );
 
@@ -65,25 +69,33 @@ const pomOf = (more: Partial<IPom> = {}): IPom => ({
   ...more,
 });
 
+const namesIn = (document: IMavenDocument) => versionsOf(document).map(({ version }) => version);
+
 t.test('the first file makes the document, and is recorded whole', async (t) => {
   const one = add(null, 1, ['1.0', 'lib-1.0.jar', 'a']);
-  const file = { key: 'at/a', size: 1, ...digests('a'), time: stampOf(1).time, writeId: 'write-1' };
+  const key = keyAt('1.0', 'lib-1.0.jar', 'a');
+  const file = { key, size: 1, ...digests('a'), time: stampOf(1).time, writeId: writeIdOf(1) };
   t.same(one, {
     ...lib,
     modified: stampOf(1).time,
-    versions: { '1.0': { created: stampOf(1).time, files: { 'lib-1.0.jar': file } } },
+    versions: {
+      '1.0': {
+        created: stampOf(1).time,
+        files: { 'lib-1.0.jar': recordOf(at('1.0', 'lib-1.0.jar'), file as IMavenFile) },
+      },
+    },
     deleted: {},
   });
-  t.same(recordOf(placed('a'), stampOf(1)), file);
+  t.same(fileOf(one, at('1.0', 'lib-1.0.jar')), file);
   t.same(digestsOf(fileOf(one, at('1.0', 'lib-1.0.jar'))!), digests('a'));
-  t.same(namedKeys(add(one, 2, ['1.0', 'lib-1.0.pom', 'b'])), ['at/a', 'at/b']);
+  t.same(namedKeys(add(one, 2, ['1.0', 'lib-1.0.pom', 'b'])), [key, keyAt('1.0', 'lib-1.0.pom', 'b')]);
 });
 
 t.test('more files are added, and the time of the version stays', async (t) => {
   const one = add(null, 1, ['1.0', 'lib-1.0.jar', 'a']);
   const two = add(one, 2, ['1.0', 'lib-1.0.pom', 'b']);
   const three = add(two, 3, ['1.1', 'lib-1.1.pom', 'c']);
-  t.same(versionsOf(three), ['1.0', '1.1']);
+  t.same(namesIn(three), ['1.0', '1.1']);
   t.same(Object.keys(three.versions['1.0']!.files), ['lib-1.0.jar', 'lib-1.0.pom']);
   t.equal(three.versions['1.0']!.created, stampOf(1).time);
   t.equal(three.versions['1.1']!.created, stampOf(3).time);
@@ -104,7 +116,10 @@ t.test('the same bytes again change nothing, others of a release are refused', a
   );
   const snapshot = add(null, 1, ['1-SNAPSHOT', 'lib-1-SNAPSHOT.jar', 'a']);
   const replaced = add(snapshot, 2, ['1-SNAPSHOT', 'lib-1-SNAPSHOT.jar', 'b']);
-  t.equal(fileOf(replaced, at('1-SNAPSHOT', 'lib-1-SNAPSHOT.jar'))?.key, 'at/b');
+  t.equal(
+    fileOf(replaced, at('1-SNAPSHOT', 'lib-1-SNAPSHOT.jar'))?.key,
+    keyAt('1-SNAPSHOT', 'lib-1-SNAPSHOT.jar', 'b'),
+  );
   t.equal(replaced.versions['1-SNAPSHOT']!.created, stampOf(1).time);
 });
 
@@ -115,7 +130,7 @@ t.test('names for prototypes are no versions and no files', async (t) => {
     t.equal(fileOf(one, { version: '1.0', file: name }), null);
     t.equal(fileOf(one, { version: name, file: 'name' }), null);
   }
-  t.same(versionsOf(add(one, 2, ['constructor', 'lib-constructor.jar', 'a'])), ['1.0', 'constructor']);
+  t.same(namesIn(add(one, 2, ['constructor', 'lib-constructor.jar', 'a'])), ['1.0', 'constructor']);
   t.equal(versionOf(null, '1.0'), null);
   t.equal(fileOf(undefined, at('1.0', 'x')), null);
 });
@@ -129,7 +144,7 @@ t.test('a checksum that comes before its file', async (t) => {
     expected: { 'lib-1.0.jar': { sha1: right } },
   });
   t.ok(isEmpty(waiting), 'it makes no version');
-  t.same(versionsOf(waiting), []);
+  t.same(namesIn(waiting), []);
   t.equal(versionOf(waiting, '1.0'), null);
   t.equal(expect(waiting, 2, '1.0', 'lib-1.0.jar', right), waiting, 'again: nothing is written');
   const other = expect(waiting, 2, '1.0', 'lib-1.0.jar', wrong);
@@ -194,7 +209,7 @@ t.test('a file that is removed', async (t) => {
   const other = add(gone, 4, ['1.0', 'lib-1.0-sources.jar', 'c']);
   t.same(other.versions['1.0']!.deleted, { 'lib-1.0.jar': stampOf(3).time }, 'which is still known after another one');
   const back = add(gone, 4, ['1.0', 'lib-1.0.jar', 'c'], { allowRepublish: true });
-  t.equal(fileOf(back, jar)?.key, 'at/c');
+  t.equal(fileOf(back, jar)?.key, keyAt(jar.version, jar.file, 'c'));
   t.notOk('deleted' in back.versions['1.0']!);
   const last = take(gone, 4, { version: '1.0', file: 'lib-1.0.pom' });
   t.same(last.versions['1.0']!.deleted, { 'lib-1.0.jar': stampOf(3).time, 'lib-1.0.pom': stampOf(4).time });
@@ -210,11 +225,11 @@ t.test('a version that is removed, and all of them', async (t) => {
   document = add(document, 2, ['2.0', 'lib-2.0.jar', 'b']);
   document = add(document, 3, ['3-SNAPSHOT', 'lib-3-SNAPSHOT.jar', 'c']);
   const gone = take(document, 4, { version: '1.0' });
-  t.same([versionsOf(gone), gone.deleted], [['2.0', '3-SNAPSHOT'], { '1.0': stampOf(4).time }]);
+  t.same([namesIn(gone), gone.deleted], [['2.0', '3-SNAPSHOT'], { '1.0': stampOf(4).time }]);
   t.throws(() => take(gone, 5, { version: '1.0' }), { message: 'org.acme:lib:1.0 is not in this registry' });
   t.throws(() => add(gone, 5, ['1.0', 'lib-1.0-new.jar', 'a']), { kind: 'alreadyExists', message: /was deleted/ });
   const back = add(gone, 5, ['1.0', 'lib-1.0.jar', 'x'], { allowRepublish: true });
-  t.same([versionsOf(back), back.deleted], [['2.0', '3-SNAPSHOT', '1.0'], {}]);
+  t.same([namesIn(back), back.deleted], [['2.0', '3-SNAPSHOT', '1.0'], {}]);
   const all = take(gone, 5, 'all');
   t.same([all.versions, all.deleted], [{}, { '1.0': stampOf(4).time, '2.0': stampOf(5).time }]);
   for (const nothing of [all, null]) {

@@ -111,11 +111,11 @@ t.test('a file of a local repository says by its path what it is', async (t) => 
   const item = await inspect('org/acme/lib/1.0/lib-1.0.jar', 'x');
   t.match(item, { packageName: 'org.acme:lib', version: '1.0' });
   t.match(await item.request(), { method: 'PUT', path: '/org/acme/lib/1.0/lib-1.0.jar' });
-  t.equal(await item.isPublished?.(), false, 'nothing is there');
+  t.equal(await item.published?.(), 'nothing');
   await writer.put(pathOf(gav('org.acme:lib:1.0'), '.jar'), 'x');
-  t.equal(await item.isPublished?.(), true);
-  t.equal(await (await inspect('org/acme/lib/1.0/lib-1.0.jar', 'y')).isPublished?.(), false, 'other content');
-  t.equal(await (await inspect('org/acme/lib/1.0/lib-1.0.pom', 'x')).isPublished?.(), false, 'another file');
+  t.equal(await item.published?.(), 'same');
+  t.equal(await (await inspect('org/acme/lib/1.0/lib-1.0.jar', 'y')).published?.(), 'other');
+  t.equal(await (await inspect('org/acme/lib/1.0/lib-1.0.pom', 'x')).published?.(), 'nothing', 'another file');
   const odd = await inspect('org/Acme_x/Lib.b/1.0+c/Lib.b-1.0+c.jar', 'x');
   t.match(odd, { packageName: 'org.Acme_x:Lib.b', version: '1.0+c' });
   t.match(await odd.request(), { path: '/org/Acme_x/Lib.b/1.0%2Bc/Lib.b-1.0%2Bc.jar' });

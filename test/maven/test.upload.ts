@@ -178,3 +178,34 @@ t.test('hooks are told of which file of which version an upload is', async (t) =
   t.ok(gone.length > 0);
   for (const one of gone) t.same(one.slice(1), [key, 'org.acme:lib', '1.0']);
 });
+
+t.test('hooks are told of what is read', async (t) => {
+  const seen: IStorageHookContext[] = [];
+  const { anon, writer } = await mavenWorld(t, {
+    storageHooks: {
+      beforeGet: async (context) => {
+        seen.push(context);
+        return { allowed: true };
+      },
+    },
+  });
+  await writer.put(pathOf(lib, '.jar'), 'content');
+  const version = { packageName: 'org.acme:lib', version: '1.0' };
+  const jar = { size: 7, digest: `sha256:${hex('sha256', 'content')}`, contentType: 'application/java-archive' };
+  const text = 'text/plain; charset=utf-8';
+  const xml = 'text/xml; charset=utf-8';
+  for (const [path, about] of [
+    [pathOf(lib, '.jar'), { ...version, kind: 'artifact', ...jar }],
+    [pathOf(lib, '.jar.md5'), { ...version, kind: 'document', contentType: text }],
+    [`${folderOf(lib)}/maven-metadata.xml`, { packageName: 'org.acme:lib', kind: 'document', contentType: xml }],
+    [
+      '/maven/-/artifacts/org.acme/lib',
+      { packageName: 'org.acme:lib', kind: 'document', contentType: 'application/json' },
+    ],
+    ['/maven/-/artifacts/org.acme/lib/1.0', { ...version, kind: 'document', contentType: 'application/json' }],
+  ] as const) {
+    seen.length = 0;
+    t.equal((await anon.get(path)).status, 200, path);
+    t.match(seen[0]?.metadata, about, path);
+  }
+});

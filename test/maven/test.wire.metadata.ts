@@ -1,12 +1,5 @@
 import t from 'tap';
-import {
-  entryOf,
-  highestOf,
-  isPrefix,
-  parseMetadata,
-  renderFolder,
-  renderSnapshot,
-} from '../../ts/maven/wire/wire.metadata.js';
+import { entryOf, isPrefix, parseMetadata, renderFolder, renderSnapshot } from '../../ts/maven/wire/wire.metadata.js';
 import { parseDescriptor } from '../../ts/maven/wire/wire.plugin.js';
 import { compareBuilds } from '../../ts/maven/wire/wire.snapshots.js';
 import { AT, mavenDocument } from '../support/maven/documents.js';
@@ -132,10 +125,15 @@ t.test('builds are ordered by their clock, and then by their number', async (t) 
   }
 });
 
-t.test('the highest version and release', async (t) => {
-  t.same(highestOf(['1.0', '1.1', '2-SNAPSHOT', '3-SNAPSHOT']), { latest: '3-SNAPSHOT', release: '1.1' });
-  t.same(highestOf(['1-SNAPSHOT', '1']), { latest: '1', release: '1' });
-  t.same(highestOf(['1-SNAPSHOT']), { latest: '1-SNAPSHOT' });
+t.test('the highest version and release', (t) => {
+  const highestOf = (...versions: string[]) => {
+    const { latest, release } = entryOf(jars(...versions))!;
+    return [latest, release];
+  };
+  t.same(highestOf('1.1', '3-SNAPSHOT', '1.0', '2-SNAPSHOT'), ['3-SNAPSHOT', '1.1']);
+  t.same(highestOf('1', '1-SNAPSHOT'), ['1', '1']);
+  t.same(highestOf('1-SNAPSHOT'), ['1-SNAPSHOT', undefined]);
+  t.end();
 });
 
 t.test('the entry of an artifact in listings', async (t) => {

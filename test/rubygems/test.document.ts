@@ -16,7 +16,7 @@ import {
 import type { IGemDocument, IGemSpec } from '../../ts/rubygems/interfaces.rubygems.js';
 import { infoMd5 } from '../../ts/rubygems/wire/wire.compactindex.js';
 import { gemBuild, gemDocument, gemSpec } from '../support/rubygems/documents.js';
-import { stampOf } from '../support/stamps.js';
+import { stampOf, writeIdOf } from '../support/stamps.js';
 
 /** A build before its commit; its digest is made of one letter. */
 const built = (version: string, letter: string, more: Partial<TNewBuild> = {}, spec: Partial<IGemSpec> = {}) => {
@@ -40,7 +40,7 @@ t.test('the first push makes the document', async (t) => {
     name: 'demo',
     created: stampOf(1).time,
     modified: stampOf(1).time.replace(/00\.000Z$/, '01.000Z'),
-    builds: { '1.0': { ...build, createdAt: '2026-11-28T10:01:00Z', writeId: 'write-1' } },
+    builds: { '1.0': { ...build, createdAt: '2026-11-28T10:01:00Z', writeId: writeIdOf(1) } },
     changes: [{ serial: 1, version: '1.0', infoMd5: infoMd5(one) }],
   });
   t.equal(add(one, 2, build), one, 'the same bytes again change nothing');

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { inflateSync } from 'node:zlib';
 import t from 'tap';
+import type { IStorageHookMetadata } from '../../ts/core/storage/hooks/interfaces.hooks.js';
 import { CaseClock } from '../support/faults/clock.js';
 import { gemPart, gemWorld } from '../support/rubygems/actors.js';
 import { bundleOf, gemOf } from '../support/rubygems/gems.js';
@@ -66,7 +67,7 @@ t.test('attestations go with their gem', async (t) => {
     'rubygems/gems/demo-1.0.gem.attestations',
     'rubygems/info/demo',
   ]);
-  const swept = await registry.getRegistry('rubygems')?.collectGarbage({ graceMs: 0 });
+  const swept = await registry.getRegistry('rubygems')?.collectGarbage({ graceMs: -1000 });
   t.match(swept, { removed: { gems: 0 } }, 'they are no orphans');
   await writer.yank('demo', '1.0');
   t.equal((await anon.get(path)).status, 404, 'of a yanked one');
@@ -177,7 +178,7 @@ t.test('the lists of gems are made anew from the documents', async (t) => {
   t.match((await anon.get('/versions')).text, /---\ndemo 1\.0,2\.0\.a [0-9a-f]{32}\n$/);
   t.match((await anon.get('/api/v1/search.json?query=demo')).text, '"name":"demo"');
   const [chore] = gems?.chores() ?? [];
-  t.same(await chore?.work(), { gems: 0 });
+  t.same(await chore?.work({ signal: new AbortController().signal }), { gems: 0 });
 });
 
 t.test('orphans of pushes that were killed are swept', async (t) => {
@@ -196,7 +197,36 @@ t.test('orphans of pushes that were killed are swept', async (t) => {
   }
   const gems = registry.getRegistry('rubygems');
   t.equal(await gems?.sweepOrphans(), 0, 'young ones may be part of a push under way');
-  t.match(await gems?.collectGarbage({ graceMs: 0 }), { removed: { gems: 4 }, bytes: 4 });
+  t.match(await gems?.collectGarbage({ graceMs: -1000 }), { removed: { gems: 4 }, bytes: 4 });
   t.same(await stored(), before);
   t.same((await anon.get('/gems/demo-1.0.gem')).bytes, gem.bytes);
+});
+
+t.test('hooks are told of what is read', async (t) => {
+  const seen: (IStorageHookMetadata | undefined)[] = [];
+  const { anon, writer } = await gemWorld(t, {
+    storageHooks: {
+      beforeGet: async ({ metadata }) => {
+        seen.push(metadata);
+        return { allowed: true };
+      },
+    },
+  });
+  const gem = gemOf('demo', '1.0', { platform: 'java' });
+  await writer.pushForm([gemPart(gem), { name: 'attestations', value: JSON.stringify([bundleOf()]) }]);
+  const build = { packageName: 'demo', version: '1.0-java' };
+  const bytes = 'application/octet-stream';
+  const file = { size: gem.bytes.length, digest: `sha256:${gem.sha256}`, contentType: bytes };
+  const json = 'application/json; charset=utf-8';
+  for (const [path, about] of [
+    ['/gems/demo-1.0-java.gem', { ...build, kind: 'artifact', ...file }],
+    [`${QUICK}/demo-1.0-java.gemspec.rz`, { ...build, kind: 'document', contentType: bytes }],
+    ['/api/v1/attestations/demo-1.0-java.json', { ...build, kind: 'artifact' }],
+    ['/info/demo', { packageName: 'demo', kind: 'document', contentType: 'text/plain; charset=utf-8' }],
+    ['/api/v1/gems/demo.json', { packageName: 'demo', kind: 'document', contentType: json }],
+  ] as const) {
+    seen.length = 0;
+    t.equal((await anon.get(path)).status, 200, path);
+    t.match(seen[0], about, path);
+  }
 });

@@ -98,12 +98,12 @@ t.test('which files of a folder are gems, and what they are', async (t) => {
   const item = await inspect({ ...gem, filename: 'odd.gem' });
   t.match(item, { packageName: 'demo', version: '1.0-java' });
   t.match(await item.request(), { method: 'POST', path: '/api/v1/gems', body: { filename: 'odd.gem' } });
-  t.equal(await item.isPublished?.(), false);
+  t.equal(await item.published?.(), 'nothing');
   await writer.push(gem);
-  t.equal(await item.isPublished?.(), true);
-  t.equal(await (await inspect(gemOf('demo', '1.0'))).isPublished?.(), false, 'another build');
+  t.equal(await item.published?.(), 'same');
+  t.equal(await (await inspect(gemOf('demo', '1.0'))).published?.(), 'nothing', 'another build');
   const changed = await inspect(gemOf('demo', '1.0', { platform: 'java', summary: 'other' }));
-  t.equal(await changed.isPublished?.(), false, 'other content');
+  t.equal(await changed.published?.(), 'other');
   const skinny = gemOf('skinny', '1.0', { platform: 'java', requiredRuby: ['~> 3.4.0'] });
   const address = skinny.sha256.slice(0, 8);
   t.match(await inspect({ ...skinny, filename: `skinny-1.0-${address}.gem` }), { version: `1.0-${address}` });
