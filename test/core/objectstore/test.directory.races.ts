@@ -233,6 +233,23 @@ t.test('and whoever comes while it is being taken away helps', async (t) => {
   }
 });
 
+t.test('nobody writes above a tombstone that is sealed: whoever takes it away may go on at any time', async (t) => {
+  for (const immutable of [false, true]) {
+    const directory = await makeDirectory(t);
+    const fast = await openStore(directory);
+    await fast.put('doc', bytes('0'));
+    await deleteLongAgo(t, fast, 'doc');
+    const { store: slow, gate } = await held(directory, 'unlink', 'before', published);
+    const listing = listAll(slow);
+    await gate.arrived;
+    const { etag } = await fast.put('doc', bytes('new'), { immutable });
+    gate.open();
+    await listing;
+    t.equal((await (await openStore(directory)).head('doc'))?.etag, etag);
+    t.equal(await textOf(fast, 'doc'), 'new');
+  }
+});
+
 t.test('what a writer leaves that dies while it creates or takes away does not harm', async (t) => {
   const directory = await makeDirectory(t);
   const store = await openStore(directory);
