@@ -88,3 +88,36 @@ t.test('looks that were slow of late go through the thread pool, and nobody glan
   t.same(await look(), [undefined, undefined]);
   t.same(calls, []);
 });
+
+t.test('how slow calls have to be, how many of them, and for how long the detour is taken', async (t) => {
+  let now = 0;
+  const pace = new Pace(() => now);
+  const calls = (count: number, ms: number) => {
+    for (let n = 0; n < count; n++)
+      pace.time(() => {
+        now += ms;
+      });
+  };
+  const pausedFor = (ms: number): boolean[] => {
+    const begun = now;
+    const seen = [-1, 0].map((more) => {
+      now = begun + ms + more;
+      return pace.isQuick;
+    });
+    return seen;
+  };
+  calls(3, 10);
+  t.ok(pace.isQuick, 'three that waited are not enough');
+  calls(1, 10);
+  t.same(pausedFor(4000), [false, true], 'a hundred times what was lost');
+  calls(1, 10);
+  t.ok(pace.isQuick);
+  calls(1, 20);
+  t.same(pausedFor(3000), [false, true], 'after a pause two show it, and only they count');
+  calls(2, 2);
+  t.same(pausedFor(2000), [false, true], 'two seconds at least');
+  calls(9, 1);
+  t.ok(pace.isQuick, 'those that did not wait weigh less');
+  calls(1, 1);
+  t.same(pausedFor(2000), [false, true]);
+});

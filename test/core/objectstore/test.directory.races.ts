@@ -111,6 +111,34 @@ t.test('a writer that sleeps after its link, while others build on it, has won',
   }
 });
 
+t.test('it looks again if the version that it finds on top is replaced before it is read', async (t) => {
+  const directory = await makeDirectory(t);
+  const fast = await openStore(directory);
+  const first = await fast.put('doc', bytes('0'));
+  const gate = new Gate();
+  let isReplaced = false;
+  const slow = await openStore(directory, {
+    link: async (from, to) => {
+      await nodeFiles.link(from, to);
+      if (published(to)) await gate.pass();
+    },
+    open: async (path, flags, mode) => {
+      if (path.endsWith('.3') && !isReplaced) {
+        isReplaced = true;
+        await fast.put('doc', bytes('built 2'));
+      }
+      return nodeFiles.open(path, flags, mode);
+    },
+  });
+  const late = slow.put('doc', bytes('late'), { ifMatch: first.etag });
+  await gate.arrived;
+  await fast.put('doc', bytes('built 1'));
+  gate.open();
+  t.type((await late).etag, 'string', 'it has won');
+  t.ok(isReplaced);
+  t.equal(await textOf(slow, 'doc'), 'built 2');
+});
+
 t.test('one that is built upon more often than is remembered learns that nobody knows', async (t) => {
   const directory = await makeDirectory(t);
   const fast = await openStore(directory);
@@ -202,6 +230,23 @@ t.test('and whoever comes while it is being taken away helps', async (t) => {
       t.equal(await textOf(await openStore(directory), 'doc'), 'new');
       t.equal((await tree(directory)).length, immutable ? 1 : 2, 'nothing else is left');
     }
+  }
+});
+
+t.test('nobody writes above a tombstone that is sealed: whoever takes it away may go on at any time', async (t) => {
+  for (const immutable of [false, true]) {
+    const directory = await makeDirectory(t);
+    const fast = await openStore(directory);
+    await fast.put('doc', bytes('0'));
+    await deleteLongAgo(t, fast, 'doc');
+    const { store: slow, gate } = await held(directory, 'unlink', 'before', published);
+    const listing = listAll(slow);
+    await gate.arrived;
+    const { etag } = await fast.put('doc', bytes('new'), { immutable });
+    gate.open();
+    await listing;
+    t.equal((await (await openStore(directory)).head('doc'))?.etag, etag);
+    t.equal(await textOf(fast, 'doc'), 'new');
   }
 });
 

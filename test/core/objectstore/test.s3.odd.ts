@@ -485,3 +485,17 @@ t.test('keys and folders come in one order, and a listing ends where the server 
     t.equal(server.seen.length, 1, more);
   }
 });
+
+t.test('an upload whose completion is in doubt is left to a sweep', async (t) => {
+  const { server, store, budget } = await setUp(t);
+  let ends = 0;
+  server.intercept(({ method, query }) => {
+    if (method !== 'POST' || !query.has('uploadId')) return undefined;
+    ends++;
+    return { status: 500, code: 'InternalError' };
+  });
+  await t.rejects(store.put('key', streamOf(9 * MIB)), ofKind('outcomeUnknown'));
+  t.equal(ends, 5);
+  t.equal(abortsOf(server), 0, 'it may be completed in a moment');
+  t.equal(budget.held, 0);
+});
