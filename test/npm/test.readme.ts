@@ -182,6 +182,17 @@ t.test(
     t.equal((await writer.put('/-/package/a/dist-tags/latest', '"1.0.0"')).status, 503);
     t.equal((await anon.packument('a'))['dist-tags'].latest, '2.0.0');
     store.before = undefined;
+    const get = store.get.bind(store);
+    store.get = async (key, options) => {
+      const found = await get(key, options);
+      if (!key.endsWith('.tgz') || !found || found === 'notModified') return found;
+      const broken = new ReadableStream<Uint8Array>({
+        pull: (controller) => controller.error(new RegistryError('unavailable', 'The store broke off')),
+      });
+      return { ...found, body: broken };
+    };
+    t.equal((await anon.get('/a/1.0.0')).status, 503, 'in the middle of the bytes');
+    store.get = get;
     t.equal((await anon.get('/a/1.0.0')).json().readme, '# of 1.0.0');
 
     const smaller = { limits: { maxUnpackedSize: 10_000 }, storage: { objectStore: store } };
