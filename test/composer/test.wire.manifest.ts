@@ -127,6 +127,9 @@ t.test('the name and the version of an upload', async (t) => {
   ] as const) {
     t.throws(() => check(more, requested), refusal('invalid', { message }), JSON.stringify([more, requested]));
   }
+  const ours = ['version_normalized', 'dist', 'published-time', 'notification-url', 'transport-options'];
+  const given = Object.fromEntries([...ours, 'installation-source', 'kept'].map((member) => [member, 'x']));
+  t.same(check(given).manifest, { kept: 'x' }, 'what the registry says itself is not kept');
   t.match(check({ version: null }, '1.2'), { version: '1.2', normalized: '1.2.0.0' });
   t.match(check({ version: '1.0' }, 'v1.0.0'), { version: '1.0' }, 'as composer.json spells it');
   const inherited = Object.create({ name: 'acme/lib', version: '1.0' }) as Record<string, unknown>;
