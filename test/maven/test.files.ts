@@ -120,6 +120,19 @@ t.test('a checksum that is uploaded is compared, whenever it comes', async (t) =
   t.equal((await writer.put(`${jar}.sha512`, '')).status, 400);
 });
 
+t.test('the checksum of a deploy that broke off refuses one file, and not the later ones', async (t) => {
+  const { anon, writer, everything } = await mavenWorld(t);
+  const jar = pathOf(lib, '.jar');
+  t.equal((await writer.put(`${jar}.sha1`, hex('sha1', 'of the build that broke off'))).status, 201);
+  t.equal((await writer.put(`${pathOf(lib, '.pom')}.sha1`, hex('sha1', pomOf(lib)))).status, 201);
+  t.match(await writer.put(jar, 'another build'), { status: 400, text: /; upload both again"/ });
+  t.equal((await writer.put(jar, 'another build')).status, 201, 'the next attempt');
+  t.equal((await anon.get(`${jar}.sha1`)).text, hex('sha1', 'another build'));
+  t.match(await writer.put(`${jar}.sha1`, hex('sha1', 'damaged')), { status: 400 }, 'and its checksum is compared');
+  t.equal((await writer.putPom(lib, '<!-- x -->')).status, 400, 'those of other files stay');
+  t.equal((await everything()).filter((key) => key.includes('.jar')).length, 1, 'the refused file is not kept');
+});
+
 t.test('the longest names have checksums too', async (t) => {
   const { anon, writer } = await mavenWorld(t);
   const path = `/maven/org/acme/lib/1.0/${'f'.repeat(251)}.jar`;

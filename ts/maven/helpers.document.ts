@@ -115,8 +115,11 @@ const changed = (
 
 const shownAlgorithm = (algorithm: string): string => algorithm.toUpperCase().replace('SHA', 'SHA-');
 
-const mismatch = (file: string, algorithm: string, where: string): RegistryError =>
-  new RegistryError('digestMismatch', `The ${shownAlgorithm(algorithm)} checksum ${where} is not that of ${file}`);
+const mismatch = (file: string, algorithm: string, where: string, advice = ''): RegistryError =>
+  new RegistryError(
+    'digestMismatch',
+    `The ${shownAlgorithm(algorithm)} checksum ${where} is not that of ${file}${advice}`,
+  );
 
 /** Throws `digestMismatch` if the content differs from a digest that its sender announced. */
 export const assertAnnounced = (file: string, digests: TDigests, announced: Partial<TDigests>): void => {
@@ -188,7 +191,7 @@ export const addFile = (current: IMavenDocument | null, upload: IUpload, stamp: 
   assertFree(document, upload);
   const { expected = {}, deleted = {}, files: before = {} } = own(document.versions, version) ?? {};
   const wrong = wrongDigest(placed.digests as TDigests, own(expected, file) ?? {});
-  if (wrong) throw mismatch(file, wrong, 'that was uploaded before the file');
+  if (wrong) throw mismatch(file, wrong, 'that was uploaded before the file', '; upload both again');
   const created = versionOf(document, version)?.created ?? stamp.time;
   const files = { ...before, [file]: recordOf(path, storedFile(placed, stamp)) };
   const next = withMaybe({ created, files }, 'expected', without(expected, [file]));
@@ -230,6 +233,14 @@ export const expectDigest = (
   // the content that readers see is the same, so its time is
   const { modified } = document;
   return { ...changed(current, document, version, { ...before, expected }, stamp), modified };
+};
+
+/** The document without the checksums that wait for this file; `current` itself if there are none. */
+export const forgetExpected = (current: IMavenDocument | null, { version, file }: IFilePath): IMavenDocument | null => {
+  const { expected = {}, ...before } = own(current?.versions, version) ?? { created: '', files: {} };
+  if (!current || !own(expected, file)) return current;
+  const next = withMaybe(before, 'expected', without(expected, [file]));
+  return { ...current, versions: { ...current.versions, [version]: next } };
 };
 
 /** What is removed: one file, a version, or all of the artifact. */

@@ -1,10 +1,11 @@
 import { invalid } from '../../core/base/helpers.errors.js';
+import { RegistryError } from '../../core/classes.registryerror.js';
 import type { StagedObject } from '../../core/classes.registrystorage.js';
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
 import { respond } from '../../core/pipeline/helpers.http.js';
 import type { IPlacedArtifact } from '../../core/storage/commit/interfaces.plans.js';
-import { addFile, assertAnnounced, expectDigest, fileOf, replacedKeys } from '../helpers.document.js';
+import { addFile, assertAnnounced, expectDigest, fileOf, forgetExpected, replacedKeys } from '../helpers.document.js';
 import { mayBePlugin, watchJar } from '../helpers.jars.js';
 import type { IMavenDocument, IMavenPlugin } from '../interfaces.maven.js';
 import type { IMavenParts } from '../interfaces.parts.js';
@@ -84,19 +85,28 @@ const publish = async (call: RegistryCall, { catalog, config }: IMavenParts, pat
   const { staged, pom, plugin } = await receive(call, path);
   assertAnnounced(path.file, staged.digests as TDigests, announced);
   const allowRepublish = config.allowRepublish ?? false;
-  await call.storage.commit<IMavenDocument>({
-    packageName: nameOf(path),
-    version: path.version,
+  const key = documentKeyOf(path);
+  const named = { packageName: nameOf(path), version: path.version, catalog };
+  const committed = call.storage.commit<IMavenDocument>({
+    ...named,
     place: [{ staged, key: fileKey(path), contentType: contentTypeOf(path.file) }],
     document: {
-      key: documentKeyOf(path),
+      key,
       apply: (current, [placed], stamp) =>
         addFile(current, { path, placed: placed as IPlacedArtifact, pom, plugin, allowRepublish }, stamp),
       applied: (current, { id }) => fileOf(current, path)?.writeId === id,
       names: (current, key) => fileOf(current, path)?.key === key,
     },
     drop: (before, after) => replacedKeys(before, after, path),
-    catalog,
+  });
+  await committed.catch(async (error: unknown) => {
+    if (!RegistryError.is(error, 'digestMismatch')) throw error;
+    // the checksum may be that of a deploy that broke off: it must not keep the name from every later one
+    await call.storage.commit<IMavenDocument>({
+      ...named,
+      document: { key, apply: (current) => forgetExpected(current, path) },
+    });
+    throw error;
   });
 };
 
