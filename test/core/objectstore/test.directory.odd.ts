@@ -312,3 +312,19 @@ t.test('folders that became empty go although another process has removed the lo
   await store.delete('a/b/c/key');
   t.same(await readdir(join(directory, 'objects')), []);
 });
+
+t.test('a disk that fails in the middle of a body leaves no file open', async (t) => {
+  const { open, files } = counted();
+  let isBroken = false;
+  const { store } = await setUp(t, {
+    ...files,
+    read: (fd, buffer, position) => nodeFiles.read(isBroken ? 2 ** 30 : fd, buffer, position),
+  });
+  await store.put('key', Buffer.alloc(900 * KIB, 'x'), { immutable });
+  const found = await store.get('key');
+  if (!found || found === 'notModified') return t.fail('not there');
+  t.equal(open.size, 1);
+  isBroken = true;
+  await t.rejects(readAll(found.body), ofKind('unavailable'));
+  t.equal(open.size, 0);
+});

@@ -499,3 +499,41 @@ t.test('an upload whose completion is in doubt is left to a sweep', async (t) =>
   t.equal(abortsOf(server), 0, 'it may be completed in a moment');
   t.equal(budget.held, 0);
 });
+
+t.test('a server that completes uploads without conditions gets no large body with one', async (t) => {
+  const { server, store, budget } = await setUp(t);
+  t.match([store.conditionalWrites, store.conditionalJoins], [true, false]);
+  const { etag } = await store.put('key', Buffer.from('old'));
+  server.seen.length = 0;
+  for (const [key, condition] of [
+    ['new', { ifNoneMatch: '*' }],
+    ['key', { ifMatch: etag }],
+  ] as const) {
+    await t.rejects(store.put(key, streamOf(20 * MIB), condition), ofKind('unsupported'), key);
+  }
+  t.same(server.seen.filter(isPart), []);
+  t.same([...server.objects.keys()], ['key']);
+  t.equal(budget.held, 0);
+});
+
+t.test('memory that an aborted request may still read is not given to the next upload', async (t) => {
+  const ended: boolean[] = [];
+  class Noted extends UploadBudget {
+    public override endPart(room: Buffer, isReusable: boolean): void {
+      ended.push(isReusable);
+      super.endPart(room, isReusable);
+    }
+  }
+  const server = await startSmallServer({ conditions: true, multipart: true });
+  const store = new S3ObjectStore(server.config, { uploadBudget: new Noted() });
+  t.teardown(async () => {
+    await store.destroy();
+    await server.stop();
+  });
+  await store.init();
+  await store.put('key', streamOf(20 * MIB));
+  t.ok(ended.length > 0 && ended.every(Boolean), 'what was sent is free');
+  ended.length = 0;
+  await t.rejects(store.put('key', streamOf(20 * MIB, { failAt: 10 * MIB })), /broke/);
+  t.ok(ended.includes(false));
+});
