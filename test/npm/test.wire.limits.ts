@@ -298,3 +298,17 @@ t.test('the keys of web logins sort by their end', async (t) => {
   t.equal(loginKey(0x6b49d200, 'ab'), 'npm/logins/006b49d200-ab.json');
   t.ok(loginKey(0xffffffff, 'b') < loginKey(0x100000000, 'a'));
 });
+
+t.test('a publish document has so many values at most, and another message than one of too many bytes', async (t) => {
+  const read = (count: number, limits: { maxMetadataSize?: number; maxValues?: number }) => {
+    const text = JSON.stringify({ many: Array(count).fill(0) });
+    const options = { maxMetadataSize: 1e6, ...limits, onAttachment: async () => {} };
+    return readPublishDocument(inPieces(Buffer.from(text)), options);
+  };
+  t.same(await read(400, { maxValues: 500 }), { many: Array(400).fill(0) });
+  await t.rejects(read(600, { maxValues: 500 }), refusal('tooLarge', { message: /more values/ }));
+  const { length } = JSON.stringify({ many: Array(400).fill(0) });
+  t.ok(await read(400, { maxMetadataSize: length }));
+  const larger = read(400, { maxMetadataSize: length - 1 });
+  await t.rejects(larger, refusal('tooLarge', { message: new RegExp(`larger than ${length - 1} bytes`) }));
+});

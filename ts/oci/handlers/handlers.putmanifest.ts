@@ -172,7 +172,10 @@ export const putManifest = async (call: RegistryCall, oci: IOciParts): Promise<I
           }
           assertNone(missing);
         }
-        if (there && exists && copy === there.copy) oci.checked.set(about, { copy, etag: there.info.etag });
+        // not again for a manifest that is remembered: pushes that never cease would put off the next comparison for ever
+        if (there && exists && !checked && copy === there.copy) {
+          oci.checked.set(about, { copy, etag: there.info.etag });
+        }
         if (tags.length === 0) await own.keep();
         else await own.change(tags, (now, some) => pointTags(now ?? NO_TAGS, some, digest, oci, before));
         // if it was deleted meanwhile, it is pushed again, so the tag wins in the end
