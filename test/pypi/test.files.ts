@@ -56,6 +56,8 @@ t.test('a file is found under every spelling of its project', async (t) => {
     'lab-pkg/lab_pkg-2.0-py3-none-any.whl',
     'lab-pkg/__proto__',
     'lab-pkg/constructor.metadata',
+    `lab-pkg/${file.filename}.metadatA`,
+    `lab-pkg/${file.filename}.metadata.metadata`,
     'lab-pkg/metadata.json',
     `other/${file.filename}`,
     `__proto__/${file.filename}`,

@@ -171,6 +171,8 @@ t.test('all projects', async (t) => {
   t.same(projects, [{ name: 'a' }, { name: 'b' }, { name: 'constructor' }, { name: 'Lab.Pkg' }]);
   const { text } = await anon.get('/simple/');
   t.match(text, '<meta name="pypi:repository-version" content="1.4">');
+  t.match(text, /^<!DOCTYPE html>\n<html>\n<head>\n.*<title>Simple index<\/title>\n<\/head>\n<body>\n<a /s);
+  t.match(text, /<\/a><br>\n<\/body>\n<\/html>\n$/);
   t.same(
     anchorsOf(text).map(({ text, attributes }) => [text, attributes.href]),
     ['a', 'b', 'constructor', 'lab-pkg'].map((name) => [name, `${name}/`]),
