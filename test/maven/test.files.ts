@@ -133,6 +133,29 @@ t.test('the checksum of a deploy that broke off refuses one file, and not the la
   t.equal((await everything()).filter((key) => key.includes('.jar')).length, 1, 'the refused file is not kept');
 });
 
+t.test('a download is resumed only while its file is the same', async (t) => {
+  const { anon, writer } = await mavenWorld(t);
+  const path = '/maven/org/acme/lib/1.0-SNAPSHOT/lib-1.0-SNAPSHOT.jar';
+  await writer.put(path, 'first content');
+  const [etag, published] = [(await anon.get(path)).headers.ETag as string, Date.now()];
+  const resume = (headers: Record<string, string>) => anon.get(path, { range: 'bytes=5-', ...headers });
+  const before = (ms: number) => ({ 'if-unmodified-since': new Date(published - ms).toUTCString() });
+  t.match(await resume(before(-60_000)), { status: 206, text: ' content' }, 'Maven dates a part a minute back');
+  const changed = await resume(before(60_000));
+  t.match(
+    changed,
+    { status: 412, headers: { 'Content-Type': 'application/problem+json' } },
+    'and begins anew after 412',
+  );
+  t.equal((await resume({ 'if-unmodified-since': 'no date' })).status, 206);
+  t.equal((await resume({ 'if-match': `"other", ${etag}`, ...before(60_000) })).status, 206, 'If-Match comes first');
+  t.equal((await resume({ 'if-match': '*' })).status, 206);
+  t.equal((await anon.get(path, before(60_000))).status, 200, 'the whole is always right');
+  await writer.put(path, 'other content');
+  t.equal((await resume({ 'if-match': etag })).status, 412);
+  t.equal((await resume({ 'if-match': `W/${etag}` })).status, 412);
+});
+
 t.test('the longest names have checksums too', async (t) => {
   const { anon, writer } = await mavenWorld(t);
   const path = `/maven/org/acme/lib/1.0/${'f'.repeat(251)}.jar`;

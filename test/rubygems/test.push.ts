@@ -63,6 +63,29 @@ t.test('the index is what Bundler compares digests of', async (t) => {
   }
 });
 
+t.test('names, and the index of a caller with few rights, have the digests but no ranges', async (t) => {
+  const { reader, writer, tokenOf } = await gemWorld(t, { auth: { anonymousScopes: [] } });
+  for (let number = 0; number < 60; number++) await writer.push(gemOf(`open-with-a-long-name-${number}`, '1.0'));
+  await writer.push(gemOf('secret', '1.0'));
+  const limited = await tokenOf({ scopes: ['rubygems:gem:open*:read'] });
+  for (const [who, path] of [
+    [reader, '/names'],
+    [limited, '/names'],
+    [limited, '/versions'],
+  ] as const) {
+    const plain = await who.get(path);
+    t.equal(plain.text.includes('secret'), who === reader, path);
+    const etag = `"${hash('md5', plain.bytes).toString('hex')}"`;
+    const digest = `sha-256=:${hash('sha256', plain.bytes).toString('base64')}:`;
+    t.match(plain.headers, { ETag: etag, 'Repr-Digest': digest }, path);
+    const packed = await who.get(path, { 'accept-encoding': 'gzip' });
+    t.match(packed.headers, { ETag: etag, 'Repr-Digest': digest, 'Content-Encoding': 'gzip' }, `${path}, packed`);
+    t.same(gunzipSync(packed.bytes), plain.bytes);
+    t.match(await who.get(path, { range: 'bytes=10-' }), { status: 200, text: plain.text }, `${path}, a range`);
+    t.equal((await who.get(path, { range: 'bytes=10-', 'if-none-match': etag })).status, 304);
+  }
+});
+
 t.test('the same gem again is a success, and changes nothing', async (t) => {
   const { anon, writer, stored } = await gemWorld(t);
   const gem = gemOf('demo', '1.0');

@@ -9,7 +9,8 @@ import type { IResponse } from '../../interfaces.core.js';
 import type { IListedPackage, IListingSnapshot } from '../../listing/interfaces.listing.js';
 import { acceptsEncoding, matchesEtag, respond } from '../helpers.http.js';
 import type { TAudience } from './classes.answercache.js';
-import { Rendering } from './classes.rendering.js';
+import { type IRendered, Rendering } from './classes.rendering.js';
+import { digestField } from './helpers.serving.js';
 
 /** A listing of all packages that can be served; `PackageCatalog` is one. */
 export interface IServedListing<TEntry> {
@@ -55,8 +56,8 @@ export interface IServeListingOptions<TEntry> {
   /** a function is called only if the listing has to be rendered anew */
   render: TListingForm<TEntry> | (() => TListingForm<TEntry>);
   /**
-   * The ETag is the md5 of the content, also if it is sent compressed, for clients that compare it with what they have
-   * unpacked (Bundler). Against RFC 9110 section 8.8.3, so only for these.
+   * The ETag is the md5 of the content, and `Repr-Digest` its sha256, also if it is sent compressed, for clients that
+   * compare both with what they have unpacked (Bundler). Against RFC 9110 section 8.8.3, so only for these.
    */
   md5Etag?: boolean;
   /** the right that a caller needs to see a package; default: type and action of the route */
@@ -231,53 +232,55 @@ const readableOf = async <TEntry>(
   return { who: visible.length === packages.length ? 'all' : seen.digest('base64url'), packages: visible };
 };
 
-/** The ETag of content that is not in one piece yet. */
-class EtagOf {
-  private readonly hash: plugins.crypto.Hash;
+/** The digests of content that is not in one piece yet: its sha256, and the md5 if that is its ETag. */
+class DigestsOf {
+  private readonly sha256 = plugins.crypto.createHash('sha256');
+  private readonly md5: plugins.crypto.Hash | undefined;
 
-  constructor(private readonly isMd5: boolean) {
-    this.hash = plugins.crypto.createHash(isMd5 ? 'md5' : 'sha256');
+  constructor(isMd5: boolean) {
+    this.md5 = isMd5 ? plugins.crypto.createHash('md5') : undefined;
   }
 
   public add(piece: Uint8Array): void {
-    this.hash.update(piece);
+    this.sha256.update(piece);
+    this.md5?.update(piece);
   }
 
-  public get value(): string {
-    return this.isMd5 ? this.hash.digest('hex') : this.hash.digest('base64url').slice(0, 27);
+  public get value(): Pick<IRendered, 'etag' | 'sha256'> {
+    return { sha256: this.sha256.digest('hex'), ...(this.md5 && { etag: this.md5.digest('hex') }) };
   }
 }
 
 const renderPieces = async <TEntry>(
   packages: readonly IListedPackage<TEntry>[],
   { contentType, pieces, gzip: isFile }: IListingPieces<TEntry>,
-  etag: EtagOf,
+  digests: DigestsOf,
 ): Promise<Rendering> => {
   const slices = new Slices();
   const made: Uint8Array[] = [];
   for (const piece of pieces(packages)) {
-    if (!isFile) etag.add(piece);
+    if (!isFile) digests.add(piece);
     made.push(piece);
     if (slices.due) await slices.rest();
   }
   const content = Buffer.concat(made);
-  if (!isFile) return Rendering.of({ body: content, contentType, etag: etag.value });
+  if (!isFile) return Rendering.of({ body: content, contentType, ...digests.value });
   const body = await gzip(content);
-  etag.add(body);
-  return Rendering.of({ body, contentType, etag: etag.value, compressible: false });
+  digests.add(body);
+  return Rendering.of({ body, contentType, ...digests.value, compressible: false });
 };
 
 const renderText = async <TEntry>(
   packages: readonly IListedPackage<TEntry>[],
   { contentType, header = '', entry, separator = '', footer = '', empty }: IListingRender<TEntry>,
-  etag: EtagOf,
+  digests: DigestsOf,
 ): Promise<Rendering> => {
   const slices = new Slices();
   const pieces: Buffer[] = [];
   let text = packages.length === 0 && empty !== undefined ? '' : header;
   const flush = (): void => {
     const piece = Buffer.from(text);
-    etag.add(piece);
+    digests.add(piece);
     pieces.push(piece);
     text = '';
   };
@@ -296,16 +299,16 @@ const renderText = async <TEntry>(
   text += packages.length === 0 && empty !== undefined ? empty : footer;
   flush();
   await slices.rest();
-  return Rendering.of({ body: Buffer.concat(pieces), contentType, etag: etag.value });
+  return Rendering.of({ body: Buffer.concat(pieces), contentType, ...digests.value });
 };
 
 const renderAll = <TEntry>(
   packages: readonly IListedPackage<TEntry>[],
   { render, md5Etag = false }: IServeListingOptions<TEntry>,
 ): Promise<Rendering> => {
-  const etag = new EtagOf(md5Etag);
+  const digests = new DigestsOf(md5Etag);
   const form = typeof render === 'function' ? render() : render;
-  return 'pieces' in form ? renderPieces(packages, form, etag) : renderText(packages, form, etag);
+  return 'pieces' in form ? renderPieces(packages, form, digests) : renderText(packages, form, digests);
 };
 
 /**
@@ -333,6 +336,7 @@ export const serveListing = async <TEntry>(
     ETag: packed && !options.md5Etag ? `"${etag}-gzip"` : `"${etag}"`,
     'Cache-Control': 'no-cache',
     Vary: 'Accept, Accept-Encoding',
+    ...(options.md5Etag && { 'Repr-Digest': digestField(rendering.sha256) }),
     ...options.headers,
   };
   // no Last-Modified: replicas see a change at different times

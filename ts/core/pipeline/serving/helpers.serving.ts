@@ -25,7 +25,7 @@ export interface IServeRequest {
 }
 
 /** The value of `Repr-Digest` (RFC 9530 section 3) for a sha256 in hex. */
-const digestField = (hex: string): string => `sha-256=:${Buffer.from(hex, 'hex').toString('base64')}:`;
+export const digestField = (hex: string): string => `sha-256=:${Buffer.from(hex, 'hex').toString('base64')}:`;
 
 /**
  * ms. `Last-Modified` has whole seconds, so a client may have the first of two versions of the same second, and would
@@ -78,6 +78,20 @@ const rangeStillValid = (request: IServeRequest, { etags, lastModified, isDated 
   return isDated && wholeSeconds(lastModified) === Date.parse(ifRange);
 };
 
+/**
+ * If-Match, else If-Unmodified-Since (RFC 9110 section 13.2.2). Maven resumes a download with the second one, and begins
+ * anew after a 412; if it got a part of other content, it would find out only by the checksum of the whole.
+ */
+const assertSameContent = (request: IServeRequest, { etags, lastModified }: IValidators): void => {
+  const ifMatch = request.header('if-match');
+  const since = request.header('if-unmodified-since');
+  const isSame =
+    ifMatch === undefined
+      ? since === undefined || !(wholeSeconds(lastModified) > Date.parse(since))
+      : ifMatch.split(',').some((one) => one.trim() === '*' || one.trim() === `"${etags[0]}"`);
+  if (!isSame) throw new RegistryError('preconditionFailed', 'The content is not the one of which a part is wanted');
+};
+
 /** If-None-Match has precedence over If-Modified-Since (RFC 9110 section 13.1.3). */
 const isUnchanged = (request: IServeRequest, { etags, lastModified, isDated }: IValidators): boolean => {
   const ifNoneMatch = request.header('if-none-match');
@@ -90,7 +104,7 @@ const isUnchanged = (request: IServeRequest, { etags, lastModified, isDated }: I
 const rangesOf = (request: IServeRequest): TObjectRange[] | 'invalid' | undefined =>
   request.method === 'GET' ? parseRanges(request.header('range')) : undefined;
 
-const CONDITIONS = ['if-none-match', 'if-modified-since', 'if-range'];
+const CONDITIONS = ['if-none-match', 'if-modified-since', 'if-range', 'if-match', 'if-unmodified-since'];
 
 /**
  * One stored object as a download: HEAD, ETag, 304, If-Range, one or several byte ranges. Null if it is absent. Throws
@@ -113,6 +127,7 @@ export const serveObject = async (
     known = info;
     const validators = validatorsOf(request, info, options);
     const headers = baseHeaders(info, validators, options);
+    if (ranges) assertSameContent(request, validators);
     if (isUnchanged(request, validators)) return { status: 304, headers };
     if (request.method === 'HEAD') return { status: 200, headers: { ...headers, 'Content-Length': String(info.size) } };
     if (ranges && rangeStillValid(request, validators)) {
