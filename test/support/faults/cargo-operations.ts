@@ -31,10 +31,11 @@ const publication = async (name: string, version: string, filler: string): Promi
 const publish = async (by: Replica, version: string, filler = 'one', name = CRATE): Promise<number> => {
   const { body, sha } = await publication(name, version, filler);
   const effects = { [crateThing(name, version)]: sha, [yankThing(name, version)]: 'no' };
+  const since = by.world.history.now;
   const { status, text } = await by.send('PUT', `${API}/new`, { body }, effects);
   // "exists" is a promise as well; a crate with a similar name is none
   if (status === 409 && text.includes('already uploaded')) {
-    by.world.history.observed({ [crateThing(name, version)]: PRESENT });
+    by.world.history.observed({ [crateThing(name, version)]: PRESENT }, since);
   }
   return status;
 };

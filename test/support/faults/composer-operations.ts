@@ -30,9 +30,10 @@ const zipOf = (version: string, filler: string): Buffer => {
 const publish = async (by: Replica, version: string, filler = 'one'): Promise<number> => {
   const zip = zipOf(version, filler);
   const effects = { [versionThing(version)]: sha1(zip) };
+  const since = by.world.history.now;
   const { status, text } = await by.send('PUT', `/composer/packages/${PACKAGE}`, { body: zip }, effects);
   // "exists" is a promise as well; of a version that was deleted it says that it is not there
-  if (status === 409 && text.includes('exists')) by.world.history.observed({ [versionThing(version)]: PRESENT });
+  if (status === 409 && text.includes('exists')) by.world.history.observed({ [versionThing(version)]: PRESENT }, since);
   return status;
 };
 

@@ -56,9 +56,21 @@ export class History {
     };
   }
 
-  /** An observation that binds like an acknowledged write, as a refusal because the thing is there already. */
-  public observed(effects: TEffects): void {
-    this.begin(effects).acknowledged();
+  /** The moment before a request, for `observed`. */
+  public get now(): number {
+    return this.tick;
+  }
+
+  /**
+   * An observation that binds like an acknowledged write, as a refusal because the thing is there already.
+   * @param since the moment before the request: it was made at any time between then and now, and what others wrote
+   *   meanwhile may have come after it
+   */
+  public observed(effects: TEffects, since: number): void {
+    const to = ++this.tick;
+    for (const [thing, value] of Object.entries(effects)) {
+      this.events.push({ thing, value, from: since + 1, to, isAcknowledged: true });
+    }
   }
 
   public things(prefix: string): string[] {

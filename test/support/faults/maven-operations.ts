@@ -31,9 +31,10 @@ const FILES = ['1.0', '2.0', '3.0', '9.0', '9.0-SNAPSHOT'].flatMap((version) => 
 
 const put = async (by: Replica, path: string, body: string | Buffer): Promise<number> => {
   const thing = fileThing(path);
+  const since = by.world.history.now;
   const { status, text } = await by.send('PUT', `${FOLDER}/${path}`, { body }, { [thing]: sha1(body) });
   // "exists" is a promise as well
-  if (status === 409 && /published already/.test(text)) by.world.history.observed({ [thing]: PRESENT });
+  if (status === 409 && /published already/.test(text)) by.world.history.observed({ [thing]: PRESENT }, since);
   return status;
 };
 

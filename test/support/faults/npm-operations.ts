@@ -46,10 +46,11 @@ export const publish = async (by: Replica, version: string, filler = 'one', tag 
   const { body, sha1 } = await publication(version, filler, tag);
   const headers = { 'content-type': 'application/json' };
   const effects = { [versionThing(NAME, version)]: sha1, [tagThing(NAME, tag)]: version };
+  const since = by.world.history.now;
   const { status, text } = await by.send('PUT', `/npm/${NAME}`, { body, headers }, effects);
   // "exists" is a promise as well; of a version that was unpublished it says that it is not there
   const isThere = status === 403 && !text.includes('unpublished');
-  if (isThere) by.world.history.observed({ [versionThing(NAME, version)]: PRESENT });
+  if (isThere) by.world.history.observed({ [versionThing(NAME, version)]: PRESENT }, since);
   return status;
 };
 

@@ -34,9 +34,10 @@ export const publishBy = async (
 ): Promise<number> => {
   const thing = versionThing(about, version);
   const value = sha256(await about.artifactOf(about.names[0], version, filler));
+  const since = by.world.history.now;
   const { status } = await sendAs(by, await about.publish(about.names[0], version, filler), { [thing]: value });
   // "exists" is a promise as well
-  if (status === about.existsStatus) by.world.history.observed({ [thing]: PRESENT });
+  if (status === about.existsStatus) by.world.history.observed({ [thing]: PRESENT }, since);
   return status;
 };
 

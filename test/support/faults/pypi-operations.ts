@@ -42,9 +42,10 @@ const upload = async (by: Replica, version: string, filler = 'one', isAttested =
   // a repeated upload of a yanked file leaves it yanked
   const effects = { [fileThing(filename)]: hex('sha256', file.bytes), [yankThing(filename)]: ANY };
   if (isAttested) Object.assign(effects, { [attestationsThing(filename)]: ATTESTED });
+  const since = by.world.history.now;
   const { status, text } = await by.send('POST', '/pypi/', { body: bytes, headers }, effects);
   // "exists" is a promise as well
-  if (text.startsWith('File already exists')) by.world.history.observed({ [fileThing(filename)]: PRESENT });
+  if (text.startsWith('File already exists')) by.world.history.observed({ [fileThing(filename)]: PRESENT }, since);
   return status;
 };
 

@@ -54,9 +54,10 @@ const push = async (by: Replica, version: string, options: IPush = {}): Promise<
   const gem = made(name, version, platform, filler);
   const thing = buildThing(name, slugOf(version, platform));
   const sent = bodyOf(gem, isAttested);
+  const since = by.world.history.now;
   const { status, text } = await by.send('POST', '/rubygems/api/v1/gems', sent, { [thing]: gem.sha256 });
   // "exists" is a promise as well, if it is not said of a yanked build, or of another gem
-  if (status === 409 && !/yanked|another name/i.test(text)) by.world.history.observed({ [thing]: PRESENT });
+  if (status === 409 && !/yanked|another name/i.test(text)) by.world.history.observed({ [thing]: PRESENT }, since);
   return status;
 };
 
