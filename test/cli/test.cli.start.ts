@@ -324,4 +324,8 @@ t.test('files that change are found without a signal, and complained of once', {
   await writeFile(join(cwd, 'key.pem'), 'half a k');
   await until(() => warnings.length > 1);
   t.pass('the same trouble is told of again when there was none between');
+  const sameKey = selfSigned(second!.key);
+  await writePair(cwd, sameKey!);
+  await until(() => renewals.length > 1);
+  t.same(renewals[1], sameKey, 'a new certificate of the same key');
 });

@@ -115,6 +115,11 @@ t.test('npm unpublish of a version', async (t) => {
   t.equal(again.status, 403);
   t.match(again.json(), { error: /cannot be used again/ });
   t.equal((await writer.publish('@s/a', '1.2.0')).status, 201);
+  const next = await admin.packument('@s/a');
+  t.equal((await admin.put(`/@s%2fa/-rev/${next._rev}`, withoutVersion(next, '1.2.0'))).status, 200);
+  for (const used of ['1.1.0', '1.2.0']) {
+    t.match((await writer.publish('@s/a', used)).json(), { error: /cannot be used again/ }, `${used} stays taken`);
+  }
 });
 
 t.test('two changes of one revision: one of them wins', async (t) => {

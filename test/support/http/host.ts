@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -82,14 +82,19 @@ export const endless = (size = 64 * 1024, most = 1_000) => {
   return { body, cancelled: cancelled.promise, pulls: () => pulls };
 };
 
-/** A key and a self-signed certificate for 127.0.0.1, or null where there is no openssl to make them. */
-export const selfSigned = (): { key: string; cert: string } | null => {
+/**
+ * A key and a self-signed certificate for 127.0.0.1, or null where there is no openssl to make them.
+ * @param key of the certificate; default: a new one
+ */
+export const selfSigned = (key?: string): { key: string; cert: string } | null => {
   const folder = mkdtempSync(join(tmpdir(), 'smartregistry-tls-'));
   try {
     const paths = { key: join(folder, 'key.pem'), cert: join(folder, 'cert.pem') };
     const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
-    const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
-    execFileSync('openssl', ['req', '-x509', ...kind, '-keyout', paths.key, '-out', paths.cert, ...subject], {
+    if (key !== undefined) writeFileSync(paths.key, key);
+    const made = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', paths.key];
+    const keyed = key === undefined ? made : ['-key', paths.key];
+    execFileSync('openssl', ['req', '-x509', ...keyed, '-days', '2', '-out', paths.cert, ...subject], {
       stdio: 'ignore',
     });
     return { key: readFileSync(paths.key, 'utf8'), cert: readFileSync(paths.cert, 'utf8') };
