@@ -32,12 +32,21 @@ t.test('which rights a key is made for', async (t) => {
   ]) {
     t.equal(await isReadonly(`index_rubygems=true&${right}=true`), false, right);
   }
-  t.equal(await isReadonly('other=true'), false, 'a key for no right that is known');
+  const isRefused = async (fields: string): Promise<void> => {
+    const body = `name=none&${fields}`;
+    const refused = await anon.send('POST', '/api/v1/api_key', { headers: { authorization, ...FORM }, body });
+    t.match(refused, { status: 422, text: /^The key needs at least one right, such as push_rubygem/ }, fields);
+  };
+  await isRefused('other=true');
   for (const value of ['1', 'on', 'TRUE']) t.equal(await isReadonly(`index_rubygems=${value}`), true, value);
   for (const value of ['false', '0', 'truely', 'off']) {
     t.equal(await isReadonly(`index_rubygems=true&push_rubygem=${value}`), true, value);
-    t.equal(await isReadonly(`index_rubygems=${value}`), false, value);
+    await isRefused(`index_rubygems=${value}`);
   }
+  t.notOk(
+    (await auth.listTokens('ann')).some(({ name }) => name === 'none'),
+    'no key without a right is made',
+  );
 });
 
 t.test('a key is made once, and only for a name and a password', async (t) => {
