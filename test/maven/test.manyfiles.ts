@@ -1,5 +1,6 @@
 import t from 'tap';
-import { addFile, droppedKeys, fileOf, remove, replacedKeys } from '../../ts/maven/helpers.document.js';
+import { droppedKeys } from '../../ts/core/storage/commit/helpers.dropped.js';
+import { addFile, fileOf, namedKeys, remove, replacedKeys } from '../../ts/maven/helpers.document.js';
 import { fileIn, keyIn, recordOf, timeIn } from '../../ts/maven/helpers.files.js';
 import type { IMavenDocument, IMavenFile, IMavenVersion } from '../../ts/maven/interfaces.maven.js';
 import { entryOf } from '../../ts/maven/wire/wire.metadata.js';
@@ -114,15 +115,13 @@ t.test('an upload looks at the files of its own version only', async (t) => {
 });
 
 t.test('what an upload or a removal leaves behind is found among many versions', async (t) => {
+  const removed = droppedKeys(namedKeys);
   const { document } = watched(3);
   const { path } = uploadOf('2-SNAPSHOT', 'lib-2-SNAPSHOT.jar');
   const snapshot = addFile(document, uploadOf(path.version, path.file), STAMP);
   const replaced = addFile(snapshot, uploadOf(path.version, path.file, `.${STAMP.id}`), STAMP);
   const layoutKey = 'maven/artifacts/org.acme/lib/2-SNAPSHOT/lib-2-SNAPSHOT.jar';
-  for (const dropped of [
-    droppedKeys,
-    (...both: [IMavenDocument | null, IMavenDocument]) => replacedKeys(...both, path),
-  ]) {
+  for (const dropped of [removed, (...both: [IMavenDocument | null, IMavenDocument]) => replacedKeys(...both, path)]) {
     t.same(dropped(document, snapshot), []);
     t.same(dropped(snapshot, replaced), [layoutKey]);
     t.same(dropped(replaced, snapshot), [`${layoutKey}.${STAMP.id}`]);
@@ -130,13 +129,13 @@ t.test('what an upload or a removal leaves behind is found among many versions',
     t.same(dropped(null, replaced), []);
   }
   const name = { group: 'org.acme', artifact: 'lib' };
-  t.same(droppedKeys(replaced, remove(replaced, name, { version: '1.1' }, STAMP)), [
+  t.same(removed(replaced, remove(replaced, name, { version: '1.1' }, STAMP)), [
     'maven/artifacts/org.acme/lib/1.1/lib-1.1.jar',
   ]);
   const file = remove(replaced, name, { version: '1.2', file: 'lib-1.2.jar' }, STAMP);
-  t.same(droppedKeys(replaced, file), ['maven/artifacts/org.acme/lib/1.2/lib-1.2.jar']);
-  t.equal(droppedKeys(replaced, remove(replaced, name, 'all', STAMP)).length, 4);
-  t.equal(droppedKeys(replaced, null).length, 4);
+  t.same(removed(replaced, file), ['maven/artifacts/org.acme/lib/1.2/lib-1.2.jar']);
+  t.equal(removed(replaced, remove(replaced, name, 'all', STAMP)).length, 4);
+  t.equal(removed(replaced, null).length, 4);
 });
 
 t.test('a record has all of its file, also of one with blanks in its name', async (t) => {

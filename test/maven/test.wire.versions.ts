@@ -1,5 +1,5 @@
 import t from 'tap';
-import { compareVersions, sortVersions } from '../../ts/maven/wire/wire.versions.js';
+import { compareOrdered, compareVersions, parseVersion } from '../../ts/maven/wire/wire.versions.js';
 
 /** Each is older than the next. */
 const ascending = (t: { equal(found: number, wanted: number, message: string): unknown }, versions: string[]): void => {
@@ -15,6 +15,12 @@ const equal = (t: { equal(found: number, wanted: number, message: string): unkno
   for (const one of versions)
     for (const other of versions) t.equal(compareVersions(one, other), 0, `${one} = ${other}`);
 };
+
+const sortVersions = (versions: readonly string[]): string[] =>
+  versions
+    .map((version) => ({ version, parsed: parseVersion(version) }))
+    .sort(compareOrdered)
+    .map(({ version }) => version);
 
 t.test('the examples of the specification', async (t) => {
   ascending(t, ['1', '1.1']);

@@ -1,5 +1,6 @@
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
-import { droppedKeys, remove, type TSelection, wasRemovedBy } from './helpers.document.js';
+import { droppedKeys } from '../core/storage/commit/helpers.dropped.js';
+import { namedKeys, remove, type TSelection, wasRemovedBy } from './helpers.document.js';
 import type { IMavenDocument } from './interfaces.maven.js';
 import type { IMavenParts } from './interfaces.parts.js';
 import { documentKeyOf } from './keys.maven.js';
@@ -30,7 +31,7 @@ export const removeFiles = async (place: IChangePlace, selection: TSelection): P
       apply: (current, _placed, stamp) => remove(current, name, selection, stamp),
       applied: wasRemovedBy,
     },
-    drop: droppedKeys,
+    drop: droppedKeys(namedKeys),
     catalog,
   });
 };

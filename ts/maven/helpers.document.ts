@@ -5,7 +5,7 @@ import type { IPlacedArtifact } from '../core/storage/commit/interfaces.plans.js
 import { timeOfChange } from '../core/storage/helpers.changetime.js';
 import type { IWriteStamp } from '../core/storage/interfaces.storage.js';
 import { fileIn, keyIn, recordOf } from './helpers.files.js';
-import type { IMavenDocument, IMavenFile, IMavenPlugin, IMavenVersion, TFileRecord } from './interfaces.maven.js';
+import type { IMavenDocument, IMavenFile, IMavenPlugin, IMavenVersion } from './interfaces.maven.js';
 import { ALGORITHMS, type ISidecar, type TDigests, wrongDigest } from './wire/wire.checksums.js';
 import { type IArtifactName, type IFilePath, isSnapshot, nameOf } from './wire/wire.coordinates.js';
 import type { IPom } from './wire/wire.pom.js';
@@ -76,25 +76,6 @@ export const replacedKeys = (
 ): string[] => {
   const [replaced, left] = [fileOf(before, path), fileOf(after, path)];
   return replaced && replaced.key !== left?.key ? [replaced.key] : [];
-};
-
-/** The keys that the document named before a removal and no longer names. */
-export const droppedKeys = (before: IMavenDocument | null, after: IMavenDocument | null): string[] => {
-  const keys: string[] = [];
-  if (!before) return keys;
-  const { group, artifact, versions } = before;
-  for (const [version, { files }] of Object.entries(versions)) {
-    const left = own(after?.versions, version)?.files;
-    if (files === left) continue;
-    for (const file of Object.keys(files)) {
-      const [record, next] = [files[file] as TFileRecord, own(left, file)];
-      if (record === next) continue;
-      // a key names its version and file, so no other file has it
-      const keyOf = (one: TFileRecord): string => keyIn({ group, artifact, version, file }, one);
-      if (next === undefined || keyOf(next) !== keyOf(record)) keys.push(keyOf(record));
-    }
-  }
-  return keys;
 };
 
 /** What a change of an artifact that is not there begins with. */

@@ -123,10 +123,3 @@ export interface IOrderedVersion {
 /** In ascending order; equal versions in the order of their characters, so that all replicas have the same order. */
 export const compareOrdered = (a: IOrderedVersion, b: IOrderedVersion): number =>
   compareParsed(a.parsed, b.parsed) || compareText(a.version, b.version);
-
-/** In the order of `compareOrdered`. */
-export const sortVersions = (versions: readonly string[]): string[] =>
-  versions
-    .map((version) => ({ version, parsed: parseVersion(version) }))
-    .sort(compareOrdered)
-    .map(({ version }) => version);
