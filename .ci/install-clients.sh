@@ -459,16 +459,24 @@ install_debian_tools() {
   rm -f "$log"
 }
 
-# On a descriptor of their own, so that no installer can eat the lists from standard input.
+# The lists are on a descriptor of their own, so that no installer can eat them from standard input.
+build_go_tools() {
+  while IFS='|' read -r name module minutes <&3; do
+    [ -n "$name" ] && wanted "$name" "$@" && install_go_tool "$name" "$module" "$minutes"
+  done 3<<< "$GO_TOOLS"
+  while IFS='|' read -r name module packages minutes <&3; do
+    [ -n "$name" ] && wanted "$name" "$@" && install_go_module "$name" "$module" "$packages" "$minutes"
+  done 3<<< "$GO_MODULES"
+  printf '%s\n' "${missing[@]}" > "$unbuilt"
+}
+
+# The Go programs are compiled while everything else is downloaded: those need processors, these the network.
+unbuilt=$(mktemp)
+build_go_tools "$@" &
+builds=$!
 while IFS='|' read -r name spec proof <&3; do
   [ -n "$name" ] && wanted "$name" "$@" && install_npm_tool "$name" "$spec" "$proof"
 done 3<<< "$NPM_TOOLS"
-while IFS='|' read -r name module minutes <&3; do
-  [ -n "$name" ] && wanted "$name" "$@" && install_go_tool "$name" "$module" "$minutes"
-done 3<<< "$GO_TOOLS"
-while IFS='|' read -r name module packages minutes <&3; do
-  [ -n "$name" ] && wanted "$name" "$@" && install_go_module "$name" "$module" "$packages" "$minutes"
-done 3<<< "$GO_MODULES"
 while IFS='|' read -r name packages <&3; do
   [ -n "$name" ] && wanted "$name" "$@" && install_python_tool "$name" "$packages"
 done 3<<< "$PYTHON_TOOLS"
@@ -493,6 +501,11 @@ made_by=$(find "$warm" -type f -print0 | sort -z | xargs -0 cat | cat - <(echo "
 wanted maven-warm "$@" && install_fetched maven-warm "$made_by" warm_maven "$warm"
 wanted sbt-warm "$@" && install_fetched sbt-warm "$SBT_VERSION $SBT_SCALA" warm_sbt
 
+wait "$builds"
+while read -r name; do
+  [ -n "$name" ] && missing+=("$name")
+done < "$unbuilt"
+rm -f "$unbuilt"
 if [ ${#missing[@]} -gt 0 ]; then
   echo "not installed: ${missing[*]}"
   exit 1
