@@ -237,7 +237,7 @@ t.test('features that cargo before 1.60 cannot read have a place of their own', 
   t.same(
     checked({ features: chain }).features2,
     { default: ['two', 'old'], two: ['one'], one: ['dep:x'] },
-    'so are those that enable them, at any distance: cargo before 1.51 does not see features2',
+    'with those that enable them, at any distance, as in the index of the public registry',
   );
   const apart = checked({ features: { x: ['a'] }, features2: { x: ['dep:y'] } });
   t.same([apart.features, apart.features2], [{ x: ['a'] }, { x: ['dep:y'] }]);

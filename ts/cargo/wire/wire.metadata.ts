@@ -178,9 +178,9 @@ const featuresOf = (source: unknown): TFeatures => {
 const isNewSyntax = (value: string): boolean => value.startsWith('dep:') || value.includes('?/');
 
 /**
- * Returns whether Cargo before 1.60 fails on a feature; it skips lines with `v: 2`, where these are in `features2`. Cargo
- * before 1.51 reads such lines without `features2`, and fails on a feature that enables one of there, so that one belongs
- * there too.
+ * Returns whether a feature belongs into `features2`: Cargo before 1.60 fails on its syntax, and skips lines with `v: 2`.
+ * Features that enable such a feature belong there too, as the public registry has them, because to a reader that knows
+ * `features` only they enable nothing.
  */
 const newerThanFeatures = (features: TFeatures): ((feature: TFeatures[number]) => boolean) => {
   const enabledBy = new Map<string, string[]>(features.map(([name]) => [name, []]));
