@@ -149,6 +149,7 @@ t.test('a file tells its crate: the manifest is the one in its top folder', asyn
   const crate = await crateFile('Foo_Bar', '1.0.0', { files: vendored });
   const item = await inspect(crate, 2 ** 32 - 1);
   t.match(item, { packageName: 'foo-bar', version: '1.0.0' }, 'spellings of one name come one after the other');
+  t.equal(item.title, 'Foo_Bar', 'messages have the name as the crate spells it');
   t.equal(await item.published?.(), 'nothing');
   t.match(await item.request(), { method: 'PUT', path: '/api/v1/crates/new' });
   const none = await inspect(tarGzOf({ name: 'a-1.0.0/vendor/Cargo.toml', content: manifestOf('a', '1.0.0') })).then(
@@ -168,6 +169,14 @@ t.test('a file tells its crate: the manifest is the one in its top folder', asyn
     ['a.crate', 'a.crate.zip', 'crate'].map((name) => importer.accepts(name)),
     [true, false, false],
   );
+});
+
+t.test('the progress of an import names crates as they spell themselves', async (t) => {
+  const folder = await temporaryFolder(t);
+  await writeFile(join(folder, 'x.crate'), await crateFile('serde_Json', '1.0.0'));
+  const { registry } = await cargoWorld(t);
+  const [result] = await importFolder(registry, folder);
+  t.match(result, { outcome: 'imported', label: 'cargo serde_Json 1.0.0' });
 });
 
 t.test('a dependency that names no registry is of the one that the configuration names', async (t) => {

@@ -96,6 +96,11 @@ t.test('the paths of the index depend on the length of the name', async (t) => {
   ] as const) {
     t.equal((await writer.publish(name, '0.1.0')).status, 200, name);
     t.equal((await anon.index(path))[0]?.name, name);
+    t.equal((await anon.index(`${path}/`))[0]?.name, name, 'a trailing slash means the same');
+  }
+  t.equal((await anon.index('/ab/cd/%61bcd'))[0]?.name, 'abcd', 'as a proxy may write it');
+  for (const path of ['/1/ab', '/2/a', '/3/b/abc', '/ab/ce/abcd', '/AB/cd/abcd', '/ab/cd/ABCD', '/ab/cd/x/abcd']) {
+    t.equal((await anon.get(path)).status, 404, path);
   }
 });
 

@@ -120,7 +120,12 @@ t.test('a publish of the least, and one of everything', async (t) => {
   const parsed = parseMetadata(Buffer.from(frame));
   for (const one of [parsed.others, parsed.deps[0] as object]) t.notOk(Object.hasOwn(one, '__proto__'));
   t.throws(() => parseMetadata(Buffer.from('{')), refusal('invalid', { message: /are not valid JSON/ }));
-  t.equal(parseMetadata(Buffer.from('{"name":"a","vers":"1.0.0","description":"é"}')).about.description, 'é');
+  const described = '{"name":"a","vers":"1.0.0","description":"é"}';
+  t.equal(parseMetadata(Buffer.from(described)).about.description, 'é');
+  t.throws(
+    () => parseMetadata(Buffer.from(described, 'latin1')),
+    refusal('invalid', { message: /are not valid JSON/ }),
+  );
 });
 
 t.test('texts have a limit, and are texts', async (t) => {
@@ -138,6 +143,7 @@ t.test('texts have a limit, and are texts', async (t) => {
   for (const field of ['target', 'registry']) {
     t.throws(() => dependency({ [field]: 5 }), refusal('invalid', { message: /is not a text/ }), field);
   }
+  t.throws(() => dependency({ target: 'cfg(' }), refusal('invalid', { message: /`cfg\(` is not a valid platform/ }));
   t.equal(dependency({ target: a(limit) })?.target, a(limit));
   t.throws(() => dependency({ target: a(limit + 1) }), refusal('invalid'));
   t.throws(() => checked({ rust_version: 1 }), refusal('invalid', { message: /`rust_version` .* is not a text/ }));
@@ -175,13 +181,29 @@ t.test('a dependency', async (t) => {
   ]) {
     t.equal(dependency({ registry: url })?.registry, url);
   }
-  for (const url of ['mine', '/i', 'sparse+mine', 'sparse+https:', 'registry+https://', 'https://']) {
+  for (const url of ['mine', '/i', 'sparse+mine', 'sparse+https:', 'registry+https://', 'https://', 'mailto:x']) {
     t.throws(() => dependency({ registry: url }), refusal('invalid', { message: /is not the URL of a registry/ }), url);
   }
 });
 
+t.test('artifact dependencies: cargo does not find a version with another type in one of their fields', async (t) => {
+  const sent = { artifact: ['bin:x', 'cdylib'], bindep_target: 'x86_64-unknown-none', lib: true };
+  t.same(dependency(sent), { ...bare, ...sent });
+  t.same(dependency({ artifact: null, bindep_target: null, lib: null }), {
+    ...bare,
+    artifact: null,
+    bindep_target: null,
+  });
+  t.same(dependency({ lib: false }), { ...bare, lib: false });
+  for (const artifact of ['bin', {}, [1], [null], true]) {
+    t.throws(() => dependency({ artifact }), refusal('invalid', { message: /`artifact` .* is not a list of texts/ }));
+  }
+  t.throws(() => dependency({ bindep_target: 5 }), refusal('invalid', { message: /`bindep_target` .* is not a text/ }));
+  t.throws(() => dependency({ lib: 'x' }), refusal('invalid', { message: /`lib` .* is neither true nor false/ }));
+});
+
 t.test('rust versions', async (t) => {
-  for (const version of ['1', '1.70', '1.70.0', '123456789.123456789.123456789']) {
+  for (const version of ['0', '1', '1.70', '0.0.0', '1.70.0', '123456789.123456789.123456789']) {
     t.equal(checked({ rust_version: version }).rustVersion, version);
   }
   const wrong = [
@@ -196,6 +218,9 @@ t.test('rust versions', async (t) => {
     '1.70-beta',
     ' 1',
     '1\n',
+    '01.70',
+    '1.07',
+    '1.70.00',
   ];
   for (const version of wrong) t.throws(() => checked({ rust_version: version }), refusal('invalid'), version);
 });
@@ -207,6 +232,15 @@ t.test('features that cargo before 1.60 cannot read have a place of their own', 
     features2: { dep: ['a', 'dep:x'], weak: ['x?/y'] },
   });
   t.equal(checked({ features: { strong: ['x/y'] } }).features2, null);
+  const chain = { default: ['two', 'old'], two: ['one'], one: ['dep:x'], loop: ['loop', 'old'], old: ['x/one'] };
+  t.same(checked({ features: chain }).features, { loop: ['loop', 'old'], old: ['x/one'] });
+  t.same(
+    checked({ features: chain }).features2,
+    { default: ['two', 'old'], two: ['one'], one: ['dep:x'] },
+    'with those that enable them, at any distance, as in the index of the public registry',
+  );
+  const apart = checked({ features: { x: ['a'] }, features2: { x: ['dep:y'] } });
+  t.same([apart.features, apart.features2], [{ x: ['a'] }, { x: ['dep:y'] }]);
   t.same(checked({ features: null, features2: null }).features, {});
 });
 

@@ -38,9 +38,15 @@ const NO_REQUIREMENTS =
 1, ,1 1,,2 *,1 1||2 1.2-a 1-a 1.2.3-01 1.2.3-a..b 1a a1 1.2.3- 1.2.3+`.split(/\s+/);
 
 t.test('requirements are those of cargo', async (t) => {
-  const blanks = [' * ', '>= 1', '>=  1.2', ' 1 , 2 ', '\t^1.0'];
-  for (const requirement of [...REQUIREMENTS, ...blanks]) t.equal(assertRequirement(requirement, 'x'), requirement);
-  for (const requirement of [...NO_REQUIREMENTS, '', ' ', '1 2', '> = 1', '1 - 2', '* *', 1, null, undefined]) {
+  const blanks = [' * ', '>= 1', '>=  1.2', ' 1 , 2 '];
+  const numbers = ['18446744073709551615', '=1.0.0-99999999999999999999+99999999999999999999'];
+  const many = (count: number) => Array(count).fill('>1').join(',');
+  for (const requirement of [...REQUIREMENTS, ...blanks, ...numbers, many(32)])
+    t.equal(assertRequirement(requirement, 'x'), requirement);
+  const otherBlanks = ['\t^1.0', '=\n1.0', '>1\t,<2', '\u00a01.0', '\t*'];
+  const tooMuch = ['18446744073709551616', '>1.18446744073709551616', many(33)];
+  const others = ['', ' ', '1 2', '> = 1', '1 - 2', '* *', 1, null, undefined];
+  for (const requirement of [...NO_REQUIREMENTS, ...otherBlanks, ...tooMuch, ...others]) {
     const message = /is not a valid version requirement of the dependency `dep`/;
     t.throws(() => assertRequirement(requirement, 'dep'), refusal('invalid', { message }), String(requirement));
   }

@@ -36,6 +36,7 @@ export const cargoImporter = (
     const { name, vers: version } = checkMetadata(metadata);
     return {
       packageName: foldName(name),
+      title: name,
       version,
       request: async () => ({
         method: 'PUT',

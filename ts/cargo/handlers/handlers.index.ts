@@ -34,7 +34,8 @@ export const getConfig = async (call: RegistryCall): Promise<IResponse> => {
 /** GET /{p1}/{p2}/{name}: the lines of a crate. Index paths are in lower case; the names inside keep their case. */
 export const getIndexFile = async (call: RegistryCall): Promise<IResponse> => {
   const name = call.params.name as string;
-  const isPath = isCrateName(name) && name === name.toLowerCase() && call.path.endsWith(`/${indexPath(name)}`);
+  const folders = call.path.split('/').filter(Boolean).slice(0, -1);
+  const isPath = isCrateName(name) && name === name.toLowerCase() && [...folders, name].join('/') === indexPath(name);
   const served =
     isPath &&
     (await call.serveDocument<ICargoDocument>(documentKey(name), {

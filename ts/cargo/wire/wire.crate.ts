@@ -48,6 +48,8 @@ export const inspectCrate = (
   const path = `${topOf(rules)}/Cargo.toml`;
   const visit = collectTexts(NOUN, (file) => {
     if (file === path) return MAX_MANIFEST;
+    // the tar reader puts this character for bytes that are not UTF-8; Windows and macOS have no file with such a name
+    if (file.includes('\ufffd')) throw new RegistryError('invalid', 'The crate contains a name that is not UTF-8');
     // a file system that ignores case keeps one of the two, so that each user may get another manifest
     if (file.toLowerCase() === path.toLowerCase()) {
       throw new RegistryError('invalid', `The crate has a file ${quoted(file)}: the manifest is called Cargo.toml`);

@@ -3,6 +3,7 @@ import { isRecord } from '../../core/base/helpers.values.js';
 import { RegistryError } from '../../core/classes.registryerror.js';
 import type { ICrateAbout, IIndexDependency, IPublishMetadata, TDependencyKind } from '../interfaces.cargo.js';
 import { assertCrateName, assertDependencyName, assertFeatureName, assertFeatureValue, quoted } from './wire.names.js';
+import { assertPlatform } from './wire.platforms.js';
 import { assertRequirement, assertVersion } from './wire.versions.js';
 
 /**
@@ -11,6 +12,7 @@ import { assertRequirement, assertVersion } from './wire.versions.js';
  */
 /** characters of a text that the index or search shows */
 const MAX_TEXT = 64 * 1024;
+const RUST_VERSION = /^(?:0|[1-9]\d{0,8})(?:\.(?:0|[1-9]\d{0,8})){0,2}$/;
 /** levels of lists and objects in a field that is passed through */
 const MAX_DEPTH = 16;
 
@@ -105,15 +107,38 @@ const kindOf = (value: unknown): TDependencyKind => {
 const registryOf = (source: Record<string, unknown>): string | null => {
   const registry = textOf(source, 'registry');
   if (registry === null || registry === '') return null;
-  if (URL.canParse(registry.replace(/^(?:sparse|registry)\+/, ''))) return registry;
+  const url = registry.replace(/^(?:sparse|registry)\+/, '');
+  // `mailto:x` is a URL too, but nothing can be below it
+  if (URL.canParse(url) && URL.canParse('x', url)) return registry;
   throw invalid(`${quoted(registry)} is not the URL of a registry`);
 };
 
 /** Cargo skips a line of the index with another form. */
 const rustVersionOf = (source: Record<string, unknown>): string | null => {
   const version = textOf(source, 'rust_version');
-  if (version === null || /^\d{1,9}(?:\.\d{1,9}){0,2}$/.test(version)) return version;
+  if (version === null || RUST_VERSION.test(version)) return version;
   throw invalid(`${quoted(version)} is not a valid rust-version: it must be a number such as 1.70`);
+};
+
+const platformOf = (source: Record<string, unknown>): string | null => {
+  const platform = textOf(source, 'target');
+  return platform === null ? null : assertPlatform(platform);
+};
+
+/**
+ * Fields of a dependency that are passed through. Every cargo reads those of artifact dependencies, and skips a line of
+ * the index with another type in one of them.
+ */
+const passedThrough = (source: Record<string, unknown>): Record<string, unknown> => {
+  const { artifact = null, lib = null } = source;
+  if (artifact !== null && !(Array.isArray(artifact) && artifact.every((kind) => typeof kind === 'string'))) {
+    throw invalid('The field `artifact` of a dependency is not a list of texts');
+  }
+  textOf(source, 'bindep_target');
+  flagOf(source, 'lib', false);
+  const others = othersOf(source, KNOWN_OF_DEPENDENCY);
+  // absent is false, but cargo skips lines with null
+  return Object.fromEntries(lib === null ? others.filter(([field]) => field !== 'lib') : others);
 };
 
 /**
@@ -131,11 +156,11 @@ const dependencyOf = (source: unknown): IIndexDependency => {
     features: listOf(source, 'features').map(assertFeatureValue),
     optional: flagOf(source, 'optional', false),
     default_features: flagOf(source, 'default_features', true),
-    target: textOf(source, 'target'),
+    target: platformOf(source),
     kind: kindOf(source.kind),
     registry: registryOf(source),
     package: explicit === null ? null : real,
-    ...Object.fromEntries(othersOf(source, KNOWN_OF_DEPENDENCY)),
+    ...passedThrough(source),
   };
 };
 
@@ -150,9 +175,21 @@ const featuresOf = (source: unknown): TFeatures => {
   });
 };
 
-/** Cargo before 1.60 fails on these, and skips lines with `v: 2`, where they are in `features2`. */
-const isNewSyntax = ([, values]: TFeatures[number]): boolean =>
-  values.some((value) => value.startsWith('dep:') || value.includes('?/'));
+const isNewSyntax = (value: string): boolean => value.startsWith('dep:') || value.includes('?/');
+
+/**
+ * Returns whether a feature belongs into `features2`: Cargo before 1.60 fails on its syntax, and skips lines with `v: 2`.
+ * Features that enable such a feature belong there too, as the public registry has them, because to a reader that knows
+ * `features` only they enable nothing.
+ */
+const newerThanFeatures = (features: TFeatures): ((feature: TFeatures[number]) => boolean) => {
+  const enabledBy = new Map<string, string[]>(features.map(([name]) => [name, []]));
+  for (const [name, values] of features) for (const value of values) enabledBy.get(value)?.push(name);
+  const newer = new Set(features.filter(([, values]) => values.some(isNewSyntax)).map(([name]) => name));
+  // the loop also reaches what is added meanwhile
+  for (const name of newer) for (const other of enabledBy.get(name) ?? []) newer.add(other);
+  return ([, values]) => values.some((value) => isNewSyntax(value) || newer.has(value));
+};
 
 const keywordsOf = (source: Record<string, unknown>): string[] =>
   listOf(source, 'keywords').map((keyword) => {
@@ -175,12 +212,13 @@ export const checkMetadata = (source: unknown): IPublishMetadata => {
   const name = assertCrateName(source.name);
   const vers = assertVersion(source.vers);
   const features = [...featuresOf(source.features), ...featuresOf(source.features2)];
-  const newer = features.filter(isNewSyntax);
+  const isNewer = newerThanFeatures(features);
+  const newer = features.filter(isNewer);
   return {
     name,
     vers,
     deps: listOf(source, 'deps').map(dependencyOf),
-    features: Object.fromEntries(features.filter((feature) => !isNewSyntax(feature))),
+    features: Object.fromEntries(features.filter((feature) => !isNewer(feature))),
     features2: newer.length > 0 ? Object.fromEntries(newer) : null,
     links: textOf(source, 'links'),
     rustVersion: rustVersionOf(source),
@@ -193,7 +231,7 @@ export const checkMetadata = (source: unknown): IPublishMetadata => {
 export const parseMetadata = (bytes: Buffer): IPublishMetadata => {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(bytes.toString('utf8'));
+    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
     throw new RegistryError('invalid', 'The metadata of the publish are not valid JSON', { cause });
   }

@@ -8,8 +8,12 @@ const SUFFIX = `(?:-${PRE}(?:\\.${PRE})*)?(?:\\+[0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+
 /** @see https://semver.org/#is-there-a-suggested-regular-expression-regex-to-check-a-semver-string */
 const VERSION = new RegExp(`^${NUMBER}\\.${NUMBER}\\.${NUMBER}${SUFFIX}$`);
 const COMPARATOR = new RegExp(
-  `^\\s*(?:(?:=|>=|<=|>|<|~|\\^)\\s*)?${NUMBER}(?:\\.${NUMBER}(?:\\.${NUMBER}${SUFFIX}|\\.[*xX])?|\\.[*xX](?:\\.[*xX])?)?\\s*$`,
+  `^ *(?:(?:=|>=|<=|>|<|~|\\^) *)?${NUMBER}(?:\\.${NUMBER}(?:\\.${NUMBER}${SUFFIX}|\\.[*xX])?|\\.[*xX](?:\\.[*xX])?)? *$`,
 );
+/** in a requirement: Cargo reads no more */
+const MAX_COMPARATORS = 32;
+/** Cargo's numbers have 64 bits */
+const MAX_NUMBER = 2n ** 64n - 1n;
 /** characters of a version, as in the semver library */
 const MAX_VERSION = 256;
 const MAX_REQUIREMENT = 1024;
@@ -25,14 +29,21 @@ export const assertVersion = (version: unknown): string => {
 /** The version without its build metadata: two versions that differ only there are the same to Cargo. */
 export const withoutBuild = (version: string): string => version.replace(/\+.*$/s, '');
 
+const isComparator = (text: string): boolean => {
+  // identifiers of a pre-release and of build metadata may be any digits
+  const numbers = text.split(/[-+]/, 1)[0]?.match(/\d+/g) ?? [];
+  return COMPARATOR.test(text) && numbers.every((number) => BigInt(number) <= MAX_NUMBER);
+};
+
 /**
  * A version requirement. Cargo skips a line of the index with one that it cannot parse, so the version would not exist.
  * @see https://doc.rust-lang.org/cargo/reference/specifying-dependencies.html
  */
 export const assertRequirement = (requirement: unknown, dependency: string): string => {
   if (typeof requirement === 'string' && requirement.length <= MAX_REQUIREMENT) {
-    const comparators = requirement.trim().split(',');
-    if (/^\s*[*xX]\s*$/.test(requirement) || comparators.every((one) => COMPARATOR.test(one))) return requirement;
+    const comparators = requirement.split(',');
+    const areComparators = comparators.length <= MAX_COMPARATORS && comparators.every(isComparator);
+    if (/^ *[*xX] *$/.test(requirement) || areComparators) return requirement;
   }
   throw invalid(`${quoted(requirement)} is not a valid version requirement of the dependency ${quoted(dependency)}`);
 };

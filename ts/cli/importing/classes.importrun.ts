@@ -78,7 +78,7 @@ export class ImportRun {
     }
     try {
       const item = await target.importer.inspect(importFile(file));
-      const label = [target.registry.protocol, item.packageName, item.version].filter(Boolean).join(' ');
+      const label = [target.registry.protocol, item.title ?? item.packageName, item.version].filter(Boolean).join(' ');
       return await this.#inTurn(`${target.registry.protocol} ${item.packageName}`, async () => {
         const result = await this.#upload(target.registry, item);
         return result && { label, ...result };

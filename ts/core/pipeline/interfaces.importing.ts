@@ -30,6 +30,8 @@ export type TPublished = 'same' | 'other' | 'nothing';
 export interface IImportItem {
   /** the name of the package; the files of one package are uploaded one after the other */
   packageName: string;
+  /** the name that messages have, if `packageName` is another spelling of it */
+  title?: string;
   version?: string;
   /** Makes the request. Called when no other file of the package is on its way, so it may read what is published. */
   request(): Promise<IOperatorRequest>;
