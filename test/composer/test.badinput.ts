@@ -53,6 +53,20 @@ t.test('what is wrong is a 4xx with a sentence, and nothing is stored', async (t
     'levels without end': [withManifest(deep(100_000)), /more than 500 levels/],
     'a path that leads out': [zipOf({ ...{ '../evil.php': 'x' }, 'composer.json': good }), /leads out of its folder/],
     'an absolute path': [zipOf({ '/etc/passwd': 'x', 'composer.json': good }), /leads out of its folder/],
+    'a link that leads out': [
+      zipOfParts([
+        { name: 'lib-1.0/composer.json', content: JSON.stringify(good) },
+        { name: 'lib-1.0/config', content: '../../../.env', mode: 0o120777 },
+      ]),
+      /a link that leads out of its folder/,
+    ],
+    'a link to an absolute path': [
+      zipOfParts([
+        { name: 'composer.json', content: JSON.stringify(good) },
+        { name: 'passwords', content: '/etc/passwd', mode: 0o120777, stored: true },
+      ]),
+      /a link that leads out of its folder/,
+    ],
     'a device': [
       zipOfParts([
         { name: 'composer.json', content: JSON.stringify(good) },

@@ -222,3 +222,22 @@ t.test('a zip can be had while a branch goes back to it', async (t) => {
     t.ok(answer.bytes.equals(one as Buffer));
   }
 });
+
+t.test('a branch that many upload at the same time takes each upload', async (t) => {
+  const asked: string[] = [];
+  const beforeDelete = async ({ key }: { key: string }) => {
+    asked.push(key);
+    return { allowed: true };
+  };
+  for (const storageHooks of [{}, { beforeDelete }]) {
+    const { writer, anon, stored } = await composerWorld(t, { storageHooks });
+    const zips = Array.from({ length: 30 }, (_, a) => packageZip('acme/lib', 'dev-main', { a }));
+    const answers = await Promise.all(zips.map((zip) => writer.put('/packages/acme/lib', zip)));
+    t.same([...new Set(answers.map(({ status }) => status))], [201], answers.map(({ text }) => text).join('\n'));
+    const [{ dist }] = (await anon.versions('acme/lib', true)) as [{ dist: { reference: string } }];
+    const newest = zips.find((zip) => sha1(zip) === dist.reference) as Buffer;
+    t.ok((await anon.get(`/dists/acme/lib/${dist.reference}.zip`)).bytes.equals(newest));
+    t.equal((await stored()).length, 12, 'the newest zip, the ten before it and the document');
+  }
+  t.ok(asked.length >= 19, 'the hooks were asked about each zip that was dropped');
+});

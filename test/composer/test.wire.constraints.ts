@@ -136,6 +136,9 @@ const VALID = [
   '> 2.0   <=  3.0',
   '> 2.0  ,  <=  3.0',
   '  > 2.0  ,  <=  3.0 ',
+  '\t^1.0\n',
+  '1.0-  2.0',
+  '-dev',
 ];
 
 const INVALID = [
@@ -178,6 +181,13 @@ const INVALID = [
   '^8 || ^',
   '~',
   '~1 ~',
+  '1.0- 2.0',
+  '1.0 -  2.0',
+  '1.0  - 2.0',
+  // a no-break space, as it comes from a web page
+  '^1.0\u00a0',
+  '^1.0\u00a0|| ^2.0',
+  '>=\u00a01.0',
 ];
 
 t.test('what Composer reads as a constraint', async (t) => {
@@ -192,4 +202,5 @@ t.test('a constraint that is made to be slow is refused or read at once', async 
   t.notOk(isConstraint(`1.0${' '.repeat(4000)}, ,`));
   t.notOk(isConstraint('1'.repeat(100_000)));
   t.notOk(isConstraint(`^1.0-beta${'1'.repeat(280)}x`));
+  for (const space of [' ', '\t', '\0']) t.notOk(isConstraint(`1${space.repeat(4000)}2x`));
 });

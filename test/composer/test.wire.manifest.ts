@@ -51,17 +51,49 @@ const MEMBERS: Record<string, [right: unknown[], wrong: unknown[]]> = {
       ],
     ]),
   ),
+  authors: [
+    [[{ name: 'x' }], [], [{ name: 'x', email: null, other: [5] }]],
+    ['x', {}, ['x'], [{}, null], [[]], [{ name: 5 }], [{ email: ['x'] }], [{ homepage: {} }], [{ role: true }]],
+  ],
+  // `composer fund` stops at a url that is no text, whatever package has it
+  funding: [
+    [[{ type: 'x', url: 'y' }], [], [{}]],
+    ['x', {}, ['x'], [{}, null], [[]], [{ url: ['x'] }], [{ type: 5 }]],
+  ],
   ...Object.fromEntries(
-    ['authors', 'funding'].map((name) => [
+    ['autoload', 'autoload-dev'].map((name) => [
       name,
       [
-        [[{ name: 'x' }], []],
-        ['x', {}, ['x'], [{}, null], [[]]],
+        [
+          {},
+          [],
+          { 'psr-4': { 'A\\': 'src/', B: ['x', 'y'], C: null }, 'psr-0': [], files: ['x'], classmap: ['x'], other: 5 },
+          { files: { a: 'x' }, classmap: 'x', 'exclude-from-classmap': ['x'], 'psr-0': { '': '' } },
+        ],
+        [
+          'x',
+          5,
+          ['x'],
+          true,
+          { 'psr-4': { A: 5 } },
+          { 'psr-0': { A: [['x']] } },
+          { files: [5] },
+          { classmap: [['x']] },
+        ],
       ],
     ]),
   ),
+  support: [
+    [{}, [], { issues: 'x', chat: null, odd: 5 }],
+    ['x', 5, ['x', []], true, { issues: ['x'] }, { source: {} }],
+  ],
+  // of another type, each ends every command that reads the package: Composer passes them to typed functions
+  archive: [
+    [{}, [], { name: 'x', exclude: ['a'] }, { name: null, exclude: null, other: 5 }],
+    ['x', 5, ['x'], true, { name: 5 }, { name: ['x'] }, { exclude: 'x' }, { exclude: { a: 'x' } }, { exclude: [5] }],
+  ],
   ...Object.fromEntries(
-    ['autoload', 'autoload-dev', 'support', 'archive', 'scripts', 'php-ext'].map((name) => [
+    ['scripts', 'php-ext'].map((name) => [
       name,
       [
         [{}, { x: [1] }, []],
@@ -74,8 +106,18 @@ const MEMBERS: Record<string, [right: unknown[], wrong: unknown[]]> = {
     ['x', ['x'], { a: 5 }, { a: 'x', b: null }],
   ],
   source: [
-    [{ type: 'git', url: 'x', reference: 'y' }],
-    ['x', [], { url: 'x', reference: 'y' }, { type: 'git', reference: 'y' }, { type: 'git', url: 'x' }],
+    [
+      { type: 'git', url: 'x', reference: 'y' },
+      { type: 'git', url: 'x', reference: 'y', mirrors: [] },
+    ],
+    [
+      { type: 'git', url: 'x', reference: 'y', mirrors: 'z' },
+      'x',
+      [],
+      { url: 'x', reference: 'y' },
+      { type: 'git', reference: 'y' },
+      { type: 'git', url: 'x' },
+    ],
   ],
   extra: [
     ['x', [], {}, { x: 5 }, { 'branch-alias': {} }, { 'branch-alias': [] }, { 'branch-alias': { a: 'b' } }],

@@ -83,6 +83,8 @@ const NORMALIZED: [string, string][] = [
   ['dev-foo bar', 'dev-foo bar'],
   [' 1.0.0', '1.0.0.0'],
   ['1.0.0 ', '1.0.0.0'],
+  ['\t1.0.0\n', '1.0.0.0'],
+  ['dev-\u00a0main', 'dev-\u00a0main'],
 ];
 
 const INVALID = [
@@ -112,6 +114,10 @@ const INVALID = [
   '202301311.0.0',
   '20230131000.0.0',
   '2023013100000.0.0',
+  // PHP's white space is ASCII
+  '1.0\u00a0',
+  '\u00a01.0',
+  '1.0\u2003-dev',
 ];
 
 const BRANCHES: [string, string][] = [
@@ -158,6 +164,11 @@ t.test('digits that no rule can end do not make the expression backtrack', async
 
 t.test('an alias and a stability flag are not shown', async (t) => {
   t.same(parseVersion(' v1.2@beta '), { version: 'v1.2', normalized: '1.2.0.0' });
+  t.same(
+    parseVersion('1.2.0\n'),
+    { version: '1.2.0', normalized: '1.2.0.0' },
+    'as `?version=$(cat VERSION)` may send it',
+  );
   t.same(parseVersion('dev-main as 1.0'), { version: 'dev-main', normalized: 'dev-main' });
 });
 

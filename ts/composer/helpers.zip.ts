@@ -16,8 +16,8 @@ export const inspectPackage = (
     content,
     {
       noun: 'The zip',
-      // archives of git repositories have them
-      links: 'allow',
+      // archives of git repositories have some; Composer unpacks them with `unzip`, which makes the links
+      links: 'inside',
       names: 'any',
       maxUnpackedSize,
       ratio: USUAL_RATIO,

@@ -150,9 +150,9 @@ t.test('what the format allows is accepted', async (t) => {
       'a link whose name differs from a file only in case',
       [META, { name: 'demo/meta', content: 'META', mode: 0o120777 }],
       {},
-      { links: 'allow' },
+      { links: 'inside' },
     ],
-    ['a symbolic link', [META, { name: 'demo/link', content: 'META', mode: 0o120777 }], {}, { links: 'allow' }],
+    ['a symbolic link', [META, { name: 'demo/link', content: 'META', mode: 0o120777 }], {}, { links: 'inside' }],
   ];
   for (const [name, parts, whole, rules] of cases) {
     const facts = await read(zipOf(parts, whole), rules).catch((error: Error) => t.fail(`${name}: ${error}`) as never);
@@ -253,18 +253,18 @@ t.test('what is dangerous is refused', async (t) => {
     ['a link', [{ name: 'demo/link', content: '/etc', mode: 0o120777 }]],
     [
       'a file below a link',
-      [{ name: 'demo/link', content: '/etc', mode: 0o120777 }, { name: 'demo/link/x' }],
-      { links: 'allow' },
+      [{ name: 'demo/link', content: 'META', mode: 0o120777 }, { name: 'demo/link/x' }],
+      { links: 'inside' },
     ],
     [
       'a link behind a file that lies below it',
-      [{ name: 'demo/link/x' }, { name: 'demo/link', content: '/etc', mode: 0o120777 }],
-      { links: 'allow' },
+      [{ name: 'demo/link/x' }, { name: 'demo/link', content: 'META', mode: 0o120777 }],
+      { links: 'inside' },
     ],
     [
       'a file below a link of another case',
-      [{ name: 'demo/LINK/x' }, { name: 'demo/link', content: '/etc', mode: 0o120777 }],
-      { links: 'allow' },
+      [{ name: 'demo/LINK/x' }, { name: 'demo/link', content: 'META', mode: 0o120777 }],
+      { links: 'inside' },
     ],
     ['a file below a file, and others between them', [{ name: 'demo/a/x' }, { name: 'demo/a-b' }, { name: 'demo/a' }]],
     ['a file below a file', [{ name: 'demo/a' }, { name: 'demo/a/x' }]],
@@ -297,9 +297,43 @@ t.test('a size of 2^32 - 1 needs its zip64 field', async (t) => {
 });
 
 t.test('the target of a link is not taken for the wanted file', async (t) => {
-  const { entries, texts } = await read(zipOf([{ ...META, mode: 0o120777 }]), { links: 'allow' });
+  const { entries, texts } = await read(zipOf([{ ...META, mode: 0o120777 }]), { links: 'inside' });
   t.equal(entries.get('demo/META')?.kind, 'link');
   t.equal(texts.size, 0);
+});
+
+t.test('a link may lead to a place in the archive, and nowhere else', async (t) => {
+  const link = (content: string, more: Partial<IZipPart> = {}): Promise<IZipFacts> =>
+    read(zipOf([META, { name: 'demo/sub/link', content, mode: 0o120777, ...more }]), { links: 'inside' }, 7);
+  const forms: Partial<IZipPart>[] = [
+    {},
+    { stored: true },
+    ...DESCRIPTORS.flatMap((descriptor) => [{ descriptor }, { descriptor, stored: true }]),
+  ];
+  for (const form of forms) {
+    for (const target of ['../META', 'not/there', './x', '..']) {
+      const { entries, texts } = await link(target, form);
+      t.equal(entries.get('demo/sub/link')?.kind, 'link', target);
+      t.equal(texts.size, 1);
+    }
+    for (const target of ['/etc/passwd', '../../x', '../../../../etc/passwd', 'a/../../..', 'C:/x', '..\\..\\x', '']) {
+      await t.rejects(link(target, form), refusal('invalid', { message: /leads out/ }), `"${target}"`);
+    }
+  }
+  t.ok(
+    await read(zipOf([{ name: 'META' }, { name: 'demo/link', content: '../META', mode: 0o120777 }]), {
+      links: 'inside',
+    }),
+  );
+  await t.rejects(link(randomBytes(600).toString('hex')), refusal('invalid', { message: /target/ }));
+});
+
+t.test('what may be the target of a link is kept up to a limit, and then links are refused', async (t) => {
+  const content = randomBytes(250).toString('latin1');
+  const small = Array.from({ length: 22_000 }, (_, at): IZipPart => ({ name: `demo/${at}`, content, stored: true }));
+  t.equal((await read(zipOf(small), { links: 'inside' }, 65_536)).entries.size, small.length);
+  const late = zipOf([...small, { name: 'demo/link', content: '1', mode: 0o120777 }]);
+  await t.rejects(read(late, { links: 'inside' }, 65_536), refusal('invalid', { message: /target/ }));
 });
 
 t.test('a damaged wanted file is refused', async (t) => {
@@ -409,7 +443,7 @@ t.test('paths of thousands of folders cost no more than other long names', async
   for (const more of [[], [link]]) {
     const bytes = zipOf([...parts, ...more]);
     const begun = process.cpuUsage();
-    t.equal((await read(bytes, { links: 'allow' }, 65_536)).entries.size, parts.length + more.length);
+    t.equal((await read(bytes, { links: 'inside' }, 65_536)).entries.size, parts.length + more.length);
     t.ok(cpuSince(begun) < 4000, 'ten seconds with the text of every folder above');
   }
 });

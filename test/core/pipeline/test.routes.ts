@@ -64,12 +64,16 @@ t.test('a path finds its row and its decoded parameters', async (t) => {
 });
 
 t.test('literal characters of a path may be encoded, as encodeURIComponent does it', async (t) => {
-  const encoded = new RouteTable([row('GET', '/user:{user}'), row('GET', '/{a}@{b}+{c}.json')]);
+  const encoded = new RouteTable([row('GET', '/user:{user}'), row('GET', '/{a}@{b}+{c}.json'), row('GET', '/{a}~dev')]);
   for (const path of ['/user:ann', '/user%3Aann', '/user%3aann']) {
     t.same({ ...encoded.match('GET', path).params }, { user: 'ann' }, path);
   }
   for (const path of ['/x@y+z.json', '/x%40y%2Bz.json', '/x@y%2bz.json']) {
     t.same({ ...encoded.match('GET', path).params }, { a: 'x', b: 'y', c: 'z' }, path);
+  }
+  // Java's URLEncoder
+  for (const path of ['/x~dev', '/x%7Edev', '/x%7edev']) {
+    t.same({ ...encoded.match('GET', path).params }, { a: 'x' }, path);
   }
   for (const path of ['/user%253Aann', '/user%3Bann', '/userann', '/x@y+z-json', '/x@y+zxjson']) {
     t.throws(() => encoded.match('GET', path), ofKind('notFound'), path);

@@ -1,4 +1,4 @@
-import { MODIFIER, normalizeVersion } from './wire.versions.js';
+import { ALIAS, MODIFIER, normalizeVersion, trimmed } from './wire.versions.js';
 
 /**
  * Whether Composer can read a version constraint. One version with a constraint that it cannot read makes the whole
@@ -11,15 +11,16 @@ const MAX_CONSTRAINT = 4096;
 /** Characters of one part, without `||` and `,`. */
 const MAX_PART = 300;
 
-const ALIAS = /^([^,\s]+) +as +[^,\s]+$/;
-const STABILITY_FLAG = /^([^,\s]*?)@(?:stable|RC|beta|alpha|dev)$/i;
-const REFERENCE = /^(dev-[^,\s@]+?|[^,\s@]+?\.x-dev)#.+$/i;
+const STABILITY_FLAG = /^([^,\t-\r ]*?)@(?:stable|RC|beta|alpha|dev)$/i;
+const REFERENCE = /^(dev-[^,\t-\r @]+?|[^,\t-\r @]+?\.x-dev)#.+$/i;
 const ANYTHING = /^v?[xX*](?:\.[xX*])*$/i;
-const VERSION = `v?\\d+(?:\\.\\d+)?(?:\\.\\d+)?(?:\\.\\d+)?(?:${MODIFIER}|\\.(?:[xX*][.-]?dev))(?:\\+\\S+)?`;
+const VERSION = `v?\\d+(?:\\.\\d+)?(?:\\.\\d+)?(?:\\.\\d+)?(?:${MODIFIER}|\\.(?:[xX*][.-]?dev))(?:\\+[^\\t-\\r ]+)?`;
 const RANGE = new RegExp(`^[~^](?!>)${VERSION}$`, 'i');
 const WILDCARD = /^v?\d+(?:\.\d+)?(?:\.\d+)?(?:\.[xX*])+$/;
 const HYPHEN = new RegExp(`^(${VERSION}) +- +(${VERSION})$`, 'i');
-const COMPARATOR = /^(<>|!=|>=?|<=?|==?)?\s*(.*)/;
+const OR = /[\t-\r ]*\|\|?[\t-\r ]*/;
+const AND = /(?<!^|as|[=>< ,]) *(?<!-)[, ](?!-) *(?!,|as|$)/;
+const COMPARATOR = /^(<>|!=|>=?|<=?|==?)?[\t-\r ]*(.*)/;
 
 const isVersion = (text: string): boolean => normalizeVersion(text) !== null;
 
@@ -36,16 +37,17 @@ const isPart = (text: string): boolean => {
   if (hyphen) return isVersion(hyphen[1] as string) && isVersion(hyphen[5] as string);
   const version = COMPARATOR.exec(part)?.[2] ?? '';
   // Composer takes `foo-dev` for `dev-foo`
-  return isVersion(version) || /^[0-9a-zA-Z./-]+-dev$/.test(version);
+  return isVersion(version) || /^[0-9a-zA-Z./-]*-dev$/.test(version);
 };
 
 /** True for `^1.2 || 2.0.*`, `>=1.0,<2.0`, `dev-main#abc` and the like. */
 export const isConstraint = (text: string): boolean => {
   if (text.length > MAX_CONSTRAINT) return false;
-  // runs of spaces mean one space, and would make the expressions below try every way to divide them
-  return text
-    .replace(/\s{2,}/g, ' ')
-    .trim()
-    .split(/\s*\|\|?\s*/)
-    .every((alternative) => alternative.split(/(?<!^|as|[=>< ,]) *(?<!-)[, ](?!-) *(?!,|as|$)/).every(isPart));
+  // the expressions would try every way to divide a long run of spaces; a fifth space changes nothing, but a second one
+  // does: Composer reads `1.0- 2.0` in another way with two
+  const alternatives = trimmed(text)
+    .replace(/([\t-\r ]{4})[\t-\r ]+/g, '$1')
+    .split(OR);
+  // most have one part, and to split costs more than to read it
+  return alternatives.every((one) => (/[, ]/.test(one) ? one.split(AND).every(isPart) : isPart(one)));
 };

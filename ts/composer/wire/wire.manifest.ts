@@ -41,8 +41,39 @@ const isTextList = (value: unknown): boolean => Array.isArray(value) && value.ev
 /** PHP writes an empty object as `[]`. */
 const isMap = (value: unknown): boolean => isRecord(value) || (Array.isArray(value) && value.length === 0);
 const isTextMap = (value: unknown): boolean => isMap(value) && Object.values(value as object).every(isText);
+const isTexts = (value: unknown): boolean => isText(value) || isTextList(value) || isTextMap(value);
+
+/** Whether each of these members is absent, null, or passes. */
+const hasMembers = (value: unknown, rules: Readonly<Record<string, (member: unknown) => boolean>>): boolean =>
+  Object.entries(rules).every(([name, is]) => {
+    const member = Object.hasOwn(value as object, name) ? (value as Record<string, unknown>)[name] : undefined;
+    return member === undefined || member === null || is(member);
+  });
+
 const isSource = (value: unknown): boolean =>
-  isRecord(value) && ['type', 'url', 'reference'].every((name) => isText(value[name]));
+  isRecord(value) &&
+  ['type', 'url', 'reference'].every((name) => isText(value[name])) &&
+  hasMembers(value, { mirrors: Array.isArray });
+const isArchive = (value: unknown): boolean => isMap(value) && hasMembers(value, { name: isText, exclude: isTextList });
+/** Composer prints each value. */
+const isSupport = (value: unknown): boolean =>
+  isMap(value) && Object.values(value as object).every((one) => typeof one !== 'object' || one === null);
+const isPeople = (value: unknown, members: readonly string[]): boolean => {
+  const rules = Object.fromEntries(members.map((name) => [name, isText]));
+  return Array.isArray(value) && value.every((one) => isRecord(one) && hasMembers(one, rules));
+};
+/** A namespace has one path or several; the other kinds are lists of paths. */
+const isPaths = (value: unknown): boolean =>
+  isTexts(value) || (isMap(value) && Object.values(value as object).every((paths) => paths === null || isTexts(paths)));
+const isAutoload = (value: unknown): boolean =>
+  isMap(value) &&
+  hasMembers(value, {
+    'psr-0': isPaths,
+    'psr-4': isPaths,
+    classmap: isTexts,
+    files: isTexts,
+    'exclude-from-classmap': isTexts,
+  });
 const isExtra = (value: unknown): boolean =>
   !isRecord(value) || !Object.hasOwn(value, 'branch-alias') || isTextMap(value['branch-alias']);
 
@@ -54,6 +85,7 @@ interface IRule {
 const TEXT: IRule = { is: isText, what: 'a text' };
 const TEXTS: IRule = { is: (value) => isText(value) || isTextList(value), what: 'a text or a list of texts' };
 const MAP: IRule = { is: isMap, what: 'an object' };
+const AUTOLOAD: IRule = { is: isAutoload, what: 'an object of paths' };
 
 /** Rules for members that have one; null is the same as absent for Composer. */
 const RULES: Readonly<Record<string, IRule>> = {
@@ -66,12 +98,18 @@ const RULES: Readonly<Record<string, IRule>> = {
   bin: TEXTS,
   keywords: { is: isTextList, what: 'a list of texts' },
   'include-path': { is: isTextList, what: 'a list of texts' },
-  authors: { is: (value) => Array.isArray(value) && value.every(isRecord), what: 'a list of objects' },
-  funding: { is: (value) => Array.isArray(value) && value.every(isRecord), what: 'a list of objects' },
-  autoload: MAP,
-  'autoload-dev': MAP,
-  support: MAP,
-  archive: MAP,
+  authors: {
+    is: (value) => isPeople(value, ['name', 'email', 'homepage', 'role']),
+    what: 'a list of objects of texts',
+  },
+  funding: {
+    is: (value) => isPeople(value, ['type', 'url']),
+    what: 'a list of objects with the texts "type" and "url"',
+  },
+  autoload: AUTOLOAD,
+  'autoload-dev': AUTOLOAD,
+  support: { is: isSupport, what: 'an object of texts' },
+  archive: { is: isArchive, what: 'an object whose "name" is a text and whose "exclude" is a list of texts' },
   scripts: MAP,
   'php-ext': MAP,
   suggest: { is: isTextMap, what: 'an object of texts' },

@@ -7,7 +7,7 @@ import type { IComposerEntry } from '../interfaces.composer.js';
 
 /**
  * Names that packages.json lists. Composer fetches it with each command; with more packages it gets patterns, one for
- * each vendor. (With a list, `composer show --all` works; with patterns it stops.)
+ * each vendor. (Composer then takes all names from the route `list`, for `composer show --all` and completion.)
  */
 export const MAX_LISTED = 2000;
 

@@ -15,9 +15,27 @@ const STABILITIES = 'stable|RC|beta|alpha|dev';
  */
 export const MODIFIER = '[._-]?(?:(stable|beta|b|RC|alpha|a|patch|pl|p)((?:[.-]?\\d)*)?)?([.-]?dev)?';
 
-const ALIAS = /^([^,\s]+) +as +[^,\s]+$/;
+/**
+ * White space as PHP's expressions know it: ASCII only. JavaScript's `\s` and `trim` also take a no-break space, which
+ * Composer refuses in a version.
+ */
+const SPACE = '\\t-\\r ';
+/** What PHP's `trim` removes. */
+const ENDS = ' \n\r\t\v\0';
+
+/** The text as PHP trims it. No expression: one for the end takes quadratic time for long runs in the middle. */
+export const trimmed = (text: string): string => {
+  let from = 0;
+  let to = text.length;
+  while (from < to && ENDS.includes(text[from] as string)) from++;
+  while (to > from && ENDS.includes(text[to - 1] as string)) to--;
+  return text.slice(from, to);
+};
+
+/** `1.0 as 2.0`: the first group is the version without its alias. */
+export const ALIAS = new RegExp(`^([^,${SPACE}]+) +as +[^,${SPACE}]+$`);
 const STABILITY_FLAG = new RegExp(`@(?:${STABILITIES})$`, 'i');
-const BUILD = /^([^,\s+]+)\+\S+$/;
+const BUILD = new RegExp(`^([^,${SPACE}+]+)\\+[^${SPACE}]+$`);
 const CLASSICAL = new RegExp(`^v?(\\d{1,5})(\\.\\d+)?(\\.\\d+)?(\\.\\d+)?${MODIFIER}$`, 'i');
 const DATED = new RegExp(`^v?(\\d{4}(?:[.:-]?\\d{2}){1,6}(?:[.:-]?\\d{1,3}){0,2})${MODIFIER}$`, 'i');
 const BRANCH = /^v?(\d+)(\.(?:\d+|[xX*]))?(\.(?:\d+|[xX*]))?(\.(?:\d+|[xX*]))?$/i;
@@ -32,7 +50,7 @@ const longStability = (short: string): string => {
 
 /** The normalised name of a branch: `1.x` -> `1.9999999.9999999.9999999-dev`, `main` -> `dev-main`. */
 export const normalizeBranch = (branch: string): string => {
-  const name = branch.trim();
+  const name = trimmed(branch);
   const parts = BRANCH.exec(name);
   if (!parts) return `dev-${name}`;
   const version = [1, 2, 3, 4].map((at) => (parts[at] ?? '.x').replace(/[*X]/g, 'x')).join('');
@@ -41,8 +59,8 @@ export const normalizeBranch = (branch: string): string => {
 
 /** The version without an alias and a stability flag, as it is shown: `dev-main as 1.0` -> `dev-main`. */
 const withoutFlags = (text: string): string => {
-  const trimmed = text.trim();
-  return (ALIAS.exec(trimmed)?.[1] ?? trimmed).replace(STABILITY_FLAG, '');
+  const given = trimmed(text);
+  return (ALIAS.exec(given)?.[1] ?? given).replace(STABILITY_FLAG, '');
 };
 
 const withModifiers = (version: string, stability = '', digits = '', dev = ''): string => {
@@ -88,7 +106,8 @@ export interface IParsedVersion {
 
 /** Returns the version in both forms; throws `invalid` if Composer could not read it. */
 export const parseVersion = (text: string): IParsedVersion => {
-  const normalized = /[\u0000-\u001f\u007f]/.test(text) ? null : normalizeVersion(text);
+  const isPlain = !/[\u0001-\u001f\u007f]/.test(trimmed(text)) && !text.includes('\0');
+  const normalized = isPlain ? normalizeVersion(text) : null;
   if (normalized === null || normalized === 'dev-') {
     const shown = text.length > 64 ? `${text.slice(0, 64)}…` : text;
     throw new RegistryError('invalid', `Invalid version string ${JSON.stringify(shown)}`);

@@ -48,10 +48,11 @@ const escapeRegExp = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/
 
 /**
  * Converts literal text of a path into an expression. A client may percent-encode characters such as `@` and `:`
- * without need (as `encodeURIComponent` does); it means the same path (RFC 3986 section 2.2).
+ * without need (as `encodeURIComponent` does, and Java's `URLEncoder` with `~`); it means the same path (RFC 3986
+ * section 2.2).
  */
 const literal = (text: string): string =>
-  text.replace(/[^A-Za-z0-9/_~-]/g, (character) => {
+  text.replace(/[^A-Za-z0-9/_-]/g, (character) => {
     const plain = escapeRegExp(character);
     const hex = character.charCodeAt(0).toString(16).padStart(2, '0');
     const digits = hex.replace(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`);

@@ -3,6 +3,7 @@ import { GatheredBytes } from '../../base/helpers.gathering.js';
 import { RegistryError } from '../../classes.registryerror.js';
 import { assertPlainName, segmentsOf } from '../helpers.paths.js';
 import type { ByteFeed, TSteps } from './classes.bytefeed.js';
+import { LinkTargets } from './classes.linktargets.js';
 import {
   descriptorBefore,
   HAS_DESCRIPTOR,
@@ -43,6 +44,8 @@ export class ZipLocals {
   /** by the offset of its header */
   public readonly byOffset = new Map<number, IZipLocal>();
   public readonly kept: IZipKept[] = [];
+  /** undefined: there can be no links */
+  public readonly targets: LinkTargets | undefined;
   public unpackedSize = 0;
   private readonly paths = new Set<string>();
   private namesSize = 0;
@@ -52,7 +55,9 @@ export class ZipLocals {
   constructor(
     private readonly feed: ByteFeed,
     private readonly rules: IZipRules,
-  ) {}
+  ) {
+    this.targets = rules.links === 'inside' ? new LinkTargets() : undefined;
+  }
 
   /** Reads one file; its signature is read already. */
   public *file(offset: number): TSteps<void> {
@@ -104,8 +109,13 @@ export class ZipLocals {
     // before the content is awaited: a lie about the size is noticed here
     this.assertTotal(header.size);
     const keeper = this.keeper(path, limit, header.size);
-    yield* this.feed.skip(header.packedSize, keeper?.add);
+    const target = this.targets?.next();
+    yield* this.feed.skip(header.packedSize, (bytes) => {
+      keeper?.add(bytes);
+      target?.add(bytes);
+    });
     if (keeper) this.keep({ path, header, packed: keeper.whole() });
+    target?.done(path, header);
   }
 
   /**
@@ -117,12 +127,14 @@ export class ZipLocals {
   private *contentWithDescriptor({ header, path }: IZipLocal, limit: number | undefined): TSteps<void> {
     const { feed } = this;
     const keeper = this.keeper(path, limit, header.size);
+    const target = this.targets?.next();
     let passed = 0;
     let searched = 0;
     const pass = (count: number): void => {
       passed += count;
       const bytes = feed.pass(count);
       keeper?.add(bytes);
+      target?.add(bytes);
     };
     for (;;) {
       const found = this.findEnd(searched, passed);
@@ -134,6 +146,7 @@ export class ZipLocals {
         keeper?.assertSize(header.size);
         this.assertTotal(header.size);
         if (keeper) this.keep({ path, header, packed: keeper.whole() });
+        target?.done(path, header);
         return;
       }
       pass(Math.max(0, feed.unread.length - HELD_BACK));

@@ -87,6 +87,8 @@ export async function* inspectZip(
   if (expected !== undefined && (topFolder === undefined || (expected !== true && topFolder !== expected))) {
     throw invalid(`${noun} has something outside its folder${expected === true ? '' : ` ${expected}/`}`);
   }
+  const links = [...entries.values()].filter(({ kind }) => kind === 'link').map(({ path }) => path);
+  await locals.targets?.check(noun, links, topFolder === undefined ? [] : [topFolder]);
   const texts = new Map<string, Buffer>();
   for (const kept of locals.kept) {
     // what is kept of a link is its target, which must not pass for the content of a file

@@ -5,8 +5,11 @@ export interface IZipRules extends IArchiveLimits {
   noun: string;
   /** every entry has to be this folder or lie in it; `true`: in one folder, whatever its name */
   topFolder?: string | true | undefined;
-  /** whether symbolic links are allowed; nothing may lie below one in any case, so that none is written through */
-  links: 'refuse' | 'allow';
+  /**
+   * whether symbolic links are allowed; `inside`: those that stay in the one folder at the top, or in the archive.
+   * Nothing may lie below one in any case, so that none is written through.
+   */
+  links: 'refuse' | 'inside' | 'allow';
   /**
    * `utf8`: names that are not ASCII have to be UTF-8 and marked so, as all of Python's tools write them. `any`: other
    * names are read as UTF-8 if they are (macOS does not mark them), and as Latin-1 if not (7-Zip writes old code pages).

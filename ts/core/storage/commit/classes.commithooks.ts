@@ -70,8 +70,9 @@ export class CommitHooks {
     for (const key of this.unasked(keys)) await this.askDelete({ key, metadata: await this.aboutDrop(key) });
   }
 
+  /** Those of the keys that the hooks have to be asked about; none if no hook hears of deletes. */
   public unasked(keys: string[]): string[] {
-    return keys.filter((key) => !this.deletes.has(key));
+    return this.hearsDeletes ? keys.filter((key) => !this.deletes.has(key)) : [];
   }
 
   /** @param keyOf returns the final key of the subject for the key in the plan */
@@ -100,8 +101,11 @@ export class CommitHooks {
   private async aboutDrop(key: string): Promise<IStorageHookMetadata> {
     const { packageName, version, digest } = this.plan;
     const known = { packageName, version, ...(digest && { digest }), kind: 'artifact' as const };
-    const isHeard = (['beforeDelete', 'afterDelete', 'afterAbort'] as const).some((name) => this.hooks.has(name));
-    const info = isHeard ? await this.look(key) : null;
+    const info = await this.look(key);
     return info ? { ...known, size: info.size } : known;
+  }
+
+  private get hearsDeletes(): boolean {
+    return (['beforeDelete', 'afterDelete', 'afterAbort'] as const).some((name) => this.hooks.has(name));
   }
 }

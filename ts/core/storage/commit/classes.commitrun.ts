@@ -33,8 +33,11 @@ export interface ICommitParts {
 
 /** ms after which a marker is renewed before the commit: repair forgets markers after 15 minutes. */
 const FRESH_MARKER_MS = 60_000;
-/** If other writers change a document this often while one caller asks hooks, the caller gets an error. */
-const MAX_ROUNDS = 5;
+/**
+ * If other writers change a document this often while one caller asks hooks, the caller gets an error. In each round
+ * another writer has finished: of 50 uploads of one branch at the same time, the last one may need as many.
+ */
+const MAX_ROUNDS = 50;
 /** deletes at the same time: the artifacts of a package with a thousand versions are deleted in seconds */
 const DROPS_AT_ONCE = 16;
 
