@@ -1,12 +1,13 @@
 import { missingPermission } from './core/base/helpers.permissions.js';
 import { RegistryError } from './core/classes.registryerror.js';
 import type { ILogger } from './core/interfaces.core.js';
+import { GuardedStore } from './core/objectstore/classes.guardedstore.js';
 import type { IObjectStore } from './core/objectstore/interfaces.objectstore.js';
 import type { TStorageConfig } from './interfaces.config.js';
 
 /** The driver that a configuration asks for, loaded when it is needed. */
 export const openStore = async (config: TStorageConfig, logger: ILogger): Promise<IObjectStore> => {
-  if ('objectStore' in config) return config.objectStore;
+  if ('objectStore' in config) return new GuardedStore(config.objectStore);
   if ('directory' in config) {
     const { DirectoryObjectStore } = await import('./core/objectstore/directory/classes.directoryobjectstore.js');
     return new DirectoryObjectStore(config.directory, undefined, logger);

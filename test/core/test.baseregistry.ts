@@ -36,6 +36,7 @@ class Plain extends BaseRegistry {
       row('/own', async () => respond(200, 'x', { 'X-Kind': 'own' })),
       row('/internal', fail(new RegistryError('internal', 'a fault of ours', { cause: new Error('the cause') }))),
       row('/outage', fail(new RegistryError('unavailable', 'away', { headers: { 'Retry-After': '7' } }))),
+      row('/late', fail(new DOMException('an auth provider gave up', 'TimeoutError'))),
       row('/refused', fail(new RegistryError('unauthenticated', 'no', { headers: { 'WWW-Authenticate': 'Own' } }))),
       row('/nobody', fail(new RegistryError('unauthenticated', 'no'))),
       row('/mute', fail(new RegistryError('conflict', 'cannot be rendered'))),
@@ -106,6 +107,13 @@ t.test('errors: rendered by the protocol, with their own headers, and a challeng
   const mute = await get('/plain/mute');
   t.match(mute, { status: 409, text: 'cannot be rendered' });
   t.match(logged, [['An error could not be rendered', { protocol: 'plain', cause: { message: 'no words' } }]]);
+});
+
+t.test('a time-out is the fault of the client only if its own request was aborted', async (t) => {
+  const { get } = await start(t);
+  t.match(await get('/plain/late'), { status: 503, headers: { 'Retry-After': '5' } });
+  t.match(await get('/plain/late', { signal: new AbortController().signal }), { status: 503 });
+  t.match(await get('/plain/late', { signal: AbortSignal.abort() }), { status: 408 });
 });
 
 t.test('a fault is logged with the request it belongs to, a refusal is not', async (t) => {

@@ -41,6 +41,14 @@ t.test('an error keeps what it was made with', async (t) => {
   t.notOk('cause' in plain, 'no cause is not a cause that is undefined');
 });
 
+t.test('every 503 says when to try again', async (t) => {
+  t.same(new RegistryError('unavailable', 'x').headers, { 'Retry-After': '5' });
+  t.same(new RegistryError('outcomeUnknown', 'x').headers, { 'Retry-After': '5' });
+  const own = new RegistryError('unavailable', 'x', { headers: { 'Retry-After': '1', Allow: 'GET' } });
+  t.same(own.headers, { 'Retry-After': '1', Allow: 'GET' });
+  t.same(new RegistryError('unavailable', 'x', { status: 409 }).headers, {});
+});
+
 t.test('whatever is thrown becomes an error of the registry', async (t) => {
   const own = new RegistryError('conflict', 'x');
   t.equal(RegistryError.from(own), own);

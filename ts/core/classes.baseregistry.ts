@@ -9,7 +9,7 @@ import type { IProtocolConfig, IRequestContext, IResponse, TRegistryProtocol } f
 import type { IRebuildable } from './listing/interfaces.listing.js';
 import type { IMountAlias } from './pipeline/classes.mounttable.js';
 import { RegistryCall } from './pipeline/classes.registrycall.js';
-import { answerNameOf, loggedPath, nameOf, neededFor, noteCaller } from './pipeline/helpers.calls.js';
+import { answerNameOf, failureOf, loggedPath, nameOf, neededFor, noteCaller } from './pipeline/helpers.calls.js';
 import { parseAuthorization, respond, toResponse, withoutForbiddenBody } from './pipeline/helpers.http.js';
 import { withProtection } from './pipeline/helpers.protection.js';
 import { type IRoute, type IRouteMatch, RouteTable, type TTrailingSlash } from './pipeline/helpers.routes.js';
@@ -291,7 +291,7 @@ export abstract class BaseRegistry {
   }
 
   private failed(thrown: unknown, call: RegistryCall | null): IResponse {
-    const error = RegistryError.from(thrown);
+    const error = failureOf(thrown, call);
     const trace = call?.context.trace;
     if (trace) trace.refusal = error.message;
     if (error.status >= 500) {

@@ -47,6 +47,9 @@ const STATUS: Record<TErrorKind, number> = {
   internal: 500,
 };
 
+/** Seconds after which clients try again: most outages are shorter. */
+const RETRY_AFTER = { 'Retry-After': '5' };
+
 /** What a `RegistryError` has beside its kind and message. */
 export interface IRegistryErrorOptions {
   /** the code that the protocol itself uses, e.g. `MANIFEST_UNKNOWN` */
@@ -76,7 +79,7 @@ export class RegistryError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.status = options.status ?? STATUS[kind];
     this.wireCode = options.wireCode;
-    this.headers = options.headers ?? {};
+    this.headers = this.status === 503 ? { ...RETRY_AFTER, ...options.headers } : (options.headers ?? {});
     this.detail = options.detail;
   }
 

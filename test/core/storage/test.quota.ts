@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
 import { readLinkKey } from '../../../ts/core/storage/content/classes.contentlinks.js';
-import { RegistryError, type SmartRegistry } from '../../../ts/index.js';
+import { RegistryError, type SmartRegistry, toReadableStream } from '../../../ts/index.js';
+import { composerWorld } from '../../support/composer/actors.js';
+import { packageZip } from '../../support/composer/packages.js';
 import { type INpmWorld, npmWorld } from '../../support/npm/actors.js';
 import { publishOf } from '../../support/npm/packages.js';
 import { type Actor, ociWorld } from '../../support/oci/actors.js';
@@ -43,6 +45,38 @@ const npmQuota = async (t: Parameters<typeof npmWorld>[0], storage?: object, lim
   const world = await npmWorld(t, { storageHooks, ...(storage && { storage: storage as never }) });
   return { ...quota, ...world };
 };
+
+t.test(
+  'Composer: a quota that hooks keep reserves nothing for uploads that are done, refused or replaced',
+  async (t) => {
+    const { used, reserved, untold, storageHooks } = quotaOf(1_000_000);
+    const { writer, admin } = await composerWorld(t, { storageHooks });
+    // a stream: the hooks are asked before the first byte, when the digest that the key is made of is not known
+    const push = (version: string, size: number) =>
+      writer.put(
+        '/packages/acme/lib',
+        toReadableStream(packageZip('acme/lib', version, {}, { 'noise.bin': randomBytes(size) })),
+      );
+    const agrees = (what: string) => {
+      t.equal(reserved.size, 0, `${what}: nothing is reserved any more`);
+      t.same(untold(), [], `${what}: one outcome for all that was allowed`);
+    };
+    t.equal((await push('1.0.0', 400_000)).status, 201);
+    agrees('an upload');
+    t.equal((await push('1.0.0', 400_000)).status, 409);
+    agrees('other bytes');
+    t.match(await push('1.1.0', 700_000), { status: 403, text: /quota exceeded/ });
+    agrees('too much');
+    for (let at = 0; at < 13; at++) t.equal((await push('dev-main', 20_000)).status, 201);
+    agrees('pushes of a branch, of which the last eleven are kept');
+    t.equal(used('acme') < 400_000 + 12 * 30_000, true);
+    await Promise.all(Array.from({ length: 8 }, () => push('dev-main', 20_000)));
+    agrees('pushes at once');
+    t.equal((await admin.delete('/packages/acme/lib')).status, 200);
+    agrees('a delete');
+    t.equal(used('acme'), 0);
+  },
+);
 
 t.test('npm: a quota that hooks keep is what the store holds, whatever happens', async (t) => {
   const { writer, admin, registry, used, reserved, untold } = await npmQuota(t);

@@ -8,7 +8,8 @@
  *
  * `preconditionFailed` is certain: no attempt of this call was in doubt, and nothing of it was or will be applied. If
  * one attempt of a call was in doubt, a driver may return success when it sees that the object is its own, and must
- * throw `outcomeUnknown` otherwise. A delete is sent once.
+ * throw `outcomeUnknown` otherwise. A delete is sent once. Any other error of a store of the application's own counts as
+ * `unavailable` for a read, and as `outcomeUnknown` for a write or a delete (`GuardedStore`).
  *
  * Keys are separated by `/`, never begin or end with `/`, have no empty, `.` or `..` segment and no NUL, and sort by
  * their UTF-8 bytes.

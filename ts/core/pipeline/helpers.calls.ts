@@ -34,3 +34,13 @@ export const noteCaller = ({ context: { trace } }: RegistryCall, { token }: IVer
   trace.userId = token.userId;
   if (token.tokenId !== undefined) trace.tokenId = token.tokenId;
 };
+
+/**
+ * The error of a call. An abort or a time-out is the client's only if the signal of its request aborted. Otherwise
+ * something that the call depends on gave up, such as an auth provider of the application's own.
+ */
+export const failureOf = (thrown: unknown, call: RegistryCall | null): RegistryError => {
+  const error = RegistryError.from(thrown);
+  if (error === thrown || error.kind !== 'timeout' || call?.signal?.aborted) return error;
+  return new RegistryError('unavailable', 'The registry got no answer in time', { cause: thrown });
+};

@@ -25,6 +25,8 @@ export const artifactSubject = (plan: ISubjectOf, artifact: IArtifactPlan, key: 
   const metadata = { ...content, packageName, version };
   return {
     key,
+    // a body may be announced before its digest, and so its key, is known: hooks recognise it by the key from then
+    askedKey: staged.announcedAs ?? key,
     metadata: { ...metadata, kind: 'artifact' },
     phase: 'commit',
     open: () => fromIterable(readLater(staged)),
@@ -70,7 +72,7 @@ export class CommitHooks {
     for (const key of this.unasked(keys)) await this.askDelete({ key, metadata: await this.aboutDrop(key) });
   }
 
-  /** Those of the keys that the hooks have to be asked about; none if no hook hears of deletes. */
+  /** The keys that `askDrops` has to ask about; none if no hook hears of deletes. */
   public unasked(keys: string[]): string[] {
     return this.hearsDeletes ? keys.filter((key) => !this.deletes.has(key)) : [];
   }
@@ -81,15 +83,20 @@ export class CommitHooks {
       await this.hooks.tell('afterPut', this.origin, {
         ...subject,
         key: keyOf(subject.key),
-        askedKey: subject.key,
+        askedKey: subject.askedKey ?? subject.key,
       });
     }
   }
 
+  /** @param keys what was deleted; other subjects that were asked about had been deleted by another write already */
   public async tellDeletes(keys: string[]): Promise<void> {
     for (const key of keys) {
       const subject = this.deletes.get(key);
       if (subject) await this.hooks.tell('afterDelete', this.origin, subject);
+    }
+    const others = [...this.deletes].filter(([key]) => !keys.includes(key));
+    for (const [, subject] of others) {
+      await this.hooks.tell('afterAbort', this.origin, { ...subject, operation: 'delete' });
     }
   }
 
@@ -98,14 +105,14 @@ export class CommitHooks {
     for (const subject of this.allowed.splice(0)) await this.hooks.tell('afterAbort', this.origin, subject);
   }
 
+  private get hearsDeletes(): boolean {
+    return (['beforeDelete', 'afterDelete', 'afterAbort'] as const).some((name) => this.hooks.has(name));
+  }
+
   private async aboutDrop(key: string): Promise<IStorageHookMetadata> {
     const { packageName, version, digest } = this.plan;
     const known = { packageName, version, ...(digest && { digest }), kind: 'artifact' as const };
     const info = await this.look(key);
     return info ? { ...known, size: info.size } : known;
-  }
-
-  private get hearsDeletes(): boolean {
-    return (['beforeDelete', 'afterDelete', 'afterAbort'] as const).some((name) => this.hooks.has(name));
   }
 }

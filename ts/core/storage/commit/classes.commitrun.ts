@@ -34,10 +34,12 @@ export interface ICommitParts {
 /** ms after which a marker is renewed before the commit: repair forgets markers after 15 minutes. */
 const FRESH_MARKER_MS = 60_000;
 /**
- * If other writers change a document this often while one caller asks hooks, the caller gets an error. In each round
- * another writer has finished: of 50 uploads of one branch at the same time, the last one may need as many.
+ * A caller that asks hooks, or moves its artifacts, while others change the document has to do so again. It gives up if
+ * it has lost this often and for this many ms: twenty pushes of one branch need twenty rounds, and one slow hook may
+ * take all of the time. A client waits about a minute.
  */
-const MAX_ROUNDS = 50;
+const MAX_ROUNDS = 5;
+const PATIENCE_MS = 30_000;
 /** deletes at the same time: the artifacts of a package with a thousand versions are deleted in seconds */
 const DROPS_AT_ONCE = 16;
 
@@ -188,6 +190,7 @@ export class CommitRun<T> {
   /** The deciding step. It is repeated if the document has changed in a way that needs more than a new document. */
   private async write(): Promise<IUpdateResult<T>> {
     const { packageName, document } = this.plan;
+    const since = performance.now();
     const applied = document.applied && ((current: T) => document.applied?.(current, this.stamp) ?? false);
     for (let round = 1; ; round++) {
       try {
@@ -196,7 +199,9 @@ export class CommitRun<T> {
       } catch (error) {
         const isMoved = error instanceof SpentKeyError;
         if (!isMoved && !(error instanceof UnaskedError)) throw error;
-        if (round === MAX_ROUNDS) throw new RegistryError('conflict', `${packageName} is being written to; try again`);
+        if (round >= MAX_ROUNDS && performance.now() - since > PATIENCE_MS) {
+          throw new RegistryError('unavailable', `${packageName} is being written to; try again`);
+        }
         if (isMoved) await this.move(error);
         else await this.hooks.askDrops(error.keys);
       }

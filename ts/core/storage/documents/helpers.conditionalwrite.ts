@@ -7,10 +7,7 @@ export const WRITE_ID = 'write-id';
 /** The store failed during a write, and the outcome is unknown: the write may be visible, or may become visible. */
 export class OutcomeUnknownError extends RegistryError {
   constructor(cause: unknown) {
-    super('unavailable', 'It is not known whether the store did the write', {
-      cause,
-      headers: { 'Retry-After': '5' },
-    });
+    super('unavailable', 'It is not known whether the store did the write', { cause });
   }
 }
 

@@ -17,7 +17,10 @@ export interface IStorageHookContext {
   operation: 'put' | 'delete' | 'get';
   /** the object's key, or the key that it is meant for */
   key: string;
-  /** the key that the `before…` hook of the same write got: an artifact may be put at another one in the end */
+  /**
+   * the key that the first `before…` hook of this write and subject got: an upload may begin before its key is known, and
+   * an artifact may be put at another key in the end
+   */
   askedKey: string;
   protocol: TRegistryProtocol;
   actor?: IRequestActor | undefined;

@@ -44,6 +44,8 @@ export class StagedObject {
   private content: TStagedContent | undefined;
   /** Calls `afterAbort` if `beforePut` allowed this upload to begin and it is not published. */
   public unused: (() => Promise<void>) | undefined;
+  /** The key that `beforePut` was told when it allowed this upload to begin. */
+  public announcedAs: string | undefined;
 
   /** @internal */
   constructor(
@@ -181,6 +183,7 @@ export const stageBody = async (
   try {
     const staged = await receive(parts, origin, body, options, meter);
     staged.unused = unused;
+    staged.announcedAs = about.key;
     return staged;
   } catch (error) {
     await unused();

@@ -118,9 +118,6 @@ export const explain = (error: unknown): string => {
   return missingPermission(error, 's3') ?? (code === 'Error' && error instanceof Error ? error.message : code);
 };
 
-/** Seconds after which clients try again: most storage outages are shorter. */
-const RETRY_AFTER = { 'Retry-After': '5' };
-
 /**
  * Converts an error of S3. The message goes to callers and contains no S3 code; the SDK's error is the cause, for the
  * log.
@@ -144,17 +141,14 @@ export const toRegistryError = (cause: unknown): RegistryError => {
 };
 
 export const unavailable = (message: string, cause?: unknown): RegistryError =>
-  new RegistryError('unavailable', message, { cause, headers: RETRY_AFTER });
+  new RegistryError('unavailable', message, { cause });
 
 /** S3 sends a length with each object; a proxy that removes it would make every object look empty. */
 export const withoutLength = (): RegistryError => unavailable('The storage does not say how long the object is');
 
 /** @param cause the failure after which it is unknown whether the write or delete was, or will be, applied */
 export const outcomeUnknown = (cause: unknown): RegistryError =>
-  new RegistryError('outcomeUnknown', 'It is not known whether the storage did this', {
-    cause,
-    headers: RETRY_AFTER,
-  });
+  new RegistryError('outcomeUnknown', 'It is not known whether the storage did this', { cause });
 
 export const preconditionFailed = (key: string, cause?: unknown): RegistryError =>
   new RegistryError('preconditionFailed', `"${key}" is not in the state that this write was made for`, { cause });
