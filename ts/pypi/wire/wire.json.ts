@@ -2,7 +2,7 @@ import type { ICoreMetadata, IPypiDocument, IPypiFile } from '../interfaces.pypi
 import { filesOfVersion, groupByVersion } from './wire.files.js';
 import { fieldOf } from './wire.metadata.js';
 import { filePath, offeredFiles } from './wire.simple.js';
-import { isPrerelease, sortedByVersion } from './wire.versions.js';
+import { isPrerelease, normalVersion, sortedByVersion } from './wire.versions.js';
 
 /** Fields of the metadata that the JSON API shows as one text: its own name -> that of the field. */
 const TEXTS: readonly (readonly [string, string])[] = [
@@ -104,6 +104,7 @@ export const latestVersion = (files: IPypiFile[]): string | undefined => {
 
 /** The version and the files that an answer of the JSON API is about. */
 export interface IJsonSubject {
+  /** normalised */
   version: string;
   /** of this version, in the order of their uploads */
   files: IPypiFile[];
@@ -120,7 +121,7 @@ export const jsonSubject = (document: IPypiDocument, version?: string): IJsonSub
   const [first] = files;
   if (!first) return null;
   const shown = files.find(({ packagetype }) => packagetype === 'bdist_wheel') ?? first;
-  return { version: first.version, files, shown };
+  return { version: normalVersion(first.version), files, shown };
 };
 
 /** The answer of the JSON API. @see PyPI's documentation, "JSON API" */
@@ -133,7 +134,7 @@ export const renderJson = (
   const offered = offeredFiles(document);
   const listed = (some: IPypiFile[]): object[] => some.map((file) => fileJson(file, project, publicUrl));
   const groups = sortedByVersion(groupByVersion(offered), ([{ version: one }]) => one);
-  const releases = groups.map((group): [string, object[]] => [group[0].version, listed(group)]);
+  const releases = groups.map((group): [string, object[]] => [normalVersion(group[0].version), listed(group)]);
   return {
     info: infoOf(metadata, version, files, `${publicUrl}/simple/${project}/`),
     last_serial: document.serial,

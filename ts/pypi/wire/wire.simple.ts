@@ -2,6 +2,7 @@ import { escapeHtml } from '../../core/pipeline/helpers.html.js';
 import type { IPypiDocument, IPypiFile } from '../interfaces.pypi.js';
 import { groupByVersion } from './wire.files.js';
 import { API_VERSION } from './wire.forms.js';
+import { normalVersion } from './wire.versions.js';
 
 /** What the links of a page begin with, and what only some callers may be shown. */
 export interface IPageOptions {
@@ -51,7 +52,7 @@ export const renderProjectJson = (document: IPypiDocument, options: IPageOptions
     meta: { 'api-version': API_VERSION },
     name: options.project,
     ...(document.status && { 'project-status': document.status }),
-    versions: groupByVersion(files).map(([{ version }]) => version),
+    versions: groupByVersion(files).map(([{ version }]) => normalVersion(version)),
     files: files.map((file) => fileJson(file, options)),
   };
 };
