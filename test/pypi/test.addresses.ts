@@ -20,6 +20,24 @@ t.test('paths that belong to other services are plain 404s', async (t) => {
   t.equal((await anon.send('POST', '/_/oidc/mint-token')).status, 404);
 });
 
+t.test('a path of the index is never taken for a project', async (t) => {
+  const { admin, anon } = await pypiWorld(t);
+  for (const path of ['/simple', '/simple/', '/simple/demo', '/simple/demo/', '/pypi/simple', '/pypi/simple/demo']) {
+    const answer = await admin.send('DELETE', path);
+    t.match(answer, { status: 405, headers: { Allow: 'GET, HEAD' } }, `DELETE ${path}`);
+  }
+  for (const path of [
+    '/pypi/packages',
+    '/pypi/packages/',
+    '/pypi/packages/demo',
+    '/pypi/integrity',
+    '/pypi/pypi/json',
+  ]) {
+    t.equal((await anon.get(path)).status, 404, path);
+  }
+  t.equal((await admin.send('DELETE', '/pypi/packages/demo')).status, 404);
+});
+
 t.test('the public URL of the configuration is in the links', async (t) => {
   const { anon, writer } = await pypiWorld(t, {
     pypi: { enabled: true, basePath: '/python', registryUrl: 'https://packages.example.org/python' },

@@ -104,6 +104,9 @@ t.test('hooks are told what is read, and errors name it', async (t) => {
   t.equal(await message('/pypi/packages/demo/x.whl'), 'demo has no file x.whl\n');
   t.equal(await message(`/pypi/packages/demo/${'x'.repeat(301)}`), `demo has no file ${'x'.repeat(300)}\n`);
   t.equal(await message('/pypi/integrity/demo/1.0/x.whl/provenance'), 'demo has no file x.whl\n');
+  const otherVersion = provenance.replace('/1.0/', '/2.0/');
+  t.equal(await message(otherVersion), `demo has no file ${file.filename}\n`, 'it is a file of another version');
+  t.equal((await anon.get(provenance.replace('/1.0/', '/v1.0.0/'))).status, 200, 'the version in another spelling');
   await writer.upload(wheel('demo', '2.0'));
   const none = 'demo-2.0-py3-none-any.whl';
   t.equal(await message(`/pypi/integrity/demo/2.0/${none}/provenance`), `${none} has no provenance\n`);

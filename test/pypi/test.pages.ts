@@ -77,6 +77,10 @@ t.test('Accept and ?format= decide about the form', async (t) => {
     }
     const typed = await anon.get(`${path}?format=${encodeURIComponent(JSON_TYPE)}`, { accept: 'text/html' });
     t.equal(typed.headers['Content-Type'], JSON_TYPE, 'a person in a browser');
+    const plus = await anon.get(`${path}?format=${JSON_TYPE}`, { accept: 'text/html' });
+    t.equal(plus.headers['Content-Type'], JSON_TYPE, 'the plus as it is written in the specification');
+    const unknown = await anon.get(`${path}?format=image/png`, { accept: PIP_ACCEPT });
+    t.equal(unknown.headers['Content-Type'], JSON_TYPE, 'no form of ours: then Accept decides');
   }
 });
 
@@ -92,6 +96,12 @@ t.test(
       ['/pypi/simple/friendly-bard', '/pypi/simple/friendly-bard/'],
       ['/simple/Friendly._.Bard/', '/pypi/simple/friendly-bard/'],
       ['/pypi/simple/FRIENDLY_BARD', '/pypi/simple/friendly-bard/'],
+      ['/simple?format=text/html', '/pypi/simple/?format=text%2Fhtml'],
+      ['/simple/Friendly_Bard?a=1&b=x%20y%26', '/pypi/simple/friendly-bard/?a=1&b=x+y%26'],
+      [
+        `/pypi/simple/friendly-bard?format=${JSON_TYPE}`,
+        `/pypi/simple/friendly-bard/?format=${encodeURIComponent(JSON_TYPE).replace('%2B', '+')}`,
+      ],
     ];
     for (const [from, Location] of redirects) {
       const headers = { Location, 'Cache-Control': 'no-cache' };
@@ -307,13 +317,21 @@ t.test('two spellings of a version are one release', async (t) => {
   for (const file of [wheel('demo', '1.0'), await sdist('demo', '1.0.0'), wheel('demo', '2.0')]) {
     t.equal((await writer.upload(file)).status, 200, file.filename);
   }
-  t.same((await anon.page('demo')).versions, ['1.0', '2.0']);
+  await writer.upload(
+    wheel('demo', '3.0-Beta', { filename: 'demo-3.0b0-py3-none-any.whl', folder: 'demo-3.0b0.dist-info' }),
+  );
+  t.same((await anon.page('demo')).versions, ['1.0', '2.0', '3.0b0'], 'in their normal form');
   const { releases } = (await anon.get('/pypi/demo/json')).json() as { releases: Record<string, object[]> };
   t.same(
     Object.entries(releases).map(([version, files]) => [version, files.length]),
     [
       ['1.0', 2],
       ['2.0', 1],
+      ['3.0b0', 1],
     ],
   );
+  for (const version of ['3.0b0', '3.0-beta.0']) {
+    const { info } = (await anon.get(`/pypi/demo/${version}/json`)).json() as { info: { version: string } };
+    t.equal(info.version, '3.0b0', version);
+  }
 });

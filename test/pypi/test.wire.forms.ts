@@ -1,6 +1,6 @@
 import t from 'tap';
 import { checkAttestations, renderProvenance } from '../../ts/pypi/wire/wire.attestations.js';
-import { chooseForm } from '../../ts/pypi/wire/wire.forms.js';
+import { chooseForm, formNamed } from '../../ts/pypi/wire/wire.forms.js';
 import { parseStatus, parseYank } from '../../ts/pypi/wire/wire.status.js';
 import { refusal } from '../support/npm/packages.js';
 import { attestationOf, hex, wheel } from '../support/pypi/distributions.js';
@@ -31,6 +31,16 @@ t.test('every client gets the form that it prefers', async (t) => {
     ['in capitals', JSON_V1.toUpperCase(), JSON_V1],
   ];
   for (const [who, accept, type] of cases) t.equal(chooseForm(accept).contentType, type, who);
+});
+
+t.test('a form is asked for by the name of its media type', async (t) => {
+  t.equal(formNamed(JSON_V1)?.contentType, JSON_V1);
+  t.equal(formNamed(JSON_V1.replace('+', ' '))?.contentType, JSON_V1, 'a plus that was typed into an address');
+  t.equal(formNamed('text/html')?.contentType, HTML);
+  t.equal(formNamed('application/vnd.pypi.simple.latest+html')?.contentType, HTML_V1);
+  for (const other of [undefined, '', 'json', 'image/png', '*/*', 'constructor', `${JSON_V1};q=0.5`]) {
+    t.equal(formNamed(other), undefined, String(other));
+  }
 });
 
 t.test('statuses and their reasons', async (t) => {

@@ -39,6 +39,8 @@ t.test('the version that the page of a project shows', async (t) => {
     [[old, yanked(stable), early], '1.0'],
     [[yanked(old), early, dev], '3.0.dev1'],
     [[yanked(old), yanked(stable)], '1.10'],
+    [[yanked(old), yanked(stable), yanked(early), yanked(dev)], '1.10'],
+    [[yanked(early), yanked(dev)], '3.0.dev1'],
     [[], undefined],
   ] as const) {
     t.equal(latestVersion([...files]), version);
@@ -120,6 +122,7 @@ Project-URL:  A , https://a.example.org/x,y
   });
   const listed = {
     comment_text: null,
+    'core-metadata': false,
     digests: { md5: 'md5', sha256: 'sha' },
     downloads: -1,
     filename: 'demo-1.0.zip',
@@ -135,7 +138,15 @@ Project-URL:  A , https://a.example.org/x,y
     yanked: false,
     yanked_reason: null,
   };
-  t.same(rest, { last_serial: 5, releases: { '1.0': [listed] }, urls: [listed], vulnerabilities: [] });
+  t.same(rest, {
+    last_serial: 5,
+    ownership: { roles: [], organization: null },
+    releases: { '1.0': [listed] },
+    urls: [listed],
+    vulnerabilities: [],
+  });
+  const wheel = answerOf(documentOf(file('demo-1.0-py3-none-any.whl', '1.0')), '').urls as Record<string, unknown>[];
+  t.same(wheel[0]?.['core-metadata'], { sha256: 'of metadata' });
 
   const bare = answerOf(documentOf(file('demo-1.0.zip', '1.0')), 'Project-URL: x\n').info as Record<string, unknown>;
   const { name, version, description, classifiers, yanked, yanked_reason: reason, ...others } = bare;

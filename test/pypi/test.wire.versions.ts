@@ -3,9 +3,29 @@ import {
   canonicalVersion,
   isPrerelease,
   isSpecifierSet,
+  normalVersion,
   parseVersion,
   sortedByVersion,
 } from '../../ts/pypi/wire/wire.versions.js';
+
+t.test('a version is listed in its normal form', async (t) => {
+  const cases: [written: string, normal: string][] = [
+    ['1.0', '1.0'],
+    ['1.0.0', '1.0.0'],
+    ['1', '1'],
+    ['v01.00', '1.0'],
+    ['1.0-Beta', '1.0b0'],
+    ['1.0.c4', '1.0rc4'],
+    ['1.0-1', '1.0.post1'],
+    ['1.0_rev.2.DEV', '1.0.post2.dev0'],
+    ['0!2.0', '2.0'],
+    ['1!2.0+Local_07.x', '1!2.0+local.7.x'],
+    ['0.0', '0.0'],
+    [' 1.0 ', '1.0'],
+    ['no version', 'no version'],
+  ];
+  for (const [written, normal] of cases) t.equal(normalVersion(written), normal, written);
+});
 
 /** -1, 0 or 1: how two versions are ordered, in whatever order they come. */
 const compareVersions = (one: string, other: string): number => {
@@ -125,12 +145,15 @@ t.test('a version has 200 characters at most', async (t) => {
   t.ok(parseVersion(long));
   t.equal(parseVersion(`${long}a`), null);
   for (const [text, parts] of [
-    ['1!2.0.0', { epoch: '1', release: ['2'], local: [] }],
-    ['0', { epoch: '0', release: ['0'], local: [] }],
-    ['0.0', { epoch: '0', release: ['0'], local: [] }],
-    ['1.0.2.0', { epoch: '0', release: ['1', '0', '2'], local: [] }],
-    ['v1a.post.dev+X.01', { epoch: '0', release: ['1'], pre: ['a', '0'], post: '0', dev: '0', local: ['x', '1'] }],
-    ['1-0', { epoch: '0', release: ['1'], post: '0', local: [] }],
+    ['1!2.0.0', { epoch: '1', release: ['2'], zeros: 2, local: [] }],
+    ['0', { epoch: '0', release: ['0'], zeros: 0, local: [] }],
+    ['0.0', { epoch: '0', release: ['0'], zeros: 1, local: [] }],
+    ['1.0.2.0', { epoch: '0', release: ['1', '0', '2'], zeros: 1, local: [] }],
+    [
+      'v1a.post.dev+X.01',
+      { epoch: '0', release: ['1'], zeros: 0, pre: ['a', '0'], post: '0', dev: '0', local: ['x', '1'] },
+    ],
+    ['1-0', { epoch: '0', release: ['1'], zeros: 0, post: '0', local: [] }],
   ] as const) {
     t.same(parseVersion(text), parts, text);
   }

@@ -20,7 +20,7 @@ import { orphanSweep } from './helpers.orphans.js';
 import type { IPypiParts } from './interfaces.parts.js';
 import type { IPypiDocument, IPypiEntry } from './interfaces.pypi.js';
 import { catalogPrefix, documentKey, documentNameOf, metadataPrefix } from './keys.pypi.js';
-import { normalizeName } from './wire/wire.names.js';
+import { normalizeName, RESERVED_NAMES } from './wire/wire.names.js';
 
 const right = (action: string): TAccess => ({
   type: 'package',
@@ -53,8 +53,9 @@ export class PypiRegistry extends PackageRegistry<IPypiDocument> {
 
   protected routes(): IRoute[] {
     const FILE = '/packages/{project}/{filename}';
-    // hatch looks at `/+simple/{project}/` below an upload URL: that must be 404, not 405
-    const PROJECT = '/{project:[A-Za-z0-9][^/]*}';
+    // hatch looks at `/+simple/{project}/` below an upload URL: that must be 404, not 405. A path that is no project
+    // must not be one of a project that could be deleted, so a DELETE of a simple page is 405.
+    const PROJECT = `/{project:(?!(?:${[...RESERVED_NAMES].join('|')})(?:/|$))[A-Za-z0-9][^/]*}`;
     const VERSION = `${PROJECT}/{version}`;
     const row = rowsWith(this.parts);
     return [

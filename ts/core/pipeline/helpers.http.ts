@@ -34,6 +34,13 @@ export const queryValues = (query: Record<string, TMultiValue>, name: string): s
   throw new RegistryError('invalid', `The query parameter "${name}" is not a text`);
 };
 
+/** A query as the text behind the `?` of a URL; empty if there is none. */
+export const queryText = (query: Record<string, TMultiValue>): string => {
+  const text = new URLSearchParams();
+  for (const name of Object.keys(query)) for (const value of queryValues(query, name)) text.append(name, value);
+  return text.toString();
+};
+
 /**
  * The credential in the Authorization header: Bearer, Basic, or a bare token as cargo and gem send it. `null` without
  * the header; a malformed header is an empty token, which is never valid.

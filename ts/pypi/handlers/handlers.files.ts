@@ -9,6 +9,7 @@ import type { IPypiParts } from '../interfaces.parts.js';
 import type { IPypiDocument, IPypiFile, IPypiSideFile } from '../interfaces.pypi.js';
 import { documentKey, FILE_TYPE, METADATA_TYPE } from '../keys.pypi.js';
 import { renderProvenance } from '../wire/wire.attestations.js';
+import { filesOfVersion } from '../wire/wire.files.js';
 import { assertReadableName } from '../wire/wire.names.js';
 
 const METADATA = '.metadata';
@@ -78,7 +79,9 @@ export const getFile = async (call: RegistryCall, pypi: IPypiParts): Promise<IRe
 export const getProvenance = async (call: RegistryCall): Promise<IResponse> => {
   const filename = call.params.filename as string;
   const { project, document } = await openProject(call);
-  const file = fileOf(document, filename);
+  const [file] = filesOfVersion(Object.values(document.files), call.params.version as string).filter(
+    (one) => one.filename === filename,
+  );
   if (!file) throw missing(project, filename);
   const { attestations, version } = file;
   const about = { kind: 'artifact', packageName: project, version } as const;

@@ -1,20 +1,25 @@
 import type { IResponse } from '../../core/interfaces.core.js';
 import type { RegistryCall } from '../../core/pipeline/classes.registrycall.js';
-import { respond } from '../../core/pipeline/helpers.http.js';
+import { queryText, respond } from '../../core/pipeline/helpers.http.js';
 import { isEmpty } from '../helpers.document.js';
 import type { IPypiParts } from '../interfaces.parts.js';
 import type { IPypiDocument } from '../interfaces.pypi.js';
 import { documentKey } from '../keys.pypi.js';
-import { chooseForm, type ISimpleForm } from '../wire/wire.forms.js';
+import { chooseForm, formNamed, type ISimpleForm } from '../wire/wire.forms.js';
 import { assertReadableName } from '../wire/wire.names.js';
 import { projectsRender } from '../wire/wire.projects.js';
 import { renderProjectHtml, renderProjectJson } from '../wire/wire.simple.js';
 
 /** The form in the query (PEP 691 allows it to servers) has precedence: a person types it into a browser. */
-const formOf = (call: RegistryCall): ISimpleForm => chooseForm(call.query('format') ?? call.header('accept'));
+const formOf = (call: RegistryCall): ISimpleForm =>
+  formNamed(call.query('format')) ?? chooseForm(call.header('accept'));
 
-const redirect = (call: RegistryCall, path: string): IResponse =>
-  respond(301, 'The page is at its normalised address\n', { Location: call.linkTo(path), 'Cache-Control': 'no-cache' });
+/** The query goes with the redirect: it may ask for a form of the page. */
+const redirect = (call: RegistryCall, path: string): IResponse => {
+  const query = queryText(call.context.query);
+  const location = call.linkTo(path) + (query && `?${query}`);
+  return respond(301, 'The page is at its normalised address\n', { Location: location, 'Cache-Control': 'no-cache' });
+};
 
 /** GET /simple: clients join relative links to the address of the page, so it has to end with a slash. */
 export const redirectToList = async (call: RegistryCall): Promise<IResponse> => redirect(call, '/simple/');

@@ -24,6 +24,16 @@ const FORMS: Record<string, ISimpleForm> = {
 };
 
 /**
+ * The representation that a query asks for with the name of its media type; undefined if there is no such one. A person
+ * who types the `+` of the name into an address sends a blank: the query of a URL is read as a form.
+ * @see https://packaging.python.org/en/latest/specifications/simple-repository-api/#url-parameter
+ */
+export const formNamed = (format = ''): ISimpleForm | undefined => {
+  const wanted = format.trim().toLowerCase().replace(' ', '+');
+  return Object.hasOwn(FORMS, wanted) ? FORMS[wanted] : undefined;
+};
+
+/**
  * The representation that a client prefers. Without an Accept header, and for one that names nothing that we have, it
  * is HTML: `--find-links` and old tools send `text/html` or lists of anything, and uv takes no 406. JSON is preferred
  * among equals only if the client names it: An Accept of any type comes from browsers and old tools.

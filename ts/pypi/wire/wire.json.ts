@@ -1,8 +1,8 @@
 import type { ICoreMetadata, IPypiDocument, IPypiFile } from '../interfaces.pypi.js';
 import { filesOfVersion, groupByVersion } from './wire.files.js';
 import { fieldOf } from './wire.metadata.js';
-import { filePath, offeredFiles } from './wire.simple.js';
-import { isPrerelease, sortedByVersion } from './wire.versions.js';
+import { announcedMetadata, filePath, offeredFiles } from './wire.simple.js';
+import { isPrerelease, normalVersion, sortedByVersion } from './wire.versions.js';
 
 /** Fields of the metadata that the JSON API shows as one text: its own name -> that of the field. */
 const TEXTS: readonly (readonly [string, string])[] = [
@@ -74,6 +74,7 @@ const infoOf = (metadata: ICoreMetadata, version: string, files: IPypiFile[], pa
 /** A file as the JSON API lists it. */
 const fileJson = (file: IPypiFile, project: string, publicUrl: string): object => ({
   comment_text: null,
+  'core-metadata': announcedMetadata(file),
   digests: { md5: file.md5, sha256: file.sha256 },
   downloads: -1,
   filename: file.filename,
@@ -93,17 +94,20 @@ const fileJson = (file: IPypiFile, project: string, publicUrl: string): object =
 
 /**
  * The version that the project's own page shows: the highest one that is not yanked and no pre-release; if there is
- * none, the highest that is not yanked; else the highest.
+ * none, the highest that is not yanked. If all are yanked, it is the one that would be shown if none were.
  */
 export const latestVersion = (files: IPypiFile[]): string | undefined => {
+  const isStable = ({ version }: IPypiFile): boolean => !isPrerelease(version);
   const usable = files.filter(({ yanked }) => yanked === undefined);
-  const stable = usable.filter(({ version }) => !isPrerelease(version));
-  const [best] = [stable, usable, files].filter((some) => some.length > 0);
-  return best && sortedByVersion(best, ({ version }) => version).at(-1)?.version;
+  const all = usable.length > 0 ? usable : files;
+  const stable = all.filter(isStable);
+  const best = stable.length > 0 ? stable : all;
+  return sortedByVersion(best, ({ version }) => version).at(-1)?.version;
 };
 
 /** The version and the files that an answer of the JSON API is about. */
 export interface IJsonSubject {
+  /** normalised */
   version: string;
   /** of this version, in the order of their uploads */
   files: IPypiFile[];
@@ -120,7 +124,7 @@ export const jsonSubject = (document: IPypiDocument, version?: string): IJsonSub
   const [first] = files;
   if (!first) return null;
   const shown = files.find(({ packagetype }) => packagetype === 'bdist_wheel') ?? first;
-  return { version: first.version, files, shown };
+  return { version: normalVersion(first.version), files, shown };
 };
 
 /** The answer of the JSON API. @see PyPI's documentation, "JSON API" */
@@ -133,10 +137,12 @@ export const renderJson = (
   const offered = offeredFiles(document);
   const listed = (some: IPypiFile[]): object[] => some.map((file) => fileJson(file, project, publicUrl));
   const groups = sortedByVersion(groupByVersion(offered), ([{ version: one }]) => one);
-  const releases = groups.map((group): [string, object[]] => [group[0].version, listed(group)]);
+  const releases = groups.map((group): [string, object[]] => [normalVersion(group[0].version), listed(group)]);
   return {
     info: infoOf(metadata, version, files, `${publicUrl}/simple/${project}/`),
     last_serial: document.serial,
+    // who may do what is a matter of scopes, which belong to users and tokens
+    ownership: { roles: [], organization: null },
     releases: Object.fromEntries(releases),
     urls: listed(filesOfVersion(offered, version)),
     vulnerabilities: [],

@@ -7,7 +7,7 @@ const MAX_NAME = 150;
 const VALID = /^(?:[a-z0-9]|[a-z0-9][a-z0-9._-]*[a-z0-9])$/i;
 
 /** Words that are paths of this registry: the pages of a project with this name could not be reached. */
-const RESERVED: ReadonlySet<string> = new Set(['simple', 'legacy', 'packages', 'pypi', 'integrity']);
+export const RESERVED_NAMES: ReadonlySet<string> = new Set(['simple', 'legacy', 'packages', 'pypi', 'integrity']);
 
 /** Lower case, with one hyphen for each run of `-`, `_` and `.`; all spellings of a name are one project. */
 export const normalizeName = (name: string): string => name.replace(/[-_.]+/g, '-').toLowerCase();
@@ -29,7 +29,7 @@ export const assertNewName = (name: string): string => {
     );
   }
   const normalized = normalizeName(name);
-  if (RESERVED.has(normalized)) {
+  if (RESERVED_NAMES.has(normalized)) {
     throw new RegistryError('invalid', `No project can be called "${normalized}": it is a path of this index`);
   }
   return normalized;

@@ -2,6 +2,7 @@ import { escapeHtml } from '../../core/pipeline/helpers.html.js';
 import type { IPypiDocument, IPypiFile } from '../interfaces.pypi.js';
 import { groupByVersion } from './wire.files.js';
 import { API_VERSION } from './wire.forms.js';
+import { normalVersion } from './wire.versions.js';
 
 /** What the links of a page begin with, and what only some callers may be shown. */
 export interface IPageOptions {
@@ -23,9 +24,12 @@ const provenancePath = (project: string, { filename, version }: IPypiFile): stri
 export const offeredFiles = ({ files, status }: IPypiDocument): IPypiFile[] =>
   status?.status === 'quarantined' ? [] : Object.values(files);
 
+/** Where `{file}.metadata` can be fetched, its digest; of an sdist none is served. */
+export const announcedMetadata = ({ packagetype, metadata }: IPypiFile): { sha256: string } | false =>
+  packagetype === 'bdist_wheel' && { sha256: metadata.sha256 };
+
 const fileJson = (file: IPypiFile, { project, publicUrl, isSecure }: IPageOptions): object => {
-  const isWheel = file.packagetype === 'bdist_wheel';
-  const metadata = isWheel ? { sha256: file.metadata.sha256 } : false;
+  const metadata = announcedMetadata(file);
   return {
     filename: file.filename,
     url: publicUrl + filePath(project, file.filename),
@@ -35,7 +39,8 @@ const fileJson = (file: IPypiFile, { project, publicUrl, isSecure }: IPageOption
     'upload-time': file.uploadTime,
     yanked: yankedJson(file),
     'core-metadata': metadata,
-    // the name before PEP 714, which pip up to 23.1 looks for
+    // the public index had this name before PEP 714, and older clients look for it. The name of PEP 691,
+    // `dist-info-metadata`, must not be there: pip 22.3 to 23.1 crashes if it is an object
     'data-dist-info-metadata': metadata,
     ...(file.attestations && { provenance: isSecure ? publicUrl + provenancePath(project, file) : null }),
   };
@@ -51,7 +56,7 @@ export const renderProjectJson = (document: IPypiDocument, options: IPageOptions
     meta: { 'api-version': API_VERSION },
     name: options.project,
     ...(document.status && { 'project-status': document.status }),
-    versions: groupByVersion(files).map(([{ version }]) => version),
+    versions: groupByVersion(files).map(([{ version }]) => normalVersion(version)),
     files: files.map((file) => fileJson(file, options)),
   };
 };
@@ -60,8 +65,8 @@ const attribute = (name: string, value: string | undefined): string =>
   value === undefined ? '' : ` ${name}="${escapeHtml(value)}"`;
 
 const anchor = (file: IPypiFile, { project, publicUrl, isSecure }: IPageOptions): string => {
-  const isWheel = file.packagetype === 'bdist_wheel';
-  const metadata = isWheel ? `sha256=${file.metadata.sha256}` : undefined;
+  const announced = announcedMetadata(file);
+  const metadata = announced ? `sha256=${announced.sha256}` : undefined;
   const provenance = file.attestations && isSecure ? publicUrl + provenancePath(project, file) : undefined;
   const url = `${publicUrl}${filePath(project, file.filename)}#sha256=${file.sha256}`;
   return [

@@ -12,6 +12,8 @@ export interface IVersion {
   epoch: TDigits;
   /** without trailing zeros: 1.0 and 1.0.0 are equal */
   release: TDigits[];
+  /** how many trailing zeros there are */
+  zeros: number;
   /** a, b or rc, with its number */
   pre?: readonly ['a' | 'b' | 'rc', TDigits];
   post?: TDigits;
@@ -50,11 +52,14 @@ export const parseVersion = (text: string): IVersion | null => {
   const found = PATTERN.exec(text);
   if (!found) return null;
   const [, epoch, release, phase, preNumber, implicitPost, post, postNumber, dev, devNumber, local] = found;
+  const numbers = (release as string).split('.').map(digits);
+  const significant = withoutTrailingZeros(numbers);
   const kind = phase === undefined ? undefined : PHASES.get(phase.toLowerCase());
   const after = implicitPost ?? (post === undefined ? undefined : (postNumber ?? ''));
   return {
     epoch: digits(epoch),
-    release: withoutTrailingZeros((release as string).split('.').map(digits)),
+    release: significant,
+    zeros: numbers.length - significant.length,
     ...(kind && { pre: [kind, digits(preNumber)] as const }),
     ...(after !== undefined && { post: digits(after) }),
     ...(dev !== undefined && { dev: digits(devNumber) }),
@@ -66,17 +71,28 @@ export const parseVersion = (text: string): IVersion | null => {
   };
 };
 
+const textOf = ({ epoch, release, zeros, pre, post, dev, local }: IVersion): string => {
+  let text = epoch === '0' ? '' : `${epoch}!`;
+  text += release.join('.') + '.0'.repeat(zeros);
+  if (pre) text += pre.join('');
+  if (post !== undefined) text += `.post${post}`;
+  if (dev !== undefined) text += `.dev${dev}`;
+  return local.length > 0 ? `${text}+${local.join('.')}` : text;
+};
+
 /** A text that is the same for equal versions (`1.0`, `v1`, `1.0.0`), and for no others; null for no version. */
 export const canonicalVersion = (text: string): string | null => {
   const version = parseVersion(text);
-  if (!version) return null;
-  const { epoch, release, pre, post, dev, local } = version;
-  let canonical = epoch === '0' ? '' : `${epoch}!`;
-  canonical += release.join('.');
-  if (pre) canonical += pre.join('');
-  if (post !== undefined) canonical += `.post${post}`;
-  if (dev !== undefined) canonical += `.dev${dev}`;
-  return local.length > 0 ? `${canonical}+${local.join('.')}` : canonical;
+  return version && textOf({ ...version, zeros: 0 });
+};
+
+/**
+ * The version as PEP 440 normalises it, which indexes should list: `1.0-Beta` is `1.0b0`, and `1.0.0` keeps its zeros.
+ * What is no version is returned unchanged.
+ */
+export const normalVersion = (text: string): string => {
+  const version = parseVersion(text);
+  return version ? textOf(version) : text;
 };
 
 /** Whether resolvers pass over the version unless they are told otherwise: a pre-release or a development release. */
