@@ -7,10 +7,10 @@ import { assertAgreement, assertDigests, parseUploadForm, projectOfForm } from '
 import { refusal } from '../support/npm/packages.js';
 import { attestationOf, hex, wheel } from '../support/pypi/distributions.js';
 
-const formOf = (fields: Record<string, string>): IFormFields =>
-  ({ get: (name: string) => fields[name] }) as unknown as IFormFields;
+const formOf = (fields: Record<string, string | string[]>): IFormFields =>
+  ({ all: (name: string) => [fields[name] ?? []].flat() }) as unknown as IFormFields;
 const least = { name: 'Demo', version: '1.0' };
-const form = (more: Record<string, string> = {}) => parseUploadForm(formOf({ ...least, ...more }));
+const form = (more: Record<string, string | string[]> = {}) => parseUploadForm(formOf({ ...least, ...more }));
 
 t.test('the fields of an upload', async (t) => {
   const { project, name, version } = form();
@@ -58,7 +58,22 @@ t.test('the fields of an upload', async (t) => {
   t.equal(projectOfForm(formOf({})), undefined);
   t.equal(projectOfForm(formOf({ name: 'Foo_Bar' })), 'foo-bar');
   t.throws(() => projectOfForm(formOf({ name: '-' })), refusal('invalid'));
-  const wrong: [more: Record<string, string>, message: RegExp][] = [
+  t.throws(() => projectOfForm(formOf({ name: ['a', 'b'] })), refusal('invalid'));
+  t.equal(form({ name: ['Demo', ' Demo '] }).name, 'Demo', 'the same value twice is one');
+  const wrong: [more: Record<string, string | string[]>, message: RegExp][] = [
+    ...[
+      'name',
+      'version',
+      ':action',
+      'protocol_version',
+      'filetype',
+      'md5_digest',
+      'sha256_digest',
+      'attestations',
+    ].map((field): [Record<string, string[]>, RegExp] => [
+      { [field]: ['1', '2'] },
+      /^The form has two values for the field /,
+    ]),
     [{ ':action': 'submit' }, /^The :action of an upload is file_upload; this index has no "submit"$/],
     [{ ':action': 'x'.repeat(41) }, /has no "x{40}"$/],
     [{ protocol_version: '2' }, /^The protocol_version of an upload is 1$/],
