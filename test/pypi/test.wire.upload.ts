@@ -148,6 +148,9 @@ t.test('attestations: sixteen at most, and each of their parts', async (t) => {
   const right = attestationOf(file) as { envelope: object };
   const text = JSON.stringify(Array(16).fill(right));
   t.equal(checkAttestations(text, sha256), text);
+  t.equal(checkAttestations('[]'.padEnd(1_000_000), sha256), undefined);
+  const tooLong = refusal('invalid', { message: /^The field attestations has more than 1000000 characters$/ });
+  t.throws(() => checkAttestations('[]'.padEnd(1_000_001), sha256), tooLong);
   const envelope = (statement: unknown) => ({
     ...right,
     envelope: { statement: Buffer.from(JSON.stringify(statement)).toString('base64') },
