@@ -52,6 +52,7 @@ t.test('a wheel: what is beside its metadata, and what is refused', async (t) =>
   const folder = 'foo_bar-1.0.dist-info';
   const beside = wheel(
     { name: `x/y-2.0.dist-info/METADATA`, content: 'x' },
+    { name: 'x.dist-info.txt', content: 'x' },
     { name: `${folder}/METADATA.txt`, content: 'x' },
     { name: `${folder}/licenses/METADATA`, content: 'x' },
   );
@@ -68,6 +69,13 @@ t.test('a wheel: what is beside its metadata, and what is refused', async (t) =>
     [without('WHEEL'), /^The wheel has no \.dist-info\/WHEEL$/],
     [without('RECORD'), /^The wheel has no \.dist-info\/RECORD$/],
     [without('RECORD', { name: `${folder}/RECORD/`, content: '' }), /^The wheel has no \.dist-info\/RECORD$/],
+    [
+      wheel({ name: 'x-2.dist-info/WHEEL', content: 'x' }),
+      /^The wheel has two \.dist-info folders: x-2\.dist-info too$/,
+    ],
+    [wheel({ name: 'x-2.dist-info/', content: '' }), /two \.dist-info folders: x-2\.dist-info too$/],
+    [wheel({ name: 'Foo_Bar-1.0.dist-info/x', content: 'x' }), /two \.dist-info folders/],
+    [wheel({ name: 'foo_bar-1.0.DIST-INFO/x', content: 'x' }), /two \.dist-info folders/],
     [wheel({ name: 'x-2.dist-info/METADATA', content: 'x' }), /^The wheel has more than one \.dist-info\/METADATA$/],
     [wheel({ name: `${folder}/metadata`, content: 'x' }), /whose name is in the wrong case$/],
     [wheel({ name: 'FOO_BAR-1.0.DIST-INFO/METADATA', content: 'x' }), /whose name is in the wrong case$/],

@@ -125,6 +125,7 @@ t.test('a form that the host has parsed: the file as bytes, a Blob or a stream',
   const forms: [string, (bytes: Buffer) => unknown][] = [
     ['a Buffer', (bytes) => bytes],
     ['a Uint8Array', (bytes) => new Uint8Array(bytes)],
+    ['an ArrayBuffer', (bytes) => new Uint8Array(bytes).buffer],
     ['a Blob', (bytes) => new Blob([new Uint8Array(bytes)])],
     ['a web stream', (bytes) => new Blob([new Uint8Array(bytes)]).stream()],
   ];

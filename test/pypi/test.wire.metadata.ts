@@ -141,7 +141,21 @@ t.test('blanks before a line separator of Unicode cost no more than other text',
   t.ok(cpuSince(begun) < 2000, 'an hour with an expression that goes back');
 });
 
+t.test('line ends of older systems cost no more than others', async (t) => {
+  const count = 4 * 1024 * 1024;
+  const begun = process.cpuUsage();
+  t.equal(parseMetadata(bytes(`Name: demo\r\r${'\r'.repeat(count)}x`)).description, `${'\n'.repeat(count)}x`);
+  t.equal(
+    parseMetadata(bytes(`Name: demo\r\n\r\n${'\r\n'.repeat(count / 2)}x\n\r`)).description?.length,
+    count / 2 + 3,
+  );
+  t.ok(cpuSince(begun) < 500, 'two seconds with an expression');
+});
+
 t.test('a million lines are refused before the description, and cost little in it', async (t) => {
+  const fieldCount = (count: number) => bytes('A:\n'.repeat(count));
+  t.equal(parseMetadata(fieldCount(20_000)).fields.get('a')?.length, 20_000);
+  t.throws(() => parseMetadata(fieldCount(20_001)), refusal('invalid', { message: /more than 20000 fields/ }));
   for (const line of [' x\n', 'A:\n', 'Description: x\n        y\n']) {
     t.throws(() => inspectMetadata(valid(`Summary: x\n${line.repeat(150_000)}`), 'METADATA'), refusal('invalid'));
   }

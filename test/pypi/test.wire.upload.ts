@@ -7,10 +7,10 @@ import { assertAgreement, assertDigests, parseUploadForm, projectOfForm } from '
 import { refusal } from '../support/npm/packages.js';
 import { attestationOf, hex, wheel } from '../support/pypi/distributions.js';
 
-const formOf = (fields: Record<string, string>): IFormFields =>
-  ({ get: (name: string) => fields[name] }) as unknown as IFormFields;
+const formOf = (fields: Record<string, string | string[]>): IFormFields =>
+  ({ all: (name: string) => [fields[name] ?? []].flat() }) as unknown as IFormFields;
 const least = { name: 'Demo', version: '1.0' };
-const form = (more: Record<string, string> = {}) => parseUploadForm(formOf({ ...least, ...more }));
+const form = (more: Record<string, string | string[]> = {}) => parseUploadForm(formOf({ ...least, ...more }));
 
 t.test('the fields of an upload', async (t) => {
   const { project, name, version } = form();
@@ -58,7 +58,22 @@ t.test('the fields of an upload', async (t) => {
   t.equal(projectOfForm(formOf({})), undefined);
   t.equal(projectOfForm(formOf({ name: 'Foo_Bar' })), 'foo-bar');
   t.throws(() => projectOfForm(formOf({ name: '-' })), refusal('invalid'));
-  const wrong: [more: Record<string, string>, message: RegExp][] = [
+  t.throws(() => projectOfForm(formOf({ name: ['a', 'b'] })), refusal('invalid'));
+  t.equal(form({ name: ['Demo', ' Demo '] }).name, 'Demo', 'the same value twice is one');
+  const wrong: [more: Record<string, string | string[]>, message: RegExp][] = [
+    ...[
+      'name',
+      'version',
+      ':action',
+      'protocol_version',
+      'filetype',
+      'md5_digest',
+      'sha256_digest',
+      'attestations',
+    ].map((field): [Record<string, string[]>, RegExp] => [
+      { [field]: ['1', '2'] },
+      /^The form has two values for the field /,
+    ]),
     [{ ':action': 'submit' }, /^The :action of an upload is file_upload; this index has no "submit"$/],
     [{ ':action': 'x'.repeat(41) }, /has no "x{40}"$/],
     [{ protocol_version: '2' }, /^The protocol_version of an upload is 1$/],
@@ -133,6 +148,9 @@ t.test('attestations: sixteen at most, and each of their parts', async (t) => {
   const right = attestationOf(file) as { envelope: object };
   const text = JSON.stringify(Array(16).fill(right));
   t.equal(checkAttestations(text, sha256), text);
+  t.equal(checkAttestations('[]'.padEnd(1_000_000), sha256), undefined);
+  const tooLong = refusal('invalid', { message: /^The field attestations has more than 1000000 characters$/ });
+  t.throws(() => checkAttestations('[]'.padEnd(1_000_001), sha256), tooLong);
   const envelope = (statement: unknown) => ({
     ...right,
     envelope: { statement: Buffer.from(JSON.stringify(statement)).toString('base64') },

@@ -17,6 +17,7 @@ const WHEEL = 'The wheel';
 const SDIST = 'The sdist';
 
 const METADATA = /^([^/]+)\.dist-info\/METADATA$/;
+const DIST_INFO = /^[^/]+\.dist-info(?=\/|$)/i;
 const PKG_INFO = /^[^/]+\/PKG-INFO$/;
 
 /** Whether `name-version` of a `.dist-info` folder is that of the wheel, in whatever spelling. */
@@ -39,7 +40,11 @@ const inspectWheel = ({ texts, entries }: Pick<IZipFacts, 'texts' | 'entries'>, 
   if (!isFolderOf(folder, file)) {
     throw invalid(`${WHEEL} ${file.filename} has the folder ${folder}.dist-info, which is that of another wheel`);
   }
-  // installers refuse a wheel without them
+  // installers refuse a wheel with two of these folders, and without these files
+  for (const { path: other } of entries.values()) {
+    const [info = `${folder}.dist-info`] = DIST_INFO.exec(other) ?? [];
+    if (info !== `${folder}.dist-info`) throw invalid(`${WHEEL} has two .dist-info folders: ${info.slice(0, 300)} too`);
+  }
   for (const name of ['WHEEL', 'RECORD']) {
     if (entries.get(`${folder}.dist-info/${name}`)?.kind !== 'file')
       throw invalid(`${WHEEL} has no .dist-info/${name}`);

@@ -4,6 +4,9 @@ import { isRecord } from '../../core/base/helpers.values.js';
 /** Attestations of one file; tools send one or two. */
 const MAX_ATTESTATIONS = 16;
 
+/** characters; an attestation has some 10,000. Small values of 30 MB together take seconds to parse. */
+const MAX_TEXT = 1_000_000;
+
 /** The sha256 values of the files that an attestation is about. */
 const subjectsOf = (attestation: unknown): unknown[] => {
   const envelope = isRecord(attestation) && isRecord(attestation.envelope) ? attestation.envelope : {};
@@ -26,6 +29,7 @@ const subjectsOf = (attestation: unknown): unknown[] => {
  * @see https://packaging.python.org/en/latest/specifications/index-hosted-attestations/
  */
 export const checkAttestations = (text: string, sha256: string): string | undefined => {
+  if (text.length > MAX_TEXT) throw invalid(`The field attestations has more than ${MAX_TEXT} characters`);
   let attestations: unknown;
   try {
     attestations = JSON.parse(text);

@@ -41,9 +41,13 @@ export interface IUploadForm {
   attestations?: string;
 }
 
-/** A field's value; an empty one means absent, and so does `UNKNOWN`, which setuptools writes. */
+/**
+ * A field's value; an empty one means absent, and so does `UNKNOWN`, which setuptools writes. Throws for a field with two
+ * values: of a form that says two things, one is not checked.
+ */
 const valueIn = (form: IFormFields, name: string): string | undefined => {
-  const value = form.get(name)?.trim();
+  const [value, ...others] = new Set(form.all(name).map((one) => one.trim()));
+  if (others.length > 0) throw invalid(`The form has two values for the field ${name}`);
   return value === undefined || value === '' || value === 'UNKNOWN' ? undefined : value;
 };
 

@@ -1,7 +1,7 @@
 import { invalid } from '../../base/helpers.errors.js';
 import { GatheredBytes } from '../../base/helpers.gathering.js';
 import { RegistryError } from '../../classes.registryerror.js';
-import { assertPlainName, segmentsOf } from '../helpers.paths.js';
+import { assertPlainName, pathOf } from '../helpers.paths.js';
 import type { ByteFeed, TSteps } from './classes.bytefeed.js';
 import { LinkTargets } from './classes.linktargets.js';
 import {
@@ -79,7 +79,9 @@ export class ZipLocals {
     const { zip64, unicodePath } = readExtra(noun, yield* feed.take(extraLength));
     const name = readName(noun, raw, { flags, unicodePath, names });
     const [realSize, realPacked] = withZip64(noun, [size, packedSize], zip64) as [number, number];
-    const header: IZipHeader = { rawName, name, flags, method, crc, packedSize: realPacked, size: realSize };
+    // one text for both, if they are the same: an archive may have megabytes of names
+    const own = rawName === name ? name : rawName;
+    const header: IZipHeader = { rawName: own, name, flags, method, crc, packedSize: realPacked, size: realSize };
     const local = this.admit(header);
     this.byOffset.set(offset, local);
     const limit = local.isDirectory ? undefined : rules.wanted(local.path);
@@ -93,7 +95,7 @@ export class ZipLocals {
     const { name } = header;
     assertPlainName(noun, name);
     if (name.includes('\\')) throw invalid(`${noun} contains a name with a backslash`);
-    const path = segmentsOf(noun, name).join('/');
+    const path = pathOf(noun, name);
     const isDirectory = name.endsWith('/');
     if (path === '' && !isDirectory) throw invalid(`${noun} contains a file without a name`);
     if (this.paths.has(path)) throw invalid(`${noun} contains ${path || 'a folder'} twice`);

@@ -1,4 +1,5 @@
 import { invalid } from '../../base/helpers.errors.js';
+import { Slices, sortInSlices } from '../../base/helpers.slices.js';
 import { RegistryError } from '../../classes.registryerror.js';
 import { LinkGuard } from '../helpers.paths.js';
 import { ByteFeed, type TSteps } from './classes.bytefeed.js';
@@ -24,20 +25,38 @@ function* readZip(feed: ByteFeed, rules: IZipRules, locals: ZipLocals, directory
   }
 }
 
-/** Throws `invalid` for an entry below a file or a link: it could only be written through that. */
-const assertTree = (noun: string, entries: ReadonlyMap<string, IZipEntry>): void => {
-  const all = [...entries.values()];
+/** Throws `invalid` for an entry below a link: it could only be written through that. */
+const assertNotBelowLinks = async (noun: string, all: readonly IZipEntry[], slices: Slices): Promise<void> => {
   const links = all.filter(({ kind }) => kind === 'link');
+  if (links.length === 0) return;
   const guard = new LinkGuard(noun);
-  for (const { path } of links) guard.check(path.split('/'), true);
-  for (const { path, kind } of links.length > 0 ? all : []) if (kind !== 'link') guard.check(path.split('/'), false);
-  // what lies below a path directly follows it if the separator is lower than all other characters; names have no
-  // control characters
-  const keys = all.map(({ path, kind }) => ({ key: path.replaceAll('/', '\0'), isFile: kind === 'file' }));
-  keys.sort((one, other) => (one.key < other.key ? -1 : 1));
-  for (const [at, { key, isFile }] of keys.entries()) {
-    if (isFile && keys[at + 1]?.key.startsWith(`${key}\0`)) throw invalid(`${noun} contains a file below a file`);
+  for (const { path, kind } of [...links, ...all.filter(({ kind }) => kind !== 'link')]) {
+    guard.check(path.split('/'), kind === 'link');
+    if (slices.due) await slices.rest();
   }
+};
+
+/**
+ * Throws `invalid` for an entry below a file. In the order of their texts, all paths between a file and what lies below it
+ * begin with the file's path; so the files that a path may lie below are those that it continues.
+ */
+const assertNotBelowFiles = async (noun: string, all: readonly IZipEntry[], slices: Slices): Promise<void> => {
+  const sorted = await sortInSlices(all, (one, other) => (one.path < other.path ? -1 : 1));
+  const continued: string[] = [];
+  for (const { path, kind } of sorted) {
+    while (continued.length > 0 && !path.startsWith(continued.at(-1) as string)) continued.pop();
+    if (continued.some((file) => path[file.length] === '/')) throw invalid(`${noun} contains a file below a file`);
+    if (kind === 'file') continued.push(path);
+    if (slices.due) await slices.rest();
+  }
+};
+
+/** Throws `invalid` for entries that cannot all be unpacked. An archive may have 200,000 of them. */
+const assertTree = async (noun: string, entries: ReadonlyMap<string, IZipEntry>): Promise<void> => {
+  const all = [...entries.values()];
+  const slices = new Slices();
+  await assertNotBelowLinks(noun, all, slices);
+  await assertNotBelowFiles(noun, all, slices);
 };
 
 /** The folder that everything lies in. */
@@ -81,7 +100,7 @@ export async function* inspectZip(
   feed.end();
   steps.next();
   const { entries } = directory;
-  assertTree(noun, entries);
+  await assertTree(noun, entries);
   assertRatio(rules, feed.at, locals.unpackedSize);
   const topFolder = topFolderOf(entries);
   if (expected !== undefined && (topFolder === undefined || (expected !== true && topFolder !== expected))) {

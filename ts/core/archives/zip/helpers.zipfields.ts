@@ -92,8 +92,6 @@ const asUtf8 = (bytes: Uint8Array): string | undefined => {
   }
 };
 
-const isAscii = (bytes: Buffer): boolean => bytes.every((byte) => byte < 0x80);
-
 /** What unpackers read as the name. Info-ZIP's extra field with a Unicode name counts instead of a name in a code page. */
 export const readName = (
   noun: string,
@@ -101,8 +99,10 @@ export const readName = (
   { flags, unicodePath, names }: { flags: number; unicodePath: Buffer | undefined; names: 'utf8' | 'any' },
 ): string => {
   const notUtf8 = () => invalid(`${noun} contains a name that is not UTF-8`);
-  const marked = isAscii(raw) || (flags & IS_UTF8) !== 0;
-  let name = asUtf8(raw);
+  const latin1 = raw.toString('latin1');
+  const isAscii = !/[\u0080-\u00ff]/.test(latin1);
+  const marked = isAscii || (flags & IS_UTF8) !== 0;
+  let name = isAscii ? latin1 : asUtf8(raw);
   if (marked && name === undefined) throw notUtf8();
   if (unicodePath !== undefined) {
     const isCurrent = unicodePath.length > 5 && unicodePath[0] === 1 && unicodePath.readUInt32LE(1) === crc32(raw);
@@ -113,7 +113,7 @@ export const readName = (
   } else if (!marked && names === 'utf8') {
     throw notUtf8();
   }
-  return name ?? raw.toString('latin1');
+  return name ?? latin1;
 };
 
 /** What a data descriptor says. */

@@ -82,11 +82,13 @@ const fromBlob = (name: string, blob: Blob): IParsedFile => ({
   open: () => iterate(blob.stream() as ReadableStream<Uint8Array>),
 });
 
-/** Content that an embedder has put into a parsed form. JSON and urlencoded forms cannot hold such a value. */
-const isContent = (value: unknown): value is Uint8Array | Blob | ReadableStream<Uint8Array> =>
-  value instanceof Uint8Array || value instanceof Blob || value instanceof ReadableStream;
+type TContent = Uint8Array | ArrayBuffer | Blob | ReadableStream<Uint8Array>;
 
-const fromContent = (name: string, content: Uint8Array | Blob | ReadableStream<Uint8Array>): IParsedFile =>
+/** Content that an embedder has put into a parsed form. JSON and urlencoded forms cannot hold such a value. */
+const isContent = (value: unknown): value is TContent =>
+  [Uint8Array, ArrayBuffer, Blob, ReadableStream].some((type) => value instanceof type);
+
+const fromContent = (name: string, content: TContent): IParsedFile =>
   content instanceof Blob
     ? fromBlob(name, content)
     : {
