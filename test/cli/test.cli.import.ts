@@ -141,7 +141,7 @@ t.test('wrong usage', async (t) => {
   await writeFile(join(packages, 'a.txt'), 'text');
   const named = await importThem(join(packages, 'a.txt'));
   t.equal(named.code, 1, 'a named file that is no package');
-  t.match(named.err, /a\.txt: is no file that can be imported/);
+  t.match(named.err, /a\.txt: is not named like a package of npm or maven or cargo/);
   t.match(await importThem('--help'), { code: 0, out: /--protocol NAME/ });
   const nowhere = await runHere(t, ['import', packages], { SMARTREGISTRY_DATA: join(cwd, 'elsewhere') });
   t.match(nowhere, { code: 1, err: /There is no store/ });

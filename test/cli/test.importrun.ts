@@ -111,7 +111,7 @@ t.test('which protocol takes a file', async (t) => {
       { path: 'x/a.tgz', label: 'npm a.tgz', outcome: 'imported' },
       { path: 'b.gem', label: 'rubygems b.gem', outcome: 'imported' },
       { path: 'c.txt', outcome: 'skipped' },
-      { path: 'd.txt', outcome: 'failed', reason: 'is no file that can be imported' },
+      { path: 'd.txt', outcome: 'failed', reason: 'is not named like a package of npm or rubygems' },
       { path: 'both.tgz', outcome: 'failed', reason: 'may be for npm or rubygems: say which with --protocol' },
     ].sort(byPath as never),
   );

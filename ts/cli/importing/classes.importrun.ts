@@ -72,7 +72,12 @@ export class ImportRun {
       return { outcome: 'failed', reason: file.failure };
     }
     if (able.length === 0) {
-      return file.isNamed ? { outcome: 'failed', reason: 'is no file that can be imported' } : { outcome: 'skipped' };
+      if (!file.isNamed) return { outcome: 'skipped' };
+      const protocols = this.#options.targets.map(({ registry }) => registry.protocol);
+      return {
+        outcome: 'failed',
+        reason: `is not named like a package of ${protocols.join(' or ') || 'any protocol'}`,
+      };
     }
     try {
       const { target, item } = await this.#chosen(able, file);
