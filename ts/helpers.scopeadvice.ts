@@ -17,7 +17,8 @@ const RIGHTS: Readonly<Record<TBuiltInProtocol, Readonly<Record<string, readonly
 const NEVER_IN_NAMES: Readonly<Record<string, { pattern: RegExp; rule: string }>> = {
   maven: { pattern: /\//, rule: 'artifacts are GROUP:ARTIFACT, with dots in the group' },
   cargo: { pattern: /[A-Z]/, rule: 'crates are in lower case' },
-  composer: { pattern: /[A-Z]/, rule: 'packages are in lower case' },
+  // `composer:package:acme*:read` is a vendor, and more
+  composer: { pattern: /[A-Z]|^[^/*]*$/, rule: 'packages are VENDOR/PACKAGE, in lower case' },
   pypi: { pattern: /[A-Z_.]/, rule: 'projects are in lower case, with "-" instead of "_" and "."' },
 };
 

@@ -148,7 +148,7 @@ t.test('the page for people without a token, and the start page', async (t) => {
   t.equal((await anon.get('/config.json')).headers['Cache-Control'], 'no-cache');
   for (const url of ['https://x.example.org/cargo', 'https://x.example.org/cargo//']) {
     t.same(registry.getRegistry('cargo')?.clientSetup(url), [
-      '# in .cargo/config.toml:',
+      '# in .cargo/config.toml of the project, or (also for cargo install) of your home folder:',
       '[registries.my-registry]',
       'index = "sparse+https://x.example.org/cargo/"',
       'credential-provider = "cargo:token"',

@@ -150,14 +150,16 @@ t.test('a scope whose name is not spelled as the protocol spells it grants nothi
     'npm:package:JSONStream:read',
     'cargo:crate:my_lib:read',
     'composer:package:a_b/c.d:read',
+    'composer:package:acme*:read',
     'pypi:*:a-*:*',
   ];
   const crates = 'crates are in lower case';
-  const packages = 'packages are in lower case';
+  const packages = 'packages are VENDOR/PACKAGE, in lower case';
   const projects = 'projects are in lower case, with "-" instead of "_" and "."';
   const wrong = {
     'cargo:crate:My-Lib:write': crates,
     'composer:package:Acme/*:read': packages,
+    'composer:package:lib:read': packages,
     'pypi:package:My-Pkg:write': projects,
     'pypi:package:my_*:write': projects,
     'pypi:package:lab.pkg:read': projects,

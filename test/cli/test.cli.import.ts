@@ -13,6 +13,7 @@ import {
   SmartRegistry,
 } from '../../ts/index.js';
 import { importing, oneLine, run, runHere, serve } from '../support/cli.js';
+import { packageZip, zipOf } from '../support/composer/packages.js';
 import { tarball } from '../support/npm/packages.js';
 import { send, startRegistry, storedKeys, temporaryFolder } from '../support/registry.js';
 
@@ -140,7 +141,7 @@ t.test('wrong usage', async (t) => {
   await writeFile(join(packages, 'a.txt'), 'text');
   const named = await importThem(join(packages, 'a.txt'));
   t.equal(named.code, 1, 'a named file that is no package');
-  t.match(named.err, /a\.txt: is no file that can be imported/);
+  t.match(named.err, /a\.txt: is not named like a package of npm or maven or cargo/);
   t.match(await importThem('--help'), { code: 0, out: /--protocol NAME/ });
   const nowhere = await runHere(t, ['import', packages], { SMARTREGISTRY_DATA: join(cwd, 'elsewhere') });
   t.match(nowhere, { code: 1, err: /There is no store/ });
@@ -193,7 +194,7 @@ t.test('a signal: the exit code, and what is said', async (t) => {
   t.match(await run(['import', packages], { cwd }), { code: 0 });
 });
 
-t.test('files that two protocols may take need --protocol', async (t) => {
+t.test('a file that two protocols take needs --protocol', async (t) => {
   const { packages } = await prepare(t);
   await writeFile(join(packages, 'a.zip'), '');
   const uploaded: string[] = [];
@@ -225,6 +226,39 @@ t.test('files that two protocols may take need --protocol', async (t) => {
   t.match(there, [{ outcome: 'present' }], 'without a comparison what exists is taken for the same');
   const broken = new RegistryError('internal', 'It failed.', { cause: new Error('the disk is full') });
   t.match(await resultOf(targetOf('pypi', broken)), [{ outcome: 'failed', reason: 'It failed.: the disk is full' }]);
+});
+
+t.test('a folder of packages of all protocols: what is in a .zip decides whose it is', async (t) => {
+  const { packages, pack, importThem } = await prepare(t);
+  await pack('left-1.0.0.tgz', { name: 'left', version: '1.0.0' });
+  const pkgInfo = 'Metadata-Version: 2.1\nName: old-tool\nVersion: 1.5\n';
+  const files: Record<string, Buffer> = {
+    'acme-lib-1.2.0.zip': packageZip('acme/lib'),
+    'lib.zip': packageZip('acme/lib', '1.0.0'),
+    'old-tool-1.5.zip': zipOf({ 'old-tool-1.5/PKG-INFO': pkgInfo, 'old-tool-1.5/setup.py': '' }),
+    'both-1.0.zip': zipOf({
+      'both-1.0/PKG-INFO': 'Metadata-Version: 2.1\nName: both\nVersion: 1.0\n',
+      'both-1.0/composer.json': { name: 'acme/both', version: '1.0.0' },
+    }),
+    'photos-2026.zip': zipOf({ 'a.jpg': 'x' }),
+  };
+  for (const [file, bytes] of Object.entries(files)) await writeFile(join(packages, file), bytes);
+  const { out, err, code } = await importThem(packages);
+  t.equal(code, 1);
+  t.same(out.split('\n').sort(), [
+    '',
+    '4 imported, 0 already there, 2 failed, 0 skipped',
+    'imported composer acme/lib 1.0.0',
+    'imported composer acme/lib 1.2.0',
+    'imported npm left 1.0.0',
+    'imported pypi old-tool 1.5',
+  ]);
+  t.match(err, /both-1\.0\.zip: may be for composer or pypi: say which with --protocol\n/);
+  t.match(err, /photos-2026\.zip: composer: .*no composer\.json.*; pypi: The sdist has something outside its folder/);
+  t.equal(err.split('\n').length, 3, 'one line for each');
+  t.match(await importThem(packages), { out: '0 imported, 4 already there, 2 failed, 0 skipped\n' });
+  const both = join(packages, 'both-1.0.zip');
+  t.match(await importThem(both, '--protocol', 'pypi'), { code: 0, out: /imported pypi both 1\.0\n/ });
 });
 
 t.test('files that are refused before their content is read are not left open', async (t) => {

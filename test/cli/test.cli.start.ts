@@ -20,6 +20,16 @@ const stop = async (server: Awaited<ReturnType<typeof serve>>) => {
   await within(server.closed, 'end', 10_000);
 };
 
+t.test('the text at the start says how to make a token for this store', async (t) => {
+  const cwd = await temporaryFolder(t);
+  const advice = '  # a token for a client: smartregistry token create --user NAME --protocol PROTOCOL';
+  for (const args of [[], ['--data', 'data']]) {
+    const server = await serve(t, args, { cwd });
+    await stop(server);
+    t.ok(server.seen.out.endsWith(`\n${[advice, ...args].join(' ')}\n`), server.seen.out);
+  }
+});
+
 t.test('a given password that counts no more is told of, and how to change it', async (t) => {
   const cwd = await temporaryFolder(t);
   const first = await serve(t, [], { cwd, env: GIVEN });

@@ -41,6 +41,11 @@ t.test('the arguments of a command', async (t) => {
   });
   t.throws(() => parseCommand(['a'], options, ['ONE', 'TWO']), { name: 'UsageError', message: 'TWO is missing' });
   t.throws(() => parseCommand(['a', 'b'], options, ['ONE']), { message: '"b" is one argument too many' });
+  t.throws(
+    () => parseCommand(['--', '--text', 'x'], options),
+    { message: '--text stands after "--", where nothing is an option: leave the "--" out' },
+    'as npm start wants it, and pnpm start passes it on',
+  );
   t.same(parseCommand(['a', 'b', 'c'], options, ['ONE'], { more: true }).operands, ['a', 'b', 'c']);
   t.throws(() => parseCommand([], options, ['ONE'], { more: true }), { message: 'ONE is missing' });
   const unknown = () => parseCommand(['--other'], options);

@@ -93,6 +93,9 @@ t.test('what becomes of a file', async (t) => {
     outcome: 'failed',
     reason: 'cannot be read: EACCES',
   });
+  const broken = fileAt('readme.md', { failure: 'cannot be read: ENOENT' });
+  t.same(await one({ accepts: (name) => name.endsWith('.tgz') }, broken), { path: 'readme.md', outcome: 'skipped' });
+  t.match(await one({ accepts: () => false }, { ...broken, isNamed: true }), { outcome: 'failed' });
 });
 
 t.test('which protocol takes a file', async (t) => {
@@ -108,11 +111,32 @@ t.test('which protocol takes a file', async (t) => {
       { path: 'x/a.tgz', label: 'npm a.tgz', outcome: 'imported' },
       { path: 'b.gem', label: 'rubygems b.gem', outcome: 'imported' },
       { path: 'c.txt', outcome: 'skipped' },
-      { path: 'd.txt', outcome: 'failed', reason: 'is no file that can be imported' },
+      { path: 'd.txt', outcome: 'failed', reason: 'is not named like a package of npm or rubygems' },
       { path: 'both.tgz', outcome: 'failed', reason: 'may be for npm or rubygems: say which with --protocol' },
     ].sort(byPath as never),
   );
   t.same(seen[0], ['a.tgz', 'below/x/a.tgz']);
+});
+
+t.test('a name that fits several protocols: the one that takes the content gets the file', async (t) => {
+  const refuse = (protocol: string, error: Error) => ({
+    ...targetOf({ protocol }),
+    importer: { accepts: () => true, inspect: () => Promise.reject(error) },
+  });
+  const invalid = (text: string) => new RegistryError('invalid', text);
+  const one = async (...targets: unknown[]) => (await importThem([fileAt('a')], targets as IImportTarget[]))[0];
+  const imported = { path: 'a', label: 'npm a', outcome: 'imported' };
+  t.same(await one(refuse('rubygems', invalid('No gem.')), targetOf()), imported);
+  t.same(await one(targetOf(), refuse('rubygems', invalid('No gem.'))), imported, 'in either order');
+  t.match(await one(refuse('rubygems', invalid('No gem.')), refuse('pypi', invalid('No wheel.'))), {
+    outcome: 'failed',
+    reason: 'rubygems: No gem.; pypi: No wheel.',
+  });
+  const unreadable = Object.assign(new Error('x'), { code: 'EACCES' });
+  t.match(await one(refuse('rubygems', unreadable), refuse('pypi', unreadable)), {
+    outcome: 'failed',
+    reason: 'cannot be read: EACCES',
+  });
 });
 
 t.test('four packages at a time, and the files of one package one after the other', async (t) => {

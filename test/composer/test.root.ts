@@ -126,14 +126,22 @@ t.test('notices of the configuration, and lists that are announced', async (t) =
 t.test('the start page says how to use the registry', async (t) => {
   const { registry } = await composerWorld(t);
   const lines = (url: string) => registry.getRegistry('composer')?.clientSetup(url);
+  const upload = (url: string) => [
+    '# Composer has no command for uploads:',
+    `curl --fail-with-body -u token:YOUR-TOKEN -T FILE.zip '${url}/packages/VENDOR/PACKAGE?version=1.0.0'`,
+  ];
   t.same(lines('http://x.example.org:8080/php//'), [
+    '# in the folder of composer.json:',
     'composer config secure-http false',
     'composer config repositories.private composer http://x.example.org:8080/php',
     'composer config --auth http-basic.x.example.org:8080 token YOUR-TOKEN',
+    ...upload('http://x.example.org:8080/php'),
   ]);
   t.same(lines('https://x.example.org/php'), [
+    '# in the folder of composer.json:',
     'composer config repositories.private composer https://x.example.org/php',
     'composer config --auth http-basic.x.example.org token YOUR-TOKEN',
+    ...upload('https://x.example.org/php'),
   ]);
 });
 

@@ -132,7 +132,8 @@ export class CargoRegistry extends PackageRegistry<ICargoDocument> {
   public override clientSetup(url: string): string[] {
     const index = indexUrl(url);
     return [
-      '# in .cargo/config.toml:',
+      // cargo install reads no configuration of the folder that it is called in
+      '# in .cargo/config.toml of the project, or (also for cargo install) of your home folder:',
       '[registries.my-registry]',
       `index = "${index}"`,
       // without it, cargo 1.74 and newer refuse a registry that says auth-required, even with a token

@@ -36,12 +36,11 @@ export const importFiles: ICommand = {
   help: `Usage: smartregistry import DIRECTORY|FILE ... [options]
 
 Publishes files, and all files in and below directories: .tgz (npm), .crate (Cargo), .zip (Composer), .whl, .tar.gz and
-.zip (PyPI), and a local Maven repository such as ~/.m2/repository, whose root directory must be named. Each goes through
-the same checks as the upload of a client. A file that is published already counts as done, so the command can be
-repeated, also after Ctrl-C. A file that fails is reported, and the others are imported.
+.zip (PyPI), .gem (RubyGems), and a local Maven repository such as ~/.m2/repository, whose root directory must be named.
+Each goes through the same checks as the upload of a client. A file that is published already counts as done, so the
+command can be repeated, also after Ctrl-C. A file that fails is reported, and the others are imported.
 
-  --protocol NAME    the protocol of the files; default: by the name of each file. A .zip needs it if two protocols may
-                     take it
+  --protocol NAME    the protocol of the files; default: by the name of each file, and of a .zip by what is in it
   --user NAME        who is recorded as the publisher (default import)
   --data DIRECTORY   the store (SMARTREGISTRY_DATA, default ./data)
   --config FILE      the configuration (SMARTREGISTRY_CONFIG)

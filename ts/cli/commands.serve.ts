@@ -54,6 +54,8 @@ taken over within a minute, at once on SIGHUP. Log lines go to stderr, one for e
 `;
 
 interface IValues {
+  data?: string;
+  config?: string;
   host?: string;
   port?: string;
   'tls-cert'?: string;
@@ -111,13 +113,15 @@ const listen = async (server: IRegistryServer): Promise<{ host: string; port: nu
 };
 
 /** The text for people, and for scripts that wait for its first line: the registry's URL and how to use it. */
-const readyText = (registry: SmartRegistry, url: string): string => {
+const readyText = (registry: SmartRegistry, url: string, { data, config }: IValues): string => {
   // clients cannot connect to "every address"
   const reachable = url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//localhost');
   const lines = [`smartregistry ready on ${url}`];
   for (const setup of registry.clientSetups(reachable)) {
     if (setup.lines.length > 0) lines.push('', ...setup.lines.map((line) => `  ${line}`));
   }
+  const store = config !== undefined ? ` --config ${config}` : data !== undefined ? ` --data ${data}` : '';
+  lines.push('', `  # a token for a client: smartregistry token create --user NAME --protocol PROTOCOL${store}`);
   return `${lines.join('\n')}\n`;
 };
 
@@ -147,7 +151,7 @@ export const serve: ICommand = {
       if (password !== undefined) {
         process.stdout.write(`created user admin with password ${password} (it is not shown again)\n`);
       }
-      process.stdout.write(readyText(registry, url));
+      process.stdout.write(readyText(registry, url, values));
       const stopRenewing =
         files && tls && keepTlsRenewed({ files, current: tls, renew: (renewed) => server.renewTls(renewed), logger });
       logger.info('stopping', { signal: await signals.first });

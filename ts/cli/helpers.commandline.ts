@@ -48,8 +48,15 @@ export const parseCommand = <T extends TOptions>(
   const { positionals } = parsed as { positionals: string[] };
   const missing = operands[positionals.length];
   if (missing !== undefined) throw new UsageError(`${missing} is missing`);
-  if (positionals.length > operands.length && !more) {
-    throw new UsageError(`"${positionals[operands.length]}" is one argument too many`);
+  const extra = positionals[operands.length];
+  if (extra !== undefined && !more) {
+    // "npm start -- --port 5001" needs the "--"; pnpm passes it on
+    const isOption = extra.startsWith('-') && args.includes('--');
+    throw new UsageError(
+      isOption
+        ? `${extra} stands after "--", where nothing is an option: leave the "--" out`
+        : `"${extra}" is one argument too many`,
+    );
   }
   return { values: parsed.values, operands: positionals };
 };

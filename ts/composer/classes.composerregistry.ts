@@ -155,10 +155,14 @@ export class ComposerRegistry extends PackageRegistry<IComposerDocument> {
   /** Composer sends credentials to a host that its auth.json names; it refuses plain http without `secure-http`. */
   public override clientSetup(url: string): string[] {
     const { protocol, host } = new URL(url);
+    const base = url.replace(/\/+$/, '');
     return [
+      '# in the folder of composer.json:',
       ...(protocol === 'http:' ? ['composer config secure-http false'] : []),
-      `composer config repositories.private composer ${url.replace(/\/+$/, '')}`,
+      `composer config repositories.private composer ${base}`,
       `composer config --auth http-basic.${host} token YOUR-TOKEN`,
+      '# Composer has no command for uploads:',
+      `curl --fail-with-body -u token:YOUR-TOKEN -T FILE.zip '${base}/packages/VENDOR/PACKAGE?version=1.0.0'`,
     ];
   }
 }

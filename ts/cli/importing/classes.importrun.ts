@@ -65,19 +65,22 @@ export class ImportRun {
 
   /** Undefined if the run was aborted before the result was known. */
   async #resultOf(file: IFoundFile): Promise<Omit<IImportResult, 'path'> | undefined> {
-    if (file.failure !== undefined) return { outcome: 'failed', reason: file.failure };
     const name = basename(file.path);
     const able = this.#options.targets.filter(({ importer }) => importer.accepts(name, file.below));
-    const [target, other] = able;
-    if (!target) {
-      return file.isNamed ? { outcome: 'failed', reason: 'is no file that can be imported' } : { outcome: 'skipped' };
+    // a broken link in a folder is no failure if it has the name of something else
+    if (file.failure !== undefined && (file.isNamed || able.length > 0)) {
+      return { outcome: 'failed', reason: file.failure };
     }
-    if (other) {
-      const protocols = able.map(({ registry }) => registry.protocol).join(' or ');
-      return { outcome: 'failed', reason: `may be for ${protocols}: say which with --protocol` };
+    if (able.length === 0) {
+      if (!file.isNamed) return { outcome: 'skipped' };
+      const protocols = this.#options.targets.map(({ registry }) => registry.protocol);
+      return {
+        outcome: 'failed',
+        reason: `is not named like a package of ${protocols.join(' or ') || 'any protocol'}`,
+      };
     }
     try {
-      const item = await target.importer.inspect(importFile(file));
+      const { target, item } = await this.#chosen(able, file);
       const label = [target.registry.protocol, item.title ?? item.packageName, item.version].filter(Boolean).join(' ');
       return await this.#inTurn(`${target.registry.protocol} ${item.packageName}`, async () => {
         const result = await this.#upload(target.registry, item);
@@ -86,6 +89,38 @@ export class ImportRun {
     } catch (error) {
       return this.#options.signal.aborted ? undefined : { outcome: 'failed', reason: reasonOf(error) };
     }
+  }
+
+  /**
+   * The protocol of a file. If the name fits several, as that of a `.zip` does, the content decides.
+   * @throws RegistryError with a sentence for the user, if no protocol takes the content or several do
+   */
+  async #chosen(
+    able: readonly IImportTarget[],
+    file: IFoundFile,
+  ): Promise<{ target: IImportTarget; item: IImportItem }> {
+    const taken: { target: IImportTarget; item: IImportItem }[] = [];
+    const refusals: { protocol: string; error: unknown }[] = [];
+    for (const target of able) {
+      try {
+        taken.push({ target, item: await target.importer.inspect(importFile(file)) });
+      } catch (error) {
+        refusals.push({ protocol: target.registry.protocol, error });
+      }
+    }
+    const [one, ...others] = taken;
+    if (one && others.length === 0) return one;
+    if (one) {
+      const protocols = taken.map(({ target }) => target.registry.protocol).join(' or ');
+      throw new RegistryError('invalid', `may be for ${protocols}: say which with --protocol`);
+    }
+    const reasons = new Set(refusals.map(({ error }) => reasonOf(error)));
+    // also if the file cannot be read: every protocol then gives the same reason
+    if (reasons.size === 1) throw refusals[0]?.error;
+    throw new RegistryError(
+      'invalid',
+      refusals.map(({ protocol, error }) => `${protocol}: ${reasonOf(error)}`).join('; '),
+    );
   }
 
   async #upload(registry: BaseRegistry, item: IImportItem): Promise<Omit<IImportResult, 'path'> | undefined> {
