@@ -1,5 +1,6 @@
+import { gzipSync } from 'node:zlib';
 import t from 'tap';
-import { type ITarPart, tarGzOf } from '../support/archives/tars.js';
+import { type ITarPart, tarGzOf, tarOf } from '../support/archives/tars.js';
 import { cargoWorld, details, publishes } from '../support/cargo/actors.js';
 import { crateFile, dependencyOf, frameOf, manifestOf, metadataOf } from '../support/cargo/crates.js';
 import { RawClient } from '../support/http/client.js';
@@ -187,6 +188,7 @@ t.test('crates that cargo must not unpack: a 4xx with a sentence, and nothing is
   const { writer, everything, before } = await refusedWorld(t);
   const manifest: ITarPart = { name: 'a-1.0.0/Cargo.toml', content: manifestOf('a', '1.0.0') };
   const bomb = 'x'.repeat(3_000_000);
+  const plain = tarOf(manifest, { name: 'a-1.0.0/src/lib.rs' });
   const cases: [what: string, crate: Buffer, status: number, detail: RegExp][] = [
     ['no entry', tarGzOf(), 400, /no file `a-1\.0\.0\/Cargo\.toml`/],
     ['no Cargo.toml', tarGzOf({ name: 'a-1.0.0/src/lib.rs' }), 400, /no file/],
@@ -232,6 +234,12 @@ t.test('crates that cargo must not unpack: a 4xx with a sentence, and nothing is
       tarGzOf(manifest, { name: 'a-1.0.0/x', edit: (header) => header.writeUInt8(0xff, 8) }),
       400,
       /contains a name that is not UTF-8/,
+    ],
+    [
+      'two gzip files, of which cargo unpacks the first',
+      Buffer.concat([gzipSync(plain.subarray(0, 1024)), gzipSync(plain.subarray(1024))]),
+      400,
+      /consists of several gzip files/,
     ],
     ['a device', tarGzOf(manifest, { name: 'a-1.0.0/x', type: '3' }), 400, /no file, folder or link/],
     ['a bomb', tarGzOf(manifest, { name: 'a-1.0.0/x', content: bomb }), 413, /unpacks to more than 2000000 bytes/],

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { type IImportResult, ImportRun } from '../../ts/cli/importing/classes.importrun.js';
 import { findFiles } from '../../ts/cli/importing/helpers.files.js';
@@ -157,6 +158,8 @@ t.test('a file tells its crate: the manifest is the one in its top folder', asyn
     (error: Error) => error.message,
   );
   t.equal(none, 'The crate has no Cargo.toml in its top folder');
+  const parted = Buffer.concat([crate, gzipSync(Buffer.alloc(1024))]);
+  await t.rejects(inspect(parted), { kind: 'invalid', message: /consists of several gzip files/ } as never);
   for (const [part, message] of [
     [{ name: 'b-1.0.0/x' }, /outside its folder/],
     [{ name: 'a-1.0.0/x', type: '2', linkname: 'y' }, /contains a link/],

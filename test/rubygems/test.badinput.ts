@@ -56,6 +56,11 @@ const outer: TCase[] = [
     /metadata\.gz of the gem has bytes behind the end/,
   ],
   [
+    'data with a second gzip member, which RubyGems does not read',
+    tarOf(METADATA, { name: 'data.tar.gz', content: Buffer.concat([data, gzipSync(Buffer.alloc(1024))]) }),
+    /data\.tar\.gz consists of several gzip files/,
+  ],
+  [
     'other metadata for those who do not read pax headers',
     tarOf(
       paxPart({ path: 'metadata.gz' }),

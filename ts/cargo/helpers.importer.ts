@@ -24,7 +24,8 @@ export const cargoImporter = (
   const inspect = async (file: IImportFile): Promise<IImportItem> => {
     if (file.size > MAX_CRATE) throw new RegistryError('tooLarge', 'The crate is larger than a publish can be');
     let toml: Buffer | undefined;
-    const rules = { noun: NOUN, topFolder: true as const, links: 'refuse' as const, strict: true, maxUnpackedSize };
+    const common = { noun: NOUN, strict: true, oneMember: true, maxUnpackedSize };
+    const rules = { ...common, topFolder: true, links: 'refuse' } as const;
     const visit = collectTexts(NOUN, (path) => (/^[^/]+\/Cargo\.toml$/.test(path) ? MAX_MANIFEST : undefined));
     const checked = inspectTarGz(file.open(), rules, visit, ({ texts }) => {
       toml = [...texts.values()][0];

@@ -80,7 +80,9 @@ const inspectData = async (entry: ITarEntry, maxUnpackedSize: number): Promise<T
     digests = found;
   });
   const noun = `${NOUN}'s ${DATA}`;
-  const rules = { noun, links: 'inside', strict: true, maxUnpackedSize, ratio: USUAL_RATIO } as const;
+  // Ruby's GzipReader reads the first member of a gzip file only
+  const common = { strict: true, oneMember: true, maxUnpackedSize, ratio: USUAL_RATIO };
+  const rules = { ...common, noun, links: 'inside' } as const;
   const files = inspectTarGz(content, rules, assertDistinctNames(noun), () => undefined);
   for await (const _ of files);
   return digests as unknown as TDigest;

@@ -103,6 +103,22 @@ t.test('what the usual tools write is accepted', async (t) => {
   t.equal((await read(gzipSync(tarPart(TOML)))).entryCount, 1, 'an archive without empty blocks at its end');
 });
 
+t.test('a gzip file of several members is refused if unpackers read the first one only', async (t) => {
+  const rules = { oneMember: true };
+  for (const more of [[], [LONG]]) {
+    const whole = tarGzOf(TOML, ...more);
+    const archive = tarOf(TOML, ...more);
+    const parted = Buffer.concat([gzipSync(archive.subarray(0, 1024)), gzipSync(archive.subarray(1024))]);
+    // in one piece, and with a last piece of two bytes
+    for (const rest of [0, 2]) {
+      t.ok(await read(whole, rules, whole.length - rest), 'one member');
+      const message = 'The crate consists of several gzip files';
+      await t.rejects(read(parted, rules, parted.length - rest), refusal('invalid', { message }));
+      t.ok(await read(parted, { ...rules, strict: false }, 65_536));
+    }
+  }
+});
+
 t.test('what is dangerous, or is read in two ways, is refused', async (t) => {
   const link = (linkname: string, type = '2', name = 'demo-1.0/link'): ITarPart => ({ name, type, linkname });
   const longName = tarPart({ name: '././@LongLink', type: 'L', content: `${TOML.name}\0` });

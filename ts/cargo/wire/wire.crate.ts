@@ -25,13 +25,14 @@ const topOf = ({ name, version }: ICrateRules): string => `${name}-${version}`;
 
 /**
  * Cargo unpacks a crate into a folder that all users share, and refuses entries outside of the top folder; cargo never
- * packs links.
+ * packs links. It unpacks the first member of a gzip file only.
  */
 const tarRules = (rules: ICrateRules): ITarRules => ({
   noun: NOUN,
   topFolder: topOf(rules),
   links: 'refuse',
   strict: true,
+  oneMember: true,
   maxUnpackedSize: rules.maxUnpackedSize,
   ratio: USUAL_RATIO,
 });

@@ -19,6 +19,18 @@ export const notTar = ({ noun }: ITarRules, cause?: unknown): RegistryError =>
 const behindGzip = ({ noun }: ITarRules): RegistryError =>
   invalid(`${noun} has content behind the end of its gzip file`);
 
+/** bytes of the field at the end of a gzip member that has its unpacked size, modulo 2^32 */
+const ISIZE = 4;
+
+/**
+ * Throws `invalid` if a gzip file has several members: the last one then has another size than the whole.
+ * @param end the last bytes of the file
+ */
+const assertOneMember = ({ noun }: ITarRules, end: Buffer, unpacked: number): void => {
+  if (end.readUInt32LE(end.length - ISIZE) === unpacked % 2 ** 32) return;
+  throw invalid(`${noun} consists of several gzip files`);
+};
+
 /** The archive in a complete gzip file; undefined if it is too large to be unpacked at once. */
 const unpackSmall = (bytes: Uint8Array, rules: ITarRules): Buffer | undefined => {
   try {
@@ -29,6 +41,7 @@ const unpackSmall = (bytes: Uint8Array, rules: ITarRules): Buffer | undefined =>
       engine: { bytesWritten: number };
     };
     if (rules.strict && engine.bytesWritten < bytes.byteLength) throw behindGzip(rules);
+    if (rules.strict && rules.oneMember) assertOneMember(rules, Buffer.from(bytes.slice(-ISIZE)), buffer.length);
     return buffer;
   } catch (error) {
     if (error instanceof RegistryError) throw error;
@@ -122,6 +135,7 @@ async function* inspectStream<T>(
   };
   let packed = 0;
   let unpacked = 0;
+  let end = Buffer.alloc(0);
   gunzip.on('error', (error) => fail(notGzip(rules, error)));
   gunzip.on('data', (chunk: Buffer) => {
     unpacked += chunk.length;
@@ -148,6 +162,7 @@ async function* inspectStream<T>(
     for await (const chunk of source) {
       if (failure) throw failure;
       packed += chunk.byteLength;
+      end = Buffer.concat([end, chunk.slice(-ISIZE)]).subarray(-ISIZE);
       if (!gunzip.write(chunk)) {
         await new Promise<void>((resolve) => {
           wake = resolve;
@@ -162,6 +177,7 @@ async function* inspectStream<T>(
     if (failure) throw failure;
     frame.finish();
     if (strict && gunzip.bytesWritten < packed) throw behindGzip(rules);
+    if (strict && rules.oneMember) assertOneMember(rules, end, unpacked);
     onRead((outcome as { result: T }).result);
   } finally {
     gunzip.destroy();

@@ -16,6 +16,11 @@ export interface ITarRules extends IArchiveLimits {
    */
   strict: boolean;
   /**
+   * With `strict`, in `inspectTarGz`: refuses a gzip file of several members (RFC 1952 section 2.2), for formats whose
+   * unpackers read the first one only. Parallel packers write several.
+   */
+  oneMember?: boolean | undefined;
+  /**
    * With `strict`, in `inspectTar`: refuses entries that get another name from a pax header or a GNU long name, for
    * archives whose unpackers look at the entry's own header only.
    */
