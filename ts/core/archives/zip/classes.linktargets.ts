@@ -27,9 +27,10 @@ export class LinkTargets {
         packed = fits ? Buffer.concat([packed as Buffer, bytes]) : undefined;
       },
       done: (path, header) => {
-        if (!packed || this.size + packed.length + OVERHEAD > MAX_KEPT) return;
+        if (!packed) return;
         this.size += packed.length + OVERHEAD;
-        this.kept.set(path, { path, header, packed });
+        // from the first that does not fit, nothing is kept: whether a link is refused does not depend on its length
+        if (this.size <= MAX_KEPT) this.kept.set(path, { path, header, packed });
       },
     };
   }

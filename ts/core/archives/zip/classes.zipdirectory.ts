@@ -8,6 +8,7 @@ import {
   END64,
   IN_ZIP64,
   LOCATOR64,
+  REFUSED_FLAGS,
   readExtra,
   readName,
   readUint64,
@@ -68,6 +69,8 @@ export class ZipDirectory {
     const { feed, rules, locals } = this;
     const { noun, names } = rules;
     const fixed = yield* feed.take(42);
+    // unpackers look at these flags, and ask for a password
+    if (fixed.readUInt16LE(4) & REFUSED_FLAGS) throw this.wrong('contains an encrypted or a patched file');
     const raw = yield* feed.take(fixed.readUInt16LE(24));
     const { zip64, unicodePath } = readExtra(noun, yield* feed.take(fixed.readUInt16LE(26)));
     yield* feed.skip(fixed.readUInt16LE(28)); // a comment changes nothing
