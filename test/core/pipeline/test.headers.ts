@@ -7,6 +7,7 @@ import {
   matchesEtag,
   negotiate,
   parseAuthorization,
+  queryText,
   queryValues,
   respond,
   toResponse,
@@ -28,6 +29,8 @@ t.test(
     t.same(queryValues({ text: 'a' }, 'text'), ['a']);
     t.same(queryValues({ text: ['a', 'b'] }, 'text'), ['a', 'b']);
     t.same(queryValues({}, 'constructor'), []);
+    t.equal(queryText({ a: ['1', '2'], b: 'x y&\r\n', c: undefined }), 'a=1&a=2&b=x+y%26%0D%0A');
+    t.equal(queryText({}), '');
     for (const value of [{ a: '1' }, [{ a: '1' }], ['a', 1], null]) {
       t.throws(() => queryValues({ text: value } as never, 'text'), ofKind('invalid'), JSON.stringify(value));
     }
