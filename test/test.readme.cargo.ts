@@ -26,4 +26,6 @@ t.test('readme: the first crate, typed as a new user would', { timeout: 180_000 
   // cargo's cache has the crate that was just downloaded
   const importing = asInstalled(shellBlock(blocks, 'smartregistry import')).replace('./data', data);
   t.match(await type(importing), /^0 imported, 1 already there, 0 failed, \d+ skipped$/m);
+  const configured = asInstalled(shellBlock(blocks, '--config import.json'));
+  t.match(await type(configured), /^0 imported, 1 already there, 0 failed, \d+ skipped$/m);
 });

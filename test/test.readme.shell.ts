@@ -143,7 +143,9 @@ t.test('readme: the commands', { timeout: 120_000 }, async (t) => {
   const { cwd, type } = await startFolder(t);
   await mkdir(join(cwd, 'packages'));
   await writeFile(join(cwd, 'packages', 'hello-1.0.0.tgz'), await tarball({ name: 'hello', version: '1.0.0' }));
-  const lines = blocks.flatMap(({ language, code }) => (language === 'sh' ? code.split('\n') : []));
+  // test.readme.cargo types the import of crates
+  const shell = blocks.filter(({ language, name }) => language === 'sh' && name !== 'crates-import');
+  const lines = shell.flatMap(({ code }) => code.split('\n'));
   let token = '';
   for (const line of lines.filter((text) => /^smartregistry (?!serve )/.test(text) && !text.includes('--data'))) {
     const stdout = await type(line.replace('TOKEN', token));
