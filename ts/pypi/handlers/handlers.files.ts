@@ -79,9 +79,8 @@ export const getFile = async (call: RegistryCall, pypi: IPypiParts): Promise<IRe
 export const getProvenance = async (call: RegistryCall): Promise<IResponse> => {
   const filename = call.params.filename as string;
   const { project, document } = await openProject(call);
-  const [file] = filesOfVersion(Object.values(document.files), call.params.version as string).filter(
-    (one) => one.filename === filename,
-  );
+  const files = filesOfVersion(Object.values(document.files), call.params.version as string);
+  const file = files.find((one) => one.filename === filename);
   if (!file) throw missing(project, filename);
   const { attestations, version } = file;
   const about = { kind: 'artifact', packageName: project, version } as const;

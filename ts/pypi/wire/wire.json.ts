@@ -141,7 +141,7 @@ export const renderJson = (
   return {
     info: infoOf(metadata, version, files, `${publicUrl}/simple/${project}/`),
     last_serial: document.serial,
-    // who may do what is a matter of scopes, which belong to users and tokens
+    // this registry has no roles: rights are scopes of users and tokens
     ownership: { roles: [], organization: null },
     releases: Object.fromEntries(releases),
     urls: listed(filesOfVersion(offered, version)),

@@ -72,7 +72,7 @@ export class CommitHooks {
     for (const key of this.unasked(keys)) await this.askDelete({ key, metadata: await this.aboutDrop(key) });
   }
 
-  /** The keys that `askDrops` has to ask about; none if no hook hears of deletes. */
+  /** Returns the keys that `askDrops` has to ask about: none if no hook for deletes is set. */
   public unasked(keys: string[]): string[] {
     return this.hearsDeletes ? keys.filter((key) => !this.deletes.has(key)) : [];
   }
