@@ -9,8 +9,5 @@ export const readmeQueue = (): FairQueue =>
   new FairQueue({
     concurrency: 2,
     queue: 1000,
-    refusal: () =>
-      new RegistryError('unavailable', 'Too many readmes are being read; try again in a moment', {
-        headers: { 'Retry-After': '5' },
-      }),
+    refusal: () => new RegistryError('unavailable', 'Too many readmes are being read; try again in a moment'),
   });

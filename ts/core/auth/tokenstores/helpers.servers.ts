@@ -92,7 +92,6 @@ const decoded = (text: string): string => {
 export const unreachable = (url: string, error: unknown): RegistryError => {
   const reason = missingPermission(error, 'server') ?? withoutSecrets(reasonOf(error), url);
   return new RegistryError('unavailable', 'The store of tokens cannot be used at the moment; try again', {
-    headers: { 'Retry-After': '5' },
     // not the error itself: some packages keep their settings in it
     cause: new Error(`${addressOf(url)}: ${reason}`),
   });
