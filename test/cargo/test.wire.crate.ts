@@ -1,9 +1,12 @@
+import { Readable } from 'node:stream';
+import { createGzip } from 'node:zlib';
 import t from 'tap';
 import { inspectCrate, MAX_MANIFEST, textInCrate } from '../../ts/cargo/wire/wire.crate.js';
 import { assertManifest, parseManifest, readmeOf } from '../../ts/cargo/wire/wire.manifest.js';
 import { metadataOfPacked } from '../../ts/cargo/wire/wire.packed.js';
-import { type ITarPart, tarGzOf } from '../support/archives/tars.js';
+import { type ITarPart, TAR_END, tarGzOf, tarPart } from '../support/archives/tars.js';
 import { manifestOf } from '../support/cargo/crates.js';
+import { noise } from '../support/noise.js';
 import { refusal } from '../support/npm/packages.js';
 
 const RULES = { name: 'a', version: '1.0.0', maxUnpackedSize: 100_000_000 };
@@ -233,4 +236,24 @@ t.test('requirements as cargo writes them, and registries as a publish names the
     t.throws(() => of('"1"', indexes), refusal('invalid', { message: /"x" names no registry/ }));
   }
   t.throws(() => metadataOfPacked(parseManifest(Buffer.from('[package]\nname = "a"\n[dependencies]\nx = "1"'))));
+});
+
+t.test('a crate that cargo would not unpack is refused: more than 512 MiB and 20 times its size', async (t) => {
+  const MIB = 1024 * 1024;
+  /** 26 times as large as it is packed: fewer times than the limit for all archives */
+  const block = Buffer.concat([noise('a crate', 40_000), Buffer.alloc(MIB - 40_000)]);
+  const manifest = { name: MANIFEST, content: manifestOf('a', '1.0.0') };
+  const read = async (blocks: number): Promise<void> => {
+    const parts = function* (): Generator<Buffer> {
+      yield tarPart(manifest);
+      yield tarPart({ name: 'a-1.0.0/data', size: blocks * MIB });
+      for (let at = 0; at < blocks; at++) yield block;
+      yield TAR_END;
+    };
+    const crate = Readable.from(parts()).pipe(createGzip({ level: 1 }));
+    const rules = { ...RULES, maxUnpackedSize: 2048 * MIB };
+    for await (const _ of inspectCrate(crate, rules, () => {}));
+  };
+  await read(500);
+  await t.rejects(read(520), refusal('tooLarge', { message: 'The crate unpacks to more than 20 times its size' }));
 });

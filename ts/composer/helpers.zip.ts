@@ -19,8 +19,9 @@ export const inspectPackage = (
       // archives of git repositories have some; Composer unpacks them with `unzip`, which makes the links
       links: 'inside',
       names: 'any',
+      unpacks: 'all',
       maxUnpackedSize,
-      ratio: USUAL_RATIO,
+      ratios: [USUAL_RATIO],
       wanted: (path) => (mayBeManifest(path) ? MAX_MANIFEST : undefined),
     },
     ({ entries, texts }) => onManifest(texts.get(manifestPath(entries.keys())) as Uint8Array),

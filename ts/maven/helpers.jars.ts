@@ -43,6 +43,7 @@ export async function* watchJar(
     noun: 'The jar',
     links: 'allow',
     names: 'any',
+    unpacks: 'wanted',
     maxUnpackedSize,
     wanted: (file: string) => (file === DESCRIPTOR ? MAX_DESCRIPTOR : undefined),
   } as const;

@@ -68,7 +68,7 @@ export const inspectDistribution = (
   onInspected: (found: IInspectedFile) => void,
 ): AsyncGenerator<Uint8Array, void, undefined> => {
   const { maxUnpackedSize } = limits;
-  const common = { maxUnpackedSize, ratio: USUAL_RATIO };
+  const common = { maxUnpackedSize, ratios: [USUAL_RATIO] };
   const wanted = (pattern: RegExp) => {
     const inAnyCase = new RegExp(pattern.source, 'i');
     return (path: string): number | undefined => {
@@ -79,12 +79,19 @@ export const inspectDistribution = (
     };
   };
   if (file.packagetype === 'bdist_wheel') {
-    const rules = { ...common, noun: WHEEL, links: 'refuse', names: 'utf8', wanted: wanted(METADATA) } as const;
+    const rules = {
+      ...common,
+      noun: WHEEL,
+      links: 'refuse',
+      names: 'utf8',
+      unpacks: 'all',
+      wanted: wanted(METADATA),
+    } as const;
     return inspectZip(content, rules, (facts) => onInspected(inspectWheel(facts, file)));
   }
   const sdist = { ...common, noun: SDIST, topFolder: true } as const;
   if (file.filename.endsWith('.zip')) {
-    const rules = { ...sdist, links: 'refuse', names: 'any', wanted: wanted(PKG_INFO) } as const;
+    const rules = { ...sdist, links: 'refuse', names: 'any', unpacks: 'all', wanted: wanted(PKG_INFO) } as const;
     return inspectZip(content, rules, ({ texts }) => onInspected(inspectSdist(texts)));
   }
   const rules = { ...sdist, links: 'inside', strict: true } as const;

@@ -81,7 +81,7 @@ const inspectData = async (entry: ITarEntry, maxUnpackedSize: number): Promise<T
   });
   const noun = `${NOUN}'s ${DATA}`;
   // Ruby's GzipReader reads the first member of a gzip file only
-  const common = { strict: true, oneMember: true, maxUnpackedSize, ratio: USUAL_RATIO };
+  const common = { strict: true, oneMember: true, maxUnpackedSize, ratios: [USUAL_RATIO] };
   const rules = { ...common, noun, links: 'inside' } as const;
   const files = inspectTarGz(content, rules, assertDistinctNames(noun), () => undefined);
   for await (const _ of files);

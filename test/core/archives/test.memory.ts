@@ -4,18 +4,20 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
+import { crcOfBlocks } from '../../support/archives/blocks.js';
 import { type IZipPart, zipOf } from '../../support/archives/zips.js';
 import { temporaryFolder } from '../../support/registry.js';
 
 const MIB = 1024 * 1024;
 const SIZE = 500 * MIB;
+const CRC = crcOfBlocks(SIZE);
 const ALLOWED = 64 * MIB;
 /** Content whose end is searched is copied once, chunk by chunk; the collector needs a moment to notice. */
 const ALLOWED_BEHIND = 96 * MIB;
 
 /** A wheel without the content of its last file, and the place where that belongs. */
 const frame = (behind: boolean): { bytes: Buffer; at: number } => {
-  const sizes = { packedSize: SIZE, size: SIZE };
+  const sizes = { packedSize: SIZE, size: SIZE, crc: CRC };
   const big: IZipPart = behind
     ? { name: 'demo/big.so', stored: true, descriptor: 'signed', central: sizes }
     : { name: 'demo/big.so', stored: true, local: sizes, central: sizes };
@@ -27,6 +29,7 @@ const frame = (behind: boolean): { bytes: Buffer; at: number } => {
   const start = zipOf(parts).indexOf('PK\x01\x02');
   const bytes = zipOf(parts, { end: { start: start + SIZE } });
   if (!behind) return { bytes, at: start };
+  bytes.writeUInt32LE(CRC, start - 12);
   bytes.writeUInt32LE(SIZE, start - 8);
   bytes.writeUInt32LE(SIZE, start - 4);
   return { bytes, at: start - 16 };

@@ -31,7 +31,15 @@ const wanted = (path: string) => (path === 'demo/wanted' ? 10_000 : undefined);
 
 const readZip = async (bytes: Buffer, names: 'utf8' | 'any'): Promise<IZipFacts> => {
   let found: IZipFacts | undefined;
-  const rules = { noun: 'The zip', maxUnpackedSize: 1e6, topFolder: 'demo', links: 'refuse', names, wanted } as const;
+  const rules = {
+    noun: 'The zip',
+    maxUnpackedSize: 1e6,
+    topFolder: 'demo',
+    links: 'refuse',
+    names,
+    unpacks: 'all',
+    wanted,
+  } as const;
   await collect(inspectZip(inPieces(bytes, 999), rules, (facts) => (found = facts)));
   return found as IZipFacts;
 };

@@ -3,10 +3,10 @@
  * `{ before, peak, cpu }`: bytes of memory before and at the largest, and seconds of CPU. Arguments: a file with the
  * wheel without the content of its last file, the place where that belongs, and its length.
  */
-import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { inspectZip } from '../../../ts/core/archives/zip/helpers.zip.js';
 import type { IZipFacts } from '../../../ts/core/archives/zip/interfaces.zip.js';
+import { BLOCK } from './blocks.js';
 
 const [file, place, length] = process.argv.slice(2) as [string, string, string];
 const [at, size] = [Number(place), Number(length)];
@@ -14,8 +14,7 @@ const bytes = readFileSync(file);
 
 async function* wheel(): AsyncGenerator<Uint8Array, void, undefined> {
   yield bytes.subarray(0, at);
-  const block = randomBytes(64 * 1024);
-  for (let sent = 0; sent < size; sent += block.length) yield block;
+  for (let sent = 0; sent < size; sent += BLOCK.length) yield BLOCK;
   yield bytes.subarray(at);
 }
 
@@ -24,6 +23,7 @@ const rules = {
   maxUnpackedSize: 2 * size,
   links: 'refuse',
   names: 'utf8',
+  unpacks: 'all',
   wanted: (path: string) => (path.endsWith('/METADATA') ? 100_000 : undefined),
 } as const;
 

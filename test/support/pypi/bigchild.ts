@@ -2,10 +2,10 @@
  * Run as a process of its own by test/pypi/test.memory.ts: uploads a wheel of so many bytes and prints by how much the
  * process grew at its largest. Arguments: data directory, bytes.
  */
-import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { SmartRegistry, streamToBuffer } from '../../../ts/index.js';
+import { BLOCK, crcOfBlocks } from '../archives/blocks.js';
 import { type IZipPart, zipOf } from '../archives/zips.js';
 import { multipart } from '../multipart.js';
 import { contentOf, fieldsOf } from './actors.js';
@@ -13,7 +13,6 @@ import { metadataOf, wheel } from './distributions.js';
 
 const [directory, bytesText] = process.argv.slice(2) as [string, string];
 const SIZE = Number(bytesText);
-const CHUNK = 64 * 1024;
 
 const tell = (message: string, fields?: object) => console.error(message, fields);
 const registry = new SmartRegistry({
@@ -37,7 +36,7 @@ const post = async (body: unknown, contentType: string): Promise<void> => {
 
 /** A wheel without the content of its last file, and the place where that belongs. */
 const frame = (): { bytes: Buffer; at: number } => {
-  const sizes = { packedSize: SIZE, size: SIZE };
+  const sizes = { packedSize: SIZE, size: SIZE, crc: crcOfBlocks(SIZE) };
   const parts: IZipPart[] = [
     { name: 'big-1.0.dist-info/METADATA', content: metadataOf('big', '1.0') },
     { name: 'big-1.0.dist-info/WHEEL', content: 'Wheel-Version: 1.0' },
@@ -58,8 +57,7 @@ async function* form(): AsyncGenerator<Buffer> {
   yield rest.bytes.subarray(0, rest.bytes.lastIndexOf('\r\n--'));
   yield head('content', contentOf(file).filename as string);
   yield bytes.subarray(0, at);
-  const noise = randomBytes(CHUNK);
-  for (let sent = 0; sent < SIZE; sent += CHUNK) yield noise;
+  for (let sent = 0; sent < SIZE; sent += BLOCK.length) yield BLOCK;
   yield bytes.subarray(at);
   yield rest.tail;
 }

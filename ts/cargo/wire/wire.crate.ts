@@ -1,4 +1,4 @@
-import { USUAL_RATIO } from '../../core/archives/interfaces.archives.js';
+import { type IRatioLimit, USUAL_RATIO } from '../../core/archives/interfaces.archives.js';
 import { inspectTarGz } from '../../core/archives/tar/helpers.targz.js';
 import { collectTexts } from '../../core/archives/tar/helpers.texts.js';
 import type { ITarRules } from '../../core/archives/tar/interfaces.tar.js';
@@ -20,6 +20,8 @@ export const MAX_MANIFEST = 512 * 1024;
 /** bytes; a longer readme is not shown */
 const MAX_README = 2 * 1024 * 1024;
 const NOUN = 'The crate';
+/** cargo refuses to unpack more: `max_unpack_size` in its `sources/registry/mod.rs` */
+const CARGO_RATIO: IRatioLimit = { times: 20, from: 512 * 1024 * 1024 };
 
 const topOf = ({ name, version }: ICrateRules): string => `${name}-${version}`;
 
@@ -34,7 +36,7 @@ const tarRules = (rules: ICrateRules): ITarRules => ({
   strict: true,
   oneMember: true,
   maxUnpackedSize: rules.maxUnpackedSize,
-  ratio: USUAL_RATIO,
+  ratios: [USUAL_RATIO, CARGO_RATIO],
 });
 
 /**

@@ -8,7 +8,7 @@ export interface IArchiveLimits {
    * How many times its own size an archive may unpack to, once it is larger than `from` bytes; default: unlimited. The
    * public Python index refuses more than 50 times above 64 MiB.
    */
-  ratio?: IRatioLimit | undefined;
+  ratios?: readonly IRatioLimit[] | undefined;
 }
 
 export interface IRatioLimit {

@@ -2,6 +2,7 @@ import type tar from 'tar-stream';
 import { invalid } from '../../base/helpers.errors.js';
 import { gather } from '../../base/helpers.streams.js';
 import { RegistryError } from '../../classes.registryerror.js';
+import { tooManyBytes } from '../helpers.limits.js';
 import { assertPlainName, LinkGuard, segmentsOf, staysInside } from '../helpers.paths.js';
 import type { ITarEntry, ITarRules } from './interfaces.tar.js';
 
@@ -22,9 +23,6 @@ const KINDS: [type: string, kind: ITarEntry['kind']][] = [
   ['symlink', 'link'],
 ];
 const KIND_OF = new Map(KINDS);
-
-export const tooManyBytes = ({ noun, maxUnpackedSize }: ITarRules): RegistryError =>
-  new RegistryError('tooLarge', `${noun} unpacks to more than ${maxUnpackedSize} bytes`);
 
 const assertLink = (
   header: tar.Header,

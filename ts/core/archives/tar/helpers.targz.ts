@@ -2,8 +2,9 @@ import { createGunzip, gunzipSync } from 'node:zlib';
 import tar from 'tar-stream';
 import { invalid } from '../../base/helpers.errors.js';
 import { RegistryError } from '../../classes.registryerror.js';
+import { assertRatio, tooManyBytes } from '../helpers.limits.js';
 import { TarFrame } from './classes.tarframe.js';
-import { tarEntries, tooManyBytes } from './helpers.tarentries.js';
+import { tarEntries } from './helpers.tarentries.js';
 import type { ITarRules, TTarVisitor } from './interfaces.tar.js';
 
 /** bytes of an archive, and of its content, that are unpacked at once: most are no larger */
@@ -121,7 +122,7 @@ async function* inspectStream<T>(
   visit: TTarVisitor<T>,
   onRead: (result: T) => void,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const { maxUnpackedSize, ratio, strict } = rules;
+  const { strict } = rules;
   const gunzip = createGunzip();
   const extract = tar.extract();
   const frame = new TarFrame(rules.noun, strict);
@@ -139,12 +140,9 @@ async function* inspectStream<T>(
   gunzip.on('error', (error) => fail(notGzip(rules, error)));
   gunzip.on('data', (chunk: Buffer) => {
     unpacked += chunk.length;
-    const isBomb = ratio !== undefined && unpacked > ratio.from && unpacked > packed * ratio.times;
-    if (unpacked > maxUnpackedSize) return fail(tooManyBytes(rules));
-    if (isBomb) {
-      return fail(new RegistryError('tooLarge', `${rules.noun} unpacks to more than ${ratio.times} times its size`));
-    }
+    if (unpacked > rules.maxUnpackedSize) return fail(tooManyBytes(rules));
     try {
+      assertRatio(rules, packed, unpacked);
       frame.add(chunk);
     } catch (error) {
       return fail(RegistryError.from(error));

@@ -1,9 +1,11 @@
 import { invalid } from '../../base/helpers.errors.js';
 import { GatheredBytes } from '../../base/helpers.gathering.js';
 import { RegistryError } from '../../classes.registryerror.js';
+import { tooManyBytes } from '../helpers.limits.js';
 import { assertPlainName, pathOf } from '../helpers.paths.js';
 import type { ByteFeed, TSteps } from './classes.bytefeed.js';
 import { LinkTargets } from './classes.linktargets.js';
+import { ZipContents } from './classes.zipcontents.js';
 import {
   descriptorBefore,
   HAS_DESCRIPTOR,
@@ -13,7 +15,7 @@ import {
   readName,
   withZip64,
 } from './helpers.zipfields.js';
-import type { IZipHeader, IZipKept, IZipRules } from './interfaces.zip.js';
+import type { IZipFile, IZipHeader, IZipKept, IZipRules } from './interfaces.zip.js';
 
 /** See `IArchiveLimits.maxEntries`. */
 const MAX_ENTRIES = 200_000;
@@ -33,19 +35,19 @@ const NEXT_RECORDS = [Buffer.from('PK\x03\x04'), Buffer.from('PK\x01\x02')];
 const HELD_BACK = 24 + 3;
 
 /** A file as its own header describes it. */
-export interface IZipLocal {
-  header: IZipHeader;
-  path: string;
+export interface IZipLocal extends IZipFile {
   isDirectory: boolean;
 }
 
-/** Reads the files of a zip in order, one directly behind another. Content that nobody wants is passed over. */
+/** Reads the files of a zip in order, one directly behind another. */
 export class ZipLocals {
   /** by the offset of its header */
   public readonly byOffset = new Map<number, IZipLocal>();
   public readonly kept: IZipKept[] = [];
   /** undefined: there can be no links */
   public readonly targets: LinkTargets | undefined;
+  /** undefined: content that nobody wants is passed over */
+  public readonly contents: ZipContents | undefined;
   public unpackedSize = 0;
   private readonly paths = new Set<string>();
   private namesSize = 0;
@@ -57,6 +59,7 @@ export class ZipLocals {
     private readonly rules: IZipRules,
   ) {
     this.targets = rules.links === 'inside' ? new LinkTargets() : undefined;
+    this.contents = rules.unpacks === 'all' ? new ZipContents(rules) : undefined;
   }
 
   /** Reads one file; its signature is read already. */
@@ -107,17 +110,35 @@ export class ZipLocals {
     return { header, path, isDirectory };
   }
 
-  private *content({ header, path }: IZipLocal, limit: number | undefined): TSteps<void> {
+  private *content(file: IZipLocal, limit: number | undefined): TSteps<void> {
+    const { header } = file;
     // before the content is awaited: a lie about the size is noticed here
     this.assertTotal(header.size);
+    const readers = this.readers(file, limit);
+    yield* this.feed.skip(header.packedSize, readers.add);
+    readers.done();
+  }
+
+  /** All that look at the content of a file while it passes. */
+  private readers(file: IZipLocal, limit: number | undefined) {
+    const { path, header } = file;
     const keeper = this.keeper(path, limit, header.size);
     const target = this.targets?.next();
-    yield* this.feed.skip(header.packedSize, (bytes) => {
-      keeper?.add(bytes);
-      target?.add(bytes);
-    });
-    if (keeper) this.keep({ path, header, packed: keeper.whole() });
-    target?.done(path, header);
+    const content = this.contents?.next(file);
+    return {
+      add: (bytes: Buffer): void => {
+        keeper?.add(bytes);
+        target?.add(bytes);
+        content?.add(bytes);
+      },
+      /** when the header is complete */
+      done: (): void => {
+        keeper?.assertSize(header.size);
+        if (keeper) this.keep({ path, header, packed: keeper.whole() });
+        target?.done(path, header);
+        content?.done();
+      },
+    };
   }
 
   /**
@@ -126,17 +147,15 @@ export class ZipLocals {
    * inside the content does not look so, unless it was made to; and then the central directory, which is compared with
    * everything that was read here, names other sizes.
    */
-  private *contentWithDescriptor({ header, path }: IZipLocal, limit: number | undefined): TSteps<void> {
+  private *contentWithDescriptor(file: IZipLocal, limit: number | undefined): TSteps<void> {
     const { feed } = this;
-    const keeper = this.keeper(path, limit, header.size);
-    const target = this.targets?.next();
+    const { header } = file;
+    const readers = this.readers(file, limit);
     let passed = 0;
     let searched = 0;
     const pass = (count: number): void => {
       passed += count;
-      const bytes = feed.pass(count);
-      keeper?.add(bytes);
-      target?.add(bytes);
+      readers.add(feed.pass(count));
     };
     for (;;) {
       const found = this.findEnd(searched, passed);
@@ -145,10 +164,8 @@ export class ZipLocals {
         pass(start);
         feed.pass(descriptor.length);
         this.confirm(header, descriptor);
-        keeper?.assertSize(header.size);
         this.assertTotal(header.size);
-        if (keeper) this.keep({ path, header, packed: keeper.whole() });
-        target?.done(path, header);
+        readers.done();
         return;
       }
       pass(Math.max(0, feed.unread.length - HELD_BACK));
@@ -194,11 +211,8 @@ export class ZipLocals {
   }
 
   private assertTotal(size: number): void {
-    const { noun, maxUnpackedSize } = this.rules;
     this.unpackedSize += size;
-    if (this.unpackedSize > maxUnpackedSize) {
-      throw new RegistryError('tooLarge', `${noun} unpacks to more than ${maxUnpackedSize} bytes`);
-    }
+    if (this.unpackedSize > this.rules.maxUnpackedSize) throw tooManyBytes(this.rules);
   }
 
   private assertSize({ header, isDirectory }: IZipLocal): void {

@@ -1,6 +1,6 @@
 import { invalid } from '../../base/helpers.errors.js';
 import { Slices, sortInSlices } from '../../base/helpers.slices.js';
-import { RegistryError } from '../../classes.registryerror.js';
+import { assertRatio } from '../helpers.limits.js';
 import { LinkGuard } from '../helpers.paths.js';
 import { ByteFeed, type TSteps } from './classes.bytefeed.js';
 import { ZipDirectory } from './classes.zipdirectory.js';
@@ -72,15 +72,10 @@ const topFolderOf = (entries: ReadonlyMap<string, IZipEntry>): string | undefine
   return top;
 };
 
-const assertRatio = ({ noun, ratio }: IZipRules, packed: number, unpacked: number): void => {
-  if (ratio === undefined || unpacked <= ratio.from || unpacked <= packed * ratio.times) return;
-  throw new RegistryError('tooLarge', `${noun} unpacks to more than ${ratio.times} times its size`);
-};
-
 /**
- * Yields `source` unchanged and reads it as a zip, without unpacking more than the wanted files. Before the iteration
- * ends, `onRead` has been called or the iteration has thrown (`invalid`, `tooLarge`); so a writer that stores the bytes
- * never stores an archive that failed. Leaving the iteration early ends the source and holds nothing.
+ * Yields `source` unchanged and reads it as a zip. Before the iteration ends, `onRead` has been called or the iteration
+ * has thrown (`invalid`, `tooLarge`); so a writer that stores the bytes never stores an archive that failed. Leaving the
+ * iteration early ends the source and holds nothing.
  */
 export async function* inspectZip(
   source: AsyncIterable<Uint8Array>,
@@ -92,13 +87,19 @@ export async function* inspectZip(
   const locals = new ZipLocals(feed, rules);
   const directory = new ZipDirectory(feed, rules, locals);
   const steps = readZip(feed, rules, locals, directory);
-  for await (const chunk of source) {
-    feed.add(chunk);
+  try {
+    for await (const chunk of source) {
+      feed.add(chunk);
+      steps.next();
+      await locals.contents?.settle();
+      yield chunk;
+    }
+    feed.end();
     steps.next();
-    yield chunk;
+    await locals.contents?.settle();
+  } finally {
+    locals.contents?.close();
   }
-  feed.end();
-  steps.next();
   const { entries } = directory;
   await assertTree(noun, entries);
   assertRatio(rules, feed.at, locals.unpackedSize);

@@ -15,6 +15,11 @@ export interface IZipRules extends IArchiveLimits {
    * names are read as UTF-8 if they are (macOS does not mark them), and as Latin-1 if not (7-Zip writes old code pages).
    */
   names: 'utf8' | 'any';
+  /**
+   * whether the content of every file is unpacked and compared with its header; else only that of the wanted files is,
+   * and the archive is believed the rest
+   */
+  unpacks: 'all' | 'wanted';
   /** called once for each file, before its content */
   wanted: TWanted;
 }
@@ -23,7 +28,7 @@ export interface IZipEntry {
   /** without empty and `.` segments */
   path: string;
   kind: 'file' | 'directory' | 'link';
-  /** bytes, unpacked: for files whose content was not wanted, as the archive says */
+  /** bytes, unpacked; for files that were not unpacked, as the archive says */
   size: number;
 }
 
@@ -54,9 +59,13 @@ export interface IZipHeader {
   size: number;
 }
 
-/** A file's content as it lies in the archive. */
-export interface IZipKept {
+export interface IZipFile {
   path: string;
+  /** its sizes may stand behind the content, and are not known before */
   header: IZipHeader;
+}
+
+/** A file's content as it lies in the archive. */
+export interface IZipKept extends IZipFile {
   packed: Buffer;
 }
