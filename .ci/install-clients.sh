@@ -3,7 +3,8 @@
 # its own below $SMARTREGISTRY_TOOLS, but for a few that are packages of the system. They are no devDependencies on purpose: a `node` or `npm` in
 # node_modules/.bin would silently become the one that every package script runs on.
 #
-#   bash .ci/install-clients.sh             everything
+#   bash .ci/install-clients.sh             everything that the test rings use
+#   bash .ci/install-clients.sh peers       the servers that only the benches use, which compare ours with them
 #   bash .ci/install-clients.sh npm-11 bun  only these
 #
 # What is there already is left alone. A download that hangs is ended after a while and tried once more. A tool that
@@ -26,6 +27,10 @@ yarn-1|yarn@1.22.22|node node_modules/yarn/bin/yarn.js --version
 yarn-4|@yarnpkg/cli-dist@4.18.1|node node_modules/@yarnpkg/cli-dist/bin/yarn.js --version
 verdaccio|verdaccio@6.10.4|test -f node_modules/verdaccio/bin/verdaccio
 '
+# Servers that only the benches use.
+PEERS='verdaccio distribution pypi-peers'
+# Go programs are built without what makes them fast, which is a quarter of the work; but for the servers that are measured.
+GO_MEASURED='versitygw distribution'
 # name, also of the program | Go module | minutes that a build may take.
 # S3 servers for the S3 driver's rings (MinIO is a second opinion), clients of container registries, the official
 # conformance program of their specification, and the registry that we compare ourselves with.
@@ -39,7 +44,6 @@ oci-conformance|github.com/opencontainers/distribution-spec/conformance@v0.0.0-2
 distribution|github.com/distribution/distribution/v3/cmd/registry@v3.1.2|7
 helm|helm.sh/helm/v3/cmd/helm@v3.22.0|7
 ko|github.com/google/ko@v0.19.1|7
-cosign|github.com/sigstore/cosign/v2/cmd/cosign@v2.6.5|10
 '
 # Modules that cannot be installed by `go install`, since their go.mod replaces or excludes others: folder | module |
 # packages below it | minutes.
@@ -67,10 +71,11 @@ ivy|ivy
 RUST_TOOLCHAIN=1.95.0
 # Debian packages of a newer suite, unpacked and not installed, with what they need: folder | suites | packages | which of
 # the packages that they need (`all`: only those that are the same on every architecture, since the rest is the system's
-# own PHP or Ruby; `any`: each of them) | command that proves that it runs, from inside the folder. What a later suite has
-# is unpacked over the earlier ones. `adapt_` and the folder's name up to its first hyphen is the function that makes it
-# run from where it lies.
+# own PHP or Ruby; `any`: each of them; `none`: a program that needs nothing but the C library) | command that proves that
+# it runs, from inside the folder. What a later suite has is unpacked over the earlier ones. `adapt_` and the folder's name
+# up to its first hyphen is the function that makes it run from where it lies.
 NEWER_TOOLS='
+cosign|trixie|cosign|none|usr/bin/cosign version 2>&1 | grep GitVersion
 composer-2.11|forky sid|composer|all|php -d auto_prepend_file=usr/share/php/php84.php -d include_path=usr/share/php:/usr/share/php usr/bin/composer --version | head -n 1
 ruby-3.6|trixie|ruby-rubygems ruby-bundler|all|bin/ruby -e "puts Gem::VERSION" && bin/bundle --version
 ruby-4|forky|ruby ruby-bundler|any|bin/ruby -e "puts Gem::VERSION" && bin/bundle --version
@@ -95,10 +100,17 @@ optional='minio'
 DEBIAN_TOOLS='skopeo buildah podman javac=default-jdk-headless mvn=maven lein=leiningen gradle composer=composer+php-cli+php-curl+php-zip ruby gem=ruby bundle=ruby-bundler redis-server postgres=postgresql'
 
 missing=()
+# wanted NAME ARGUMENT…: whether the arguments of this script ask for the tool.
 wanted() {
-  local name=$1; shift
-  [ $# -eq 0 ] && return 0
-  local one; for one in "$@"; do [ "$one" = "$name" ] && return 0; done
+  local name=$1 one; shift
+  if [ $# -eq 0 ]; then
+    [[ " $PEERS " != *" $name "* ]]
+    return
+  fi
+  for one in "$@"; do
+    [ "$one" = "$name" ] && return 0
+    [ "$one" = peers ] && [[ " $PEERS " == *" $name "* ]] && return 0
+  done
   return 1
 }
 
@@ -135,6 +147,10 @@ install_npm_tool() {
   fi
 }
 
+go_flags() {
+  [[ " $GO_MEASURED " == *" $1 "* ]] && echo '-mod=mod' || echo "-mod=mod '-gcflags=all=-N -l' -ldflags=-w"
+}
+
 install_go_tool() {
   local name=$1 module=$2 minutes=$3
   local folder="$TOOLS/$name" path="${module%@*}" version="${module##*@}"
@@ -156,7 +172,7 @@ install_go_tool() {
   if grep -qE "^[[:space:]]path[[:space:]]$path\$" <<< "$about" \
      && grep -qE "^[[:space:]]mod[[:space:]].*[[:space:]]$version([[:space:]]|\$)" <<< "$about"; then
     ln -sf "$present" "$folder/$name"
-  elif ! GOBIN="$folder" GOFLAGS=-mod=mod twice $((minutes * 60)) go install "$module" > "$folder/go.log" 2>&1; then
+  elif ! GOBIN="$folder" GOFLAGS="$(go_flags "$name")" twice $((minutes * 60)) go install "$module" > "$folder/go.log" 2>&1; then
     echo "MISSING  $name ($module):"
     tail -n 5 "$folder/go.log" | sed 's/^/         /'
     if [ "$name" = "$optional" ]; then
@@ -195,7 +211,7 @@ install_go_module() {
     [ -f go.mod ] || go mod init example.org/tools
     twice 300 go get "$module" || exit 1
     for package in $packages; do
-      twice $((minutes * 60)) go build -mod=mod -o "$folder/${package##*/}" "$path/$package" || exit 1
+      GOFLAGS="$(go_flags "$name")" twice $((minutes * 60)) go build -o "$folder/${package##*/}" "$path/$package" || exit 1
     done
   ) > "$folder/go.log" 2>&1; then
     give_up "$name" "$module" "$folder/go.log"
@@ -267,12 +283,16 @@ newer_packages() {
   local apt=(apt-get -qq -o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=/nonexistent
     -o "Dir::State=$work/state" -o Dir::State::status=/dev/null -o "Dir::Cache=$work/cache" -o Debug::NoLocking=1)
   twice 180 "${apt[@]}" update || return 1
-  local needed ending='_all'
+  local needed='' ending='_all'
   [ "$architectures" = any ] && ending=''
-  needed=$("${apt[@]}" install --print-uris -y --no-install-recommends "$@" | sed -nE "s/^'[^']*' ([^_ ]*)_[^ ]*$ending\.deb .*/\1/p")
+  [ "$architectures" = none ] \
+    || needed=$("${apt[@]}" install --print-uris -y --no-install-recommends "$@" | sed -nE "s/^'[^']*' ([^_ ]*)_[^ ]*$ending\.deb .*/\1/p")
   # shellcheck disable=SC2086  # the packages are words
   (cd "$work/debs" && twice 300 "${apt[@]}" download "$@" $needed)
 }
+
+# A program that runs from anywhere.
+adapt_cosign() { :; }
 
 # adapt_composer FOLDER PLACE: what is in FOLDER will lie in PLACE.
 adapt_composer() {
@@ -472,7 +492,7 @@ build_go_tools() {
 
 # The Go programs are compiled while everything else is downloaded: those need processors, these the network.
 unbuilt=$(mktemp)
-build_go_tools "$@" &
+CGO_ENABLED=0 GOGC=1000 build_go_tools "$@" &
 builds=$!
 while IFS='|' read -r name spec proof <&3; do
   [ -n "$name" ] && wanted "$name" "$@" && install_npm_tool "$name" "$spec" "$proof"

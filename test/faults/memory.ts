@@ -1,5 +1,5 @@
 import t from 'tap';
 import { faultSuite } from '../suites/faults.suite.js';
 
-// All cases of seven protocols take 20 minutes: FAULTS_ONE_OF=1. A prime, so that it is not always the same interferer.
-faultSuite(t, { kind: 'memory' }, { oneOf: 5 });
+// All cases of seven protocols take ten minutes: FAULTS_ONE_OF=1. A prime, so that it is not always the same interferer.
+faultSuite(t, { kind: 'memory' }, { oneOf: 7 });

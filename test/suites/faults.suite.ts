@@ -8,8 +8,8 @@ import { FaultTable, violationLines } from '../support/faults/table.js';
 export interface IFaultSuiteOptions {
   /** one case of so many is tried; default: every one */
   oneOf?: number;
-  /** names of faults of which every case is tried all the same */
-  always?: string[];
+  /** faults of which one case of another number is tried: name -> that number */
+  rates?: Record<string, number>;
   /** default 2, as many as the machines of CI have processors */
   processes?: number;
 }
@@ -24,12 +24,12 @@ const PRINTED = 8;
  * what the replicas logged in the cases that went wrong.
  */
 export const faultSuite = (t: Test, backend: TBackendConfig, options: IFaultSuiteOptions = {}): void => {
-  const { always = [], processes = 2 } = options;
+  const { rates = {}, processes = 2 } = options;
   const oneOf = Number(process.env.FAULTS_ONE_OF ?? options.oneOf ?? 1);
   const table = new FaultTable();
   const only = process.env.FAULTS_ONLY ?? '';
   const names = operations.map(({ name }) => name).filter((name) => name.includes(only));
-  const { results, close } = runOnPool({ backend, oneOf, always }, names, processes);
+  const { results, close } = runOnPool({ backend, oneOf, rates }, names, processes);
   const label = backend.kind;
   for (const name of names) {
     t.test(`${label}: ${name}`, async (t) => {

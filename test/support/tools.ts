@@ -135,7 +135,7 @@ const layouts: Record<TToolName, IToolLayout> = {
   // Which tests it makes is a question of its version, so only the pinned one will do.
   'oci-conformance': { file: 'oci-conformance' },
   helm: { file: 'helm', onPath: 'helm' },
-  cosign: { file: 'cosign', onPath: 'cosign' },
+  cosign: { file: 'usr/bin/cosign', onPath: 'cosign' },
   ko: { file: 'ko', onPath: 'ko' },
   umoci: { file: 'umoci', onPath: 'umoci' },
   buildctl: { folder: 'buildkit', file: 'buildctl' },

@@ -1,9 +1,9 @@
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
+import { cacheOf } from '../core/base/helpers.caches.js';
 import { Slices } from '../core/base/helpers.slices.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { RegistryStorage } from '../core/classes.registrystorage.js';
-import { LRUCache } from '../plugins.js';
 import type { INpmDocument, INpmManifest, INpmSignature } from './interfaces.npm.js';
 import { signingKeysKey } from './keys.npm.js';
 import { type IPublicKey, publicKeyOf, signedText, signManifest } from './wire/wire.signatures.js';
@@ -59,7 +59,7 @@ export class RegistrySigner {
   private loading: Promise<ILoadedKeys> | undefined;
   /** ms since the epoch: when the key could not be stored */
   private failedAt: number | undefined;
-  private readonly remembered = new LRUCache<string, INpmSignature[]>({ max: MAX_REMEMBERED });
+  private readonly remembered = cacheOf<string, INpmSignature[]>(MAX_REMEMBERED);
 
   constructor(private readonly storage: Pick<RegistryStorage, 'read' | 'update' | 'now' | 'logger'>) {}
 

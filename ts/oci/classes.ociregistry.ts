@@ -1,5 +1,6 @@
 import { globMatcher } from '../core/auth/helpers.scopes.js';
 import type { IChore } from '../core/base/classes.housekeeper.js';
+import { cacheOf } from '../core/base/helpers.caches.js';
 import { BaseRegistry } from '../core/classes.baseregistry.js';
 import { RegistryError } from '../core/classes.registryerror.js';
 import type { ISweepOptions } from '../core/classes.registrystorage.js';
@@ -10,7 +11,6 @@ import type { IRoute } from '../core/pipeline/helpers.routes.js';
 import type { IRegistryServices, TAccess, TParams } from '../core/pipeline/interfaces.pipeline.js';
 import type { IGarbageOptions, IGarbageReport } from '../core/storage/upkeep/interfaces.garbage.js';
 import { ResumableUploads } from '../core/storage/uploads/classes.resumableuploads.js';
-import { LRUCache } from '../plugins.js';
 import { GarbageCollection } from './classes.garbagecollection.js';
 import { OciTokens } from './classes.ocitokens.js';
 import { ReferrerLists } from './classes.referrerlists.js';
@@ -74,8 +74,8 @@ export class OciRegistry extends BaseRegistry {
       tokens: new OciTokens(auth),
       uploads: new ResumableUploads(storage, uploadsPrefix),
       referrers: new ReferrerLists(storage),
-      copies: new LRUCache<string, string>({ max: REMEMBERED_COPIES }),
-      checked: new LRUCache<string, ICheckedManifest>({ max: REMEMBERED_COPIES, ttl: CHECKED_MS }),
+      copies: cacheOf<string, string>(REMEMBERED_COPIES),
+      checked: cacheOf<string, ICheckedManifest>(REMEMBERED_COPIES, { ttl: CHECKED_MS }),
       isImmutable: globMatcher(config.immutableTags ?? []),
     };
   }

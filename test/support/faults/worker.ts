@@ -20,8 +20,8 @@ export interface IWorkerTask {
   backend: TBackendConfig;
   /** one case of so many is tried, */
   oneOf: number;
-  /** and all cases of these faults */
-  always: string[];
+  /** and one of so many for the faults with these names */
+  rates: Record<string, number>;
 }
 
 const inLanes = async <T>(items: T[], lanes: number, work: (item: T, lane: number) => Promise<void>): Promise<void> => {
@@ -35,14 +35,14 @@ const inLanes = async <T>(items: T[], lanes: number, work: (item: T, lane: numbe
 const runOperation = async (
   backend: IBackend,
   name: string,
-  { oneOf, always }: IWorkerTask,
+  { oneOf, rates }: IWorkerTask,
 ): Promise<IOperationResult> => {
   const operation = operations.find((one) => one.name === name);
   if (!operation) throw new Error(`there is no operation ${name}`);
   const own = models.filter(({ protocol }) => protocol === operation.protocol);
   const { calls, violations } = await record(backend, 0, operation, own);
   const cases = enumerate(operation, calls, FAULTS).filter(
-    (one, at) => at % oneOf === 0 || always.includes(one.fault.name),
+    ({ fault }, at) => at % (rates[fault.name] ?? oneOf) === 0,
   );
   const outcomes: IOutcome[] = [];
   const run = async (one: ICase, lane: number) => void outcomes.push(await runOne(backend, lane, one, own));

@@ -1,4 +1,5 @@
-import { crypto, LRUCache } from '../../plugins.js';
+import { crypto } from '../../plugins.js';
+import { cacheOf } from '../base/helpers.caches.js';
 import type { TRegistryProtocol } from '../interfaces.core.js';
 import type { IAuthToken, IVerifiedCaller, TPresentedCredential } from './interfaces.auth.js';
 
@@ -36,7 +37,7 @@ export class CallerMemory {
    */
   readonly #key = crypto.randomBytes(48).toString('base64');
   readonly #now: () => number;
-  readonly #callers = new LRUCache<string, IRemembered>({ max: MAX_CALLERS });
+  readonly #callers = cacheOf<string, IRemembered>(MAX_CALLERS);
   #revision = 0;
 
   constructor(now: () => number) {

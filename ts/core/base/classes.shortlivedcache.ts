@@ -1,4 +1,5 @@
-import { LRUCache } from '../../plugins.js';
+import type { LRUCache } from '../../plugins.js';
+import { cacheOf } from './helpers.caches.js';
 
 export interface IShortLivedCacheOptions {
   /** entries kept */
@@ -21,7 +22,7 @@ export class ShortLivedCache<V extends object> {
 
   constructor(options: IShortLivedCacheOptions) {
     this.#options = options;
-    this.#entries = new LRUCache({ max: options.max });
+    this.#entries = cacheOf(options.max);
   }
 
   /** The cached value, if it is not too old. */

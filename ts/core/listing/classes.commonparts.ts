@@ -1,4 +1,4 @@
-import { LRUCache } from '../../plugins.js';
+import { cacheOf } from '../base/helpers.caches.js';
 import { deepFreeze } from '../base/helpers.codec.js';
 
 /** Different parts that are kept: more than a team has people, and at most 1 MB. */
@@ -11,7 +11,7 @@ const LONGEST = 200;
  * 100,000 packages this saves some 25 MB.
  */
 export class CommonParts {
-  private readonly parts = new LRUCache<string, object>({ max: PARTS });
+  private readonly parts = cacheOf<string, object>(PARTS);
 
   /**
    * Replaces members of an entry that are objects by equal ones of earlier entries, and a member that is the package's

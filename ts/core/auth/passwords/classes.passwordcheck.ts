@@ -1,4 +1,5 @@
-import { crypto, LRUCache } from '../../../plugins.js';
+import { crypto } from '../../../plugins.js';
+import { cacheOf } from '../../base/helpers.caches.js';
 import { looksLikeOpaqueToken } from '../helpers.tokens.js';
 import type { IAccount, ICredentials, TPasswordRecord } from '../interfaces.auth.js';
 import { PasswordThrottle } from './classes.passwordthrottle.js';
@@ -20,12 +21,12 @@ export class PasswordCheck {
   readonly #now: () => number;
   readonly #throttle: PasswordThrottle;
   /** HMAC of user, address, password and the account's record -> when it was found right */
-  readonly #right = new LRUCache<string, number>({ max: 10_000 });
+  readonly #right = cacheOf<string, number>(10_000);
   /**
    * The same HMACs of wrong passwords. A client that sends one wrong password again and again, as regctl does a dozen times
    * for one login, makes one guess and costs one scrypt.
    */
-  readonly #wrong = new LRUCache<string, true>({ max: 10_000 });
+  readonly #wrong = cacheOf<string, true>(10_000);
   readonly #running = new Map<string, Promise<boolean>>();
 
   constructor(secret: string, now: () => number) {

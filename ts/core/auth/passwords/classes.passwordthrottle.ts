@@ -1,5 +1,5 @@
-import { LRUCache } from '../../../plugins.js';
 import { bareAddress } from '../../base/helpers.address.js';
+import { cacheOf } from '../../base/helpers.caches.js';
 import { RegistryError } from '../../classes.registryerror.js';
 
 /** An attempt with a user name, from an address. */
@@ -35,7 +35,7 @@ const MAX_NAME = 1000;
 
 /** Allowances for wrong passwords, one for each name. */
 class Allowances {
-  readonly #entries = new LRUCache<string, { left: number; at: number }>({ max: MAX_ENTRIES });
+  readonly #entries = cacheOf<string, { left: number; at: number }>(MAX_ENTRIES);
 
   constructor(
     private readonly allowance: IAllowance,
@@ -100,7 +100,7 @@ export class PasswordThrottle {
   readonly #addresses: Allowances;
   readonly #users: Allowances;
   /** pairs of user and address for which the password was right */
-  readonly #known = new LRUCache<string, true>({ max: MAX_ENTRIES });
+  readonly #known = cacheOf<string, true>(MAX_ENTRIES);
 
   constructor(now: () => number) {
     this.#pairs = new Allowances(PAIR, now);

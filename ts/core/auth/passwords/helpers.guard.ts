@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { LRUCache } from '../../../plugins.js';
 import { FairQueue } from '../../base/classes.fairqueue.js';
+import { cacheOf } from '../../base/helpers.caches.js';
 import { DefaultAuthProvider } from '../classes.defaultauthprovider.js';
 import type { IAuthProvider, ICredentials } from '../interfaces.auth.js';
 import { PasswordThrottle } from './classes.passwordthrottle.js';
@@ -29,7 +29,7 @@ export const guardPasswords = (
   const throttle = new PasswordThrottle(() => now().getTime());
   const queue = new FairQueue({ concurrency: AT_ONCE, queue: LONGEST_QUEUE, refusal: tooManyChecks });
   const secret = randomBytes(32);
-  const wrong = new LRUCache<string, number>({ max: 10_000 });
+  const wrong = cacheOf<string, number>(10_000);
   return async (credentials) => {
     const { username, password, from } = credentials;
     const key = keyedHash(secret, username, password, from).toString('base64');

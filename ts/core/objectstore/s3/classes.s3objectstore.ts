@@ -1,4 +1,4 @@
-import * as plugins from '../../../plugins.js';
+import { cacheOf } from '../../base/helpers.caches.js';
 import { RegistryError } from '../../classes.registryerror.js';
 import type { ILogger } from '../../interfaces.core.js';
 import type {
@@ -181,7 +181,7 @@ export class S3ObjectStore implements IObjectStore {
       timing: { requestMs: requestTimeoutMs, idleMs: idleTimeoutMs },
       abilities: { put: false, complete: false, delete: false, copy: false },
       logger,
-      present: new plugins.LRUCache({ max: PRESENT }),
+      present: cacheOf(PRESENT),
       budget: this.options.uploadBudget ?? uploadBudget,
     };
     try {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import * as plugins from '../../../plugins.js';
+import type * as plugins from '../../../plugins.js';
+import { cacheOf } from '../../base/helpers.caches.js';
 import { inParallel } from '../../base/helpers.concurrency.js';
 import type { IObjectStore } from '../../objectstore/interfaces.objectstore.js';
 import { persist } from '../helpers.persist.js';
@@ -21,7 +22,7 @@ const REMEMBERED = 5000;
 /** The links that this process saw last; shared by all views of a store. */
 const seenLinks = new WeakMap<IObjectStore, plugins.LRUCache<string, string>>();
 const seenOn = (store: IObjectStore): plugins.LRUCache<string, string> => {
-  const seen = seenLinks.get(store) ?? new plugins.LRUCache<string, string>({ max: REMEMBERED });
+  const seen = seenLinks.get(store) ?? cacheOf<string, string>(REMEMBERED);
   seenLinks.set(store, seen);
   return seen;
 };

@@ -1,4 +1,5 @@
 import * as plugins from '../../../plugins.js';
+import { cacheOf } from '../../base/helpers.caches.js';
 import { deepFreeze } from '../../base/helpers.codec.js';
 import { streamToBuffer } from '../../base/helpers.streams.js';
 import { RegistryError } from '../../classes.registryerror.js';
@@ -85,7 +86,7 @@ interface IFlight {
 export class DocumentCache {
   private readonly cached: plugins.LRUCache<string, CachedDocument<unknown>>;
   /** keys without a document: no object, or a tombstone */
-  private readonly absent = new plugins.LRUCache<string, IDocumentState<never>>({ max: ABSENT });
+  private readonly absent = cacheOf<string, IDocumentState<never>>(ABSENT);
   private readonly flights = new Map<string, IFlight>();
   private readonly loads = new Map<string, { etag: string; codec: unknown; loaded: Promise<unknown> }>();
 

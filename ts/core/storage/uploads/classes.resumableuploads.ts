@@ -1,5 +1,6 @@
 import type { Hash } from 'node:crypto';
 import * as plugins from '../../../plugins.js';
+import { cacheOf } from '../../base/helpers.caches.js';
 import { fromIterable, iterate } from '../../base/helpers.streams.js';
 import { RegistryError } from '../../classes.registryerror.js';
 import type { IObjectInfo, IObjectStore } from '../../objectstore/interfaces.objectstore.js';
@@ -67,7 +68,7 @@ const DELETES_AT_ONCE = 16;
  * chunks are read once more at the end.
  */
 export class ResumableUploads {
-  private readonly hashes = new plugins.LRUCache<string, IHashState>({ max: REMEMBERED });
+  private readonly hashes = cacheOf<string, IHashState>(REMEMBERED);
 
   constructor(
     private readonly storage: IUploadStorage,

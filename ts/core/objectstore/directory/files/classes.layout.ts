@@ -1,5 +1,6 @@
 import type { Stats } from 'node:fs';
-import { LRUCache, path } from '../../../../plugins.js';
+import { path } from '../../../../plugins.js';
+import { cacheOf } from '../../../base/helpers.caches.js';
 import { RegistryError } from '../../../classes.registryerror.js';
 import { hasCode, type IFiles, isFileError, tolerate } from './helpers.files.js';
 import { relativePath } from './helpers.names.js';
@@ -30,7 +31,7 @@ export class DirectoryLayout {
   private readonly root: string;
   /** mode of the storage directory */
   private mode = PRIVATE;
-  private readonly paths = new LRUCache<string, string>({ max: 2000 });
+  private readonly paths = cacheOf<string, string>(2000);
   private readonly syncs = new Map<string, { now: Promise<void>; next?: Promise<void> }>();
   /** directories that this process made and whose names are not durable yet; null: the last sync has failed */
   private readonly unnamed = new Map<string, Promise<void> | null>();

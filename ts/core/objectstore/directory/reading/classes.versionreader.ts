@@ -1,4 +1,5 @@
 import { LRUCache } from '../../../../plugins.js';
+import { cacheOf } from '../../../base/helpers.caches.js';
 import { hasCode, type IFiles, tolerate } from '../files/helpers.files.js';
 import { bodyOffset, damaged, type IHeader, parseHeader, RESERVED, SLOTS } from '../files/helpers.header.js';
 
@@ -44,7 +45,7 @@ export class VersionReader {
   });
 
   /** ms, monotonic: when nothing was found at a key */
-  private readonly absentAt = new LRUCache<string, number>({ max: ABSENT });
+  private readonly absentAt = cacheOf<string, number>(ABSENT);
 
   constructor(private readonly files: IFiles) {}
 
