@@ -10,6 +10,8 @@ import type { IZipFile, IZipRules } from './interfaces.zip.js';
 /** bytes, packed and unpacked: smaller content is unpacked at once, which costs a tenth of a stream of its own */
 const SMALL = 64 * 1024;
 const SMALL_UNPACKED = 256 * 1024;
+/** bytes; zlib takes no smaller one */
+const MIN_BUFFER = 64;
 /** of one small file; a piece of some bytes takes a hundred */
 const MAX_PIECES = 64;
 /** the compression method */
@@ -206,9 +208,9 @@ export class ZipContents {
 
 const inflateAtOnce = (packed: Buffer, size: number, unpacked: Unpacked): Buffer => {
   try {
-    // Not a byte more than was announced is unpacked; a limit of zero is not allowed. `info` adds the engine, whose
-    // count of bytes stops where deflate ends.
-    const options = { maxOutputLength: Math.max(1, size), info: true };
+    // Not a byte more than was announced is unpacked; a limit of zero is not allowed. The buffer has room for one byte
+    // more: a full one would be followed by another. `info` adds the engine, whose count of bytes stops where deflate ends.
+    const options = { maxOutputLength: Math.max(1, size), chunkSize: Math.max(MIN_BUFFER, size + 1), info: true };
     const found = inflateRawSync(packed, options) as unknown as { buffer: Buffer; engine: { bytesWritten: number } };
     if (found.engine.bytesWritten === packed.length) return found.buffer;
   } catch (error) {
