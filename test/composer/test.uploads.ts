@@ -146,3 +146,17 @@ t.test('composer.json has at most a mebibyte', async (t) => {
   t.equal((await writer.put('/packages/acme/lib', sized('1.0.0', 1024 * 1024))).status, 201);
   t.match(await writer.put('/packages/acme/lib', sized('1.0.1', 1024 * 1024 + 1)), { status: 400 });
 });
+
+t.test('every file of a zip is what its header says; else nothing is stored', async (t) => {
+  const { writer, everything } = await composerWorld(t);
+  const manifest = { name: 'composer.json', content: JSON.stringify({ name: 'acme/lib', version: '1.0.0' }) };
+  const zip = zipOfParts([manifest, { name: 'x.php', content: 'one', packed: Buffer.from('two'), stored: true }]);
+  const zeros = zipOfParts([manifest, { name: 'x.php', content: Buffer.alloc(65 * 1024 * 1024) }]);
+  const form = multipart([{ name: 'package', filename: 'x.zip', value: zip }]);
+  const damaged = { status: 400, text: /"message":"The zip has a damaged x\.php"/ };
+  t.match(await writer.put('/packages/acme/lib', zip), damaged);
+  t.match(await writer.put('/packages/acme/lib', form.bytes, { 'content-type': form.contentType }), damaged);
+  const tooLarge = { status: 413, text: /The zip unpacks to more than 50 times its size/ };
+  t.match(await writer.put('/packages/acme/lib', zeros), tooLarge);
+  t.same(await everything(), []);
+});

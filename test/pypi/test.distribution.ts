@@ -122,3 +122,22 @@ t.test('an sdist: what is beside its metadata, and what is refused', async (t) =
   await t.rejects(inspected('foo-bar-1.0.tar.gz', tarGzOf(info), 20), refusal('tooLarge'));
   await t.rejects(inspected('foo-bar-1.0.zip', zipOf([info]), 20), refusal('tooLarge'));
 });
+
+t.test('every file of a zip is what its header says', async (t) => {
+  const lie: IZipPart = { name: 'x', content: 'one', packed: Buffer.from('two'), stored: true };
+  const info = { name: 'any-folder/PKG-INFO', content: text };
+  await t.rejects(inspected(WHEEL, wheel(lie)), refusal('invalid', { message: 'The wheel has a damaged x' }));
+  const sdist = zipOf([info, { ...lie, name: 'any-folder/x' }]);
+  const message = 'The sdist has a damaged any-folder/x';
+  await t.rejects(inspected('foo-bar-1.0.zip', sdist), refusal('invalid', { message }));
+});
+
+t.test('an archive unpacks to 50 times its size at most, once it is large', async (t) => {
+  const ratio = refusal('tooLarge', { message: /unpacks to more than 50 times its size/ });
+  const zeros = (name: string, mebibytes: number) => ({ name, content: Buffer.alloc(mebibytes * 1024 * 1024) });
+  t.ok(await inspected(WHEEL, wheel(zeros('x', 63))));
+  await t.rejects(inspected(WHEEL, wheel(zeros('x', 65))), ratio);
+  const info = { name: 'any-folder/PKG-INFO', content: text };
+  await t.rejects(inspected('foo-bar-1.0.zip', zipOf([info, zeros('any-folder/x', 65)])), ratio);
+  await t.rejects(inspected('foo-bar-1.0.tar.gz', tarGzOf(info, zeros('any-folder/x', 65))), ratio);
+});

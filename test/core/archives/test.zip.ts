@@ -385,7 +385,11 @@ t.test('bombs are refused by what they announce', async (t) => {
   const zeros = zipOf([META, { name: 'demo/zeros', content: Buffer.alloc(9_000_000) }]);
   t.equal((await read(zeros)).unpackedSize, 9_000_550, 'within the limit');
   await t.rejects(read(zeros, { maxUnpackedSize: 5e6 }), refusal('tooLarge'));
-  await t.rejects(read(zeros, { ratios: [{ times: 50, from: 1e6 }] }), refusal('tooLarge'), 'more than 50 times its size');
+  await t.rejects(
+    read(zeros, { ratios: [{ times: 50, from: 1e6 }] }),
+    refusal('tooLarge'),
+    'more than 50 times its size',
+  );
   const behind = zipOf([META, { name: 'demo/zeros', content: Buffer.alloc(9_000_000), descriptor: 'signed' }]);
   await t.rejects(read(behind, { maxUnpackedSize: 5e6 }), refusal('tooLarge'), 'announced behind the content');
   const many = zipOf(Array.from({ length: 30 }, (_, at) => ({ name: `demo/${at}` })));

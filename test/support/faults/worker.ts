@@ -41,9 +41,7 @@ const runOperation = async (
   if (!operation) throw new Error(`there is no operation ${name}`);
   const own = models.filter(({ protocol }) => protocol === operation.protocol);
   const { calls, violations } = await record(backend, 0, operation, own);
-  const cases = enumerate(operation, calls, FAULTS).filter(
-    ({ fault }, at) => at % (rates[fault.name] ?? oneOf) === 0,
-  );
+  const cases = enumerate(operation, calls, FAULTS).filter(({ fault }, at) => at % (rates[fault.name] ?? oneOf) === 0);
   const outcomes: IOutcome[] = [];
   const run = async (one: ICase, lane: number) => void outcomes.push(await runOne(backend, lane, one, own));
   await inLanes(cases, backend.lanes, run);

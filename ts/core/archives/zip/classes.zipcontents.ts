@@ -2,9 +2,9 @@ import { createInflateRaw, inflateRawSync } from 'node:zlib';
 import { invalid } from '../../base/helpers.errors.js';
 import { Slices } from '../../base/helpers.slices.js';
 import type { RegistryError } from '../../classes.registryerror.js';
-import { tooManyBytes } from '../helpers.limits.js';
+import { assertRatio, tooManyBytes } from '../helpers.limits.js';
 import { crc32 } from './helpers.crc32.js';
-import { HAS_DESCRIPTOR } from './helpers.zipfields.js';
+import { HAS_DESCRIPTOR, isDeflated } from './helpers.zipfields.js';
 import type { IZipFile, IZipRules } from './interfaces.zip.js';
 
 /** bytes, packed and unpacked: smaller content is unpacked at once, which costs a tenth of a stream of its own */
@@ -14,10 +14,16 @@ const SMALL_UNPACKED = 256 * 1024;
 const MIN_BUFFER = 64;
 /** of one small file; a piece of some bytes takes a hundred */
 const MAX_PIECES = 64;
-/** the compression method */
-const DEFLATED = 8;
 /** bytes whose checksum is computed at once: less than a millisecond */
 const PIECE = 512 * 1024;
+
+/**
+ * bytes of unpacked content. A ratio is about the whole archive, and its rest may pack worse; but from here on, no archive
+ * is unpacked further than its ratios allow: 4 MB of deflate are 4 GiB, which take the processor for ten seconds.
+ */
+const HOPELESS = 512 * 1024 * 1024;
+
+type TContentRules = Pick<IZipRules, 'noun' | 'maxUnpackedSize' | 'ratios'>;
 
 /** The packed content of a file, as far as it has come. */
 interface IContent {
@@ -30,27 +36,47 @@ interface IContent {
   ended: boolean;
 }
 
+/** Counts the bytes of all files. */
+class Total {
+  public packed = 0;
+  private unpacked = 0;
+  private readonly rules: TContentRules;
+
+  constructor(rules: TContentRules) {
+    const ratios = rules.ratios?.map(({ times, from }) => ({ times, from: Math.max(from, HOPELESS) }));
+    this.rules = { ...rules, ratios };
+  }
+
+  /** Throws `tooLarge` for more unpacked bytes than there can be. */
+  public add(bytes: number): void {
+    this.unpacked += bytes;
+    if (this.unpacked > this.rules.maxUnpackedSize) throw tooManyBytes(this.rules);
+    assertRatio(this.rules, this.packed, this.unpacked);
+  }
+}
+
 /** Counts the unpacked bytes of one file. */
 class Unpacked {
   private size = 0;
   private crc = 0;
 
   constructor(
-    private readonly rules: Pick<IZipRules, 'noun' | 'maxUnpackedSize'>,
+    private readonly noun: string,
+    private readonly total: Total,
     private readonly file: IZipFile,
     /** whether the header says its size already */
     private readonly hasSize: boolean,
   ) {}
 
   public damaged(cause?: unknown): RegistryError {
-    return invalid(`${this.rules.noun} has a damaged ${this.file.path}`, cause);
+    return invalid(`${this.noun} has a damaged ${this.file.path}`, cause);
   }
 
   /** Throws `invalid` or `tooLarge` for more bytes than there can be. */
   public add(bytes: Uint8Array): void {
     this.size += bytes.byteLength;
     if (this.hasSize && this.size > this.file.header.size) throw this.damaged();
-    if (this.size > this.rules.maxUnpackedSize) throw tooManyBytes(this.rules);
+    this.total.add(bytes.byteLength);
     this.crc = crc32(bytes, this.crc);
   }
 
@@ -131,8 +157,13 @@ export class ZipContents {
   /** the file that is unpacked in pieces */
   private unpacked: Unpacked | undefined;
   private inflater: Inflater | undefined;
+  private readonly noun: string;
+  private readonly total: Total;
 
-  constructor(private readonly rules: Pick<IZipRules, 'noun' | 'maxUnpackedSize'>) {}
+  constructor(rules: TContentRules) {
+    this.noun = rules.noun;
+    this.total = new Total(rules);
+  }
 
   /** Takes over the content of the next file. `done` is called when its header is complete. */
   public next(file: IZipFile): { add(bytes: Buffer): void; done(): void } {
@@ -142,6 +173,7 @@ export class ZipContents {
       add: (bytes) => {
         content.pieces.push(bytes);
         content.packed += bytes.length;
+        this.total.packed += bytes.length;
       },
       done: () => {
         content.ended = true;
@@ -176,19 +208,18 @@ export class ZipContents {
       if (pieces.length > MAX_PIECES) waiting.pieces = [Buffer.concat(pieces)];
       return;
     }
-    const unpacked = new Unpacked(this.rules, file, true);
+    const unpacked = new Unpacked(this.noun, this.total, file, true);
     const content = Buffer.concat(pieces);
-    // some writers call folders deflated, which have no content at all
-    const isPacked = file.header.method === DEFLATED && packed > 0;
+    const isPacked = isDeflated(file.header, packed);
     unpacked.add(isPacked ? inflateAtOnce(content, file.header.size, unpacked) : content);
     unpacked.finish();
   }
 
   private async unpackPieces({ file, pieces, packed, ended }: IContent): Promise<void> {
     const { header } = file;
-    this.unpacked ??= new Unpacked(this.rules, file, ended || !(header.flags & HAS_DESCRIPTOR));
+    this.unpacked ??= new Unpacked(this.noun, this.total, file, ended || !(header.flags & HAS_DESCRIPTOR));
     const { unpacked } = this;
-    if (header.method === DEFLATED) this.inflater ??= new Inflater(unpacked);
+    if (isDeflated(header, packed)) this.inflater ??= new Inflater(unpacked);
     for (const bytes of pieces.splice(0)) {
       for (let at = 0; at < bytes.byteLength; at += PIECE) {
         const piece = bytes.subarray(at, at + PIECE);

@@ -8,6 +8,8 @@ import {
   END64,
   IN_ZIP64,
   LOCATOR64,
+  LOCATOR64_LENGTH,
+  MAX_VERSION,
   REFUSED_FLAGS,
   readExtra,
   readName,
@@ -30,7 +32,13 @@ const END_SIGNATURE = Buffer.from('PK\x05\x06');
 /** Reads the central directory and the end of a zip, and compares them with the files that came before. */
 export class ZipDirectory {
   public readonly entries = new Map<string, IZipEntry>();
+  /** where it begins; undefined before its first entry */
+  public start: number | undefined;
+  /** where the end begins, which is the last record */
+  public endsAt = 0;
   private count = 0;
+  /** the parts of the last entry that was read */
+  private last: Buffer[] = [];
 
   constructor(
     private readonly feed: ByteFeed,
@@ -42,6 +50,7 @@ export class ZipDirectory {
   public *read(): TSteps<void> {
     const { feed, locals } = this;
     const start = feed.at - 4;
+    this.start = start;
     let signature = CENTRAL;
     while (signature === CENTRAL) {
       yield* this.entry();
@@ -55,6 +64,7 @@ export class ZipDirectory {
       signature = (yield* feed.take(4)).readUInt32LE(0);
       if (signature === END) yield* this.end(start, size, true);
     } else if (signature === END) {
+      this.assertNoLocator();
       yield* this.end(start, size, false);
     }
     if (signature !== END) throw this.wrong('has an unknown record behind its directory');
@@ -65,15 +75,28 @@ export class ZipDirectory {
     return invalid(`${this.rules.noun} ${what}`);
   }
 
+  /**
+   * Readers look for the zip64 end at a fixed distance before the end, whatever the end says. If a comment or an extra
+   * field of the last entry were there, it could lead them to another directory.
+   */
+  private assertNoLocator(): void {
+    const before = Buffer.concat(this.last).subarray(-LOCATOR64_LENGTH);
+    if (before.readUInt32LE(0) === LOCATOR64) throw this.wrong('has another end in its last entry');
+  }
+
   private *entry(): TSteps<void> {
     const { feed, rules, locals } = this;
     const { noun, names } = rules;
     const fixed = yield* feed.take(42);
+    const version = fixed.readUInt8(2);
+    if (version > MAX_VERSION) throw this.wrong(`contains a file that needs version ${version / 10} of the format`);
     // unpackers look at these flags, and ask for a password
     if (fixed.readUInt16LE(4) & REFUSED_FLAGS) throw this.wrong('contains an encrypted or a patched file');
     const raw = yield* feed.take(fixed.readUInt16LE(24));
-    const { zip64, unicodePath } = readExtra(noun, yield* feed.take(fixed.readUInt16LE(26)));
-    yield* feed.skip(fixed.readUInt16LE(28)); // a comment changes nothing
+    const extra = yield* feed.take(fixed.readUInt16LE(26));
+    const { zip64, unicodePath } = readExtra(noun, extra);
+    const comment = yield* feed.take(fixed.readUInt16LE(28));
+    this.last = [fixed, raw, extra, comment];
     const [size, packedSize, offset] = withZip64(
       noun,
       [fixed.readUInt32LE(20), fixed.readUInt32LE(16), fixed.readUInt32LE(38)],
@@ -127,6 +150,7 @@ export class ZipDirectory {
 
   private *end(start: number, size: number, mayPoint: boolean): TSteps<void> {
     const { feed } = this;
+    this.endsAt = feed.at - 4;
     const record = yield* feed.take(18);
     const comment = yield* feed.take(record.readUInt16LE(16));
     const is = (value: number, real: number, elsewhere: number) => value === real || (mayPoint && value === elsewhere);
@@ -138,7 +162,7 @@ export class ZipDirectory {
       is(record.readUInt32LE(8), size, IN_ZIP64) &&
       is(record.readUInt32LE(12), start, IN_ZIP64);
     if (!isRight) throw this.wrong('has an end that does not fit its directory');
-    // readers look for the end from the last byte backwards, and would find this one first
-    if (comment.includes(END_SIGNATURE)) throw this.wrong('has another end in its comment');
+    // readers look for the end from the last byte backwards, and would find this one first; it may begin in the record
+    if (Buffer.concat([record, comment]).includes(END_SIGNATURE)) throw this.wrong('has another end in its comment');
   }
 }

@@ -3,11 +3,15 @@ import { Slices, sortInSlices } from '../../base/helpers.slices.js';
 import { assertRatio } from '../helpers.limits.js';
 import { LinkGuard } from '../helpers.paths.js';
 import { ByteFeed, type TSteps } from './classes.bytefeed.js';
+import { OtherEnds } from './classes.otherends.js';
 import { ZipDirectory } from './classes.zipdirectory.js';
 import { ZipLocals } from './classes.ziplocals.js';
 import { CENTRAL, LOCAL } from './helpers.zipfields.js';
 import { unpackKept } from './helpers.ziptexts.js';
 import type { IZipEntry, IZipFacts, IZipRules } from './interfaces.zip.js';
+
+/** bytes that are read at once: a few ms of work, if its files are tiny. A host may hand over an archive as one chunk. */
+const PIECE = 64 * 1024;
 
 /**
  * A zip can be read from its beginning, file by file, or by the directory at its end; tools do both, and an archive can
@@ -86,12 +90,19 @@ export async function* inspectZip(
   const feed = new ByteFeed(noun);
   const locals = new ZipLocals(feed, rules);
   const directory = new ZipDirectory(feed, rules, locals);
+  const otherEnds = new OtherEnds();
+  const slices = new Slices();
   const steps = readZip(feed, rules, locals, directory);
   try {
     for await (const chunk of source) {
-      feed.add(chunk);
-      steps.next();
-      await locals.contents?.settle();
+      for (let at = 0; at < chunk.byteLength; at += PIECE) {
+        const piece = chunk.subarray(at, at + PIECE);
+        otherEnds.add(piece, directory.start !== undefined);
+        feed.add(piece);
+        steps.next();
+        await locals.contents?.settle();
+        if (slices.due) await slices.rest();
+      }
       yield chunk;
     }
     feed.end();
@@ -101,6 +112,7 @@ export async function* inspectZip(
     locals.contents?.close();
   }
   const { entries } = directory;
+  otherEnds.check(noun, directory.start ?? 0, directory.endsAt);
   await assertTree(noun, entries);
   assertRatio(rules, feed.at, locals.unpackedSize);
   const topFolder = topFolderOf(entries);

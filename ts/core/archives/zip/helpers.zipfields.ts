@@ -12,7 +12,12 @@ export const CENTRAL = 0x02014b50;
 export const END = 0x06054b50;
 export const END64 = 0x06064b50;
 export const LOCATOR64 = 0x07064b50;
+/** bytes of the record that says where the zip64 end is */
+export const LOCATOR64_LENGTH = 20;
 const DESCRIPTOR = 0x08074b50;
+
+/** The latest version of the format, times ten; unpackers skip or refuse a file that needs a later one. */
+export const MAX_VERSION = 63;
 
 /** The value of a field of 32 bits whose real value is in the zip64 extra field. */
 export const IN_ZIP64 = 0xffffffff;
@@ -22,6 +27,9 @@ export const REFUSED_FLAGS = 0x0001 | 0x0020 | 0x0040 | 0x2000;
 /** the sizes follow the content in a data descriptor */
 export const HAS_DESCRIPTOR = 0x0008;
 const IS_UTF8 = 0x0800;
+
+/** Whether content of `packed` bytes has to be unpacked: some writers call folders and empty files deflated. */
+export const isDeflated = ({ method }: { method: number }, packed: number): boolean => method === 8 && packed > 0;
 
 const ZIP64_EXTRA = 0x0001;
 const UNICODE_PATH = 0x7075;
@@ -134,11 +142,26 @@ const DESCRIPTORS = [
 ];
 
 /**
+ * Whether one of the packed sizes that may lie before `end` can be right. Hardly any is, and an archive can be made of
+ * millions of places to look at.
+ */
+const mayBeDescriptor = (bytes: Buffer, end: number, passed: number): boolean => {
+  const longest = passed + end - 12;
+  if (end < 12) return false;
+  const narrow = longest - bytes.readUInt32LE(end - 8);
+  if (narrow === 0 || narrow === 4) return true;
+  // the lower half
+  const wide = end < 20 ? 0 : (longest - bytes.readUInt32LE(end - 16)) >>> 0;
+  return wide === 8 || wide === 12;
+};
+
+/**
  * The data descriptor that ends at `end`, if the packed size in it is what lies between the beginning of the content and
  * the descriptor.
  * @param passed bytes of the content before the beginning of `bytes`
  */
 export const descriptorBefore = (bytes: Buffer, end: number, passed: number): IZipDescriptor | undefined => {
+  if (!mayBeDescriptor(bytes, end, passed)) return undefined;
   for (const { length, signed, wide } of DESCRIPTORS) {
     const start = end - length;
     if (start < 0 || (signed && bytes.readUInt32LE(start) !== DESCRIPTOR)) continue;

@@ -2,6 +2,7 @@ import { promisify } from 'node:util';
 import { inflateRaw } from 'node:zlib';
 import { invalid } from '../../base/helpers.errors.js';
 import { crc32 } from './helpers.crc32.js';
+import { isDeflated } from './helpers.zipfields.js';
 import type { IZipKept } from './interfaces.zip.js';
 
 interface IInflated {
@@ -16,10 +17,10 @@ const inflate = promisify(
 
 /** The content of a kept file. Throws `invalid` if it is not exactly what its header says. */
 export const unpackKept = async (noun: string, { path, header, packed }: IZipKept): Promise<Buffer> => {
-  const { method, size, crc } = header;
+  const { size, crc } = header;
   const damaged = (cause?: unknown) => invalid(`${noun} has a damaged ${path}`, cause);
   let content = packed;
-  if (method === 8) {
+  if (isDeflated(header, packed.length)) {
     // not a byte more than was announced is unpacked; a limit of zero is not allowed
     const found = await inflate(packed, { maxOutputLength: Math.max(1, size), info: true }).catch((cause: unknown) => {
       throw damaged(cause);
