@@ -145,3 +145,13 @@ t.test('a file that needs a later version of the format is one that unpackers re
     else await t.rejects(read(bytes), refusal('invalid', { message: /needs version/ }), `${version}`);
   }
 });
+
+t.test('a name that only one of its two headers marks as UTF-8 is two names to Python', async (t) => {
+  const named = (name: string, local: number, central: number) =>
+    zipOf([{ name, local: { flags: local }, central: { flags: central } }]);
+  for (const flags of [0, 0x800]) {
+    t.same(await read(named('ü', flags, flags)), ['ü']);
+    t.same(await read(named('u', flags, 0x800 - flags)), ['u'], 'ASCII is the same in all');
+    await t.rejects(read(named('ü', flags, 0x800 - flags)), refusal('invalid', { message: /in two ways/ }));
+  }
+});
