@@ -108,7 +108,6 @@ export async function* inspectZip(
     }
     feed.end();
     steps.next();
-    await locals.contents?.settle();
   } finally {
     locals.contents?.close();
   }
