@@ -145,7 +145,8 @@ t.test('small files that unpack to much are unpacked in slices too, or bit by bi
   const begun = process.cpuUsage();
   await t.rejects(read(bytes, {}, 1e9), damaged);
   const ms = cpuSince(begun);
-  t.ok(ms < 100, `${ms} ms`);
+  // 1 ms; all of it takes a hundred
+  t.ok(ms < 30, `${ms} ms`);
 });
 
 t.test('an archive that comes as one chunk is read in slices, even if nobody looks at its contents', async (t) => {

@@ -99,7 +99,7 @@ export async function* inspectZip(
         // before the work: the chunks of many uploads may have come in one turn
         if (slices.due) await slices.rest();
         const piece = chunk.subarray(at, at + PIECE);
-        otherEnds.add(piece, directory.start !== undefined);
+        otherEnds.add(piece, directory.start);
         feed.add(piece);
         steps.next();
         await locals.contents?.settle();
