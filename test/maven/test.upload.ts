@@ -51,6 +51,8 @@ t.test('the descriptor of a plugin is found in a jar, and the bytes stay the sam
     ['stored', [{ ...own, stored: true }], found],
     ['behind a link that leads out', [{ name: 'link', content: '../../x', mode: 0o120777 }, own], found],
     ['behind a name in an old code page', [{ name: Buffer.from('\u00e4.class', 'latin1'), utf8: false }, own], found],
+    // Maven stores any file; nobody but its user unpacks the rest
+    ['beside a damaged file', [own, { name: 'B.class', content: 'y', packed: Buffer.from('z'), stored: true }], found],
     ['of the largest size', [{ name: DESCRIPTOR, content: full(2 * MIB) }], found],
     ['of a larger size', [{ name: DESCRIPTOR, content: full(2 * MIB + 1) }], {}],
     ['in another folder', [{ ...own, name: `x/${DESCRIPTOR}` }], {}],

@@ -123,6 +123,32 @@ t.test('an archive is unpacked in slices', async (t) => {
   t.ok(turns > 8, `${turns} turns`);
 });
 
+t.test('small files that unpack to much are unpacked in slices too, or bit by bit', async (t) => {
+  const one = { content: Buffer.alloc(256 * 1024), packed: deflateRawSync(Buffer.alloc(256 * 1024)) };
+  const many = Array.from({ length: 3000 }, (_, at) => ({ name: `demo/${at}`, ...one }));
+  const thin = { name: 'demo/thin', content: Buffer.alloc(60 * MIB) };
+  for (const [parts, least] of [
+    // 20 pieces of the archive
+    [many, 30],
+    [[thin], 15],
+  ] as const) {
+    const bytes = zipOf([...parts]);
+    const turns = await countTurns(async () => {
+      for await (const _ of inspectZip(inPieces(bytes, 1e9), { ...RULES, maxUnpackedSize: 1024 * MIB }, () => {}));
+    });
+    t.ok(turns > least, `${turns} turns`);
+  }
+  // the same, but it says that it is small
+  const sizes = { size: 1000, crc: 1 };
+  const lie = { name: 'demo/before', packed: deflateRawSync(thin.content), local: sizes, central: sizes };
+  const bytes = [lie, LAST];
+  const begun = process.cpuUsage();
+  await t.rejects(read(bytes, {}, 1e9), damaged);
+  const ms = cpuSince(begun);
+  // 1 ms; all of it takes a hundred
+  t.ok(ms < 30, `${ms} ms`);
+});
+
 t.test('an archive that comes as one chunk is read in slices, even if nobody looks at its contents', async (t) => {
   const tiny = Array.from({ length: 60_000 }, (_, at) => ({ name: `demo/${at}`, stored: true }));
   const bytes = zipOf(tiny);

@@ -133,6 +133,15 @@ t.test('an end that leads to another directory, wherever it is', async (t) => {
     await read(zipOf([META, { name: 'a', content: Buffer.concat([movedTo(before + HEADER), far]), stored: true }])),
     'too far',
   );
+  const file: IZipPart = { name: 'a', content: zipOf([]), stored: true };
+  t.ok(await read(zipOf([META, file])), 'an empty archive');
+  // other archives in an archive have directories where the offset of this one points to by chance
+  const chance = movedTo(before + HEADER);
+  chance.writeUInt16LE(2, chance.length - 12);
+  t.ok(await read(zipOf([META, { name: 'a', content: chance, stored: true }])), 'more entries than there are');
+  chance.writeUInt16LE(1, chance.length - 12);
+  chance.writeUInt32LE(9, chance.length - 10);
+  t.ok(await read(zipOf([META, { name: 'a', content: chance, stored: true }])), 'another length');
   const many = Buffer.concat([Buffer.alloc(4 * 200_000, 'PK\x01\x02'), inner]);
   await t.rejects(read(zipOf([META, { name: 'a', content: many, stored: true }])), other, 'too many to know');
 });
@@ -143,5 +152,15 @@ t.test('a file that needs a later version of the format is one that unpackers re
     bytes[bytes.indexOf('PK\x01\x02') + 6] = version;
     if (version === 63) t.same(await read(bytes), ['a']);
     else await t.rejects(read(bytes), refusal('invalid', { message: /needs version/ }), `${version}`);
+  }
+});
+
+t.test('a name that only one of its two headers marks as UTF-8 is two names to Python', async (t) => {
+  const named = (name: string, local: number, central: number) =>
+    zipOf([{ name, local: { flags: local }, central: { flags: central } }]);
+  for (const flags of [0, 0x800]) {
+    t.same(await read(named('ü', flags, flags)), ['ü']);
+    t.same(await read(named('u', flags, 0x800 - flags)), ['u'], 'ASCII is the same in all');
+    await t.rejects(read(named('ü', flags, 0x800 - flags)), refusal('invalid', { message: /in two ways/ }));
   }
 });

@@ -41,3 +41,27 @@ t.test('mapping in slices keeps the order and gives others their turn', async (t
   );
   t.ok(turns >= 3, `${turns} turns`);
 });
+
+t.test('many works that begin together do not hold the event loop one after another', async (t) => {
+  let longest = 0;
+  let before = performance.now();
+  let goesOn = true;
+  const others = (): void => {
+    longest = Math.max(longest, performance.now() - before);
+    before = performance.now();
+    if (goesOn) setImmediate(others);
+  };
+  setImmediate(others);
+  const work = async (): Promise<void> => {
+    const slices = new Slices();
+    for (let left = 10; left > 0; left--) {
+      if (slices.due) await slices.rest();
+      const end = performance.now() + 1;
+      while (performance.now() < end);
+    }
+  };
+  await Promise.all(Array.from({ length: 40 }, work));
+  goesOn = false;
+  // 40 slices are 200 ms
+  t.ok(longest < 100, `${longest} ms`);
+});

@@ -6,9 +6,25 @@ import { setImmediate } from 'node:timers/promises';
  */
 const SLICE_MS = 5;
 
+/** what rests goes on in a turn of its own: a hundred works that went on in one turn would hold it for a hundred slices */
+let lastRest: Promise<unknown> = Promise.resolve();
+
+/** when the slice ends that all works have together which begin in this turn of the event loop */
+let sharedUntil: number | undefined;
+
+const startOfWork = (): number => {
+  if (sharedUntil === undefined) {
+    sharedUntil = performance.now() + SLICE_MS;
+    void setImmediate().then(() => {
+      sharedUntil = undefined;
+    });
+  }
+  return sharedUntil;
+};
+
 /** Divides long work on the event loop into slices: call `if (slices.due) await slices.rest()` after each item. */
 export class Slices {
-  private until = performance.now() + SLICE_MS;
+  private until = startOfWork();
 
   public get due(): boolean {
     return performance.now() >= this.until;
@@ -16,7 +32,9 @@ export class Slices {
 
   /** Lets other requests run; then the next slice begins. */
   public async rest(): Promise<void> {
-    await setImmediate();
+    const rest = lastRest.then(() => setImmediate());
+    lastRest = rest;
+    await rest;
     this.until = performance.now() + SLICE_MS;
   }
 }

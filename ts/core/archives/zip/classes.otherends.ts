@@ -7,27 +7,33 @@ const END_LENGTH = 22;
 const END = Buffer.from('PK\x05\x06');
 /** what an end leads to: a directory, or a zip64 end */
 const TARGETS = [Buffer.from('PK\x01\x02'), Buffer.from('PK\x06\x06')];
-const SIGNATURE_LENGTH = 4;
+/** bytes of an entry of a directory without its name, its extra field and its comment */
+const ENTRY_LENGTH = 46;
 /** of an archive with more, nothing is known */
 const MAX_TARGETS = 200_000;
 
 /**
  * Finds ends of a zip beside the real one. libzip (and so PHP) takes any of the last 64 KiB that leads to a directory,
  * and compares what it finds in ways that its maker can win. The end of an archive in an archive leads nowhere, because
- * its offsets are those in the inner archive.
+ * its offsets are those in the inner archive; if one of them is by chance that of a directory, it has another length.
  */
 export class OtherEnds {
   /** the last bytes, and some before them */
   private readonly last = Buffer.allocUnsafe(2 * SEARCHED);
   private used = 0;
   private at = 0;
-  private readonly targets = new Set<number>();
+  /** where a record begins: where the next one does, if it is an entry of a directory */
+  private readonly targets = new Map<number, number>();
+  /** up to where targets were searched */
+  private searched = 0;
+  /** entries that may be looked at: there can be as many ends as entries */
+  private left = MAX_TARGETS;
 
-  /** @param isDirectory whether these are bytes of the directory or behind it; any end that leads there is a wrong one */
-  public add(bytes: Uint8Array, isDirectory: boolean): void {
+  /** @param directory where the real directory begins, if it has begun: any end that leads there is a wrong one */
+  public add(bytes: Uint8Array, directory = Number.POSITIVE_INFINITY): void {
     for (let from = 0; from < bytes.byteLength; from += SEARCHED) {
-      const count = this.append(bytes.subarray(from, from + SEARCHED));
-      if (!isDirectory) this.findTargets(count);
+      this.append(bytes.subarray(from, from + SEARCHED));
+      if (this.searched < directory) this.findTargets(directory);
     }
   }
 
@@ -45,16 +51,12 @@ export class OtherEnds {
       found = last.indexOf(END, found + 1)
     ) {
       if (begin + found >= end || found + END_LENGTH > used) return;
-      const isWrong = this.targetsOf(found).some((target) => {
-        // an inner archive is smaller than what lies before the directory
-        if (target >= directory) return target < end;
-        return this.targets.has(target) || this.targets.size >= MAX_TARGETS;
-      });
+      const isWrong = this.leadsTo(found, directory, end);
       if (isWrong) throw invalid(`${noun} has another end, which leads to another directory`);
     }
   }
 
-  private append(bytes: Uint8Array): number {
+  private append(bytes: Uint8Array): void {
     const { last } = this;
     if (this.used + bytes.byteLength > last.length) {
       last.copyWithin(0, this.used - SEARCHED, this.used);
@@ -63,28 +65,48 @@ export class OtherEnds {
     last.set(bytes, this.used);
     this.used += bytes.byteLength;
     this.at += bytes.byteLength;
-    return bytes.byteLength;
   }
 
-  /** Remembers where something begins that an end could lead to, in the last `count` bytes. */
-  private findTargets(count: number): void {
-    const { targets, used, at } = this;
-    const seen = this.last.subarray(0, used);
-    const from = Math.max(0, used - count - SIGNATURE_LENGTH + 1);
+  private findTargets(directory: number): void {
+    const { targets, last, used, at } = this;
+    const begin = at - used;
+    const until = Math.min(used - ENTRY_LENGTH, directory - 1 - begin);
+    const seen = last.subarray(0, used);
+    const from = Math.max(0, this.searched - begin);
     for (const signature of TARGETS) {
       for (let found = seen.indexOf(signature, from); found >= 0; found = seen.indexOf(signature, found + 1)) {
-        if (targets.size >= MAX_TARGETS) return;
-        targets.add(at - used + found);
+        if (found > until || targets.size >= MAX_TARGETS) break;
+        const more = seen.readUInt16LE(found + 28) + seen.readUInt16LE(found + 30) + seen.readUInt16LE(found + 32);
+        targets.set(begin + found, begin + found + ENTRY_LENGTH + more);
       }
     }
+    this.searched = Math.max(this.searched, begin + until + 1);
   }
 
-  /** Where the end at this place of `last` says that its directory is, or its zip64 end. */
-  private targetsOf(end: number): number[] {
-    const { last } = this;
-    const locator = end - LOCATOR64_LENGTH;
-    const directory = last.readUInt32LE(end + 16);
-    if (locator < 0 || last.readUInt32LE(locator) !== LOCATOR64) return [directory];
-    return [directory, Number(last.readBigUInt64LE(locator + 8))];
+  /** Whether the end at this place of `last` leads to a directory of the length that it says, or to a zip64 end. */
+  private leadsTo(found: number, directory: number, end: number): boolean {
+    const { last, targets } = this;
+    const isUnknown = targets.size >= MAX_TARGETS;
+    const isInReal = (target: number): boolean => target >= directory && target < end;
+    const locator = found - LOCATOR64_LENGTH;
+    if (locator >= 0 && last.readUInt32LE(locator) === LOCATOR64) {
+      const end64 = Number(last.readBigUInt64LE(locator + 8));
+      if (isInReal(end64) || targets.has(end64) || (isUnknown && end64 < directory)) return true;
+    }
+    const start = last.readUInt32LE(found + 16);
+    if (isInReal(start)) return true;
+    if (start >= end) return false;
+    if (isUnknown) return true;
+    const entries = last.readUInt16LE(found + 10);
+    // an empty archive hides nothing
+    if (entries === 0) return false;
+    let next: number | undefined = start;
+    for (let count = entries; count > 0; count--) {
+      next = targets.get(next);
+      if (next === undefined) return false;
+      // nothing but that follows an entry up to the real directory
+      if (isInReal(next) || this.left-- <= 0) return true;
+    }
+    return next === start + last.readUInt32LE(found + 12);
   }
 }

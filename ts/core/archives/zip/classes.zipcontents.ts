@@ -14,8 +14,6 @@ const SMALL_UNPACKED = 256 * 1024;
 const MIN_BUFFER = 64;
 /** of one small file; a piece of some bytes takes a hundred */
 const MAX_PIECES = 64;
-/** bytes whose checksum is computed at once: less than a millisecond */
-const PIECE = 512 * 1024;
 
 /**
  * bytes of unpacked content. A ratio is about the whole archive, and its rest may pack worse; but from here on, no archive
@@ -148,7 +146,7 @@ class Inflater {
 /**
  * Unpacks every file of a zip and compares it with what its header says, so that nothing is stored that an unpacker
  * refuses, or that unpacks to more than was counted. Nothing of the content is kept. The reader hands over packed bytes
- * as they come; `settle` unpacks them.
+ * as they come, some 64 KiB at most; `settle` unpacks them.
  */
 export class ZipContents {
   private readonly slices = new Slices();
@@ -220,13 +218,9 @@ export class ZipContents {
     this.unpacked ??= new Unpacked(this.noun, this.total, file, ended || !(header.flags & HAS_DESCRIPTOR));
     const { unpacked } = this;
     if (isDeflated(header, packed)) this.inflater ??= new Inflater(unpacked);
-    for (const bytes of pieces.splice(0)) {
-      for (let at = 0; at < bytes.byteLength; at += PIECE) {
-        const piece = bytes.subarray(at, at + PIECE);
-        if (this.inflater) await this.inflater.write(piece);
-        else unpacked.add(piece);
-        if (this.slices.due) await this.slices.rest();
-      }
+    for (const piece of pieces.splice(0)) {
+      if (this.inflater) await this.inflater.write(piece);
+      else unpacked.add(piece);
     }
     if (!ended) return;
     await this.inflater?.finish(packed);

@@ -10,6 +10,7 @@ import {
   LOCATOR64,
   LOCATOR64_LENGTH,
   MAX_VERSION,
+  marksAgree,
   REFUSED_FLAGS,
   readExtra,
   readName,
@@ -109,6 +110,7 @@ export class ZipDirectory {
     const agrees =
       raw.toString('latin1') === header.rawName &&
       name === header.name &&
+      marksAgree(header.rawName, fixed.readUInt16LE(4), header.flags) &&
       fixed.readUInt16LE(6) === header.method &&
       fixed.readUInt32LE(12) === header.crc &&
       packedSize === header.packedSize &&

@@ -96,18 +96,18 @@ export async function* inspectZip(
   try {
     for await (const chunk of source) {
       for (let at = 0; at < chunk.byteLength; at += PIECE) {
+        // before the work: the chunks of many uploads may have come in one turn
+        if (slices.due) await slices.rest();
         const piece = chunk.subarray(at, at + PIECE);
-        otherEnds.add(piece, directory.start !== undefined);
+        otherEnds.add(piece, directory.start);
         feed.add(piece);
         steps.next();
         await locals.contents?.settle();
-        if (slices.due) await slices.rest();
       }
       yield chunk;
     }
     feed.end();
     steps.next();
-    await locals.contents?.settle();
   } finally {
     locals.contents?.close();
   }

@@ -28,6 +28,10 @@ export const REFUSED_FLAGS = 0x0001 | 0x0020 | 0x0040 | 0x2000;
 export const HAS_DESCRIPTOR = 0x0008;
 const IS_UTF8 = 0x0800;
 
+/** Whether two headers mark a name (its bytes as Latin-1) alike; else a reader that goes by the mark sees two names. */
+export const marksAgree = (rawName: string, one: number, other: number): boolean =>
+  ((one ^ other) & IS_UTF8) === 0 || !/[\u0080-\u00ff]/.test(rawName);
+
 /** Whether content of `packed` bytes has to be unpacked: some writers call folders and empty files deflated. */
 export const isDeflated = ({ method }: { method: number }, packed: number): boolean => method === 8 && packed > 0;
 
