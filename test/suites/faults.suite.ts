@@ -20,12 +20,12 @@ const PRINTED = 8;
 /**
  * Every call that every operation makes to the store has every fate, one at a time. The calls are found by running the
  * operation once without a fault. FAULTS_ONLY=text takes the operations with this in their names,
- * FAULTS_ONE_OF=n one case of so many, FAULTS_LOG=1 shows
- * what the replicas logged in the cases that went wrong.
+ * FAULTS_ONE_OF=n one case of so many of every fault, FAULTS_LOG=1 shows what the replicas logged in the cases that went
+ * wrong.
  */
 export const faultSuite = (t: Test, backend: TBackendConfig, options: IFaultSuiteOptions = {}): void => {
-  const { rates = {}, processes = 2 } = options;
-  const oneOf = Number(process.env.FAULTS_ONE_OF ?? options.oneOf ?? 1);
+  const { processes = 2 } = options;
+  const { oneOf = 1, rates = {} } = process.env.FAULTS_ONE_OF ? { oneOf: Number(process.env.FAULTS_ONE_OF) } : options;
   const table = new FaultTable();
   const only = process.env.FAULTS_ONLY ?? '';
   const names = operations.map(({ name }) => name).filter((name) => name.includes(only));
