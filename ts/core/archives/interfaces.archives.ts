@@ -1,5 +1,7 @@
 /** What an archive may unpack to. */
 export interface IArchiveLimits {
+  /** how messages call the archive, e.g. `The crate` */
+  noun: string;
   /** bytes; an archive that unpacks to more throws `tooLarge` */
   maxUnpackedSize: number;
   /** files, folders and links; default 200,000 (the largest packages that are known have about 60,000) */

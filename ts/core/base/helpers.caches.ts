@@ -1,9 +1,8 @@
 import { LRUCache } from '../../plugins.js';
 
 /**
- * A cache of at most so many entries, of which the one that was not used for longest goes first. The size of every entry
- * is one: with the option `max` the cache would reserve the memory of all its entries when it is made, and the caches of
- * one registry that is hardly used would take 4 MB and 11 ms.
+ * An LRU cache of at most `entries` entries. Each entry has the size one, and the cache is limited by size. The option
+ * `max` would do the same, but it reserves memory for all entries at once: 4 MB and 11 ms for the caches of one registry.
  */
 export const cacheOf = <K extends {}, V extends {}>(entries: number, options: { ttl?: number } = {}): LRUCache<K, V> =>
   new LRUCache<K, V>({ maxSize: entries, sizeCalculation: () => 1, ...options });

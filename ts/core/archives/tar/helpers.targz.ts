@@ -2,7 +2,7 @@ import { createGunzip, gunzipSync } from 'node:zlib';
 import tar from 'tar-stream';
 import { invalid } from '../../base/helpers.errors.js';
 import { RegistryError } from '../../classes.registryerror.js';
-import { assertRatio, tooManyBytes } from '../helpers.limits.js';
+import { assertUnpacked } from '../helpers.limits.js';
 import { TarFrame } from './classes.tarframe.js';
 import { tarEntries } from './helpers.tarentries.js';
 import type { ITarRules, TTarVisitor } from './interfaces.tar.js';
@@ -140,9 +140,8 @@ async function* inspectStream<T>(
   gunzip.on('error', (error) => fail(notGzip(rules, error)));
   gunzip.on('data', (chunk: Buffer) => {
     unpacked += chunk.length;
-    if (unpacked > rules.maxUnpackedSize) return fail(tooManyBytes(rules));
     try {
-      assertRatio(rules, packed, unpacked);
+      assertUnpacked(rules, packed, unpacked);
       frame.add(chunk);
     } catch (error) {
       return fail(RegistryError.from(error));

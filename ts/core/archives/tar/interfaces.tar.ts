@@ -1,8 +1,6 @@
 import type { IArchiveLimits } from '../interfaces.archives.js';
 
 export interface ITarRules extends IArchiveLimits {
-  /** how messages call the archive, e.g. `The crate` */
-  noun: string;
   /** every entry has to be this folder or lie in it, e.g. `demo-1.0`; `true`: in one folder, whatever its name */
   topFolder?: string | true | undefined;
   /**

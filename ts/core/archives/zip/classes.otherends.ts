@@ -1,10 +1,9 @@
 import { invalid } from '../../base/helpers.errors.js';
-import { LOCATOR64, LOCATOR64_LENGTH } from './helpers.zipfields.js';
+import { END_SIGNATURE, LOCATOR64, LOCATOR64_LENGTH } from './helpers.zipfields.js';
 
-/** bytes; libzip looks for an end in so many of the last ones: with the longest comment, and the locator before the end */
+/** the last bytes of an archive in which libzip looks for an end: a locator, the end, and the longest comment behind it */
 const SEARCHED = 65_535 + 22 + LOCATOR64_LENGTH;
 const END_LENGTH = 22;
-const END = Buffer.from('PK\x05\x06');
 /** what an end leads to: a directory, or a zip64 end */
 const TARGETS = [Buffer.from('PK\x01\x02'), Buffer.from('PK\x06\x06')];
 /** bytes of an entry of a directory without its name, its extra field and its comment */
@@ -46,9 +45,9 @@ export class OtherEnds {
     const { last, used, at } = this;
     const begin = at - used;
     for (
-      let found = last.indexOf(END, Math.max(0, used - SEARCHED));
+      let found = last.indexOf(END_SIGNATURE, Math.max(0, used - SEARCHED));
       found >= 0;
-      found = last.indexOf(END, found + 1)
+      found = last.indexOf(END_SIGNATURE, found + 1)
     ) {
       if (begin + found >= end || found + END_LENGTH > used) return;
       const isWrong = this.leadsTo(found, directory, end);

@@ -1,17 +1,16 @@
-import { createInflateRaw, inflateRawSync } from 'node:zlib';
+import { createInflateRaw } from 'node:zlib';
 import { invalid } from '../../base/helpers.errors.js';
 import { Slices } from '../../base/helpers.slices.js';
 import type { RegistryError } from '../../classes.registryerror.js';
-import { assertRatio, tooManyBytes } from '../helpers.limits.js';
+import { assertUnpacked } from '../helpers.limits.js';
 import { crc32 } from './helpers.crc32.js';
+import { inflateAtOnce } from './helpers.inflating.js';
 import { HAS_DESCRIPTOR, isDeflated } from './helpers.zipfields.js';
 import type { IZipFile, IZipRules } from './interfaces.zip.js';
 
 /** bytes, packed and unpacked: smaller content is unpacked at once, which costs a tenth of a stream of its own */
 const SMALL = 64 * 1024;
 const SMALL_UNPACKED = 256 * 1024;
-/** bytes; zlib takes no smaller one */
-const MIN_BUFFER = 64;
 /** of one small file; a piece of some bytes takes a hundred */
 const MAX_PIECES = 64;
 
@@ -48,8 +47,7 @@ class Total {
   /** Throws `tooLarge` for more unpacked bytes than there can be. */
   public add(bytes: number): void {
     this.unpacked += bytes;
-    if (this.unpacked > this.rules.maxUnpackedSize) throw tooManyBytes(this.rules);
-    assertRatio(this.rules, this.packed, this.unpacked);
+    assertUnpacked(this.rules, this.packed, this.unpacked);
   }
 }
 
@@ -207,9 +205,15 @@ export class ZipContents {
       return;
     }
     const unpacked = new Unpacked(this.noun, this.total, file, true);
-    const content = Buffer.concat(pieces);
-    const isPacked = isDeflated(file.header, packed);
-    unpacked.add(isPacked ? inflateAtOnce(content, file.header.size, unpacked) : content);
+    let content: Buffer = Buffer.concat(pieces);
+    if (isDeflated(file.header, packed)) {
+      try {
+        content = inflateAtOnce(content, file.header.size);
+      } catch (cause) {
+        throw unpacked.damaged(cause);
+      }
+    }
+    unpacked.add(content);
     unpacked.finish();
   }
 
@@ -230,16 +234,3 @@ export class ZipContents {
     unpacked.finish();
   }
 }
-
-const inflateAtOnce = (packed: Buffer, size: number, unpacked: Unpacked): Buffer => {
-  try {
-    // Not a byte more than was announced is unpacked; a limit of zero is not allowed. The buffer has room for one byte
-    // more: a full one would be followed by another. `info` adds the engine, whose count of bytes stops where deflate ends.
-    const options = { maxOutputLength: Math.max(1, size), chunkSize: Math.max(MIN_BUFFER, size + 1), info: true };
-    const found = inflateRawSync(packed, options) as unknown as { buffer: Buffer; engine: { bytesWritten: number } };
-    if (found.engine.bytesWritten === packed.length) return found.buffer;
-  } catch (error) {
-    throw unpacked.damaged(error);
-  }
-  throw unpacked.damaged();
-};

@@ -5,6 +5,7 @@ import type { IZipLocal, ZipLocals } from './classes.ziplocals.js';
 import {
   CENTRAL,
   END,
+  END_SIGNATURE,
   END64,
   IN_ZIP64,
   LOCATOR64,
@@ -27,8 +28,6 @@ const KIND_OF_TYPE = new Map<number, IZipEntry['kind']>([
   [0x4000, 'directory'],
   [0xa000, 'link'],
 ]);
-
-const END_SIGNATURE = Buffer.from('PK\x05\x06');
 
 /** Reads the central directory and the end of a zip, and compares them with the files that came before. */
 export class ZipDirectory {
@@ -133,7 +132,7 @@ export class ZipDirectory {
     const { noun } = this.rules;
     const at = feed.at - 4;
     const record = yield* feed.take(52);
-    const locator = yield* feed.take(20);
+    const locator = yield* feed.take(LOCATOR64_LENGTH);
     const number = (bytes: Buffer, from: number) => readUint64(noun, bytes, from);
     const isRight =
       number(record, 0) === 44 && // more would be a field that only some readers know

@@ -10,6 +10,8 @@ import { crc32 } from './helpers.crc32.js';
 export const LOCAL = 0x04034b50;
 export const CENTRAL = 0x02014b50;
 export const END = 0x06054b50;
+/** the same, to be searched */
+export const END_SIGNATURE = Buffer.from('PK\x05\x06');
 export const END64 = 0x06064b50;
 export const LOCATOR64 = 0x07064b50;
 /** bytes of the record that says where the zip64 end is */

@@ -1,8 +1,6 @@
 import type { IArchiveLimits, TWanted } from '../interfaces.archives.js';
 
 export interface IZipRules extends IArchiveLimits {
-  /** how messages call the archive, e.g. `The wheel` */
-  noun: string;
   /** every entry has to be this folder or lie in it; `true`: in one folder, whatever its name */
   topFolder?: string | true | undefined;
   /**
