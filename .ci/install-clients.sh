@@ -490,7 +490,8 @@ build_go_tools() {
   printf '%s\n' "${missing[@]}" > "$unbuilt"
 }
 
-# The Go programs are compiled while everything else is downloaded: those need processors, these the network.
+# The Go programs are compiled while everything else is downloaded: those need processors, these the network. Without cgo
+# no C is compiled, and a compiler with a larger heap collects garbage less often.
 unbuilt=$(mktemp)
 CGO_ENABLED=0 GOGC=1000 build_go_tools "$@" &
 builds=$!

@@ -1,5 +1,5 @@
 import t from 'tap';
 import { faultSuite } from '../suites/faults.suite.js';
 
-// A sample of what test/faults/memory.ts tries whole; a prime, so that it is not always the same interferer.
+// Fewer of the cases that test/faults/memory.ts takes; a prime, so that it is not always the same interferer.
 faultSuite(t, { kind: 'memory' }, { oneOf: 41 });
