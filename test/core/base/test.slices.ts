@@ -1,5 +1,5 @@
 import t from 'tap';
-import { mapInSlices, Slices, sortInSlices } from '../../../ts/core/base/helpers.slices.js';
+import { mapInSlices, SharedSlices, Slices, sortInSlices } from '../../../ts/core/base/helpers.slices.js';
 
 t.test('long work gives others their turn', async (t) => {
   let turns = 0;
@@ -53,7 +53,7 @@ t.test('many works that begin together do not hold the event loop one after anot
   };
   setImmediate(others);
   const work = async (): Promise<void> => {
-    const slices = new Slices();
+    const slices = new SharedSlices();
     for (let left = 10; left > 0; left--) {
       if (slices.due) await slices.rest();
       const end = performance.now() + 1;

@@ -24,7 +24,7 @@ const startOfWork = (): number => {
 
 /** Divides long work on the event loop into slices: call `if (slices.due) await slices.rest()` after each item. */
 export class Slices {
-  private until = startOfWork();
+  protected until = performance.now() + SLICE_MS;
 
   public get due(): boolean {
     return performance.now() >= this.until;
@@ -32,6 +32,16 @@ export class Slices {
 
   /** Lets other requests run; then the next slice begins. */
   public async rest(): Promise<void> {
+    await setImmediate();
+    this.until = performance.now() + SLICE_MS;
+  }
+}
+
+/** Slices of a work that many callers begin at once: those that begin in one turn of the event loop share a slice. */
+export class SharedSlices extends Slices {
+  protected override until = startOfWork();
+
+  public override async rest(): Promise<void> {
     const rest = lastRest.then(() => setImmediate());
     lastRest = rest;
     await rest;

@@ -1,6 +1,6 @@
 import { createInflateRaw } from 'node:zlib';
 import { invalid } from '../../base/helpers.errors.js';
-import { Slices } from '../../base/helpers.slices.js';
+import { SharedSlices } from '../../base/helpers.slices.js';
 import type { RegistryError } from '../../classes.registryerror.js';
 import { assertUnpacked } from '../helpers.limits.js';
 import { crc32 } from './helpers.crc32.js';
@@ -147,7 +147,7 @@ class Inflater {
  * as they come, some 64 KiB at most; `settle` unpacks them.
  */
 export class ZipContents {
-  private readonly slices = new Slices();
+  private readonly slices = new SharedSlices();
   /** only the last one may not have come to its end */
   private waiting: IContent[] = [];
   /** the file that is unpacked in pieces */

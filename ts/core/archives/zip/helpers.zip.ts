@@ -1,5 +1,5 @@
 import { invalid } from '../../base/helpers.errors.js';
-import { Slices, sortInSlices } from '../../base/helpers.slices.js';
+import { SharedSlices, Slices, sortInSlices } from '../../base/helpers.slices.js';
 import { assertRatio } from '../helpers.limits.js';
 import { LinkGuard } from '../helpers.paths.js';
 import { ByteFeed, type TSteps } from './classes.bytefeed.js';
@@ -91,7 +91,7 @@ export async function* inspectZip(
   const locals = new ZipLocals(feed, rules);
   const directory = new ZipDirectory(feed, rules, locals);
   const otherEnds = new OtherEnds();
-  const slices = new Slices();
+  const slices = new SharedSlices();
   const steps = readZip(feed, rules, locals, directory);
   try {
     for await (const chunk of source) {
